@@ -1,0 +1,154 @@
+"""`gridledger clear`: exact output, strict input."""
+
+import io
+import json
+from typing import Any
+
+import pytest
+
+from chaincode.energy.clear_command import main
+
+ORDERS = [
+    {"id": "b1", "side": "bid", "price": 200000, "qty": 1000, "seq": 0},
+    {"id": "s1", "side": "offer", "price": 100000, "qty": 500, "seq": 1},
+]
+
+
+def run(text: str, *argv: str) -> tuple[int, str, str]:
+    out, err = io.StringIO(), io.StringIO()
+    status = main(argv, io.StringIO(text), out, err)
+    return status, out.getvalue(), err.getvalue()
+
+
+def book(orders: object = ORDERS, floor: object = 50000, cap: object = 300000) -> str:
+    return json.dumps({"floor_price": floor, "cap_price": cap, "orders": orders})
+
+
+def with_change(**changes: Any) -> str:
+    return book([ORDERS[0], {**ORDERS[1], **changes}])
+
+
+def test_prints_the_clearing_as_json() -> None:
+    status, out, err = run(book(), "--rule", "crossing", "--k", "1/2", "--ration", "fifo")
+    assert (status, err) == (0, "")
+    assert json.loads(out) == {
+        "rule": "crossing",
+        "price": 200000,
+        "quantity": 500,
+        "price_interval": [200000, 200000],
+        "allocations": {"b1": 500, "s1": 500},
+        "buyer_pays_utoken": {"b1": 100000},
+        "seller_gets_utoken": {"s1": 100000},
+        "total_utoken": 100000,
+        "not_executable": [],
+    }
+
+
+def test_no_trade_prints_null_price() -> None:
+    status, out, _ = run(book([], None, None))
+    assert status == 0
+    result = json.loads(out)
+    assert (result["price"], result["price_interval"], result["quantity"]) == (None, None, 0)
+
+
+def test_average_bid_names_who_was_shut_out() -> None:
+    orders = [*ORDERS, {"id": "s2", "side": "offer", "price": 200001, "qty": 5, "seq": 2}]
+    status, out, _ = run(book(orders), "--rule=average_bid")
+    result = json.loads(out)
+    assert (status, result["price"], result["rule"]) == (0, 200000, "average_bid")
+    assert result["excluded"] == [["s2", "offer above average price"]]
+
+
+def test_k_may_be_given_as_decimal_or_whole_number() -> None:
+    free = book([{**ORDERS[0], "qty": 500}, ORDERS[1]])
+    prices = [json.loads(run(free, "--k", k)[1])["price"] for k in ("0", "0.25", "3/4", "1")]
+    assert prices == [100000, 125000, 175000, 200000]
+
+
+def test_help_is_shown_on_request() -> None:
+    status, out, err = run("", "--help")
+    assert (status, err) == (0, "")
+    assert "--ration" in out
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        (with_change(side="ask"), ['order "s1"', "side"]),
+        (with_change(side=["bid"]), ['order "s1"', "side"]),
+        (with_change(price=-1), ['order "s1"', "price is negative"]),
+        (with_change(qty=-5), ['order "s1"', "qty is negative"]),
+        (with_change(seq=-5), ['order "s1"', "seq is negative"]),
+        (with_change(qty=1.5), ['order "s1"', "qty is 1.5, not a whole number"]),
+        (with_change(qty=1.0), ['order "s1"', "not a whole number"]),
+        (with_change(qty=True), ['order "s1"', "qty is True, not a whole number"]),
+        (with_change(qty="500"), ['order "s1"', "not a whole number"]),
+        (with_change(price=None), ['order "s1"', "not a whole number"]),
+        (with_change(price=2**63), ['order "s1"', "greater than"]),
+        (with_change(id="b1"), ['order "b1"', "id appears twice"]),
+        (with_change(id=7), ["order 1", "id is missing or not a text"]),
+        (with_change(id="a\nb", qty=-1), ['order "a\\nb"', "negative"]),
+        (book([{k: v for k, v in ORDERS[0].items() if k != "seq"}]), ["b1", "seq is missing"]),
+        (book([{k: v for k, v in ORDERS[0].items() if k != "id"}]), ["order 0", "id"]),
+        (book([7]), ["order 0", "not an object"]),
+        (book({"a": 1}), ["orders", "not a list"]),
+        ('{"orders": []}', ["floor_price", "missing"]),
+        (book(floor="low"), ["floor_price", "not a whole number"]),
+        (book(floor=300001), ["floor_price 300001 is above cap_price 300000"]),
+        ("", ["not JSON"]),
+        ("[]", ["one object"]),
+        ('{"floor_price": NaN, "cap_price": null, "orders": []}', ["NaN"]),
+        ('{"floor_price": Infinity, "cap_price": null, "orders": []}', ["Infinity"]),
+        ('{"orders": [], "orders": []}', ["the book", '"orders" appears twice']),
+        (book().replace('"seq": 1', '"seq": 1, "qty": 9'), ['order "s1"', "appears twice"]),
+        (book().replace("100000", "1" * 5000), ['order "s1"', "greater than"]),
+        (book().replace("100000", "-" + "1" * 5000), ['order "s1"', "negative"]),
+        (book().replace("100000", "1e3"), ['order "s1"', "not a whole number"]),
+        (book().replace("100000", "1e999"), ['order "s1"', "not a whole number"]),
+        ("[" * 100_000, ["nested too deeply"]),
+        (book() + "x", ["not JSON"]),
+    ],
+)
+def test_bad_input_is_named_on_one_line(text: str, names: list[str]) -> None:
+    status, out, err = run(text)
+    assert status == 2
+    assert out == ""
+    assert err.endswith("\n")
+    assert err.count("\n") == 1
+    for name in names:
+        assert name in err
+
+
+def test_more_orders_than_the_limit_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chaincode.energy.clear_command.MAX_ORDERS", 1)
+    status, out, err = run(book())
+    assert (status, out) == (2, "")
+    assert "more than 1 orders: 2" in err
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("--rule", "vickrey"),
+        ("--ration", "lottery"),
+        ("--k", "1.5"),
+        ("--k", "1/0"),
+        ("--k", "1e-999999999"),
+        ("--k", "-1/2"),
+        ("--unknown",),
+        ("book.json",),
+    ],
+)
+def test_bad_options_are_named_on_one_line(argv: tuple[str, ...]) -> None:
+    status, out, err = run(book(), *argv)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+
+
+def test_input_that_is_not_text_is_refused() -> None:
+    reader = io.TextIOWrapper(io.BytesIO(b"\xff\xfe{"), encoding="utf-8")
+    out, err = io.StringIO(), io.StringIO()
+    assert main([], reader, out, err) == 2
+    assert (out.getvalue(), err.getvalue()) == (
+        "",
+        "gridledger clear: the input is not UTF-8 text\n",
+    )
