@@ -1,0 +1,1 @@
+"""Household side: profiles, virtual meters."""
