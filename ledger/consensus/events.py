@@ -1,0 +1,105 @@
+"""What the shell tells the core. Times are milliseconds since the epoch of the node's own clock."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ledger.consensus.messages import Message, ProposedBlock
+from ledger.consensus.records import SafetyRecord
+
+
+class TimerKind(StrEnum):
+    """The two timers of a validator; setting one of a kind replaces the earlier one."""
+
+    ROUND = "round"
+    REBROADCAST = "rebroadcast"
+
+
+@dataclass(frozen=True, slots=True)
+class Tip:
+    """The last committed block and the set that decides the next one.
+
+    `validators` are consenter ids, sorted and distinct; a changed set takes effect here, at the
+    height after the block that changed it.
+    """
+
+    height: int
+    block_hash: bytes
+    block_time_ms: int
+    commit_hash: bytes
+    validators: tuple[int, ...]
+    validator_set_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """First event, exactly once. `recovered` comes from `recovery.recover(journal records)`.
+
+    `vote_from_height`: below this height the node only follows. Used when its journal was lost or
+    restored from a backup, so that it cannot contradict votes it no longer remembers.
+    """
+
+    tip: Tip
+    recovered: SafetyRecord | None = None
+    vote_from_height: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MessageReceived:
+    """A signature-verified message, from a peer or this validator's own after signing."""
+
+    message: Message
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class TimerExpired:
+    """A timer fired; ignored unless it belongs to the current height and round."""
+
+    kind: TimerKind
+    height: int
+    round: int
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionsWaiting:
+    """The pool holds transactions.
+
+    Sent when it stops being empty and, if it is still not empty, after every `BlockCommitted`
+    (after the configured minimum interval). Without it no round timer runs and no block is asked
+    for: empty blocks are suppressed.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionsGone:
+    """The pool became empty without a block, because transactions expired.
+
+    Stops waiting for a proposer unless a proposal or a lock exists.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class BlockBuilt:
+    """Answer to `RequestBlock`; late answers for another height or round are ignored."""
+
+    height: int
+    round: int
+    block: ProposedBlock
+
+
+@dataclass(frozen=True, slots=True)
+class BlockCommitted:
+    """A block is durable: the answer to `CommitBlock`, or blocks fetched by catch-up."""
+
+    tip: Tip
+
+
+Event = (
+    Started
+    | MessageReceived
+    | TimerExpired
+    | TransactionsWaiting
+    | TransactionsGone
+    | BlockBuilt
+    | BlockCommitted
+)
