@@ -1,0 +1,85 @@
+"""World state as frozen data: values with versions, how they are read, and what a block changes."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from ledger.model.rwset import Version
+
+Metadata = tuple[tuple[str, bytes], ...]
+"""Metadata entries (name, value) of a key, names ascending."""
+
+StateKey = tuple[str, str]
+"""(namespace, key)"""
+
+VALIDATION_PARAMETER = "VALIDATION_PARAMETER"
+"""Metadata name under which a key carries its own endorsement policy."""
+
+
+@dataclass(frozen=True, slots=True)
+class VersionedValue:
+    """A committed value, the transaction that last wrote it, and the metadata of its key."""
+
+    value: bytes
+    version: Version
+    metadata: Metadata = ()
+
+
+class StateReader(Protocol):
+    """Committed world state at one height; every answer belongs to the same height."""
+
+    def get_state(self, namespace: str, key: str) -> VersionedValue | None:
+        """The committed value, or None when the key does not exist."""
+        ...
+
+    def range_state(
+        self, namespace: str, start_key: str, end_key: str
+    ) -> Iterator[tuple[str, VersionedValue]]:
+        """Keys in [start_key, end_key) ascending bytewise; an empty end_key means no end."""
+        ...
+
+    def has_metadata(self, namespace: str) -> bool:
+        """Whether any key of the namespace may carry metadata (false lets callers skip reads)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    """One value a key had; `value` is empty when this transaction deleted the key."""
+
+    version: Version
+    tx_id: str
+    timestamp_ns: int
+    value: bytes
+    is_delete: bool
+
+
+class StateSnapshot(StateReader, Protocol):
+    """World state pinned at one height while later blocks commit."""
+
+    @property
+    def height(self) -> int:
+        """Number of blocks whose changes are visible."""
+        ...
+
+    def history(self, namespace: str, key: str) -> Iterator[HistoryEntry]:
+        """Every value the key had, newest first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class KeyUpdate:
+    """New content of one key after a block; a `value` of None removes the key."""
+
+    value: bytes | None
+    version: Version
+    metadata: Metadata = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StateUpdates:
+    """What the valid transactions of one block change, the last writer of each key winning."""
+
+    keys: Mapping[StateKey, KeyUpdate] = field(default_factory=dict)
+    history: tuple[tuple[str, str, Version], ...] = ()
+    """(namespace, key, version) of every public write, in block order."""

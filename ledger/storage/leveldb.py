@@ -1,0 +1,105 @@
+"""The key-value port on LevelDB, set up to notice damage instead of repairing it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import plyvel
+
+from ledger.errors import NodeFault
+from ledger.storage.kv import Batch, KeyValueReader
+
+WRITE_BUFFER_BYTES = 16 * 1024 * 1024
+BLOCK_CACHE_BYTES = 32 * 1024 * 1024
+BLOOM_FILTER_BITS_PER_KEY = 10
+OPEN_FILES_MAX = 256
+
+
+class LevelDbView:
+    """Reads of the database or one of its snapshots, checksums verified."""
+
+    def __init__(self, source: Any, folder: Path) -> None:
+        self._source = source
+        self._folder = folder
+
+    def get(self, key: bytes) -> bytes | None:
+        """See KeyValueReader."""
+        try:
+            value: bytes | None = self._source.get(key, verify_checksums=True)
+        except (plyvel.Error, RuntimeError) as error:
+            raise _fault(self._folder, "read", error) from error
+        return value
+
+    def iterate(
+        self, start: bytes, stop: bytes, *, reverse: bool = False
+    ) -> Iterator[tuple[bytes, bytes]]:
+        """See KeyValueReader."""
+        try:
+            with self._source.iterator(
+                start=start, stop=stop, reverse=reverse, verify_checksums=True
+            ) as pairs:
+                yield from pairs
+        except (plyvel.Error, RuntimeError) as error:
+            raise _fault(self._folder, "scan", error) from error
+
+
+class LevelDbStore:
+    """KeyValueStore in one folder, held by one process at a time."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open or create `folder`; NodeFault when it is held elsewhere, damaged or unwritable."""
+        self._folder = folder
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._db = plyvel.DB(
+                str(folder),
+                create_if_missing=True,
+                paranoid_checks=True,
+                write_buffer_size=WRITE_BUFFER_BYTES,
+                lru_cache_size=BLOCK_CACHE_BYTES,
+                bloom_filter_bits=BLOOM_FILTER_BITS_PER_KEY,
+                max_open_files=OPEN_FILES_MAX,
+            )
+        except (plyvel.Error, OSError) as error:
+            raise _fault(folder, "open", error) from error
+        self._view = LevelDbView(self._db, folder)
+
+    def get(self, key: bytes) -> bytes | None:
+        """See KeyValueReader."""
+        return self._view.get(key)
+
+    def iterate(
+        self, start: bytes, stop: bytes, *, reverse: bool = False
+    ) -> Iterator[tuple[bytes, bytes]]:
+        """See KeyValueReader."""
+        return self._view.iterate(start, stop, reverse=reverse)
+
+    def write(self, batch: Batch, *, sync: bool) -> None:
+        """See KeyValueStore."""
+        try:
+            with self._db.write_batch(transaction=True, sync=sync) as pending:
+                for key, value in batch:
+                    if value is None:
+                        pending.delete(key)
+                    else:
+                        pending.put(key, value)
+        except (plyvel.Error, RuntimeError) as error:
+            raise _fault(self._folder, "write", error) from error
+
+    def snapshot(self) -> KeyValueReader:
+        """See KeyValueStore."""
+        try:
+            return LevelDbView(self._db.snapshot(), self._folder)
+        except (plyvel.Error, RuntimeError) as error:
+            raise _fault(self._folder, "snapshot", error) from error
+
+    def close(self) -> None:
+        """See KeyValueStore."""
+        self._db.close()
+
+
+def _fault(folder: Path, action: str, error: Exception) -> NodeFault:
+    return NodeFault(
+        f"cannot {action} the database in {folder}: {error}"
+        " (is another process using it, is the disk full or damaged?)"
+    )
