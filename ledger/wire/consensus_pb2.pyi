@@ -93,3 +93,33 @@ class ConsensusMessage(_message.Message):
     round_changes: _containers.RepeatedCompositeFieldContainer[SignedConsensusPayload]
     prepares: _containers.RepeatedCompositeFieldContainer[SignedConsensusPayload]
     def __init__(self, signed: _Optional[_Union[SignedConsensusPayload, _Mapping]] = ..., block_proposal: _Optional[bytes] = ..., round_changes: _Optional[_Iterable[_Union[SignedConsensusPayload, _Mapping]]] = ..., prepares: _Optional[_Iterable[_Union[SignedConsensusPayload, _Mapping]]] = ...) -> None: ...
+
+class JournalRecord(_message.Message):
+    __slots__ = ("kind", "height", "round", "digest", "block_proposal", "round_changes", "prepares")
+    class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        UNKNOWN: _ClassVar[JournalRecord.Kind]
+        PROPOSAL_MADE: _ClassVar[JournalRecord.Kind]
+        PREPARE_VOTED: _ClassVar[JournalRecord.Kind]
+        COMMIT_VOTED: _ClassVar[JournalRecord.Kind]
+        ROUND_ANNOUNCED: _ClassVar[JournalRecord.Kind]
+    UNKNOWN: JournalRecord.Kind
+    PROPOSAL_MADE: JournalRecord.Kind
+    PREPARE_VOTED: JournalRecord.Kind
+    COMMIT_VOTED: JournalRecord.Kind
+    ROUND_ANNOUNCED: JournalRecord.Kind
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    ROUND_FIELD_NUMBER: _ClassVar[int]
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    BLOCK_PROPOSAL_FIELD_NUMBER: _ClassVar[int]
+    ROUND_CHANGES_FIELD_NUMBER: _ClassVar[int]
+    PREPARES_FIELD_NUMBER: _ClassVar[int]
+    kind: JournalRecord.Kind
+    height: int
+    round: int
+    digest: bytes
+    block_proposal: bytes
+    round_changes: _containers.RepeatedCompositeFieldContainer[SignedConsensusPayload]
+    prepares: _containers.RepeatedCompositeFieldContainer[SignedConsensusPayload]
+    def __init__(self, kind: _Optional[_Union[JournalRecord.Kind, str]] = ..., height: _Optional[int] = ..., round: _Optional[int] = ..., digest: _Optional[bytes] = ..., block_proposal: _Optional[bytes] = ..., round_changes: _Optional[_Iterable[_Union[SignedConsensusPayload, _Mapping]]] = ..., prepares: _Optional[_Iterable[_Union[SignedConsensusPayload, _Mapping]]] = ...) -> None: ...

@@ -1,0 +1,13 @@
+"""The only wall clock of the node; everything below takes time as an argument."""
+
+import time
+
+
+def now_ms() -> int:
+    """Milliseconds since 1970, UTC."""
+    return time.time_ns() // 1_000_000
+
+
+def now_ns() -> int:
+    """Nanoseconds since 1970, UTC."""
+    return time.time_ns()

@@ -1,0 +1,90 @@
+"""Transactions accepted for ordering and not yet in a block.
+
+A pool keeps arrival order, refuses duplicates and is bounded in number and bytes. It does no
+I/O and reads no clock: the node checks signatures before `add` and tells it what committed.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ledger.errors import InvalidMessage, Reason
+from ledger.model.transaction import Envelope
+
+
+@dataclass(frozen=True, slots=True)
+class PoolLimits:
+    """How much may wait for ordering."""
+
+    transactions_max: int = 5_000
+    bytes_max: int = 64 * 1024 * 1024
+    transaction_bytes_max: int = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class BlockLimits:
+    """How much one block may carry (channel configuration)."""
+
+    transactions_max: int = 500
+    bytes_max: int = 2 * 1024 * 1024
+
+
+class TransactionPool:
+    """Waiting envelopes by transaction id, in order of arrival."""
+
+    def __init__(self, limits: PoolLimits) -> None:
+        self._limits = limits
+        self._waiting: dict[str, Envelope] = {}
+        self._bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def __contains__(self, tx_id: str) -> bool:
+        return tx_id in self._waiting
+
+    def get(self, tx_id: str) -> Envelope | None:
+        """The waiting envelope with this transaction id."""
+        return self._waiting.get(tx_id)
+
+    def add(self, envelope: Envelope) -> bool:
+        """Keep an envelope; false when it already waits (adding twice is not an error).
+
+        Raises InvalidMessage OVERSIZED for a single envelope above the limit and OVERLOADED when
+        the pool is full; nothing is evicted to make room.
+        """
+        if envelope.tx_id in self._waiting:
+            return False
+        size = len(envelope.raw)
+        if size > self._limits.transaction_bytes_max:
+            raise InvalidMessage(
+                Reason.OVERSIZED,
+                f"transaction of {size} bytes, at most {self._limits.transaction_bytes_max}",
+            )
+        full = len(self._waiting) >= self._limits.transactions_max
+        if full or self._bytes + size > self._limits.bytes_max:
+            raise InvalidMessage(Reason.OVERLOADED, "transaction pool is full, try again later")
+        self._waiting[envelope.tx_id] = envelope
+        self._bytes += size
+        return True
+
+    def remove(self, tx_ids: Iterable[str]) -> None:
+        """Forget transactions that are in a committed block, whatever their validation code."""
+        for tx_id in tx_ids:
+            envelope = self._waiting.pop(tx_id, None)
+            if envelope is not None:
+                self._bytes -= len(envelope.raw)
+
+    def oldest(self, limits: BlockLimits) -> tuple[Envelope, ...]:
+        """The next batch in order of arrival within the block limits; nothing is removed."""
+        batch: list[Envelope] = []
+        size = 0
+        for envelope in self._waiting.values():
+            size += len(envelope.raw)
+            if len(batch) >= limits.transactions_max or (batch and size > limits.bytes_max):
+                break
+            batch.append(envelope)
+        return tuple(batch)
+
+    def all(self) -> tuple[Envelope, ...]:
+        """Everything that waits, oldest first (to send to a peer that reconnects)."""
+        return tuple(self._waiting.values())

@@ -1,0 +1,177 @@
+"""Block streams: protos.Deliver (full, filtered, with private data) and the orderer's Deliver.
+
+A client sends one signed SeekInfo; blocks follow from `start` to `stop`, then a status. Refusals
+are statuses inside the stream, as Fabric sends them.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+import grpc
+from google.protobuf.message import DecodeError
+from grpc import aio
+
+from ledger.errors import InvalidMessage, TransactionInvalid
+from ledger.model.block import Block
+from ledger.model.codec import decode_envelope
+from ledger.model.codec_block import encode_block
+from ledger.model.codec_filtered import filtered_block
+from ledger.model.codes import HeaderType
+from ledger.rpc.access import RequestAccess
+from ledger.rpc.block_source import BlockSource
+from ledger.rpc.transport import identity_bytes
+from ledger.wire import common_pb2, orderer_pb2, protos_pb2
+
+SEEK_TIME_WINDOW_MS = 15 * 60 * 1000
+ENDLESS_STOP = 2**53 - 1
+"""SDKs send 2^53-1 and Fabric peers 2^64-1 for "never stop"."""
+
+Encode = Callable[[Block], bytes]
+EncodeStatus = Callable[[int], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class _Seek:
+    start: int
+    stop: int | None
+    fail_if_not_ready: bool
+
+
+class SeekRefused(Exception):
+    """The stream ends with this common.Status."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"status {status}")
+        self.status = status
+
+
+class DeliverService:
+    """All block streams of a peer over one source of committed blocks."""
+
+    def __init__(
+        self,
+        *,
+        channel_id: str,
+        source: BlockSource,
+        access: RequestAccess,
+        clock_ms: Callable[[], int],
+    ) -> None:
+        self._channel_id = channel_id
+        self._source = source
+        self._access = access
+        self._clock_ms = clock_ms
+
+    def rpc_handlers(self) -> grpc.GenericRpcHandler:
+        """The handler table of protos.Deliver."""
+        return grpc.method_handlers_generic_handler(
+            "protos.Deliver",
+            {
+                "Deliver": self._handler(_peer_block, _peer_status),
+                "DeliverFiltered": self._handler(self._peer_filtered, _peer_status),
+                "DeliverWithPrivateData": self._handler(_peer_private, _peer_status),
+            },
+        )
+
+    def orderer_handler(self) -> grpc.RpcMethodHandler:
+        """orderer.AtomicBroadcast/Deliver, for Fabric peers that follow our ordering."""
+        return self._handler(_orderer_block, _orderer_status)
+
+    def _handler(self, encode: Encode, encode_status: EncodeStatus) -> grpc.RpcMethodHandler:
+        async def stream(
+            requests: AsyncIterator[bytes], context: aio.ServicerContext[bytes, bytes]
+        ) -> AsyncIterator[bytes]:
+            async for raw in requests:
+                try:
+                    seek = await self._seek(raw)
+                    async for block in self._source.follow(seek.start, seek.stop):
+                        yield encode(block)
+                except SeekRefused as refused:
+                    yield encode_status(refused.status)
+                    return
+                yield encode_status(common_pb2.SUCCESS)
+
+        return grpc.stream_stream_rpc_method_handler(stream, identity_bytes, identity_bytes)
+
+    def _peer_filtered(self, block: Block) -> bytes:
+        response = protos_pb2.DeliverResponse()
+        response.filtered_block.CopyFrom(filtered_block(self._channel_id, block))
+        return response.SerializeToString()
+
+    async def _seek(self, raw: bytes) -> _Seek:
+        try:
+            envelope = decode_envelope(raw)
+        except TransactionInvalid as error:
+            raise SeekRefused(common_pb2.BAD_REQUEST) from error
+        header = envelope.header
+        if header.channel.type != HeaderType.DELIVER_SEEK_INFO:
+            raise SeekRefused(common_pb2.BAD_REQUEST)
+        if header.channel.channel_id != self._channel_id:
+            raise SeekRefused(common_pb2.NOT_FOUND)
+        if abs(header.channel.timestamp_ns // 1_000_000 - self._clock_ms()) > SEEK_TIME_WINDOW_MS:
+            raise SeekRefused(common_pb2.BAD_REQUEST)
+        try:
+            await self._access.admit(header.creator, envelope.payload_raw, envelope.signature)
+        except InvalidMessage as error:
+            raise SeekRefused(common_pb2.FORBIDDEN) from error
+        try:
+            info = orderer_pb2.SeekInfo.FromString(envelope.data_raw)
+        except DecodeError as error:
+            raise SeekRefused(common_pb2.BAD_REQUEST) from error
+        return self._range(info)
+
+    def _range(self, info: orderer_pb2.SeekInfo) -> _Seek:
+        start = self._position(info.start)
+        stop: int | None = self._position(info.stop)
+        if stop is not None and stop >= ENDLESS_STOP:
+            stop = None
+        elif stop is not None and start > stop:
+            raise SeekRefused(common_pb2.BAD_REQUEST)
+        fail = info.behavior == orderer_pb2.SeekInfo.FAIL_IF_NOT_READY
+        if fail and not self._source.has(start):
+            raise SeekRefused(common_pb2.NOT_FOUND)
+        if fail:
+            last = self._source.height - 1
+            stop = last if stop is None else min(stop, last)
+        return _Seek(start=start, stop=stop, fail_if_not_ready=fail)
+
+    def _position(self, position: orderer_pb2.SeekPosition) -> int:
+        kind = position.WhichOneof("Type")
+        if kind == "oldest":
+            return 0
+        if kind == "newest":
+            return self._source.height - 1
+        if kind == "next_commit":
+            return self._source.height
+        if kind == "specified":
+            return position.specified.number
+        raise SeekRefused(common_pb2.BAD_REQUEST)
+
+
+def _peer_block(block: Block) -> bytes:
+    response = protos_pb2.DeliverResponse()
+    response.block.ParseFromString(encode_block(block))
+    return response.SerializeToString()
+
+
+def _peer_private(block: Block) -> bytes:
+    response = protos_pb2.DeliverResponse()
+    response.block_and_private_data.block.ParseFromString(encode_block(block))
+    return response.SerializeToString()
+
+
+def _peer_status(status: int) -> bytes:
+    response = protos_pb2.DeliverResponse()
+    response.status = status  # type: ignore[assignment]  # Fabric's numbers
+    return response.SerializeToString()
+
+
+def _orderer_block(block: Block) -> bytes:
+    response = orderer_pb2.DeliverResponse()
+    response.block.ParseFromString(encode_block(block))
+    return response.SerializeToString()
+
+
+def _orderer_status(status: int) -> bytes:
+    response = orderer_pb2.DeliverResponse()
+    response.status = status  # type: ignore[assignment]  # Fabric's numbers
+    return response.SerializeToString()

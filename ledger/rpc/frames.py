@@ -1,0 +1,59 @@
+"""Batched writing and reading of validator frames on one gRPC stream.
+
+Everything queued while a write is under way leaves in the next frame, so frames grow under load
+and a lone message leaves at once.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+from ledger.wire.validator_pb2 import Frame, Item
+
+QUEUE_ITEMS_MAX = 20_000
+FRAME_BYTES_MAX = 8 * 1024 * 1024
+
+
+class FrameWriter:
+    """A bounded queue of items in front of one stream's write call.
+
+    A full queue refuses new items: the receiver does not keep up, and consensus, pools and
+    catch-up all repeat what is lost.
+    """
+
+    def __init__(self) -> None:
+        self._queue: deque[Item] = deque()
+        self._wake = asyncio.Event()
+        self.dropped_items = 0
+
+    def send(self, item: Item) -> bool:
+        """Queue an item; false when the queue is full and the item was dropped."""
+        if len(self._queue) >= QUEUE_ITEMS_MAX:
+            self.dropped_items += 1
+            return False
+        self._queue.append(item)
+        self._wake.set()
+        return True
+
+    def clear(self) -> None:
+        """Forget what is queued (the stream it was meant for is gone)."""
+        self._queue.clear()
+        self._wake.clear()
+
+    async def run(self, write: Callable[[bytes], Awaitable[None]]) -> None:
+        """Write queued items until cancelled or the stream fails."""
+        while True:
+            await self._wake.wait()
+            while self._queue:
+                await write(self._next_frame())
+            self._wake.clear()
+
+    def _next_frame(self) -> bytes:
+        frame = Frame()
+        size = 0
+        while self._queue:
+            size += self._queue[0].ByteSize()
+            if frame.items and size > FRAME_BYTES_MAX:
+                break
+            frame.items.append(self._queue.popleft())
+        return frame.SerializeToString()

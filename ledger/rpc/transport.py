@@ -1,0 +1,73 @@
+"""TLS credentials, channel options and the raw-bytes serialisers every service shares."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import grpc
+from grpc import aio
+
+EXCHANGE_METHOD = "/gridledger.Validator/Exchange"
+MESSAGE_BYTES_MAX = 16 * 1024 * 1024
+CONCURRENT_STREAMS_MAX = 1_000
+# Fabric clients may ping every 60 s, also when idle; gRPC's floor is 300 s and cuts them off.
+CLIENT_PING_INTERVAL_MS_MIN = 60_000
+
+ChannelOptions = Sequence[tuple[str, int | str]]
+
+
+@dataclass(frozen=True, slots=True)
+class TlsMaterial:
+    """PEM bytes: own certificate and key, and the authorities whose certificates are accepted."""
+
+    certificate_pem: bytes
+    key_pem: bytes
+    ca_bundle_pem: bytes
+
+
+def identity_bytes(raw: bytes) -> bytes:
+    """Serialiser for methods that pass bytes through; decoding happens once, in the codec."""
+    return raw
+
+
+def server_credentials(tls: TlsMaterial, *, require_client: bool) -> grpc.ServerCredentials:
+    """TLS for a listener; validators require a client certificate, client listeners ask for none."""
+    return grpc.ssl_server_credentials(
+        [(tls.key_pem, tls.certificate_pem)],
+        root_certificates=tls.ca_bundle_pem if require_client else None,
+        require_client_auth=require_client,
+    )
+
+
+def channel_credentials(tls: TlsMaterial) -> grpc.ChannelCredentials:
+    """Mutual TLS for a channel to another validator."""
+    return grpc.ssl_channel_credentials(tls.ca_bundle_pem, tls.key_pem, tls.certificate_pem)
+
+
+def server_options() -> ChannelOptions:
+    """Limits of a listener."""
+    return (
+        ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
+        ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
+        ("grpc.max_concurrent_streams", CONCURRENT_STREAMS_MAX),
+        ("grpc.http2.min_ping_interval_without_data_ms", CLIENT_PING_INTERVAL_MS_MIN),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.so_reuseport", 0),
+    )
+
+
+def channel_options() -> ChannelOptions:
+    """Limits of a channel to another node; reconnects quickly on a local network."""
+    return (
+        ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
+        ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
+        ("grpc.keepalive_time_ms", 60_000),
+        ("grpc.keepalive_timeout_ms", 20_000),
+        ("grpc.initial_reconnect_backoff_ms", 100),
+        ("grpc.min_reconnect_backoff_ms", 100),
+        ("grpc.max_reconnect_backoff_ms", 2_000),
+    )
+
+
+def validator_channel(address: str, tls: TlsMaterial) -> aio.Channel:
+    """A mutual-TLS channel to another validator at `host:port`."""
+    return aio.secure_channel(address, channel_credentials(tls), options=channel_options())

@@ -1,0 +1,132 @@
+"""This validator's outgoing streams, one to every other validator.
+
+Requests and consensus messages leave on them; the answers come back on the same stream. The
+other side's requests arrive at `ledger.rpc.validator_service`.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import grpc
+from google.protobuf.message import DecodeError
+from grpc import aio
+
+from ledger.rpc.frames import FrameWriter
+from ledger.rpc.transport import EXCHANGE_METHOD, identity_bytes
+from ledger.wire.validator_pb2 import Frame, Item
+
+RECONNECT_BACKOFF_MS_MIN = 100
+RECONNECT_BACKOFF_MS_MAX = 2_000
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class LinkHandlers:
+    """What the node does with a link's news; `int` is the consenter id of the other side."""
+
+    on_item: Callable[[int, Item], None]
+    on_connected: Callable[[int], None]
+    on_disconnected: Callable[[int], None]
+
+
+class ValidatorLink:
+    """One outgoing stream that reconnects for as long as the node runs."""
+
+    def __init__(self, consenter_id: int, channel: aio.Channel, handlers: LinkHandlers) -> None:
+        self.consenter_id = consenter_id
+        self.connected = False
+        self._channel = channel
+        self._handlers = handlers
+        self._writer = FrameWriter()
+
+    def send(self, item: Item) -> bool:
+        """Queue an item; false when the link is down or does not keep up."""
+        return self.connected and self._writer.send(item)
+
+    async def run(self) -> None:
+        """Keep the stream open until cancelled."""
+        backoff_ms = RECONNECT_BACKOFF_MS_MIN
+        while True:
+            try:
+                await self._channel.channel_ready()
+                await self._exchange()
+                backoff_ms = RECONNECT_BACKOFF_MS_MIN
+            except (aio.AioRpcError, asyncio.InvalidStateError) as error:
+                log.debug("link to consenter %d broke: %s", self.consenter_id, error)
+            await asyncio.sleep(backoff_ms / 1000)
+            backoff_ms = min(backoff_ms * 2, RECONNECT_BACKOFF_MS_MAX)
+
+    async def _exchange(self) -> None:
+        call = self._channel.stream_stream(
+            EXCHANGE_METHOD,
+            request_serializer=identity_bytes,
+            response_deserializer=identity_bytes,
+        )()
+        writer = asyncio.create_task(self._writer.run(call.write))
+        try:
+            # The server sends its initial metadata once it has accepted our certificate.
+            await call.initial_metadata()
+            self._set_connected()
+            while (raw := await call.read()) is not grpc.aio.EOF:
+                self._receive(raw)
+        finally:
+            writer.cancel()
+            call.cancel()
+            self._set_disconnected()
+            await asyncio.gather(writer, return_exceptions=True)
+
+    def _receive(self, raw: bytes) -> None:
+        try:
+            frame = Frame.FromString(raw)
+        except DecodeError:
+            log.warning("consenter %d sent a malformed frame", self.consenter_id)
+            return
+        for item in frame.items:
+            self._handlers.on_item(self.consenter_id, item)
+
+    def _set_connected(self) -> None:
+        self.connected = True
+        log.info("connected to consenter %d", self.consenter_id)
+        self._handlers.on_connected(self.consenter_id)
+
+    def _set_disconnected(self) -> None:
+        if not self.connected:
+            return
+        self.connected = False
+        self._writer.clear()
+        log.info("lost consenter %d", self.consenter_id)
+        self._handlers.on_disconnected(self.consenter_id)
+
+
+class ValidatorLinks:
+    """All outgoing links of this validator."""
+
+    def __init__(self, links: Iterable[ValidatorLink]) -> None:
+        self._links = {link.consenter_id: link for link in links}
+
+    def __getitem__(self, consenter_id: int) -> ValidatorLink:
+        return self._links[consenter_id]
+
+    @property
+    def connected_ids(self) -> tuple[int, ...]:
+        """Consenter ids that can be reached now, ascending."""
+        return tuple(sorted(i for i, link in self._links.items() if link.connected))
+
+    def send(self, consenter_id: int, item: Item) -> bool:
+        """Queue an item for one validator; false when it cannot be reached."""
+        link = self._links.get(consenter_id)
+        return link is not None and link.send(item)
+
+    def broadcast(self, item: Item) -> None:
+        """Queue an item for every validator that can be reached."""
+        for link in self._links.values():
+            link.send(item)
+
+    async def run(self) -> None:
+        """Run every link until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for link in self._links.values():
+                group.create_task(link.run())
