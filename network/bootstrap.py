@@ -84,7 +84,7 @@ def pip_config_files(environ: Mapping[str, str]) -> list[Path]:
 
 
 def read_pip_settings(environ: Mapping[str, str], config_files: Sequence[Path]) -> PipSettings:
-    """Merge configuration files ([global], then [install]) and `PIP_*` variables; the last wins."""
+    """Merge configuration files ([global], then [install]) and `PIP_*`; the last one wins."""
     values: dict[str, str] = {}
     for section in ("global", "install"):
         for path in config_files:
@@ -273,8 +273,8 @@ def install_with_pip(root: Path, settings: PipSettings, cache: Path) -> None:
         pip = [str(python), "-m", "pip"]
     else:
         pip = [str(python), f"{fetch_pip(settings, cache)}/pip"]
-    install = [*pip, "install", "--quiet", "--disable-pip-version-check", "--no-input"]
-    _run([*install, "--require-hashes", "-r", str(root / "requirements.lock")])
+    install = [*pip, "install", "-qq", "--disable-pip-version-check", "--no-input"]
+    _run([*install, "--no-compile", "--require-hashes", "-r", str(root / "requirements.lock")])
     _run([*install, "--no-deps", "--no-build-isolation", "-e", str(root)])
 
 
