@@ -1,0 +1,1 @@
+"""MQTT: topics, who may use them, the reading client and the embedded broker."""

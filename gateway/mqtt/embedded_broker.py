@@ -1,0 +1,181 @@
+"""An MQTT 3.1.1 broker inside this process, for the demo, tests and small installs.
+
+amqtt does the protocol. What it lets through is closed here (docs/devices.md):
+
+* it answers a connecting client with retained messages of *other* clients' subscriptions;
+* it drops or takes over a session by client id *before* it has checked the password;
+* it retains whatever a client asks it to; here only `state` is kept;
+* its password files hash with Argon2 on the event loop, about six connects per second; device
+  tokens are 32 random bytes, so one SHA-256 compares them safely.
+
+A site with more than a few dozen meters runs mosquitto; the gateway is only a client of it.
+"""
+
+import asyncio
+import hmac
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from amqtt.adapters import ReaderAdapter, WriterAdapter
+from amqtt.broker import Broker
+from amqtt.contexts import Action, ListenerConfig
+from amqtt.errors import AMQTTError
+from amqtt.mqtt.connack import NOT_AUTHORIZED, ConnackPacket
+from amqtt.mqtt.protocol.broker_handler import BrokerProtocolHandler
+from amqtt.session import Session
+
+from gateway.mqtt.topics import STATE, Access, parse_topic
+
+MAX_CONNECTIONS = 256
+TOKEN_BYTES = 32
+RETAINED_STATE_BYTES_MAX = 1_024
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """One client: SHA-256 of its token, and its topics. The client id must equal the user name."""
+
+    token_sha256: bytes
+    access: Access
+
+
+def new_token() -> str:
+    """A fresh device token, 256 bits."""
+    return secrets.token_urlsafe(TOKEN_BYTES)
+
+
+def credential(token: str, access: Access) -> Credential:
+    """What the broker keeps of a token."""
+    return Credential(token_sha256=sha256(token.encode()).digest(), access=access)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerTls:
+    """PEM files of the broker's certificate and key."""
+
+    certificate_file: Path
+    key_file: Path
+
+
+class EmbeddedBroker:
+    """Start and stop the broker; `port` is known after `start` (0 asks for a free one)."""
+
+    def __init__(
+        self,
+        *,
+        credentials: Mapping[str, Credential],
+        host: str = "127.0.0.1",
+        port: int = 0,
+        tls: ServerTls | None = None,
+    ) -> None:
+        self.host = host
+        self.port = port
+        self._credentials = credentials
+        self._tls = tls
+        self._broker: _GuardedBroker | None = None
+
+    async def start(self) -> None:
+        """Bind and serve; raises `amqtt.errors.BrokerError` when the port is taken."""
+        listener: dict[str, object] = {
+            "type": "tcp",
+            "bind": f"{self.host}:{self.port}",
+            "max_connections": MAX_CONNECTIONS,
+        }
+        if self._tls is not None:
+            listener |= {
+                "ssl": True,
+                "certfile": str(self._tls.certificate_file),
+                "keyfile": str(self._tls.key_file),
+            }
+        config: dict[str, object] = {"listeners": {"default": listener}, "plugins": {}}
+        self._broker = _GuardedBroker(config, self._credentials)
+        await self._broker.start()
+        self.port = self._broker.bound_port()
+
+    async def stop(self) -> None:
+        """Close every connection and the listener."""
+        if self._broker is not None:
+            await self._broker.shutdown()
+            self._broker = None
+
+
+class _GuardedBroker(Broker):
+    """amqtt's broker with the holes named above closed."""
+
+    def __init__(self, config: dict[str, object], credentials: Mapping[str, Credential]) -> None:
+        super().__init__(config, loop=asyncio.get_running_loop())
+        self._credentials = credentials
+
+    def bound_port(self) -> int:
+        server = self._servers["default"].instance
+        assert isinstance(server, asyncio.Server)
+        port: int = server.sockets[0].getsockname()[1]
+        return port
+
+    async def _initialize_client_session(
+        self,
+        reader: ReaderAdapter,
+        writer: WriterAdapter,
+        remote_address: str,
+        remote_port: int,
+    ) -> tuple[BrokerProtocolHandler, Session]:
+        """Check the password first; only its owner may end the previous connection of a client."""
+        handler, session = await BrokerProtocolHandler.init_from_connect(
+            reader, writer, self.plugins_manager
+        )
+        if not self._knows(session):
+            await ConnackPacket.build(0, NOT_AUTHORIZED).to_stream(writer)
+            await writer.close()
+            raise AMQTTError(f"client {session.client_id!r} from {remote_address} refused")
+        # Sessions never outlive their connection: what a client missed while away it asks for.
+        session.clean_session = True
+        session.parent = 0
+        previous = self._sessions.get(session.client_id or "")
+        if previous is not None:
+            await self._delete_session(session.client_id)
+            await self._stop_handler(previous[1])
+        return handler, session
+
+    def _knows(self, session: Session) -> bool:
+        known = self._credentials.get(session.username or "")
+        if known is None or session.client_id != session.username:
+            return False
+        given = sha256((session.password or "").encode()).digest()
+        if not hmac.compare_digest(given, known.token_sha256):
+            return False
+        return not session.will_flag or known.access.may_publish(session.will_topic or "")
+
+    async def _authenticate(self, session: Session, _: ListenerConfig) -> bool:
+        return self._knows(session)
+
+    async def _topic_filtering(self, session: Session, topic: str, action: Action) -> bool:
+        known = self._credentials.get(session.username or "")
+        if known is None:
+            return False
+        if action is Action.PUBLISH:
+            return known.access.may_publish(topic)
+        return known.access.may_receive(topic)
+
+    async def retain_message(
+        self,
+        source_session: Session | None,
+        topic_name: str | None,
+        data: bytes | bytearray | None,
+        qos: int | None = None,
+    ) -> None:
+        """Keep a device's `state` and nothing else, bounded in size."""
+        topic = parse_topic(topic_name or "")
+        if topic is None or topic.leaf != STATE or len(data or b"") > RETAINED_STATE_BYTES_MAX:
+            return
+        await super().retain_message(source_session, topic_name, data, qos)
+
+    async def _publish_retained_messages_for_subscription(
+        self, subscription: tuple[str, int], session: Session
+    ) -> None:
+        """Asked for every filter of every client at each connect: answer for its own only."""
+        subscribers = self._subscriptions.get(subscription[0], [])
+        if any(subscriber is session for subscriber, _ in subscribers):
+            await super()._publish_retained_messages_for_subscription(subscription, session)
