@@ -1,4 +1,4 @@
-"""World state as frozen data: values with versions, how they are read, and what a block changes."""
+"""World state as frozen data: versioned values, how they are read, what a block changes."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -83,3 +83,17 @@ class StateUpdates:
     keys: Mapping[StateKey, KeyUpdate] = field(default_factory=dict)
     history: tuple[tuple[str, str, Version], ...] = ()
     """(namespace, key, version) of every public write, in block order."""
+
+
+def hashed_namespace(namespace: str, collection: str) -> str:
+    """Namespace that holds the hashes of a private data collection.
+
+    Its keys are `hashed_key` of the key hash, its values are value hashes. No chaincode name may
+    contain `$`, so it meets no chaincode's own namespace.
+    """
+    return f"{namespace}$$h{collection}"
+
+
+def hashed_key(key_hash: bytes) -> str:
+    """State key of a private key's SHA-256: lower-case hex."""
+    return key_hash.hex()
