@@ -1,0 +1,102 @@
+"""Which envelopes this validator lets into its pool, judged in batches off the event loop."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+from ledger.crypto.hashing import transaction_id
+from ledger.errors import InvalidMessage, Reason, TransactionInvalid
+from ledger.model.codes import HeaderType
+from ledger.model.transaction import Envelope
+from ledger.node.signatures import SignatureVerifier
+from ledger.ordering.envelopes import EnvelopeMemory
+from ledger.ordering.pool import TransactionPool
+from ledger.validation.signatures import signatures_to_check
+
+Verdict = Envelope | InvalidMessage
+
+
+@dataclass(frozen=True, slots=True)
+class AdmissionRules:
+    """What an envelope must satisfy beside its signature."""
+
+    channel_id: str
+    is_committed: Callable[[str], bool]
+    """Whether a transaction id is already in the ledger."""
+    clock_ms: Callable[[], int]
+
+
+class Admission:
+    """Decodes, checks the creator, and warms up the signatures that validation will ask for."""
+
+    def __init__(
+        self,
+        *,
+        rules: AdmissionRules,
+        pool: TransactionPool,
+        memory: EnvelopeMemory,
+        signatures: SignatureVerifier,
+        executor: Executor,
+    ) -> None:
+        self._rules = rules
+        self._pool = pool
+        self._memory = memory
+        self._signatures = signatures
+        self._executor = executor
+
+    async def admit(self, raws: Sequence[bytes]) -> list[InvalidMessage | None]:
+        """Put each good envelope into the pool; the answer names what is wrong with the others."""
+        loop = asyncio.get_running_loop()
+        verdicts = await loop.run_in_executor(self._executor, self._judge_all, raws)
+        return [self._add(verdict) for verdict in verdicts]
+
+    def _add(self, verdict: Verdict) -> InvalidMessage | None:
+        if isinstance(verdict, InvalidMessage):
+            return verdict
+        try:
+            # A block may have carried it while its signatures were being checked.
+            if self._rules.is_committed(verdict.tx_id):
+                raise _already_committed(verdict.tx_id)
+            self._pool.add(verdict)
+        except InvalidMessage as error:
+            return error
+        return None
+
+    def _judge_all(self, raws: Sequence[bytes]) -> list[Verdict]:
+        return [self._judge(raw) for raw in raws]
+
+    def _judge(self, raw: bytes) -> Verdict:
+        decoded = self._memory.decode(raw)
+        if isinstance(decoded, TransactionInvalid):
+            return InvalidMessage(Reason.MALFORMED, str(decoded))
+        try:
+            self._check(decoded)
+        except InvalidMessage as error:
+            return error
+        for identity, message, signature in signatures_to_check(decoded):
+            # A bad endorsement is recorded by validation with its code, not refused here.
+            self._signatures.verify(identity, message, signature)
+        return decoded
+
+    def _check(self, envelope: Envelope) -> None:
+        channel = envelope.header.channel
+        if channel.channel_id != self._rules.channel_id:
+            raise InvalidMessage(Reason.WRONG_CHANNEL, f"no channel {channel.channel_id!r} here")
+        if channel.type != HeaderType.ENDORSER_TRANSACTION:
+            raise InvalidMessage(
+                Reason.MALFORMED, f"envelopes of type {channel.type} are not ordered"
+            )
+        if transaction_id(envelope.header.nonce, envelope.header.creator) != channel.tx_id:
+            raise InvalidMessage(
+                Reason.BAD_TRANSACTION_ID, "the transaction id is not of this nonce and creator"
+            )
+        if self._rules.is_committed(channel.tx_id):
+            raise _already_committed(channel.tx_id)
+        creator = self._signatures.registry.identity(envelope.header.creator)
+        creator.check_validity(self._rules.clock_ms())
+        self._signatures.check(envelope.header.creator, envelope.payload_raw, envelope.signature)
+
+
+def _already_committed(tx_id: str) -> InvalidMessage:
+    return InvalidMessage(Reason.REPLAYED, f"transaction {tx_id} is already in the ledger")

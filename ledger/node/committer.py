@@ -1,0 +1,167 @@
+"""Validates a sealed block and makes it durable, in one thread of its own.
+
+What is durable is announced afterwards: commit status, event streams and pools hear of a block
+only when its batch is on disk.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+
+from ledger.consensus.events import Tip
+from ledger.crypto.hashing import block_hash
+from ledger.crypto.merkle import merkle_root
+from ledger.errors import InvalidMessage, NodeFault, Reason
+from ledger.model.block import (
+    SLOT_COMMIT_HASH,
+    SLOT_SIGNATURES,
+    SLOT_TRANSACTIONS_FILTER,
+    Block,
+    ConsenterMetadata,
+)
+from ledger.model.codec_block import (
+    decode_block_signatures,
+    decode_consenter_metadata,
+    encode_commit_hash,
+)
+from ledger.ordering.envelopes import EnvelopeMemory
+from ledger.ordering.seals import check_certificate
+from ledger.ordering.validator_set import ValidatorSet
+from ledger.rpc.commit_notifier import CommittedTransaction
+from ledger.storage.ledger_store import LedgerStore
+from ledger.validation.block_validation import validate_block
+from ledger.validation.commit_hash import commit_hash
+from ledger.validation.context import BlockValidation, ValidationContext
+
+
+@dataclass(frozen=True, slots=True)
+class CommittedBlock:
+    """What the node announces after a commit."""
+
+    block: Block
+    validation: BlockValidation
+    transactions: tuple[CommittedTransaction, ...]
+
+
+Announce = Callable[[CommittedBlock], None]
+
+
+class Committer:
+    """The only writer of the ledger store."""
+
+    def __init__(
+        self,
+        *,
+        store: LedgerStore,
+        context: ValidationContext,
+        validators: ValidatorSet,
+        memory: EnvelopeMemory,
+        executor: Executor,
+        announce: Announce,
+    ) -> None:
+        self._store = store
+        self._context = context
+        self._validators = validators
+        self._memory = memory
+        self._executor = executor
+        self._announce = announce
+        self._tip = self._stored_tip()
+
+    @property
+    def tip(self) -> Tip:
+        """The newest committed block."""
+        return self._tip
+
+    @property
+    def last_config(self) -> int:
+        """Number of the newest configuration block."""
+        return self._store.last_config_number()
+
+    async def check_certified(self, block: Block) -> None:
+        """Import rules for a block that came by catch-up; raises InvalidMessage or NodeFault."""
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._executor, self._check_certified, block)
+
+    async def commit(self, block: Block) -> Tip:
+        """Validate, apply as one synced batch, announce; returns the new tip."""
+        loop = asyncio.get_running_loop()
+        committed = await loop.run_in_executor(self._executor, self._apply, block)
+        self._tip = self._stored_tip()
+        self._announce(committed)
+        return self._tip
+
+    def _check_certified(self, block: Block) -> None:
+        metadata = check_certificate(block, self._validators)
+        if block.header.previous_hash != self._tip.block_hash:
+            raise InvalidMessage(
+                Reason.WRONG_PARENT, f"block {block.number} does not follow our block"
+            )
+        if metadata.validator_set_hash != self._tip.validator_set_hash:
+            raise InvalidMessage(
+                Reason.NOT_A_VALIDATOR, f"block {block.number} names another validator set"
+            )
+        if metadata.previous_commit_hash != self._tip.commit_hash:
+            raise NodeFault(
+                f"safety stop: a quorum sealed another state before block {block.number} "
+                "than this peer holds"
+            )
+        if metadata.transactions_root != merkle_root(block.entries):
+            raise InvalidMessage(Reason.MALFORMED, f"block {block.number}: Merkle root is wrong")
+
+    def _apply(self, block: Block) -> CommittedBlock:
+        envelopes = [self._memory.decode(raw) for raw in block.entries]
+        validation = validate_block(
+            block_number=block.number,
+            envelopes=envelopes,
+            state=self._store,
+            context=self._context,
+        )
+        new_hash = commit_hash(self._tip.commit_hash, validation.codes, validation.updates)
+        metadata = list(block.metadata)
+        metadata[SLOT_TRANSACTIONS_FILTER] = bytes(validation.codes)
+        metadata[SLOT_COMMIT_HASH] = encode_commit_hash(new_hash)
+        stored = replace(block, metadata=_five(metadata))
+        self._store.commit(stored, validation, commit_hash=new_hash)
+        for raw in block.entries:
+            self._memory.forget(raw)
+        return CommittedBlock(stored, validation, _fates(block.number, validation))
+
+    def _stored_tip(self) -> Tip:
+        stored = self._store.tip()
+        block = self._store.block(stored.number)
+        assert block is not None, "the tip is readable"
+        return Tip(
+            height=stored.number,
+            block_hash=block_hash(block.header),
+            block_time_ms=_block_time_ms(block),
+            commit_hash=stored.commit_hash,
+            validators=self._validators.ids,
+            validator_set_hash=self._validators.set_hash,
+        )
+
+
+def consenter_metadata(block: Block) -> ConsenterMetadata | None:
+    """What the seals of a block also signed; None for the genesis block, which has no seals."""
+    if block.number == 0:
+        return None
+    signed = decode_block_signatures(block.metadata[SLOT_SIGNATURES])
+    return decode_consenter_metadata(signed.consenter_metadata_raw)
+
+
+def _block_time_ms(block: Block) -> int:
+    metadata = consenter_metadata(block)
+    return 0 if metadata is None else metadata.block_time_ms
+
+
+def _fates(number: int, validation: BlockValidation) -> tuple[CommittedTransaction, ...]:
+    return tuple(
+        CommittedTransaction(tx_id, code, number)
+        for tx_id, code in zip(validation.tx_ids, validation.codes, strict=True)
+        if tx_id
+    )
+
+
+def _five(slots: Sequence[bytes]) -> tuple[bytes, bytes, bytes, bytes, bytes]:
+    first, second, third, fourth, fifth = slots
+    return (first, second, third, fourth, fifth)

@@ -1,0 +1,88 @@
+"""Turning what the core wants to say into signed messages, past the sign guard.
+
+The guard keeps what was signed for each (height, round, kind); it refuses a second, different
+payload and is durable before a signature leaves this module.
+"""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Executor
+
+from ledger.consensus.effects import (
+    CommitIntent,
+    Intent,
+    PrepareIntent,
+    ProposalIntent,
+    RoundChangeIntent,
+)
+from ledger.consensus.messages import (
+    Commit,
+    CommitMessage,
+    Message,
+    Payload,
+    PrepareMessage,
+    ProposalMessage,
+    RoundChangeMessage,
+    Signed,
+    SigningDomain,
+    sign_bytes,
+)
+from ledger.crypto.signing import Signer
+from ledger.ordering.consensus_codec import encode_payload
+from ledger.ordering.seals import SEAL_NONCE_BYTES, make_seal
+from ledger.storage.sign_guard import SignGuard
+
+
+class IntentSigner:
+    """Signs for one consenter under one signing domain."""
+
+    def __init__(
+        self,
+        *,
+        consenter_id: int,
+        signer: Signer,
+        guard: SignGuard,
+        domain: SigningDomain,
+        executor: Executor,
+        random_bytes: Callable[[int], bytes],
+    ) -> None:
+        self._consenter_id = consenter_id
+        self._signer = signer
+        self._guard = guard
+        self._domain = domain
+        self._executor = executor
+        self._random_bytes = random_bytes
+
+    async def sign(self, intent: Intent) -> Message:
+        """The signed message; raises NodeFault when it would contradict an earlier one."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._executor, self._sign, intent)
+
+    def _sign(self, intent: Intent) -> Message:
+        match intent:
+            case ProposalIntent(payload, block, round_changes, prepares):
+                return ProposalMessage(
+                    self._signed(payload, payload.digest), block, round_changes, prepares
+                )
+            case PrepareIntent(payload):
+                return PrepareMessage(self._signed(payload, payload.digest))
+            case CommitIntent(round_, block):
+                nonce = self._random_bytes(SEAL_NONCE_BYTES)
+                seal = make_seal(self._signer, self._consenter_id, nonce, block, round_)
+                commit = Commit(block.height, round_, block.digest, seal)
+                return CommitMessage(self._signed(commit, block.digest), seal_verified=True)
+            case RoundChangeIntent(payload, block, prepares):
+                digest = payload.prepared_digest or b""
+                return RoundChangeMessage(self._signed(payload, digest), block, prepares)
+
+    def _signed(self, payload: Payload, digest: bytes) -> Signed[Payload]:
+        payload_raw = encode_payload(payload, self._consenter_id)
+        vote = self._guard.sign_once(
+            height=payload.height,
+            round_=payload.round,
+            kind=type(payload).__name__,
+            digest=digest,
+            payload=payload_raw,
+            sign=lambda raw: self._signer.sign(sign_bytes(self._domain, raw)),
+        )
+        return Signed(payload, self._consenter_id, vote.payload, vote.signature)

@@ -1,0 +1,196 @@
+"""From a signed envelope to the pools of a quorum of validators.
+
+Everything submitted in the same turn of the event loop travels in one batch. `submit` returns
+when a quorum (this validator included) holds the transaction, so it survives f lost validators.
+"""
+
+import asyncio
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import grpc
+
+from ledger.consensus.quorum import quorum
+from ledger.errors import InvalidMessage, Reason
+from ledger.node.admission import Admission
+from ledger.ordering.pool import TransactionPool
+from ledger.rpc.status import GatewayError, PeerError
+from ledger.rpc.validator_links import ValidatorLinks
+from ledger.rpc.validator_service import Reply
+from ledger.wire.validator_pb2 import (
+    AckEntry,
+    Item,
+    TransactionBatch,
+    TransactionBatchResult,
+)
+
+BATCH_BYTES_MAX = 4 * 1024 * 1024
+QUORUM_WAIT_MS = 10_000
+
+
+@dataclass(slots=True)
+class _Submission:
+    raw: bytes
+    done: asyncio.Future[None]
+    accepted: int = 1
+    refusals: list[PeerError] = field(default_factory=list)
+    asked: int = 1
+
+
+class TransactionSubmission:
+    """This validator's half of the pool protocol: hands out its clients' transactions."""
+
+    def __init__(
+        self,
+        *,
+        admission: Admission,
+        pool: TransactionPool,
+        links: ValidatorLinks,
+        validators: int,
+        addresses: dict[int, tuple[str, str]],
+    ) -> None:
+        self._admission = admission
+        self._pool = pool
+        self._links = links
+        self._quorum = quorum(validators)
+        self._addresses = addresses
+        self._batch_ids = itertools.count(1)
+        self._outgoing: list[_Submission] = []
+        self._entering: list[tuple[bytes, asyncio.Future[InvalidMessage | None]]] = []
+        self._in_flight: dict[tuple[int, int], list[_Submission]] = {}
+
+    async def submit(self, envelope_raw: bytes) -> None:
+        """Return once a quorum of validators holds the transaction.
+
+        Raises InvalidMessage for what this validator refuses and GatewayError UNAVAILABLE with
+        the others' answers when a quorum cannot be had.
+        """
+        refusal = await self._enter_own_pool(envelope_raw)
+        if refusal is not None:
+            raise refusal
+        submission = _Submission(envelope_raw, asyncio.get_running_loop().create_future())
+        if not self._outgoing:
+            asyncio.get_running_loop().call_soon(self._send_batch)
+        self._outgoing.append(submission)
+        try:
+            async with asyncio.timeout(QUORUM_WAIT_MS / 1000):
+                await submission.done
+        except TimeoutError:
+            raise self._no_quorum(submission) from None
+
+    async def _enter_own_pool(self, raw: bytes) -> InvalidMessage | None:
+        future: asyncio.Future[InvalidMessage | None] = asyncio.get_running_loop().create_future()
+        if not self._entering:
+            asyncio.get_running_loop().call_soon(self._start_admission)
+        self._entering.append((raw, future))
+        return await future
+
+    def _start_admission(self) -> None:
+        entering, self._entering = self._entering, []
+        task = asyncio.get_running_loop().create_task(
+            self._admission.admit([raw for raw, _ in entering])
+        )
+
+        def finish(done: asyncio.Task[list[InvalidMessage | None]]) -> None:
+            for (_, future), refusal in zip(entering, done.result(), strict=True):
+                if not future.done():
+                    future.set_result(refusal)
+
+        task.add_done_callback(finish)
+
+    def _send_batch(self) -> None:
+        outgoing, self._outgoing = self._outgoing, []
+        for chunk in _chunks(outgoing):
+            self._send_chunk(chunk)
+        for submission in outgoing:
+            self._settle(submission)
+
+    def _send_chunk(self, chunk: list[_Submission]) -> None:
+        batch_id = next(self._batch_ids)
+        batch = TransactionBatch(batch_id=batch_id, envelopes=[s.raw for s in chunk])
+        item = Item(transactions=batch)
+        for consenter_id in self._links.connected_ids:
+            if self._links.send(consenter_id, item):
+                self._in_flight[(consenter_id, batch_id)] = chunk
+                for submission in chunk:
+                    submission.asked += 1
+
+    def on_result(self, sender: int, result: TransactionBatchResult) -> None:
+        """A validator's answer to one of our batches."""
+        chunk = self._in_flight.pop((sender, result.batch_id), None)
+        if chunk is None or len(chunk) != len(result.entries):
+            return
+        for submission, entry in zip(chunk, result.entries, strict=True):
+            # "Already in the ledger" is success: it was ordered before we heard of it.
+            if entry.accepted or entry.reason == Reason.REPLAYED:
+                submission.accepted += 1
+            else:
+                submission.refusals.append(self._refusal(sender, entry))
+            self._settle(submission)
+
+    def on_disconnected(self, consenter_id: int) -> None:
+        """Answers that will not come any more count as refusals."""
+        for key in [key for key in self._in_flight if key[0] == consenter_id]:
+            for submission in self._in_flight.pop(key):
+                submission.refusals.append(
+                    PeerError(*self._addresses[consenter_id], message="connection lost")
+                )
+                self._settle(submission)
+
+    async def on_batch(self, batch: TransactionBatch, reply: Reply) -> None:
+        """Another validator's clients' transactions: admit them and answer for each."""
+        refusals = await self._admission.admit(list(batch.envelopes))
+        result = TransactionBatchResult(batch_id=batch.batch_id)
+        for refusal in refusals:
+            if refusal is None:
+                result.entries.append(AckEntry(accepted=True))
+            else:
+                result.entries.append(AckEntry(reason=refusal.reason, detail=refusal.detail))
+        reply(Item(transactions_result=result))
+
+    def send_pool_to(self, consenter_id: int) -> None:
+        """Bring a validator that just connected up to date with what waits here."""
+        waiting = [_unawaited(envelope.raw) for envelope in self._pool.all()]
+        for chunk in _chunks(waiting):
+            batch = TransactionBatch(
+                batch_id=next(self._batch_ids), envelopes=[s.raw for s in chunk]
+            )
+            self._links.send(consenter_id, Item(transactions=batch))
+
+    def _settle(self, submission: _Submission) -> None:
+        if submission.done.done():
+            return
+        if submission.accepted >= self._quorum:
+            submission.done.set_result(None)
+            return
+        outstanding = submission.asked - submission.accepted - len(submission.refusals)
+        if submission.accepted + outstanding < self._quorum:
+            submission.done.set_exception(self._no_quorum(submission))
+
+    def _no_quorum(self, submission: _Submission) -> GatewayError:
+        return GatewayError(
+            grpc.StatusCode.UNAVAILABLE,
+            f"{submission.accepted} of the {self._quorum} validators needed hold the transaction",
+            submission.refusals,
+        )
+
+    def _refusal(self, sender: int, entry: AckEntry) -> PeerError:
+        return PeerError(*self._addresses[sender], message=f"{entry.reason}: {entry.detail}")
+
+
+def _unawaited(raw: bytes) -> _Submission:
+    return _Submission(raw, asyncio.get_running_loop().create_future())
+
+
+def _chunks(submissions: Sequence[_Submission]) -> list[list[_Submission]]:
+    """Runs of at most BATCH_BYTES_MAX, in order."""
+    chunks: list[list[_Submission]] = []
+    size = BATCH_BYTES_MAX
+    for submission in submissions:
+        if size + len(submission.raw) > BATCH_BYTES_MAX:
+            chunks.append([])
+            size = 0
+        chunks[-1].append(submission)
+        size += len(submission.raw)
+    return chunks

@@ -1,0 +1,59 @@
+"""Building a block from waiting transactions, and judging the contents of someone else's."""
+
+from ledger.consensus.events import Tip
+from ledger.consensus.messages import ProposedBlock
+from ledger.crypto.hashing import block_data_hash
+from ledger.crypto.merkle import merkle_root
+from ledger.errors import InvalidMessage, Reason, TransactionInvalid
+from ledger.model.block import BlockHeader, ConsenterMetadata
+from ledger.model.codec_block import encode_consenter_metadata
+from ledger.ordering.consensus_codec import block_digest
+from ledger.ordering.envelopes import EnvelopeMemory
+from ledger.ordering.pool import BlockLimits
+
+
+def build_block(
+    *, tip: Tip, proposer: int, entries: tuple[bytes, ...], last_config: int, now_ms: int
+) -> ProposedBlock:
+    """A block on top of `tip`; its time is the proposer's clock, always after the parent's."""
+    header = BlockHeader(
+        number=tip.height + 1,
+        previous_hash=tip.block_hash,
+        data_hash=block_data_hash(entries),
+    )
+    metadata = ConsenterMetadata(
+        round=0,
+        proposer=proposer,
+        block_time_ms=max(now_ms, tip.block_time_ms + 1),
+        transactions_root=merkle_root(entries),
+        validator_set_hash=tip.validator_set_hash,
+        previous_commit_hash=tip.commit_hash,
+    )
+    digest = block_digest(header, last_config, encode_consenter_metadata(metadata))
+    return ProposedBlock(header, entries, last_config, metadata, digest)
+
+
+def check_contents(block: ProposedBlock, limits: BlockLimits, memory: EnvelopeMemory) -> None:
+    """Raise InvalidMessage unless hashes, limits and every entry's form are right.
+
+    What a transaction does is not judged here: an invalid one stays in the block with its code.
+    Bytes that are no envelope at all are the proposer's fault, and so is a repeated entry.
+    """
+    entries = block.entries
+    if not entries:
+        raise InvalidMessage(Reason.MALFORMED, "a block without transactions")
+    if len(entries) > limits.transactions_max:
+        raise InvalidMessage(Reason.OVERSIZED, f"{len(entries)} transactions in one block")
+    size = sum(map(len, entries))
+    if size > limits.bytes_max and len(entries) > 1:
+        raise InvalidMessage(Reason.OVERSIZED, f"{size} bytes of transactions in one block")
+    if block_data_hash(entries) != block.header.data_hash:
+        raise InvalidMessage(Reason.MALFORMED, "the data hash is not of these entries")
+    if merkle_root(entries) != block.metadata.transactions_root:
+        raise InvalidMessage(Reason.MALFORMED, "the Merkle root is not of these entries")
+    if len(set(entries)) != len(entries):
+        raise InvalidMessage(Reason.REPLAYED, "an entry stands twice in the block")
+    for raw in entries:
+        decoded = memory.decode(raw)
+        if isinstance(decoded, TransactionInvalid):
+            raise InvalidMessage(Reason.MALFORMED, f"an entry is no transaction: {decoded.detail}")
