@@ -21,7 +21,7 @@ BLOCK_INTERVAL_MS_MAX = 3_600_000
 CERTIFICATE_DAYS_MAX = 7300
 
 FIRST_PEER_PORT = 7051
-FIRST_ADMIN_PORT = 9441
+FIRST_VALIDATOR_PORT = 7061
 GATEWAY_PORT = 8080
 
 _CHANNEL_NAME = re.compile(r"[a-z][a-z0-9.-]{0,248}")
@@ -57,14 +57,19 @@ class MemberPlan:
     host: str
     """Where others reach the peer; also the name in its TLS certificate."""
     port: int
-    """Every gRPC service of the peer, over mutual TLS."""
-    admin_port: int
-    """Health and metrics, on loopback only."""
+    """Fabric's gRPC services for clients, over TLS."""
+    validator_port: int
+    """Consensus with the other validators, over mutual TLS."""
 
     @property
     def address(self) -> str:
-        """`host:port` as gRPC wants it."""
+        """`host:port` for clients."""
         return f"{self.host}:{self.port}"
+
+    @property
+    def validator_address(self) -> str:
+        """`host:port` for the other validators."""
+        return f"{self.host}:{self.validator_port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +139,7 @@ def default_plan_text(
     name: str = "gridledger",
     min_interval_ms: int = 5_000,
     first_peer_port: int = FIRST_PEER_PORT,
-    first_admin_port: int = FIRST_ADMIN_PORT,
+    first_validator_port: int = FIRST_VALIDATOR_PORT,
     gateway_port: int = GATEWAY_PORT,
     data_dir: str = "network-data",
 ) -> str:
@@ -147,7 +152,7 @@ name = "{title}"
 mspid = "{mspid}"
 host = "127.0.0.1"
 port = {first_peer_port + index}
-admin_port = {first_admin_port + index}
+validator_port = {first_validator_port + index}
 """
         for index, (member_id, title, mspid) in enumerate(DEFAULT_MEMBERS)
     )
@@ -233,7 +238,7 @@ def _member(entry: "_Table", *, consenter_id: int) -> MemberPlan:
         consenter_id=consenter_id,
         host=entry.text("host", _HOST, default="127.0.0.1"),
         port=entry.integer("port", 1, 65535),
-        admin_port=entry.integer("admin_port", 1, 65535),
+        validator_port=entry.integer("validator_port", 1, 65535),
     )
     entry.refuse_unknown()
     return member
@@ -283,7 +288,7 @@ def _refuse_repeats(plan: Plan) -> None:
         claim("id", member.id, f"{field}.id")
         claim("mspid", member.mspid, f"{field}.mspid")
         claim("port", member.address, f"{field}.port")
-        claim("port", f"127.0.0.1:{member.admin_port}", f"{field}.admin_port")
+        claim("port", member.validator_address, f"{field}.validator_port")
     for index, chaincode in enumerate(plan.chaincodes):
         claim("chaincode", chaincode.name, f"chaincodes[{index}].name")
 

@@ -1,0 +1,117 @@
+"""The `gridledger` command; each subcommand is imported when it is used, so that it starts fast."""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+DEFAULT_PLAN = "network.toml"
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One subcommand: what it is for, and how it runs with the arguments after its name."""
+
+    summary: str
+    run: Callable[[Sequence[str]], int]
+
+
+def _demo(arguments: Sequence[str]) -> int:
+    from network.demo import main as run_demo
+
+    return run_demo(arguments)
+
+
+def _bench(arguments: Sequence[str]) -> int:
+    from network.bench import main as run_bench
+
+    return run_bench(arguments)
+
+
+def _network(arguments: Sequence[str]) -> int:
+    from network.network_command import main as run_network
+
+    return run_network(arguments)
+
+
+def _clear(arguments: Sequence[str]) -> int:
+    from chaincode.energy.clear_command import main as run_clear
+
+    return run_clear(arguments, sys.stdin, sys.stdout, sys.stderr)
+
+
+def _doctor(arguments: Sequence[str]) -> int:
+    from network.doctor import report
+
+    parser = argparse.ArgumentParser(
+        prog="gridledger doctor", description="What is missing here, and the fix."
+    )
+    parser.add_argument("--plan", type=Path, default=Path(DEFAULT_PLAN), help="the plan file")
+    return report(parser.parse_args(arguments).plan)
+
+
+def _peer(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="gridledger peer", description="One validator process, as `network up` starts it."
+    )
+    actions = parser.add_subparsers(required=True, metavar="action")
+    run = actions.add_parser("run", help="run in the foreground until SIGTERM")
+    run.add_argument("--config", type=Path, required=True, help="peer.json of the member")
+    options = parser.parse_args(arguments)
+    from network.run_peer import run_peer_process
+
+    return run_peer_process(options.config)
+
+
+COMMANDS = {
+    "demo": Command("a four-member community trading on real household data", _demo),
+    "network": Command("init, up, status, down, reset: a network on this machine", _network),
+    "doctor": Command("what is missing here, and the fix", _doctor),
+    "clear": Command("clear one order book given as JSON on standard input", _clear),
+    "bench": Command("measure throughput, latency and cost on this machine", _bench),
+    "peer": Command("run one validator process", _peer),
+}
+
+
+def usage() -> str:
+    """The text of `gridledger --help`."""
+    lines = [f"  {name:<9} {command.summary}" for name, command in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: gridledger COMMAND [options]     (gridledger COMMAND --help says more)",
+            "",
+            *lines,
+            "",
+        ]
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one subcommand; returns the exit status."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] in {"-h", "--help", "help"}:
+        print(usage(), end="")
+        return 0 if words else EXIT_USAGE
+    if words[0] == "--version":
+        from importlib.metadata import version
+
+        print(f"gridledger {version('gridledger')}")
+        return 0
+    command = COMMANDS.get(words[0])
+    if command is None:
+        print(f"gridledger: there is no command {words[0]!r}\n{usage()}", end="", file=sys.stderr)
+        return EXIT_USAGE
+    try:
+        return command.run(words[1:])
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        return EXIT_FAILED
+
+
+if __name__ == "__main__":
+    sys.exit(main())
