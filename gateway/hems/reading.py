@@ -1,0 +1,121 @@
+"""A meter reading on the wire: JSON on `rec/<community>/<meter>/reading`.
+
+    {"v":1,"m":"meter","seq":7,"t_end":1470085200000,"imp_wh":1200,"exp_wh":340,
+     "q":"measured","kid":"3f1c…","sig":"MEUC…"}
+
+Registers are cumulative, so a lost message loses no energy. `sig` is base64 of a DER ECDSA P-256
+signature over `chaincode.energy.readings.signed_message`; the contract checks the same bytes.
+`kid` is the first 16 hex digits of SHA-256 over the public key (SubjectPublicKeyInfo, DER).
+"""
+
+import base64
+import binascii
+import json
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from chaincode.energy.readings import MAX_REGISTER_WH, MAX_SEQ, QUALITIES, signed_message
+from chaincode.energy.records import MeterReading
+from gateway.mqtt.topics import NAME
+from ledger.crypto.hashing import sha256
+
+FORMAT_VERSION = 1
+MESSAGE_BYTES_MAX = 1_024
+MAX_TIME_MS = 10**15
+KEY_ID_HEX_DIGITS = 16
+_FIELDS = frozenset(("v", "m", "seq", "t_end", "imp_wh", "exp_wh", "q", "kid", "sig"))
+
+
+class BadReading(Exception):  # noqa: N818 - the device's fault, counted against it
+    """A message that is not a reading, or not one this device may send."""
+
+
+def encode_reading(reading: MeterReading, key_id: str) -> bytes:
+    """The JSON message of a signed reading."""
+    return json.dumps(
+        {
+            "v": FORMAT_VERSION,
+            "m": reading.meter_id,
+            "seq": reading.seq,
+            "t_end": reading.t_end_ms,
+            "imp_wh": reading.import_wh,
+            "exp_wh": reading.export_wh,
+            "q": reading.quality,
+            "kid": key_id,
+            "sig": reading.signature,
+        },
+        separators=(",", ":"),
+    ).encode("ascii")
+
+
+def decode_reading(raw: bytes) -> MeterReading:
+    """The reading in a message; raises `BadReading` naming what is wrong."""
+    if len(raw) > MESSAGE_BYTES_MAX:
+        raise BadReading(f"more than {MESSAGE_BYTES_MAX} bytes")
+    try:
+        message = json.loads(raw)
+    except ValueError as error:
+        raise BadReading("not JSON") from error
+    if not isinstance(message, dict) or set(message) != _FIELDS:
+        raise BadReading(f"the fields are {', '.join(sorted(_FIELDS))}, all of them and no other")
+    if message["v"] != FORMAT_VERSION:
+        raise BadReading(f"format version {message['v']!r} is unknown")
+    return MeterReading(
+        meter_id=_name(message["m"]),
+        seq=_whole(message, "seq", MAX_SEQ),
+        t_end_ms=_whole(message, "t_end", MAX_TIME_MS),
+        import_wh=_whole(message, "imp_wh", MAX_REGISTER_WH),
+        export_wh=_whole(message, "exp_wh", MAX_REGISTER_WH),
+        quality=_quality(message["q"]),
+        signature=_base64(message["sig"]),
+    )
+
+
+def key_id(public_key: ec.EllipticCurvePublicKey) -> str:
+    """Short name of a device key."""
+    spki = public_key.public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return sha256(spki).hex()[:KEY_ID_HEX_DIGITS]
+
+
+def check_signature(reading: MeterReading, public_key: ec.EllipticCurvePublicKey) -> None:
+    """Raises `BadReading` unless the meter's own key signed exactly these values."""
+    try:
+        public_key.verify(
+            base64.b64decode(reading.signature),
+            signed_message(reading),
+            ec.ECDSA(hashes.SHA256()),
+        )
+    except InvalidSignature as error:
+        raise BadReading("the signature does not fit the values and the meter's key") from error
+
+
+def _whole(message: dict[str, Any], name: str, maximum: int) -> int:
+    value = message[name]
+    if type(value) is not int or not 0 <= value <= maximum:
+        raise BadReading(f"{name} is a whole number from 0 to {maximum}")
+    return value
+
+
+def _name(value: object) -> str:
+    if not isinstance(value, str) or not NAME.fullmatch(value):
+        raise BadReading("m is a meter's name: letters, digits, - and _")
+    return value
+
+
+def _quality(value: object) -> str:
+    if not isinstance(value, str) or value not in QUALITIES:
+        raise BadReading(f"q is one of {', '.join(QUALITIES)}")
+    return value
+
+
+def _base64(value: object) -> str:
+    try:
+        base64.b64decode(str(value), validate=True)
+    except binascii.Error as error:
+        raise BadReading("sig is not base64") from error
+    return str(value)

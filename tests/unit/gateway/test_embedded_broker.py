@@ -1,0 +1,166 @@
+"""The embedded broker on a real socket: who gets in, who hears what."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import aiomqtt
+import pytest
+
+from gateway.mqtt.embedded_broker import EmbeddedBroker, credential
+from gateway.mqtt.topics import Access, covers, gateway_access, meter_access, parse_topic
+
+COMMUNITY = "val"
+SECONDS_MAX = 5
+
+
+@asynccontextmanager
+async def running_broker(**extra: Access) -> AsyncIterator[EmbeddedBroker]:
+    access = {
+        "gateway": gateway_access(COMMUNITY),
+        "meter-1": meter_access(COMMUNITY, "meter-1"),
+        "meter-2": meter_access(COMMUNITY, "meter-2"),
+    } | extra
+    broker = EmbeddedBroker(
+        credentials={name: credential(f"token of {name}", what) for name, what in access.items()}
+    )
+    await broker.start()
+    try:
+        yield broker
+    finally:
+        await broker.stop()
+
+
+def client(broker: EmbeddedBroker, name: str, *, token: str = "", **options) -> aiomqtt.Client:
+    options.setdefault("identifier", name)
+    return aiomqtt.Client(
+        broker.host,
+        broker.port,
+        username=name,
+        password=token or f"token of {name}",
+        timeout=SECONDS_MAX,
+        **options,
+    )
+
+
+async def next_message(connected: aiomqtt.Client) -> tuple[str, bytes, bool]:
+    async with asyncio.timeout(SECONDS_MAX):
+        message = await anext(aiter(connected.messages))
+    return str(message.topic), message.payload, message.retain
+
+
+def scene(coroutine) -> None:
+    asyncio.run(coroutine)
+
+
+def test_reading_reaches_the_gateway():
+    async def play() -> None:
+        async with running_broker() as broker, client(broker, "gateway") as gateway:
+            await gateway.subscribe("rec/val/+/reading", qos=1)
+            async with client(broker, "meter-1") as meter:
+                await meter.publish("rec/val/meter-1/reading", b"{}", qos=1)
+                assert await next_message(gateway) == ("rec/val/meter-1/reading", b"{}", False)
+
+    scene(play())
+
+
+@pytest.mark.parametrize("token", ["wrong", "token of meter-2"])
+def test_wrong_token_is_refused(token):
+    async def play() -> None:
+        async with running_broker() as broker:
+            with pytest.raises(aiomqtt.MqttError):
+                async with client(broker, "meter-1", token=token):
+                    pass
+
+    scene(play())
+
+
+def test_unknown_client_is_refused():
+    async def play() -> None:
+        async with running_broker() as broker:
+            with pytest.raises(aiomqtt.MqttError):
+                async with client(broker, "meter-9"):
+                    pass
+
+    scene(play())
+
+
+def test_a_stranger_cannot_end_the_session_of_a_meter():
+    """A connect with another's client id and a wrong token must not touch the live session."""
+
+    async def play() -> None:
+        async with running_broker() as broker, client(broker, "meter-1") as meter:
+            await meter.subscribe("rec/val/meter-1/cmd", qos=1)
+            for name in ("meter-1", "meter-2"):
+                with pytest.raises(aiomqtt.MqttError):
+                    async with client(broker, name, token="guess", identifier="meter-1"):
+                        pass
+            async with client(broker, "gateway") as gateway:
+                await gateway.publish("rec/val/meter-1/cmd", b"on", qos=1)
+                assert (await next_message(meter))[1] == b"on"
+
+    scene(play())
+
+
+@pytest.mark.row("E091")
+def test_publish_on_another_meters_topic_goes_nowhere():
+    async def play() -> None:
+        async with running_broker() as broker, client(broker, "gateway") as gateway:
+            await gateway.subscribe("rec/val/+/reading", qos=1)
+            async with client(broker, "meter-1") as meter:
+                await meter.publish("rec/val/meter-2/reading", b"forged", qos=1)
+                await meter.publish("rec/val/meter-1/reading", b"own", qos=1)
+                assert await next_message(gateway) == ("rec/val/meter-1/reading", b"own", False)
+
+    scene(play())
+
+
+@pytest.mark.parametrize("wanted", ["rec/val/meter-2/cmd", "rec/val/+/reading", "rec/#", "#"])
+def test_a_meter_cannot_listen_to_others(wanted):
+    async def play() -> None:
+        async with running_broker() as broker, client(broker, "meter-1") as meter:
+            granted = await meter.subscribe(wanted, qos=1)
+            assert [code.value if hasattr(code, "value") else code for code in granted] == [0x80]
+
+    scene(play())
+
+
+def test_retained_state_is_not_sent_to_clients_that_did_not_ask_for_it():
+    """amqtt answers a connect with retained messages of every client's filters."""
+
+    async def play() -> None:
+        async with running_broker() as broker, client(broker, "gateway") as gateway:
+            await gateway.subscribe("rec/val/+/state", qos=1)
+            async with client(broker, "meter-1") as meter:
+                await meter.publish("rec/val/meter-1/state", b"online", qos=1, retain=True)
+                assert await next_message(gateway) == ("rec/val/meter-1/state", b"online", False)
+            async with client(broker, "meter-2") as other:
+                await other.subscribe("rec/val/meter-2/cmd", qos=1)
+                await gateway.publish("rec/val/meter-2/cmd", b"first", qos=1)
+                assert await next_message(other) == ("rec/val/meter-2/cmd", b"first", False)
+
+    scene(play())
+
+
+def test_only_state_is_retained():
+    async def play() -> None:
+        async with running_broker() as broker:
+            async with client(broker, "meter-1") as meter:
+                await meter.publish("rec/val/meter-1/reading", b"private", qos=1, retain=True)
+                await meter.publish("rec/val/meter-1/state", b"online", qos=1, retain=True)
+            async with client(broker, "gateway") as gateway:
+                await gateway.subscribe("rec/val/+/reading", qos=1)
+                await gateway.subscribe("rec/val/+/state", qos=1)
+                assert await next_message(gateway) == ("rec/val/meter-1/state", b"online", True)
+
+    scene(play())
+
+
+def test_filters_and_topics():
+    assert covers("rec/val/+/cmd", "rec/val/m/cmd")
+    assert covers("rec/val/+/cmd", "rec/val/+/cmd")
+    assert not covers("rec/val/m/cmd", "rec/val/+/cmd")
+    assert not covers("rec/val/+/cmd", "rec/val/#")
+    assert parse_topic("rec/val/m-1/reading") is not None
+    for bad in ("rec/val/m/other", "rec/val/reading", "rec//m/reading", "rec/val/m$/reading"):
+        assert parse_topic(bad) is None
