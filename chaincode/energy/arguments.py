@@ -1,0 +1,162 @@
+"""Reading contract arguments: every text from outside is checked before it is used."""
+
+import json
+import re
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import NoReturn
+
+from chaincode.energy import idgrid as idgrid_form
+from chaincode.energy.errors import Refusal, refused
+
+MAX_AMOUNT = 10**18
+MAX_PRICE_UTOKEN_PER_KWH = 10**15
+MAX_ENERGY_WH = 10**12
+MAX_JSON_CHARACTERS = 1024 * 1024
+_IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
+_WHOLE_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,18})")
+_SHA256_HEX = re.compile(r"[0-9a-f]{64}")
+_FRACTION = re.compile(r"[0-9]{1,6}(/[0-9]{1,6})?")
+_MAX_TEXT = 128
+
+
+def identifier(value: str, what: str) -> str:
+    """An id of letters, digits and `._:-`, at most 64 characters."""
+    if _IDENTIFIER.fullmatch(value) is None:
+        bad(f"{what} must be 1 to 64 letters, digits or ._:-")
+    return value
+
+
+def idgrid(value: str) -> str:
+    """A well-formed IDgrid."""
+    problem = idgrid_form.problem_with(value)
+    if problem is not None:
+        bad(f"idgrid: {problem}")
+    return value
+
+
+def whole_number(value: str | int, what: str) -> int:
+    """A whole number of at most 19 digits, as JSON number or decimal text."""
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        bad(f"{what} must be a whole number")
+    if isinstance(value, str):
+        if _WHOLE_NUMBER.fullmatch(value) is None:
+            bad(f"{what} must be a whole number")
+        value = int(value)
+    return value
+
+
+def positive(value: str | int, what: str, *, at_most: int) -> int:
+    """A whole number from 1 to `at_most`."""
+    number = whole_number(value, what)
+    if number <= 0:
+        raise refused(Refusal.NOT_POSITIVE, f"{what} is {number}")
+    if number > at_most:
+        bad(f"{what} is greater than {at_most}")
+    return number
+
+
+def not_negative(value: str | int, what: str, *, at_most: int) -> int:
+    """A whole number from 0 to `at_most`."""
+    number = whole_number(value, what)
+    if not 0 <= number <= at_most:
+        bad(f"{what} must be between 0 and {at_most}")
+    return number
+
+
+def salted_hash(value: str, what: str) -> str:
+    """A SHA-256 in lower-case hex."""
+    if _SHA256_HEX.fullmatch(value) is None:
+        bad(f"{what} must be 64 hexadecimal digits")
+    return value
+
+
+def one_of(value: object, what: str, allowed: tuple[str, ...]) -> str:
+    """One of a few words."""
+    if not isinstance(value, str) or value not in allowed:
+        bad(f"{what} must be one of {', '.join(allowed)}")
+    return value
+
+
+def short_text(value: str, what: str) -> str:
+    """Printable text of at most 128 characters, may be empty."""
+    if len(value) > _MAX_TEXT or not value.isprintable():
+        bad(f"{what} must be printable and at most {_MAX_TEXT} characters")
+    return value
+
+
+def fraction(value: object, what: str) -> str:
+    """A fraction from 0 to 1 such as `1/2`, returned in lowest terms."""
+    if not isinstance(value, str) or _FRACTION.fullmatch(value) is None:
+        bad(f"{what} must be a fraction such as 1/2")
+    numerator, _, denominator = value.partition("/")
+    if int(denominator or 1) == 0 or int(numerator) > int(denominator or 1):
+        bad(f"{what} must be between 0 and 1")
+    return str(Fraction(value))
+
+
+def json_object(text: str, what: str, known: frozenset[str]) -> dict[str, object]:
+    """A JSON object with no member outside `known` and none twice."""
+    value = _json(text, what)
+    return checked_object(value, what, known)
+
+
+def json_list(text: str, what: str, *, at_most: int) -> list[object]:
+    """A JSON list with 1 to `at_most` entries."""
+    value = _json(text, what)
+    if not isinstance(value, list) or not 1 <= len(value) <= at_most:
+        bad(f"{what} must be a list of 1 to {at_most} entries")
+    return value
+
+
+def checked_object(value: object, what: str, known: frozenset[str]) -> dict[str, object]:
+    """`value` as an object with no member outside `known`."""
+    if not isinstance(value, dict):
+        bad(f"{what} must be a JSON object")
+    unknown = sorted(set(value) - known)
+    if unknown:
+        bad(f"{what} has an unknown member {unknown[0][:_MAX_TEXT]!r}")
+    return value
+
+
+def number_in(members: Mapping[str, object], name: str, default: int | None = None) -> int:
+    """A whole number member; `default` if absent, refused if there is no default."""
+    if name not in members and default is not None:
+        return default
+    value = members.get(name)
+    if isinstance(value, bool) or not isinstance(value, int):
+        bad(f"{name} must be a whole number")
+    return value
+
+
+def text_in(members: Mapping[str, object], name: str, default: str | None = None) -> str:
+    """A text member; `default` if absent, refused if there is no default."""
+    value = members.get(name, default)
+    if not isinstance(value, str):
+        bad(f"{name} must be a text")
+    return value
+
+
+def bad(detail: str) -> NoReturn:
+    """Refuse the transaction for a bad argument."""
+    raise refused(Refusal.BAD_ARGUMENT, detail)
+
+
+def _json(text: str, what: str) -> object:
+    if len(text) > MAX_JSON_CHARACTERS:
+        bad(f"{what} is larger than {MAX_JSON_CHARACTERS} characters")
+    try:
+        return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        bad(f"{what} is not strict JSON")
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a member appears twice")
+    return members
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not allowed")

@@ -1,0 +1,67 @@
+"""Why the energy contracts refuse a transaction: one table of codes, statuses and texts.
+
+A refused transaction changes nothing. The status is the HTTP status a gateway would give; the
+detail added by the contract names the identifier or the numbers concerned.
+"""
+
+from enum import Enum
+
+
+class Refusal(Enum):
+    """(status, what is wrong, for a person); the member's name is the stable code."""
+
+    BAD_ARGUMENT = (422, "an argument is missing, malformed or out of range")
+    NOT_POSITIVE = (422, "energy, price and amount must be greater than zero")
+    CAP_EXCEEDED = (422, "more energy than one household may order in one listing")
+    ABOVE_RETAIL_PRICE = (422, "an offer may not ask more than the retail price of the listing")
+    BELOW_FEED_IN_TARIFF = (422, "a bid must pay at least the feed-in tariff of the listing")
+    INSUFFICIENT_FUNDS = (402, "the free balance does not cover the bid")
+    ROLE_NOT_ALLOWED = (403, "the role in the certificate may not do this")
+    NOT_REGISTERED = (403, "the IDgrid in the certificate is not registered")
+    WRONG_MEMBER = (403, "the certificate was issued by another member")
+    NOT_APPROVED = (403, "the operator has not approved it yet")
+    RES_REQUIRED = (403, "an offer needs an approved energy source of the seller")
+    NOT_YOURS = (403, "it belongs to somebody else")
+    UNKNOWN_PARTICIPANT = (404, "there is no participant with this IDgrid")
+    UNKNOWN_RES = (404, "there is no energy source with this id")
+    UNKNOWN_METER = (404, "there is no meter with this id")
+    UNKNOWN_LISTING = (404, "there is no listing for this hour")
+    NOT_CLEARED = (409, "the listing is not cleared yet")
+    NOT_SETTLED = (409, "the listing is not settled yet")
+    ALREADY_EXISTS = (409, "it is registered already; identifiers are never used twice")
+    METER_REQUIRED = (409, "register the meter at the grid connection before approving it")
+    NOT_OPEN_YET = (409, "the listing does not take orders yet")
+    BIDS_CLOSED = (409, "the listing takes no more orders")
+    TOO_MANY_ORDERS = (409, "too many orders of one household in one listing")
+    SELF_TRADE = (409, "a household either sells or buys in one listing")
+    TOO_EARLY = (409, "the time for this phase has not come")
+    TOO_LATE = (409, "the time for this has passed")
+    ALREADY_SETTLED = (409, "the listing is settled; settlement happens once")
+    READINGS_MISSING = (409, "meter readings at the ends of the delivery period are missing")
+    BAD_READING_SIGNATURE = (422, "the reading is not signed by the registered key of the meter")
+    REGISTER_DECREASED = (422, "a cumulative register cannot run backwards")
+    READING_OUT_OF_ORDER = (409, "a later reading of this meter is recorded already")
+
+    @property
+    def status(self) -> int:
+        """HTTP status of the refusal."""
+        return int(self.value[0])
+
+    @property
+    def text(self) -> str:
+        """What is wrong, without the detail."""
+        return str(self.value[1])
+
+
+class Refused(Exception):  # noqa: N818 - the field's word
+    """A contract refuses the transaction; nothing is written."""
+
+    def __init__(self, refusal: Refusal, detail: str) -> None:
+        super().__init__(f"{refusal.name}: {refusal.text} ({detail})")
+        self.refusal = refusal
+        self.detail = detail
+
+
+def refused(refusal: Refusal, detail: str) -> Refused:
+    """The error to raise."""
+    return Refused(refusal, detail)

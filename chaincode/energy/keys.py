@@ -1,0 +1,107 @@
+"""Every state key of the energy contracts, in one place.
+
+Parts are joined with `~`, which no identifier may contain, so no key is a prefix of a stranger's
+key. No key is both written by many and read by many: orders, escrows, payouts and deposits have
+one key each, and an account is written only by its owner's own orders (docs/market.md, "Keys").
+"""
+
+_SEPARATOR = "~"
+_AFTER_SEPARATOR = chr(ord(_SEPARATOR) + 1)
+_TIME_DIGITS = 15
+
+COMMUNITY = "community"
+
+
+def participant(idgrid: str) -> str:
+    """Registry record of a participant."""
+    return _key("participant", idgrid)
+
+
+def res(res_id: str) -> str:
+    """Registry record of a renewable energy source."""
+    return _key("res", res_id)
+
+
+def meter(meter_id: str) -> str:
+    """Registry record of a meter and its public key."""
+    return _key("meter", meter_id)
+
+
+def connection_meter(idgrid: str, meter_id: str) -> str:
+    """Index: the meters at a participant's grid connection, which settlement reads."""
+    return _key("connection", idgrid, meter_id)
+
+
+def meter_head(meter_id: str) -> str:
+    """The last accepted reading of a meter; written by its own reports only."""
+    return _key("meterhead", meter_id)
+
+
+def reading(meter_id: str, t_end_ms: int) -> str:
+    """One accepted reading; times are padded so that keys sort by time."""
+    return _key("reading", meter_id, str(t_end_ms).zfill(_TIME_DIGITS))
+
+
+def account(idgrid: str) -> str:
+    """Free balance of a participant, without payouts not yet folded in."""
+    return _key("account", idgrid)
+
+
+def deposit(tx_id: str) -> str:
+    """Proof of supply: who issued how much to whom; never changed."""
+    return _key("deposit", tx_id)
+
+
+def payout(idgrid: str, source: str, reference: str) -> str:
+    """Money on its way to a participant's balance. `source`: deposit, clear or settle."""
+    return _key("payout", idgrid, source, reference)
+
+
+def escrow(idgrid: str, listing_id: str, order_id: str) -> str:
+    """Money locked by one bid."""
+    return _key("escrow", idgrid, listing_id, order_id)
+
+
+def listing(listing_id: str) -> str:
+    """Header and state of a listing: read by every order, written by its few phase changes."""
+    return _key("listing", listing_id)
+
+
+def order(listing_id: str, idgrid: str, order_id: str) -> str:
+    """One offer or bid; `order_id` is the id of the transaction that placed it."""
+    return _key("order", listing_id, idgrid, order_id)
+
+
+def arrivals(listing_id: str) -> str:
+    """Written blindly by every order and never read as state: its history is the ledger order."""
+    return _key("arrivals", listing_id)
+
+
+def result(listing_id: str) -> str:
+    """What the auction of a listing decided."""
+    return _key("result", listing_id)
+
+
+def settlement(listing_id: str) -> str:
+    """Totals of a settled listing."""
+    return _key("settlement", listing_id)
+
+
+def settlement_line(idgrid: str, listing_id: str) -> str:
+    """One household's line of a settled listing; sorts by time under the household."""
+    return _key("line", idgrid, listing_id)
+
+
+def under(*parts: str) -> tuple[str, str]:
+    """Start (inclusive) and end (exclusive) of all keys that begin with these parts."""
+    prefix = _key(*parts)
+    return prefix + _SEPARATOR, prefix + _AFTER_SEPARATOR
+
+
+def readings_between(meter_id: str, from_ms: int, to_ms: int) -> tuple[str, str]:
+    """Range of the readings of a meter with from_ms < t_end_ms <= to_ms."""
+    return reading(meter_id, from_ms + 1), reading(meter_id, to_ms + 1)
+
+
+def _key(*parts: str) -> str:
+    return _SEPARATOR.join(parts)

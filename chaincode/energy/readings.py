@@ -1,0 +1,50 @@
+"""Meter readings: what a device signs, what makes a reading acceptable. Pure rules."""
+
+from dataclasses import dataclass
+
+from chaincode.energy.errors import Refusal
+from chaincode.energy.records import MeterReading
+
+QUALITIES = ("measured", "estimated", "substituted")
+MAX_CLOCK_AHEAD_MS = 5 * 60 * 1000
+MAX_REGISTER_WH = 10**15
+MAX_SEQ = 10**15
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """Energy through one meter between two readings, in Wh."""
+
+    imported_wh: int
+    exported_wh: int
+
+
+def signed_message(reading: MeterReading) -> bytes:
+    """The bytes a meter signs with its P-256 key (ECDSA over SHA-256).
+
+    One line of ASCII, easy to build on a microcontroller; no field may contain `|`:
+    `gridledger-reading-1|meter|seq|t_end_ms|import_wh|export_wh|quality`.
+    """
+    return (
+        f"gridledger-reading-1|{reading.meter_id}|{reading.seq}|{reading.t_end_ms}"
+        f"|{reading.import_wh}|{reading.export_wh}|{reading.quality}"
+    ).encode("ascii")
+
+
+def problem_following(previous: MeterReading | None, reading: MeterReading) -> Refusal | None:
+    """Why `reading` cannot follow the last accepted one of the same meter; None if it can."""
+    if previous is None:
+        return None
+    if reading.seq <= previous.seq or reading.t_end_ms <= previous.t_end_ms:
+        return Refusal.READING_OUT_OF_ORDER
+    if reading.import_wh < previous.import_wh or reading.export_wh < previous.export_wh:
+        return Refusal.REGISTER_DECREASED
+    return None
+
+
+def energy_between(start: MeterReading, end: MeterReading) -> Period:
+    """Energy of a period: the difference of the cumulative registers."""
+    return Period(
+        imported_wh=end.import_wh - start.import_wh,
+        exported_wh=end.export_wh - start.export_wh,
+    )
