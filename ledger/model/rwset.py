@@ -84,6 +84,14 @@ class HashedWrite:
 
 
 @dataclass(frozen=True, slots=True)
+class HashedMetadataWrite:
+    """Metadata entries (name, value) set on a private key, known by its SHA-256."""
+
+    key_hash: bytes
+    entries: tuple[tuple[str, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class CollectionReadWriteSet:
     """The public, hashed side of one private data collection."""
 
@@ -91,6 +99,12 @@ class CollectionReadWriteSet:
     hashed_reads: tuple[HashedRead, ...]
     hashed_writes: tuple[HashedWrite, ...]
     private_rwset_hash: bytes
+    hashed_metadata_writes: tuple[HashedMetadataWrite, ...] = ()
+
+    @property
+    def has_writes(self) -> bool:
+        """Whether anything of this collection would change."""
+        return bool(self.hashed_writes or self.hashed_metadata_writes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +124,7 @@ class NamespaceReadWriteSet:
         return bool(
             self.writes
             or self.metadata_writes
-            or any(collection.hashed_writes for collection in self.collections)
+            or any(collection.has_writes for collection in self.collections)
         )
 
 
