@@ -101,14 +101,13 @@ class ChannelConfig:
     def child_policy_paths(self, path: str, sub_policy: str) -> tuple[str, ...]:
         """Paths of `sub_policy` in the groups below the group that holds the policy at `path`."""
         group = path.rpartition("/")[0]
+        children: tuple[str, ...] = ()
         if group == CHANNEL:
             children = (APPLICATION, ORDERER)
         elif group == APPLICATION:
             children = tuple(f"{group}/{m.mspid}" for m in self.members if m.in_application)
         elif group == ORDERER:
             children = tuple(f"{group}/{m.mspid}" for m in self.members if m.in_orderer)
-        else:
-            children = ()
         return tuple(f"{child}/{sub_policy}" for child in children)
 
 

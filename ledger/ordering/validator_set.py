@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
 from ledger.crypto.certificates import parse_certificate
-from ledger.model.config import ChannelConfig, validator_set_hash
+from ledger.crypto.validator_set import validator_set_hash
+from ledger.model.config import ChannelConfig
 
 
 @dataclass(frozen=True, slots=True)
