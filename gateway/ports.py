@@ -1,20 +1,9 @@
 """What the gateway needs of a ledger, named for the need; `gateway.ledger_link` provides it."""
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from ledger.model.block import Block
-from ledger.model.codes import ValidationCode
-
-
-@dataclass(frozen=True, slots=True)
-class CommitStatus:
-    """Where a transaction ended: its code and the number of its block."""
-
-    tx_id: str
-    code: ValidationCode
-    block_number: int
 
 
 class Ledger(Protocol):
@@ -22,14 +11,11 @@ class Ledger(Protocol):
 
     channel_id: str
 
-    async def endorse(self, tx_id: str, signed_proposal: bytes) -> bytes:
+    async def endorse(self, tx_id: str, proposal: bytes, signature: bytes) -> bytes:
         """Collect endorsements; returns the envelope payload the client has to sign."""
 
     async def submit(self, tx_id: str, payload: bytes, signature: bytes) -> None:
         """Hand a signed transaction to ordering; returns when a quorum holds it."""
-
-    async def commit_status(self, tx_id: str) -> CommitStatus:
-        """Wait until the transaction is in a block."""
 
     async def evaluate(self, function: str, args: Sequence[str]) -> bytes:
         """Ask a contract as the gateway's own identity; nothing is ordered."""

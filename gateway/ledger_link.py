@@ -1,0 +1,88 @@
+"""The gateway's line to one peer, over TLS, with the gateway's own reader identity."""
+
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+
+import grpc
+from google.protobuf.message import DecodeError
+from grpc import aio
+
+from gateway.errors import LedgerRefusal
+from ledger.crypto.signing import SigningIdentity
+from ledger.errors import InvalidMessage
+from ledger.model.block import Block
+from ledger.rpc.client import GatewayClient, UnsignedProposal, error_details
+from ledger.rpc.deliver_client import follow_blocks
+from ledger.rpc.transport import channel_options
+
+logger = logging.getLogger(__name__)
+
+
+class LedgerLink:
+    """See `gateway.ports.Ledger`."""
+
+    def __init__(
+        self,
+        *,
+        address: str,
+        tls_ca_pem: bytes,
+        channel_id: str,
+        chaincode: str,
+        identity: SigningIdentity,
+    ) -> None:
+        self.channel_id = channel_id
+        credentials = grpc.ssl_channel_credentials(tls_ca_pem)
+        self._channel = aio.secure_channel(address, credentials, options=channel_options())
+        self._client = GatewayClient(self._channel, channel_id)
+        self._chaincode = chaincode
+        self._identity = identity
+
+    async def close(self) -> None:
+        """End the connection."""
+        await self._client.close()
+
+    async def endorse(self, tx_id: str, proposal: bytes, signature: bytes) -> bytes:
+        """See `gateway.ports.Ledger`."""
+        try:
+            return await self._client.endorse(UnsignedProposal(tx_id, proposal), signature)
+        except aio.AioRpcError as error:
+            raise refusal_of(error) from error
+
+    async def submit(self, tx_id: str, payload: bytes, signature: bytes) -> None:
+        """See `gateway.ports.Ledger`."""
+        try:
+            await self._client.submit(tx_id, payload, signature)
+        except aio.AioRpcError as error:
+            raise refusal_of(error) from error
+
+    async def evaluate(self, function: str, args: Sequence[str]) -> bytes:
+        """See `gateway.ports.Ledger`."""
+        try:
+            return await self._client.evaluate_transaction(
+                self._identity, self._chaincode, function, *args
+            )
+        except aio.AioRpcError as error:
+            raise refusal_of(error) from error
+
+    async def blocks(self, first_number: int) -> AsyncIterator[Block]:
+        """See `gateway.ports.Ledger`; a lost connection ends in `LedgerRefusal`."""
+        try:
+            async for block in follow_blocks(
+                self._channel, self._identity, self.channel_id, first_number
+            ):
+                yield block
+        except aio.AioRpcError as error:
+            raise refusal_of(error) from error
+        except InvalidMessage as error:
+            raise LedgerRefusal("PERMISSION_DENIED", error.detail) from error
+
+
+def refusal_of(error: aio.AioRpcError) -> LedgerRefusal:
+    """A gRPC error as the gateway knows it, with what each peer said."""
+    details: list[str] = []
+    with suppress(DecodeError):  # details are a courtesy; the status stands without them
+        details = error_details(error)
+    return LedgerRefusal(
+        error.code().name, error.details() or "", tuple(("", "", text) for text in details)
+    )

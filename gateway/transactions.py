@@ -1,0 +1,195 @@
+"""Use cases of writing: prepare a proposal, pass on what the client signed, follow the commit.
+
+The household's key never comes here. The client signs two byte strings with it: the proposal and,
+after endorsement, the transaction's payload; the gateway passes both on as they are.
+"""
+
+import asyncio
+import re
+import secrets
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from chaincode.energy.errors import Refusal
+from gateway.errors import LedgerRefusal, Problem, RequestRefused
+from gateway.ports import Ledger
+from gateway.projection import Projection, TransactionRecord
+from ledger.crypto.hashing import transaction_id
+from ledger.crypto.proposal import build_proposal
+from ledger.errors import InvalidMessage
+from ledger.model.codec import decode_request, encode_envelope
+from ledger.model.codec_header import encode_identity
+from ledger.model.codec_proposal import decode_signed_proposal, encode_signed_proposal
+from ledger.model.codes import HeaderType, ValidationCode
+from ledger.model.transaction import Header
+
+NONCE_BYTES = 24
+SUBMITTED_KEPT = 10_000
+RETRYABLE = frozenset((ValidationCode.MVCC_READ_CONFLICT, ValidationCode.PHANTOM_READ_CONFLICT))
+"""Codes after which the same wish may be prepared and signed again."""
+
+_REFUSAL = re.compile(r"\b([A-Z][A-Z_]{2,40}): ([^\n]{0,400})")
+_PROBLEM_BY_STATUS = {
+    402: Problem.NOT_ENOUGH_FUNDS,
+    403: Problem.FORBIDDEN,
+    404: Problem.NOT_FOUND,
+    409: Problem.CONFLICT,
+    422: Problem.REJECTED,
+}
+_PROBLEM_BY_GRPC_STATUS = {
+    "INVALID_ARGUMENT": Problem.MALFORMED,
+    "PERMISSION_DENIED": Problem.FORBIDDEN,
+    "UNAUTHENTICATED": Problem.FORBIDDEN,
+    "NOT_FOUND": Problem.NOT_FOUND,
+    "ALREADY_EXISTS": Problem.CONFLICT,
+    "RESOURCE_EXHAUSTED": Problem.TOO_MANY_REQUESTS,
+    "DEADLINE_EXCEEDED": Problem.TIMEOUT,
+    "UNAVAILABLE": Problem.LEDGER_UNAVAILABLE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Bytes for the client to sign (ECDSA P-256 over SHA-256, low S) and their transaction."""
+
+    tx_id: str
+    to_sign: bytes
+
+
+class Transactions:
+    """The path of one transaction through the gateway."""
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        chaincode: str,
+        projection: Projection,
+        blocks: "BlockSignal",
+        clock_ns: Callable[[], int],
+    ) -> None:
+        self._ledger = ledger
+        self._chaincode = chaincode
+        self._projection = projection
+        self._blocks = blocks
+        self._clock_ns = clock_ns
+        self._submitted: OrderedDict[str, None] = OrderedDict()
+
+    def prepare(
+        self, *, mspid: str, certificate_pem: str, function: str, args: Sequence[str]
+    ) -> Prepared:
+        """A proposal to run `contract:function` in the name of this certificate."""
+        tx_id, proposal = build_proposal(
+            channel_id=self._ledger.channel_id,
+            chaincode_name=self._chaincode,
+            args=(function.encode(), *(argument.encode() for argument in args)),
+            creator=encode_identity(mspid, certificate_pem.encode("ascii")),
+            nonce=secrets.token_bytes(NONCE_BYTES),
+            timestamp_ns=self._clock_ns(),
+        )
+        return Prepared(tx_id=tx_id, to_sign=proposal)
+
+    async def endorse(self, proposal: bytes, signature: bytes) -> Prepared:
+        """Collect endorsements for a signed proposal; the payload to sign next."""
+        signed_proposal = encode_signed_proposal(proposal, signature)
+        try:
+            decoded = decode_signed_proposal(signed_proposal)
+        except InvalidMessage as error:
+            raise RequestRefused(Problem.MALFORMED, f"proposal: {error.detail}") from error
+        self._check_header(decoded.header)
+        if decoded.chaincode_name != self._chaincode:
+            raise RequestRefused(
+                Problem.MALFORMED, f"this gateway serves the contracts in {self._chaincode}"
+            )
+        try:
+            payload = await self._ledger.endorse(decoded.tx_id, proposal, signature)
+        except LedgerRefusal as refusal:
+            raise problem_of(refusal) from refusal
+        return Prepared(tx_id=decoded.tx_id, to_sign=payload)
+
+    async def submit(self, payload: bytes, signature: bytes) -> str:
+        """Hand a signed payload to ordering; returns the transaction's id."""
+        header = self._header_of(payload, signature)
+        tx_id = header.channel.tx_id
+        known = self._projection.transaction(tx_id)
+        if known is not None:
+            raise RequestRefused(
+                Problem.CONFLICT, f"{tx_id} is in block {known.block_number} already"
+            )
+        try:
+            await self._ledger.submit(tx_id, payload, signature)
+        except LedgerRefusal as refusal:
+            raise problem_of(refusal) from refusal
+        self._submitted[tx_id] = None
+        if len(self._submitted) > SUBMITTED_KEPT:
+            self._submitted.popitem(last=False)
+        return tx_id
+
+    def find(self, tx_id: str) -> TransactionRecord | None:
+        """The committed transaction, `None` while it waits; `NOT_FOUND` if nobody sent it here."""
+        record = self._projection.transaction(tx_id)
+        if record is None and tx_id not in self._submitted:
+            raise RequestRefused(Problem.NOT_FOUND, f"no transaction {tx_id} is known here")
+        return record
+
+    async def committed(self, tx_id: str, timeout_ms: int) -> TransactionRecord | None:
+        """Wait until the transaction is in a block; `None` when the time is over first."""
+        try:
+            async with asyncio.timeout(timeout_ms / 1000):
+                while (record := self._projection.transaction(tx_id)) is None:
+                    await self._blocks.next(self._projection.height)
+        except TimeoutError:
+            return None
+        return record
+
+    def _header_of(self, payload: bytes, signature: bytes) -> Header:
+        try:
+            header = decode_request(encode_envelope(payload, signature)).header
+        except InvalidMessage as error:
+            raise RequestRefused(Problem.MALFORMED, f"payload: {error.detail}") from error
+        if header.channel.type != HeaderType.ENDORSER_TRANSACTION:
+            raise RequestRefused(Problem.MALFORMED, "the payload is not an endorsed transaction")
+        self._check_header(header)
+        return header
+
+    def _check_header(self, header: Header) -> None:
+        if header.channel.channel_id != self._ledger.channel_id:
+            raise RequestRefused(
+                Problem.MALFORMED, f"this gateway serves channel {self._ledger.channel_id}"
+            )
+        if header.channel.tx_id != transaction_id(header.nonce, header.creator):
+            raise RequestRefused(
+                Problem.MALFORMED, "the transaction id does not follow from nonce and creator"
+            )
+
+
+class BlockSignal:
+    """Wakes everyone who waits for a block after a given height."""
+
+    def __init__(self) -> None:
+        self._height = 0
+        self._changed = asyncio.Condition()
+
+    async def announce(self, height: int) -> None:
+        """The projection has applied `height` blocks."""
+        async with self._changed:
+            self._height = height
+            self._changed.notify_all()
+
+    async def next(self, height: int) -> None:
+        """Return when more than `height` blocks are applied."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._height > height)
+
+
+def problem_of(refusal: LedgerRefusal) -> RequestRefused:
+    """The HTTP problem of a ledger's refusal; a contract's own code and status come first."""
+    cause = refusal.cause
+    for code, text in _REFUSAL.findall(cause):
+        if code in Refusal.__members__:
+            kind = _PROBLEM_BY_STATUS.get(Refusal[code].status, Problem.REJECTED)
+            return RequestRefused(kind, text, extensions={"code": code})
+    kind = _PROBLEM_BY_GRPC_STATUS.get(refusal.status, Problem.REJECTED)
+    headers = {"Retry-After": "1"} if kind is Problem.TOO_MANY_REQUESTS else {}
+    return RequestRefused(kind, cause, headers=headers)
