@@ -28,3 +28,6 @@ MAX_TIMEOUT_DOUBLINGS = 6
 
 MAX_CLOCK_SKEW_MS = 5_000
 """Milliseconds a fresh block's time may lie ahead of the clock of the validator judging it."""
+
+KEPT_BLOCKS = 4
+"""Blocks of one height kept for a late quorum of commits; an older one is fetched instead."""

@@ -1,0 +1,179 @@
+"""The consensus core: the one object a shell owns, one method to drive it.
+
+`step(event)` returns the effects to perform, in order. A message that breaks a rule changes
+nothing and comes back as `Reject` with its reason; a message that is merely late changes nothing
+and says nothing.
+"""
+
+from ledger.consensus.catching_up import upon_future_height, upon_past_height
+from ledger.consensus.effects import CommitIntent, Effect, PrepareIntent, Reject, SignAndSend
+from ledger.consensus.events import (
+    BlockBuilt,
+    BlockCommitted,
+    Event,
+    MessageReceived,
+    Started,
+    TimerExpired,
+    Tip,
+    TransactionsGone,
+    TransactionsWaiting,
+)
+from ledger.consensus.future_messages import EarlyMessage
+from ledger.consensus.messages import (
+    CommitMessage,
+    Message,
+    Prepare,
+    PrepareMessage,
+    ProposalMessage,
+    RoundChangeMessage,
+)
+from ledger.consensus.round_state import (
+    CoreSettings,
+    CoreState,
+    Phase,
+    keep_block,
+    new_height_state,
+    start_timers,
+    stop_timers,
+)
+from ledger.consensus.upon_proposal import (
+    proposal_intent,
+    upon_block_built,
+    upon_proposal,
+    upon_transactions_waiting,
+)
+from ledger.consensus.upon_round_change import round_change_intent, upon_round_change
+from ledger.consensus.upon_timer import upon_timer, upon_transactions_gone
+from ledger.consensus.upon_vote import upon_commit, upon_prepare
+from ledger.errors import InvalidMessage, Reason
+
+
+class Core:
+    """QBFT for one channel on one validator (or observer, if its id is not in the set)."""
+
+    def __init__(self, settings: CoreSettings) -> None:
+        self._settings = settings
+        self._state: CoreState | None = None
+
+    @property
+    def state(self) -> CoreState:
+        """For telemetry and checks; only the core writes to it."""
+        assert self._state is not None, "Started is the first event"
+        return self._state
+
+    def step(self, event: Event) -> tuple[Effect, ...]:
+        """Take one event; the effects are to be performed in order."""
+        if isinstance(event, Started):
+            return tuple(self._start(event))
+        if self.state.halted:
+            return ()
+        return tuple(_dispatch(self.state, event))
+
+    def _start(self, event: Started) -> list[Effect]:
+        assert self._state is None, "Started comes once"
+        self._state = CoreState(
+            settings=self._settings,
+            tip=event.tip,
+            now=new_height_state(event.tip),
+            recovered=event.recovered,
+            vote_from_height=event.vote_from_height,
+        )
+        return _resume(self._state)
+
+
+def _dispatch(state: CoreState, event: Event) -> list[Effect]:
+    match event:
+        case MessageReceived(message, now_ms):
+            return _receive(state, EarlyMessage(message, now_ms))
+        case TimerExpired():
+            return upon_timer(state, event)
+        case TransactionsWaiting():
+            return upon_transactions_waiting(state, event)
+        case TransactionsGone():
+            return upon_transactions_gone(state)
+        case BlockBuilt():
+            try:
+                return upon_block_built(state, event)
+            except InvalidMessage as error:
+                state.now.block_requested = False
+                return [Reject(state.settings.own_id, error)]
+        case BlockCommitted(tip):
+            return _upon_block_committed(state, tip)
+        case Started():
+            raise AssertionError("Started comes once")
+
+
+def _receive(state: CoreState, early: EarlyMessage) -> list[Effect]:
+    """Route a message by height; a broken rule comes back as `Reject`."""
+    if early.author not in state.tip.validators:
+        error = InvalidMessage(
+            Reason.NOT_A_VALIDATOR, f"{early.author} is no validator of height {state.now.height}"
+        )
+        return [Reject(early.author, error)]
+    if early.height > state.now.height:
+        return upon_future_height(state, early)
+    if early.height < state.now.height:
+        return upon_past_height(state, early)
+    if state.now.phase is Phase.COMMITTING:
+        return []
+    try:
+        return _handle(state, early.message, early.now_ms)
+    except InvalidMessage as error:
+        return [Reject(early.author, error)]
+
+
+def _handle(state: CoreState, message: Message, now_ms: int) -> list[Effect]:
+    match message:
+        case ProposalMessage():
+            return upon_proposal(state, message, now_ms)
+        case PrepareMessage():
+            return upon_prepare(state, message)
+        case CommitMessage():
+            return upon_commit(state, message)
+        case RoundChangeMessage():
+            return upon_round_change(state, message)
+
+
+def _upon_block_committed(state: CoreState, tip: Tip) -> list[Effect]:
+    """Move to the next height, whichever way the block came; then take what came early."""
+    if tip.height < state.now.height:
+        return []
+    effects = stop_timers(state)
+    state.tip = tip
+    state.now = new_height_state(tip)
+    effects += _resume(state)
+    for early in state.future.release(state.now.height):
+        effects += _receive(state, early)
+        if state.halted:
+            break
+    return effects
+
+
+def _resume(state: CoreState) -> list[Effect]:
+    """Take up the votes of an earlier run at this height: same round, same lock, same answers."""
+    record = state.recovered
+    if record is None or record.height != state.now.height or not state.may_vote:
+        return []
+    now = state.now
+    now.round = record.round
+    now.prepared = record.prepared
+    now.proposal_made = record.proposal
+    now.accepted = record.accepted
+    now.commit_voted = record.committed
+    for block in (record.prepared.block if record.prepared else None, record.accepted):
+        if block is not None:
+            keep_block(now, block)
+    effects: list[Effect] = []
+    if record.round > 0 or record.accepted is not None:
+        effects += start_timers(state)
+    locked_here = record.prepared is not None and record.prepared.round == record.round
+    if record.announced and not locked_here:
+        effects.append(SignAndSend(round_change_intent(state)))
+    if record.proposal is not None:
+        effects.append(SignAndSend(proposal_intent(record.proposal)))
+    if record.accepted is not None:
+        prepare = Prepare(now.height, now.round, record.accepted.digest)
+        effects.append(SignAndSend(PrepareIntent(prepare)))
+        if record.committed:
+            effects.append(SignAndSend(CommitIntent(now.round, record.accepted)))
+    return effects
