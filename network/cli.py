@@ -1,4 +1,4 @@
-"""The `gridledger` command; each subcommand is imported when it is used, so that it starts fast."""
+"""The `gridledger` command; a subcommand is imported when it is used, so that it starts fast."""
 
 import argparse
 import sys

@@ -15,6 +15,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="FILE",
         help="write {row id: {test id: outcome}} as JSON to FILE",
     )
+    parser.addoption("--strict-skips", action="store_true", help="a skipped test is a failure")
     parser.addoption("--full", action="store_true", help="also run tests marked full")
     parser.addoption("--fast", action="store_true", help="leave out tests marked slow")
 
@@ -37,6 +38,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if dropped:
         config.hook.pytest_deselected(items=dropped)
         items[:] = kept
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """`./test --strict`: what could not run has not been shown."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    skipped = reporter is not None and reporter.stats.get("skipped")
+    if skipped and session.config.getoption("--strict-skips") and exitstatus == 0:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.fixture
