@@ -33,7 +33,7 @@ class CatchUp:
         *,
         reader: BlockReader,
         links: ValidatorLinks,
-        deliver: Callable[[Block], None],
+        deliver: Callable[[Block, int], None],
         status: Callable[[], Status],
     ) -> None:
         self._reader = reader
@@ -70,7 +70,7 @@ class CatchUp:
             self._claims.pop(sender, None)
         for raw in response.blocks:
             try:
-                self._deliver(decode_block(raw))
+                self._deliver(decode_block(raw), sender)
             except InvalidMessage as error:
                 log.warning("consenter %d sent a broken block: %s", sender, error)
                 self._claims.pop(sender, None)

@@ -30,7 +30,7 @@ from ledger.ordering.seals import check_certificate
 from ledger.ordering.validator_set import ValidatorSet
 from ledger.rpc.commit_notifier import CommittedTransaction
 from ledger.storage.ledger_store import LedgerStore
-from ledger.validation.block_validation import validate_block
+from ledger.validation.block import validate_block
 from ledger.validation.commit_hash import commit_hash
 from ledger.validation.context import BlockValidation, ValidationContext
 

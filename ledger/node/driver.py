@@ -50,6 +50,14 @@ class DriverPorts:
 
 
 @dataclass(frozen=True, slots=True)
+class FetchedBlock:
+    """A block that catch-up got from another validator."""
+
+    block: Block
+    source: int
+
+
+@dataclass(frozen=True, slots=True)
 class DriverHooks:
     """What the driver tells the rest of the node."""
 
@@ -78,7 +86,7 @@ class ConsensusDriver:
         self._hooks = hooks
         self._limits = limits
         self._block_interval_ms = block_interval_ms
-        self._events: deque[events.Event | Block] = deque()
+        self._events: deque[events.Event | FetchedBlock] = deque()
         self._wake = asyncio.Event()
         self._timers = Timers(lambda kind, h, r: self.post(events.TimerExpired(kind, h, r)))
         self._block_request: effects.RequestBlock | None = None
@@ -86,8 +94,8 @@ class ConsensusDriver:
 
     # -- from the rest of the node ----------------------------------------------------------------
 
-    def post(self, event: events.Event | Block) -> None:
-        """Queue an event, or a certified block from catch-up."""
+    def post(self, event: events.Event | FetchedBlock) -> None:
+        """Queue an event, or a block from catch-up."""
         self._events.append(event)
         self._wake.set()
 
@@ -108,8 +116,8 @@ class ConsensusDriver:
             await self._wake.wait()
             while self._events:
                 event = self._events.popleft()
-                if isinstance(event, Block):
-                    await self._commit_certified(event)
+                if isinstance(event, FetchedBlock):
+                    await self._commit_fetched(event)
                 else:
                     await self._step(event)
             self._wake.clear()
@@ -146,21 +154,29 @@ class ConsensusDriver:
         match effect:
             case effects.SignAndSend(intent):
                 self._deliver(await self._ports.signer.sign(intent))
-            case effects.Rebroadcast(messages):
-                for message in messages:
-                    self._broadcast(message)
+            case effects.CommitBlock(block, round_, commits):
+                seals = tuple(commit.signed.payload.seal for commit in commits)
+                await self._commit(sealed_block(block, round_, seals))
+            case effects.RequestBlock():
+                self._block_request = effect
+                self._try_to_build()
+            case effects.VerifySeals():
+                self._verify_seals(effect)
+            case effects.Halt(reason):
+                raise NodeFault(f"safety stop: {reason}")
             case effects.SetTimer(kind, height, round_, duration_ms):
                 self._timers.set(kind, height, round_, duration_ms)
             case effects.CancelTimer(kind):
                 self._timers.cancel(kind)
-            case effects.RequestBlock():
-                self._block_request = effect
-                self._try_to_build()
-            case effects.CommitBlock(block, round_, commits):
-                seals = tuple(commit.signed.payload.seal for commit in commits)
-                await self._commit(sealed_block(block, round_, seals))
-            case effects.VerifySeals(block, commits):
-                self._verify_seals(effect)
+            case _:
+                self._tell(effect)
+
+    def _tell(self, effect: effects.Effect) -> None:
+        """Effects that only inform others."""
+        match effect:
+            case effects.Rebroadcast(messages):
+                for message in messages:
+                    self._broadcast(message)
             case effects.RequestSync(height, source):
                 self._hooks.on_behind(height, source)
             case effects.TellStatus(to):
@@ -169,8 +185,6 @@ class ConsensusDriver:
                 self._ports.evidence.record(author, first, second)
             case effects.Reject(author, error):
                 self._hooks.on_rejected(author, error)
-            case effects.Halt(reason):
-                raise NodeFault(f"safety stop: {reason}")
             case _:
                 raise AssertionError(f"unknown effect {effect!r}")
 
@@ -223,11 +237,16 @@ class ConsensusDriver:
         )
         self.post(events.BlockBuilt(request.height, request.round, block))
 
-    async def _commit_certified(self, block: Block) -> None:
+    async def _commit_fetched(self, fetched: FetchedBlock) -> None:
         """A block from catch-up; stale ones are simply late."""
-        if block.number == self._ports.committer.tip.height + 1:
-            await self._ports.committer.check_certified(block)
-            await self._commit(block)
+        if fetched.block.number != self._ports.committer.tip.height + 1:
+            return
+        try:
+            await self._ports.committer.check_certified(fetched.block)
+        except InvalidMessage as error:
+            self._hooks.on_rejected(fetched.source, error)
+            return
+        await self._commit(fetched.block)
 
     async def _commit(self, block: Block) -> None:
         tip = await self._ports.committer.commit(block)
@@ -240,5 +259,3 @@ class ConsensusDriver:
         self._events.appendleft(events.BlockCommitted(tip))
         if len(self._ports.pool):
             self._events.insert(1, events.TransactionsWaiting())
-
-

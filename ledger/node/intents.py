@@ -7,6 +7,7 @@ payload and is durable before a signature leaves this module.
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor
+from typing import TypeVar
 
 from ledger.consensus.effects import (
     CommitIntent,
@@ -31,6 +32,8 @@ from ledger.crypto.signing import Signer
 from ledger.ordering.consensus_codec import encode_payload
 from ledger.ordering.seals import SEAL_NONCE_BYTES, make_seal
 from ledger.storage.sign_guard import SignGuard
+
+P = TypeVar("P", bound=Payload)
 
 
 class IntentSigner:
@@ -75,7 +78,7 @@ class IntentSigner:
                 digest = payload.prepared_digest or b""
                 return RoundChangeMessage(self._signed(payload, digest), block, prepares)
 
-    def _signed(self, payload: Payload, digest: bytes) -> Signed[Payload]:
+    def _signed(self, payload: P, digest: bytes) -> Signed[P]:
         payload_raw = encode_payload(payload, self._consenter_id)
         vote = self._guard.sign_once(
             height=payload.height,

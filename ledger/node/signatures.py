@@ -3,7 +3,7 @@
 One transaction's signatures are met several times on one peer: the proposal at endorsement, the
 transaction at submission, everything again at validation. A signature that was good for these
 bytes and this certificate stays good, so it is checked once; whether the certificate is still
-acceptable (expiry, revocation) is asked each time of the membership registry, never remembered here.
+acceptable (expiry, revocation) is asked each time of the membership registry.
 """
 
 import asyncio

@@ -6,6 +6,7 @@ from ledger.crypto.hashing import block_data_hash
 from ledger.crypto.merkle import merkle_root
 from ledger.errors import InvalidMessage, Reason, TransactionInvalid
 from ledger.model.block import BlockHeader, ConsenterMetadata
+from ledger.model.codec import require_well_formed_entry
 from ledger.model.codec_block import encode_consenter_metadata
 from ledger.ordering.consensus_codec import block_digest
 from ledger.ordering.envelopes import EnvelopeMemory
@@ -54,6 +55,7 @@ def check_contents(block: ProposedBlock, limits: BlockLimits, memory: EnvelopeMe
     if len(set(entries)) != len(entries):
         raise InvalidMessage(Reason.REPLAYED, "an entry stands twice in the block")
     for raw in entries:
+        require_well_formed_entry(raw)
         decoded = memory.decode(raw)
         if isinstance(decoded, TransactionInvalid):
             raise InvalidMessage(Reason.MALFORMED, f"an entry is no transaction: {decoded.detail}")

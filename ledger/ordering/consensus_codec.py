@@ -45,6 +45,8 @@ from ledger.wire.consensus_pb2 import (
 P = TypeVar("P", bound=Payload)
 W = TypeVar("W", bound=WireMessage)
 
+DIGEST_BYTES = 32
+
 CONSENSUS_MESSAGE_BYTES_MAX = 8 * 1024 * 1024
 VOTE_BYTES_MAX = 64 * 1024
 JUSTIFICATION_ENTRIES_MAX = 200
@@ -101,7 +103,7 @@ def _payload(fields: ConsensusPayload) -> Payload:
         if not fields.has_prepared:
             return RoundChange(height, round_, None, None)
         return RoundChange(height, round_, fields.prepared_round, fields.prepared_digest)
-    if len(fields.digest) != 32:
+    if len(fields.digest) != DIGEST_BYTES:
         raise InvalidMessage(Reason.MALFORMED, "a block id has 32 bytes")
     if fields.type == ConsensusPayload.PROPOSAL:
         return Proposal(height, round_, fields.digest)
@@ -214,9 +216,7 @@ def put_all(
         put_signed(field.add(), item)
 
 
-def decode_all(
-    wires: Iterable[SignedConsensusPayload], kind: type[P]
-) -> tuple[Signed[P], ...]:
+def decode_all(wires: Iterable[SignedConsensusPayload], kind: type[P]) -> tuple[Signed[P], ...]:
     """Signed payloads that must all be of one kind."""
     return tuple(_typed(decode_signed(wire), kind) for wire in wires)
 

@@ -51,9 +51,7 @@ def make_seal(
     return Seal(consenter_id, header_raw, signer.sign(message))
 
 
-def check_seal(
-    seal: Seal, key: EllipticCurvePublicKey, block: ProposedBlock, round_: int
-) -> None:
+def check_seal(seal: Seal, key: EllipticCurvePublicKey, block: ProposedBlock, round_: int) -> None:
     """Raise InvalidMessage unless the seal is good for this block and round."""
     message = block_signature_message(
         metadata_value(block, round_), seal.identifier_header_raw, block.header

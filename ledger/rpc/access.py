@@ -22,7 +22,7 @@ class SignatureCheck(Protocol):
 
 
 class RequestAccess:
-    """Admits signed requests of the channel's members (Fabric's Readers and Writers: any member)."""
+    """Admits signed requests of the channel's members (Fabric's Readers and Writers)."""
 
     def __init__(
         self, *, channel_id: str, signatures: SignatureCheck, clock_ms: Callable[[], int]

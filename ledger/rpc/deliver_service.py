@@ -11,9 +11,9 @@ import grpc
 from google.protobuf.message import DecodeError
 from grpc import aio
 
-from ledger.errors import InvalidMessage, TransactionInvalid
+from ledger.errors import InvalidMessage
 from ledger.model.block import Block
-from ledger.model.codec import decode_envelope
+from ledger.model.codec import decode_request
 from ledger.model.codec_block import encode_block
 from ledger.model.codec_filtered import filtered_block
 from ledger.model.codes import HeaderType
@@ -37,7 +37,7 @@ class _Seek:
     fail_if_not_ready: bool
 
 
-class SeekRefused(Exception):
+class SeekRefused(Exception):  # noqa: N818 - what happened, not a mistake
     """The stream ends with this common.Status."""
 
     def __init__(self, status: int) -> None:
@@ -78,7 +78,7 @@ class DeliverService:
 
     def _handler(self, encode: Encode, encode_status: EncodeStatus) -> grpc.RpcMethodHandler:
         async def stream(
-            requests: AsyncIterator[bytes], context: aio.ServicerContext[bytes, bytes]
+            requests: AsyncIterator[bytes], _context: aio.ServicerContext[bytes, bytes]
         ) -> AsyncIterator[bytes]:
             async for raw in requests:
                 try:
@@ -99,8 +99,8 @@ class DeliverService:
 
     async def _seek(self, raw: bytes) -> _Seek:
         try:
-            envelope = decode_envelope(raw)
-        except TransactionInvalid as error:
+            envelope = decode_request(raw)
+        except InvalidMessage as error:
             raise SeekRefused(common_pb2.BAD_REQUEST) from error
         header = envelope.header
         if header.channel.type != HeaderType.DELIVER_SEEK_INFO:

@@ -6,7 +6,8 @@ import grpc
 from grpc import aio
 
 from ledger.errors import InvalidMessage
-from ledger.model.codec_proposal import decode_signed_proposal, encode_proposal_response
+from ledger.model.codec_action import encode_proposal_response
+from ledger.model.codec_proposal import decode_signed_proposal
 from ledger.model.transaction import ProposalResponse, SignedProposal
 from ledger.rpc.status import GatewayError, abort, gateway_error
 from ledger.rpc.transport import identity_bytes

@@ -74,9 +74,7 @@ def gateway_error(error: InvalidMessage) -> GatewayError:
     return GatewayError(code, str(error))
 
 
-async def abort(
-    context: aio.ServicerContext[bytes, bytes], error: GatewayError
-) -> NoReturn:
+async def abort(context: aio.ServicerContext[bytes, bytes], error: GatewayError) -> NoReturn:
     """End the call with the error's status and details."""
     await context.abort(error.code, error.message, trailing_metadata=_trailer(error))
     raise AssertionError("abort always raises")

@@ -30,7 +30,7 @@ def identity_bytes(raw: bytes) -> bytes:
 
 
 def server_credentials(tls: TlsMaterial, *, require_client: bool) -> grpc.ServerCredentials:
-    """TLS for a listener; validators require a client certificate, client listeners ask for none."""
+    """TLS for a listener; only validators are asked for a certificate of their own."""
     return grpc.ssl_server_credentials(
         [(tls.key_pem, tls.certificate_pem)],
         root_certificates=tls.ca_bundle_pem if require_client else None,

@@ -6,7 +6,7 @@ records for a consenter; nothing is read from a stream before that.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 
 import grpc
 from cryptography import x509
@@ -60,7 +60,7 @@ class ValidatorService:
             return
         await context.send_initial_metadata(())
         writer = FrameWriter()
-        writing = asyncio.create_task(writer.run(_writing_to(context)))
+        writing = asyncio.create_task(writer.run(context.write))
         try:
             await self._read(sender, requests, writer, context)
         finally:
@@ -96,9 +96,3 @@ class ValidatorService:
             return None
         der = x509.load_pem_x509_certificate(pem).public_bytes(Encoding.DER)
         return self._consenter_by_tls_certificate(der)
-
-
-def _writing_to(
-    context: aio.ServicerContext[bytes, bytes],
-) -> Callable[[bytes], Awaitable[None]]:
-    return context.write

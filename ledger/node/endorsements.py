@@ -1,0 +1,222 @@
+"""Collecting the endorsements a transaction needs, and evaluating queries.
+
+Own peer first and always; the other organisations come from the chaincode's endorsement policy,
+preferring those that can be reached. All results must be equal, byte for byte.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+import grpc
+
+from ledger.errors import InvalidMessage
+from ledger.model.codec import prepared_transaction_payload
+from ledger.model.transaction import (
+    ChaincodeResponse,
+    Endorsement,
+    ProposalResponse,
+    SignedProposal,
+)
+from ledger.node.remote_endorsers import EndorserUnreachable, RemoteEndorsers
+from ledger.rpc.status import (
+    COLLECT_FAILED,
+    ENDORSE_FAILED,
+    EVALUATE_CALL_FAILED,
+    PAYLOADS_DIFFER,
+    GatewayError,
+    PeerError,
+)
+
+log = logging.getLogger(__name__)
+
+Layout = frozenset[str]
+"""Organisations (MSP ids) whose peers together satisfy a policy."""
+
+STATUS_ENDORSED_MAX = 399
+# Peers commit the same block at slightly different moments; a later try reads the same state.
+MISMATCH_RETRIES_MAX = 2
+MISMATCH_WAIT_MS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Organisation:
+    """A member's endorsing peer."""
+
+    mspid: str
+    consenter_id: int
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    organisation: Organisation
+    response: ProposalResponse | None
+    error: str
+
+    @property
+    def endorsed(self) -> bool:
+        return self.response is not None and self.response.endorsement is not None
+
+
+class EndorsementCollector:
+    """Plans, asks in parallel, compares, and prepares the transaction for the client to sign."""
+
+    def __init__(
+        self,
+        *,
+        channel_id: str,
+        own: Organisation,
+        others: Iterable[Organisation],
+        process: Callable[[SignedProposal], Awaitable[ProposalResponse]],
+        remote: RemoteEndorsers,
+        layouts: Callable[[str], list[Layout] | None],
+        is_reachable: Callable[[int], bool],
+    ) -> None:
+        self._channel_id = channel_id
+        self._own = own
+        self._organisations: Mapping[str, Organisation] = {
+            own.mspid: own,
+            **{other.mspid: other for other in others},
+        }
+        self._process = process
+        self._remote = remote
+        self._layouts = layouts
+        self._is_reachable = is_reachable
+
+    async def endorse(self, proposal: SignedProposal, organizations: tuple[str, ...]) -> bytes:
+        """The unsigned envelope payload; raises GatewayError with each failing peer's words."""
+        chosen = self._chosen(proposal, organizations)
+        answers = await self._ask(chosen, proposal)
+        for _ in range(MISMATCH_RETRIES_MAX):
+            if not _differ(answers):
+                break
+            await asyncio.sleep(MISMATCH_WAIT_MS / 1000)
+            answers = await self._ask(chosen, proposal)
+        return _prepared(proposal, answers)
+
+    async def evaluate(
+        self, proposal: SignedProposal, organizations: tuple[str, ...]
+    ) -> ChaincodeResponse:
+        """One peer's answer, own first; raises GatewayError."""
+        self._require_known(proposal, "no peers available to evaluate chaincode {} in channel {}")
+        named = self._named(organizations) if organizations else [self._own]
+        target = self._own if self._own in named else named[0]
+        answer = await self._ask_one(target, proposal)
+        if answer.response is None:
+            raise GatewayError(
+                grpc.StatusCode.FAILED_PRECONDITION,
+                EVALUATE_CALL_FAILED + answer.error,
+                (_detail(answer),),
+            )
+        response = answer.response.response
+        if response.status > STATUS_ENDORSED_MAX:
+            text = f"chaincode response {response.status}, {response.message}"
+            raise GatewayError(
+                grpc.StatusCode.UNKNOWN,
+                EVALUATE_CALL_FAILED + text,
+                (PeerError(target.address, target.mspid, text),),
+            )
+        return response
+
+    # -- planning ---------------------------------------------------------------------------------
+
+    def _chosen(
+        self, proposal: SignedProposal, organizations: tuple[str, ...]
+    ) -> list[Organisation]:
+        if organizations:
+            return self._named(organizations)
+        layouts = self._require_known(
+            proposal,
+            "no combination of peers can be derived which satisfy the endorsement policy: "
+            "No metadata was found for chaincode {} in channel {}",
+        )
+        usable = [layout for layout in layouts if all(map(self._can_ask, layout))]
+        if not usable:
+            raise GatewayError(
+                grpc.StatusCode.UNAVAILABLE,
+                "no combination of reachable peers satisfies the endorsement policy",
+            )
+        best = min(
+            usable, key=lambda layout: (self._own.mspid not in layout, len(layout), sorted(layout))
+        )
+        return [self._organisations[mspid] for mspid in sorted(best, key=self._own_first)]
+
+    def _own_first(self, mspid: str) -> tuple[bool, str]:
+        return (mspid != self._own.mspid, mspid)
+
+    def _can_ask(self, mspid: str) -> bool:
+        organisation = self._organisations.get(mspid)
+        if organisation is None:
+            return False
+        return organisation == self._own or self._is_reachable(organisation.consenter_id)
+
+    def _named(self, organizations: tuple[str, ...]) -> list[Organisation]:
+        missing = [mspid for mspid in organizations if not self._can_ask(mspid)]
+        if missing:
+            raise GatewayError(
+                grpc.StatusCode.UNAVAILABLE,
+                f"failed to find any endorsing peers for org(s): {', '.join(missing)}",
+            )
+        return [self._organisations[mspid] for mspid in dict.fromkeys(organizations)]
+
+    def _require_known(self, proposal: SignedProposal, text: str) -> list[Layout]:
+        layouts = self._layouts(proposal.chaincode_name)
+        if layouts is None:
+            raise GatewayError(
+                grpc.StatusCode.FAILED_PRECONDITION,
+                text.format(proposal.chaincode_name, self._channel_id),
+            )
+        return layouts
+
+    # -- asking -----------------------------------------------------------------------------------
+
+    async def _ask(
+        self, organisations: list[Organisation], proposal: SignedProposal
+    ) -> list[_Answer]:
+        return list(await asyncio.gather(*(self._ask_one(o, proposal) for o in organisations)))
+
+    async def _ask_one(self, organisation: Organisation, proposal: SignedProposal) -> _Answer:
+        try:
+            if organisation == self._own:
+                response = await self._process(proposal)
+            else:
+                response = await self._remote.endorse(organisation.consenter_id, proposal)
+        except (InvalidMessage, EndorserUnreachable) as error:
+            return _Answer(organisation, None, f"error validating proposal: {error}")
+        result = response.response
+        text = f"chaincode response {result.status}, {result.message}"
+        return _Answer(organisation, response, "" if response.endorsement else text)
+
+
+def _differ(answers: list[_Answer]) -> bool:
+    payloads = {a.response.payload_raw for a in answers if a.response is not None and a.endorsed}
+    return len(payloads) > 1
+
+
+def _prepared(proposal: SignedProposal, answers: list[_Answer]) -> bytes:
+    failed = [answer for answer in answers if not answer.endorsed]
+    if failed:
+        text = ENDORSE_FAILED if len(failed) == len(answers) else COLLECT_FAILED
+        raise GatewayError(
+            grpc.StatusCode.ABORTED, text, tuple(_detail(answer) for answer in failed)
+        )
+    responses = [answer.response for answer in answers if answer.response is not None]
+    first = responses[0].payload_raw
+    differing = [a for a in answers if a.response is not None and a.response.payload_raw != first]
+    if differing:
+        raise GatewayError(
+            grpc.StatusCode.ABORTED,
+            COLLECT_FAILED,
+            tuple(
+                PeerError(a.organisation.address, a.organisation.mspid, PAYLOADS_DIFFER)
+                for a in differing
+            ),
+        )
+    endorsements: list[Endorsement] = [r.endorsement for r in responses if r.endorsement]
+    return prepared_transaction_payload(proposal, first, endorsements)
+
+
+def _detail(answer: _Answer) -> PeerError:
+    return PeerError(answer.organisation.address, answer.organisation.mspid, answer.error)

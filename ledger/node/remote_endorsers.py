@@ -1,0 +1,93 @@
+"""Asking other validators' peers to simulate and sign, over the validator streams.
+
+Requests made in the same turn of the event loop share a frame. A peer of a Fabric network that
+is not one of our validators would be asked over protos.Endorser instead.
+"""
+
+import asyncio
+import itertools
+from collections.abc import Awaitable, Callable
+
+from ledger.errors import InvalidMessage, Reason
+from ledger.model.codec_action import decode_proposal_response, encode_proposal_response
+from ledger.model.codec_proposal import decode_signed_proposal
+from ledger.model.transaction import ProposalResponse, SignedProposal
+from ledger.rpc.validator_links import ValidatorLinks
+from ledger.rpc.validator_service import Reply
+from ledger.wire.validator_pb2 import EndorseRequest, EndorseResult, Item
+
+REMOTE_ENDORSE_TIMEOUT_MS = 15_000
+
+
+class EndorserUnreachable(Exception):  # noqa: N818 - what happened, not a mistake
+    """The peer cannot be asked now; another member's peer may do."""
+
+
+class RemoteEndorsers:
+    """Both ends of endorsement between validators."""
+
+    def __init__(
+        self,
+        *,
+        channel_id: str,
+        links: ValidatorLinks,
+        process: Callable[[SignedProposal], Awaitable[ProposalResponse]],
+    ) -> None:
+        self._channel_id = channel_id
+        self._links = links
+        self._process = process
+        self._ids = itertools.count(1)
+        self._waiting: dict[int, tuple[int, asyncio.Future[EndorseResult]]] = {}
+
+    async def endorse(self, consenter_id: int, proposal: SignedProposal) -> ProposalResponse:
+        """Another peer's answer; raises InvalidMessage for its refusal of the request itself."""
+        request_id = next(self._ids)
+        request = EndorseRequest(
+            request_id=request_id, signed_proposal=proposal.raw, channel_id=self._channel_id
+        )
+        if not self._links.send(consenter_id, Item(endorse_request=request)):
+            raise EndorserUnreachable(f"consenter {consenter_id} cannot be reached")
+        future: asyncio.Future[EndorseResult] = asyncio.get_running_loop().create_future()
+        self._waiting[request_id] = (consenter_id, future)
+        try:
+            async with asyncio.timeout(REMOTE_ENDORSE_TIMEOUT_MS / 1000):
+                result = await future
+        except TimeoutError as error:
+            raise EndorserUnreachable(f"consenter {consenter_id} did not answer") from error
+        finally:
+            del self._waiting[request_id]
+        if result.reason:
+            raise InvalidMessage(_reason(result.reason), result.detail)
+        return decode_proposal_response(result.proposal_response)
+
+    def on_result(self, sender: int, result: EndorseResult) -> None:
+        """An answer to one of our requests; only the peer that was asked may give it."""
+        waiting = self._waiting.get(result.request_id)
+        if waiting is not None and waiting[0] == sender and not waiting[1].done():
+            waiting[1].set_result(result)
+
+    def on_disconnected(self, consenter_id: int) -> None:
+        """Answers that will not come any more."""
+        for asked, future in self._waiting.values():
+            if asked == consenter_id and not future.done():
+                future.set_exception(
+                    EndorserUnreachable(f"connection to consenter {consenter_id} was lost")
+                )
+
+    async def on_request(self, request: EndorseRequest, reply: Reply) -> None:
+        """Another peer's gateway asks for our endorsement of a client's proposal."""
+        result = EndorseResult(request_id=request.request_id)
+        try:
+            proposal = decode_signed_proposal(request.signed_proposal)
+            result.proposal_response = encode_proposal_response(await self._process(proposal))
+        except InvalidMessage as error:
+            result.reason = error.reason
+            result.detail = error.detail
+        reply(Item(endorse_result=result))
+
+
+def _reason(text: str) -> Reason:
+    try:
+        return Reason(text)
+    except ValueError:
+        return Reason.MALFORMED

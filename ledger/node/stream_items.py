@@ -1,0 +1,81 @@
+"""Which part of the node answers which item of a validator stream."""
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from ledger.node.catch_up import CatchUp
+from ledger.node.inbox import ConsensusInbox
+from ledger.node.remote_endorsers import RemoteEndorsers
+from ledger.node.submission import TransactionSubmission
+from ledger.rpc.validator_service import Reply
+from ledger.wire.validator_pb2 import Item
+
+log = logging.getLogger(__name__)
+
+TASKS_PER_NODE_MAX = 5_000
+
+
+@dataclass(slots=True)
+class StreamItems:
+    """Routes requests of other validators, and the answers to ours."""
+
+    inbox: ConsensusInbox
+    submission: TransactionSubmission
+    endorsers: RemoteEndorsers
+    catch_up: CatchUp
+    tasks: set[asyncio.Task[None]]
+
+    def on_request(self, sender: int, item: Item, reply: Reply) -> None:
+        """An item on a stream that another validator opened."""
+        kind = item.WhichOneof("kind")
+        if kind == "consensus_message":
+            self.inbox.receive(sender, item.consensus_message)
+        elif kind == "transactions":
+            self._spawn(self.submission.on_batch(item.transactions, reply))
+        elif kind == "endorse_request":
+            self._spawn(self.endorsers.on_request(item.endorse_request, reply))
+        elif kind == "block_request":
+            self.catch_up.on_request(item.block_request, reply)
+        elif kind == "status":
+            self.catch_up.on_status(sender, item.status)
+        else:
+            log.warning("consenter %d sent an unexpected item: %s", sender, kind)
+
+    def on_answer(self, sender: int, item: Item) -> None:
+        """An item on a stream that we opened."""
+        kind = item.WhichOneof("kind")
+        if kind == "transactions_result":
+            self.submission.on_result(sender, item.transactions_result)
+        elif kind == "endorse_result":
+            self.endorsers.on_result(sender, item.endorse_result)
+        elif kind == "block_response":
+            self.catch_up.on_response(sender, item.block_response)
+        else:
+            log.warning("consenter %d sent an unexpected answer: %s", sender, kind)
+
+    def on_connected(self, consenter_id: int) -> None:
+        """A stream of ours is open: say where we are and what waits here."""
+        self.catch_up.tell_status(consenter_id)
+        self.submission.send_pool_to(consenter_id)
+
+    def on_disconnected(self, consenter_id: int) -> None:
+        """A stream of ours broke: nothing more will be answered on it."""
+        self.submission.on_disconnected(consenter_id)
+        self.endorsers.on_disconnected(consenter_id)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        if len(self.tasks) >= TASKS_PER_NODE_MAX:
+            work.close()
+            log.warning("dropped a request: %d are under way", len(self.tasks))
+            return
+        task = asyncio.get_running_loop().create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self.tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("a stream request failed", exc_info=task.exception())
