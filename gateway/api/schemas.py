@@ -1,0 +1,132 @@
+"""JSON bodies of the API. Energy in Wh, money in micro-tokens, price in micro-tokens per kWh.
+
+Amounts stay below 2^53, so that a browser's numbers hold them exactly. Bytes are base64.
+"""
+
+import base64
+from dataclasses import dataclass
+from typing import Annotated, Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic.functional_validators import AfterValidator
+
+AMOUNT_MAX = 2**53 - 1
+CERTIFICATE_CHARACTERS_MAX = 8_192
+BASE64_CHARACTERS_MAX = 200_000
+ARGUMENTS_MAX = 32
+
+T = TypeVar("T")
+
+
+def _is_base64(text: str) -> str:
+    try:
+        base64.b64decode(text, validate=True)
+    except ValueError as error:
+        raise ValueError("not base64") from error
+    return text
+
+
+Base64 = Annotated[
+    str,
+    StringConstraints(min_length=4, max_length=BASE64_CHARACTERS_MAX),
+    AfterValidator(_is_base64),
+]
+Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$")]
+Amount = Annotated[int, Field(strict=True, gt=0, le=AMOUNT_MAX)]
+
+
+class Body(BaseModel):
+    """A request body: unknown members are refused, values are not converted."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Creator(Body):
+    """Whose transaction it is: the certificate, never the key."""
+
+    mspid: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9.-]{0,63}$")]
+    certificate_pem: Annotated[
+        str,
+        StringConstraints(
+            pattern=r"^-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----\s*$",
+            max_length=CERTIFICATE_CHARACTERS_MAX,
+        ),
+    ]
+
+
+class ProposalRequest(Body):
+    """Any contract function by name."""
+
+    creator: Creator
+    function: Annotated[str, StringConstraints(pattern=r"^[a-z]+:[a-z_]+$", max_length=64)]
+    args: Annotated[
+        list[Annotated[str, StringConstraints(max_length=BASE64_CHARACTERS_MAX)]],
+        Field(max_length=ARGUMENTS_MAX),
+    ]
+
+
+class OfferRequest(Body):
+    """Sell at least at this price."""
+
+    creator: Creator
+    listing_id: Identifier
+    res_id: Identifier
+    energy_wh: Amount
+    price_utoken_per_kwh: Amount
+
+
+class BidRequest(Body):
+    """Buy at most at this price; price x energy is locked."""
+
+    creator: Creator
+    listing_id: Identifier
+    energy_wh: Amount
+    price_utoken_per_kwh: Amount
+
+
+class ToSign(BaseModel):
+    """Bytes to sign: ECDSA P-256 over SHA-256, DER, low S. `sha256` is their digest, hex."""
+
+    transaction_id: str
+    to_sign: str
+    sha256: str
+
+
+class SignedProposalBody(Body):
+    """A proposal and its creator's signature."""
+
+    proposal: Base64
+    signature: Base64
+
+
+class SignedTransactionBody(Body):
+    """An endorsed payload and its creator's signature."""
+
+    payload: Base64
+    signature: Base64
+
+
+class TransactionStatus(BaseModel):
+    """`status` is submitted, valid or invalid; `code` is Fabric's validation code."""
+
+    transaction_id: str
+    status: str
+    code: str | None = None
+    is_retryable: bool = False
+    block_number: int | None = None
+    index: int | None = None
+    function: str | None = None
+    arguments: list[str] | None = None
+    member: str | None = None
+    timestamp_ms: int | None = None
+    event: str | None = None
+    event_payload: Any | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """One page of a listing; `next` is the cursor for `after`, `None` at the end."""
+
+    items: list[T]
+    next: str | None
+    height: int

@@ -1,0 +1,165 @@
+"""Supply and demand of one order book as an SVG step chart, drawn on the server.
+
+Across: cumulative energy; up: price. Supply rises from the cheapest offer, demand falls from the
+dearest bid; a dot and dashed lines show the clearing price and quantity. Colours come from CSS
+classes, so light and dark both work; the page has the same numbers in a table beside it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from itertools import pairwise
+
+WIDTH, HEIGHT = 640, 320
+LEFT, RIGHT, TOP, BOTTOM = 58, 14, 14, 44
+GRID_LINES = 4
+WH_PER_KWH = 1_000
+UTOKEN_PER_TOKEN = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One order: its limit price in micro-tokens per kWh and its energy in Wh."""
+
+    price: int
+    energy_wh: int
+
+
+@dataclass(frozen=True, slots=True)
+class Clearing:
+    """Where the curves cross."""
+
+    price: int
+    quantity_wh: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    energy_wh: int
+    price: int
+
+    def x(self, energy_wh: int) -> float:
+        return LEFT + (WIDTH - LEFT - RIGHT) * energy_wh / self.energy_wh
+
+    def y(self, price: int) -> float:
+        return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * price / self.price
+
+
+def supply_points(offers: Sequence[Step]) -> list[tuple[int, int]]:
+    """Corners (cumulative Wh, price), cheapest offer first."""
+    return _corners(sorted(offers, key=lambda step: step.price))
+
+
+def demand_points(bids: Sequence[Step]) -> list[tuple[int, int]]:
+    """Corners (cumulative Wh, price), dearest bid first, down to zero at the end."""
+    corners = _corners(sorted(bids, key=lambda step: -step.price))
+    return [*corners, (corners[-1][0], 0)] if corners else []
+
+
+def curves_svg(
+    *, offers: Sequence[Step], bids: Sequence[Step], clearing: Clearing | None, title: str
+) -> str:
+    """An `<svg>` element; empty books give an empty frame with the words "no orders yet"."""
+    supply, demand = supply_points(offers), demand_points(bids)
+    energy_max = max((energy for energy, _ in supply + demand), default=0)
+    price_max = max((price for _, price in supply + demand), default=0)
+    scale = _Scale(_round_up(energy_max), _round_up(price_max))
+    parts = [
+        (
+            f'<svg class="curves" viewBox="0 0 {WIDTH} {HEIGHT}" role="img"'
+            ' aria-labelledby="curves-title curves-desc">'
+        ),
+        f'<title id="curves-title">{escape(title)}</title>',
+        f'<desc id="curves-desc">{escape(_description(offers, bids, clearing))}</desc>',
+        *_frame(scale),
+    ]
+    if not supply and not demand:
+        parts.append(f'<text class="empty" x="{WIDTH / 2}" y="{HEIGHT / 2}">no orders yet</text>')
+    parts += _line("supply", supply, scale)
+    parts += _line("demand", demand, scale)
+    if clearing is not None:
+        parts += _crossing(clearing, scale)
+    return "".join([*parts, "</svg>"])
+
+
+def _corners(steps: Sequence[Step]) -> list[tuple[int, int]]:
+    corners: list[tuple[int, int]] = []
+    energy_wh = 0
+    for step in steps:
+        corners.append((energy_wh, step.price))
+        energy_wh += step.energy_wh
+        corners.append((energy_wh, step.price))
+    return corners
+
+
+def _frame(scale: _Scale) -> list[str]:
+    """Grid lines with their numbers, and the names of the axes."""
+    parts = []
+    for number in range(GRID_LINES + 1):
+        price, energy_wh = (
+            scale.price * number // GRID_LINES,
+            scale.energy_wh * number // GRID_LINES,
+        )
+        x, y = scale.x(energy_wh), scale.y(price)
+        parts.append(
+            f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
+            f'<text class="tick price" x="{LEFT - 8}" y="{y + 4:.1f}">'
+            f"{price / UTOKEN_PER_TOKEN:.2f}</text>"
+            f'<text class="tick energy" x="{x:.1f}" y="{HEIGHT - BOTTOM + 18}">'
+            f"{energy_wh / WH_PER_KWH:g}</text>"
+        )
+    parts.append(
+        f'<text class="axis" x="{(WIDTH + LEFT - RIGHT) / 2}" y="{HEIGHT - 6}">energy, kWh</text>'
+        f'<text class="axis" transform="translate(13 {(HEIGHT - BOTTOM) / 2}) rotate(-90)">'
+        "price, tokens per kWh</text>"
+    )
+    return parts
+
+
+def _line(name: str, corners: list[tuple[int, int]], scale: _Scale) -> list[str]:
+    if not corners:
+        return []
+    assert all(a[0] == b[0] or a[1] == b[1] for a, b in pairwise(corners)), (
+        "a step curve has only level and upright lines"
+    )
+    points = " ".join(f"{scale.x(energy):.1f},{scale.y(price):.1f}" for energy, price in corners)
+    return [f'<polyline class="{name}" points="{points}"/>']
+
+
+def _crossing(clearing: Clearing, scale: _Scale) -> list[str]:
+    x, y = scale.x(clearing.quantity_wh), scale.y(clearing.price)
+    label_y = max(y - 10, TOP + 12)
+    anchor, label_x = ("end", x - 10) if x > WIDTH * 0.6 else ("start", x + 10)
+    return [
+        (
+            f'<line class="clearing" x1="{LEFT}" x2="{x:.1f}" y1="{y:.1f}" y2="{y:.1f}"/>'
+            f'<line class="clearing" x1="{x:.1f}" x2="{x:.1f}" y1="{y:.1f}" y2="{HEIGHT - BOTTOM}"/>'
+            f'<circle class="clearing" cx="{x:.1f}" cy="{y:.1f}" r="5"/>'
+            f'<text class="clearing" text-anchor="{anchor}" x="{label_x:.1f}" y="{label_y:.1f}">'
+            f"{clearing.quantity_wh / WH_PER_KWH:.2f} kWh at "
+            f"{clearing.price / UTOKEN_PER_TOKEN:.3f}</text>"
+        )
+    ]
+
+
+def _description(offers: Sequence[Step], bids: Sequence[Step], clearing: Clearing | None) -> str:
+    offered = sum(step.energy_wh for step in offers) / WH_PER_KWH
+    wanted = sum(step.energy_wh for step in bids) / WH_PER_KWH
+    text = f"{len(offers)} offers of {offered:.2f} kWh, {len(bids)} bids for {wanted:.2f} kWh."
+    if clearing is None:
+        return text
+    return (
+        f"{text} They cross at {clearing.quantity_wh / WH_PER_KWH:.2f} kWh and "
+        f"{clearing.price / UTOKEN_PER_TOKEN:.3f} tokens per kWh."
+    )
+
+
+def _round_up(value: int) -> int:
+    """The next 1, 2, 4, 5, 6 or 8 times a power of ten, so that quarters are round numbers."""
+    power = 1
+    while value > 10 * power:
+        power *= 10
+    for factor in (1, 2, 4, 5, 6, 8):
+        if value <= factor * power:
+            return max(factor * power, GRID_LINES)
+    return 10 * power
