@@ -1,4 +1,4 @@
-"""What the shell tells the core; times are milliseconds since the epoch on the node's own clock."""
+"""What the shell tells the core. Times are milliseconds since the epoch on the node's clock."""
 
 from dataclasses import dataclass
 from enum import StrEnum
