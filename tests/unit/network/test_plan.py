@@ -1,0 +1,118 @@
+"""The plan file: the default reads back, and every mistake is named by its field."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from network.plan import PlanError, default_plan_text, load_plan, majority_policy, parse_plan
+
+
+def table() -> dict[str, Any]:
+    return tomllib.loads(default_plan_text())
+
+
+def refusal(changed: dict[str, Any]) -> PlanError:
+    with pytest.raises(PlanError) as caught:
+        parse_plan(changed, folder=Path("/somewhere"))
+    return caught.value
+
+
+def test_the_default_plan_has_four_members_and_reads_back(tmp_path: Path) -> None:
+    path = tmp_path / "network.toml"
+    path.write_text(default_plan_text(), encoding="utf-8")
+    plan = load_plan(path)
+    assert [member.id for member in plan.members] == [
+        "cooperative",
+        "municipality",
+        "dso",
+        "utility",
+    ]
+    assert [member.consenter_id for member in plan.members] == [1, 2, 3, 4]
+    assert plan.channel_id == "energy"
+    assert plan.data_dir == tmp_path / "network-data"
+    assert plan.blocks.max_transactions == 500
+    assert plan.blocks.max_bytes == 2 * 1024 * 1024
+    assert plan.blocks.min_interval_ms == 5_000
+    assert plan.member("dso").mspid == "DsoMSP"
+
+
+def test_without_a_policy_a_majority_of_members_endorses() -> None:
+    plan = parse_plan(table(), folder=Path("/somewhere"))
+    expected = majority_policy(["CooperativeMSP", "MunicipalityMSP", "DsoMSP", "UtilityMSP"])
+    assert plan.chaincodes[0].endorsement_policy == expected
+    assert expected.startswith("OutOf(3, 'CooperativeMSP.peer', ")
+    assert majority_policy(["A", "B", "C", "D", "E"]).startswith("OutOf(3,")
+    assert majority_policy(["A", "B", "C", "D", "E", "F"]).startswith("OutOf(4,")
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "field"),
+    [
+        (("network", "name"), "Has Spaces", "network.name"),
+        (("network", "channel"), "Energy", "network.channel"),
+        (("network", "colour"), "green", "network.colour"),
+        (("network", "certificate_days"), 0, "network.certificate_days"),
+        (("blocks", "max_transactions"), 0, "blocks.max_transactions"),
+        (("blocks", "max_bytes"), "2 MiB", "blocks.max_bytes"),
+        (("blocks", "min_interval_ms"), -1, "blocks.min_interval_ms"),
+        (("blocks", "min_interval_ms"), True, "blocks.min_interval_ms"),
+        (("gateway", "port"), 70_000, "gateway.port"),
+        (("members", 2, "port"), 7051, "members[2].port"),
+        (("members", 1, "id"), "cooperative", "members[1].id"),
+        (("members", 3, "mspid"), "DsoMSP", "members[3].mspid"),
+        (("members", 0, "validator_port"), 7051, "members[0].validator_port"),
+        (("members", 0, "host"), "", "members[0].host"),
+        (("members", 0, "id"), "../escape", "members[0].id"),
+        (("chaincodes", 0, "module"), "os; import sys", "chaincodes[0].module"),
+        (("chaincodes", 0, "sequence"), 1.5, "chaincodes[0].sequence"),
+        (("members",), [], "members"),
+        (("chaincodes",), {"name": "energy"}, "chaincodes"),
+        (("networks",), {}, "networks"),
+    ],
+)
+def test_a_mistake_is_named_by_its_field(
+    path: tuple[str | int, ...], value: object, field: str
+) -> None:
+    changed = table()
+    target: Any = changed
+    for key in path[:-1]:
+        target = target[key]
+    target[path[-1]] = value
+    error = refusal(changed)
+    assert error.field == field
+    assert str(error).startswith(f"{field}: ")
+
+
+def test_a_missing_field_is_named() -> None:
+    changed = table()
+    del changed["members"][1]["mspid"]
+    assert refusal(changed).field == "members[1].mspid"
+    changed = table()
+    del changed["network"]
+    assert refusal(changed).field == "network"
+
+
+def test_a_plan_with_three_members_cannot_tolerate_a_fault() -> None:
+    changed = table()
+    changed["members"].pop()
+    assert refusal(changed).field == "members"
+
+
+def test_an_unreadable_plan_is_an_error_of_the_plan(tmp_path: Path) -> None:
+    with pytest.raises(PlanError, match="cannot read"):
+        load_plan(tmp_path / "absent.toml")
+    broken = tmp_path / "broken.toml"
+    broken.write_text("[network", encoding="utf-8")
+    with pytest.raises(PlanError, match="not valid TOML"):
+        load_plan(broken)
+    broken.write_bytes(b"name = '\xff'")
+    with pytest.raises(PlanError, match="not valid TOML"):
+        load_plan(broken)
+
+
+def test_an_unknown_member_is_answered_with_those_there_are() -> None:
+    plan = parse_plan(table(), folder=Path("/somewhere"))
+    with pytest.raises(PlanError, match="cooperative, municipality, dso, utility"):
+        plan.member("bakery")
