@@ -1,0 +1,137 @@
+"""Policies in the light of a channel's configuration: paths, implicit meta policies, raw bytes."""
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from ledger.crypto.msp import Identity, MspRegistry
+from ledger.crypto.policy import (
+    Layout,
+    combined_layouts,
+    is_satisfied,
+    minimal_layouts,
+    not_satisfied,
+    organization_layouts,
+)
+from ledger.errors import InvalidMessage
+from ledger.model.config import DEFAULT_ENDORSEMENT_POLICY, ChannelConfig
+from ledger.model.policy import (
+    ApplicationPolicy,
+    ImplicitMeta,
+    MetaRule,
+    PolicyReference,
+    SignaturePolicy,
+)
+from ledger.model.policy_codec import (
+    decode_application_policy,
+    decode_signature_policy,
+    encode_application_policy,
+)
+
+P = TypeVar("P", ApplicationPolicy, SignaturePolicy)
+
+POLICIES_CACHED_MAX = 1_000
+"""Decoded policies remembered; all are forgotten when full."""
+
+DEFAULT_APPLICATION_POLICY = encode_application_policy(PolicyReference(DEFAULT_ENDORSEMENT_POLICY))
+"""ApplicationPolicy bytes for a chaincode that names no policy: the channel's majority."""
+
+
+class ChannelPolicies:
+    """Answers for one configuration; make a new one when the configuration changes.
+
+    `signers` are SerializedIdentity bytes whose signatures were checked; one that is not a valid
+    identity of a member counts as absent. The time is not looked at.
+    """
+
+    def __init__(self, config: ChannelConfig, registry: MspRegistry) -> None:
+        self._config = config
+        self._registry = registry
+        self._application: dict[bytes, ApplicationPolicy] = {}
+        self._of_keys: dict[bytes, SignaturePolicy] = {}
+
+    def require_application_policy(self, policy_raw: bytes, signers: Sequence[bytes]) -> None:
+        """Raise InvalidMessage unless the signers satisfy protos.ApplicationPolicy bytes.
+
+        POLICY_NOT_SATISFIED, or MALFORMED or OVERSIZED for a policy that cannot be read.
+        """
+        self._require(self._application_policy(policy_raw), self._identities(signers))
+
+    def require_key_policy(self, policy_raw: bytes, signers: Sequence[bytes]) -> None:
+        """The same for common.SignaturePolicyEnvelope bytes, a key's own policy."""
+        policy = self._of_keys.get(policy_raw)
+        if policy is None:
+            policy = decode_signature_policy(policy_raw)
+            _remember(self._of_keys, policy_raw, policy)
+        self._require(policy, self._identities(signers))
+
+    def require_path(self, path: str, identities: Sequence[Identity]) -> None:
+        """Raise InvalidMessage unless they satisfy a policy of the channel, such as Writers."""
+        self._require(PolicyReference(path), identities)
+
+    def layouts(self, policy_raw: bytes) -> list[Layout]:
+        """Members whose peers together satisfy ApplicationPolicy bytes, fewest first."""
+        policy = self._application_policy(policy_raw)
+        if isinstance(policy, SignaturePolicy):
+            return organization_layouts(policy)
+        return self._layouts_of_path(policy.path)
+
+    def _require(self, policy: ApplicationPolicy, identities: Sequence[Identity]) -> None:
+        if isinstance(policy, SignaturePolicy):
+            satisfied = is_satisfied(policy, identities)
+        else:
+            satisfied = self._path_is_satisfied(policy.path, identities)
+        if not satisfied:
+            raise not_satisfied(identities)
+
+    def _path_is_satisfied(self, path: str, identities: Sequence[Identity]) -> bool:
+        """A policy that does not exist is satisfied by nobody (it counts among its siblings)."""
+        policy = self._config.policies.get(path)
+        if policy is None:
+            return False
+        if isinstance(policy, SignaturePolicy):
+            return is_satisfied(policy, identities)
+        children = self._config.child_policy_paths(path, policy.sub_policy)
+        satisfied = sum(self._path_is_satisfied(child, identities) for child in children)
+        return satisfied >= _threshold(policy, len(children))
+
+    def _layouts_of_path(self, path: str) -> list[Layout]:
+        policy = self._config.policies.get(path)
+        if policy is None:
+            return []
+        if isinstance(policy, SignaturePolicy):
+            return organization_layouts(policy)
+        children = self._config.child_policy_paths(path, policy.sub_policy)
+        alternatives = [self._layouts_of_path(child) for child in children]
+        needed = _threshold(policy, len(children))
+        return minimal_layouts(combined_layouts(needed, alternatives, disjoint=False))
+
+    def _application_policy(self, raw: bytes) -> ApplicationPolicy:
+        policy = self._application.get(raw)
+        if policy is None:
+            policy = decode_application_policy(raw)
+            _remember(self._application, raw, policy)
+        return policy
+
+    def _identities(self, signers: Sequence[bytes]) -> list[Identity]:
+        identities = []
+        for signer in signers:
+            try:
+                identities.append(self._registry.identity(signer))
+            except InvalidMessage:
+                continue  # a stranger's signature neither helps nor harms
+        return identities
+
+
+def _threshold(policy: ImplicitMeta, groups: int) -> int:
+    """How many groups must agree; without groups ANY and MAJORITY hold, as in Fabric."""
+    if policy.rule is MetaRule.ALL:
+        return groups
+    if groups == 0:
+        return 0
+    return 1 if policy.rule is MetaRule.ANY else groups // 2 + 1
+
+
+def _remember(cache: dict[bytes, P], raw: bytes, policy: P) -> None:
+    if len(cache) >= POLICIES_CACHED_MAX:
+        cache.clear()
+    cache[raw] = policy
