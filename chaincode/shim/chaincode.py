@@ -1,0 +1,130 @@
+"""Chaincode: the contracts of one deployment, and the dispatch of a call to its function."""
+
+import importlib
+import logging
+from collections.abc import Sequence
+
+from chaincode.shim.arguments import encode_result
+from chaincode.shim.contract import (
+    EVALUATE,
+    Context,
+    Contract,
+    ContractFunction,
+    contract_functions,
+)
+from chaincode.shim.errors import (
+    STATUS_INTERNAL_ERROR,
+    STATUS_OK,
+    ContractError,
+    DefinitionError,
+    PeerError,
+)
+from chaincode.shim.json_values import canonical_json
+from chaincode.shim.requests import Response
+from chaincode.shim.stub import ChaincodeStub
+
+log = logging.getLogger(__name__)
+
+SYSTEM_CONTRACT = "org.hyperledger.fabric"
+METADATA_FUNCTIONS = frozenset(
+    {f"{SYSTEM_CONTRACT}:GetMetadata", f"{SYSTEM_CONTRACT}:get_metadata"}
+)
+STATUS_MIN, STATUS_MAX = 400, 599
+SHOWN_NAME_LENGTH = 80
+
+
+class Chaincode:
+    """Runs functions by `contract:function`; without a contract name, the first contract's."""
+
+    def __init__(self, contracts: Sequence[Contract], *, version: str = "1.0") -> None:
+        if not contracts:
+            raise DefinitionError("a chaincode needs at least one contract")
+        self._version = version
+        self._names = tuple(contract.get_name() for contract in contracts)
+        if len(set(self._names)) != len(self._names):
+            raise DefinitionError("two contracts have the same name")
+        self._functions: dict[str, tuple[Contract, ContractFunction]] = {}
+        for contract in reversed(contracts):
+            for name, function in contract_functions(contract).items():
+                self._functions[f"{contract.get_name()}:{name}"] = (contract, function)
+                if contract is contracts[0]:
+                    self._functions[name] = (contract, function)
+
+    async def invoke(self, stub: ChaincodeStub) -> Response:
+        """Run the call; never raises: every failure is a response with status 400 or above.
+
+        When the function succeeds, its writes have been handed to the peer.
+        """
+        args = stub.get_args()
+        called = args[0].decode("utf-8", "replace") if args else ""
+        try:
+            if called in METADATA_FUNCTIONS:
+                return Response(STATUS_OK, "", canonical_json(self.describe()))
+            payload = await self._run(called, stub)
+            for request in stub.write_requests():
+                await request
+        except ContractError as error:
+            return _refusal(error)
+        except PeerError as error:
+            return Response(STATUS_INTERNAL_ERROR, f"PEER_REFUSED: {error}", b"")
+        except Exception as error:
+            # The client learns the kind only: texts of foreign exceptions may hold state.
+            log.exception("transaction %s failed in %s", stub.get_tx_id(), called)
+            return Response(
+                STATUS_INTERNAL_ERROR,
+                f"INTERNAL: {called[:SHOWN_NAME_LENGTH]} failed with {type(error).__name__}",
+                b"",
+            )
+        return Response(STATUS_OK, "", payload)
+
+    def describe(self) -> dict[str, object]:
+        """All contracts and functions, in the form of Fabric's contract metadata."""
+        contracts: dict[str, dict[str, object]] = {}
+        for name in self._names:
+            functions = [
+                function.describe()
+                for key, (contract, function) in sorted(self._functions.items())
+                if contract.get_name() == name and key.startswith(f"{name}:")
+            ]
+            contracts[name] = {
+                "name": name,
+                "default": name == self._names[0],
+                "transactions": functions,
+            }
+        return {
+            "$schema": "https://hyperledger.github.io/fabric-chaincode-node/main/api/"
+            "contract-schema.json",
+            "components": {"schemas": {}},
+            "contracts": contracts,
+            "info": {"title": self._names[0], "version": self._version},
+        }
+
+    async def _run(self, called: str, stub: ChaincodeStub) -> bytes:
+        found = self._functions.get(called)
+        if found is None:
+            raise ContractError(
+                "UNKNOWN_FUNCTION", f"there is no function {called[:SHOWN_NAME_LENGTH]!r}"
+            )
+        contract, function = found
+        arguments = function.parse_arguments(stub.get_args()[1:])
+        context = Context(stub)
+        await contract.before_transaction(context)
+        result = await function.method(context, *arguments)
+        if function.kind == EVALUATE and stub.has_writes:
+            raise ContractError("QUERY_WRITES", f"{function.name} is a query and may not write")
+        return encode_result(result)
+
+
+def load_chaincode(module_name: str, *, version: str = "1.0") -> Chaincode:
+    """The chaincode of a module that names its contract classes in `CONTRACTS`."""
+    module = importlib.import_module(module_name)
+    classes = getattr(module, "CONTRACTS", None)
+    if not classes:
+        raise DefinitionError(f"{module_name} has no CONTRACTS = (ContractClass, …)")
+    return Chaincode([cls() for cls in classes], version=version)
+
+
+def _refusal(error: ContractError) -> Response:
+    status = error.status if STATUS_MIN <= error.status <= STATUS_MAX else STATUS_INTERNAL_ERROR
+    one_line = " ".join(f"{error.code}: {error.message}".split())
+    return Response(status, one_line, b"")
