@@ -5,6 +5,7 @@ import resource
 import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -142,17 +143,19 @@ def _port_taken(address: str, where: str) -> Finding:
 
 def port_holder(port: int) -> str | None:
     """`pid name` of the process listening on a local TCP port, where this user may see it."""
-    inodes = _listening_inodes(port)
+    sockets = {f"socket:[{inode}]" for inode in _listening_inodes(port)}
     for folder in Path("/proc").iterdir():
-        if not folder.name.isdigit():
-            continue
-        try:
-            links = {str(link.readlink()) for link in (folder / "fd").iterdir()}
-            if any(f"socket:[{inode}]" in links for inode in inodes):
-                return f"{folder.name} ({(folder / 'comm').read_text().strip()})"
-        except OSError:  # ended meanwhile, or another user's
-            continue
+        if folder.name.isdigit() and any(link in sockets for link in _open_files(folder)):
+            return f"{folder.name} ({(folder / 'comm').read_text().strip()})"
     return None
+
+
+def _open_files(process: Path) -> Iterator[str]:
+    """What a process's descriptors point at; nothing for processes of other users."""
+    with suppress(PermissionError, FileNotFoundError):
+        for descriptor in (process / "fd").iterdir():
+            with suppress(FileNotFoundError):  # closed meanwhile
+                yield str(descriptor.readlink())
 
 
 def _listening_inodes(port: int) -> set[str]:

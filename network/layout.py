@@ -122,9 +122,11 @@ class NetworkLayout:
 
 
 def make_private_folder(path: Path) -> None:
-    """Create a folder only its owner may enter, with its parents."""
-    path.mkdir(parents=True, exist_ok=True, mode=PRIVATE_FOLDER_MODE)
-    path.chmod(PRIVATE_FOLDER_MODE)
+    """Create a folder only its owner may enter; parents that are missing are private too."""
+    if path.is_dir():
+        return
+    make_private_folder(path.parent)
+    path.mkdir(mode=PRIVATE_FOLDER_MODE)
 
 
 def write_new(path: Path, content: bytes, *, private: bool) -> None:

@@ -11,7 +11,7 @@ CLASS_METHODS_MAX = 15
 FILE_LINES_MAX = 500
 
 EXCEPTIONS = {
-    "chaincode/shim/stub.py ChaincodeStub methods": 27,  # Fabric's API, whole, in one object
+    "chaincode/shim/stub.py ChaincodeStub methods": 18,  # Fabric's API, whole, in one object
 }
 """Measured thing → its size today. Mend one, then lower or delete its entry; never add one."""
 

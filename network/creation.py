@@ -1,0 +1,140 @@
+"""`gridledger network init`: from a plan to authorities, certificates and the genesis block.
+
+Everything is written beside its final place and moved there at the end, so that an interrupted
+run leaves nothing that looks like a network.
+"""
+
+import secrets
+import shutil
+from datetime import datetime
+from pathlib import Path
+
+from ledger.model.codec_block import encode_block
+from ledger.model.config import BatchLimits, Consenter, MemberConfig
+from network.authority import LOOPBACK_HOSTS, Authority, KeyPair, MemberAuthority
+from network.genesis import GENESIS_NONCE_BYTES, default_channel_config, genesis_block
+from network.layout import Credential, MemberLayout, NetworkLayout, make_private_folder, write_new
+from network.peer_settings import write_peer_settings
+from network.plan import MemberPlan, Plan
+
+PEER = "peer"
+PEER_TLS = "peer-tls"
+ADMIN = "admin"
+
+
+class CreationError(Exception):
+    """The network cannot be made here; the text says why and what to do."""
+
+
+def create_network(plan: Plan, plan_text: str, *, now: datetime) -> NetworkLayout:
+    """Make keys, certificates and block 0 under `plan.data_dir`, which must not exist yet.
+
+    `now` is an aware time; certificates count from it. Raises `CreationError`.
+    """
+    refuse_existing(plan.data_dir)
+    unfinished = plan.data_dir.with_name(plan.data_dir.name + ".unfinished")
+    if unfinished.exists():
+        shutil.rmtree(unfinished)
+    layout = NetworkLayout(unfinished)
+    make_private_folder(layout.root)
+    _write_members(plan, layout, now=now)
+    write_new(layout.plan_copy, plan_text.encode("utf-8"), private=False)
+    unfinished.rename(plan.data_dir)
+    return NetworkLayout(plan.data_dir)
+
+
+def refuse_existing(data_dir: Path) -> None:
+    """Raise unless the folder is absent or empty."""
+    if data_dir.exists() and any(data_dir.iterdir()):
+        raise CreationError(
+            f"{data_dir} is not empty and is never overwritten; "
+            "`gridledger network reset --yes-delete-data` deletes a network"
+        )
+    if data_dir.exists():
+        data_dir.rmdir()
+
+
+def _write_members(plan: Plan, layout: NetworkLayout, *, now: datetime) -> None:
+    members: list[MemberConfig] = []
+    consenters: list[Consenter] = []
+    for member in plan.members:
+        folder = layout.member(member.id)
+        authority = MemberAuthority.create(
+            member.mspid, member.name, now=now, certificate_days=plan.certificate_days
+        )
+        identity, tls = _write_credentials(member, folder, authority, now=now)
+        members.append(
+            authority.member_config(
+                orderer_endpoints=(member.address,), anchor_peers=((member.host, member.port),)
+            )
+        )
+        consenters.append(_consenter(member, identity, tls))
+        write_peer_settings(plan, member, folder)
+    bundle = b"".join(pem for member in members for pem in member.tls_root_certs)
+    write_new(layout.tls_ca_bundle, bundle, private=False)
+    config = default_channel_config(
+        channel_id=plan.channel_id,
+        network_id=plan.name,
+        members=members,
+        consenters=consenters,
+        batch_limits=BatchLimits(
+            max_transactions=plan.blocks.max_transactions, max_bytes=plan.blocks.max_bytes
+        ),
+        block_interval_ms=plan.blocks.min_interval_ms,
+    )
+    block = genesis_block(
+        config,
+        timestamp_ns=int(now.timestamp()) * 1_000_000_000,
+        nonce=secrets.token_bytes(GENESIS_NONCE_BYTES),
+    )
+    write_new(layout.genesis_block, encode_block(block), private=False)
+
+
+def _write_credentials(
+    member: MemberPlan, folder: MemberLayout, authority: MemberAuthority, *, now: datetime
+) -> tuple[KeyPair, KeyPair]:
+    name = f"peer.{member.id}"
+    identity = authority.issue_node(name, now=now)
+    tls = authority.issue_tls(name, (member.host, *LOOPBACK_HOSTS), now=now)
+    write_pair(folder.authority, authority.enrolment.pair)
+    write_pair(folder.tls_authority, authority.tls.pair)
+    write_pair(folder.credential(PEER), identity)
+    write_pair(folder.credential(PEER_TLS), tls)
+    write_pair(folder.credential(ADMIN), authority.issue_admin(f"admin.{member.id}", now=now))
+    return identity, tls
+
+
+def _consenter(member: MemberPlan, identity: KeyPair, tls: KeyPair) -> Consenter:
+    return Consenter(
+        consenter_id=member.consenter_id,
+        host=member.host,
+        port=member.validator_port,
+        mspid=member.mspid,
+        identity_pem=identity.certificate_pem,
+        client_tls_cert=tls.certificate_pem,
+        server_tls_cert=tls.certificate_pem,
+    )
+
+
+def write_pair(place: Credential, pair: KeyPair) -> None:
+    """Write a certificate and its key (0600); neither may exist yet."""
+    write_new(place.certificate, pair.certificate_pem, private=False)
+    write_new(place.key, pair.key_pem, private=True)
+
+
+def read_pair(place: Credential) -> KeyPair:
+    """Read back what `write_pair` wrote."""
+    return KeyPair(place.certificate.read_bytes(), place.key.read_bytes())
+
+
+def member_authority(plan: Plan, member_id: str, layout: NetworkLayout) -> MemberAuthority:
+    """A member's authorities from its folder, to issue certificates for people and devices."""
+    member = plan.member(member_id)
+    folder = layout.member(member_id)
+    return MemberAuthority(
+        mspid=member.mspid,
+        organization=member.name,
+        enrolment=Authority(read_pair(folder.authority)),
+        tls=Authority(read_pair(folder.tls_authority)),
+        certificate_days=plan.certificate_days,
+    )

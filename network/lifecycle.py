@@ -1,0 +1,155 @@
+"""What `gridledger network` does to a network that exists: start, stop, look, delete."""
+
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from network.layout import MemberLayout, NetworkLayout, exposed_keys, make_private_folder
+from network.peer_settings import write_peer_settings
+from network.plan import MemberPlan, Plan, load_plan
+from network.processes import (
+    is_listening,
+    read_pid_file,
+    resident_bytes,
+    start_peer,
+    stop_peers,
+    wait_until_ready,
+)
+
+
+class LifecycleError(Exception):
+    """A command does not fit the network's state; the text says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class PeerStatus:
+    """How one validator is."""
+
+    member: MemberPlan
+    pid: int | None
+    """None when it does not run."""
+    listening: bool
+    resident_bytes: int
+    disk_bytes: int
+
+
+def require_network(plan: Plan) -> NetworkLayout:
+    """The network's folder.
+
+    Raises when `init` has not been run, or with other members, or when keys lie open.
+    """
+    layout = NetworkLayout(plan.data_dir)
+    if not layout.plan_copy.exists():
+        raise LifecycleError(
+            f"there is no network in {layout.root}; run `gridledger network init`"
+        )
+    if _founding_facts(load_plan(layout.plan_copy)) != _founding_facts(plan):
+        raise LifecycleError(
+            f"the network in {layout.root} was made with another name, channel or members; "
+            f"{layout.plan_copy} has them"
+        )
+    exposed = exposed_keys(layout)
+    if exposed:
+        names = " ".join(str(path) for path in exposed)
+        raise LifecycleError(f"others may read private keys; run: chmod 600 {names}")
+    return layout
+
+
+def _founding_facts(plan: Plan) -> tuple[object, ...]:
+    """What block 0 fixes; other fields of the plan may change between two runs of `up`."""
+    members = tuple((m.id, m.mspid, m.consenter_id) for m in plan.members)
+    return (plan.name, plan.channel_id, members)
+
+
+def selected(plan: Plan, member_ids: Sequence[str]) -> tuple[MemberPlan, ...]:
+    """The members named, or all of them."""
+    return tuple(map(plan.member, member_ids)) if member_ids else plan.members
+
+
+def up(
+    plan: Plan, member_ids: Sequence[str] = (), *, on_ready: Callable[[str], None] | None = None
+) -> list[str]:
+    """Start the validators that do not run and wait until each accepts connections.
+
+    Returns the ids of those started. When one fails, the others started here are stopped again.
+    Raises `ProcessError` or `LifecycleError`.
+    """
+    layout = require_network(plan)
+    started: list[tuple[MemberPlan, MemberLayout]] = []
+    try:
+        for member in selected(plan, member_ids):
+            folder = layout.member(member.id)
+            if read_pid_file(folder.pid_file) is not None:
+                continue
+            _refuse_taken_ports(member)
+            write_peer_settings(plan, member, folder)
+            make_private_folder(folder.ledger_dir)
+            start_peer(folder)
+            started.append((member, folder))
+        wait_until_ready(started, on_ready=on_ready)
+    except BaseException:
+        stop_peers([folder for _, folder in started])
+        raise
+    return [member.id for member, _ in started]
+
+
+def _refuse_taken_ports(member: MemberPlan) -> None:
+    for address in (member.address, member.validator_address):
+        if is_listening(address):
+            raise LifecycleError(
+                f"{address}, wanted by {member.id}, is in use; `gridledger doctor` says by whom"
+            )
+
+
+def down(plan: Plan, member_ids: Sequence[str] = ()) -> list[str]:
+    """Stop the validators; returns the ids of those that ran."""
+    layout = NetworkLayout(plan.data_dir)
+    return stop_peers([layout.member(member.id) for member in selected(plan, member_ids)])
+
+
+def status(plan: Plan) -> Iterator[PeerStatus]:
+    """How each validator is, in the plan's order."""
+    layout = require_network(plan)
+    for member in plan.members:
+        folder = layout.member(member.id)
+        process = read_pid_file(folder.pid_file)
+        yield PeerStatus(
+            member=member,
+            pid=process.pid if process else None,
+            listening=process is not None and is_listening(member.address),
+            resident_bytes=resident_bytes(process) if process else 0,
+            disk_bytes=folder_bytes(folder.ledger_dir),
+        )
+
+
+def folder_bytes(folder: Path) -> int:
+    """Bytes in all files below a folder; files that vanish meanwhile count nothing."""
+    total = 0
+    for path in folder.rglob("*"):
+        try:
+            total += path.stat().st_size if path.is_file() else 0
+        except FileNotFoundError:
+            continue
+    return total
+
+
+def reset(plan: Plan, *, delete_data: bool) -> bool:
+    """Stop everything and delete the network's folder, keys and blocks; True if there was one.
+
+    Raises `LifecycleError` unless `delete_data`, or when the folder is not a network's.
+    """
+    root = plan.data_dir
+    if not root.exists():
+        return False
+    if not delete_data:
+        raise LifecycleError(
+            f"this deletes keys, blocks and logs in {root} for ever; add --yes-delete-data"
+        )
+    if not NetworkLayout(root).plan_copy.exists() and any(root.iterdir()):
+        raise LifecycleError(
+            f"{root} was not made by `gridledger network init`; delete it yourself"
+        )
+    down(plan)
+    shutil.rmtree(root)
+    return True

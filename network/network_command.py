@@ -1,0 +1,122 @@
+"""`gridledger network ...`: reads the plan, calls `creation` and `lifecycle`, prints."""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ledger.errors import GridledgerError
+from network.lifecycle import LifecycleError, down, require_network, reset, status, up
+from network.plan import Plan, PlanError, default_plan_text, load_plan
+from network.processes import ProcessError
+
+EXIT_FAILED = 1
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one action; 1 and one line on standard error when it cannot be done."""
+    from network.creation import CreationError
+
+    options = _parser().parse_args(arguments)
+    action: Callable[[argparse.Namespace], int] = options.action
+    try:
+        return action(options)
+    except (
+        CreationError,
+        GridledgerError,
+        LifecycleError,
+        OSError,
+        PlanError,
+        ProcessError,
+    ) as error:
+        print(f"gridledger network: {error}", file=sys.stderr)
+        return EXIT_FAILED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="gridledger network", description="A network of validators on this machine."
+    )
+    actions = parser.add_subparsers(required=True, metavar="action")
+
+    def add(
+        name: str, text: str, action: Callable[[argparse.Namespace], int]
+    ) -> argparse.ArgumentParser:
+        command = actions.add_parser(name, help=text, description=text)
+        command.add_argument("--plan", type=Path, default=Path("network.toml"))
+        command.set_defaults(action=action)
+        return command
+
+    add("init", "make keys and the genesis block; writes a plan if there is none", _init)
+    starting = add("up", "start the validators that do not run", _up)
+    stopping = add("down", "stop the validators", _down)
+    for command in (starting, stopping):
+        command.add_argument("members", nargs="*", metavar="member", help="only these")
+    add("status", "how each validator is; status 1 unless all listen", _status)
+    deleting = add("reset", "stop everything and delete keys, blocks and logs", _reset)
+    deleting.add_argument("--yes-delete-data", action="store_true", help="really")
+    return parser
+
+
+def _init(options: argparse.Namespace) -> int:
+    from network.creation import create_network
+
+    path: Path = options.plan
+    if not path.exists():
+        path.write_text(default_plan_text(), encoding="utf-8")
+        print(f"wrote the plan {path}")
+    plan = load_plan(path)
+    layout = create_network(plan, path.read_text(encoding="utf-8"), now=datetime.now(tz=UTC))
+    for member in plan.members:
+        print(f"  {member.id:<14} {member.mspid:<18} {member.address}")
+    print(f"keys, certificates and genesis block are in {layout.root}")
+    print("next: gridledger network up")
+    return 0
+
+
+def _up(options: argparse.Namespace) -> int:
+    plan = load_plan(options.plan)
+    address_of = {member.id: member.address for member in plan.members}
+
+    def ready(member_id: str) -> None:
+        print(f"  {member_id:<14} listens on {address_of[member_id]}", flush=True)
+
+    started = up(plan, options.members, on_ready=ready)
+    print(f"{len(started)} started" if started else "all of them run already")
+    return 0
+
+
+def _down(options: argparse.Namespace) -> int:
+    stopped = down(load_plan(options.plan), options.members)
+    print(f"stopped {', '.join(stopped)}" if stopped else "none of them ran")
+    return 0
+
+
+def _status(options: argparse.Namespace) -> int:
+    plan: Plan = load_plan(options.plan)
+    require_network(plan)
+    rows = list(status(plan))
+    print(
+        f"{'member':<14} {'process':>8} {'address':<21} {'listens':<8} {'memory':>9} {'disk':>9}"
+    )
+    for row in rows:
+        print(
+            f"{row.member.id:<14} {row.pid or '-':>8} {row.member.address:<21} "
+            f"{'yes' if row.listening else 'no':<8} {_megabytes(row.resident_bytes):>9} "
+            f"{_megabytes(row.disk_bytes):>9}"
+        )
+    return 0 if all(row.listening for row in rows) else EXIT_FAILED
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / 1_000_000:.1f} MB"
+
+
+def _reset(options: argparse.Namespace) -> int:
+    plan = load_plan(options.plan)
+    if reset(plan, delete_data=options.yes_delete_data):
+        print(f"deleted {plan.data_dir}; the plan {options.plan} is kept")
+    else:
+        print("there is nothing to delete")
+    return 0

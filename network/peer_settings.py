@@ -1,0 +1,61 @@
+"""`peer.json`: what a validator process is told; `ledger.node.config` reads it.
+
+Paths are relative to the file, so that a member's folder can be moved. The file holds no secret
+and is written anew by every `gridledger network up`, so that changes of ports take effect.
+"""
+
+import json
+import os
+from pathlib import Path
+
+from network.layout import MemberLayout, NetworkLayout, write_replacing
+from network.plan import MemberPlan, Plan
+
+
+def peer_settings(plan: Plan, member: MemberPlan, folder: MemberLayout) -> dict[str, object]:
+    """The content of `peer.json` as JSON values."""
+    network = NetworkLayout(folder.root.parent.parent)
+    identity, tls = folder.credential("peer"), folder.credential("peer-tls")
+
+    def relative(path: Path) -> str:
+        return os.path.relpath(path, folder.root)
+
+    return {
+        "member": member.id,
+        "mspid": member.mspid,
+        "consenter_id": member.consenter_id,
+        "channel_id": plan.channel_id,
+        "listen": member.address,
+        "validator_listen": member.validator_address,
+        "tls": {
+            "certificate": relative(tls.certificate),
+            "key": relative(tls.key),
+            "ca_bundle": relative(network.tls_ca_bundle),
+        },
+        "identity": {
+            "certificate": relative(identity.certificate),
+            "key": relative(identity.key),
+        },
+        "genesis": relative(network.genesis_block),
+        "data_dir": relative(folder.ledger_dir),
+        "validators": [
+            {"consenter_id": other.consenter_id, "address": other.validator_address}
+            for other in plan.members
+        ],
+        "chaincodes": [
+            {
+                "name": chaincode.name,
+                "version": chaincode.version,
+                "sequence": chaincode.sequence,
+                "module": chaincode.module,
+                "policy": chaincode.endorsement_policy,
+            }
+            for chaincode in plan.chaincodes
+        ],
+    }
+
+
+def write_peer_settings(plan: Plan, member: MemberPlan, folder: MemberLayout) -> None:
+    """Write or renew `peer.json` of one member."""
+    content = json.dumps(peer_settings(plan, member, folder), indent=2) + "\n"
+    write_replacing(folder.peer_config, content.encode("utf-8"))
