@@ -1,6 +1,6 @@
 """Certificate authorities of a member organisation: one for identities, one for connections.
 
-Everything here is in memory; `network.authority_files` puts it on disk. Certificates follow
+Everything here is in memory; `network.creation` puts it on disk. Certificates follow
 Fabric's conventions: the role is the OU of the subject, attributes travel in Fabric's extension,
 and every authority signature has low S (Fabric would otherwise rewrite the certificate).
 """

@@ -5,6 +5,7 @@ are pure: time and nonce are the caller's, so equal inputs give equal bytes on e
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from ledger.crypto.hashing import block_data_hash
 from ledger.errors import InvalidMessage, Reason
@@ -56,13 +57,16 @@ def default_channel_config(
     ordered_members = tuple(sorted(members, key=lambda member: member.mspid))
     ordered_consenters = tuple(sorted(consenters, key=lambda one: one.consenter_id))
     _check_members(ordered_members, ordered_consenters)
+    limits = batch_limits or BatchLimits()
     return ChannelConfig(
         channel_id=channel_id,
         network_id=network_id,
         members=ordered_members,
         consenters=ordered_consenters,
         policies=_default_policies(ordered_members, ordered_consenters),
-        batch_limits=batch_limits or BatchLimits(),
+        batch_limits=replace(
+            limits, absolute_max_bytes=max(limits.absolute_max_bytes, limits.max_bytes)
+        ),
         block_interval_ms=block_interval_ms,
     )
 

@@ -8,6 +8,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from ledger.crypto.certificates import parse_certificate
 from ledger.errors import InvalidMessage, NodeFault, Reason
 from ledger.model.codec_header import encode_identity
 
@@ -58,6 +59,10 @@ class SigningIdentity:
     def sign(self, message: bytes) -> bytes:
         """DER signature with low S over SHA-256 of `message`."""
         return self.signer.sign(message)
+
+    def key_matches(self) -> bool:
+        """Whether the certificate is of the key that signs; InvalidMessage if it cannot be read."""
+        return parse_certificate(self.certificate_pem).public_key == self.signer.public_key
 
 
 def verify_signature(
