@@ -115,6 +115,12 @@ class Market:
             for key, entry in found
         ]
 
+    def hour_lines(self, listing_id: str) -> list[dict[str, Any]]:
+        """Every household's line of a settled listing, by IDgrid."""
+        suffix = "~" + listing_id
+        found = [(key, entry) for key, entry in self._entries("line") if key.endswith(suffix)]
+        return [json.loads(entry.value) for _, entry in sorted(found, key=lambda item: item[0])]
+
     def participants(self) -> list[Participant]:
         """Everyone registered, by IDgrid."""
         return sorted(self._records(Participant, "participant"), key=lambda p: p.idgrid)

@@ -7,6 +7,7 @@ every page and listing is answered without asking a peer and agrees with the led
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from ledger.crypto.hashing import block_hash
 from ledger.errors import InvalidMessage, TransactionInvalid
@@ -25,7 +26,6 @@ from ledger.model.transaction import Envelope
 
 BLOCKS_KEPT = 10_000
 TRANSACTIONS_KEPT = 200_000
-EVENTS_KEPT = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class BlockRecord:
 
 @dataclass(frozen=True, slots=True)
 class EventRecord:
-    """What a valid transaction announced; the id is `height:index` and sorts by ledger order."""
+    """What a valid transaction announced."""
 
     block_number: int
     index: int
@@ -87,7 +87,7 @@ class Projection:
         self._blocks: OrderedDict[int, BlockRecord] = OrderedDict()
         self._transactions: OrderedDict[str, TransactionRecord] = OrderedDict()
         self._block_numbers: dict[bytes, int] = {}
-        self._events: list[EventRecord] = []
+        self._events: dict[int, list[EventRecord]] = {}
         self.height = 0
         """How many blocks are applied; the next one has this number."""
 
@@ -136,10 +136,17 @@ class Projection:
         """What became of a transaction; `None` if it is not (any more) remembered."""
         return self._transactions.get(tx_id)
 
-    def transactions(self, limit: int) -> list[TransactionRecord]:
-        """The newest transactions first."""
-        newest = reversed(self._transactions.values())
-        return [record for record, _ in zip(newest, range(limit), strict=False)]
+    def transactions_below(
+        self, position: tuple[int, int] | None, limit: int
+    ) -> list[TransactionRecord]:
+        """Transactions before a ledger position (block, index), the newest first."""
+        newest_first = reversed(self._transactions.values())
+        older = (
+            record
+            for record in newest_first
+            if position is None or (record.block_number, record.index) < position
+        )
+        return list(islice(older, limit))
 
     def block(self, number: int) -> BlockRecord | None:
         """A block by number."""
@@ -156,9 +163,9 @@ class Projection:
         found = (self._blocks.get(number) for number in range(start, start - limit, -1))
         return [record for record in found if record is not None]
 
-    def events_after(self, block_number: int, index: int) -> list[EventRecord]:
-        """Events after a ledger position, oldest first."""
-        return [e for e in self._events if (e.block_number, e.index) > (block_number, index)]
+    def events_of(self, block_number: int) -> list[EventRecord]:
+        """What the valid transactions of a block announced, in its order."""
+        return self._events.get(block_number, [])
 
     def _write(self, results: ReadWriteSet, version: Version) -> None:
         for namespace in results.namespaces:
@@ -174,14 +181,14 @@ class Projection:
     def _remember(self, block: BlockRecord, events: list[EventRecord]) -> None:
         self._blocks[block.number] = block
         self._block_numbers[block.hash] = block.number
-        self._events.extend(events)
+        self._events[block.number] = events
         self.height = block.number + 1
         if len(self._blocks) > BLOCKS_KEPT:
             _, oldest = self._blocks.popitem(last=False)
             del self._block_numbers[oldest.hash]
+            del self._events[oldest.number]
         while len(self._transactions) > TRANSACTIONS_KEPT:
             self._transactions.popitem(last=False)
-        del self._events[:-EVENTS_KEPT]
 
 
 def _family(key: str) -> str:

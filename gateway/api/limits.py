@@ -1,4 +1,4 @@
-"""What a request may cost: its body is counted before anything parses it, its sender is metered."""
+"""What a request may cost: bodies are counted before anything parses them, senders metered."""
 
 import math
 from collections import OrderedDict

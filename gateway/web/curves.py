@@ -130,10 +130,11 @@ def _crossing(clearing: Clearing, scale: _Scale) -> list[str]:
     x, y = scale.x(clearing.quantity_wh), scale.y(clearing.price)
     label_y = max(y - 10, TOP + 12)
     anchor, label_x = ("end", x - 10) if x > WIDTH * 0.6 else ("start", x + 10)
+    base = HEIGHT - BOTTOM
     return [
         (
             f'<line class="clearing" x1="{LEFT}" x2="{x:.1f}" y1="{y:.1f}" y2="{y:.1f}"/>'
-            f'<line class="clearing" x1="{x:.1f}" x2="{x:.1f}" y1="{y:.1f}" y2="{HEIGHT - BOTTOM}"/>'
+            f'<line class="clearing" x1="{x:.1f}" x2="{x:.1f}" y1="{y:.1f}" y2="{base}"/>'
             f'<circle class="clearing" cx="{x:.1f}" cy="{y:.1f}" r="5"/>'
             f'<text class="clearing" text-anchor="{anchor}" x="{label_x:.1f}" y="{label_y:.1f}">'
             f"{clearing.quantity_wh / WH_PER_KWH:.2f} kWh at "

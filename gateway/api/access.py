@@ -1,0 +1,56 @@
+"""Who asks: the session of a request, from its cookie or its bearer token."""
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from gateway.errors import Problem, RequestRefused
+from gateway.services import Services
+from gateway.sessions import Viewer
+
+SESSION_COOKIE = "gridledger_session"
+
+
+def services_of(request: Request) -> Services:
+    """The app's services."""
+    services = request.app.state.services
+    assert isinstance(services, Services)
+    return services
+
+
+def session_token(request: Request) -> str | None:
+    """The session's token, if the request carries one."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and token:
+        return token
+    return request.cookies.get(SESSION_COOKIE)
+
+
+def viewer_or_none(request: Request) -> Viewer | None:
+    """Who holds the session; `None` for a visitor."""
+    return services_of(request).sessions.viewer(session_token(request))
+
+
+def signed_in(request: Request) -> Viewer:
+    """A signed-in viewer; 401 otherwise."""
+    viewer = viewer_or_none(request)
+    if viewer is None:
+        raise RequestRefused(Problem.NOT_SIGNED_IN, "this needs a session")
+    return viewer
+
+
+def require_sight(viewer: Viewer, idgrid: str) -> None:
+    """403 unless the viewer may see this household."""
+    if not viewer.may_see(idgrid):
+        raise RequestRefused(Problem.FORBIDDEN, f"{idgrid} is another household")
+
+
+def require_manager(viewer: Viewer) -> None:
+    """403 unless the viewer is the community manager."""
+    if not viewer.is_manager:
+        raise RequestRefused(Problem.FORBIDDEN, "only the community manager may see this")
+
+
+UsedServices = Annotated[Services, Depends(services_of)]
+SignedIn = Annotated[Viewer, Depends(signed_in)]
+"""Parameters of routes."""

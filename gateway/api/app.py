@@ -1,0 +1,99 @@
+"""The HTTP application: middlewares, routes, problems. `gateway.server` runs it."""
+
+from importlib.metadata import PackageNotFoundError, version
+
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway.api import explorer_routes, market_routes, problem_routes, transaction_routes
+from gateway.api.idempotency import Idempotency
+from gateway.api.limits import RateLimit, RequestLimits
+from gateway.api.problems import install_problem_handlers
+from gateway.services import Services
+from gateway.web import routes as web_routes
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+SECURITY_HEADERS = {
+    "content-security-policy": CONTENT_SECURITY_POLICY,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cache-control": "no-store",
+}
+PROBLEM_RESPONSE = {
+    "description": "A problem (RFC 9457); `/problems` lists them all",
+    "content": {
+        "application/problem+json": {
+            "schema": {
+                "type": "object",
+                "required": ["type", "title", "status", "detail", "instance"],
+                "properties": {
+                    "type": {"type": "string", "format": "uri-reference"},
+                    "title": {"type": "string"},
+                    "status": {"type": "integer"},
+                    "detail": {"type": "string"},
+                    "instance": {"type": "string", "format": "uri-reference"},
+                },
+            }
+        }
+    },
+}
+
+
+def create_app(services: Services, *, rate: RateLimit | None = None) -> FastAPI:
+    """The application over the given use cases."""
+    app = FastAPI(
+        title="Gridledger gateway",
+        version=_version(),
+        description="Energy market of a renewable energy community. Energy in Wh, money in "
+        "micro-tokens, prices in micro-tokens per kWh, times in ms UTC. Keys stay with you.",
+        docs_url=None,
+        redoc_url=None,
+        responses={"default": PROBLEM_RESPONSE},
+        middleware=[
+            Middleware(SecurityHeaders),
+            Middleware(RequestLimits, rate=rate or RateLimit(), clock_ms=services.clock_ms),
+            Middleware(Idempotency),
+        ],
+    )
+    app.state.services = services
+    install_problem_handlers(app)
+    for routes in (transaction_routes, market_routes, explorer_routes, problem_routes, web_routes):
+        app.include_router(routes.router)
+    app.mount("/static", web_routes.static_files)
+    return app
+
+
+class SecurityHeaders:
+    """ASGI middleware: no inline script, no foreign hosts, nothing cached."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Add the headers to every response."""
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                present = {name for name, _ in message["headers"]}
+                message["headers"] = [
+                    *message["headers"],
+                    *(
+                        (name.encode(), value.encode())
+                        for name, value in SECURITY_HEADERS.items()
+                        if name.encode() not in present
+                    ),
+                ]
+            await send(message)
+
+        await self._app(scope, receive, with_headers)
+
+
+def _version() -> str:
+    try:
+        return version("gridledger")
+    except PackageNotFoundError:
+        return "0"

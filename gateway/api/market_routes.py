@@ -1,0 +1,162 @@
+"""Reading the market: listings, order books, results, settlements, accounts, meters."""
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query
+
+from gateway.api.access import SignedIn, UsedServices, require_manager, require_sight
+from gateway.api.schemas import Page
+from gateway.errors import Problem, RequestRefused
+from gateway.market import PlacedOrder
+from gateway.services import Services
+
+PAGE_DEFAULT, PAGE_MAX = 50, 500
+
+router = APIRouter(prefix="/v1", tags=["market"])
+
+ListingId = Annotated[str, Path(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}$")]
+Idgrid = Annotated[str, Path(pattern=r"^[A-Z0-9-]{4,32}$")]
+Limit = Annotated[int, Query(ge=1, le=PAGE_MAX)]
+
+
+@router.get("/listings")
+async def listings(
+    services: UsedServices,
+    after: Annotated[str | None, Query(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}$")] = None,
+    limit: Limit = PAGE_DEFAULT,
+) -> Page[dict[str, Any]]:
+    """Listings, the latest delivery hour first."""
+    found = [x for x in services.market.listings() if after is None or x.listing_id < after]
+    page = found[:limit]
+    return Page(
+        items=[asdict(listing) for listing in page],
+        next=page[-1].listing_id if len(found) > limit else None,
+        height=services.market.height,
+    )
+
+
+@router.get("/listings/{listing_id}")
+async def listing(listing_id: ListingId, services: UsedServices) -> dict[str, Any]:
+    """One listing with its state, times and pinned prices."""
+    return asdict(_existing(services, listing_id))
+
+
+@router.get("/listings/{listing_id}/orders")
+async def orders(listing_id: ListingId, services: UsedServices) -> Page[dict[str, Any]]:
+    """The order book in ledger order, without names: it shows prices and energy only."""
+    _existing(services, listing_id)
+    return Page(
+        items=[_public(order) for order in services.market.orders(listing_id)],
+        next=None,
+        height=services.market.height,
+    )
+
+
+@router.get("/listings/{listing_id}/result")
+async def result(listing_id: ListingId, services: UsedServices) -> dict[str, Any]:
+    """What the auction decided."""
+    _existing(services, listing_id)
+    content = services.market.result(listing_id)
+    if content is None:
+        raise RequestRefused(Problem.CONFLICT, f"{listing_id} is not cleared yet")
+    return content
+
+
+@router.get("/listings/{listing_id}/settlement")
+async def settlement(listing_id: ListingId, services: UsedServices) -> dict[str, Any]:
+    """Totals of a settled listing."""
+    _existing(services, listing_id)
+    content = services.market.settlement(listing_id)
+    if content is None:
+        raise RequestRefused(Problem.CONFLICT, f"{listing_id} is not settled yet")
+    return content
+
+
+@router.get("/accounts/{idgrid}")
+async def account(idgrid: Idgrid, services: UsedServices, viewer: SignedIn) -> dict[str, Any]:
+    """Free balance, locked money and energy traded; one's own, or any for the manager."""
+    require_sight(viewer, idgrid)
+    found = services.market.account(idgrid)
+    if found is None:
+        raise RequestRefused(Problem.NOT_FOUND, f"there is no account {idgrid}")
+    return asdict(found)
+
+
+@router.get("/accounts/{idgrid}/settlements")
+async def settlement_lines(
+    idgrid: Idgrid, services: UsedServices, viewer: SignedIn, limit: Limit = PAGE_DEFAULT
+) -> Page[dict[str, Any]]:
+    """A household's settled hours, the latest first."""
+    require_sight(viewer, idgrid)
+    lines = services.market.settlement_lines(idgrid)
+    return Page(items=lines[:limit], next=None, height=services.market.height)
+
+
+@router.get("/accounts")
+async def accounts(services: UsedServices, viewer: SignedIn) -> Page[dict[str, Any]]:
+    """All accounts, for the manager."""
+    require_manager(viewer)
+    found = [asdict(view) for view in services.market.accounts()]
+    return Page(items=found, next=None, height=services.market.height)
+
+
+@router.get("/participants")
+async def participants(services: UsedServices, viewer: SignedIn) -> Page[dict[str, Any]]:
+    """The registry, for the manager."""
+    require_manager(viewer)
+    found = [asdict(participant) for participant in services.market.participants()]
+    return Page(items=found, next=None, height=services.market.height)
+
+
+@router.get("/participants/{idgrid}")
+async def participant(idgrid: Idgrid, services: UsedServices, viewer: SignedIn) -> dict[str, Any]:
+    """One registry record."""
+    require_sight(viewer, idgrid)
+    found = services.market.participant(idgrid)
+    if found is None:
+        raise RequestRefused(Problem.NOT_FOUND, f"there is no participant {idgrid}")
+    return asdict(found)
+
+
+@router.get("/meters/{meter_id}/reading")
+async def meter_reading(
+    meter_id: Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")],
+    services: UsedServices,
+    viewer: SignedIn,
+) -> dict[str, Any]:
+    """The newest reading that came over MQTT."""
+    meter = services.market.meter(meter_id)
+    if meter is None:
+        raise RequestRefused(Problem.NOT_FOUND, f"there is no meter {meter_id}")
+    require_sight(viewer, meter.owner_idgrid)
+    reading = services.readings.latest(meter_id)
+    if reading is None:
+        raise RequestRefused(Problem.NOT_FOUND, f"{meter_id} has not reported yet")
+    return asdict(reading)
+
+
+@router.get("/money")
+async def money(services: UsedServices) -> dict[str, Any]:
+    """All money: issued, free and locked; `is_conserved` compares them."""
+    supply = services.market.money()
+    return asdict(supply) | {"is_conserved": supply.is_conserved}
+
+
+def _existing(services: Services, listing_id: str) -> Any:
+    found = services.market.listing(listing_id)
+    if found is None:
+        raise RequestRefused(Problem.NOT_FOUND, f"there is no listing {listing_id}")
+    return found
+
+
+def _public(placed: PlacedOrder) -> dict[str, Any]:
+    order = placed.order
+    return {
+        "order_id": order.order_id,
+        "side": order.side,
+        "energy_wh": order.energy_wh,
+        "price_utoken_per_kwh": order.price_utoken_per_kwh,
+        "block_number": placed.block_number,
+        "index": placed.index,
+    }

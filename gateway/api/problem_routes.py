@@ -1,0 +1,63 @@
+"""The pages behind the `type` URIs of problems, and the login link."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import RedirectResponse
+
+from gateway.api.access import SESSION_COOKIE, UsedServices, session_token
+from gateway.errors import Problem, RequestRefused
+from gateway.sessions import SESSION_LIFETIME_MS
+
+router = APIRouter()
+
+
+@router.get("/problems", tags=["problems"])
+async def problems() -> list[dict[str, Any]]:
+    """Every problem this gateway answers with."""
+    return [_entry(problem) for problem in Problem]
+
+
+@router.get("/problems/{slug}", tags=["problems"])
+async def problem(slug: str) -> dict[str, Any]:
+    """One problem: what it means and what to do."""
+    for candidate in Problem:
+        if candidate.value.slug == slug:
+            return _entry(candidate)
+    raise RequestRefused(Problem.NOT_FOUND, f"there is no problem {slug}")
+
+
+@router.get("/login/{token}", include_in_schema=False)
+async def login(token: str, request: Request, services: UsedServices) -> RedirectResponse:
+    """Use a one-time link: the session's cookie, and on to the page."""
+    response = RedirectResponse("/", status_code=303)
+    response.set_cookie(
+        SESSION_COOKIE,
+        services.sessions.open(token),
+        max_age=SESSION_LIFETIME_MS // 1000,
+        httponly=True,
+        samesite="lax",
+        secure=request.url.scheme == "https",
+    )
+    return response
+
+
+@router.post("/logout", include_in_schema=False)
+async def logout(request: Request, services: UsedServices) -> RedirectResponse:
+    """End the session."""
+    token = session_token(request)
+    if token:
+        services.sessions.close(token)
+    response = RedirectResponse("/", status_code=303)
+    response.delete_cookie(SESSION_COOKIE)
+    return response
+
+
+def _entry(problem: Problem) -> dict[str, Any]:
+    kind = problem.value
+    return {
+        "type": f"/problems/{kind.slug}",
+        "status": kind.status,
+        "title": kind.title,
+        "advice": kind.advice,
+    }

@@ -1,0 +1,201 @@
+"""Writing: prepare, endorse, submit, follow. All keys are the client's."""
+
+import base64
+import json
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Path, Query, Response, status
+
+from gateway.api.access import UsedServices
+from gateway.api.schemas import (
+    BidRequest,
+    OfferRequest,
+    Page,
+    ProposalRequest,
+    SignedProposalBody,
+    SignedTransactionBody,
+    ToSign,
+    TransactionStatus,
+)
+from gateway.errors import Problem, RequestRefused
+from gateway.projection import TransactionRecord
+from gateway.transactions import RETRYABLE, Prepared
+from ledger.crypto.hashing import sha256
+from ledger.model.codes import ValidationCode
+
+WAIT_MS_DEFAULT = 10_000
+WAIT_MS_MAX = 60_000
+PAGE_DEFAULT, PAGE_MAX = 50, 500
+
+router = APIRouter(prefix="/v1", tags=["transactions"])
+
+TransactionId = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]
+
+
+@router.post("/proposals")
+async def prepare_proposal(body: ProposalRequest, services: UsedServices) -> ToSign:
+    """A proposal for any contract function, for the client to sign."""
+    return _to_sign(
+        services.transactions.prepare(
+            mspid=body.creator.mspid,
+            certificate_pem=body.creator.certificate_pem,
+            function=body.function,
+            args=body.args,
+        )
+    )
+
+
+@router.post("/offers/prepare")
+async def prepare_offer(body: OfferRequest, services: UsedServices) -> ToSign:
+    """A proposal for `market:place_offer`."""
+    return _to_sign(
+        services.transactions.prepare(
+            mspid=body.creator.mspid,
+            certificate_pem=body.creator.certificate_pem,
+            function="market:place_offer",
+            args=[
+                body.listing_id,
+                body.res_id,
+                str(body.energy_wh),
+                str(body.price_utoken_per_kwh),
+            ],
+        )
+    )
+
+
+@router.post("/bids/prepare")
+async def prepare_bid(body: BidRequest, services: UsedServices) -> ToSign:
+    """A proposal for `market:place_bid`."""
+    return _to_sign(
+        services.transactions.prepare(
+            mspid=body.creator.mspid,
+            certificate_pem=body.creator.certificate_pem,
+            function="market:place_bid",
+            args=[body.listing_id, str(body.energy_wh), str(body.price_utoken_per_kwh)],
+        )
+    )
+
+
+@router.post("/transactions/endorse")
+async def endorse(body: SignedProposalBody, services: UsedServices) -> ToSign:
+    """Peers simulate a signed proposal; the answer is the transaction to sign."""
+    return _to_sign(
+        await services.transactions.endorse(
+            base64.b64decode(body.proposal), base64.b64decode(body.signature)
+        )
+    )
+
+
+@router.post("/transactions", status_code=status.HTTP_202_ACCEPTED)
+async def submit(
+    body: SignedTransactionBody,
+    services: UsedServices,
+    response: Response,
+    wait: Literal["committed"] | None = None,
+    timeout_ms: Annotated[int, Query(ge=1, le=WAIT_MS_MAX)] = WAIT_MS_DEFAULT,
+) -> TransactionStatus:
+    """Hand a signed transaction to ordering.
+
+    202 with `Location`; with `wait=committed` 200 once it is in a block, still 202 at the timeout.
+    A transaction recorded as invalid is a problem with its code: it changed nothing.
+    """
+    tx_id = await services.transactions.submit(
+        base64.b64decode(body.payload), base64.b64decode(body.signature)
+    )
+    response.headers["Location"] = f"/v1/transactions/{tx_id}"
+    if wait is None:
+        return TransactionStatus(transaction_id=tx_id, status="submitted")
+    record = await services.transactions.committed(tx_id, timeout_ms)
+    if record is None:
+        return TransactionStatus(transaction_id=tx_id, status="submitted")
+    if record.code is not ValidationCode.VALID:
+        raise _recorded_as_invalid(record)
+    response.status_code = status.HTTP_200_OK
+    return transaction_status(record)
+
+
+@router.get("/transactions/{tx_id}")
+async def transaction(tx_id: TransactionId, services: UsedServices) -> TransactionStatus:
+    """What became of a transaction."""
+    record = services.transactions.find(tx_id)
+    if record is None:
+        return TransactionStatus(transaction_id=tx_id, status="submitted")
+    return transaction_status(record)
+
+
+@router.get("/transactions")
+async def transactions(
+    services: UsedServices,
+    after: Annotated[str | None, Query(pattern=r"^\d{1,15}:\d{1,6}$")] = None,
+    limit: Annotated[int, Query(ge=1, le=PAGE_MAX)] = PAGE_DEFAULT,
+) -> Page[TransactionStatus]:
+    """Transactions, the newest first; `after` is the `next` of the page before."""
+    position = _position(after)
+    found = services.projection.transactions_below(position, limit)
+    following = None
+    if len(found) == limit:
+        following = f"{found[-1].block_number}:{found[-1].index}"
+    return Page(
+        items=[transaction_status(record) for record in found],
+        next=following,
+        height=services.projection.height,
+    )
+
+
+def transaction_status(record: TransactionRecord) -> TransactionStatus:
+    """A committed transaction as the API shows it."""
+    is_valid = record.code is ValidationCode.VALID
+    return TransactionStatus(
+        transaction_id=record.tx_id,
+        status="valid" if is_valid else "invalid",
+        code=record.code.name,
+        is_retryable=record.code in RETRYABLE,
+        block_number=record.block_number,
+        index=record.index,
+        function=record.function or None,
+        arguments=list(record.arguments),
+        member=record.member,
+        timestamp_ms=record.timestamp_ms,
+        event=record.event_name or None,
+        event_payload=event_payload(record.event_payload),
+    )
+
+
+def event_payload(raw: bytes) -> object | None:
+    """A contract event's JSON; `None` for no or other content."""
+    if not raw:
+        return None
+    try:
+        content: object = json.loads(raw)
+    except ValueError:
+        return None
+    return content
+
+
+def _to_sign(prepared: Prepared) -> ToSign:
+    return ToSign(
+        transaction_id=prepared.tx_id,
+        to_sign=base64.b64encode(prepared.to_sign).decode("ascii"),
+        sha256=sha256(prepared.to_sign).hex(),
+    )
+
+
+def _position(after: str | None) -> tuple[int, int] | None:
+    if after is None:
+        return None
+    block_number, _, index = after.partition(":")
+    return int(block_number), int(index)
+
+
+def _recorded_as_invalid(record: TransactionRecord) -> RequestRefused:
+    retryable = record.code in RETRYABLE
+    return RequestRefused(
+        Problem.TRANSACTION_CONFLICT if retryable else Problem.REJECTED,
+        f"recorded as {record.code.name} in block {record.block_number}; nothing was changed",
+        extensions={
+            "code": record.code.name,
+            "transaction_id": record.tx_id,
+            "block_number": record.block_number,
+            "is_retryable": retryable,
+        },
+    )
