@@ -86,7 +86,7 @@ def static_checks() -> list[Check]:
         Check("lint", [str(BIN / "ruff"), "check", "--quiet", "."]),
         Check("format", [str(BIN / "ruff"), "format", "--check", "--quiet", "."]),
         Check("types", [str(BIN / "mypy")]),
-        Check("imports", [str(BIN / "lint-imports"), "--no-timings"]),
+        Check("imports", [str(BIN / "lint-imports"), "--no-logo"]),
     ]
 
 

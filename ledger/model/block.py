@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 METADATA_SLOTS = 5
-SLOT_SIGNATURES, SLOT_LAST_CONFIG, SLOT_TRANSACTIONS_FILTER, SLOT_ORDERER, SLOT_COMMIT_HASH = range(
-    METADATA_SLOTS
+SLOT_SIGNATURES, SLOT_LAST_CONFIG, SLOT_TRANSACTIONS_FILTER, SLOT_ORDERER, SLOT_COMMIT_HASH = (
+    range(METADATA_SLOTS)
 )
 
 
@@ -19,7 +19,7 @@ class BlockHeader:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A block as stored and delivered. `entries` are Envelope bytes; metadata always has 5 slots."""
+    """A block as stored and delivered. `entries` are Envelope bytes; metadata has 5 slots."""
 
     header: BlockHeader
     entries: tuple[bytes, ...]
