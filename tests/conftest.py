@@ -3,7 +3,12 @@
 import json
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# A slow example on a busy machine says nothing about the code under test.
+hypothesis.settings.register_profile("no-deadline", deadline=None)
+hypothesis.settings.load_profile("no-deadline")
 
 ROW_REPORT_OPTION = "--row-report"
 
