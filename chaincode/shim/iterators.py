@@ -3,7 +3,7 @@
 from collections.abc import Generator
 from typing import Any, Generic, TypeVar, cast
 
-from chaincode.shim.requests import Page, QueryClose, QueryNext, Request
+from chaincode.shim.requests import GetHistory, Page, QueryClose, QueryNext, Request
 
 Row = TypeVar("Row")
 
@@ -40,7 +40,7 @@ class QueryIterator(Generic[Row]):
             if not page.has_more:
                 self._closed = True
                 raise StopAsyncIteration
-            page = self._page = await QueryNext(page.query_id)
+            page = self._page = await QueryNext(page.query_id, isinstance(self._first, GetHistory))
             self._position = 0
         row = page.rows[self._position]
         self._position += 1

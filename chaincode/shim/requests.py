@@ -91,9 +91,10 @@ class GetHistory(Request[Page]):
 
 @dataclass(frozen=True, slots=True)
 class QueryNext(Request[Page]):
-    """The next page of an open query."""
+    """The next page of an open query, of history or of state."""
 
     query_id: str
+    of_history: bool = False
 
 
 @dataclass(frozen=True, slots=True)
