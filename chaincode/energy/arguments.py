@@ -1,6 +1,5 @@
 """Reading contract arguments: every text from outside is checked before it is used."""
 
-import json
 import re
 from collections.abc import Mapping
 from fractions import Fraction
@@ -8,13 +7,13 @@ from typing import NoReturn
 
 from chaincode.energy import idgrid as idgrid_form
 from chaincode.energy.errors import Refusal, refused
+from chaincode.shim.json_values import parse_json
 
 MAX_AMOUNT = 10**18
 MAX_PRICE_UTOKEN_PER_KWH = 10**15
 MAX_ENERGY_WH = 10**12
 MAX_JSON_CHARACTERS = 1024 * 1024
 _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
-_WHOLE_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,18})")
 _SHA256_HEX = re.compile(r"[0-9a-f]{64}")
 _FRACTION = re.compile(r"[0-9]{1,6}(/[0-9]{1,6})?")
 _MAX_TEXT = 128
@@ -27,6 +26,13 @@ def identifier(value: str, what: str) -> str:
     return value
 
 
+def identifier_of(value: object, what: str) -> str:
+    """Like `identifier`, for a member of a JSON object."""
+    if not isinstance(value, str):
+        bad(f"{what} must be a text")
+    return identifier(value, what)
+
+
 def idgrid(value: str) -> str:
     """A well-formed IDgrid."""
     problem = idgrid_form.problem_with(value)
@@ -35,33 +41,20 @@ def idgrid(value: str) -> str:
     return value
 
 
-def whole_number(value: str | int, what: str) -> int:
-    """A whole number of at most 19 digits, as JSON number or decimal text."""
-    if isinstance(value, bool) or not isinstance(value, int | str):
-        bad(f"{what} must be a whole number")
-    if isinstance(value, str):
-        if _WHOLE_NUMBER.fullmatch(value) is None:
-            bad(f"{what} must be a whole number")
-        value = int(value)
+def positive(value: int, what: str, *, at_most: int) -> int:
+    """A whole number from 1 to `at_most`."""
+    if value <= 0:
+        raise refused(Refusal.NOT_POSITIVE, f"{what} is {value}")
+    if value > at_most:
+        bad(f"{what} is greater than {at_most}")
     return value
 
 
-def positive(value: str | int, what: str, *, at_most: int) -> int:
-    """A whole number from 1 to `at_most`."""
-    number = whole_number(value, what)
-    if number <= 0:
-        raise refused(Refusal.NOT_POSITIVE, f"{what} is {number}")
-    if number > at_most:
-        bad(f"{what} is greater than {at_most}")
-    return number
-
-
-def not_negative(value: str | int, what: str, *, at_most: int) -> int:
+def not_negative(value: int, what: str, *, at_most: int) -> int:
     """A whole number from 0 to `at_most`."""
-    number = whole_number(value, what)
-    if not 0 <= number <= at_most:
+    if not 0 <= value <= at_most:
         bad(f"{what} must be between 0 and {at_most}")
-    return number
+    return value
 
 
 def salted_hash(value: str, what: str) -> str:
@@ -139,24 +132,11 @@ def text_in(members: Mapping[str, object], name: str, default: str | None = None
 
 def bad(detail: str) -> NoReturn:
     """Refuse the transaction for a bad argument."""
-    raise refused(Refusal.BAD_ARGUMENT, detail)
+    raise refused(Refusal.INVALID_ARGUMENT, detail)
 
 
 def _json(text: str, what: str) -> object:
     if len(text) > MAX_JSON_CHARACTERS:
         bad(f"{what} is larger than {MAX_JSON_CHARACTERS} characters")
-    try:
-        return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
-    except (ValueError, RecursionError):
-        bad(f"{what} is not strict JSON")
-
-
-def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("a member appears twice")
-    return members
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not allowed")
+    value: object = parse_json(text, what=what)
+    return value

@@ -6,7 +6,6 @@ certificates count for it; a participant's certificate must come from the member
 registered it.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -54,14 +53,14 @@ class Caller:
 class Settings:
     """Community-wide settings on the ledger: staff role -> members that may issue it.
 
-    An empty map means no restriction yet (a community before its first `configure`).
+    A community without this record has not restricted its roles yet.
     """
 
-    role_members: Mapping[str, list[str]]
+    role_members: dict[str, list[str]]
 
     def may_issue(self, role: Role, mspid: str) -> bool:
         """Whether a certificate of this member counts for this staff role."""
-        return not self.role_members or mspid in self.role_members.get(role, [])
+        return mspid in self.role_members.get(role, [])
 
 
 def role_of(attribute: str | None) -> Role | None:

@@ -6,11 +6,13 @@ detail added by the contract names the identifier or the numbers concerned.
 
 from enum import Enum
 
+from chaincode.shim.errors import ContractError
+
 
 class Refusal(Enum):
     """(status, what is wrong, for a person); the member's name is the stable code."""
 
-    BAD_ARGUMENT = (422, "an argument is missing, malformed or out of range")
+    INVALID_ARGUMENT = (422, "an argument is missing, malformed or out of range")
     NOT_POSITIVE = (422, "energy, price and amount must be greater than zero")
     CAP_EXCEEDED = (422, "more energy than one household may order in one listing")
     ABOVE_RETAIL_PRICE = (422, "an offer may not ask more than the retail price of the listing")
@@ -53,15 +55,14 @@ class Refusal(Enum):
         return str(self.value[1])
 
 
-class Refused(Exception):  # noqa: N818 - the field's word
+class Refused(ContractError):  # noqa: N818 - the field's word
     """A contract refuses the transaction; nothing is written."""
 
     def __init__(self, refusal: Refusal, detail: str) -> None:
-        super().__init__(f"{refusal.name}: {refusal.text} ({detail})")
+        super().__init__(refusal.name, f"{refusal.text} ({detail})", refusal.status)
         self.refusal = refusal
-        self.detail = detail
 
 
 def refused(refusal: Refusal, detail: str) -> Refused:
-    """The error to raise."""
+    """The error to raise; `detail` names the identifier or the numbers concerned."""
     return Refused(refusal, detail)

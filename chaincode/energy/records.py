@@ -6,9 +6,11 @@ No personal data: names and e-mail addresses stay off the ledger, `personal_data
 """
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import TypeVar
+
+from chaincode.shim.json_values import canonical_json
 
 T = TypeVar("T")
 
@@ -69,6 +71,14 @@ class Meter:
     key_fingerprint: str
     res_id: str | None
     status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """Index entry: this meter measures the grid connection of this participant."""
+
+    idgrid: str
+    meter_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,21 +176,9 @@ class MeterReading:
 
 def encode(record: object) -> bytes:
     """Canonical JSON of a record."""
-    return canonical(as_dict(record))
+    return canonical_json(record)
 
 
 def decode(kind: type[T], raw: bytes) -> T:
     """The record from the bytes `encode` made; extra or missing fields raise `TypeError`."""
     return kind(**json.loads(raw))
-
-
-def as_dict(record: object) -> dict[str, Any]:
-    """Field names and values, one level deep."""
-    return {field.name: getattr(record, field.name) for field in fields(record)}  # type: ignore[arg-type]
-
-
-def canonical(value: object) -> bytes:
-    """Canonical JSON of plain dicts, lists, texts, whole numbers, booleans and None."""
-    return json.dumps(
-        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    ).encode()

@@ -1,0 +1,148 @@
+"""Registry rules: participants, energy sources, meters, and who approves them."""
+
+from dataclasses import replace
+
+from chaincode.energy import arguments, keys
+from chaincode.energy.arguments import bad
+from chaincode.energy.community import (
+    GRID_OPERATORS,
+    PARTICIPANTS,
+    SELLERS,
+    STAFF,
+    Role,
+    Settings,
+)
+from chaincode.energy.device_keys import fingerprint_of
+from chaincode.energy.errors import Refusal, refused
+from chaincode.energy.records import Connection, Meter, Participant, Res, Status
+from chaincode.energy.world import World
+
+KINDS = ("household", "public_lighting", "ev_charger", "non_residential", "community_plant")
+SOURCE_TYPES = ("solar", "wind", "hydro", "biomass", "battery", "other")
+MAX_CAPACITY_W = 10**9
+MAX_MEMBERS_PER_ROLE = 64
+_MANAGERS = frozenset({Role.COMMUNITY_MANAGER})
+_MAY_REGISTER = _MANAGERS | GRID_OPERATORS
+
+
+async def configure(world: World, role_members: str) -> Settings:
+    """Name the members whose certificates count for each staff role."""
+    await world.require_role(_MANAGERS)
+    known = frozenset(role.value for role in STAFF)
+    given = arguments.json_object(role_members, "role_members", known)
+    chosen: dict[str, list[str]] = {}
+    for role, members in given.items():
+        if not isinstance(members, list) or len(members) > MAX_MEMBERS_PER_ROLE:
+            bad(f"{role} must be a list of at most {MAX_MEMBERS_PER_ROLE} member ids")
+        chosen[role] = [arguments.identifier_of(member, f"{role} member") for member in members]
+    if world.caller.mspid not in chosen.get(Role.COMMUNITY_MANAGER, []):
+        bad(f"community_manager must include your own member {world.caller.mspid}")
+    settings = Settings(role_members=chosen)
+    await world.put(keys.COMMUNITY, settings)
+    return settings
+
+
+async def register_participant(
+    world: World, *, idgrid: str, role: str, personal_data_hash: str, kind: str
+) -> Participant:
+    """Admit a grid connection under a new IDgrid; it trades once the operator approved it."""
+    await world.require_role(_MANAGERS)
+    arguments.idgrid(idgrid)
+    record = Participant(
+        idgrid=idgrid,
+        role=arguments.one_of(role, "role", tuple(sorted(PARTICIPANTS))),
+        kind=arguments.one_of(kind, "kind", KINDS),
+        mspid=world.caller.mspid,
+        personal_data_hash=arguments.salted_hash(personal_data_hash, "personal_data_hash"),
+        status=Status.PENDING,
+    )
+    await world.add(keys.participant(idgrid), record, idgrid)
+    world.announce("ParticipantRegistered", {"idgrid": idgrid, "role": role})
+    return record
+
+
+async def register_res(
+    world: World, *, res_id: str, owner_idgrid: str, source_type: str, capacity_w: int
+) -> Res:
+    """Register an energy source; by its owner, the manager or the operator."""
+    await _require_owner_or(world, owner_idgrid, _MAY_REGISTER)
+    arguments.identifier(res_id, "res_id")
+    owner = await world.participant(owner_idgrid)
+    if owner.role not in SELLERS:
+        raise refused(Refusal.ROLE_NOT_ALLOWED, f"a {owner.role} owns no energy source")
+    record = Res(
+        res_id=res_id,
+        owner_idgrid=owner_idgrid,
+        source_type=arguments.one_of(source_type, "source_type", SOURCE_TYPES),
+        capacity_w=arguments.positive(capacity_w, "capacity_w", at_most=MAX_CAPACITY_W),
+        status=Status.PENDING,
+    )
+    await world.add(keys.res(res_id), record, res_id)
+    world.announce("ResRegistered", {"res_id": res_id, "owner_idgrid": owner_idgrid})
+    return record
+
+
+async def register_meter(
+    world: World, *, meter_id: str, owner_idgrid: str, public_key_pem: str, res_id: str
+) -> Meter:
+    """Bind a meter and its P-256 key to an owner; `res_id` empty = meter at the connection."""
+    await _require_owner_or(world, owner_idgrid, _MAY_REGISTER)
+    arguments.identifier(meter_id, "meter_id")
+    await world.participant(owner_idgrid)
+    if res_id:
+        source = await world.get(Res, keys.res(res_id), Refusal.UNKNOWN_RES, res_id)
+        if source.owner_idgrid != owner_idgrid:
+            raise refused(Refusal.NOT_YOURS, res_id)
+    record = Meter(
+        meter_id=meter_id,
+        owner_idgrid=owner_idgrid,
+        public_key_pem=public_key_pem,
+        key_fingerprint=fingerprint_of(public_key_pem),
+        res_id=res_id or None,
+        status=Status.PENDING,
+    )
+    await world.add(keys.meter(meter_id), record, meter_id)
+    if not res_id:
+        connection = Connection(idgrid=owner_idgrid, meter_id=meter_id)
+        await world.put(keys.connection_meter(owner_idgrid, meter_id), connection)
+    world.announce("MeterRegistered", {"meter_id": meter_id, "owner_idgrid": owner_idgrid})
+    return record
+
+
+async def approve_participant(world: World, idgrid: str) -> Participant:
+    """The grid operator admits a connection to trading; it must have a meter."""
+    await world.require_role(GRID_OPERATORS)
+    record = await world.participant(idgrid)
+    if not await world.scan(Connection, keys.under("connection", idgrid), limit=1):
+        raise refused(Refusal.METER_REQUIRED, idgrid)
+    approved = replace(record, status=Status.APPROVED)
+    await world.put(keys.participant(idgrid), approved)
+    world.announce("Approved", {"idgrid": idgrid})
+    return approved
+
+
+async def approve_res(world: World, res_id: str) -> Res:
+    """The grid operator admits an energy source to trading."""
+    await world.require_role(GRID_OPERATORS)
+    record = await world.get(Res, keys.res(res_id), Refusal.UNKNOWN_RES, res_id)
+    approved = replace(record, status=Status.APPROVED)
+    await world.put(keys.res(res_id), approved)
+    world.announce("Approved", {"res_id": res_id})
+    return approved
+
+
+async def approve_meter(world: World, meter_id: str) -> Meter:
+    """The grid operator admits the readings of a meter."""
+    await world.require_role(GRID_OPERATORS)
+    record = await world.get(Meter, keys.meter(meter_id), Refusal.UNKNOWN_METER, meter_id)
+    approved = replace(record, status=Status.APPROVED)
+    await world.put(keys.meter(meter_id), approved)
+    world.announce("Approved", {"meter_id": meter_id})
+    return approved
+
+
+async def _require_owner_or(world: World, owner_idgrid: str, staff: frozenset[Role]) -> None:
+    if world.caller.role in PARTICIPANTS:
+        await world.require_own_or_staff(owner_idgrid)
+    else:
+        await world.require_role(staff)
