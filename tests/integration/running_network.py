@@ -1,0 +1,67 @@
+"""A real four-member network for tests: own folder, free ports, real processes."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from network.creation import create_network
+from network.layout import NetworkLayout
+from network.lifecycle import down, up
+from network.plan import Plan, default_plan_text, load_plan
+
+CONSECUTIVE_PORTS_TRIES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class RunningNetwork:
+    """A network whose validators all listen."""
+
+    plan: Plan
+    layout: NetworkLayout
+    plan_path: Path
+
+
+def free_port_range(count: int) -> int:
+    """First of `count` consecutive loopback ports that are free now."""
+    for _ in range(CONSECUTIVE_PORTS_TRIES):
+        with ExitStack() as servers:
+            first = servers.enter_context(socket.create_server(("127.0.0.1", 0)))
+            start: int = first.getsockname()[1]
+            try:
+                for port in range(start + 1, start + count):
+                    servers.enter_context(socket.create_server(("127.0.0.1", port)))
+            except (OSError, OverflowError):
+                continue
+            return start
+    raise AssertionError(f"no {count} consecutive free ports")
+
+
+def create_test_network(folder: Path, *, min_interval_ms: int = 0) -> RunningNetwork:
+    """Keys and genesis block of a network that does not run yet."""
+    start = free_port_range(9)
+    text = default_plan_text(
+        name="test-network",
+        min_interval_ms=min_interval_ms,
+        first_peer_port=start,
+        first_validator_port=start + 4,
+        gateway_port=start + 8,
+    )
+    path = folder / "network.toml"
+    path.write_text(text, encoding="utf-8")
+    plan = load_plan(path)
+    layout = create_network(plan, text, now=datetime.now(tz=UTC))
+    return RunningNetwork(plan=plan, layout=layout, plan_path=path)
+
+
+@contextmanager
+def running_network(folder: Path, *, min_interval_ms: int = 0) -> Iterator[RunningNetwork]:
+    """Create, start, hand out, and stop whatever happens."""
+    network = create_test_network(folder, min_interval_ms=min_interval_ms)
+    try:
+        up(network.plan)
+        yield network
+    finally:
+        down(network.plan)

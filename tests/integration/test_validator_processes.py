@@ -1,0 +1,72 @@
+"""`gridledger network` with real validator processes."""
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from network.lifecycle import down, status, up
+from network.network_command import main
+from network.processes import (
+    ProcessId,
+    is_listening,
+    read_pid_file,
+    send_signal,
+    wait_for_exit,
+)
+from tests.integration.running_network import RunningNetwork, create_test_network, running_network
+
+pytestmark = pytest.mark.slow
+
+
+def process_of(network: RunningNetwork, member_id: str) -> ProcessId:
+    process = read_pid_file(network.layout.member(member_id).pid_file)
+    assert process is not None
+    return process
+
+
+def test_two_commands_bring_four_validators_up(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    network = create_test_network(tmp_path)
+    plan = f"--plan={network.plan_path}"
+    try:
+        assert main(["up", plan]) == 0
+        assert "4 started" in capsys.readouterr().out
+        assert main(["status", plan]) == 0
+        assert capsys.readouterr().out.count(" yes ") == 4
+        assert main(["up", plan]) == 0
+        assert "run already" in capsys.readouterr().out
+    finally:
+        assert main(["down", plan]) == 0
+    assert [row.pid for row in status(network.plan)] == [None] * 4
+    assert not any(is_listening(member.address) for member in network.plan.members)
+
+
+def test_a_killed_validator_is_seen_and_started_again(tmp_path: Path) -> None:
+    with running_network(tmp_path) as network:
+        killed = process_of(network, "dso")
+        send_signal(killed, signal.SIGKILL)
+        assert wait_for_exit(killed, timeout_s=10)
+        assert [row.member.id for row in status(network.plan) if not row.listening] == ["dso"]
+        assert up(network.plan) == ["dso"]
+        assert process_of(network, "dso") != killed
+        assert all(row.listening for row in status(network.plan))
+
+
+def test_one_member_can_be_stopped_alone(tmp_path: Path) -> None:
+    with running_network(tmp_path) as network:
+        assert down(network.plan, ["utility"]) == ["utility"]
+        assert [row.member.id for row in status(network.plan) if row.pid is None] == ["utility"]
+
+
+def test_a_second_start_on_a_taken_port_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with running_network(tmp_path) as network:
+        network.layout.member("dso").pid_file.rename(tmp_path / "hidden")
+        try:
+            assert main(["up", f"--plan={network.plan_path}", "dso"]) == 1
+            assert "is in use" in capsys.readouterr().err
+        finally:
+            (tmp_path / "hidden").rename(network.layout.member("dso").pid_file)
