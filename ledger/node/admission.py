@@ -38,18 +38,23 @@ class Admission:
         memory: EnvelopeMemory,
         signatures: SignatureVerifier,
         executor: Executor,
+        on_added: Callable[[], None],
     ) -> None:
         self._rules = rules
         self._pool = pool
         self._memory = memory
         self._signatures = signatures
         self._executor = executor
+        self._on_added = on_added
 
     async def admit(self, raws: Sequence[bytes]) -> list[InvalidMessage | None]:
         """Put each good envelope into the pool; the answer names what is wrong with the others."""
         loop = asyncio.get_running_loop()
         verdicts = await loop.run_in_executor(self._executor, self._judge_all, raws)
-        return [self._add(verdict) for verdict in verdicts]
+        refusals = [self._add(verdict) for verdict in verdicts]
+        if None in refusals:
+            self._on_added()
+        return refusals
 
     def _add(self, verdict: Verdict) -> InvalidMessage | None:
         if isinstance(verdict, InvalidMessage):

@@ -67,6 +67,13 @@ class DriverHooks:
     on_rejected: Callable[[int, InvalidMessage], None]
 
 
+SILENT = DriverHooks(
+    on_behind=lambda _height, _source: None,
+    tell_status=lambda _to: None,
+    on_rejected=lambda _author, _error: None,
+)
+
+
 class ConsensusDriver:
     """Runs one validator's core until a NodeFault or cancellation."""
 
@@ -76,14 +83,12 @@ class ConsensusDriver:
         core: Core,
         consenter_id: int,
         ports: DriverPorts,
-        hooks: DriverHooks,
         limits: BlockLimits,
         block_interval_ms: int,
     ) -> None:
         self._core = core
         self._consenter_id = consenter_id
         self._ports = ports
-        self._hooks = hooks
         self._limits = limits
         self._block_interval_ms = block_interval_ms
         self._events: deque[events.Event | FetchedBlock] = deque()
@@ -91,6 +96,7 @@ class ConsensusDriver:
         self._timers = Timers(lambda kind, h, r: self.post(events.TimerExpired(kind, h, r)))
         self._block_request: effects.RequestBlock | None = None
         self._seen_blocks: dict[bytes, ProposedBlock] = {}
+        self._hooks = SILENT
 
     # -- from the rest of the node ----------------------------------------------------------------
 
@@ -107,8 +113,9 @@ class ConsensusDriver:
         """A block proposed at the height under decision, by its digest."""
         return self._seen_blocks.get(digest)
 
-    async def run(self, started: events.Started) -> None:
+    async def run(self, started: events.Started, hooks: DriverHooks) -> None:
         """Own the core until cancelled; raises NodeFault when the node must stop."""
+        self._hooks = hooks
         await self._step(started)
         if len(self._ports.pool):
             self.transactions_waiting()

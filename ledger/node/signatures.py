@@ -7,7 +7,6 @@ acceptable (expiry, revocation) is asked each time of the membership registry.
 """
 
 import asyncio
-from collections.abc import Iterable
 from concurrent.futures import Executor
 
 from ledger.crypto.hashing import sha256
@@ -16,8 +15,6 @@ from ledger.crypto.signing import verify_signature
 from ledger.errors import InvalidMessage
 
 REMEMBERED_SIGNATURES_MAX = 50_000
-# Below this many unknown signatures a hop to another thread costs more than the checks.
-INLINE_CHECKS_MAX = 1
 
 Signed = tuple[bytes, bytes, bytes]
 """(SerializedIdentity, message, signature)"""
@@ -31,6 +28,7 @@ class SignatureVerifier:
         self._executor = executor
         # Insertion-ordered: the oldest are forgotten first.
         self._good: dict[tuple[bytes, bytes, bytes], None] = {}
+        self._pending: list[tuple[Signed, asyncio.Future[None]]] = []
 
     @property
     def registry(self) -> MspRegistry:
@@ -66,16 +64,35 @@ class SignatureVerifier:
             self._registry.identity(identity)
             return
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._executor, self.check, identity, message, signature)
+        outcome: asyncio.Future[None] = loop.create_future()
+        if not self._pending:
+            loop.call_soon(self._start_batch)
+        self._pending.append(((identity, message, signature), outcome))
+        await outcome
 
-    async def warm_up(self, signed: Iterable[Signed]) -> None:
-        """Check many signatures in a worker thread so that validation finds them known.
-
-        A bad signature is simply not remembered: validation meets it again and records why.
-        """
+    def _start_batch(self) -> None:
+        """Check everything asked for in this turn of the event loop in one worker job."""
+        pending, self._pending = self._pending, []
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._executor, self._verify_all, list(signed))
+        job = loop.run_in_executor(self._executor, self._check_all, [s for s, _ in pending])
 
-    def _verify_all(self, signed: list[Signed]) -> None:
-        for identity, message, signature in signed:
-            self.verify(identity, message, signature)
+        def finish(done: asyncio.Future[list[InvalidMessage | None]]) -> None:
+            for (_, outcome), error in zip(pending, done.result(), strict=True):
+                if outcome.done():
+                    continue
+                if error is None:
+                    outcome.set_result(None)
+                else:
+                    outcome.set_exception(error)
+
+        job.add_done_callback(finish)
+
+    def _check_all(self, signed: list[Signed]) -> list[InvalidMessage | None]:
+        return [self._error(*one) for one in signed]
+
+    def _error(self, identity: bytes, message: bytes, signature: bytes) -> InvalidMessage | None:
+        try:
+            self.check(identity, message, signature)
+        except InvalidMessage as error:
+            return error
+        return None

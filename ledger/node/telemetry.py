@@ -5,16 +5,34 @@ import sys
 from collections import Counter
 from dataclasses import dataclass, field
 
+from ledger.errors import InvalidMessage
+from ledger.model.codes import ValidationCode
+from ledger.node.committer import CommittedBlock
+
+log = logging.getLogger(__name__)
+
 
 @dataclass(slots=True)
 class Telemetry:
-    """Counted events by name; read by `gridledger network status`."""
+    """Counted events by name."""
 
     counters: Counter[str] = field(default_factory=Counter)
 
-    def count(self, name: str, amount: int = 1) -> None:
-        """Add to a counter."""
-        self.counters[name] += amount
+    def committed(self, committed: CommittedBlock) -> None:
+        """Count a block, its transactions and why some are invalid."""
+        self.counters["blocks"] += 1
+        self.counters["transactions"] += len(committed.validation.codes)
+        for code, detail in zip(
+            committed.validation.codes, committed.validation.details, strict=True
+        ):
+            if code != ValidationCode.VALID:
+                self.counters[f"invalid.{code.name}"] += 1
+                log.info("block %d: %s: %s", committed.block.number, code.name, detail)
+
+    def rejected(self, author: int, error: InvalidMessage) -> None:
+        """Count a message that broke a rule, against its sender."""
+        self.counters[f"rejected.{author}.{error.reason}"] += 1
+        log.warning("refused a message of consenter %d: %s", author, error)
 
 
 def configure_logging(level: str = "INFO") -> None:

@@ -35,31 +35,30 @@ class LinkHandlers:
 class ValidatorLink:
     """One outgoing stream that reconnects for as long as the node runs."""
 
-    def __init__(self, consenter_id: int, channel: aio.Channel, handlers: LinkHandlers) -> None:
+    def __init__(self, consenter_id: int, channel: aio.Channel) -> None:
         self.consenter_id = consenter_id
         self.connected = False
         self._channel = channel
-        self._handlers = handlers
         self._writer = FrameWriter()
 
     def send(self, item: Item) -> bool:
         """Queue an item; false when the link is down or does not keep up."""
         return self.connected and self._writer.send(item)
 
-    async def run(self) -> None:
+    async def run(self, handlers: LinkHandlers) -> None:
         """Keep the stream open until cancelled."""
         backoff_ms = RECONNECT_BACKOFF_MS_MIN
         while True:
             try:
                 await self._channel.channel_ready()
-                await self._exchange()
+                await self._exchange(handlers)
                 backoff_ms = RECONNECT_BACKOFF_MS_MIN
             except (aio.AioRpcError, asyncio.InvalidStateError) as error:
                 log.debug("link to consenter %d broke: %s", self.consenter_id, error)
             await asyncio.sleep(backoff_ms / 1000)
             backoff_ms = min(backoff_ms * 2, RECONNECT_BACKOFF_MS_MAX)
 
-    async def _exchange(self) -> None:
+    async def _exchange(self, handlers: LinkHandlers) -> None:
         call = self._channel.stream_stream(
             EXCHANGE_METHOD,
             request_serializer=identity_bytes,
@@ -69,36 +68,36 @@ class ValidatorLink:
         try:
             # The server sends its initial metadata once it has accepted our certificate.
             await call.initial_metadata()
-            self._set_connected()
+            self._set_connected(handlers)
             while (raw := await call.read()) is not grpc.aio.EOF:
-                self._receive(raw)
+                self._receive(raw, handlers)
         finally:
             writer.cancel()
             call.cancel()
-            self._set_disconnected()
+            self._set_disconnected(handlers)
             await asyncio.gather(writer, return_exceptions=True)
 
-    def _receive(self, raw: bytes) -> None:
+    def _receive(self, raw: bytes, handlers: LinkHandlers) -> None:
         try:
             frame = Frame.FromString(raw)
         except DecodeError:
             log.warning("consenter %d sent a malformed frame", self.consenter_id)
             return
         for item in frame.items:
-            self._handlers.on_item(self.consenter_id, item)
+            handlers.on_item(self.consenter_id, item)
 
-    def _set_connected(self) -> None:
+    def _set_connected(self, handlers: LinkHandlers) -> None:
         self.connected = True
         log.info("connected to consenter %d", self.consenter_id)
-        self._handlers.on_connected(self.consenter_id)
+        handlers.on_connected(self.consenter_id)
 
-    def _set_disconnected(self) -> None:
+    def _set_disconnected(self, handlers: LinkHandlers) -> None:
         if not self.connected:
             return
         self.connected = False
         self._writer.clear()
         log.info("lost consenter %d", self.consenter_id)
-        self._handlers.on_disconnected(self.consenter_id)
+        handlers.on_disconnected(self.consenter_id)
 
 
 class ValidatorLinks:
@@ -125,8 +124,8 @@ class ValidatorLinks:
         for link in self._links.values():
             link.send(item)
 
-    async def run(self) -> None:
+    async def run(self, handlers: LinkHandlers) -> None:
         """Run every link until cancelled."""
         async with asyncio.TaskGroup() as group:
             for link in self._links.values():
-                group.create_task(link.run())
+                group.create_task(link.run(handlers))

@@ -1,0 +1,145 @@
+"""The whole peer: foundation, ordering, contracts and services, connected."""
+
+from dataclasses import dataclass
+
+import grpc
+
+from ledger.node.announcements import Announcements
+from ledger.node.chaincode_host import ChaincodeHost
+from ledger.node.clock import now_ms
+from ledger.node.config import NodeConfig
+from ledger.node.endorsements import EndorsementCollector, Organisation
+from ledger.node.foundation import Foundation, lay_foundation
+from ledger.node.ordering_parts import OrderingParts, ordering_parts
+from ledger.node.remote_endorsers import RemoteEndorsers
+from ledger.node.stream_items import StreamItems
+from ledger.node.telemetry import Telemetry
+from ledger.node.transaction_lookup import LedgerLookup
+from ledger.rpc.access import RequestAccess
+from ledger.rpc.block_source import BlockSource
+from ledger.rpc.broadcast_service import BroadcastService, broadcast_handlers
+from ledger.rpc.commit_notifier import CommitNotifier
+from ledger.rpc.deliver_service import DeliverService
+from ledger.rpc.endorser_service import EndorserService
+from ledger.rpc.event_stream import ChaincodeEventStream
+from ledger.rpc.gateway_service import GatewayService
+from ledger.rpc.validator_links import LinkHandlers
+from ledger.rpc.validator_service import ValidatorService
+
+Handlers = tuple[grpc.GenericRpcHandler, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A peer ready to serve."""
+
+    base: Foundation
+    ordering: OrderingParts
+    contracts: ChaincodeHost
+    items: StreamItems
+    client_handlers: Handlers
+    validator_handlers: Handlers
+
+    async def run_links(self) -> None:
+        """Keep the streams to the other validators open."""
+        await self.ordering.links.run(
+            LinkHandlers(
+                on_item=self.items.on_answer,
+                on_connected=self.items.on_connected,
+                on_disconnected=self.items.on_disconnected,
+            )
+        )
+
+    async def close(self) -> None:
+        """End contracts and threads, then close the files."""
+        await self.contracts.stop()
+        self.base.workers.close()
+        self.base.kv.close()
+
+
+async def assemble(config: NodeConfig) -> Peer:
+    """Make a peer from its configuration; raises NodeFault naming what is wrong."""
+    base = lay_foundation(config)
+    telemetry = Telemetry()
+    announcements = Announcements()
+    notifier = CommitNotifier(base.store.height())
+    ordering = ordering_parts(base, telemetry, announcements)
+    announcements.subscribe(
+        lambda committed: notifier.committed(committed.block.number + 1, committed.transactions)
+    )
+    contracts = ChaincodeHost(base)
+    await contracts.start()
+    remote = RemoteEndorsers(
+        channel_id=config.channel_id, links=ordering.links, process=contracts.process
+    )
+    items = StreamItems(
+        inbox=ordering.inbox,
+        submission=ordering.submission,
+        endorsers=remote,
+        catch_up=ordering.catch_up,
+        tasks=set(),
+    )
+    validator_service = ValidatorService(
+        consenter_by_tls_certificate=base.consenter_by_tls_certificate, on_item=items.on_request
+    )
+    return Peer(
+        base=base,
+        ordering=ordering,
+        contracts=contracts,
+        items=items,
+        client_handlers=_client_handlers(base, ordering, contracts, remote, notifier),
+        validator_handlers=(validator_service.rpc_handlers(),),
+    )
+
+
+def _client_handlers(
+    base: Foundation,
+    ordering: OrderingParts,
+    contracts: ChaincodeHost,
+    remote: RemoteEndorsers,
+    notifier: CommitNotifier,
+) -> Handlers:
+    access = RequestAccess(
+        channel_id=base.channel.channel_id, signatures=base.signatures, clock_ms=now_ms
+    )
+    source = BlockSource(base.store, notifier)
+    lookup = LedgerLookup(base.store)
+    gateway = GatewayService(
+        access=access,
+        endorsements=_collector(base, ordering, contracts, remote),
+        submission=ordering.submission,
+        lookup=lookup,
+        notifier=notifier,
+        events=ChaincodeEventStream(source, lookup),
+    )
+    deliver = DeliverService(
+        channel_id=base.channel.channel_id, source=source, access=access, clock_ms=now_ms
+    )
+    broadcast = BroadcastService(ordering.submission)
+    return (
+        gateway.rpc_handlers(),
+        EndorserService(contracts.process).rpc_handlers(),
+        deliver.rpc_handlers(),
+        broadcast_handlers(broadcast, deliver.orderer_handler()),
+    )
+
+
+def _collector(
+    base: Foundation, ordering: OrderingParts, contracts: ChaincodeHost, remote: RemoteEndorsers
+) -> EndorsementCollector:
+    organisations = {
+        consenter.consenter_id: Organisation(
+            consenter.mspid, consenter.consenter_id, f"{consenter.host}:{consenter.port}"
+        )
+        for consenter in base.channel.consenters
+    }
+    own = organisations.pop(base.config.consenter_id)
+    return EndorsementCollector(
+        channel_id=base.channel.channel_id,
+        own=own,
+        others=organisations.values(),
+        process=contracts.process,
+        remote=remote,
+        layouts=base.definitions.layouts,
+        is_reachable=lambda consenter_id: ordering.links[consenter_id].connected,
+    )

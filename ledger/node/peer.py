@@ -1,0 +1,100 @@
+"""The composition root: one validator peer from its configuration file, and how it ends.
+
+Everything is constructed here and nowhere else; the parts know each other by the narrow ports
+they ask for.
+"""
+
+import asyncio
+import gc
+import logging
+import signal
+import sys
+from pathlib import Path
+
+from grpc import aio
+
+from ledger.errors import NodeFault
+from ledger.node.assembly import Peer, assemble
+from ledger.node.config import NodeConfig, load_config
+from ledger.node.telemetry import configure_logging
+from ledger.rpc.transport import server_credentials, server_options
+
+log = logging.getLogger(__name__)
+
+SHUTDOWN_GRACE_S = 1.0
+# Worker threads hold the interpreter for whole batches of signature checks; the event loop should
+# not wait 5 ms (the default) for its turn.
+THREAD_SWITCH_INTERVAL_S = 0.0005
+# Long-lived objects dominate; collecting the youngest ones less often saves several percent.
+GC_YOUNG_OBJECTS_MAX = 50_000
+
+
+async def run_peer(config_path: Path) -> None:
+    """Run one validator until SIGTERM or SIGINT; raises NodeFault when it must stop by itself."""
+    configure_logging()
+    _tune_interpreter()
+    config = load_config(config_path)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    peer = await assemble(config)
+    try:
+        await _serve(config, peer, stop)
+    finally:
+        await peer.close()
+
+
+async def _serve(config: NodeConfig, peer: Peer, stop: asyncio.Event) -> None:
+    servers = [
+        await _listen(config.listen, peer, for_validators=False),
+        await _listen(config.validator_listen, peer, for_validators=True),
+    ]
+    running = [
+        asyncio.create_task(peer.run_links(), name="links"),
+        asyncio.create_task(peer.ordering.inbox.run(), name="inbox"),
+        asyncio.create_task(peer.ordering.run_consensus(), name="consensus"),
+    ]
+    stopping = asyncio.create_task(stop.wait(), name="stop")
+    log.info(
+        "%s (consenter %d) serves clients on %s and validators on %s, height %d",
+        config.member,
+        config.consenter_id,
+        config.listen,
+        config.validator_listen,
+        peer.base.store.height(),
+    )
+    try:
+        await asyncio.wait([*running, stopping], return_when=asyncio.FIRST_COMPLETED)
+        for task in running:
+            if task.done():
+                raise _cause(task)
+    finally:
+        for task in (*running, stopping):
+            task.cancel()
+        await asyncio.gather(*running, stopping, return_exceptions=True)
+        await asyncio.gather(*(server.stop(SHUTDOWN_GRACE_S) for server in servers))
+
+
+def _cause(task: asyncio.Task[None]) -> BaseException:
+    error = task.exception()
+    return error if error is not None else NodeFault(f"{task.get_name()} ended by itself")
+
+
+async def _listen(address: str, peer: Peer, *, for_validators: bool) -> aio.Server:
+    server = aio.server(options=server_options())
+    handlers = peer.validator_handlers if for_validators else peer.client_handlers
+    server.add_generic_rpc_handlers(handlers)
+    credentials = server_credentials(peer.base.tls, require_client=for_validators)
+    port = server.add_secure_port(address, credentials)
+    if port == 0:
+        raise NodeFault(f"cannot listen on {address}; `gridledger doctor` says who does")
+    await server.start()
+    return server
+
+
+def _tune_interpreter() -> None:
+    sys.setswitchinterval(THREAD_SWITCH_INTERVAL_S)
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GC_YOUNG_OBJECTS_MAX)
