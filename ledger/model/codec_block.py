@@ -99,6 +99,16 @@ def encode_block_signatures(signatures: BlockSignatures) -> bytes:
     ).SerializeToString()
 
 
+def encode_commit_hash(commit_hash: bytes) -> bytes:
+    """Metadata slot 4: a Metadata message whose value is the hash."""
+    return common_pb2.Metadata(value=commit_hash).SerializeToString()
+
+
+def decode_commit_hash(slot_raw: bytes) -> bytes:
+    """Inverse of `encode_commit_hash`; raises InvalidMessage MALFORMED."""
+    return parse_message(common_pb2.Metadata, slot_raw).value
+
+
 def encode_orderer_block_metadata(last_config: int, consenter_metadata_raw: bytes) -> bytes:
     """The signed value; `last_config` is the number of the newest configuration block."""
     return common_pb2.OrdererBlockMetadata(

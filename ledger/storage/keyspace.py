@@ -92,6 +92,19 @@ def state_range(namespace: str, start_key: str, end_key: str) -> tuple[bytes, by
     return prefix + start_key.encode(), stop
 
 
+def all_states_range() -> tuple[bytes, bytes]:
+    """Database range of every state record of every namespace."""
+    return _STATE, _STATE + b"\xff\xff\xff"
+
+
+def split_state_key(database_key: bytes) -> tuple[str, str]:
+    """(namespace, key) of a state key."""
+    (length,) = _NAMESPACE_LENGTH.unpack_from(database_key, len(_STATE))
+    name_at = len(_STATE) + _NAMESPACE_LENGTH.size
+    key_at = name_at + length
+    return database_key[name_at:key_at].decode(), database_key[key_at:].decode()
+
+
 def has_metadata_key(namespace: str) -> bytes:
     """Key that exists once any key of the namespace got metadata."""
     return _HAS_METADATA + namespace.encode()

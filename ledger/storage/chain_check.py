@@ -1,0 +1,169 @@
+"""Proof that a stored ledger is what was agreed: every block, every link, every state value.
+
+Nothing stored is believed. Hashes and links are computed again, the seals are checked by the
+caller's rule, and the world state is rebuilt from the transactions and compared with the stored
+one; the commit hash, on which the seals of the next block vote, ties flags and state to the chain.
+"""
+
+from collections.abc import Callable, Iterator
+
+from ledger.crypto.hashing import block_data_hash, block_hash
+from ledger.errors import InvalidMessage, NodeFault, TransactionInvalid
+from ledger.model.block import (
+    SLOT_COMMIT_HASH,
+    SLOT_SIGNATURES,
+    SLOT_TRANSACTIONS_FILTER,
+    Block,
+)
+from ledger.model.codec import decode_envelope
+from ledger.model.codec_block import (
+    decode_block_signatures,
+    decode_commit_hash,
+    decode_consenter_metadata,
+)
+from ledger.model.codes import ValidationCode
+from ledger.model.state import StateKey, StateUpdates, VersionedValue
+from ledger.storage.ledger_store import LedgerStore
+from ledger.validation.block import Entry, updates_of
+from ledger.validation.commit_hash import commit_hash
+
+CheckSeals = Callable[[Block], None]
+"""Raises InvalidMessage unless a quorum sealed the block; not asked about the genesis block."""
+
+
+class ChainBroken(NodeFault):
+    """A stored block or value is not what was agreed; `block_number` is the first one found."""
+
+    def __init__(self, block_number: int, detail: str) -> None:
+        super().__init__(f"block {block_number}: {detail}")
+        self.block_number = block_number
+
+
+def verify_chain(store: LedgerStore, check_seals: CheckSeals) -> int:
+    """Check the whole ledger; returns the number of blocks found good.
+
+    Raises ChainBroken at the first block that does not fit. Memory grows with the world state.
+    """
+    state = _RebuiltState()
+    previous_hash, previous_commit_hash = b"", b""
+    height = store.height()
+    for number in range(height):
+        block = _read(store, number)
+        _check_links(block, number, previous_hash)
+        if number > 0:
+            _check_seals(block, previous_commit_hash, check_seals)
+        previous_commit_hash = _check_commit_hash(block, previous_commit_hash, state)
+        previous_hash = block_hash(block.header)
+    if height and (previous_hash, previous_commit_hash) != _stored_tip(store):
+        raise ChainBroken(height - 1, "is not the block that the savepoint names")
+    _compare_state(store, state, height)
+    return height
+
+
+class _RebuiltState:
+    """World state as the transactions of the checked blocks left it (a StateReader)."""
+
+    def __init__(self) -> None:
+        self.values: dict[StateKey, VersionedValue] = {}
+
+    def get_state(self, namespace: str, key: str) -> VersionedValue | None:
+        return self.values.get((namespace, key))
+
+    def range_state(
+        self, namespace: str, start_key: str, end_key: str
+    ) -> Iterator[tuple[str, VersionedValue]]:
+        keys = sorted(
+            key
+            for name, key in self.values
+            if name == namespace and start_key <= key and (not end_key or key < end_key)
+        )
+        return ((key, self.values[namespace, key]) for key in keys)
+
+    def has_metadata(self, namespace: str) -> bool:
+        return True
+
+    def apply(self, updates: StateUpdates) -> None:
+        for state_key, update in updates.keys.items():
+            if update.value is None:
+                self.values.pop(state_key, None)
+            else:
+                value = VersionedValue(update.value, update.version, update.metadata)
+                self.values[state_key] = value
+
+
+def _stored_tip(store: LedgerStore) -> tuple[bytes, bytes]:
+    tip = store.tip()
+    return tip.block_hash, tip.commit_hash
+
+
+def _read(store: LedgerStore, number: int) -> Block:
+    try:
+        block = store.block(number)
+    except (NodeFault, InvalidMessage) as error:
+        raise ChainBroken(number, f"cannot be read: {error}") from error
+    if block is None:
+        raise ChainBroken(number, "is missing")
+    return block
+
+
+def _check_links(block: Block, number: int, previous_hash: bytes) -> None:
+    if block.number != number:
+        raise ChainBroken(number, f"is stored with number {block.number}")
+    if block.header.previous_hash != previous_hash:
+        raise ChainBroken(number, "does not follow the block before it")
+    if block.header.data_hash != block_data_hash(block.entries):
+        raise ChainBroken(number, "the transactions do not match the data hash")
+
+
+def _check_seals(block: Block, previous_commit_hash: bytes, check_seals: CheckSeals) -> None:
+    try:
+        check_seals(block)
+        signed = decode_block_signatures(block.metadata[SLOT_SIGNATURES])
+        sealed = decode_consenter_metadata(signed.consenter_metadata_raw)
+    except InvalidMessage as error:
+        raise ChainBroken(block.number, f"the seals do not hold: {error}") from error
+    if sealed.previous_commit_hash != previous_commit_hash:
+        raise ChainBroken(
+            block.number, "its seals vote for another state than the blocks before it give"
+        )
+
+
+def _check_commit_hash(block: Block, previous: bytes, state: _RebuiltState) -> bytes:
+    """The commit hash after the block, computed again from its transactions and flags."""
+    flags = block.metadata[SLOT_TRANSACTIONS_FILTER]
+    try:
+        codes = [ValidationCode(flag) for flag in flags]
+        stored = decode_commit_hash(block.metadata[SLOT_COMMIT_HASH])
+    except (ValueError, InvalidMessage) as error:
+        raise ChainBroken(block.number, f"flags or commit hash are damaged: {error}") from error
+    if len(codes) != len(block.entries):
+        raise ChainBroken(block.number, f"{len(codes)} flags for {len(block.entries)} entries")
+    updates = updates_of(block.number, [_decode(raw) for raw in block.entries], codes, state)
+    computed = commit_hash(previous, codes, updates)
+    if computed != stored:
+        raise ChainBroken(block.number, "flags and changes do not give the stored commit hash")
+    state.apply(updates)
+    return computed
+
+
+def _decode(raw: bytes) -> Entry:
+    try:
+        return decode_envelope(raw)
+    except TransactionInvalid as error:
+        return error
+
+
+def _compare_state(store: LedgerStore, state: _RebuiltState, height: int) -> None:
+    """Every stored value was written by a transaction of the chain, and none is missing."""
+    found = 0
+    for namespace, key, value in store.snapshot().all_states():
+        if state.values.get((namespace, key)) != value:
+            raise ChainBroken(
+                value.version.block_number,
+                f"the stored value of {key!r} in {namespace!r} is not what was written",
+            )
+        found += 1
+    if found != len(state.values):
+        raise ChainBroken(
+            height - 1, f"{len(state.values) - found} values of the world state are missing"
+        )

@@ -1,0 +1,209 @@
+"""An append-only file of checksummed frames, which tells a torn end from damage.
+
+Frame: header {magic, payload length, checksum of the frame before, checksum of this header} and
+body {payload, checksum of header and payload}. Every frame is written at once and synced, so a
+crash can only leave the last one incomplete: it ends early, or the end of it was never written
+and reads as zeros. That frame was never acknowledged and is dropped. Anything else that does not
+check is damage, and dropping it could lose a vote that was sent.
+"""
+
+import fcntl
+import os
+import struct
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from ledger.errors import NodeFault
+
+FRAME_BYTES_MAX = 64 * 1024 * 1024
+_MAGIC = 0x47524C47
+_HEADER = struct.Struct(">IIII")
+_HEADER_CHECKED = struct.Struct(">III")
+_CHECKSUM = struct.Struct(">I")
+_SECTOR_BYTES = 512
+
+
+class FrameLog:
+    """One file, held by one process. After any failure it refuses further writes."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or create the file; NodeFault when another process holds it or it is damaged."""
+        self._path = path
+        self._failed = False
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = _open_locked(path)
+            _sync_folder(path.parent)
+            content = path.read_bytes()
+        except OSError as error:
+            raise NodeFault(f"cannot open the journal {path}: {error}") from error
+        scan = _scan(path, content)
+        self._recovered = scan.payloads
+        self._checksum = scan.checksum
+        self._size_bytes = scan.good_bytes
+        if scan.good_bytes < len(content):
+            self._cut_torn_frame(scan.good_bytes)
+
+    @property
+    def size_bytes(self) -> int:
+        """Length of the file."""
+        return self._size_bytes
+
+    def take_recovered(self) -> list[bytes]:
+        """Payloads found at opening, oldest first; they are released from memory by this call."""
+        recovered, self._recovered = self._recovered, []
+        return recovered
+
+    def append(self, payload: bytes) -> None:
+        """Write one frame; it is on disk when this returns. NodeFault is final: no retry."""
+        assert len(payload) <= FRAME_BYTES_MAX, "the caller bounds its records"
+        self._require_usable()
+        frame, checksum = _frame(payload, self._checksum)
+        try:
+            _write_all(self._file, frame)
+            os.fdatasync(self._file)
+        except OSError as error:
+            raise self._fail("append to", error) from error
+        self._checksum = checksum
+        self._size_bytes += len(frame)
+
+    def replace(self, payload: bytes) -> None:
+        """Start over with a file of this one frame, atomically: either file is found complete."""
+        self._require_usable()
+        frame, checksum = _frame(payload, 0)
+        fresh_path = self._path.with_suffix(self._path.suffix + ".fresh")
+        try:
+            fresh = _open_locked(fresh_path)
+            os.ftruncate(fresh, 0)
+            _write_all(fresh, frame)
+            os.fsync(fresh)
+            fresh_path.replace(self._path)
+            _sync_folder(self._path.parent)
+            os.close(self._file)
+        except OSError as error:
+            raise self._fail("rotate", error) from error
+        self._file, self._checksum, self._size_bytes = fresh, checksum, len(frame)
+
+    def close(self) -> None:
+        """Release the file; later writes raise NodeFault."""
+        if not self._failed:
+            self._failed = True
+            os.close(self._file)
+
+    def _cut_torn_frame(self, good_bytes: int) -> None:
+        try:
+            os.ftruncate(self._file, good_bytes)
+            os.fsync(self._file)
+        except OSError as error:
+            raise self._fail("truncate", error) from error
+
+    def _require_usable(self) -> None:
+        if self._failed:
+            raise NodeFault(f"the journal {self._path} is closed or failed before")
+
+    def _fail(self, action: str, error: OSError) -> NodeFault:
+        # After a failed fsync the kernel may have dropped the data and would report success next
+        # time, so nothing after it can be trusted.
+        self._failed = True
+        return NodeFault(f"cannot {action} the journal {self._path}: {error}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Scan:
+    payloads: list[bytes]
+    checksum: int
+    good_bytes: int
+
+
+def _scan(path: Path, content: bytes) -> _Scan:
+    payloads: list[bytes] = []
+    offset, checksum = 0, 0
+    while offset < len(content):
+        end = _frame_end(content, offset, checksum)
+        if end is None:
+            if _is_torn(content, offset):
+                break
+            raise NodeFault(
+                f"the journal {path} is damaged at byte {offset} of {len(content)};"
+                " this validator must not vote with it"
+            )
+        payloads.append(content[offset + _HEADER.size : end - _CHECKSUM.size])
+        (checksum,) = _CHECKSUM.unpack_from(content, end - _CHECKSUM.size)
+        offset = end
+    return _Scan(payloads, checksum, offset)
+
+
+def _frame(payload: bytes, previous: int) -> tuple[bytes, int]:
+    """Bytes of a frame and the checksum that the next one continues."""
+    checked = _HEADER_CHECKED.pack(_MAGIC, len(payload), previous)
+    head = checked + _CHECKSUM.pack(zlib.crc32(checked))
+    checksum = zlib.crc32(payload, zlib.crc32(head))
+    return b"".join((head, payload, _CHECKSUM.pack(checksum))), checksum
+
+
+def _header_length(content: bytes, offset: int) -> int | None:
+    """Payload length if a whole, intact header stands at `offset`."""
+    if offset + _HEADER.size > len(content):
+        return None
+    magic, length, _, checksum = _HEADER.unpack_from(content, offset)
+    checked = content[offset : offset + _HEADER_CHECKED.size]
+    if magic != _MAGIC or zlib.crc32(checked) != checksum or length > FRAME_BYTES_MAX:
+        return None
+    return int(length)
+
+
+def _frame_end(content: bytes, offset: int, previous: int) -> int | None:
+    """Where the frame at `offset` ends, or None when it is not whole and intact."""
+    length = _header_length(content, offset)
+    if length is None:
+        return None
+    body = offset + _HEADER.size
+    end = body + length + _CHECKSUM.size
+    if end > len(content) or _HEADER.unpack_from(content, offset)[2] != previous:
+        return None
+    (checksum,) = _CHECKSUM.unpack_from(content, end - _CHECKSUM.size)
+    found = zlib.crc32(content[offset : end - _CHECKSUM.size])
+    return end if found == checksum else None
+
+
+def _is_torn(content: bytes, offset: int) -> bool:
+    """Whether what stands at `offset` is the beginning of a frame that a crash cut short."""
+    rest = len(content) - offset
+    length = _header_length(content, offset)
+    if length is not None:
+        whole = _HEADER.size + length + _CHECKSUM.size
+        # Longer than the frame: something follows it, so it had been acknowledged.
+        return rest < whole or (rest == whole and _ends_unwritten(content, offset))
+    return rest < _HEADER.size or _ends_unwritten(content, offset)
+
+
+def _ends_unwritten(content: bytes, offset: int) -> bool:
+    """Whether the last sector from `offset` on, and the checksum in any case, read as zeros."""
+    last_sector = (len(content) - 1) // _SECTOR_BYTES * _SECTOR_BYTES
+    start = min(last_sector, len(content) - _CHECKSUM.size)
+    return not any(content[max(offset, start) :])
+
+
+def _open_locked(path: Path) -> int:
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(file)
+        raise
+    return file
+
+
+def _write_all(file: int, content: bytes) -> None:
+    rest = memoryview(content)
+    while rest:
+        rest = rest[os.write(file, rest) :]
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

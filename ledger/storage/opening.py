@@ -1,0 +1,87 @@
+"""Opening a ledger: the right channel, the right genesis block, one consistent height."""
+
+from dataclasses import replace
+
+from ledger.crypto.hashing import block_hash
+from ledger.errors import NodeFault
+from ledger.model.block import SLOT_COMMIT_HASH, SLOT_TRANSACTIONS_FILTER, Block
+from ledger.model.codec_block import encode_commit_hash
+from ledger.model.codes import ValidationCode
+from ledger.model.state import StateUpdates
+from ledger.storage import keyspace
+from ledger.storage.kv import KeyValueStore
+from ledger.storage.ledger_store import LedgerStore
+from ledger.validation.commit_hash import commit_hash
+from ledger.validation.context import BlockValidation
+
+GENESIS_VALIDATION = BlockValidation(
+    codes=(ValidationCode.VALID,),
+    updates=StateUpdates(),
+    tx_ids=("",),
+    details=("",),
+    is_config=True,
+)
+
+
+def open_ledger(kv: KeyValueStore, *, channel_id: str, genesis: Block) -> LedgerStore:
+    """The ledger in `kv`, begun with `genesis` if the store is empty.
+
+    Raises NodeFault when the store holds another channel, another genesis block or another
+    format, or when its parts are not at the same height.
+    """
+    if kv.get(keyspace.SAVEPOINT_KEY) is None:
+        return _begin(kv, channel_id, genesis)
+    _require_same_ledger(kv, channel_id, genesis)
+    store = LedgerStore(kv)
+    _require_consistent(store)
+    return store
+
+
+def _begin(kv: KeyValueStore, channel_id: str, genesis: Block) -> LedgerStore:
+    if genesis.number != 0 or genesis.header.previous_hash or len(genesis.entries) != 1:
+        raise NodeFault("this is no genesis block: number 0, no parent, one configuration")
+    # Not synced on their own: the genesis block's synced batch follows in the same log.
+    kv.write(
+        [
+            (keyspace.FORMAT_KEY, keyspace.encode_number(keyspace.FORMAT_VERSION)),
+            (keyspace.CHANNEL_KEY, channel_id.encode()),
+            (keyspace.GENESIS_HASH_KEY, block_hash(genesis.header)),
+        ],
+        sync=False,
+    )
+    store = LedgerStore(kv)
+    first_hash = commit_hash(b"", GENESIS_VALIDATION.codes, GENESIS_VALIDATION.updates)
+    slots = genesis.metadata
+    assert (SLOT_TRANSACTIONS_FILTER, SLOT_COMMIT_HASH) == (2, 4), "slots as assembled here"
+    metadata = (
+        slots[0],
+        slots[1],
+        bytes(GENESIS_VALIDATION.codes),
+        slots[3],
+        encode_commit_hash(first_hash),
+    )
+    store.commit(replace(genesis, metadata=metadata), GENESIS_VALIDATION, commit_hash=first_hash)
+    return store
+
+
+def _require_same_ledger(kv: KeyValueStore, channel_id: str, genesis: Block) -> None:
+    expected = {
+        keyspace.FORMAT_KEY: ("format", keyspace.encode_number(keyspace.FORMAT_VERSION)),
+        keyspace.CHANNEL_KEY: ("channel", channel_id.encode()),
+        keyspace.GENESIS_HASH_KEY: ("genesis block", block_hash(genesis.header)),
+    }
+    for key, (what, value) in expected.items():
+        if kv.get(key) != value:
+            raise NodeFault(
+                f"the data folder holds a ledger of another {what};"
+                " is it the folder of another network or an older version?"
+            )
+
+
+def _require_consistent(store: LedgerStore) -> None:
+    tip = store.tip()
+    block = store.block(tip.number)
+    if block is None or block_hash(block.header) != tip.block_hash:
+        raise NodeFault(f"the savepoint names block {tip.number}, which is not stored like that")
+    if store.block_raw(tip.number + 1) is not None:
+        raise NodeFault(f"block {tip.number + 1} is stored above the savepoint")

@@ -1,0 +1,129 @@
+"""The last guard before a validator's key: never two different votes for one slot.
+
+It knows nothing of consensus, only that (height, round) never goes back and that a slot, once
+signed, stays as it is. It keeps the signed bytes, so that after a restart the same vote can be
+sent again although signatures and nonces are random.
+"""
+
+import struct
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ledger.errors import NodeFault
+from ledger.storage.journal import Journal
+
+VOTES_PER_HEIGHT_MAX = 4_096
+
+_SLOT = struct.Struct(">QQB")
+_LENGTHS = struct.Struct(">HIH")
+
+Slot = tuple[int, int, str]
+"""(height, round, kind of message)"""
+
+
+@dataclass(frozen=True, slots=True)
+class SignedVote:
+    """What was signed for a slot."""
+
+    digest: bytes
+    """What was voted for."""
+    payload: bytes
+    """The bytes that were signed and are sent."""
+    signature: bytes
+
+
+class SignGuard:
+    """Signs each slot once. Its memory is the journal's, durable before a signature leaves."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._lock = threading.Lock()
+        self._votes: dict[Slot, SignedVote] = {}
+        self._newest = (0, 0)
+        for raw in journal.read_votes():
+            slot, vote = _decode(raw)
+            self._remember(slot, vote)
+
+    def sign_once(
+        self,
+        *,
+        height: int,
+        round_: int,
+        kind: str,
+        digest: bytes,
+        payload: bytes,
+        sign: Callable[[bytes], bytes],
+        sync: bool = True,
+    ) -> SignedVote:
+        """Sign `payload` for a slot, or return what was signed for it and the same digest before.
+
+        Raises NodeFault for another digest in the slot and for a height or round below the newest
+        one signed: a node that asks for that would equivocate and must stop. With `sync=False`
+        the caller promises to call the journal's `sync` before anything is sent.
+        """
+        slot = (height, round_, kind)
+        with self._lock:
+            known = self._votes.get(slot)
+            if known is not None:
+                if known.digest != digest:
+                    raise NodeFault(
+                        f"refused to sign a second {kind} for height {height}, round {round_}"
+                    )
+                if sync:
+                    self._journal.sync()
+                return known
+            self._require_progress(height, round_, kind)
+            vote = SignedVote(digest, payload, sign(payload))
+            self._journal.append_vote(_encode(slot, vote), sync=sync)
+            self._remember(slot, vote)
+            return vote
+
+    def _require_progress(self, height: int, round_: int, kind: str) -> None:
+        if height < self._journal.height or (height, round_) < self._newest:
+            newest_height, newest_round = max(self._newest, (self._journal.height, 0))
+            raise NodeFault(
+                f"refused to sign a {kind} for height {height}, round {round_}:"
+                f" already at height {newest_height}, round {newest_round}"
+            )
+
+    def _remember(self, slot: Slot, vote: SignedVote) -> None:
+        if slot[0] > self._newest[0]:
+            self._votes.clear()
+        self._newest = max(self._newest, slot[:2])
+        if len(self._votes) >= VOTES_PER_HEIGHT_MAX:
+            # The oldest rounds can only be refused from now on, which is safe.
+            del self._votes[next(iter(self._votes))]
+        self._votes[slot] = vote
+
+
+def _encode(slot: Slot, vote: SignedVote) -> bytes:
+    height, round_, kind = slot
+    kind_bytes = kind.encode()
+    return b"".join(
+        (
+            _SLOT.pack(height, round_, len(kind_bytes)),
+            kind_bytes,
+            _LENGTHS.pack(len(vote.digest), len(vote.payload), len(vote.signature)),
+            vote.digest,
+            vote.payload,
+            vote.signature,
+        )
+    )
+
+
+def _decode(raw: bytes) -> tuple[Slot, SignedVote]:
+    try:
+        height, round_, kind_length = _SLOT.unpack_from(raw)
+        lengths_at = _SLOT.size + kind_length
+        kind = raw[_SLOT.size : lengths_at].decode()
+        digest_length, payload_length, signature_length = _LENGTHS.unpack_from(raw, lengths_at)
+    except (struct.error, UnicodeDecodeError) as error:
+        raise NodeFault("a vote in the journal cannot be decoded") from error
+    digest_at = lengths_at + _LENGTHS.size
+    payload_at = digest_at + digest_length
+    signature_at = payload_at + payload_length
+    if len(raw) != signature_at + signature_length:
+        raise NodeFault("a vote in the journal cannot be decoded")
+    vote = SignedVote(raw[digest_at:payload_at], raw[payload_at:signature_at], raw[signature_at:])
+    return (height, round_, kind), vote
