@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from ledger.errors import InvalidMessage, Reason
 from ledger.model.block import (
+    SLOT_COMMIT_HASH,
     SLOT_SIGNATURES,
     SLOT_TRANSACTIONS_FILTER,
     Block,
@@ -19,10 +20,12 @@ from ledger.model.block import (
 from ledger.model.codec_block import (
     decode_block,
     decode_block_signatures,
+    decode_commit_hash,
     decode_consenter_metadata,
     decode_identifier_header,
     encode_block,
     encode_block_signatures,
+    encode_commit_hash,
     encode_consenter_metadata,
     encode_identifier_header,
     encode_orderer_block_metadata,
@@ -179,3 +182,14 @@ def test_a_filtered_genesis_block_has_a_config_transaction_without_actions():
     (transaction,) = filtered_block("energy", block(0)).filtered_transactions
     assert transaction.type == HeaderType.CONFIG
     assert transaction.WhichOneof("Data") is None
+
+
+@given(hashes)
+def test_commit_hashes_round_trip(commit_hash):
+    assert decode_commit_hash(encode_commit_hash(commit_hash)) == commit_hash
+
+
+def test_a_real_fabric_peers_commit_hash_is_read():
+    commit_hashes = {decode_commit_hash(block(n).metadata[SLOT_COMMIT_HASH]) for n in range(1, 11)}
+    assert len(commit_hashes) == 10
+    assert all(len(commit_hash) == 32 for commit_hash in commit_hashes)
