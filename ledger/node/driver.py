@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from typing import TypeVar
 
 from ledger.consensus import effects, events
 from ledger.consensus.core import Core
@@ -32,6 +33,8 @@ from ledger.storage.journal import Journal
 from ledger.wire.validator_pb2 import Item
 
 log = logging.getLogger(__name__)
+
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,31 +139,39 @@ class ConsensusDriver:
             self._note_block(event.message)
         if isinstance(event, events.TransactionsWaiting) and not len(self._ports.pool):
             return
-        queue = deque(self._core.step(event))
-        while queue:
-            effect = queue.popleft()
-            if isinstance(effect, effects.Persist):
-                records = [effect.record]
-                while queue and isinstance(queue[0], effects.Persist):
-                    following = queue.popleft()
-                    assert isinstance(following, effects.Persist)
-                    records.append(following.record)
-                await self._persist([encode_record(record) for record in records])
-            else:
-                await self._perform(effect)
+        await self._perform_all(self._core.step(event))
         if isinstance(event, events.TransactionsWaiting):
             self._try_to_build()
 
-    async def _persist(self, records: list[bytes]) -> None:
+    async def _perform_all(self, step: tuple[effects.Effect, ...]) -> None:
+        """Perform a step's effects in order; records and the vote they protect share one fsync."""
+        records: list[bytes] = []
+        for effect in step:
+            if isinstance(effect, effects.Persist):
+                records.append(encode_record(effect.record))
+                continue
+            if isinstance(effect, effects.SignAndSend):
+                self._deliver(await self._in_journal(self._record_and_sign, records, effect))
+            else:
+                await self._record(records)
+                await self._perform(effect)
+            records = []
+        await self._record(records)
+
+    async def _record(self, records: list[bytes]) -> None:
+        if records:
+            await self._in_journal(self._ports.journal.append_all, records)
+
+    def _record_and_sign(self, records: list[bytes], effect: effects.SignAndSend) -> Message:
+        self._ports.journal.append_all(records, sync=False)
+        return self._ports.signer.sign(effect.intent)
+
+    async def _in_journal(self, work: Callable[..., R], *arguments: object) -> R:
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(
-            self._ports.journal_executor, self._ports.journal.append_all, records
-        )
+        return await loop.run_in_executor(self._ports.journal_executor, work, *arguments)
 
     async def _perform(self, effect: effects.Effect) -> None:
         match effect:
-            case effects.SignAndSend(intent):
-                self._deliver(await self._ports.signer.sign(intent))
             case effects.CommitBlock(block, round_, commits):
                 seals = tuple(commit.signed.payload.seal for commit in commits)
                 await self._commit(sealed_block(block, round_, seals))
@@ -259,10 +270,7 @@ class ConsensusDriver:
         tip = await self._ports.committer.commit(block)
         self._block_request = None
         self._seen_blocks.clear()
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(
-            self._ports.journal_executor, self._ports.journal.restart, tip.height + 1
-        )
+        await self._in_journal(self._ports.journal.restart, tip.height + 1)
         self._events.appendleft(events.BlockCommitted(tip))
         if len(self._ports.pool):
             self._events.insert(1, events.TransactionsWaiting())

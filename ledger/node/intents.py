@@ -4,9 +4,7 @@ The guard keeps what was signed for each (height, round, kind); it refuses a sec
 payload and is durable before a signature leaves this module.
 """
 
-import asyncio
 from collections.abc import Callable
-from concurrent.futures import Executor
 from typing import TypeVar
 
 from ledger.consensus.effects import (
@@ -29,7 +27,7 @@ from ledger.consensus.messages import (
     sign_bytes,
 )
 from ledger.crypto.signing import Signer
-from ledger.ordering.consensus_codec import encode_payload
+from ledger.ordering.consensus_codec import decode_payload, encode_payload
 from ledger.ordering.seals import SEAL_NONCE_BYTES, make_seal
 from ledger.storage.sign_guard import SignGuard
 
@@ -46,22 +44,19 @@ class IntentSigner:
         signer: Signer,
         guard: SignGuard,
         domain: SigningDomain,
-        executor: Executor,
         random_bytes: Callable[[int], bytes],
     ) -> None:
         self._consenter_id = consenter_id
         self._signer = signer
         self._guard = guard
         self._domain = domain
-        self._executor = executor
         self._random_bytes = random_bytes
 
-    async def sign(self, intent: Intent) -> Message:
-        """The signed message; raises NodeFault when it would contradict an earlier one."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._executor, self._sign, intent)
+    def sign(self, intent: Intent) -> Message:
+        """The signed message; raises NodeFault when it would contradict an earlier one.
 
-    def _sign(self, intent: Intent) -> Message:
+        Runs in the journal's thread: it returns when the vote is on disk.
+        """
         match intent:
             case ProposalIntent(payload, block, round_changes, prepares):
                 return ProposalMessage(
@@ -79,13 +74,15 @@ class IntentSigner:
                 return RoundChangeMessage(self._signed(payload, digest), block, prepares)
 
     def _signed(self, payload: P, digest: bytes) -> Signed[P]:
-        payload_raw = encode_payload(payload, self._consenter_id)
         vote = self._guard.sign_once(
             height=payload.height,
             round_=payload.round,
             kind=type(payload).__name__,
             digest=digest,
-            payload=payload_raw,
+            payload=encode_payload(payload, self._consenter_id),
             sign=lambda raw: self._signer.sign(sign_bytes(self._domain, raw)),
         )
-        return Signed(payload, self._consenter_id, vote.payload, vote.signature)
+        # After a restart this is the earlier vote, whose seal has another nonce.
+        signed, _author = decode_payload(vote.payload)
+        assert isinstance(signed, type(payload)), "the guard keeps kinds apart"
+        return Signed(signed, self._consenter_id, vote.payload, vote.signature)

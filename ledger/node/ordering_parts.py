@@ -30,6 +30,9 @@ from ledger.storage.sign_guard import SignGuard
 from ledger.validation.context import ValidationContext
 from ledger.wire.validator_pb2 import Status
 
+OBSERVED_HEIGHTS = 3
+"""Blocks a validator without memory of its votes follows before it votes (docs/consensus.md)."""
+
 
 @dataclass(frozen=True, slots=True)
 class OrderingParts:
@@ -46,8 +49,17 @@ class OrderingParts:
 
     async def run_consensus(self) -> None:
         """Recover what the journal owes and run until cancelled or a NodeFault."""
+        tip = self.committer.tip
+        # A new journal beside a grown ledger: earlier votes may be forgotten, so only follow at
+        # first, until the others have decided every height such a vote could be for.
+        lost_memory = self.journal.is_new and tip.height > 0
+        self.journal.restart(tip.height + 1)
         recovered = recover([decode_record(raw) for raw in self.journal.read_all()])
-        started = Started(tip=self.committer.tip, recovered=recovered)
+        started = Started(
+            tip=tip,
+            recovered=recovered,
+            vote_from_height=tip.height + 1 + OBSERVED_HEIGHTS if lost_memory else 0,
+        )
         await self.driver.run(started, self.hooks)
 
 
@@ -137,9 +149,8 @@ def _driver(
     signer = IntentSigner(
         consenter_id=config.consenter_id,
         signer=base.identity.signer,
-        guard=SignGuard(config.data_dir / "sign-guard"),
+        guard=SignGuard(journal),
         domain=base.signing_domain,
-        executor=base.workers.journal,
         random_bytes=secrets.token_bytes,
     )
     core = Core(

@@ -55,7 +55,7 @@ async def _serve(config: NodeConfig, peer: Peer, stop: asyncio.Event) -> None:
         asyncio.create_task(peer.ordering.inbox.run(), name="inbox"),
         asyncio.create_task(peer.ordering.run_consensus(), name="consensus"),
     ]
-    stopping = asyncio.create_task(stop.wait(), name="stop")
+    stopping = asyncio.create_task(_wait(stop), name="stop")
     log.info(
         "%s (consenter %d) serves clients on %s and validators on %s, height %d",
         config.member,
@@ -98,3 +98,7 @@ def _tune_interpreter() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(GC_YOUNG_OBJECTS_MAX)
+
+
+async def _wait(stop: asyncio.Event) -> None:
+    await stop.wait()

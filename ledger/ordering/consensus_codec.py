@@ -88,13 +88,19 @@ def encode_payload(payload: Payload, author: int) -> bytes:
 
 def decode_signed(wire: SignedConsensusPayload) -> Signed[Payload]:
     """A signed payload; its signature is not checked here."""
-    fields = _parse(ConsensusPayload, wire.payload)
+    payload, author = decode_payload(wire.payload)
     return Signed(
-        payload=_payload(fields),
-        author=fields.author,
+        payload=payload,
+        author=author,
         payload_raw=wire.payload,
         signature=wire.signature,
     )
+
+
+def decode_payload(raw: bytes) -> tuple[Payload, int]:
+    """A payload and its author, from the bytes that were signed."""
+    fields = _parse(ConsensusPayload, raw)
+    return _payload(fields), fields.author
 
 
 def _payload(fields: ConsensusPayload) -> Payload:
