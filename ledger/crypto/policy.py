@@ -6,7 +6,9 @@ there is no search for a better assignment here.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import combinations, islice, product
+from typing import Protocol
 
 from ledger.crypto.msp import Identity
 from ledger.errors import InvalidMessage, Reason
@@ -55,7 +57,9 @@ def organization_layouts(policy: SignaturePolicy) -> list[Layout]:
     A layout has one peer of each member, so ways that need two signatures of one member, or the
     signature of an admin or client, are left out.
     """
-    return minimal_layouts(_layouts(policy.rule, policy.principals))
+    candidates = _layouts(policy.rule, policy.principals)
+    # Greedy evaluation may spend a signer where it was not needed: offer only what passes.
+    return minimal_layouts([layout for layout in candidates if _peers_satisfy(policy, layout)])
 
 
 def combined_layouts(
@@ -81,10 +85,33 @@ def minimal_layouts(layouts: Sequence[Layout]) -> list[Layout]:
     return [one for one in ordered if not any(other < one for other in ordered)]
 
 
+class _Signer(Protocol):
+    def satisfies(self, principal: Principal | IdentityPrincipal) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _PeerOf:
+    """Any peer of a member, for planning."""
+
+    mspid: str
+
+    def satisfies(self, principal: Principal | IdentityPrincipal) -> bool:
+        return (
+            isinstance(principal, Principal)
+            and principal.mspid == self.mspid
+            and principal.role in (Role.MEMBER, Role.PEER)
+        )
+
+
+def _peers_satisfy(policy: SignaturePolicy, layout: Layout) -> bool:
+    peers = [_PeerOf(mspid) for mspid in sorted(layout)]
+    return _take(policy.rule, policy.principals, peers, 0) != _NOT_SATISFIED
+
+
 def _take(
     rule: Rule,
     principals: tuple[Principal | IdentityPrincipal, ...],
-    signers: list[Identity],
+    signers: Sequence[_Signer],
     used: int,
 ) -> int:
     """Bit set of signers used after `rule` took its own, or _NOT_SATISFIED.

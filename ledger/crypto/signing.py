@@ -61,7 +61,7 @@ class SigningIdentity:
         return self.signer.sign(message)
 
     def key_matches(self) -> bool:
-        """Whether the certificate is of the key that signs; InvalidMessage if it cannot be read."""
+        """Whether the certificate is of the key that signs; raises InvalidMessage."""
         return parse_certificate(self.certificate_pem).public_key == self.signer.public_key
 
 
