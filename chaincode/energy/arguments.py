@@ -3,16 +3,14 @@
 import re
 from collections.abc import Mapping
 from fractions import Fraction
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from chaincode.energy import idgrid as idgrid_form
 from chaincode.energy.errors import Refusal, refused
-from chaincode.shim.json_values import parse_json
 
 MAX_AMOUNT = 10**18
 MAX_PRICE_UTOKEN_PER_KWH = 10**15
 MAX_ENERGY_WH = 10**12
-MAX_JSON_CHARACTERS = 1024 * 1024
 _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
 _SHA256_HEX = re.compile(r"[0-9a-f]{64}")
 _FRACTION = re.compile(r"[0-9]{1,6}(/[0-9]{1,6})?")
@@ -88,21 +86,14 @@ def fraction(value: object, what: str) -> str:
     return str(Fraction(value))
 
 
-def json_object(text: str, what: str, known: frozenset[str]) -> dict[str, object]:
-    """A JSON object with no member outside `known` and none twice."""
-    value = _json(text, what)
-    return checked_object(value, what, known)
-
-
-def json_list(text: str, what: str, *, at_most: int) -> list[object]:
-    """A JSON list with 1 to `at_most` entries."""
-    value = _json(text, what)
-    if not isinstance(value, list) or not 1 <= len(value) <= at_most:
+def checked_list(value: list[Any], what: str, *, at_most: int) -> list[Any]:
+    """A list with 1 to `at_most` entries."""
+    if not 1 <= len(value) <= at_most:
         bad(f"{what} must be a list of 1 to {at_most} entries")
     return value
 
 
-def checked_object(value: object, what: str, known: frozenset[str]) -> dict[str, object]:
+def checked_object(value: Any, what: str, known: frozenset[str]) -> dict[str, Any]:
     """`value` as an object with no member outside `known`."""
     if not isinstance(value, dict):
         bad(f"{what} must be a JSON object")
@@ -133,10 +124,3 @@ def text_in(members: Mapping[str, object], name: str, default: str | None = None
 def bad(detail: str) -> NoReturn:
     """Refuse the transaction for a bad argument."""
     raise refused(Refusal.INVALID_ARGUMENT, detail)
-
-
-def _json(text: str, what: str) -> object:
-    if len(text) > MAX_JSON_CHARACTERS:
-        bad(f"{what} is larger than {MAX_JSON_CHARACTERS} characters")
-    value: object = parse_json(text, what=what)
-    return value

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 from chaincode.energy import arguments, keys
 from chaincode.energy.arguments import MAX_ENERGY_WH, MAX_PRICE_UTOKEN_PER_KWH, bad
@@ -44,14 +45,14 @@ _PARAMETERS = frozenset(
 _MAX_TIME_MS = 10**15 - 1
 
 
-async def open_listing(world: World, *, listing_id: str, parameters: str) -> Listing:
+async def open_listing(world: World, *, listing_id: str, parameters: dict[str, Any]) -> Listing:
     """Open the market of one delivery hour; its rule, prices and times never change afterwards.
 
-    `parameters` is a JSON object: `floor_utoken_per_kwh` (feed-in tariff) and
+    `parameters`: `floor_utoken_per_kwh` (feed-in tariff) and
     `cap_utoken_per_kwh` (retail price) are required, the rest has defaults (docs/market.md).
     """
     await world.require_role(_OPENERS)
-    given = arguments.json_object(parameters, "parameters", _PARAMETERS)
+    given = arguments.checked_object(parameters, "parameters", _PARAMETERS)
     preset = arguments.one_of(given.get("preset", "hourly"), "preset", PRESETS)
     timing = _timing(given, preset, listing_id)
     listing = _listing(world, given, listing_id=listing_id, preset=preset, timing=timing)
@@ -118,7 +119,7 @@ async def move_to(
 
 
 def _listing(
-    world: World, given: dict[str, object], *, listing_id: str, preset: str, timing: Timing
+    world: World, given: dict[str, Any], *, listing_id: str, preset: str, timing: Timing
 ) -> Listing:
     floor = _price(given, "floor_utoken_per_kwh")
     cap = _price(given, "cap_utoken_per_kwh")
@@ -150,12 +151,12 @@ def _listing(
     )
 
 
-def _price(given: dict[str, object], name: str) -> int:
+def _price(given: dict[str, Any], name: str) -> int:
     price = arguments.number_in(given, name)
     return arguments.not_negative(price, name, at_most=MAX_PRICE_UTOKEN_PER_KWH)
 
 
-def _timing(given: dict[str, object], preset: str, listing_id: str) -> Timing:
+def _timing(given: dict[str, Any], preset: str, listing_id: str) -> Timing:
     """The preset's instants, each replaced by the one given explicitly."""
     offset = arguments.number_in(given, "utc_offset_minutes", 0)
     try:

@@ -1,6 +1,7 @@
 """Registry rules: participants, energy sources, meters, and who approves them."""
 
 from dataclasses import replace
+from typing import Any
 
 from chaincode.energy import arguments, keys
 from chaincode.energy.arguments import bad
@@ -12,7 +13,7 @@ from chaincode.energy.community import (
     Role,
     Settings,
 )
-from chaincode.energy.device_keys import fingerprint_of
+from chaincode.energy.device_keys import device_key
 from chaincode.energy.errors import Refusal, refused
 from chaincode.energy.records import Connection, Meter, Participant, Res, Status
 from chaincode.energy.world import World
@@ -25,11 +26,11 @@ _MANAGERS = frozenset({Role.COMMUNITY_MANAGER})
 _MAY_REGISTER = _MANAGERS | GRID_OPERATORS
 
 
-async def configure(world: World, role_members: str) -> Settings:
+async def configure(world: World, role_members: dict[str, Any]) -> Settings:
     """Name the members whose certificates count for each staff role."""
     await world.require_role(_MANAGERS)
     known = frozenset(role.value for role in STAFF)
-    given = arguments.json_object(role_members, "role_members", known)
+    given = arguments.checked_object(role_members, "role_members", known)
     chosen: dict[str, list[str]] = {}
     for role, members in given.items():
         if not isinstance(members, list) or len(members) > MAX_MEMBERS_PER_ROLE:
@@ -83,7 +84,7 @@ async def register_res(
 
 
 async def register_meter(
-    world: World, *, meter_id: str, owner_idgrid: str, public_key_pem: str, res_id: str
+    world: World, *, meter_id: str, owner_idgrid: str, public_key: str, res_id: str
 ) -> Meter:
     """Bind a meter and its P-256 key to an owner; `res_id` empty = meter at the connection."""
     await _require_owner_or(world, owner_idgrid, _MAY_REGISTER)
@@ -93,11 +94,12 @@ async def register_meter(
         source = await world.get(Res, keys.res(res_id), Refusal.UNKNOWN_RES, res_id)
         if source.owner_idgrid != owner_idgrid:
             raise refused(Refusal.NOT_YOURS, res_id)
+    key = device_key(public_key)
     record = Meter(
         meter_id=meter_id,
         owner_idgrid=owner_idgrid,
-        public_key_pem=public_key_pem,
-        key_fingerprint=fingerprint_of(public_key_pem),
+        public_key_pem=key.pem,
+        key_fingerprint=key.fingerprint,
         res_id=res_id or None,
         status=Status.PENDING,
     )

@@ -1,0 +1,45 @@
+"""Keys of metering devices: one stored form, and the check of a reading's signature."""
+
+import base64
+import binascii
+import hashlib
+from dataclasses import dataclass
+
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from chaincode.energy.arguments import bad
+from chaincode.energy.readings import signed_message
+from chaincode.energy.records import Meter, MeterReading
+from chaincode.shim.crypto import load_p256_key, verify_p256
+
+MAX_KEY_CHARACTERS = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceKey:
+    """A P-256 public key as PEM, and SHA-256 over its DER SubjectPublicKeyInfo in hex."""
+
+    pem: str
+    fingerprint: str
+
+
+def device_key(public_key: str) -> DeviceKey:
+    """The key in a PEM text or a hex X9.62 point; refuses anything but P-256."""
+    if len(public_key) > MAX_KEY_CHARACTERS:
+        bad(f"public_key is longer than {MAX_KEY_CHARACTERS} characters")
+    try:
+        key = load_p256_key(public_key)
+    except ValueError:
+        bad("public_key is neither PEM nor hex of a P-256 public key")
+    spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    pem = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    return DeviceKey(pem=pem.decode("ascii"), fingerprint=hashlib.sha256(spki).hexdigest())
+
+
+def is_signed_by(meter: Meter, reading: MeterReading) -> bool:
+    """Whether the meter's registered key signed exactly this reading (base64 DER, low S)."""
+    try:
+        signature = base64.b64decode(reading.signature, validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    return verify_p256(meter.public_key_pem, signed_message(reading), signature)
