@@ -5,7 +5,7 @@ import stat
 from pathlib import Path
 
 from ledger.crypto.signing import Signer, SigningIdentity
-from ledger.errors import NodeFault
+from ledger.errors import InvalidMessage, NodeFault
 
 KEY_BYTES_MAX = 16 * 1024
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -45,6 +45,10 @@ def load_signing_identity(mspid: str, certificate: Path, key: Path) -> SigningId
         identity = SigningIdentity(mspid, certificate.read_bytes(), signer)
     except OSError as error:
         raise NodeFault(f"cannot read the certificate {certificate}: {error.strerror}") from error
-    if not identity.key_matches():
+    try:
+        matches = identity.key_matches()
+    except InvalidMessage as error:
+        raise NodeFault(f"{certificate}: {error.detail}") from error
+    if not matches:
         raise NodeFault(f"{key} is not the key of {certificate}")
     return identity
