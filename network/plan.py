@@ -29,7 +29,7 @@ _IDENTIFIER = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _MSPID = re.compile(r"[A-Za-z][A-Za-z0-9.-]{0,63}")
 _CHAINCODE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 _CHAINCODE_VERSION = re.compile(r"[A-Za-z0-9_.+-]{1,64}")
-_MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(:[A-Za-z_]\w*)?")
+_MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 _HOST = re.compile(r"[A-Za-z0-9.:-]{1,253}")
 
 
