@@ -12,7 +12,10 @@ from typing import Protocol
 
 from google.protobuf.message import DecodeError
 
+from ledger.crypto.channel_policies import DEFAULT_APPLICATION_POLICY
+from ledger.crypto.policy_text import parse_policy
 from ledger.errors import NodeFault
+from ledger.model.policy_codec import encode_application_policy
 from ledger.model.state import StateReader
 from ledger.model.transaction import ChaincodeResponse
 from ledger.validation.context import ChaincodeDefinition
@@ -122,9 +125,7 @@ class LifecycleChaincode:
 
     def _require_approved(self, wanted: lifecycle_pb2.CommitChaincodeDefinitionArgs) -> None:
         approval = self._approvals.get(wanted.name)
-        asked = Approval(
-            wanted.name, wanted.version, wanted.sequence, wanted.validation_parameter
-        )
+        asked = Approval(wanted.name, wanted.version, wanted.sequence, wanted.validation_parameter)
         if approval != asked:
             raise LifecycleRefused(
                 f"chaincode definition {wanted.name} {wanted.version} sequence {wanted.sequence} "
@@ -151,6 +152,14 @@ class LifecycleChaincode:
         result.validation_plugin = validation.validation_plugin
         result.validation_parameter = validation.validation_parameter
         return result.SerializeToString()
+
+
+def approval_of(*, name: str, version: str, sequence: int, policy_text: str) -> Approval:
+    """An approval whose endorsement policy is given as text; empty: the channel's default."""
+    parameter = DEFAULT_APPLICATION_POLICY
+    if policy_text:
+        parameter = encode_application_policy(parse_policy(policy_text))
+    return Approval(name, version, sequence, parameter)
 
 
 def commit_arguments(approval: Approval) -> bytes:
@@ -182,9 +191,7 @@ def _stored(wanted: lifecycle_pb2.CommitChaincodeDefinitionArgs) -> list[tuple[s
         if wanted.HasField("collections")
         else protos_pb2.CollectionConfigPackage()
     )
-    metadata = lifecycle_pb2.StateMetadata(
-        datatype=DEFINITION_DATATYPE, fields=DEFINITION_FIELDS
-    )
+    metadata = lifecycle_pb2.StateMetadata(datatype=DEFINITION_DATATYPE, fields=DEFINITION_FIELDS)
     sequence = lifecycle_pb2.StateData(Int64=wanted.sequence)
     return [
         (f"namespaces/metadata/{wanted.name}", metadata.SerializeToString()),
