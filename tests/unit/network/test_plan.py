@@ -1,12 +1,22 @@
 """The plan file: the default reads back, and every mistake is named by its field."""
 
+import dataclasses
 import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from network.plan import PlanError, default_plan_text, load_plan, majority_policy, parse_plan
+from network.plan import (
+    BlockPlan,
+    ChaincodePlan,
+    MemberPlan,
+    PlanError,
+    default_plan_text,
+    load_plan,
+    majority_policy,
+    parse_plan,
+)
 
 
 def table() -> dict[str, Any]:
@@ -116,3 +126,14 @@ def test_an_unknown_member_is_answered_with_those_there_are() -> None:
     plan = parse_plan(table(), folder=Path("/somewhere"))
     with pytest.raises(PlanError, match="cooperative, municipality, dso, utility"):
         plan.member("bakery")
+
+
+def test_the_written_plan_shows_every_setting_there_is() -> None:
+    def names(kind: type) -> set[str]:
+        return {field.name for field in dataclasses.fields(kind)}
+
+    written = table()
+    assert set(written["members"][0]) == names(MemberPlan) - {"consenter_id"}
+    assert set(written["blocks"]) == names(BlockPlan)
+    assert set(written["chaincodes"][0]) | {"endorsement_policy"} == names(ChaincodePlan)
+    assert "# endorsement_policy" in default_plan_text()
