@@ -18,7 +18,11 @@ from ledger.model.block import (
     ConsenterMetadata,
 )
 from ledger.model.codec import decode_envelope
-from ledger.model.codec_block import decode_block_signatures, decode_consenter_metadata
+from ledger.model.codec_block import (
+    decode_block_signatures,
+    decode_commit_hash,
+    decode_consenter_metadata,
+)
 from ledger.model.codec_header import decode_identity
 from ledger.model.codes import HeaderType, ValidationCode
 from ledger.model.rwset import ReadWriteSet, Version
@@ -240,7 +244,7 @@ def _block_record(block: Block, tx_ids: tuple[str, ...]) -> BlockRecord:
         hash=block_hash(block.header),
         previous_hash=block.header.previous_hash,
         data_hash=block.header.data_hash,
-        commit_hash=block.metadata[SLOT_COMMIT_HASH],
+        commit_hash=decode_commit_hash(block.metadata[SLOT_COMMIT_HASH]),
         consensus=consensus,
         signers=signers,
         tx_ids=tx_ids,

@@ -1,6 +1,6 @@
 """The HTTP application: middlewares, routes, problems. `gateway.server` runs it."""
 
-from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.middleware import Middleware
@@ -23,7 +23,13 @@ SECURITY_HEADERS = {
     "referrer-policy": "no-referrer",
     "cache-control": "no-store",
 }
-PROBLEM_RESPONSE = {
+TITLE = "Gridledger gateway"
+API_VERSION = "1"
+DESCRIPTION = (
+    "Energy market of a renewable energy community. Energy in Wh, money in micro-tokens, "
+    "prices in micro-tokens per kWh, times in ms UTC. Keys stay with the client."
+)
+PROBLEM_RESPONSE: dict[str, Any] = {
     "description": "A problem (RFC 9457); `/problems` lists them all",
     "content": {
         "application/problem+json": {
@@ -46,13 +52,11 @@ PROBLEM_RESPONSE = {
 def create_app(services: Services, *, rate: RateLimit | None = None) -> FastAPI:
     """The application over the given use cases."""
     app = FastAPI(
-        title="Gridledger gateway",
-        version=_version(),
-        description="Energy market of a renewable energy community. Energy in Wh, money in "
-        "micro-tokens, prices in micro-tokens per kWh, times in ms UTC. Keys stay with you.",
+        title=TITLE,
+        version=API_VERSION,
+        description=DESCRIPTION,
         docs_url=None,
         redoc_url=None,
-        responses={"default": PROBLEM_RESPONSE},
         middleware=[
             Middleware(SecurityHeaders),
             Middleware(RequestLimits, rate=rate or RateLimit(), clock_ms=services.clock_ms),
@@ -61,9 +65,15 @@ def create_app(services: Services, *, rate: RateLimit | None = None) -> FastAPI:
     )
     app.state.services = services
     install_problem_handlers(app)
-    for routes in (transaction_routes, market_routes, explorer_routes, problem_routes, web_routes):
-        app.include_router(routes.router)
+    add_routes(app)
     app.mount("/static", web_routes.static_files)
+    return app
+
+
+def add_routes(app: FastAPI) -> FastAPI:
+    """Every route; each may answer with a problem."""
+    for routes in (transaction_routes, market_routes, explorer_routes, problem_routes, web_routes):
+        app.include_router(routes.router, responses={"default": PROBLEM_RESPONSE})
     return app
 
 
@@ -90,10 +100,3 @@ class SecurityHeaders:
             await send(message)
 
         await self._app(scope, receive, with_headers)
-
-
-def _version() -> str:
-    try:
-        return version("gridledger")
-    except PackageNotFoundError:
-        return "0"

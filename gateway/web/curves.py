@@ -1,8 +1,8 @@
 """Supply and demand of one order book as an SVG step chart, drawn on the server.
 
-Across: cumulative energy; up: price. Supply rises from the cheapest offer, demand falls from the
-dearest bid; a dot and dashed lines show the clearing price and quantity. Colours come from CSS
-classes, so light and dark both work; the page has the same numbers in a table beside it.
+Across is cumulative energy, up is price. Supply rises from the cheapest offer, demand falls from
+the dearest bid; a dot and dashed lines show the clearing price and quantity. Colours come from
+CSS classes, so light and dark both work; the page has the same numbers in a table beside it.
 """
 
 from collections.abc import Sequence
@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
 
-WIDTH, HEIGHT = 640, 320
-LEFT, RIGHT, TOP, BOTTOM = 58, 14, 14, 44
+WIDTH, HEIGHT = 480, 290
+LEFT, RIGHT, TOP, BOTTOM = 52, 16, 30, 48
 GRID_LINES = 4
 WH_PER_KWH = 1_000
 UTOKEN_PER_TOKEN = 1_000_000
+_ROUND_TENTHS = (10, 12, 16, 20, 24, 28, 32, 40, 48, 60, 80)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +110,8 @@ def _frame(scale: _Scale) -> list[str]:
             f"{energy_wh / WH_PER_KWH:g}</text>"
         )
     parts.append(
-        f'<text class="axis" x="{(WIDTH + LEFT - RIGHT) / 2}" y="{HEIGHT - 6}">energy, kWh</text>'
-        f'<text class="axis" transform="translate(13 {(HEIGHT - BOTTOM) / 2}) rotate(-90)">'
-        "price, tokens per kWh</text>"
+        f'<text class="axis" x="{(WIDTH + LEFT - RIGHT) / 2}" y="{HEIGHT - 6}">kWh</text>'
+        f'<text class="axis price" x="{LEFT}" y="16">tokens per kWh</text>'
     )
     return parts
 
@@ -156,11 +156,11 @@ def _description(offers: Sequence[Step], bids: Sequence[Step], clearing: Clearin
 
 
 def _round_up(value: int) -> int:
-    """The next 1, 2, 4, 5, 6 or 8 times a power of ten, so that quarters are round numbers."""
+    """The next round number whose quarters are round too: 1.2, 2.4 or 4 times a power of ten."""
     power = 1
     while value > 10 * power:
         power *= 10
-    for factor in (1, 2, 4, 5, 6, 8):
-        if value <= factor * power:
-            return max(factor * power, GRID_LINES)
+    for tenths in _ROUND_TENTHS:
+        if value * 10 <= tenths * power:
+            return max(tenths * power // 10, GRID_LINES)
     return 10 * power

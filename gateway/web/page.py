@@ -40,6 +40,7 @@ class ListingPanel:
 
     listing: Listing
     label: str
+    span: str
     state_text: str
     offers: Sequence[PlacedOrder]
     bids: Sequence[PlacedOrder]
@@ -137,11 +138,20 @@ def page_view(services: Services, viewer: Viewer | None) -> PageView:
 
 
 def hour_label(listing_id: str, utc_offset_minutes: int) -> str:
-    """`2016-08-01T20` -> `1 Aug, 13:00-14:00` in local time."""
+    """`2016-08-01T20` -> `1 Aug 13:00` in local time."""
+    local = _local_start(listing_id, utc_offset_minutes)
+    return f"{local.day} {local:%b} {local:%H:%M}"
+
+
+def hour_span(listing_id: str, utc_offset_minutes: int) -> str:
+    """`2016-08-01T20` -> `13:00-14:00` in local time."""
+    local = _local_start(listing_id, utc_offset_minutes)
+    return f"{local:%H:%M}–{local + timedelta(hours=1):%H:%M}"
+
+
+def _local_start(listing_id: str, utc_offset_minutes: int) -> datetime:
     start = datetime.strptime(listing_id, "%Y-%m-%dT%H").replace(tzinfo=UTC)
-    local = start + timedelta(minutes=utc_offset_minutes)
-    end = local + timedelta(hours=1)
-    return f"{local.day} {local:%b}, {local:%H:%M}–{end:%H:%M}"
+    return start + timedelta(minutes=utc_offset_minutes)
 
 
 def tokens(utoken: int | None, places: int = 2) -> str:
@@ -174,6 +184,7 @@ def _listing_panel(services: Services, viewer: Viewer | None) -> ListingPanel | 
     return ListingPanel(
         listing=listing,
         label=label,
+        span=hour_span(listing.listing_id, services.utc_offset_minutes),
         state_text=STATE_TEXTS.get(listing.state, listing.state),
         offers=offers,
         bids=bids,
@@ -223,7 +234,7 @@ def _priced(market: Market, hours: Sequence[HourRow]) -> list[PricedHour]:
     listings = {listing.listing_id: listing for listing in market.listings()}
     return [
         PricedHour(
-            label=hour.label.rpartition(", ")[2],
+            label=hour.label.rpartition(" ")[2],
             price=hour.price_utoken_per_kwh,
             floor=listings[hour.listing_id].floor_utoken_per_kwh,
             cap=listings[hour.listing_id].cap_utoken_per_kwh,

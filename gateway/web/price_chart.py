@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-WIDTH, HEIGHT = 640, 200
-LEFT, RIGHT, TOP, BOTTOM = 58, 14, 12, 30
+WIDTH, HEIGHT = 480, 200
+LEFT, RIGHT, TOP, BOTTOM = 52, 8, 14, 30
 GRID_LINES = 3
-LABELS_MAX = 6
+LABELS_MAX = 5
 UTOKEN_PER_TOKEN = 1_000_000
 
 
@@ -64,7 +64,7 @@ def _hours(hours: Sequence[PricedHour], top_price: int) -> list[str]:
         if number % every == 0:
             parts.append(
                 f'<text class="tick hour" x="{(left + right) / 2:.1f}" y="{HEIGHT - 10}">'
-                f"{escape(hour.label[:5])}</text>"
+                f"{escape(hour.label)}</text>"
             )
     return parts
 

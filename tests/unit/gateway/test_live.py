@@ -1,0 +1,103 @@
+"""Server-sent events over a real socket, and the checked-in description of the API."""
+
+import asyncio
+import base64
+import json
+from contextlib import asynccontextmanager, suppress
+
+import httpx
+import pytest
+import uvicorn
+
+from gateway.api.app import create_app
+from gateway.api.openapi import FILE, openapi_text
+from tests.unit.gateway.ledger_double import LedgerDouble, an_identity, follow, services_over
+
+SECONDS_MAX = 10
+IDENTITY = an_identity()
+
+
+@asynccontextmanager
+async def serving(services):
+    server = uvicorn.Server(
+        uvicorn.Config(create_app(services), port=0, log_level="warning", ws="none")
+    )
+    running = asyncio.create_task(server.serve())
+    while not server.started:  # noqa: ASYNC110 - uvicorn offers no event for it
+        await asyncio.sleep(0)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+        yield client
+    server.should_exit = server.force_exit = True
+    await running
+
+
+async def events_of(client: httpx.AsyncClient, wanted: int, headers: dict[str, str]):
+    found, current = [], {}
+    async with (
+        asyncio.timeout(SECONDS_MAX),
+        client.stream("GET", "/v1/events", headers=headers) as response,
+    ):
+        assert response.headers["content-type"].startswith("text/event-stream")
+        async for line in response.aiter_lines():
+            name, _, value = line.partition(": ")
+            if line:
+                current[name] = value
+            elif "data" in current:
+                found.append(current)
+                current = {}
+                if len(found) == wanted:
+                    return found
+    raise AssertionError("the stream ended early")
+
+
+async def commit(services, number: int) -> str:
+    prepared = services.transactions.prepare(
+        mspid=IDENTITY.mspid,
+        certificate_pem=IDENTITY.certificate_pem.decode(),
+        function="market:place_bid",
+        args=[str(number)],
+    )
+    payload = await services.transactions.endorse(
+        prepared.to_sign, IDENTITY.sign(prepared.to_sign)
+    )
+    tx_id = await services.transactions.submit(payload.to_sign, IDENTITY.sign(payload.to_sign))
+    assert await services.transactions.committed(tx_id, SECONDS_MAX * 1000) is not None
+    return tx_id
+
+
+def test_a_client_that_was_away_resumes_after_the_last_block_it_saw():
+    async def play() -> None:
+        ledger = LedgerDouble(lambda function, args: {"listing~x": base64.b64encode(b"x")})
+        services = services_over(ledger)
+        following = asyncio.create_task(follow(ledger, services))
+        async with serving(services) as client:
+            sent = [await commit(services, number) for number in range(3)]
+            missed = await events_of(client, 2, {"Last-Event-ID": "0"})
+            assert [event["id"] for event in missed] == ["1", "2"]
+            assert [event["event"] for event in missed] == ["block", "block"]
+            contents = [json.loads(event["data"]) for event in missed]
+            assert [content["transaction_ids"] for content in contents] == [[sent[1]], [sent[2]]]
+            assert contents[0]["events"][0]["name"] == "OrderPlaced"
+            waiting = asyncio.create_task(events_of(client, 1, {"Last-Event-ID": "2"}))
+            sent.append(await commit(services, 3))
+            (live,) = await waiting
+            assert live["id"] == "3"
+            wrong = await client.get("/v1/events", headers={"Last-Event-ID": "yesterday"})
+            assert wrong.status_code == 422
+            assert wrong.headers["content-type"] == "application/problem+json"
+        following.cancel()
+        with suppress(asyncio.CancelledError):
+            await following
+
+    asyncio.run(play())
+
+
+def test_the_checked_in_description_is_the_one_served():
+    assert FILE.read_text(encoding="utf-8") == openapi_text(), "run: python -m gateway.api.openapi"
+
+
+@pytest.mark.parametrize("path", json.loads(openapi_text())["paths"])
+def test_every_operation_describes_its_problems(path):
+    for operation in json.loads(openapi_text())["paths"][path].values():
+        assert "application/problem+json" in operation["responses"]["default"]["content"]
