@@ -1,0 +1,248 @@
+"""`gridledger bench`: throughput, latency and cost of the whole network on this machine.
+
+A fresh four-validator network is started, a community settled in, and the same transaction
+(`market:place_offer`, endorsed under the plan's policy) submitted with 1, 64 and 256 in flight.
+A transaction counts when its commit status is VALID; latency is from building the proposal to
+that status. CPU is that of all processes: validators, their contract processes, and this client.
+"""
+
+import argparse
+import asyncio
+import itertools
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+
+import uvloop
+
+from ledger.rpc.client import GatewayClient
+from network.bench_community import CHAINCODE, Community, Offer
+from network.creation import create_network
+from network.definitions import commit_definitions, connect
+from network.layout import NetworkLayout
+from network.lifecycle import down, folder_bytes, up
+from network.plan import Plan, default_plan_text, load_plan
+from network.ports import free_ports
+from network.process_usage import cpu_seconds, usage_of_trees
+from network.processes import read_pid_file
+
+HOUSEHOLDS = 64
+DEFAULT_LEVELS = (1, 64, 256)
+DEFAULT_RUNS = 3
+TRANSACTIONS_AT_ONE = 100
+TRANSACTIONS_AT_MANY = 2_000
+WARM_UP_TRANSACTIONS = 200
+MILLISECONDS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One level: medians over its repetitions."""
+
+    in_flight: int
+    transactions: int
+    tps: float
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+    cpu_ms_per_tx: float
+    disk_bytes_per_tx: float
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What `--json` prints."""
+
+    runs: list[Run]
+    resident_mb: dict[str, float]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Start a network in a temporary folder, measure, print, delete it."""
+    options = _parser().parse_args(arguments)
+    with tempfile.TemporaryDirectory(prefix="gridledger-bench-") as folder:
+        plan = _plan(Path(folder))
+        layout = create_network(plan, "# made by gridledger bench\n", now=datetime.now(tz=UTC))
+        try:
+            up(plan)
+            report = uvloop.run(_measure(plan, layout, options))
+        finally:
+            down(plan)
+    print(json.dumps(asdict(report), indent=2) if options.json else _table(report))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="gridledger bench", description=__doc__)
+    parser.add_argument(
+        "--in-flight", type=_levels, default=DEFAULT_LEVELS, help="levels, e.g. 1,64,256"
+    )
+    parser.add_argument("--runs", type=int, default=DEFAULT_RUNS, help="repetitions of a level")
+    parser.add_argument(
+        "--transactions", type=int, default=TRANSACTIONS_AT_MANY, help="per repetition above 1"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    return parser
+
+
+def _levels(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(","))
+
+
+def _plan(folder: Path) -> Plan:
+    peer_ports, validator_ports = free_ports(4), free_ports(4)
+    text = default_plan_text(
+        name="bench", min_interval_ms=0, data_dir="network", gateway_port=free_ports(1)[0]
+    )
+    for index in range(4):
+        text = text.replace(f"port = {7051 + index}\n", f"port = {peer_ports[index]}\n")
+        text = text.replace(
+            f"validator_port = {7061 + index}\n", f"validator_port = {validator_ports[index]}\n"
+        )
+    path = folder / "network.toml"
+    path.write_text(text, encoding="utf-8")
+    return load_plan(path)
+
+
+async def _measure(plan: Plan, layout: NetworkLayout, options: argparse.Namespace) -> Report:
+    await commit_definitions(plan, layout)
+    clients = [connect(plan, member, layout) for member in plan.members]
+    try:
+        community = Community(plan, layout, clients)
+        await community.settle_in(HOUSEHOLDS)
+        await _submit_all(clients, await community.offers(WARM_UP_TRANSACTIONS), in_flight=64)
+        processes = _processes(plan, layout)
+        runs = []
+        for in_flight in options.in_flight:
+            count = TRANSACTIONS_AT_ONE if in_flight == 1 else options.transactions
+            repetitions = []
+            for _ in range(options.runs):
+                offers = await community.offers(count)
+                repetitions.append(
+                    await _run(layout, clients, offers, in_flight=in_flight, processes=processes)
+                )
+            runs.append(_median(repetitions))
+            print(_line(runs[-1]), file=sys.stderr)
+        return Report(runs, _resident(plan, layout))
+    finally:
+        await asyncio.gather(*(client.close() for client in clients))
+
+
+async def _run(
+    layout: NetworkLayout,
+    clients: list[GatewayClient],
+    offers: list[Offer],
+    *,
+    in_flight: int,
+    processes: list[int],
+) -> Run:
+    disk_before, cpu_before = folder_bytes(layout.members_dir), cpu_seconds(processes)
+    started = time.perf_counter()
+    latencies = await _submit_all(clients, offers, in_flight=in_flight)
+    elapsed_s = time.perf_counter() - started
+    cpu_s = cpu_seconds(processes) - cpu_before
+    disk = folder_bytes(layout.members_dir) - disk_before
+    ordered = sorted(latencies)
+    return Run(
+        in_flight=in_flight,
+        transactions=len(offers),
+        tps=round(len(offers) / elapsed_s, 1),
+        p50_ms=_percentile(ordered, 50),
+        p95_ms=_percentile(ordered, 95),
+        p99_ms=_percentile(ordered, 99),
+        cpu_ms_per_tx=round(cpu_s * MILLISECONDS / len(offers), 2),
+        disk_bytes_per_tx=round(disk / len(offers)),
+    )
+
+
+async def _submit_all(
+    clients: list[GatewayClient], offers: list[Offer], *, in_flight: int
+) -> list[float]:
+    """Latency in seconds of every offer; each must be committed VALID."""
+    waiting = iter(offers)
+    latencies: list[float] = []
+
+    async def worker(client: GatewayClient) -> None:
+        for offer in waiting:
+            begun = time.perf_counter()
+            await client.submit_transaction(
+                offer.household.identity, CHAINCODE, "market:place_offer", *offer.arguments
+            )
+            latencies.append(time.perf_counter() - begun)
+
+    rotation = itertools.islice(itertools.cycle(clients), in_flight)
+    await asyncio.gather(*(worker(client) for client in rotation))
+    return latencies
+
+
+def _processes(plan: Plan, layout: NetworkLayout) -> list[int]:
+    pids = [os.getpid()]
+    for member in plan.members:
+        process = read_pid_file(layout.member(member.id).pid_file)
+        assert process is not None, f"{member.id} runs"
+        pids.append(process.pid)
+    return pids
+
+
+def _resident(plan: Plan, layout: NetworkLayout) -> dict[str, float]:
+    """Megabytes by process: each validator and its contract processes, and this client."""
+    resident = {"client": _megabytes([os.getpid()], own_only=True)}
+    for member in plan.members:
+        process = read_pid_file(layout.member(member.id).pid_file)
+        if process is not None:
+            own = _megabytes([process.pid], own_only=True)
+            resident[member.id] = own
+            resident[f"{member.id} contracts"] = round(_megabytes([process.pid]) - own, 1)
+    return resident
+
+
+def _megabytes(roots: list[int], *, own_only: bool = False) -> float:
+    usages = usage_of_trees(roots)
+    chosen = [u for u in usages if not own_only or u.pid in roots]
+    return round(sum(u.resident_bytes for u in chosen) / 1e6, 1)
+
+
+def _median(runs: list[Run]) -> Run:
+    def middle(name: str) -> float:
+        values: list[float] = [getattr(run, name) for run in runs]
+        return round(median(values), 2)
+
+    return Run(
+        in_flight=runs[0].in_flight,
+        transactions=runs[0].transactions,
+        tps=middle("tps"),
+        p50_ms=middle("p50_ms"),
+        p95_ms=middle("p95_ms"),
+        p99_ms=middle("p99_ms"),
+        cpu_ms_per_tx=middle("cpu_ms_per_tx"),
+        disk_bytes_per_tx=middle("disk_bytes_per_tx"),
+    )
+
+
+def _percentile(ordered: list[float], percent: int) -> float:
+    index = min(len(ordered) - 1, len(ordered) * percent // 100)
+    return round(ordered[index] * MILLISECONDS, 1)
+
+
+def _line(run: Run) -> str:
+    return (
+        f"{run.in_flight:>9} {run.tps:>9.1f} {run.p50_ms:>9.1f} {run.p95_ms:>9.1f} "
+        f"{run.p99_ms:>9.1f} {run.cpu_ms_per_tx:>10.2f} {run.disk_bytes_per_tx:>11.0f}"
+    )
+
+
+def _table(report: Report) -> str:
+    head = (
+        f"{'in flight':>9} {'tx/s':>9} {'p50 ms':>9} {'p95 ms':>9} {'p99 ms':>9} "
+        f"{'CPU ms/tx':>10} {'disk B/tx':>11}"
+    )
+    memory = "\n".join(f"  {name:<24} {mb:>7.1f} MB" for name, mb in report.resident_mb.items())
+    lines = [head, *map(_line, report.runs), "", "resident memory", memory]
+    return "\n".join(lines)
