@@ -5,6 +5,7 @@ Roles and errors: docs/market.md. Energy in Wh, money in micro-tokens, prices in
 kWh, times in ms UTC.
 """
 
+from dataclasses import asdict
 from typing import Any
 
 from chaincode.energy import (
@@ -248,9 +249,10 @@ class Market(Contract):
         return await listings.get_listing(world_of(ctx), listing_id)
 
     @query
-    async def list_listings(self, ctx: Context, from_id: str, to_id: str) -> list[Listing]:
+    async def list_listings(self, ctx: Context, from_id: str, to_id: str) -> list[dict[str, Any]]:
         """Listings with from_id <= id < to_id."""
-        return await market_views.list_listings(world_of(ctx), from_id=from_id, to_id=to_id)
+        found = await market_views.list_listings(world_of(ctx), from_id=from_id, to_id=to_id)
+        return [asdict(listing) for listing in found]
 
     @query
     async def get_book(self, ctx: Context, listing_id: str) -> market_views.BookView:
@@ -258,9 +260,10 @@ class Market(Contract):
         return await market_views.get_book(world_of(ctx), listing_id)
 
     @query
-    async def get_orders(self, ctx: Context, listing_id: str, idgrid: str) -> list[MarketOrder]:
+    async def get_orders(self, ctx: Context, listing_id: str, idgrid: str) -> list[dict[str, Any]]:
         """Participant itself or staff: its orders in a listing."""
-        return await market_views.get_orders(world_of(ctx), listing_id=listing_id, idgrid=idgrid)
+        found = await market_views.get_orders(world_of(ctx), listing_id=listing_id, idgrid=idgrid)
+        return [asdict(order) for order in found]
 
     @query
     async def get_result(self, ctx: Context, listing_id: str) -> auction.AuctionResult:
