@@ -1,12 +1,15 @@
 """`gridledger network ...`: reads the plan, calls `creation` and `lifecycle`, prints."""
 
 import argparse
+import asyncio
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from ledger.errors import GridledgerError
+from network.definitions import commit_definitions
+from network.heads import Head, heads
 from network.lifecycle import LifecycleError, down, require_network, reset, status, up
 from network.plan import Plan, PlanError, default_plan_text, load_plan
 from network.processes import ProcessError
@@ -84,6 +87,9 @@ def _up(options: argparse.Namespace) -> int:
 
     started = up(plan, options.members, on_ready=ready)
     print(f"{len(started)} started" if started else "all of them run already")
+    if not options.members:
+        for name in asyncio.run(commit_definitions(plan, require_network(plan))):
+            print(f"  contract {name} is on the channel")
     return 0
 
 
@@ -95,18 +101,26 @@ def _down(options: argparse.Namespace) -> int:
 
 def _status(options: argparse.Namespace) -> int:
     plan: Plan = load_plan(options.plan)
-    require_network(plan)
+    layout = require_network(plan)
     rows = list(status(plan))
+    found = asyncio.run(heads(plan, layout))
     print(
-        f"{'member':<14} {'process':>8} {'address':<21} {'listens':<8} {'memory':>9} {'disk':>9}"
+        f"{'member':<14} {'process':>8} {'address':<21} {'memory':>9} {'disk':>9} "
+        f"{'height':>7}  state hash"
     )
-    for row in rows:
+    for row, head in zip(rows, found, strict=True):
         print(
             f"{row.member.id:<14} {row.pid or '-':>8} {row.member.address:<21} "
-            f"{'yes' if row.listening else 'no':<8} {_megabytes(row.resident_bytes):>9} "
-            f"{_megabytes(row.disk_bytes):>9}"
+            f"{_megabytes(row.resident_bytes):>9} {_megabytes(row.disk_bytes):>9} "
+            f"{_head(head)}"
         )
     return 0 if all(row.listening for row in rows) else EXIT_FAILED
+
+
+def _head(head: Head | None) -> str:
+    if head is None:
+        return f"{'-':>7}  does not answer"
+    return f"{head.height:>7}  {head.state_hash.hex()[:16]}"
 
 
 def _megabytes(count: int) -> str:

@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from time import time_ns
 from typing import Any
 
-import grpc
 from grpc import aio
 
 from ledger.crypto.proposal import build_proposal
 from ledger.crypto.signing import SigningIdentity
 from ledger.model.codec import decode_envelope, encode_envelope
 from ledger.model.codes import ValidationCode
-from ledger.rpc.transport import channel_options, identity_bytes
+from ledger.rpc.transport import client_channel, identity_bytes
 from ledger.wire import gateway_pb2
 from ledger.wire.rpc_status_pb2 import RpcStatus
 
@@ -86,8 +85,7 @@ class GatewayClient:
     @classmethod
     def connect(cls, address: str, ca_pem: bytes, channel_id: str) -> "GatewayClient":
         """A client over TLS; `ca_pem` is the member's TLS authority."""
-        credentials = grpc.ssl_channel_credentials(ca_pem)
-        return cls(aio.secure_channel(address, credentials, options=channel_options()), channel_id)
+        return cls(client_channel(address, ca_pem), channel_id)
 
     async def close(self) -> None:
         """Close the channel."""

@@ -26,6 +26,20 @@ def seek_request(
     info = orderer_pb2.SeekInfo(behavior=orderer_pb2.SeekInfo.BLOCK_UNTIL_READY)
     info.start.specified.number = first_number
     info.stop.specified.number = last_number
+    return _signed(identity, channel_id, info)
+
+
+async def newest_block(channel: aio.Channel, identity: SigningIdentity, channel_id: str) -> Block:
+    """The newest block the peer has committed, flags and commit hash in its metadata."""
+    info = orderer_pb2.SeekInfo(behavior=orderer_pb2.SeekInfo.BLOCK_UNTIL_READY)
+    info.start.newest.SetInParent()
+    info.stop.newest.SetInParent()
+    async for block in _blocks(channel, _signed(identity, channel_id, info)):
+        return block
+    raise InvalidMessage(Reason.MALFORMED, "the peer answered without a block")
+
+
+def _signed(identity: SigningIdentity, channel_id: str, info: orderer_pb2.SeekInfo) -> bytes:
     payload = encode_request_payload(
         header_type=HeaderType.DELIVER_SEEK_INFO,
         channel_id=channel_id,
@@ -48,9 +62,15 @@ async def follow_blocks(
 
     Raises InvalidMessage when the peer refuses the request, AioRpcError when the peer is gone.
     """
+    request = seek_request(identity, channel_id, first_number, last_number)
+    async for block in _blocks(channel, request):
+        yield block
+
+
+async def _blocks(channel: aio.Channel, request: bytes) -> AsyncIterator[Block]:
     deliver = channel.stream_stream("/protos.Deliver/Deliver", identity_bytes, identity_bytes)
     call = deliver()
-    await call.write(seek_request(identity, channel_id, first_number, last_number))
+    await call.write(request)
     try:
         async for raw in call:
             response = protos_pb2.DeliverResponse.FromString(raw)

@@ -71,3 +71,9 @@ def channel_options() -> ChannelOptions:
 def validator_channel(address: str, tls: TlsMaterial) -> aio.Channel:
     """A mutual-TLS channel to another validator at `host:port`."""
     return aio.secure_channel(address, channel_credentials(tls), options=channel_options())
+
+
+def client_channel(address: str, ca_pem: bytes) -> aio.Channel:
+    """A TLS channel of a client to a peer at `host:port`."""
+    credentials = grpc.ssl_channel_credentials(ca_pem)
+    return aio.secure_channel(address, credentials, options=channel_options())
