@@ -11,7 +11,8 @@ from typing import Protocol
 
 from ledger.crypto.hashing import endorsement_message, proposal_hash, transaction_id
 from ledger.crypto.signing import SigningIdentity
-from ledger.endorsement.lifecycle import LIFECYCLE, sequence_key
+from ledger.endorsement.lifecycle import LIFECYCLE
+from ledger.endorsement.peer_session import Execution, ExecutionFailed
 from ledger.endorsement.simulator import TransactionSimulator
 from ledger.errors import InvalidMessage, Reason
 from ledger.model.codec_action import encode_proposal_response_payload
@@ -19,7 +20,6 @@ from ledger.model.codec_proposal import strip_transient
 from ledger.model.state import StateSnapshot
 from ledger.model.transaction import (
     ChaincodeAction,
-    ChaincodeEvent,
     ChaincodeResponse,
     Endorsement,
     ProposalResponse,
@@ -33,21 +33,13 @@ TIME_WINDOW_MS = 15 * 60 * 1000
 ENDORSED_STATUS_MAX = 399
 
 
-@dataclass(frozen=True, slots=True)
-class ContractResult:
-    """What a contract returned, and the one event it set."""
-
-    response: ChaincodeResponse
-    event: ChaincodeEvent | None = None
-
-
 class ContractRunner(Protocol):
     """Runs one chaincode's functions."""
 
     async def execute(
         self, proposal: SignedProposal, simulator: TransactionSimulator
-    ) -> ContractResult:
-        """Simulate; a contract that loops or dies gives a response with status 500."""
+    ) -> Execution:
+        """Simulate; raises ExecutionFailed when the contract loops or dies."""
         ...
 
 
@@ -77,9 +69,7 @@ class Endorser:
     async def process(self, proposal: SignedProposal) -> ProposalResponse:
         """Simulate and sign; raises InvalidMessage for a proposal that may not be simulated."""
         self._check(proposal)
-        await self._ports.admit(
-            proposal.header.creator, proposal.proposal_raw, proposal.signature
-        )
+        await self._ports.admit(proposal.header.creator, proposal.proposal_raw, proposal.signature)
         name = proposal.chaincode_name
         definition = self._ports.definition(name)
         runner = self._ports.runners.get(name)
@@ -87,9 +77,11 @@ class Endorser:
             return _refusal(f"make sure the chaincode {name} has been successfully defined")
         simulator = TransactionSimulator(self._ports.snapshot(), proposal.tx_id)
         if name != LIFECYCLE:
-            # Fabric does the same: an upgrade conflicts with transactions simulated before it.
-            simulator.get_state(LIFECYCLE, sequence_key(name))
-        result = await runner.execute(proposal, simulator)
+            simulator.read_definition(name)
+        try:
+            result = await runner.execute(proposal, simulator)
+        except ExecutionFailed as error:
+            return _refusal(str(error))
         if result.response.status > ENDORSED_STATUS_MAX:
             return ProposalResponse(result.response, b"", None)
         return self._endorsed(proposal, definition, simulator, result)
@@ -99,7 +91,7 @@ class Endorser:
         proposal: SignedProposal,
         definition: ChaincodeDefinition,
         simulator: TransactionSimulator,
-        result: ContractResult,
+        result: Execution,
     ) -> ProposalResponse:
         action = ChaincodeAction(
             results=simulator.results(),

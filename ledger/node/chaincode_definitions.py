@@ -22,9 +22,7 @@ class CommittedDefinitions:
 
     def definition(self, namespace: str) -> ChaincodeDefinition | None:
         """`ledger.validation.context.ValidationContext.definition`."""
-        return committed_definition(
-            namespace, self._state, lifecycle_policy=LIFECYCLE_POLICY
-        )
+        return committed_definition(namespace, self._state, lifecycle_policy=LIFECYCLE_POLICY)
 
     def layouts(self, chaincode: str) -> list[Layout] | None:
         """Sets of members whose peers satisfy a chaincode's policy; None when it is unknown."""
