@@ -5,10 +5,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from chaincode.energy.contracts import CONTRACTS
 from chaincode.energy.idgrid import with_check_character
 from chaincode.energy.readings import signed_message
 from chaincode.energy.records import MeterReading
+from chaincode.shim import ContractError
 from chaincode.shim.testing import TestClient, TestLedger
 from chaincode.shim.testing_identities import TestIdentity, make_identity
 
@@ -36,7 +39,7 @@ class Household:
     import_wh: int = 0
     export_wh: int = 0
 
-    def reading(self, t_end_ms: int, **changes: Any) -> dict[str, Any]:
+    def reading(self, t_end_ms: int, /, **changes: Any) -> dict[str, Any]:
         """The meter's next reading, signed; `changes` are made before signing."""
         self.seq += 1
         values: dict[str, Any] = {
@@ -153,6 +156,19 @@ class Community:
     def audit(self) -> dict[str, int]:
         audit: dict[str, int] = self.manager.evaluate("tokens:audit")
         return audit
+
+
+def refuses(
+    community: Community, code: str, client: TestClient, function: str, *args: Any
+) -> ContractError:
+    """Submit, expect the refusal, and compare the whole state and the events."""
+    before = community.ledger.snapshot()
+    with pytest.raises(ContractError) as refusal:
+        client.submit(function, *args)
+    assert refusal.value.code == code, refusal.value
+    after = community.ledger.snapshot()
+    assert (after.state, after.events) == (before.state, before.events)
+    return refusal.value
 
 
 def hour_of(listing_id: str) -> datetime:

@@ -102,7 +102,6 @@ def test_accounts_show_the_energy_traded_as_the_sum_of_their_lines() -> None:
 
 
 @pytest.mark.row("E038")
-@pytest.mark.row("E044")
 def test_the_result_stores_totals_curves_price_and_tells_the_parties() -> None:
     community, seller, buyer = one_trade()
     other = community.join()
