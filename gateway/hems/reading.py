@@ -3,8 +3,8 @@
     {"v":1,"m":"meter","seq":7,"t_end":1470085200000,"imp_wh":1200,"exp_wh":340,
      "q":"measured","kid":"3f1c…","sig":"MEUC…"}
 
-Registers are cumulative, so a lost message loses no energy. `sig` is base64 of a DER ECDSA P-256
-signature over `chaincode.energy.readings.signed_message`; the contract checks the same bytes.
+Registers are cumulative, so a lost message loses no energy. `sig` is base64 of a DER, low-S
+ECDSA P-256 signature over `chaincode.energy.readings.signed_message`; the contract checks it too.
 `kid` is the first 16 hex digits of SHA-256 over the public key (SubjectPublicKeyInfo, DER).
 """
 
@@ -13,14 +13,15 @@ import binascii
 import json
 from typing import Any
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from chaincode.energy.readings import MAX_REGISTER_WH, MAX_SEQ, QUALITIES, signed_message
 from chaincode.energy.records import MeterReading
 from gateway.mqtt.topics import NAME
 from ledger.crypto.hashing import sha256
+from ledger.crypto.signing import verify_signature
+from ledger.errors import InvalidMessage
 
 FORMAT_VERSION = 1
 MESSAGE_BYTES_MAX = 1_024
@@ -85,13 +86,9 @@ def key_id(public_key: ec.EllipticCurvePublicKey) -> str:
 def check_signature(reading: MeterReading, public_key: ec.EllipticCurvePublicKey) -> None:
     """Raises `BadReading` unless the meter's own key signed exactly these values."""
     try:
-        public_key.verify(
-            base64.b64decode(reading.signature),
-            signed_message(reading),
-            ec.ECDSA(hashes.SHA256()),
-        )
-    except InvalidSignature as error:
-        raise BadReading("the signature does not fit the values and the meter's key") from error
+        verify_signature(public_key, signed_message(reading), base64.b64decode(reading.signature))
+    except InvalidMessage as error:
+        raise BadReading(f"signature: {error.detail}") from error
 
 
 def _whole(message: dict[str, Any], name: str, maximum: int) -> int:

@@ -7,12 +7,13 @@ register, as a meter that nets its phases does. It has its own P-256 key, like a
 import base64
 from dataclasses import replace
 
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from chaincode.energy.readings import signed_message
 from chaincode.energy.records import MeterReading
 from gateway.hems.reading import encode_reading, key_id
+from ledger.crypto.signing import Signer, generate_key
 
 
 class VirtualMeter:
@@ -22,8 +23,8 @@ class VirtualMeter:
         self, meter_id: str, private_key: ec.EllipticCurvePrivateKey | None = None
     ) -> None:
         self.meter_id = meter_id
-        self._key = private_key or ec.generate_private_key(ec.SECP256R1())
-        self._key_id = key_id(self._key.public_key())
+        self._signer = Signer(private_key or generate_key())
+        self._key_id = key_id(self._signer.public_key)
         self._seq = 0
         self._import_wh = 0
         self._export_wh = 0
@@ -31,13 +32,9 @@ class VirtualMeter:
     @property
     def public_key_pem(self) -> str:
         """What is registered on the ledger."""
-        return (
-            self._key.public_key()
-            .public_bytes(
-                serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-            )
-            .decode("ascii")
-        )
+        return self._signer.public_key.public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        ).decode("ascii")
 
     def run_hour(self, *, load_wh: int, pv_wh: int) -> None:
         """Let one hour of energy flow."""
@@ -59,7 +56,7 @@ class VirtualMeter:
             quality="measured",
             signature="",
         )
-        signature = self._key.sign(signed_message(unsigned), ec.ECDSA(hashes.SHA256()))
+        signature = self._signer.sign(signed_message(unsigned))
         return replace(unsigned, signature=base64.b64encode(signature).decode("ascii"))
 
     def message(self, reading: MeterReading) -> bytes:

@@ -1,0 +1,1 @@
+"""Household agents: they hold their own keys and trade through the gateway."""

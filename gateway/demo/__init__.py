@@ -1,0 +1,1 @@
+"""The demonstration community: registration, the market day, the table and the summary."""

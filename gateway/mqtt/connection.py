@@ -1,0 +1,49 @@
+"""Connecting to a broker: TLS against the community's authority, again after every loss."""
+
+import asyncio
+import logging
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import aiomqtt
+
+from gateway.mqtt.ingest import ReadingStore, ingest
+from gateway.settings import MqttSettings
+
+KEEP_ALIVE_S = 30
+CONNECT_TIMEOUT_S = 10.0
+RECONNECT_MS_MIN, RECONNECT_MS_MAX = 200, 10_000
+
+logger = logging.getLogger(__name__)
+
+
+@asynccontextmanager
+async def connected(settings: MqttSettings) -> AsyncIterator[aiomqtt.Client]:
+    """A connected client; its id is its user name. Raises `aiomqtt.MqttError`."""
+    context = ssl.create_default_context(cafile=str(settings.ca))
+    async with aiomqtt.Client(
+        settings.host,
+        settings.port,
+        identifier=settings.username,
+        username=settings.username,
+        password=settings.token,
+        tls_context=context,
+        keepalive=KEEP_ALIVE_S,
+        timeout=CONNECT_TIMEOUT_S,
+    ) as client:
+        yield client
+
+
+async def keep_ingesting(settings: MqttSettings, community: str, store: ReadingStore) -> None:
+    """Ingest readings for ever; wait a little longer after each failed connection."""
+    pause_ms = RECONNECT_MS_MIN
+    while True:
+        try:
+            async with connected(settings) as client:
+                pause_ms = RECONNECT_MS_MIN
+                await ingest(client, community, store)
+        except aiomqtt.MqttError as error:
+            logger.warning("broker: %s; again in %d ms", error, pause_ms)
+        await asyncio.sleep(pause_ms / 1000)
+        pause_ms = min(2 * pause_ms, RECONNECT_MS_MAX)

@@ -1,0 +1,1 @@
+"""The oracle node: signed meter readings onto the ledger."""

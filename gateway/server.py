@@ -1,0 +1,135 @@
+"""`python -m gateway.server --config gateway.json`: the gateway process (composition root)."""
+
+import argparse
+import asyncio
+import logging
+import sys
+import time
+from pathlib import Path
+
+import uvicorn
+
+from gateway.api.app import create_app
+from gateway.errors import LedgerRefusal
+from gateway.ledger_link import LedgerLink
+from gateway.market import Market
+from gateway.meter_keys import LedgerMeterKeys
+from gateway.mqtt.connection import keep_ingesting
+from gateway.mqtt.ingest import ReadingStore
+from gateway.ports import Ledger
+from gateway.projection import Projection
+from gateway.services import Services
+from gateway.sessions import Sessions, Viewer
+from gateway.settings import GatewaySettings, load_gateway_settings
+from gateway.transactions import BlockSignal, Transactions
+
+RECONNECT_MS_MIN, RECONNECT_MS_MAX = 200, 10_000
+STOP_TIMEOUT_S = 2
+
+logger = logging.getLogger(__name__)
+
+
+def clock_ms() -> int:
+    """Milliseconds since 1970 UTC."""
+    return time.time_ns() // 1_000_000
+
+
+def build_services(settings: GatewaySettings, ledger: Ledger) -> Services:
+    """The use cases over one ledger connection."""
+    projection = Projection(settings.ledger.chaincode)
+    blocks = BlockSignal()
+    market = Market(projection)
+    sessions = Sessions(clock_ms)
+    for link in settings.links:
+        sessions.add_link(link.token, Viewer(link.idgrid, link.is_manager))
+    return Services(
+        projection=projection,
+        blocks=blocks,
+        transactions=Transactions(
+            ledger=ledger,
+            chaincode=settings.ledger.chaincode,
+            projection=projection,
+            blocks=blocks,
+            clock_ns=time.time_ns,
+        ),
+        market=market,
+        sessions=sessions,
+        readings=ReadingStore(LedgerMeterKeys(market)),
+        clock_ms=clock_ms,
+        community_name=settings.community.name,
+        energy_hour_ms=settings.community.hour_ms,
+        utc_offset_minutes=settings.community.utc_offset_minutes,
+    )
+
+
+async def follow_blocks(ledger: Ledger, services: Services) -> None:
+    """Apply blocks for ever, from where the projection stands; survives a restarting peer."""
+    pause_ms = RECONNECT_MS_MIN
+    while True:
+        try:
+            async for block in ledger.blocks(services.projection.height):
+                services.projection.apply(block)
+                await services.blocks.announce(services.projection.height)
+                pause_ms = RECONNECT_MS_MIN
+        except LedgerRefusal as refusal:
+            logger.warning("block stream: %s; again in %d ms", refusal, pause_ms)
+        await asyncio.sleep(pause_ms / 1000)
+        pause_ms = min(2 * pause_ms, RECONNECT_MS_MAX)
+
+
+async def serve(settings: GatewaySettings) -> None:
+    """Run until a signal ends the web server."""
+    link = LedgerLink(
+        address=settings.ledger.peers[0].address,
+        tls_ca_pem=settings.ledger.tls_ca.read_bytes(),
+        channel_id=settings.ledger.channel_id,
+        chaincode=settings.ledger.chaincode,
+        identity=settings.identity.load(),
+    )
+    services = build_services(settings, link)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            create_app(services),
+            host=settings.host,
+            port=settings.port,
+            log_level="warning",
+            server_header=False,
+            ws="none",
+            timeout_graceful_shutdown=STOP_TIMEOUT_S,
+        )
+    )
+    background = [asyncio.create_task(follow_blocks(link, services))]
+    if settings.mqtt is not None:
+        background.append(
+            asyncio.create_task(
+                keep_ingesting(settings.mqtt, settings.community.id, services.readings)
+            )
+        )
+    try:
+        await _first_to_end(asyncio.create_task(server.serve()), background)
+    finally:
+        for task in background:
+            task.cancel()
+        await asyncio.gather(*background, return_exceptions=True)
+        await link.close()
+
+
+async def _first_to_end(web: asyncio.Task[None], background: list[asyncio.Task[None]]) -> None:
+    """A fault of a background task ends the process instead of going unnoticed."""
+    done, _ = await asyncio.wait([web, *background], return_when=asyncio.FIRST_COMPLETED)
+    for task in done:
+        task.result()
+
+
+def main() -> int:
+    """Read the configuration and serve."""
+    parser = argparse.ArgumentParser(prog="python -m gateway.server")
+    parser.add_argument("--config", type=Path, required=True)
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
+    asyncio.run(serve(load_gateway_settings(options.config)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

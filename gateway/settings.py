@@ -1,0 +1,198 @@
+"""What the gateway and the demo's community are told: JSON files, read into frozen settings.
+
+Paths are absolute. The files name keys and hold tokens, so they have mode 0600.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ledger.crypto.signing import Signer, SigningIdentity
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityFiles:
+    """A certificate and its key on disk."""
+
+    mspid: str
+    certificate: Path
+    key: Path
+
+    def load(self) -> SigningIdentity:
+        """The identity, able to sign."""
+        return SigningIdentity(
+            self.mspid, self.certificate.read_bytes(), Signer(self.key.read_bytes())
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PeerAddress:
+    """A peer to talk to."""
+
+    mspid: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerSettings:
+    """Which channel, through which peers."""
+
+    channel_id: str
+    chaincode: str
+    tls_ca: Path
+    peers: tuple[PeerAddress, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MqttSettings:
+    """How a client reaches the broker: TLS with the given authority, user name and token."""
+
+    host: str
+    port: int
+    ca: Path
+    username: str
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoginLink:
+    """A one-time login link."""
+
+    token: str
+    idgrid: str
+    is_manager: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CommunitySettings:
+    """Name and clock of the community."""
+
+    id: str
+    """In MQTT topics."""
+    name: str
+    hour_ms: int
+    """Real milliseconds per market hour."""
+    utc_offset_minutes: int
+
+
+@dataclass(frozen=True, slots=True)
+class GatewaySettings:
+    """Everything `python -m gateway.server` needs."""
+
+    host: str
+    port: int
+    ledger: LedgerSettings
+    identity: IdentityFiles
+    community: CommunitySettings
+    mqtt: MqttSettings | None
+    links: tuple[LoginLink, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HouseholdSettings:
+    """One household of the demo: its identity and the home it replays."""
+
+    idgrid: str
+    home: int
+    identity: IdentityFiles
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerSettings:
+    """The embedded broker."""
+
+    host: str
+    port: int
+    certificate: Path
+    key: Path
+    ca: Path
+    gateway_token: str
+
+
+@dataclass(frozen=True, slots=True)
+class DemoSettings:
+    """Everything `python -m gateway.demo_runner` needs."""
+
+    gateway_url: str
+    ledger: LedgerSettings
+    community: CommunitySettings
+    broker: BrokerSettings
+    staff: dict[str, IdentityFiles]
+    """By role: community_manager, dso, oracle, scheduler, auditor."""
+    households: tuple[HouseholdSettings, ...]
+    hours: int
+    stays_up: bool
+    """Wait for Ctrl-C after the summary."""
+    links: tuple[LoginLink, ...]
+    started_at_ms: int
+    """When the command was typed, for the total time in the summary."""
+
+
+def load_gateway_settings(path: Path) -> GatewaySettings:
+    """Read the gateway's file; a wrong one raises `ValueError`, `KeyError` or `TypeError`."""
+    raw = json.loads(path.read_text(encoding="utf-8"))
+    return GatewaySettings(
+        host=raw["host"],
+        port=raw["port"],
+        ledger=_ledger(raw["ledger"]),
+        identity=_identity(raw["identity"]),
+        community=CommunitySettings(**raw["community"]),
+        mqtt=_mqtt(raw["mqtt"]) if raw.get("mqtt") else None,
+        links=tuple(LoginLink(**link) for link in raw.get("links", ())),
+    )
+
+
+def load_demo_settings(path: Path) -> DemoSettings:
+    """Read the demo's file; a wrong one raises `ValueError`, `KeyError` or `TypeError`."""
+    raw = json.loads(path.read_text(encoding="utf-8"))
+    broker = raw["broker"]
+    return DemoSettings(
+        gateway_url=raw["gateway_url"],
+        ledger=_ledger(raw["ledger"]),
+        community=CommunitySettings(**raw["community"]),
+        broker=BrokerSettings(
+            host=broker["host"],
+            port=broker["port"],
+            certificate=Path(broker["certificate"]),
+            key=Path(broker["key"]),
+            ca=Path(broker["ca"]),
+            gateway_token=broker["gateway_token"],
+        ),
+        staff={role: _identity(files) for role, files in raw["staff"].items()},
+        households=tuple(
+            HouseholdSettings(
+                idgrid=home["idgrid"], home=home["home"], identity=_identity(home["identity"])
+            )
+            for home in raw["households"]
+        ),
+        hours=raw["hours"],
+        stays_up=raw["stays_up"],
+        links=tuple(LoginLink(**link) for link in raw["links"]),
+        started_at_ms=raw["started_at_ms"],
+    )
+
+
+def _ledger(raw: dict[str, Any]) -> LedgerSettings:
+    return LedgerSettings(
+        channel_id=raw["channel_id"],
+        chaincode=raw["chaincode"],
+        tls_ca=Path(raw["tls_ca"]),
+        peers=tuple(PeerAddress(**peer) for peer in raw["peers"]),
+    )
+
+
+def _identity(raw: dict[str, Any]) -> IdentityFiles:
+    return IdentityFiles(
+        mspid=raw["mspid"], certificate=Path(raw["certificate"]), key=Path(raw["key"])
+    )
+
+
+def _mqtt(raw: dict[str, Any]) -> MqttSettings:
+    return MqttSettings(
+        host=raw["host"],
+        port=raw["port"],
+        ca=Path(raw["ca"]),
+        username=raw["username"],
+        token=raw["token"],
+    )
