@@ -183,6 +183,12 @@ class BlockSignal:
             await self._changed.wait_for(lambda: self._height > height)
 
 
+def refusal_code(refusal: LedgerRefusal) -> str | None:
+    """The contract's own code in a refusal, such as `BIDS_CLOSED`."""
+    found = (code for code, _ in _REFUSAL.findall(refusal.cause))
+    return next((code for code in found if code in Refusal.__members__), None)
+
+
 def problem_of(refusal: LedgerRefusal) -> RequestRefused:
     """The HTTP problem of a ledger's refusal; a contract's own code and status come first."""
     cause = refusal.cause

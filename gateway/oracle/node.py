@@ -1,0 +1,55 @@
+"""Takes the readings of one instant from the store and puts them on the ledger.
+
+The oracle cannot forge a reading: every one carries its meter's signature, and the contract checks
+it. One bad reading refuses a whole report, so the report is sent again without it.
+"""
+
+import json
+import logging
+import re
+from dataclasses import asdict
+
+from chaincode.energy.records import MeterReading
+from gateway.actor import Actor
+from gateway.errors import LedgerRefusal
+from gateway.mqtt.ingest import ReadingStore
+
+WAIT_FOR_READINGS_MS = 3_000
+READINGS_PER_REPORT_MAX = 500
+_METER_IN_REFUSAL = re.compile(r"\bmeter ([A-Za-z0-9][A-Za-z0-9_-]{0,63})")
+
+logger = logging.getLogger(__name__)
+
+
+class OracleNode:
+    """One member's oracle identity over the readings it received."""
+
+    def __init__(self, actor: Actor, store: ReadingStore) -> None:
+        self._actor = actor
+        self._store = store
+
+    async def report(self, meter_ids: list[str], t_end_ms: int) -> int:
+        """Report what the meters measured up to this instant; returns how many readings."""
+        found = await self._store.wait_for(meter_ids, t_end_ms, WAIT_FOR_READINGS_MS)
+        pending = [found[meter_id] for meter_id in sorted(found)]
+        accepted = 0
+        for start in range(0, len(pending), READINGS_PER_REPORT_MAX):
+            accepted += await self._report(pending[start : start + READINGS_PER_REPORT_MAX])
+        return accepted
+
+    async def _report(self, readings: list[MeterReading]) -> int:
+        remaining = list(readings)
+        while remaining:
+            content = json.dumps([asdict(reading) for reading in remaining])
+            try:
+                await self._actor.submit("oracle:report_readings", content)
+            except LedgerRefusal as refusal:
+                named = _METER_IN_REFUSAL.search(refusal.cause)
+                kept = [r for r in remaining if named is None or r.meter_id != named[1]]
+                if len(kept) == len(remaining):
+                    raise
+                logger.warning("reading left out: %s", refusal.cause)
+                remaining = kept
+            else:
+                return len(remaining)
+        return 0
