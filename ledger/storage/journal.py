@@ -112,9 +112,8 @@ class Journal:
             self._begin(height)
 
     def close(self) -> None:
-        """Write what is pending and release the file."""
+        """Release the file; what was added without sync is forgotten, as after a crash."""
         with self._lock:
-            self._flush()
             self._log.close()
 
     def _add(self, kind: int, contents: Sequence[bytes], *, sync: bool) -> None:
