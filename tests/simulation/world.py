@@ -2,8 +2,8 @@
 
 Two phases. Chaos: no promise about time, faults as the seed's swarm has them. Calm: messages
 arrive within D, crashed nodes are back, faulty validators stay faulty; now every transaction must
-commit on every honest node within a bound (I14). Everything random comes from the seed, so a seed replays
-exactly.
+commit on every honest node within a bound (I14). Everything random comes from the seed, so a seed
+replays exactly.
 """
 
 import heapq
