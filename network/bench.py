@@ -29,7 +29,7 @@ from network.definitions import commit_definitions, connect
 from network.layout import NetworkLayout
 from network.lifecycle import down, folder_bytes, up
 from network.plan import Plan, default_plan_text, load_plan
-from network.ports import free_ports
+from network.ports import free_port_range
 from network.process_usage import cpu_seconds, usage_of_trees
 from network.processes import read_pid_file
 
@@ -40,6 +40,7 @@ TRANSACTIONS_AT_ONE = 100
 TRANSACTIONS_AT_MANY = 2_000
 WARM_UP_TRANSACTIONS = 200
 MILLISECONDS = 1_000
+PORTS = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +69,10 @@ def main(arguments: Sequence[str]) -> int:
     """Start a network in a temporary folder, measure, print, delete it."""
     options = _parser().parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="gridledger-bench-") as folder:
-        plan = _plan(Path(folder))
-        layout = create_network(plan, "# made by gridledger bench\n", now=datetime.now(tz=UTC))
+        path = Path(folder) / "network.toml"
+        path.write_text(_plan_text(), encoding="utf-8")
+        plan = load_plan(path)
+        layout = create_network(plan, path.read_text(encoding="utf-8"), now=datetime.now(tz=UTC))
         try:
             up(plan)
             report = uvloop.run(_measure(plan, layout, options))
@@ -96,19 +99,15 @@ def _levels(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.split(","))
 
 
-def _plan(folder: Path) -> Plan:
-    peer_ports, validator_ports = free_ports(4), free_ports(4)
-    text = default_plan_text(
-        name="bench", min_interval_ms=0, data_dir="network", gateway_port=free_ports(1)[0]
+def _plan_text() -> str:
+    start = free_port_range(PORTS)
+    return default_plan_text(
+        name="bench",
+        min_interval_ms=0,
+        first_peer_port=start,
+        first_validator_port=start + 4,
+        gateway_port=start + 8,
     )
-    for index in range(4):
-        text = text.replace(f"port = {7051 + index}\n", f"port = {peer_ports[index]}\n")
-        text = text.replace(
-            f"validator_port = {7061 + index}\n", f"validator_port = {validator_ports[index]}\n"
-        )
-    path = folder / "network.toml"
-    path.write_text(text, encoding="utf-8")
-    return load_plan(path)
 
 
 async def _measure(plan: Plan, layout: NetworkLayout, options: argparse.Namespace) -> Report:

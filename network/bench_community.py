@@ -10,6 +10,7 @@ import json
 from collections.abc import Awaitable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
@@ -85,7 +86,8 @@ class Community:
 
     async def settle_in(self, count: int) -> None:
         """Register and approve `count` prosumers, each with a meter and a source."""
-        await self._call(self._manager, "registry:configure", json.dumps(self._staff))
+        client = next(self._clients)
+        await self._call(client, self._manager, "registry:configure", json.dumps(self._staff))
         self._households = [self._household(number) for number in range(count)]
         await _in_parallel(self._register(household) for household in self._households)
 
@@ -113,12 +115,14 @@ class Community:
     async def _register(self, household: Household) -> None:
         idgrid, res_id, meter_id = household.idgrid, household.res_id, f"m-{household.res_id}"
         hashed = "0" * 64
+        # One peer for all of it: each step builds on what that peer has committed.
+        call = partial(self._call, next(self._clients))
         manager, operator = self._manager, self._operator
-        await self._call(manager, "registry:register_participant", idgrid, "prosumer", hashed)
-        await self._call(manager, "registry:register_meter", meter_id, idgrid, _meter_key())
-        await self._call(manager, "registry:register_res", res_id, idgrid, "solar", "5000")
-        await self._call(operator, "registry:approve_participant", idgrid)
-        await self._call(operator, "registry:approve_res", res_id)
+        await call(manager, "registry:register_participant", idgrid, "prosumer", hashed)
+        await call(manager, "registry:register_meter", meter_id, idgrid, _meter_key())
+        await call(manager, "registry:register_res", res_id, idgrid, "solar", "5000")
+        await call(operator, "registry:approve_participant", idgrid)
+        await call(operator, "registry:approve_res", res_id)
 
     async def _open(self, listing_id: str) -> None:
         opens = int(self._now.timestamp() * 1000)
@@ -132,10 +136,14 @@ class Community:
             "delivery_end_ms": closes + 3_600_001,
             "settlement_end_ms": closes + 7_200_000,
         }
-        await self._call(self._manager, "market:open_listing", listing_id, json.dumps(parameters))
-
-    async def _call(self, identity: SigningIdentity, function: str, *arguments: str) -> None:
         client = next(self._clients)
+        await self._call(
+            client, self._manager, "market:open_listing", listing_id, json.dumps(parameters)
+        )
+
+    async def _call(
+        self, client: GatewayClient, identity: SigningIdentity, function: str, *arguments: str
+    ) -> None:
         await client.submit_transaction(identity, CHAINCODE, function, *arguments)
 
     def _next_listing_id(self) -> str:

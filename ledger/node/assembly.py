@@ -70,7 +70,10 @@ async def assemble(config: NodeConfig) -> Peer:
     contracts = ChaincodeHost(base)
     await contracts.start()
     remote = RemoteEndorsers(
-        channel_id=config.channel_id, links=ordering.links, process=contracts.process
+        channel_id=config.channel_id,
+        links=ordering.links,
+        process=contracts.process,
+        notifier=notifier,
     )
     items = StreamItems(
         inbox=ordering.inbox,

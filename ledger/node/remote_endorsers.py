@@ -7,16 +7,20 @@ is not one of our validators would be asked over protos.Endorser instead.
 import asyncio
 import itertools
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from ledger.errors import InvalidMessage, Reason
 from ledger.model.codec_action import decode_proposal_response, encode_proposal_response
 from ledger.model.codec_proposal import decode_signed_proposal
 from ledger.model.transaction import ProposalResponse, SignedProposal
+from ledger.rpc.commit_notifier import CommitNotifier
 from ledger.rpc.validator_links import ValidatorLinks
 from ledger.rpc.validator_service import Reply
 from ledger.wire.validator_pb2 import EndorseRequest, EndorseResult, Item
 
 REMOTE_ENDORSE_TIMEOUT_MS = 15_000
+HEIGHT_WAIT_MS = 3_000
+"""How long an endorser waits for blocks that the asking peer already has."""
 
 
 class EndorserUnreachable(Exception):  # noqa: N818 - what happened, not a mistake
@@ -32,10 +36,12 @@ class RemoteEndorsers:
         channel_id: str,
         links: ValidatorLinks,
         process: Callable[[SignedProposal], Awaitable[ProposalResponse]],
+        notifier: CommitNotifier,
     ) -> None:
         self._channel_id = channel_id
         self._links = links
         self._process = process
+        self._notifier = notifier
         self._ids = itertools.count(1)
         self._waiting: dict[int, tuple[int, asyncio.Future[EndorseResult]]] = {}
 
@@ -43,7 +49,11 @@ class RemoteEndorsers:
         """Another peer's answer; raises InvalidMessage for its refusal of the request itself."""
         request_id = next(self._ids)
         request = EndorseRequest(
-            request_id=request_id, signed_proposal=proposal.raw, channel_id=self._channel_id
+            request_id=request_id,
+            signed_proposal=proposal.raw,
+            channel_id=self._channel_id,
+            # A client that saw its last transaction committed here builds on it now.
+            height_min=self._notifier.height,
         )
         if not self._links.send(consenter_id, Item(endorse_request=request)):
             raise EndorserUnreachable(f"consenter {consenter_id} cannot be reached")
@@ -79,11 +89,19 @@ class RemoteEndorsers:
         result = EndorseResult(request_id=request.request_id)
         try:
             proposal = decode_signed_proposal(request.signed_proposal)
+            await self._reach(request.height_min)
             result.proposal_response = encode_proposal_response(await self._process(proposal))
         except InvalidMessage as error:
             result.reason = error.reason
             result.detail = error.detail
         reply(Item(endorse_result=result))
+
+    async def _reach(self, height: int) -> None:
+        """Wait a little for blocks the asking peer has; one that stays behind answers anyway."""
+        if height > self._notifier.height:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(HEIGHT_WAIT_MS / 1000):
+                    await self._notifier.wait_for_height(height)
 
 
 def _reason(text: str) -> Reason:

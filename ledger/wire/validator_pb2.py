@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bledger/wire/validator.proto\x12\ngridledger\"(\n\x05\x46rame\x12\x1f\n\x05items\x18\x01 \x03(\x0b\x32\x10.gridledger.Item\"\x9e\x03\n\x04Item\x12\x1b\n\x11\x63onsensus_message\x18\x01 \x01(\x0cH\x00\x12\x34\n\x0ctransactions\x18\x02 \x01(\x0b\x32\x1c.gridledger.TransactionBatchH\x00\x12\x41\n\x13transactions_result\x18\x03 \x01(\x0b\x32\".gridledger.TransactionBatchResultH\x00\x12\x35\n\x0f\x65ndorse_request\x18\x04 \x01(\x0b\x32\x1a.gridledger.EndorseRequestH\x00\x12\x33\n\x0e\x65ndorse_result\x18\x05 \x01(\x0b\x32\x19.gridledger.EndorseResultH\x00\x12\x31\n\rblock_request\x18\x06 \x01(\x0b\x32\x18.gridledger.BlockRequestH\x00\x12\x33\n\x0e\x62lock_response\x18\x07 \x01(\x0b\x32\x19.gridledger.BlockResponseH\x00\x12$\n\x06status\x18\x08 \x01(\x0b\x32\x12.gridledger.StatusH\x00\x42\x06\n\x04kind\"7\n\x10TransactionBatch\x12\x11\n\tenvelopes\x18\x01 \x03(\x0c\x12\x10\n\x08\x62\x61tch_id\x18\x02 \x01(\x04\"Q\n\x16TransactionBatchResult\x12\x10\n\x08\x62\x61tch_id\x18\x01 \x01(\x04\x12%\n\x07\x65ntries\x18\x02 \x03(\x0b\x32\x14.gridledger.AckEntry\"<\n\x08\x41\x63kEntry\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x01 \x01(\x08\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\"Q\n\x0e\x45ndorseRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\x04\x12\x17\n\x0fsigned_proposal\x18\x02 \x01(\x0c\x12\x12\n\nchannel_id\x18\x03 \x01(\t\"^\n\rEndorseResult\x12\x12\n\nrequest_id\x18\x01 \x01(\x04\x12\x19\n\x11proposal_response\x18\x02 \x01(\x0c\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\"6\n\x0c\x42lockRequest\x12\x13\n\x0b\x66rom_number\x18\x01 \x01(\x04\x12\x11\n\tto_number\x18\x02 \x01(\x04\"\x1f\n\rBlockResponse\x12\x0e\n\x06\x62locks\x18\x01 \x03(\x0c\"P\n\x06Status\x12\x0e\n\x06height\x18\x01 \x01(\x04\x12\x12\n\nblock_hash\x18\x02 \x01(\x0c\x12\x13\n\x0b\x63ommit_hash\x18\x03 \x01(\x0c\x12\r\n\x05round\x18\x04 \x01(\x04\x32\x41\n\tValidator\x12\x34\n\x08\x45xchange\x12\x11.gridledger.Frame\x1a\x11.gridledger.Frame(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bledger/wire/validator.proto\x12\ngridledger\"(\n\x05\x46rame\x12\x1f\n\x05items\x18\x01 \x03(\x0b\x32\x10.gridledger.Item\"\x9e\x03\n\x04Item\x12\x1b\n\x11\x63onsensus_message\x18\x01 \x01(\x0cH\x00\x12\x34\n\x0ctransactions\x18\x02 \x01(\x0b\x32\x1c.gridledger.TransactionBatchH\x00\x12\x41\n\x13transactions_result\x18\x03 \x01(\x0b\x32\".gridledger.TransactionBatchResultH\x00\x12\x35\n\x0f\x65ndorse_request\x18\x04 \x01(\x0b\x32\x1a.gridledger.EndorseRequestH\x00\x12\x33\n\x0e\x65ndorse_result\x18\x05 \x01(\x0b\x32\x19.gridledger.EndorseResultH\x00\x12\x31\n\rblock_request\x18\x06 \x01(\x0b\x32\x18.gridledger.BlockRequestH\x00\x12\x33\n\x0e\x62lock_response\x18\x07 \x01(\x0b\x32\x19.gridledger.BlockResponseH\x00\x12$\n\x06status\x18\x08 \x01(\x0b\x32\x12.gridledger.StatusH\x00\x42\x06\n\x04kind\"7\n\x10TransactionBatch\x12\x11\n\tenvelopes\x18\x01 \x03(\x0c\x12\x10\n\x08\x62\x61tch_id\x18\x02 \x01(\x04\"Q\n\x16TransactionBatchResult\x12\x10\n\x08\x62\x61tch_id\x18\x01 \x01(\x04\x12%\n\x07\x65ntries\x18\x02 \x03(\x0b\x32\x14.gridledger.AckEntry\"<\n\x08\x41\x63kEntry\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x01 \x01(\x08\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\"e\n\x0e\x45ndorseRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\x04\x12\x17\n\x0fsigned_proposal\x18\x02 \x01(\x0c\x12\x12\n\nchannel_id\x18\x03 \x01(\t\x12\x12\n\nheight_min\x18\x04 \x01(\x04\"^\n\rEndorseResult\x12\x12\n\nrequest_id\x18\x01 \x01(\x04\x12\x19\n\x11proposal_response\x18\x02 \x01(\x0c\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\"6\n\x0c\x42lockRequest\x12\x13\n\x0b\x66rom_number\x18\x01 \x01(\x04\x12\x11\n\tto_number\x18\x02 \x01(\x04\"\x1f\n\rBlockResponse\x12\x0e\n\x06\x62locks\x18\x01 \x03(\x0c\"P\n\x06Status\x12\x0e\n\x06height\x18\x01 \x01(\x04\x12\x12\n\nblock_hash\x18\x02 \x01(\x0c\x12\x13\n\x0b\x63ommit_hash\x18\x03 \x01(\x0c\x12\r\n\x05round\x18\x04 \x01(\x04\x32\x41\n\tValidator\x12\x34\n\x08\x45xchange\x12\x11.gridledger.Frame\x1a\x11.gridledger.Frame(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,15 +42,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ACKENTRY']._serialized_start=642
   _globals['_ACKENTRY']._serialized_end=702
   _globals['_ENDORSEREQUEST']._serialized_start=704
-  _globals['_ENDORSEREQUEST']._serialized_end=785
-  _globals['_ENDORSERESULT']._serialized_start=787
-  _globals['_ENDORSERESULT']._serialized_end=881
-  _globals['_BLOCKREQUEST']._serialized_start=883
-  _globals['_BLOCKREQUEST']._serialized_end=937
-  _globals['_BLOCKRESPONSE']._serialized_start=939
-  _globals['_BLOCKRESPONSE']._serialized_end=970
-  _globals['_STATUS']._serialized_start=972
-  _globals['_STATUS']._serialized_end=1052
-  _globals['_VALIDATOR']._serialized_start=1054
-  _globals['_VALIDATOR']._serialized_end=1119
+  _globals['_ENDORSEREQUEST']._serialized_end=805
+  _globals['_ENDORSERESULT']._serialized_start=807
+  _globals['_ENDORSERESULT']._serialized_end=901
+  _globals['_BLOCKREQUEST']._serialized_start=903
+  _globals['_BLOCKREQUEST']._serialized_end=957
+  _globals['_BLOCKRESPONSE']._serialized_start=959
+  _globals['_BLOCKRESPONSE']._serialized_end=990
+  _globals['_STATUS']._serialized_start=992
+  _globals['_STATUS']._serialized_end=1072
+  _globals['_VALIDATOR']._serialized_start=1074
+  _globals['_VALIDATOR']._serialized_end=1139
 # @@protoc_insertion_point(module_scope)

@@ -59,14 +59,16 @@ class AckEntry(_message.Message):
     def __init__(self, accepted: _Optional[bool] = ..., reason: _Optional[str] = ..., detail: _Optional[str] = ...) -> None: ...
 
 class EndorseRequest(_message.Message):
-    __slots__ = ("request_id", "signed_proposal", "channel_id")
+    __slots__ = ("request_id", "signed_proposal", "channel_id", "height_min")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     SIGNED_PROPOSAL_FIELD_NUMBER: _ClassVar[int]
     CHANNEL_ID_FIELD_NUMBER: _ClassVar[int]
+    HEIGHT_MIN_FIELD_NUMBER: _ClassVar[int]
     request_id: int
     signed_proposal: bytes
     channel_id: str
-    def __init__(self, request_id: _Optional[int] = ..., signed_proposal: _Optional[bytes] = ..., channel_id: _Optional[str] = ...) -> None: ...
+    height_min: int
+    def __init__(self, request_id: _Optional[int] = ..., signed_proposal: _Optional[bytes] = ..., channel_id: _Optional[str] = ..., height_min: _Optional[int] = ...) -> None: ...
 
 class EndorseResult(_message.Message):
     __slots__ = ("request_id", "proposal_response", "reason", "detail")

@@ -1,8 +1,7 @@
 """A real four-member network for tests: own folder, free ports, real processes."""
 
-import socket
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,8 +10,7 @@ from network.creation import create_network
 from network.layout import NetworkLayout
 from network.lifecycle import down, up
 from network.plan import Plan, default_plan_text, load_plan
-
-CONSECUTIVE_PORTS_TRIES = 100
+from network.ports import free_port_range
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,21 +20,6 @@ class RunningNetwork:
     plan: Plan
     layout: NetworkLayout
     plan_path: Path
-
-
-def free_port_range(count: int) -> int:
-    """First of `count` consecutive loopback ports that are free now."""
-    for _ in range(CONSECUTIVE_PORTS_TRIES):
-        with ExitStack() as servers:
-            first = servers.enter_context(socket.create_server(("127.0.0.1", 0)))
-            start: int = first.getsockname()[1]
-            try:
-                for port in range(start + 1, start + count):
-                    servers.enter_context(socket.create_server(("127.0.0.1", port)))
-            except (OSError, OverflowError):
-                continue
-            return start
-    raise AssertionError(f"no {count} consecutive free ports")
 
 
 def create_test_network(folder: Path, *, min_interval_ms: int = 0) -> RunningNetwork:
