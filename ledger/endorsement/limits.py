@@ -1,0 +1,54 @@
+"""What one simulation may use. A transaction over a limit is refused by name, never cut."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class SimulationLimits:
+    """Bounds of one transaction's simulation on this peer.
+
+    Peers of a channel should agree on them: a proposal that passes here and fails there gathers
+    no endorsements.
+    """
+
+    reads_max: int = 10_000
+    """Keys read, one by one or in scans."""
+    writes_max: int = 5_000
+    write_bytes_max: int = 1024 * 1024
+    """Keys and values written, together."""
+    range_queries_max: int = 1_000
+    """Scans in one transaction."""
+    argument_bytes_max: int = 1024 * 1024
+    """All arguments and transient data of a proposal."""
+    result_bytes_max: int = 1024 * 1024
+    """Result and event payload."""
+    rwset_bytes_max: int = 2 * 1024 * 1024
+    """The encoded read-write set."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessLimits:
+    """Bounds of a chaincode process."""
+
+    memory_bytes: int = 256 * 1024 * 1024
+    execute_timeout_ms: int = 5_000
+    """One uninterrupted run of contract code, between two requests to the peer."""
+    transaction_timeout_ms: int = 30_000
+    """A whole simulation, waiting for its turn included."""
+    start_timeout_ms: int = 20_000
+    """From starting the process to its registration."""
+    stop_timeout_ms: int = 2_000
+    """From closing the socket to killing the process."""
+    in_flight_max: int = 512
+    """Transactions in the process at once; further ones wait."""
+    waiting_max: int = 4_096
+    """Transactions that wait for a place; further ones are refused."""
+    attempts_max: int = 3
+    """Processes a transaction may see die of another's fault before it fails too."""
+    restart_backoff_ms: int = 100
+    """Wait before the second restart in a row; doubled each time."""
+    restart_backoff_max_ms: int = 5_000
+    frame_bytes_max: int = 16 * 1024 * 1024
+    """One message from the process."""
+    log_line_bytes_max: int = 2_000
+    log_lines_per_second: int = 200

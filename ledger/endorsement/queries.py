@@ -1,0 +1,137 @@
+"""Open queries of one transaction: scans and histories, page by page."""
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Protocol
+
+from ledger.endorsement.simulator import RangeScan, Row, SimulationRefused, TransactionSimulator
+from ledger.model.state import HistoryEntry
+from ledger.wire import protos_pb2, queryresult_pb2
+
+PAGE_ROWS = 100
+"""Rows in one answer, as in Fabric."""
+OPEN_QUERIES_MAX = 100
+NANOSECONDS = 1_000_000_000
+
+
+class _Query(Protocol):
+    """An open query: pages until there is no more."""
+
+    def page(self) -> tuple[list[bytes], bool]:
+        """Encoded rows, and whether there are more."""
+        ...
+
+
+class _RangePages:
+    def __init__(self, namespace: str, scan: RangeScan) -> None:
+        self._namespace = namespace
+        self._scan = scan
+        self._pending: Row | None = None
+
+    def page(self) -> tuple[list[bytes], bool]:
+        rows: list[bytes] = []
+        row = self._pending or self._scan.next_row()
+        while row is not None and len(rows) < PAGE_ROWS:
+            rows.append(_encode_row(self._namespace, row))
+            row = self._scan.next_row()
+        self._pending = row
+        return rows, row is not None
+
+
+class _HistoryPages:
+    def __init__(self, entries: Iterator[HistoryEntry]) -> None:
+        self._entries = entries
+        self._pending = list(islice(entries, PAGE_ROWS))
+
+    def page(self) -> tuple[list[bytes], bool]:
+        rows = [_encode_history(entry) for entry in self._pending]
+        self._pending = list(islice(self._entries, PAGE_ROWS))
+        return rows, bool(self._pending)
+
+
+class OpenQueries:
+    """Queries a transaction has begun; every method gives QueryResponse bytes."""
+
+    __slots__ = ("_next_id", "_queries", "_simulator")
+
+    def __init__(self, simulator: TransactionSimulator) -> None:
+        self._simulator = simulator
+        self._queries: dict[str, _Query] = {}
+        self._next_id = 0
+
+    def scan(self, namespace: str, start_key: str, end_key: str) -> bytes:
+        """The first page of [start_key, end_key)."""
+        scan = self._simulator.scan(namespace, start_key, end_key)
+        return self._open(_RangePages(namespace, scan))
+
+    def history(self, namespace: str, key: str) -> bytes:
+        """The first page of a key's values, newest first."""
+        return self._open(_HistoryPages(self._simulator.snapshot.history(namespace, key)))
+
+    def bookmarked_page(
+        self, namespace: str, request: protos_pb2.GetStateByRange, metadata: bytes
+    ) -> bytes:
+        """One page of `pageSize` rows; its bookmark is the key where the next begins."""
+        wanted = protos_pb2.QueryMetadata.FromString(metadata)
+        size = wanted.pageSize
+        if not 0 < size <= self._simulator.limits.reads_max:
+            raise SimulationRefused(f"a page of {size} rows is not possible")
+        start_key = wanted.bookmark or request.startKey
+        scan = self._simulator.scan(namespace, start_key, request.endKey)
+        rows: list[bytes] = []
+        row = scan.next_row()
+        while row is not None and len(rows) < size:
+            rows.append(_encode_row(namespace, row))
+            row = scan.next_row()
+        found = protos_pb2.QueryResponseMetadata(
+            fetched_records_count=len(rows), bookmark="" if row is None else row[0]
+        )
+        return _response(rows, has_more=False, metadata=found.SerializeToString())
+
+    def next_page(self, query_id: str) -> bytes:
+        """The next page of an open query."""
+        query = self._queries.get(query_id)
+        if query is None:
+            raise SimulationRefused(f"there is no open query {query_id[:40]!r}")
+        rows, has_more = query.page()
+        if not has_more:
+            del self._queries[query_id]
+        return _response(rows, has_more=has_more, query_id=query_id)
+
+    def close(self, query_id: str) -> bytes:
+        """Forget an open query."""
+        self._queries.pop(query_id, None)
+        return _response([], has_more=False, query_id=query_id)
+
+    def _open(self, query: _Query) -> bytes:
+        if len(self._queries) >= OPEN_QUERIES_MAX:
+            raise SimulationRefused(f"more than {OPEN_QUERIES_MAX} queries are open")
+        self._next_id += 1
+        query_id = f"{self._simulator.tx_id[:16]}-{self._next_id}"
+        self._queries[query_id] = query
+        return self.next_page(query_id)
+
+
+def _encode_row(namespace: str, row: Row) -> bytes:
+    return queryresult_pb2.KV(
+        namespace=namespace, key=row[0], value=row[1].value
+    ).SerializeToString()
+
+
+def _encode_history(entry: HistoryEntry) -> bytes:
+    wire = queryresult_pb2.KeyModification(
+        tx_id=entry.tx_id, value=entry.value, is_delete=entry.is_delete
+    )
+    wire.timestamp.seconds, wire.timestamp.nanos = divmod(entry.timestamp_ns, NANOSECONDS)
+    return wire.SerializeToString()
+
+
+def _response(
+    rows: list[bytes], *, has_more: bool, query_id: str = "", metadata: bytes = b""
+) -> bytes:
+    return protos_pb2.QueryResponse(
+        results=[protos_pb2.QueryResultBytes(resultBytes=row) for row in rows],
+        has_more=has_more,
+        id=query_id,
+        metadata=metadata,
+    ).SerializeToString()

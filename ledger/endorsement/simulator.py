@@ -1,0 +1,205 @@
+"""Simulation of one transaction: reads recorded with versions, writes kept aside.
+
+Fabric's semantics: reads give committed state only (a transaction does not see its own writes),
+a key is recorded once, an empty value written is a delete, and results are in the order by rule
+of `ledger.model.rwset`. Scans record what was read, as a Merkle summary above 50 rows.
+"""
+
+from collections.abc import Iterator
+
+from ledger.endorsement.limits import SimulationLimits
+from ledger.errors import GridledgerError
+from ledger.model.rwset import (
+    KeyRead,
+    KeyWrite,
+    MetadataWrite,
+    NamespaceReadWriteSet,
+    RangeQuery,
+    ReadWriteSet,
+    Version,
+)
+from ledger.model.state import StateSnapshot, VersionedValue
+from ledger.validation.range_summary import summarize_range
+
+LIFECYCLE_NAMESPACE = "_lifecycle"
+
+Row = tuple[str, VersionedValue]
+
+
+class SimulationRefused(GridledgerError):  # noqa: N818 - the contract's request is refused
+    """A contract asked for what the ledger does not give; the text goes to the contract."""
+
+
+class RangeScan:
+    """Rows of [start_key, end_key), noted as they are fetched."""
+
+    __slots__ = ("_exhausted", "_iterator", "_reads", "end_key", "start_key")
+
+    def __init__(self, start_key: str, end_key: str, iterator: Iterator[Row]) -> None:
+        self.start_key = start_key
+        self.end_key = end_key
+        self._iterator = iterator
+        self._reads: list[KeyRead] = []
+        self._exhausted = False
+
+    def next_row(self) -> Row | None:
+        """The next row, None at the end."""
+        row = next(self._iterator, None)
+        if row is None:
+            self._exhausted = True
+        else:
+            self._reads.append(KeyRead(row[0], row[1].version))
+        return row
+
+    def result(self) -> RangeQuery:
+        """What was read: to the end, or up to the last row fetched."""
+        reads = tuple(self._reads)
+        end_key = self.end_key
+        if not self._exhausted:
+            end_key = reads[-1].key if reads else self.start_key
+        summary = summarize_range(reads)
+        return RangeQuery(
+            start_key=self.start_key,
+            end_key=end_key,
+            exhausted=self._exhausted,
+            reads=() if summary else reads,
+            summary=summary,
+        )
+
+
+class _Namespace:
+    """What one chaincode read and wrote."""
+
+    __slots__ = ("metadata", "reads", "scans", "writes")
+
+    def __init__(self) -> None:
+        self.reads: dict[str, Version | None] = {}
+        self.scans: list[RangeScan] = []
+        self.writes: dict[str, bytes] = {}
+        self.metadata: dict[str, dict[str, bytes]] = {}
+
+    def result(self, name: str) -> NamespaceReadWriteSet:
+        return NamespaceReadWriteSet(
+            namespace=name,
+            reads=tuple([KeyRead(key, self.reads[key]) for key in sorted(self.reads)]),
+            range_queries=tuple([scan.result() for scan in self.scans]),
+            writes=tuple(
+                [
+                    KeyWrite(key, value, is_delete=not value)
+                    for key, value in sorted(self.writes.items())
+                ]
+            ),
+            metadata_writes=tuple(
+                [
+                    MetadataWrite(key, tuple(sorted(entries.items())))
+                    for key, entries in sorted(self.metadata.items())
+                ]
+            ),
+        )
+
+
+class TransactionSimulator:
+    """One transaction against one snapshot; not used again once `results()` was taken.
+
+    Keys sort as text, which equals the order of their UTF-8 bytes.
+    """
+
+    def __init__(
+        self, snapshot: StateSnapshot, tx_id: str, limits: SimulationLimits | None = None
+    ) -> None:
+        self.tx_id = tx_id
+        self.snapshot = snapshot
+        self.limits = limits or SimulationLimits()
+        self._namespaces: dict[str, _Namespace] = {}
+        self._reads = self._writes = self._write_bytes = self._scans = 0
+
+    def fresh(self) -> "TransactionSimulator":
+        """A new simulation of the same transaction on the same snapshot."""
+        return TransactionSimulator(self.snapshot, self.tx_id, self.limits)
+
+    def read_definition(self, chaincode: str) -> None:
+        """Note the read of the chaincode's sequence, as Fabric does for every invocation.
+
+        So a transaction endorsed under one definition is invalid under the next.
+        """
+        self.get_state(LIFECYCLE_NAMESPACE, f"namespaces/fields/{chaincode}/Sequence")
+
+    def get_state(self, namespace: str, key: str) -> bytes:
+        """The committed value, empty if absent."""
+        found = self._read(namespace, key)
+        return b"" if found is None else found.value
+
+    def get_metadata(self, namespace: str, key: str) -> tuple[tuple[str, bytes], ...]:
+        """The committed metadata of a key."""
+        found = self._read(namespace, key)
+        return () if found is None else found.metadata
+
+    def scan(self, namespace: str, start_key: str, end_key: str) -> RangeScan:
+        """Open a scan of [start_key, end_key)."""
+        self._scans += 1
+        if self._scans > self.limits.range_queries_max:
+            raise SimulationRefused(f"more than {self.limits.range_queries_max} range queries")
+        rows = self.snapshot.range_state(namespace, start_key, end_key)
+        scan = RangeScan(start_key, end_key, self._counted(rows))
+        self._of(namespace).scans.append(scan)
+        return scan
+
+    def put_state(self, namespace: str, key: str, value: bytes) -> None:
+        """Write a key; an empty value deletes it."""
+        _require_key(key)
+        self._count_write(len(key) + len(value))
+        self._of(namespace).writes[key] = value
+
+    def put_metadata(self, namespace: str, key: str, name: str, value: bytes) -> None:
+        """Set one metadata entry of a key; the key's other entries stay."""
+        _require_key(key)
+        self._count_write(len(key) + len(name) + len(value))
+        entries = self._of(namespace).metadata.get(key)
+        if entries is None:
+            entries = dict(self.get_metadata(namespace, key))
+            self._of(namespace).metadata[key] = entries
+        entries[name] = value
+
+    def results(self) -> ReadWriteSet:
+        """Everything read and written, in the order by rule."""
+        return ReadWriteSet(
+            tuple([self._namespaces[name].result(name) for name in sorted(self._namespaces)])
+        )
+
+    def _of(self, namespace: str) -> _Namespace:
+        found = self._namespaces.get(namespace)
+        if found is None:
+            found = self._namespaces[namespace] = _Namespace()
+        return found
+
+    def _read(self, namespace: str, key: str) -> VersionedValue | None:
+        _require_key(key)
+        found = self.snapshot.get_state(namespace, key)
+        reads = self._of(namespace).reads
+        if key not in reads:
+            self._count_read()
+            reads[key] = None if found is None else found.version
+        return found
+
+    def _counted(self, rows: Iterator[Row]) -> Iterator[Row]:
+        for row in rows:
+            self._count_read()
+            yield row
+
+    def _count_read(self) -> None:
+        self._reads += 1
+        if self._reads > self.limits.reads_max:
+            raise SimulationRefused(f"more than {self.limits.reads_max} keys read")
+
+    def _count_write(self, size: int) -> None:
+        self._writes += 1
+        self._write_bytes += size
+        if self._writes > self.limits.writes_max:
+            raise SimulationRefused(f"more than {self.limits.writes_max} writes")
+        if self._write_bytes > self.limits.write_bytes_max:
+            raise SimulationRefused(f"more than {self.limits.write_bytes_max} bytes written")
+
+
+def _require_key(key: str) -> None:
+    if not key:
+        raise SimulationRefused("a key must not be empty")
