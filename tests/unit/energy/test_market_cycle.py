@@ -168,6 +168,8 @@ def test_equal_bids_are_served_in_ledger_order_even_within_one_block() -> None:
     result = community.close_and_clear()
     filled = {m["idgrid"]: m["matched_wh"] for m in result["matches"] if m["side"] == "bid"}
     assert filled == {buyers[2].idgrid: 5000, buyers[0].idgrid: 1000}
+    positions = [match["position"] for match in result["matches"]]
+    assert positions == sorted(positions)
 
 
 def test_500_households_ordering_in_one_block_do_not_conflict() -> None:
@@ -237,11 +239,9 @@ def test_money_is_conserved_in_1000_random_windows() -> None:
 
 def random_window(community: Community, homes: list[Household], rng: random.Random) -> int:
     for home in homes:
-        energy_wh, price = rng.randrange(1, 10_001), rng.randrange(FLOOR, CAP + 1)
-        if rng.random() < 0.5:
-            community.offer(home, energy_wh, price)
-        else:
-            community.bid(home, energy_wh, price)
+        place = community.offer if rng.random() < 0.5 else community.bid
+        for _ in range(rng.randrange(1, 4)):
+            place(home, rng.randrange(1, 3334), rng.randrange(FLOOR, CAP + 1))
     community.close_and_clear()
     community.deliver(
         {home.idgrid: (rng.randrange(12_000), rng.randrange(12_000)) for home in homes}
