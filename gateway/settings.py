@@ -122,11 +122,6 @@ class DemoSettings:
     """By role: community_manager, dso, oracle, scheduler, auditor."""
     households: tuple[HouseholdSettings, ...]
     hours: int
-    stays_up: bool
-    """Wait for Ctrl-C after the summary."""
-    links: tuple[LoginLink, ...]
-    started_at_ms: int
-    """When the command was typed, for the total time in the summary."""
 
 
 def load_gateway_settings(path: Path) -> GatewaySettings:
@@ -167,9 +162,6 @@ def load_demo_settings(path: Path) -> DemoSettings:
             for home in raw["households"]
         ),
         hours=raw["hours"],
-        stays_up=raw["stays_up"],
-        links=tuple(LoginLink(**link) for link in raw["links"]),
-        started_at_ms=raw["started_at_ms"],
     )
 
 

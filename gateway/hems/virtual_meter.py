@@ -30,6 +30,11 @@ class VirtualMeter:
         self._export_wh = 0
 
     @property
+    def public_key(self) -> ec.EllipticCurvePublicKey:
+        """The device's key."""
+        return self._signer.public_key
+
+    @property
     def public_key_pem(self) -> str:
         """What is registered on the ledger."""
         return self._signer.public_key.public_bytes(

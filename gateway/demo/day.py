@@ -1,0 +1,116 @@
+"""The market day of the demo: every hour opened, traded, delivered, metered and settled."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from gateway.agent.household import Household
+from gateway.agent.strategy import MarketTerms
+from gateway.demo.report import HourReport
+from gateway.demo.table import LiveTable, Row
+from gateway.hems.fleet import Fleet
+from gateway.hems.profiles import Profiles
+from gateway.market_clock import HourPlan, MarketClock
+from gateway.oracle.node import OracleNode
+from gateway.scheduler import Scheduler, sleep_until
+
+FEED_IN_UTOKEN_PER_KWH = 80_000
+"""What the utility pays for a kWh; the data set has no feed-in tariff."""
+MAX_ORDER_WH = 10_000
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class MarketDay:
+    """Everyone who takes part."""
+
+    clock: MarketClock
+    clock_ms: Callable[[], int]
+    scheduler: Scheduler
+    oracle: OracleNode
+    households: Sequence[Household]
+    meter_ids: list[str]
+    fleet: Fleet
+    profiles: Profiles
+    table: LiveTable
+    utc_offset: timedelta
+
+    async def run(self, hours: int) -> list[HourReport]:
+        """Run that many hours; they overlap as a real market's do."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._meters(hours))
+            results = [group.create_task(self._hour(index)) for index in range(hours)]
+        return [result.result() for result in results]
+
+    async def _meters(self, hours: int) -> None:
+        """One reading at each end of every hour; neighbouring hours share theirs."""
+        first = self.clock.hour(0)
+        await sleep_until(first.delivery_start_ms, self.clock_ms)
+        await self.fleet.publish_all(first.delivery_start_ms)
+        await self.oracle.report(self.meter_ids, first.delivery_start_ms)
+        for index in range(hours):
+            hour = self.clock.hour(index)
+            await sleep_until(hour.delivery_end_ms, self.clock_ms)
+            self.fleet.run_hour(hour.delivery_start)
+            await self.fleet.publish_all(hour.delivery_end_ms)
+            await self.oracle.report(self.meter_ids, hour.delivery_end_ms)
+
+    async def _hour(self, index: int) -> HourReport:
+        hour = self.clock.hour(index)
+        row = Row(label=self._label(hour))
+        cap = self._retail_price(hour)
+        row.retail_price_utoken_per_kwh = cap
+        await self.scheduler.open_listing(hour, floor=FEED_IN_UTOKEN_PER_KWH, cap=cap)
+        self._show(hour, row, "taking orders")
+        await self._trade(hour, row, cap)
+        result = await self.scheduler.close_and_clear(hour)
+        row.offers, row.bids = result["offer_count"], result["bid_count"]
+        row.price_utoken_per_kwh = result["price_utoken_per_kwh"]
+        row.matched_wh = result["quantity_wh"]
+        self._show(hour, row, "delivering")
+        settled = await self.scheduler.settle(hour)
+        row.settled_wh, row.imported_wh = settled["settled_wh"], settled["imported_wh"]
+        self._show(hour, row, "settled")
+        return _report(hour, row, settled)
+
+    async def _trade(self, hour: HourPlan, row: Row, cap: int) -> None:
+        """Every household decides and orders for itself, all at once."""
+        terms = MarketTerms(hour.listing_id, FEED_IN_UTOKEN_PER_KWH, cap, MAX_ORDER_WH)
+        wishes = await asyncio.gather(
+            *(home.on_listing(terms, hour.delivery_start) for home in self.households)
+        )
+        sides = [wish.side for wish in wishes if wish is not None]
+        row.offers, row.bids = sides.count("offer"), sides.count("bid")
+        self._show(hour, row, "orders placed")
+
+    def _retail_price(self, hour: HourPlan) -> int:
+        row = self.profiles.hour_index(hour.delivery_start)
+        return self.profiles.retail_price_utoken_per_kwh[row]
+
+    def _label(self, hour: HourPlan) -> str:
+        local = hour.delivery_start + self.utc_offset
+        return f"{local.day} {local:%b} {local:%H:%M}"
+
+    def _show(self, hour: HourPlan, row: Row, state: str) -> None:
+        row.state = state
+        self.table.update(hour.listing_id, row)
+
+
+def _report(hour: HourPlan, row: Row, settled: dict[str, Any]) -> HourReport:
+    return HourReport(
+        listing_id=hour.listing_id,
+        label=row.label,
+        offers=row.offers,
+        bids=row.bids,
+        price_utoken_per_kwh=row.price_utoken_per_kwh,
+        retail_price_utoken_per_kwh=row.retail_price_utoken_per_kwh,
+        matched_wh=settled["matched_wh"],
+        settled_wh=settled["settled_wh"],
+        imported_wh=settled["imported_wh"],
+        exported_wh=settled["exported_wh"],
+        paid_utoken=settled["total_utoken"],
+    )

@@ -1,0 +1,84 @@
+"""Bringing a community onto the ledger: everyone registered, approved and given tokens.
+
+The manager registers, the grid operator approves, the manager issues tokens; each with an own key
+and, per household, in the order the contract asks for. All households go side by side.
+"""
+
+import asyncio
+import json
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from gateway.actor import Actor
+from ledger.crypto.hashing import sha256
+
+DEPOSIT_UTOKEN = 20_000_000
+SALT_BYTES = 16
+IN_FLIGHT_MAX = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Newcomer:
+    """What is registered of a household."""
+
+    idgrid: str
+    res_id: str
+    pv_nominal_w: int
+    meter_id: str
+    meter_key_pem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Staff:
+    """Who registers and who approves."""
+
+    manager: Actor
+    operator: Actor
+
+
+async def configure(staff: Staff, role_members: dict[str, list[str]]) -> None:
+    """Which members' certificates count for which staff role."""
+    await staff.manager.submit("registry:configure", json.dumps(role_members))
+
+
+async def register_all(
+    staff: Staff, newcomers: Sequence[Newcomer], on_done: Callable[[], None]
+) -> None:
+    """Register everybody; `on_done` is called after each household."""
+    slots = asyncio.Semaphore(IN_FLIGHT_MAX)
+
+    async def one(newcomer: Newcomer) -> None:
+        async with slots:
+            await _register(staff, newcomer)
+        on_done()
+
+    async with asyncio.TaskGroup() as group:
+        for newcomer in newcomers:
+            group.create_task(one(newcomer))
+
+
+async def _register(staff: Staff, newcomer: Newcomer) -> None:
+    # The name stays with the cooperative; the ledger holds a salted hash of it.
+    personal_data_hash = sha256(secrets.token_bytes(SALT_BYTES) + newcomer.idgrid.encode()).hex()
+    await staff.manager.submit(
+        "registry:register_participant", newcomer.idgrid, "prosumer", personal_data_hash
+    )
+    await asyncio.gather(
+        staff.manager.submit(
+            "registry:register_res",
+            newcomer.res_id,
+            newcomer.idgrid,
+            "solar",
+            str(newcomer.pv_nominal_w),
+        ),
+        staff.manager.submit(
+            "registry:register_meter", newcomer.meter_id, newcomer.idgrid, newcomer.meter_key_pem
+        ),
+        staff.manager.submit("tokens:deposit", newcomer.idgrid, str(DEPOSIT_UTOKEN), "welcome"),
+    )
+    await asyncio.gather(
+        staff.operator.submit("registry:approve_participant", newcomer.idgrid),
+        staff.operator.submit("registry:approve_res", newcomer.res_id),
+        staff.operator.submit("registry:approve_meter", newcomer.meter_id),
+    )

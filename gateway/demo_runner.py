@@ -1,0 +1,277 @@
+"""`python -m gateway.demo_runner --config demo.json --report report.json`: the demo's people.
+
+This process is everyone but the ledger and the gateway: the households with their keys, their
+meters, the broker they publish to, the grid operator's oracle and the cooperative's scheduler.
+`gridledger demo` starts it beside the validators and the gateway process and prints its report.
+"""
+
+import argparse
+import asyncio
+import itertools
+import json
+import logging
+import sys
+import time
+from contextlib import AsyncExitStack
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from gateway.actor import Actor
+from gateway.agent.client import REQUEST_TIMEOUT_S, HouseholdClient
+from gateway.agent.household import Household
+from gateway.demo.day import MarketDay
+from gateway.demo.registration import Newcomer, Staff, configure, register_all
+from gateway.demo.report import DemoReport, HourReport, broken_invariants
+from gateway.demo.table import LiveTable
+from gateway.errors import LedgerRefusal
+from gateway.hems.fleet import Fleet, FleetMeter
+from gateway.hems.profiles import DEMO_START, load_profiles
+from gateway.hems.virtual_meter import VirtualMeter
+from gateway.market_clock import MarketClock
+from gateway.mqtt.connection import keep_ingesting
+from gateway.mqtt.embedded_broker import (
+    Credential,
+    EmbeddedBroker,
+    ServerTls,
+    credential,
+    new_token,
+)
+from gateway.mqtt.ingest import ReadingStore
+from gateway.mqtt.topics import gateway_access, meter_access
+from gateway.oracle.node import OracleNode
+from gateway.scheduler import Scheduler
+from gateway.settings import DemoSettings, MqttSettings, load_demo_settings
+from ledger.rpc.client import GatewayClient
+
+ORACLE_USER, GATEWAY_USER = "oracle", "gateway"
+START_MARGIN_MS = 300
+HTTP_CONNECTIONS_MAX = 32
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A household of the demo with everything that is its own."""
+
+    newcomer: Newcomer
+    meter: VirtualMeter
+    mqtt: MqttSettings
+    household: Household
+
+
+class Demo:
+    """Builds the community and runs its day; every resource hangs on one exit stack."""
+
+    def __init__(self, settings: DemoSettings, table: LiveTable) -> None:
+        self._settings = settings
+        self._table = table
+        self._profiles = load_profiles()
+        self._resources = AsyncExitStack()
+        self._tokens = {ORACLE_USER: new_token()}
+        self._background: list[asyncio.Task[None]] = []
+
+    async def run(self) -> DemoReport:
+        """Register, trade, settle; the report says whether everything held."""
+        async with self._resources:
+            try:
+                return await self._run()
+            finally:
+                for task in self._background:
+                    task.cancel()
+                await asyncio.gather(*self._background, return_exceptions=True)
+
+    async def _run(self) -> DemoReport:
+        settings = self._settings
+        clients = [await self._client(peer.address) for peer in settings.ledger.peers]
+        by_member = dict(zip((peer.mspid for peer in settings.ledger.peers), clients, strict=True))
+        actors = {
+            role: Actor(by_member[files.mspid], files.load(), settings.ledger.chaincode)
+            for role, files in settings.staff.items()
+        }
+        http = await self._resources.enter_async_context(
+            httpx.AsyncClient(
+                base_url=settings.gateway_url,
+                timeout=REQUEST_TIMEOUT_S,
+                limits=httpx.Limits(max_connections=HTTP_CONNECTIONS_MAX),
+            )
+        )
+        members = [self._member(number, http) for number in range(len(settings.households))]
+        await self._start_broker(members)
+        staff = Staff(manager=actors["community_manager"], operator=actors["dso"])
+        await self._register(staff, members)
+        store = ReadingStore(KnownMeters([member.meter for member in members]))
+        self._background.append(
+            asyncio.create_task(
+                keep_ingesting(self._mqtt(ORACLE_USER), settings.community.id, store)
+            )
+        )
+        fleet = await self._resources.enter_async_context(self._fleet(members))
+        before = await actors["auditor"].evaluate("tokens:audit")
+        hours = await self._day(actors, members, fleet, store).run(settings.hours)
+        after = await actors["auditor"].evaluate("tokens:audit")
+        return _report(hours, len(members), before, after)
+
+    async def _client(self, address: str) -> GatewayClient:
+        ledger = self._settings.ledger
+        client = GatewayClient.connect(address, ledger.tls_ca.read_bytes(), ledger.channel_id)
+        self._resources.push_async_callback(client.close)
+        return client
+
+    def _member(self, number: int, http: httpx.AsyncClient) -> Member:
+        own = self._settings.households[number]
+        home = self._profiles.homes[own.home - 1]
+        meter = VirtualMeter(f"meter-{own.home:02d}")
+        self._tokens[meter.meter_id] = new_token()
+        newcomer = Newcomer(
+            idgrid=own.idgrid,
+            res_id=f"pv-{own.home:02d}",
+            pv_nominal_w=home.pv_nominal_w,
+            meter_id=meter.meter_id,
+            meter_key_pem=meter.public_key_pem,
+        )
+        household = Household(
+            idgrid=own.idgrid,
+            res_id=newcomer.res_id,
+            home=home,
+            profiles=self._profiles,
+            client=HouseholdClient(http, own.identity.load()),
+        )
+        return Member(newcomer, meter, self._mqtt(meter.meter_id), household)
+
+    def _mqtt(self, user: str) -> MqttSettings:
+        broker = self._settings.broker
+        return MqttSettings(broker.host, broker.port, broker.ca, user, self._tokens[user])
+
+    async def _start_broker(self, members: list[Member]) -> None:
+        settings, community = self._settings.broker, self._settings.community.id
+        listening = gateway_access(community)
+        credentials: dict[str, Credential] = {
+            GATEWAY_USER: credential(settings.gateway_token, listening),
+            ORACLE_USER: credential(self._tokens[ORACLE_USER], listening),
+        } | {
+            member.meter.meter_id: credential(
+                member.mqtt.token, meter_access(community, member.meter.meter_id)
+            )
+            for member in members
+        }
+        broker = EmbeddedBroker(
+            credentials=credentials,
+            host=settings.host,
+            port=settings.port,
+            tls=ServerTls(settings.certificate, settings.key),
+        )
+        await broker.start()
+        self._resources.push_async_callback(broker.stop)
+
+    async def _register(self, staff: Staff, members: list[Member]) -> None:
+        settings = self._settings
+        roles = {role: [files.mspid] for role, files in settings.staff.items()}
+        await configure(staff, roles)
+        begun, done = time.monotonic(), itertools.count(1)
+
+        def show() -> None:
+            count = next(done)
+            if count == len(members) or not self._table.is_terminal:
+                return
+            self._table.out.write(f"\r  registering households: {count} of {len(members)}")
+            self._table.out.flush()
+
+        await register_all(staff, [member.newcomer for member in members], show)
+        self._table.say(
+            f"\r  {len(members)} households registered, metered and approved"
+            f" in {time.monotonic() - begun:.1f} s"
+        )
+
+    def _fleet(self, members: list[Member]) -> Fleet:
+        homes = self._profiles.homes
+        meters = [
+            FleetMeter(member.meter, homes[own.home - 1], member.mqtt)
+            for member, own in zip(members, self._settings.households, strict=True)
+        ]
+        return Fleet(self._settings.community.id, meters, self._profiles)
+
+    def _day(
+        self,
+        actors: dict[str, Actor],
+        members: list[Member],
+        fleet: Fleet,
+        store: ReadingStore,
+    ) -> MarketDay:
+        community = self._settings.community
+        first_delivery_ms = clock_ms() + START_MARGIN_MS + community.hour_ms
+        return MarketDay(
+            clock=MarketClock(first_delivery_ms, community.hour_ms, DEMO_START),
+            clock_ms=clock_ms,
+            scheduler=Scheduler(actors["scheduler"], clock_ms),
+            oracle=OracleNode(actors["oracle"], store),
+            households=[member.household for member in members],
+            meter_ids=[member.meter.meter_id for member in members],
+            fleet=fleet,
+            profiles=self._profiles,
+            table=self._table,
+            utc_offset=timedelta(minutes=community.utc_offset_minutes),
+        )
+
+
+class KnownMeters:
+    """Keys of the meters this process made, for the oracle's own check of readings."""
+
+    def __init__(self, meters: list[VirtualMeter]) -> None:
+        self._keys = {meter.meter_id: meter.public_key for meter in meters}
+
+    def public_key(self, meter_id: str) -> ec.EllipticCurvePublicKey | None:
+        """See `gateway.mqtt.ingest.MeterKeys`."""
+        return self._keys.get(meter_id)
+
+
+def clock_ms() -> int:
+    """Milliseconds since 1970 UTC."""
+    return time.time_ns() // 1_000_000
+
+
+def _report(
+    hours: list[HourReport], households: int, before: dict[str, Any], after: dict[str, Any]
+) -> DemoReport:
+    return DemoReport(
+        hours=tuple(hours),
+        households=households,
+        issued_utoken=after["deposited_utoken"],
+        balances_before_utoken=_all_money(before),
+        balances_after_utoken=_all_money(after),
+        ledger_difference_utoken=after["difference_utoken"],
+    )
+
+
+def _all_money(audit: dict[str, Any]) -> int:
+    return int(audit["free_utoken"] + audit["payouts_utoken"] + audit["escrowed_utoken"])
+
+
+def main() -> int:
+    """Run the demo's people; the report goes to a file, 1 if an invariant broke."""
+    parser = argparse.ArgumentParser(prog="python -m gateway.demo_runner")
+    parser.add_argument("--config", type=Path, required=True)
+    parser.add_argument("--report", type=Path, required=True)
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.WARNING, format="  %(name)s: %(message)s")
+    logging.getLogger("amqtt").setLevel(logging.ERROR)
+    settings = load_demo_settings(options.config)
+    table = LiveTable(out=sys.stdout, is_terminal=sys.stdout.isatty())
+    try:
+        report = asyncio.run(Demo(settings, table).run())
+    except (LedgerRefusal, ExceptionGroup) as error:
+        logger.exception("the market day ended early", exc_info=error)
+        return 1
+    broken = broken_invariants(report, hours=settings.hours)
+    content = asdict(report) | {"broken": broken}
+    options.report.write_text(json.dumps(content), encoding="utf-8")
+    return 1 if broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,173 @@
+"""The demo's identities and settings files: who issues which certificate, who is told what."""
+
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from chaincode.energy.idgrid import with_check_character
+from network.authority import KeyPair, MemberAuthority
+from network.creation import member_authority, write_pair
+from network.layout import Credential, NetworkLayout, write_new
+from network.plan import Plan
+
+COMMUNITY_ID, COMMUNITY_NAME = "fontana", "Fontana energy community"
+IDGRID_PREFIX = "FON"
+HOUSEHOLDS_MAX = 17
+"""Homes in the data set."""
+UTC_OFFSET_MINUTES = -7 * 60
+CHAINCODE = "energy"
+HOME_MEMBER = "cooperative"
+TOKEN_BYTES = 24
+STAFF_MEMBERS = {
+    "community_manager": "cooperative",
+    "scheduler": "cooperative",
+    "auditor": "municipality",
+    "dso": "dso",
+    "oracle": "dso",
+}
+"""Which member employs which role; the same table goes onto the ledger."""
+
+
+@dataclass(frozen=True, slots=True)
+class DemoFiles:
+    """What was written for the other processes, and the tokens of the printed links."""
+
+    url: str
+    gateway_settings: Path
+    demo_settings: Path
+    report: Path
+    gateway_log: Path
+    household_token: str
+    manager_token: str
+
+
+def idgrid_of(home: int) -> str:
+    """IDgrid of a home of the data set."""
+    return with_check_character(f"{IDGRID_PREFIX}-{home:04d}")
+
+
+def household_label() -> str:
+    """The household of the printed login link."""
+    return idgrid_of(1)
+
+
+def write_demo_files(
+    plan: Plan,
+    layout: NetworkLayout,
+    *,
+    folder: Path,
+    households: int,
+    hours: int,
+    hour_ms: int,
+    broker_port: int,
+    now: datetime,
+) -> DemoFiles:
+    """Issue every certificate and write both settings files (0600) into the folder."""
+    authorities = {m.id: member_authority(plan, m.id, layout) for m in plan.members}
+    staff = {
+        role: _issued(authorities[member], layout.wallet(role), role, {"role": role}, now=now)
+        for role, member in STAFF_MEMBERS.items()
+    }
+    reader = _issued(
+        authorities[HOME_MEMBER], layout.wallet("gateway"), "gateway", {"role": "auditor"}, now=now
+    )
+    homes = [
+        _household(authorities[HOME_MEMBER], layout, home, now=now)
+        for home in range(1, households + 1)
+    ]
+    broker = layout.wallet("broker-tls")
+    write_pair(broker, authorities[HOME_MEMBER].issue_tls("broker", now=now))
+    tokens = {name: secrets.token_urlsafe(TOKEN_BYTES) for name in ("home", "manager", "gateway")}
+    community = {
+        "id": COMMUNITY_ID,
+        "name": COMMUNITY_NAME,
+        "hour_ms": hour_ms,
+        "utc_offset_minutes": UTC_OFFSET_MINUTES,
+    }
+    common = {"ledger": _ledger(plan, layout), "community": community}
+    url = f"http://{plan.gateway_host}:{plan.gateway_port}"
+    mqtt = {"host": "127.0.0.1", "port": broker_port, "ca": str(layout.tls_ca_bundle)}
+    files = DemoFiles(
+        url=url,
+        gateway_settings=folder / "gateway.json",
+        demo_settings=folder / "demo.json",
+        report=folder / "report.json",
+        gateway_log=folder / "gateway.log",
+        household_token=tokens["home"],
+        manager_token=tokens["manager"],
+    )
+    _write(
+        files.gateway_settings,
+        common
+        | {
+            "host": plan.gateway_host,
+            "port": plan.gateway_port,
+            "identity": reader,
+            "mqtt": mqtt | {"username": "gateway", "token": tokens["gateway"]},
+            "links": [
+                {"token": tokens["home"], "idgrid": household_label(), "is_manager": False},
+                {"token": tokens["manager"], "idgrid": "", "is_manager": True},
+            ],
+        },
+    )
+    _write(
+        files.demo_settings,
+        common
+        | {
+            "gateway_url": url,
+            "broker": mqtt
+            | {
+                "certificate": str(broker.certificate),
+                "key": str(broker.key),
+                "gateway_token": tokens["gateway"],
+            },
+            "staff": staff,
+            "households": homes,
+            "hours": hours,
+        },
+    )
+    return files
+
+
+def _household(
+    authority: MemberAuthority, layout: NetworkLayout, home: int, *, now: datetime
+) -> dict[str, Any]:
+    idgrid = idgrid_of(home)
+    attributes = {"role": "prosumer", "idgrid": idgrid}
+    identity = _issued(authority, layout.wallet(idgrid), idgrid, attributes, now=now)
+    return {"idgrid": idgrid, "home": home, "identity": identity}
+
+
+def _issued(
+    authority: MemberAuthority,
+    place: Credential,
+    name: str,
+    attributes: Mapping[str, str],
+    *,
+    now: datetime,
+) -> dict[str, str]:
+    """A new client identity on disk, as the settings files name it."""
+    pair: KeyPair = authority.issue_client(name, attributes, now=now)
+    write_pair(place, pair)
+    return {
+        "mspid": authority.mspid,
+        "certificate": str(place.certificate),
+        "key": str(place.key),
+    }
+
+
+def _ledger(plan: Plan, layout: NetworkLayout) -> dict[str, Any]:
+    return {
+        "channel_id": plan.channel_id,
+        "chaincode": CHAINCODE,
+        "tls_ca": str(layout.tls_ca_bundle),
+        "peers": [{"mspid": m.mspid, "address": m.address} for m in plan.members],
+    }
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    write_new(path, json.dumps(content, indent=1).encode(), private=True)
