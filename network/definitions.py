@@ -10,8 +10,14 @@ import grpc
 from grpc import aio
 
 from ledger.crypto.signing import Signer, SigningIdentity
-from ledger.endorsement.lifecycle import LIFECYCLE, Approval, approval_of, commit_arguments
+from ledger.endorsement.definitions import FullDefinition
+from ledger.endorsement.lifecycle import encode_commit_arguments
+from ledger.endorsement.simulator import LIFECYCLE_NAMESPACE
+from ledger.node.chaincode_host import definition_of
+from ledger.node.config import ChaincodeSettings
 from ledger.rpc.client import GatewayClient
+from ledger.rpc.deliver_client import follow_blocks
+from ledger.rpc.transport import client_channel
 from ledger.wire.lifecycle_pb2 import QueryChaincodeDefinitionArgs, QueryChaincodeDefinitionResult
 from network.layout import NetworkLayout
 from network.plan import MemberPlan, Plan
@@ -42,14 +48,18 @@ async def commit_definitions(plan: Plan, layout: NetworkLayout) -> list[str]:
     committed = []
     try:
         for chaincode in plan.chaincodes:
-            approval = approval_of(
-                name=chaincode.name,
-                version=chaincode.version,
-                sequence=chaincode.sequence,
-                policy_text=chaincode.endorsement_policy,
+            definition = definition_of(
+                ChaincodeSettings(
+                    name=chaincode.name,
+                    version=chaincode.version,
+                    sequence=chaincode.sequence,
+                    module=chaincode.module,
+                    policy=chaincode.endorsement_policy,
+                )
             )
             if await _sequence(client, identity, chaincode.name) < chaincode.sequence:
-                await _commit(client, identity, approval)
+                block_number = await _commit(client, identity, definition)
+                await _everywhere(plan, layout, block_number)
                 committed.append(chaincode.name)
     finally:
         await client.close()
@@ -61,26 +71,50 @@ async def _sequence(client: GatewayClient, identity: SigningIdentity, name: str)
     argument = QueryChaincodeDefinitionArgs(name=name).SerializeToString()
     try:
         raw = await client.evaluate_transaction(
-            identity, LIFECYCLE, "QueryChaincodeDefinition", argument
+            identity, LIFECYCLE_NAMESPACE, "QueryChaincodeDefinition", argument
         )
     except aio.AioRpcError as error:
-        if error.code() == grpc.StatusCode.UNKNOWN:
+        if error.code() in (grpc.StatusCode.UNKNOWN, grpc.StatusCode.FAILED_PRECONDITION):
             return 0
         raise
     return QueryChaincodeDefinitionResult.FromString(raw).sequence
 
 
-async def _commit(client: GatewayClient, identity: SigningIdentity, approval: Approval) -> None:
-    """Commit one definition, waiting until enough validators are connected to each other."""
+async def _commit(
+    client: GatewayClient, identity: SigningIdentity, definition: FullDefinition
+) -> int:
+    """Commit one definition, waiting until enough validators are connected; its block number."""
+    function, argument = encode_commit_arguments(definition)
     async with asyncio.timeout(READY_TIMEOUT_S):
         while True:
             try:
-                await client.submit_transaction(
-                    identity, LIFECYCLE, "CommitChaincodeDefinition", commit_arguments(approval)
+                submitted = await client.submit_transaction(
+                    identity, LIFECYCLE_NAMESPACE, function.decode(), argument
                 )
             except aio.AioRpcError as error:
                 if error.code() != grpc.StatusCode.UNAVAILABLE:
                     raise
                 await asyncio.sleep(RETRY_INTERVAL_S)
             else:
-                return
+                return submitted.status.block_number
+
+
+async def _everywhere(plan: Plan, layout: NetworkLayout, block_number: int) -> None:
+    """Wait until every validator that answers has the block, so that any of them serves it."""
+
+    async def has_block(member: MemberPlan) -> None:
+        channel = client_channel(member.address, layout.tls_ca_bundle.read_bytes())
+        identity = admin_identity(member, layout)
+        try:
+            async with asyncio.timeout(READY_TIMEOUT_S):
+                blocks = follow_blocks(
+                    channel, identity, plan.channel_id, block_number, block_number
+                )
+                async for _ in blocks:
+                    return
+        except (aio.AioRpcError, TimeoutError):
+            return  # it is down, or catches up later
+        finally:
+            await channel.close()
+
+    await asyncio.gather(*(has_block(member) for member in plan.members))

@@ -1,20 +1,17 @@
-"""One peer's endorsement: check the proposal, simulate it, sign the result.
-
-ProcessProposal fails as a call (InvalidMessage) only for what may not be simulated at all: a bad
-signature, an unknown member, a used transaction id. What the contract refuses is an answer with
-its status and no endorsement.
-"""
+"""The endorser: checks a proposal, simulates it, signs what came out."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from ledger.crypto.hashing import endorsement_message, proposal_hash, transaction_id
+from ledger.crypto.hashing import endorsement_message, proposal_hash
 from ledger.crypto.signing import SigningIdentity
-from ledger.endorsement.lifecycle import LIFECYCLE
-from ledger.endorsement.peer_session import Execution, ExecutionFailed
-from ledger.endorsement.simulator import TransactionSimulator
-from ledger.errors import InvalidMessage, Reason
+from ledger.endorsement.lifecycle import Lifecycle
+from ledger.endorsement.limits import SimulationLimits
+from ledger.endorsement.peer_session import Execution, ExecutionFailed, RunningTransaction
+from ledger.endorsement.proposal_checks import ProposalRules, check_proposal
+from ledger.endorsement.shim_handler import ChaincodeCall
+from ledger.endorsement.simulator import LIFECYCLE_NAMESPACE, TransactionSimulator
 from ledger.model.codec_action import encode_proposal_response_payload
 from ledger.model.codec_proposal import strip_transient
 from ledger.model.state import StateSnapshot
@@ -27,116 +24,163 @@ from ledger.model.transaction import (
 )
 from ledger.validation.context import ChaincodeDefinition
 
-PROPOSAL_BYTES_MAX = 1024 * 1024
-TIME_WINDOW_MS = 15 * 60 * 1000
-"""How far a client's clock may be off; Fabric's authentication window."""
-ENDORSED_STATUS_MAX = 399
+STATUS_REFUSED = 400
+STATUS_ERROR = 500
 
 
-class ContractRunner(Protocol):
-    """Runs one chaincode's functions."""
+class RunsChaincode(Protocol):
+    """A chaincode of this peer, whatever runs it."""
 
     async def execute(
-        self, proposal: SignedProposal, simulator: TransactionSimulator
+        self,
+        proposal: SignedProposal,
+        simulator: TransactionSimulator,
+        args: tuple[bytes, ...] | None = None,
     ) -> Execution:
-        """Simulate; raises ExecutionFailed when the contract loops or dies."""
+        """See `ledger.endorsement.process.ChaincodeProcess.execute`."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class EndorserPorts:
-    """What the endorser asks of the peer."""
+class InstalledChaincode:
+    """A chaincode this peer can run, and the version of its code."""
 
-    channel_id: str
-    identity: SigningIdentity
-    admit: Callable[[bytes, bytes, bytes], Awaitable[object]]
-    """(identity, message, signature): raises InvalidMessage unless a member signed it now."""
-    is_committed: Callable[[str], bool]
+    version: str
+    runner: RunsChaincode
+
+
+@dataclass(frozen=True, slots=True)
+class EndorserPorts:
+    """What the endorser asks of its surroundings; each is asked anew for every proposal."""
+
+    rules: Callable[[], ProposalRules]
+    verify: Callable[[bytes, bytes, bytes], Awaitable[None]]
+    """(identity, message, signature); raises InvalidMessage."""
     snapshot: Callable[[], StateSnapshot]
-    definition: Callable[[str], ChaincodeDefinition | None]
-    runners: Mapping[str, ContractRunner]
-    note_own_signature: Callable[[bytes, bytes, bytes], None]
-    """(identity, message, signature): this peer need not check its own endorsement again."""
+    definition: Callable[[str, StateSnapshot], ChaincodeDefinition | None]
     clock_ms: Callable[[], int]
+    on_signed: Callable[[bytes, bytes, bytes], None]
+    """(identity, message, signature) of each endorsement made here; validation meets it again."""
 
 
 class Endorser:
-    """Answers proposals of clients and of other peers' gateways."""
+    """Endorses for one channel with one identity. `chaincodes` may gain entries later."""
 
-    def __init__(self, ports: EndorserPorts) -> None:
+    def __init__(
+        self,
+        *,
+        identity: SigningIdentity,
+        lifecycle: Lifecycle,
+        chaincodes: Mapping[str, InstalledChaincode],
+        ports: EndorserPorts,
+        limits: SimulationLimits,
+    ) -> None:
+        self._identity = identity
+        self._lifecycle = lifecycle
+        self._chaincodes = chaincodes
         self._ports = ports
+        self._limits = limits
 
     async def process(self, proposal: SignedProposal) -> ProposalResponse:
-        """Simulate and sign; raises InvalidMessage for a proposal that may not be simulated."""
-        self._check(proposal)
-        await self._ports.admit(proposal.header.creator, proposal.proposal_raw, proposal.signature)
-        name = proposal.chaincode_name
-        definition = self._ports.definition(name)
-        runner = self._ports.runners.get(name)
-        if definition is None or runner is None:
-            return _refusal(f"make sure the chaincode {name} has been successfully defined")
-        simulator = TransactionSimulator(self._ports.snapshot(), proposal.tx_id)
-        if name != LIFECYCLE:
-            simulator.read_definition(name)
-        try:
-            result = await runner.execute(proposal, simulator)
-        except ExecutionFailed as error:
-            return _refusal(str(error))
-        if result.response.status > ENDORSED_STATUS_MAX:
-            return ProposalResponse(result.response, b"", None)
-        return self._endorsed(proposal, definition, simulator, result)
+        """Simulate and endorse.
 
-    def _endorsed(
-        self,
-        proposal: SignedProposal,
-        definition: ChaincodeDefinition,
-        simulator: TransactionSimulator,
-        result: Execution,
-    ) -> ProposalResponse:
-        action = ChaincodeAction(
-            results=simulator.results(),
-            response=result.response,
-            event=result.event,
-            chaincode_name=proposal.chaincode_name,
-            chaincode_version=definition.version,
+        Raises InvalidMessage when the proposal may not be simulated at all. A contract's refusal
+        and a failure of this peer are responses without endorsement: status 500 with a payload
+        is the contract's, without one it is this peer's.
+        """
+        check_proposal(proposal, self._ports.rules(), self._ports.clock_ms())
+        await self._ports.verify(
+            proposal.header.creator, proposal.proposal_raw, proposal.signature
         )
-        hashed = proposal_hash(
-            proposal.header.channel_header_raw,
-            proposal.header.signature_header_raw,
+        snapshot = self._ports.snapshot()
+        simulator = TransactionSimulator(snapshot, proposal.tx_id, self._limits)
+        try:
+            version, runner = self._installed(proposal.chaincode_name, snapshot)
+            if runner is None:
+                execution = self._lifecycle.invoke(proposal.args, simulator)
+            else:
+                execution = await runner.execute(proposal, simulator)
+        except ExecutionFailed as error:
+            return _refusal(STATUS_ERROR, f"error in simulation: {error}")
+        return self._respond(proposal, version, execution)
+
+    async def call(self, transaction: RunningTransaction, call: ChaincodeCall) -> Execution:
+        """A contract calls another chaincode of the same channel; raises ExecutionFailed."""
+        channel_id = transaction.proposal.header.channel.channel_id
+        if call.channel not in ("", channel_id):
+            raise ExecutionFailed(f"channel {call.channel!r} is not on this peer")
+        simulator = transaction.simulator
+        if call.chaincode_name == LIFECYCLE_NAMESPACE:
+            raise ExecutionFailed("the lifecycle cannot be called by a contract")
+        _, runner = self._installed(call.chaincode_name, simulator.snapshot)
+        assert runner is not None
+        return await runner.execute(transaction.proposal, simulator, call.args)
+
+    def _installed(self, name: str, snapshot: StateSnapshot) -> tuple[str, RunsChaincode | None]:
+        """Version and runner of a defined chaincode (None: the lifecycle itself)."""
+        definition = self._ports.definition(name, snapshot)
+        if definition is None:
+            raise ExecutionFailed(
+                f"make sure the chaincode {name} has been successfully defined on this channel"
+            )
+        if name == LIFECYCLE_NAMESPACE:
+            return definition.version, None
+        installed = self._chaincodes.get(name)
+        if installed is None:
+            raise ExecutionFailed(f"chaincode {name} is not installed on this peer")
+        if installed.version != definition.version:
+            raise ExecutionFailed(
+                f"chaincode {name} is defined with version {definition.version},"
+                f" this peer has {installed.version}"
+            )
+        return definition.version, installed.runner
+
+    def _respond(
+        self, proposal: SignedProposal, version: str, execution: Execution
+    ) -> ProposalResponse:
+        response = execution.response
+        if STATUS_REFUSED <= response.status < STATUS_ERROR:
+            return ProposalResponse(response, b"", None)
+        header = proposal.header
+        digest = proposal_hash(
+            header.channel_header_raw,
+            header.signature_header_raw,
             strip_transient(proposal.payload_raw),
         )
-        payload = encode_proposal_response_payload(hashed, action)
-        identity = self._ports.identity
-        message = endorsement_message(payload, identity.serialized)
-        signature = identity.sign(message)
-        self._ports.note_own_signature(identity.serialized, message, signature)
-        return ProposalResponse(
-            result.response, payload, Endorsement(identity.serialized, signature)
+        action = ChaincodeAction(
+            results=execution.simulator.results(),
+            response=response,
+            event=execution.event,
+            chaincode_name=proposal.chaincode_name,
+            chaincode_version=version,
         )
+        payload = encode_proposal_response_payload(digest, action)
+        if response.status >= STATUS_ERROR:
+            return ProposalResponse(response, payload, None)
+        if too_large := self._too_large(execution, len(payload)):
+            return _refusal(STATUS_REFUSED, too_large)
+        return ProposalResponse(response, payload, self._endorse(payload))
 
-    def _check(self, proposal: SignedProposal) -> None:
-        channel = proposal.header.channel
-        if len(proposal.proposal_raw) > PROPOSAL_BYTES_MAX:
-            raise InvalidMessage(
-                Reason.OVERSIZED,
-                f"proposal of {len(proposal.proposal_raw)} bytes, at most {PROPOSAL_BYTES_MAX}",
+    def _endorse(self, payload: bytes) -> Endorsement:
+        endorser = self._identity.serialized
+        message = endorsement_message(payload, endorser)
+        signature = self._identity.sign(message)
+        self._ports.on_signed(endorser, message, signature)
+        return Endorsement(endorser, signature)
+
+    def _too_large(self, execution: Execution, payload_bytes: int) -> str:
+        event = execution.event
+        result_bytes = len(execution.response.payload) + (len(event.payload) if event else 0)
+        if result_bytes > self._limits.result_bytes_max:
+            return f"result and event are {result_bytes} bytes, the limit is " + str(
+                self._limits.result_bytes_max
             )
-        if channel.channel_id != self._ports.channel_id:
-            raise InvalidMessage(Reason.WRONG_CHANNEL, f"no channel {channel.channel_id!r} here")
-        if transaction_id(proposal.header.nonce, proposal.header.creator) != channel.tx_id:
-            raise InvalidMessage(
-                Reason.BAD_TRANSACTION_ID, "the transaction id is not of this nonce and creator"
+        if payload_bytes - result_bytes > self._limits.rwset_bytes_max:
+            return f"the read-write set is {payload_bytes - result_bytes} bytes, the limit is " + (
+                str(self._limits.rwset_bytes_max)
             )
-        if abs(channel.timestamp_ns // 1_000_000 - self._ports.clock_ms()) > TIME_WINDOW_MS:
-            raise InvalidMessage(
-                Reason.TIMESTAMP_OUT_OF_WINDOW,
-                f"the proposal's time is more than {TIME_WINDOW_MS // 60_000} minutes off",
-            )
-        if self._ports.is_committed(channel.tx_id):
-            raise InvalidMessage(
-                Reason.REPLAYED, f"transaction {channel.tx_id} is already in the ledger"
-            )
+        return ""
 
 
-def _refusal(text: str) -> ProposalResponse:
-    return ProposalResponse(ChaincodeResponse(500, text, b""), b"", None)
+def _refusal(status: int, text: str) -> ProposalResponse:
+    return ProposalResponse(ChaincodeResponse(status, text, b""), b"", None)

@@ -1,215 +1,211 @@
-"""`_lifecycle`: which chaincodes the channel has agreed on, in Fabric's state layout.
+"""The `_lifecycle` system chaincode: members agree on a chaincode before it may change state.
 
-A definition is committed by a transaction that a majority of members endorse (the channel's
-LifecycleEndorsement policy). A member's peer endorses it only when its own operator has approved
-exactly this definition, so the endorsements are the approvals. The rest of Fabric's lifecycle
-functions answer with an error that names what is there.
+A peer endorses the commit of a definition only if its own operator approved exactly that
+definition (in the peer's configuration), so the channel's LifecycleEndorsement policy counts
+approving members. Installing packages and approvals on the ledger are a later issue.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from google.protobuf.message import DecodeError
 
 from ledger.crypto.channel_policies import DEFAULT_APPLICATION_POLICY
-from ledger.crypto.policy_text import parse_policy
-from ledger.errors import NodeFault
-from ledger.model.policy_codec import encode_application_policy
-from ledger.model.state import StateReader
+from ledger.endorsement.definitions import (
+    ENDORSEMENT_PLUGIN,
+    FIELDS,
+    METADATA_PREFIX,
+    VALIDATION_PLUGIN,
+    FullDefinition,
+    committed_definition,
+    decode_definition,
+    encode_definition,
+    field_key,
+    metadata_key,
+)
+from ledger.endorsement.peer_session import Execution
+from ledger.endorsement.simulator import LIFECYCLE_NAMESPACE, TransactionSimulator
+from ledger.errors import GridledgerError
 from ledger.model.transaction import ChaincodeResponse
-from ledger.validation.context import ChaincodeDefinition
 from ledger.wire import lifecycle_pb2, protos_pb2
 
-LIFECYCLE = "_lifecycle"
-DEFINITION_DATATYPE = "ChaincodeDefinition"
-DEFINITION_FIELDS = ("Collections", "EndorsementInfo", "Sequence", "ValidationInfo")
-ENDORSEMENT_PLUGIN = "escc"
-VALIDATION_PLUGIN = "vscc"
+__all__ = ["Lifecycle", "committed_definition"]
+
 STATUS_OK = 200
+STATUS_NOT_FOUND = 404
 STATUS_ERROR = 500
+METADATA_END = METADATA_PREFIX + "\U0010ffff"
 
 
-class StateAccess(Protocol):
-    """Reads and writes of the transaction being simulated."""
-
-    def get_state(self, namespace: str, key: str) -> bytes:
-        """The committed value; empty when the key does not exist."""
-
-    def put_state(self, namespace: str, key: str, value: bytes) -> None:
-        """Write a key."""
+LifecycleFunction = Callable[[bytes, TransactionSimulator], bytes]
+"""Takes an encoded argument message, gives an encoded result message."""
 
 
-@dataclass(frozen=True, slots=True)
-class Approval:
-    """What a member's operator agrees to run."""
+class LifecycleRefused(GridledgerError):  # noqa: N818 - a fact about one request
+    """The request cannot be served; `status` goes into the response."""
 
-    name: str
-    version: str
-    sequence: int
-    validation_parameter: bytes
-    """protos.ApplicationPolicy bytes."""
+    def __init__(self, text: str, status: int = STATUS_ERROR) -> None:
+        super().__init__(text)
+        self.status = status
 
 
-class LifecycleRefused(Exception):  # noqa: N818 - what happened, not a mistake
-    """The function answers status 500 with this text."""
+class Lifecycle:
+    """Runs lifecycle functions on one peer."""
 
-
-def sequence_key(name: str) -> str:
-    """The key every transaction of a chaincode reads, so that an upgrade conflicts with it."""
-    return f"namespaces/fields/{name}/Sequence"
-
-
-def committed_definition(
-    name: str, state: StateReader, *, lifecycle_policy: bytes
-) -> ChaincodeDefinition | None:
-    """The definition in committed state; `_lifecycle` itself is under the channel's policy."""
-    if name == LIFECYCLE:
-        return ChaincodeDefinition(version="syscc", sequence=1, policy=lifecycle_policy)
-    stored = state.get_state(LIFECYCLE, sequence_key(name))
-    if stored is None:
-        return None
-    endorsement = lifecycle_pb2.ChaincodeEndorsementInfo()
-    validation = lifecycle_pb2.ChaincodeValidationInfo()
-    for field, message in (("EndorsementInfo", endorsement), ("ValidationInfo", validation)):
-        value = state.get_state(LIFECYCLE, f"namespaces/fields/{name}/{field}")
-        if value is None:
-            raise NodeFault(f"the definition of {name} lacks {field}")
-        message.ParseFromString(lifecycle_pb2.StateData.FromString(value.value).Bytes)
-    return ChaincodeDefinition(
-        version=endorsement.version,
-        sequence=lifecycle_pb2.StateData.FromString(stored.value).Int64,
-        policy=validation.validation_parameter,
-    )
-
-
-class LifecycleChaincode:
-    """The functions of `_lifecycle` that this release has."""
-
-    def __init__(self, approvals: Mapping[str, Approval]) -> None:
-        self._approvals = approvals
-        self._functions: Mapping[str, Callable[[bytes, StateAccess], bytes]] = {
+    def __init__(self, mspid: str, approved: Sequence[FullDefinition]) -> None:
+        """`approved` are the definitions this member's operator agreed to."""
+        self._mspid = mspid
+        self._approved = {(d.name, d.sequence): d for d in approved}
+        self._functions: Mapping[str, LifecycleFunction] = {
             "CommitChaincodeDefinition": self._commit,
+            "CheckCommitReadiness": self._check_readiness,
             "QueryChaincodeDefinition": self._query,
+            "QueryChaincodeDefinitions": self._query_all,
         }
 
-    def invoke(self, args: tuple[bytes, ...], state: StateAccess) -> ChaincodeResponse:
-        """Run a function; a refusal is an answer with status 500, never an exception."""
+    def invoke(self, args: Sequence[bytes], simulator: TransactionSimulator) -> Execution:
+        """Run one function: its name, then one encoded message of package `lifecycle`."""
         name = args[0].decode("utf-8", "replace") if args else ""
-        function = self._functions.get(name)
-        if function is None:
-            known = ", ".join(sorted(self._functions))
-            return _refusal(f"_lifecycle has no function {name!r}; it has {known}")
-        if len(args) != 2:  # noqa: PLR2004 - the name and one encoded message
-            return _refusal(f"{name} takes one argument, an encoded message")
         try:
-            return ChaincodeResponse(STATUS_OK, "", function(args[1], state))
+            payload = self._function(name, len(args))(args[-1], simulator)
+            response = ChaincodeResponse(STATUS_OK, "", payload)
+        except LifecycleRefused as refusal:
+            text = f"failed to invoke backing implementation of '{name[:80]}': {refusal}"
+            response = ChaincodeResponse(refusal.status, text, b"")
         except DecodeError:
-            return _refusal(f"the argument of {name} is not its encoded message")
-        except LifecycleRefused as refused:
-            return _refusal(str(refused))
+            text = f"failed to decode input arg to {name}"
+            response = ChaincodeResponse(STATUS_ERROR, text, b"")
+        return Execution(response, None, simulator)
 
-    def _commit(self, argument: bytes, state: StateAccess) -> bytes:
-        wanted = lifecycle_pb2.CommitChaincodeDefinitionArgs.FromString(argument)
-        self._require_approved(wanted)
-        current = state.get_state(LIFECYCLE, sequence_key(wanted.name))
-        sequence = lifecycle_pb2.StateData.FromString(current).Int64 if current else 0
-        if wanted.sequence != sequence + 1:
+    def _function(self, name: str, arguments: int) -> LifecycleFunction:
+        function = self._functions.get(name)
+        if function is None or arguments != 2:  # noqa: PLR2004 - name and message
+            raise LifecycleRefused(f"there is no function {name[:80]!r} with one argument")
+        return function
+
+    def _commit(self, raw: bytes, simulator: TransactionSimulator) -> bytes:
+        wanted = _definition(lifecycle_pb2.CommitChaincodeDefinitionArgs.FromString(raw))
+        self._require_next(wanted, simulator)
+        approved = self._approved.get((wanted.name, wanted.sequence))
+        if approved is None:
             raise LifecycleRefused(
-                f"requested sequence is {wanted.sequence}, but new definition must be "
-                f"sequence {sequence + 1}"
+                f"chaincode definition not agreed to by this org ({self._mspid})"
             )
-        for key, value in _stored(wanted):
-            state.put_state(LIFECYCLE, key, value)
+        if approved != wanted:
+            differing = ", ".join(_differences(approved, wanted))
+            raise LifecycleRefused(
+                f"chaincode definition not agreed to by this org ({self._mspid}): "
+                f"it approved another {differing}"
+            )
+        for key, value in encode_definition(wanted):
+            simulator.put_state(LIFECYCLE_NAMESPACE, key, value)
         return lifecycle_pb2.CommitChaincodeDefinitionResult().SerializeToString()
 
-    def _require_approved(self, wanted: lifecycle_pb2.CommitChaincodeDefinitionArgs) -> None:
-        approval = self._approvals.get(wanted.name)
-        asked = Approval(wanted.name, wanted.version, wanted.sequence, wanted.validation_parameter)
-        if approval != asked:
+    def _check_readiness(self, raw: bytes, simulator: TransactionSimulator) -> bytes:
+        """This member's own approval; other members' are in their peers' configuration."""
+        wanted = _definition(lifecycle_pb2.CheckCommitReadinessArgs.FromString(raw))
+        self._require_next(wanted, simulator)
+        agreed = self._approved.get((wanted.name, wanted.sequence)) == wanted
+        return lifecycle_pb2.CheckCommitReadinessResult(
+            approvals={self._mspid: agreed}
+        ).SerializeToString(deterministic=True)
+
+    def _query(self, raw: bytes, simulator: TransactionSimulator) -> bytes:
+        name = lifecycle_pb2.QueryChaincodeDefinitionArgs.FromString(raw).name
+        found = _committed(name, simulator) if name else None
+        if found is None:
+            raise LifecycleRefused(f"namespace {name[:80]} is not defined", STATUS_NOT_FOUND)
+        return lifecycle_pb2.QueryChaincodeDefinitionResult(
+            **_wire_fields(found)
+        ).SerializeToString(deterministic=True)
+
+    def _query_all(self, _raw: bytes, simulator: TransactionSimulator) -> bytes:
+        scan = simulator.scan(LIFECYCLE_NAMESPACE, METADATA_PREFIX, METADATA_END)
+        names = []
+        while (row := scan.next_row()) is not None:
+            names.append(row[0].removeprefix(METADATA_PREFIX))
+        found = [_committed(name, simulator) for name in names]
+        return lifecycle_pb2.QueryChaincodeDefinitionsResult(
+            chaincode_definitions=[
+                lifecycle_pb2.QueryChaincodeDefinitionsResult.ChaincodeDefinition(
+                    name=definition.name, **_wire_fields(definition)
+                )
+                for definition in found
+                if definition is not None
+            ]
+        ).SerializeToString(deterministic=True)
+
+    def _require_next(self, wanted: FullDefinition, simulator: TransactionSimulator) -> None:
+        if not wanted.name or not wanted.version:
+            raise LifecycleRefused("a definition needs a name and a version")
+        simulator.get_state(LIFECYCLE_NAMESPACE, metadata_key(wanted.name))
+        raw = simulator.get_state(LIFECYCLE_NAMESPACE, field_key(wanted.name, "Sequence"))
+        following = lifecycle_pb2.StateData.FromString(raw).Int64 + 1
+        if wanted.sequence != following:
             raise LifecycleRefused(
-                f"chaincode definition {wanted.name} {wanted.version} sequence {wanted.sequence} "
-                "is not approved by this organization's operator"
+                f"requested sequence is {wanted.sequence}, but new definition must be sequence"
+                f" {following}"
             )
 
-    def _query(self, argument: bytes, state: StateAccess) -> bytes:
-        name = lifecycle_pb2.QueryChaincodeDefinitionArgs.FromString(argument).name
-        stored = state.get_state(LIFECYCLE, sequence_key(name))
-        if not stored:
-            raise LifecycleRefused(f"namespace {name} is not defined")
-        result = lifecycle_pb2.QueryChaincodeDefinitionResult(
-            sequence=lifecycle_pb2.StateData.FromString(stored).Int64
-        )
-        endorsement = lifecycle_pb2.ChaincodeEndorsementInfo.FromString(
-            _bytes(state, name, "EndorsementInfo")
-        )
-        validation = lifecycle_pb2.ChaincodeValidationInfo.FromString(
-            _bytes(state, name, "ValidationInfo")
-        )
-        result.version = endorsement.version
-        result.endorsement_plugin = endorsement.endorsement_plugin
-        result.init_required = endorsement.init_required
-        result.validation_plugin = validation.validation_plugin
-        result.validation_parameter = validation.validation_parameter
-        return result.SerializeToString()
 
-
-def approval_of(*, name: str, version: str, sequence: int, policy_text: str) -> Approval:
-    """An approval whose endorsement policy is given as text; empty: the channel's default."""
-    parameter = DEFAULT_APPLICATION_POLICY
-    if policy_text:
-        parameter = encode_application_policy(parse_policy(policy_text))
-    return Approval(name, version, sequence, parameter)
-
-
-def commit_arguments(approval: Approval) -> bytes:
-    """The argument of CommitChaincodeDefinition for an approved definition."""
-    return lifecycle_pb2.CommitChaincodeDefinitionArgs(
-        sequence=approval.sequence,
-        name=approval.name,
-        version=approval.version,
-        endorsement_plugin=ENDORSEMENT_PLUGIN,
-        validation_plugin=VALIDATION_PLUGIN,
-        validation_parameter=approval.validation_parameter,
-    ).SerializeToString()
-
-
-def _stored(wanted: lifecycle_pb2.CommitChaincodeDefinitionArgs) -> list[tuple[str, bytes]]:
-    """Keys and values of a definition, as Fabric's lifecycle serialises them."""
-    fields = f"namespaces/fields/{wanted.name}"
-    endorsement = lifecycle_pb2.ChaincodeEndorsementInfo(
-        version=wanted.version,
-        init_required=wanted.init_required,
-        endorsement_plugin=wanted.endorsement_plugin,
+def _definition(
+    wire: lifecycle_pb2.CommitChaincodeDefinitionArgs | lifecycle_pb2.CheckCommitReadinessArgs,
+) -> FullDefinition:
+    """A definition as asked for, with Fabric's defaults for what is left out."""
+    collections = b""
+    if wire.HasField("collections"):
+        collections = wire.collections.SerializeToString(deterministic=True)
+    return FullDefinition(
+        name=wire.name,
+        sequence=wire.sequence,
+        version=wire.version,
+        policy=wire.validation_parameter or DEFAULT_APPLICATION_POLICY,
+        endorsement_plugin=wire.endorsement_plugin or ENDORSEMENT_PLUGIN,
+        validation_plugin=wire.validation_plugin or VALIDATION_PLUGIN,
+        collections=collections,
+        init_required=wire.init_required,
     )
-    validation = lifecycle_pb2.ChaincodeValidationInfo(
-        validation_plugin=wanted.validation_plugin,
-        validation_parameter=wanted.validation_parameter,
-    )
-    collections = (
-        wanted.collections
-        if wanted.HasField("collections")
-        else protos_pb2.CollectionConfigPackage()
-    )
-    metadata = lifecycle_pb2.StateMetadata(datatype=DEFINITION_DATATYPE, fields=DEFINITION_FIELDS)
-    sequence = lifecycle_pb2.StateData(Int64=wanted.sequence)
+
+
+def _committed(name: str, simulator: TransactionSimulator) -> FullDefinition | None:
+    raw = [simulator.get_state(LIFECYCLE_NAMESPACE, field_key(name, field)) for field in FIELDS]
+    return decode_definition(name, *raw) if raw[0] else None
+
+
+def _wire_fields(definition: FullDefinition) -> dict[str, Any]:
+    return {
+        "sequence": definition.sequence,
+        "version": definition.version,
+        "endorsement_plugin": definition.endorsement_plugin,
+        "validation_plugin": definition.validation_plugin,
+        "validation_parameter": definition.policy,
+        "collections": protos_pb2.CollectionConfigPackage.FromString(definition.collections),
+        "init_required": definition.init_required,
+    }
+
+
+def _differences(approved: FullDefinition, wanted: FullDefinition) -> list[str]:
     return [
-        (f"namespaces/metadata/{wanted.name}", metadata.SerializeToString()),
-        (f"{fields}/Sequence", sequence.SerializeToString()),
-        (f"{fields}/EndorsementInfo", _state_bytes(endorsement.SerializeToString())),
-        (f"{fields}/ValidationInfo", _state_bytes(validation.SerializeToString())),
-        (f"{fields}/Collections", _state_bytes(collections.SerializeToString())),
-    ]
+        name
+        for name in ("version", "policy", "endorsement_plugin", "validation_plugin",
+                     "collections", "init_required")
+        if getattr(approved, name) != getattr(wanted, name)
+    ]  # fmt: skip
 
 
-def _bytes(state: StateAccess, name: str, field: str) -> bytes:
-    raw = state.get_state(LIFECYCLE, f"namespaces/fields/{name}/{field}")
-    return lifecycle_pb2.StateData.FromString(raw).Bytes
-
-
-def _state_bytes(content: bytes) -> bytes:
-    return lifecycle_pb2.StateData(Bytes=content).SerializeToString()
-
-
-def _refusal(text: str) -> ChaincodeResponse:
-    return ChaincodeResponse(STATUS_ERROR, text, b"")
+def encode_commit_arguments(definition: FullDefinition) -> tuple[bytes, bytes]:
+    """Arguments of the proposal that commits a definition, for an operator's client."""
+    collections = None
+    if definition.collections:
+        collections = protos_pb2.CollectionConfigPackage.FromString(definition.collections)
+    message = lifecycle_pb2.CommitChaincodeDefinitionArgs(
+        sequence=definition.sequence,
+        name=definition.name,
+        version=definition.version,
+        endorsement_plugin=definition.endorsement_plugin,
+        validation_plugin=definition.validation_plugin,
+        validation_parameter=definition.policy,
+        collections=collections,
+        init_required=definition.init_required,
+    )
+    return b"CommitChaincodeDefinition", message.SerializeToString(deterministic=True)

@@ -1,16 +1,10 @@
-"""Committed chaincode definitions, decoded once per sequence."""
+"""Committed chaincode definitions, and who has to endorse under them."""
 
 from ledger.crypto.channel_policies import ChannelPolicies
 from ledger.crypto.policy import Layout
-from ledger.endorsement.lifecycle import committed_definition
-from ledger.model.config import LIFECYCLE_ENDORSEMENT_POLICY
-from ledger.model.policy import PolicyReference
-from ledger.model.policy_codec import encode_application_policy
+from ledger.endorsement.definitions import committed_definition
 from ledger.model.state import StateReader
 from ledger.validation.context import ChaincodeDefinition
-
-LIFECYCLE_POLICY = encode_application_policy(PolicyReference(LIFECYCLE_ENDORSEMENT_POLICY))
-"""ApplicationPolicy bytes for changes to definitions themselves."""
 
 
 class CommittedDefinitions:
@@ -22,7 +16,7 @@ class CommittedDefinitions:
 
     def definition(self, namespace: str) -> ChaincodeDefinition | None:
         """`ledger.validation.context.ValidationContext.definition`."""
-        return committed_definition(namespace, self._state, lifecycle_policy=LIFECYCLE_POLICY)
+        return committed_definition(namespace, self._state)
 
     def layouts(self, chaincode: str) -> list[Layout] | None:
         """Sets of members whose peers satisfy a chaincode's policy; None when it is unknown."""

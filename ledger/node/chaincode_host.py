@@ -1,14 +1,19 @@
-"""The contracts of a peer: their processes, the system chaincodes, and the endorser over both."""
+"""The contracts of a peer: their processes, the lifecycle, and the endorser over both."""
 
 import asyncio
 
+from ledger.crypto.channel_policies import DEFAULT_APPLICATION_POLICY
+from ledger.crypto.policy_text import parse_policy
 from ledger.endorsement.child_process import ChaincodeProgram
-from ledger.endorsement.endorser import ContractRunner, Endorser, EndorserPorts
-from ledger.endorsement.lifecycle import LIFECYCLE, LifecycleChaincode, approval_of
-from ledger.endorsement.peer_session import Execution
+from ledger.endorsement.definitions import FullDefinition, committed_definition
+from ledger.endorsement.endorser import Endorser, EndorserPorts, InstalledChaincode
+from ledger.endorsement.lifecycle import Lifecycle
+from ledger.endorsement.limits import SimulationLimits
+from ledger.endorsement.peer_session import Execution, RunningTransaction
 from ledger.endorsement.process import ChaincodeProcess
-from ledger.endorsement.simulator import TransactionSimulator
-from ledger.model.config import WRITERS_POLICY
+from ledger.endorsement.proposal_checks import ProposalRules
+from ledger.endorsement.shim_handler import ChaincodeCall
+from ledger.model.policy_codec import encode_application_policy
 from ledger.model.transaction import ProposalResponse, SignedProposal
 from ledger.node.clock import now_ms
 from ledger.node.config import ChaincodeSettings
@@ -16,47 +21,40 @@ from ledger.node.foundation import Foundation
 from ledger.node.transaction_lookup import LedgerLookup
 
 
-class LifecycleRunner:
-    """Runs `_lifecycle` inside the peer; it is our own code."""
-
-    def __init__(self, chaincode: LifecycleChaincode) -> None:
-        self._chaincode = chaincode
-
-    async def execute(
-        self, proposal: SignedProposal, simulator: TransactionSimulator
-    ) -> Execution:
-        """`ledger.endorsement.endorser.ContractRunner`."""
-        return Execution(self._chaincode.invoke(proposal.args, simulator), None)
-
-
 class ChaincodeHost:
     """Starts and stops contracts and answers proposals."""
 
     def __init__(self, base: Foundation) -> None:
-        settings = base.config.chaincodes
         self._processes = {
-            chaincode.name: ChaincodeProcess(
-                ChaincodeProgram(
-                    name=chaincode.name, version=chaincode.version, module=chaincode.module
-                )
-            )
-            for chaincode in settings
+            settings.name: ChaincodeProcess(_program(settings), call=self._call)
+            for settings in base.config.chaincodes
         }
-        runners: dict[str, ContractRunner] = dict(self._processes)
-        runners[LIFECYCLE] = LifecycleRunner(_lifecycle(settings))
-        self._base = base
+        limits = SimulationLimits()
+        rules = ProposalRules(
+            channel_id=base.channel.channel_id,
+            registry=base.registry,
+            policies=base.policies,
+            is_recorded=LedgerLookup(base.store).is_committed,
+            limits=limits,
+        )
         self._endorser = Endorser(
-            EndorserPorts(
-                channel_id=base.channel.channel_id,
-                identity=base.identity,
-                admit=self._admit,
-                is_committed=LedgerLookup(base.store).is_committed,
+            identity=base.identity,
+            lifecycle=Lifecycle(
+                base.config.mspid, [definition_of(s) for s in base.config.chaincodes]
+            ),
+            chaincodes={
+                settings.name: InstalledChaincode(settings.version, self._processes[settings.name])
+                for settings in base.config.chaincodes
+            },
+            ports=EndorserPorts(
+                rules=lambda: rules,
+                verify=base.signatures.check_off_loop,
                 snapshot=base.store.snapshot,
-                definition=base.definitions.definition,
-                runners=runners,
-                note_own_signature=base.signatures.remember,
+                definition=committed_definition,
                 clock_ms=now_ms,
-            )
+                on_signed=base.signatures.remember,
+            ),
+            limits=limits,
         )
 
     async def start(self) -> None:
@@ -71,22 +69,22 @@ class ChaincodeHost:
         """Endorse a proposal; raises InvalidMessage for one that may not be simulated."""
         return await self._endorser.process(proposal)
 
-    async def _admit(self, identity: bytes, message: bytes, signature: bytes) -> None:
-        member = self._base.registry.identity(identity)
-        member.check_validity(now_ms())
-        self._base.policies.require_path(WRITERS_POLICY, [member])
-        await self._base.signatures.check_off_loop(identity, message, signature)
+    async def _call(self, transaction: RunningTransaction, call: ChaincodeCall) -> Execution:
+        return await self._endorser.call(transaction, call)
 
 
-def _lifecycle(settings: tuple[ChaincodeSettings, ...]) -> LifecycleChaincode:
-    return LifecycleChaincode(
-        {
-            chaincode.name: approval_of(
-                name=chaincode.name,
-                version=chaincode.version,
-                sequence=chaincode.sequence,
-                policy_text=chaincode.policy,
-            )
-            for chaincode in settings
-        }
+def definition_of(settings: ChaincodeSettings) -> FullDefinition:
+    """What this member's operator has approved by configuring the chaincode."""
+    policy = DEFAULT_APPLICATION_POLICY
+    if settings.policy:
+        policy = encode_application_policy(parse_policy(settings.policy))
+    return FullDefinition(
+        name=settings.name,
+        sequence=settings.sequence,
+        version=settings.version,
+        policy=policy,
     )
+
+
+def _program(settings: ChaincodeSettings) -> ChaincodeProgram:
+    return ChaincodeProgram(name=settings.name, version=settings.version, module=settings.module)
