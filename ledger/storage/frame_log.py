@@ -30,20 +30,20 @@ class FrameLog:
     def __init__(self, path: Path) -> None:
         """Open or create the file; NodeFault when another process holds it or it is damaged."""
         self._path = path
-        self._failed = False
+        self._usable = True
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = _open_locked(path)
-            _sync_folder(path.parent)
-            content = path.read_bytes()
         except OSError as error:
             raise NodeFault(f"cannot open the journal {path}: {error}") from error
-        scan = _scan(path, content)
+        try:
+            scan = _recover(path, self._file)
+        except (NodeFault, OSError) as error:
+            os.close(self._file)
+            raise NodeFault(f"cannot use the journal {path}: {error}") from error
         self._recovered = scan.payloads
         self._checksum = scan.checksum
         self._size_bytes = scan.good_bytes
-        if scan.good_bytes < len(content):
-            self._cut_torn_frame(scan.good_bytes)
 
     @property
     def size_bytes(self) -> int:
@@ -87,25 +87,19 @@ class FrameLog:
 
     def close(self) -> None:
         """Release the file; later writes raise NodeFault."""
-        if not self._failed:
-            self._failed = True
+        self._usable = False
+        if self._file >= 0:
             os.close(self._file)
-
-    def _cut_torn_frame(self, good_bytes: int) -> None:
-        try:
-            os.ftruncate(self._file, good_bytes)
-            os.fsync(self._file)
-        except OSError as error:
-            raise self._fail("truncate", error) from error
+            self._file = -1
 
     def _require_usable(self) -> None:
-        if self._failed:
+        if not self._usable:
             raise NodeFault(f"the journal {self._path} is closed or failed before")
 
     def _fail(self, action: str, error: OSError) -> NodeFault:
         # After a failed fsync the kernel may have dropped the data and would report success next
         # time, so nothing after it can be trusted.
-        self._failed = True
+        self._usable = False
         return NodeFault(f"cannot {action} the journal {self._path}: {error}")
 
 
@@ -114,6 +108,17 @@ class _Scan:
     payloads: list[bytes]
     checksum: int
     good_bytes: int
+
+
+def _recover(path: Path, file: int) -> _Scan:
+    """Read all whole frames and cut off a torn one, durably."""
+    _sync_folder(path.parent)
+    content = path.read_bytes()
+    scan = _scan(path, content)
+    if scan.good_bytes < len(content):
+        os.ftruncate(file, scan.good_bytes)
+        os.fsync(file)
+    return scan
 
 
 def _scan(path: Path, content: bytes) -> _Scan:
@@ -125,7 +130,7 @@ def _scan(path: Path, content: bytes) -> _Scan:
             if _is_torn(content, offset):
                 break
             raise NodeFault(
-                f"the journal {path} is damaged at byte {offset} of {len(content)};"
+                f"{path} is damaged at byte {offset} of {len(content)};"
                 " this validator must not vote with it"
             )
         payloads.append(content[offset + _HEADER.size : end - _CHECKSUM.size])

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from ledger.crypto.hashing import block_data_hash, block_hash
-from ledger.errors import NodeFault
+from ledger.model.codec import decode_envelope
 from ledger.model.codec_block import (
     decode_commit_hash,
     encode_block,
@@ -80,22 +80,19 @@ def test_a_flipped_byte_anywhere_in_a_stored_block_names_its_height(world):
 def test_a_flipped_byte_in_a_database_file_names_the_height(tmp_path):
     kv = LevelDbStore(tmp_path)
     world = LedgerWorld(kv)
-    entries = [world.transaction(market(writes=[put("marker", b"UNMISTAKABLE" * 20)]))]
+    entry = world.transaction(market(writes=[put("a")]))
     world.commit(world.transaction())
-    world.commit(*entries)
+    world.commit(entry)
     kv.close()
     LevelDbStore(tmp_path).close()  # opening moves the log into a table file
     table = next(path for path in tmp_path.iterdir() if path.suffix == ".ldb")
     content = bytearray(table.read_bytes())
-    content[content.index(world.signatures_of(entries[0])) + 1] ^= 1
+    content[content.index(decode_envelope(entry).signature[-16:])] ^= 1
     table.write_bytes(bytes(content))
     world.kv = LevelDbStore(tmp_path)
-    try:
-        with pytest.raises(NodeFault, match=r"block 2: cannot be read|database in"):
-            world.open()
-            world.verify_chain()
-    finally:
-        world.kv.close()
+    world.reopened()
+    assert broken_at(world) == 2
+    world.kv.close()
 
 
 def test_a_replaced_transaction_with_a_new_data_hash_breaks_the_link(world):

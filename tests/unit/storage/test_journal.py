@@ -1,6 +1,7 @@
 """The consensus journal and the sign guard under crashes and damage at every byte."""
 
 import os
+import resource
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.errors import NodeFault
-from ledger.storage.frame_log import FrameLog
 from ledger.storage.journal import RECORD_BYTES_MAX, Journal
 from ledger.storage.sign_guard import VOTES_PER_HEIGHT_MAX, SignedVote, SignGuard
 
@@ -187,12 +187,22 @@ def test_two_processes_cannot_share_a_journal(tmp_path):
     journal.close()
 
 
-def test_after_a_failure_the_journal_refuses_everything():
-    log = FrameLog(Path("/dev/full"))
-    with pytest.raises(NodeFault, match="cannot append"):
-        log.append(b"record")
+def test_after_a_failed_write_the_journal_refuses_and_keeps_what_was_durable(tmp_path):
+    path = tmp_path / "journal"
+    (length,) = write_journal(path, [b"kept"])
+    journal = Journal(path)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (length + 30, hard))  # the disk is full there
+    try:
+        with pytest.raises(NodeFault, match="cannot append"):
+            journal.append(b"x" * 100)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     with pytest.raises(NodeFault, match="failed before"):
-        log.append(b"record")
+        journal.append(b"small")
+    assert path.stat().st_size == length + 30
+    journal.close()
+    assert recovered(path) == [b"kept"]
 
 
 def test_an_oversized_record_is_refused(tmp_path):
