@@ -1,0 +1,119 @@
+"""The demo's pure parts, and the oracle that leaves out a bad reading."""
+
+import asyncio
+import io
+import json
+from dataclasses import replace
+
+from gateway.demo.report import DemoReport, HourReport, broken_invariants
+from gateway.demo.table import LiveTable, Row
+from gateway.errors import LedgerRefusal
+from gateway.hems.profiles import DEMO_START
+from gateway.hems.virtual_meter import VirtualMeter
+from gateway.market_clock import MarketClock
+from gateway.mqtt.ingest import ReadingStore
+from gateway.mqtt.topics import Topic
+from gateway.oracle.node import OracleNode
+
+HOUR = HourReport(
+    listing_id="2016-08-01T20",
+    label="1 Aug 13:00",
+    offers=8,
+    bids=9,
+    price_utoken_per_kwh=150_000,
+    retail_price_utoken_per_kwh=220_000,
+    matched_wh=7_000,
+    settled_wh=6_500,
+    imported_wh=8_000,
+    exported_wh=9_000,
+    paid_utoken=975_000,
+)
+REPORT = DemoReport(
+    hours=(HOUR,),
+    households=17,
+    issued_utoken=340_000_000,
+    balances_before_utoken=340_000_000,
+    balances_after_utoken=340_000_000,
+    ledger_difference_utoken=0,
+)
+
+
+def test_a_good_run_breaks_nothing_and_every_fault_is_named():
+    assert broken_invariants(REPORT, hours=1) == []
+    assert "hours" in broken_invariants(REPORT, hours=2)[0]
+    for change in (
+        {"balances_after_utoken": 339_999_999},
+        {"balances_before_utoken": 1},
+        {"issued_utoken": 1},
+        {"ledger_difference_utoken": 1},
+        {"hours": (replace(HOUR, settled_wh=7_001, paid_utoken=1_050_150),)},
+        {"hours": (replace(HOUR, imported_wh=6_499),)},
+        {"hours": (replace(HOUR, paid_utoken=974_999),)},
+    ):
+        assert broken_invariants(replace(REPORT, **change), hours=1)
+
+
+def test_an_hour_takes_orders_while_the_one_before_delivers():
+    clock = MarketClock(first_delivery_ms=10_000, hour_ms=4_000, first_hour=DEMO_START)
+    first, second = clock.hour(0), clock.hour(1)
+    assert (first.listing_id, second.listing_id) == ("2016-08-01T20", "2016-08-01T21")
+    assert first.open_at_ms == 6_000
+    assert first.gate_closure_ms == 9_000
+    assert first.delivery_end_ms == second.delivery_start_ms == 14_000
+    assert second.open_at_ms == first.delivery_start_ms
+
+
+def test_the_table_appends_lines_where_there_is_no_terminal():
+    out = io.StringIO()
+    table = LiveTable(out=out, is_terminal=False)
+    table.update("a", Row("1 Aug 13:00", "delivering", 8, 9, 150_000, 220_000, 7_000))
+    table.update("a", Row("1 Aug 13:00", "settled", 8, 9, 150_000, 220_000, 7_000, 6_500, 8_000))
+    lines = out.getvalue().splitlines()
+    assert len(lines) == 3
+    assert "\x1b" not in out.getvalue()
+    assert "0.150" in lines[2]
+    assert "81 %" in lines[2]
+
+
+def test_the_table_rewrites_itself_on_a_terminal():
+    out = io.StringIO()
+    table = LiveTable(out=out, is_terminal=True)
+    table.update("a", Row("1 Aug 13:00"))
+    table.update("b", Row("1 Aug 14:00"))
+    assert "\x1b[2A" in out.getvalue()
+    assert out.getvalue().count("1 Aug 14:00") == 1
+
+
+class Submissions:
+    """Records what the oracle sends; refuses a report that contains the named meter."""
+
+    def __init__(self, bad_meter: str | None) -> None:
+        self.bad_meter = bad_meter
+        self.reports: list[list[str]] = []
+
+    async def submit(self, function: str, content: str):
+        meters = [reading["meter_id"] for reading in json.loads(content)]
+        if self.bad_meter in meters:
+            text = f"BAD_READING_SIGNATURE: not its key (meter {self.bad_meter}, seq 1)"
+            raise LedgerRefusal("ABORTED", "x", (("", "", text),))
+        self.reports.append(meters)
+
+
+def test_one_bad_reading_does_not_hold_up_the_others():
+    meters = [VirtualMeter(f"m-{number}") for number in range(3)]
+    keys = {meter.meter_id: meter.public_key for meter in meters}
+
+    class Keys:
+        def public_key(self, meter_id):
+            return keys.get(meter_id)
+
+    async def play() -> None:
+        store = ReadingStore(Keys())
+        for meter in meters:
+            message = meter.message(meter.read(1_000))
+            await store.accept(Topic("val", meter.meter_id, "reading"), message)
+        ledger = Submissions("m-1")
+        assert await OracleNode(ledger, store).report(sorted(keys), 1_000) == 2
+        assert ledger.reports == [["m-0", "m-2"]]
+
+    asyncio.run(play())
