@@ -70,7 +70,9 @@ def test_a_flipped_byte_anywhere_in_a_stored_block_names_its_height(world):
             world.kv.write([(key, bytes(damaged))], sync=True)
             world.reopened()
             found = broken_at(world)
-            assert found in (number, number + 1), f"byte {position} of block {number}: {found}"
+            # The genesis block has no seals: its header is vouched for by the block after it.
+            named = (0, 1) if number == 0 else (number,)
+            assert found in named, f"byte {position} of block {number}: {found}"
         world.kv.write([(key, stored)], sync=True)
         world.reopened()
     assert world.verify_chain() == BLOCKS

@@ -187,7 +187,6 @@ def test_duplicate_txid_of_an_invalid_earlier_transaction(world):
     assert code_of(world, entry) == Code.DUPLICATE_TXID
 
 
-@pytest.mark.row("E032")
 def test_duplicate_txid_in_the_same_block_keeps_the_first(world):
     entry = world.transaction(market(writes=[put("a")]))
     other = world.transaction(market(writes=[put("b")]))
