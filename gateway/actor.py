@@ -1,6 +1,7 @@
 """Someone who acts on the ledger with an own key: scheduler, oracle, manager, grid operator."""
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from grpc import aio
@@ -9,7 +10,7 @@ from gateway.errors import LedgerRefusal
 from gateway.ledger_link import refusal_of
 from gateway.transactions import RETRYABLE, refusal_code
 from ledger.crypto.signing import SigningIdentity
-from ledger.rpc.client import CommitFailed, GatewayClient
+from ledger.rpc.client import CommitFailed, GatewayClient, SubmittedTransaction
 
 TRIES_MAX = 5
 
@@ -23,14 +24,19 @@ class Actor:
         self._chaincode = chaincode
 
     async def submit(self, function: str, *args: str) -> Any:
-        """Run a function and wait for its block; returns the contract's JSON answer.
+        """Run a function and wait for its block; returns the contract's JSON answer."""
+        done = await self.commit(function, *args)
+        return json.loads(done.result) if done.result else None
+
+    async def commit(self, function: str, *args: str) -> SubmittedTransaction:
+        """Run a function and wait for its block; returns the transaction.
 
         A read conflict is tried again with a fresh proposal, `TRIES_MAX` times in all. Raises
         `LedgerRefusal`; `refusal_code` names a contract's reason.
         """
         for attempt in range(1, TRIES_MAX + 1):
             try:
-                done = await self._client.submit_transaction(
+                return await self._client.submit_transaction(
                     self._identity, self._chaincode, function, *args
                 )
             except aio.AioRpcError as error:
@@ -38,8 +44,6 @@ class Actor:
             except CommitFailed as failed:
                 if failed.status.code not in RETRYABLE or attempt == TRIES_MAX:
                     raise LedgerRefusal("ABORTED", str(failed)) from failed
-                continue
-            return json.loads(done.result) if done.result else None
         raise AssertionError("the last try returns or raises")
 
     async def submit_unless(self, done_already: str, function: str, *args: str) -> Any:
@@ -50,6 +54,14 @@ class Actor:
             if refusal_code(refusal) == done_already:
                 return None
             raise
+
+    async def see(self, transactions: Iterable[SubmittedTransaction]) -> None:
+        """Return when this actor's own peer has these transactions, sent through any peer."""
+        for sent in transactions:
+            try:
+                await self._client.commit_status(sent.tx_id, self._identity)
+            except aio.AioRpcError as error:
+                raise refusal_of(error) from error
 
     async def evaluate(self, function: str, *args: str) -> Any:
         """Ask without changing anything."""

@@ -46,7 +46,7 @@ from gateway.mqtt.topics import gateway_access, meter_access
 from gateway.oracle.node import OracleNode
 from gateway.scheduler import Scheduler
 from gateway.settings import DemoSettings, MqttSettings, load_demo_settings
-from ledger.rpc.client import GatewayClient
+from ledger.rpc.client import GatewayClient, SubmittedTransaction
 
 ORACLE_USER, GATEWAY_USER = "oracle", "gateway"
 START_MARGIN_MS = 300
@@ -104,7 +104,9 @@ class Demo:
         members = [self._member(number, http) for number in range(len(settings.households))]
         await self._start_broker(members)
         staff = Staff(manager=actors["community_manager"], operator=actors["dso"])
-        await self._register(staff, members)
+        registered = await self._register(staff, members)
+        for actor in actors.values():
+            await actor.see(registered)
         store = ReadingStore(KnownMeters([member.meter for member in members]))
         self._background.append(
             asyncio.create_task(
@@ -169,7 +171,7 @@ class Demo:
         await broker.start()
         self._resources.push_async_callback(broker.stop)
 
-    async def _register(self, staff: Staff, members: list[Member]) -> None:
+    async def _register(self, staff: Staff, members: list[Member]) -> list[SubmittedTransaction]:
         settings = self._settings
         roles = {role: [files.mspid] for role, files in settings.staff.items()}
         await configure(staff, roles)
@@ -182,11 +184,12 @@ class Demo:
             self._table.out.write(f"\r  registering households: {count} of {len(members)}")
             self._table.out.flush()
 
-        await register_all(staff, [member.newcomer for member in members], show)
+        done_last = await register_all(staff, [member.newcomer for member in members], show)
         self._table.say(
             f"\r  {len(members)} households registered, metered and approved"
             f" in {time.monotonic() - begun:.1f} s"
         )
+        return done_last
 
     def _fleet(self, members: list[Member]) -> Fleet:
         homes = self._profiles.homes

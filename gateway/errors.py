@@ -126,7 +126,7 @@ class LedgerRefusal(Exception):  # noqa: N818 - an answer of the ledger, not a f
     def __init__(
         self, status: str, message: str, details: tuple[tuple[str, str, str], ...] = ()
     ) -> None:
-        super().__init__(f"{status}: {message}")
+        super().__init__(f"{status}: {message} {[detail[2] for detail in details] or ''}".strip())
         self.status = status
         self.message = message
         self.details = details

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from gateway.actor import Actor
 from ledger.crypto.hashing import sha256
+from ledger.rpc.client import SubmittedTransaction
 
 DEPOSIT_UTOKEN = 20_000_000
 SALT_BYTES = 16
@@ -44,41 +45,44 @@ async def configure(staff: Staff, role_members: dict[str, list[str]]) -> None:
 
 async def register_all(
     staff: Staff, newcomers: Sequence[Newcomer], on_done: Callable[[], None]
-) -> None:
-    """Register everybody; `on_done` is called after each household."""
+) -> list[SubmittedTransaction]:
+    """Register everybody; `on_done` is called after each. Returns each household's last steps."""
     slots = asyncio.Semaphore(IN_FLIGHT_MAX)
 
-    async def one(newcomer: Newcomer) -> None:
+    async def one(newcomer: Newcomer) -> list[SubmittedTransaction]:
         async with slots:
-            await _register(staff, newcomer)
+            last = await _register(staff, newcomer)
         on_done()
+        return last
 
     async with asyncio.TaskGroup() as group:
-        for newcomer in newcomers:
-            group.create_task(one(newcomer))
+        tasks = [group.create_task(one(newcomer)) for newcomer in newcomers]
+    return [done for task in tasks for done in task.result()]
 
 
-async def _register(staff: Staff, newcomer: Newcomer) -> None:
+async def _register(staff: Staff, newcomer: Newcomer) -> list[SubmittedTransaction]:
     # The name stays with the cooperative; the ledger holds a salted hash of it.
     personal_data_hash = sha256(secrets.token_bytes(SALT_BYTES) + newcomer.idgrid.encode()).hex()
-    await staff.manager.submit(
+    await staff.manager.commit(
         "registry:register_participant", newcomer.idgrid, "prosumer", personal_data_hash
     )
-    await asyncio.gather(
-        staff.manager.submit(
+    registered = await asyncio.gather(
+        staff.manager.commit(
             "registry:register_res",
             newcomer.res_id,
             newcomer.idgrid,
             "solar",
             str(newcomer.pv_nominal_w),
         ),
-        staff.manager.submit(
+        staff.manager.commit(
             "registry:register_meter", newcomer.meter_id, newcomer.idgrid, newcomer.meter_key_pem
         ),
-        staff.manager.submit("tokens:deposit", newcomer.idgrid, str(DEPOSIT_UTOKEN), "welcome"),
+        staff.manager.commit("tokens:deposit", newcomer.idgrid, str(DEPOSIT_UTOKEN), "welcome"),
     )
-    await asyncio.gather(
-        staff.operator.submit("registry:approve_participant", newcomer.idgrid),
-        staff.operator.submit("registry:approve_res", newcomer.res_id),
-        staff.operator.submit("registry:approve_meter", newcomer.meter_id),
+    await staff.operator.see(registered)
+    approved = await asyncio.gather(
+        staff.operator.commit("registry:approve_participant", newcomer.idgrid),
+        staff.operator.commit("registry:approve_res", newcomer.res_id),
+        staff.operator.commit("registry:approve_meter", newcomer.meter_id),
     )
+    return [*registered, *approved]
