@@ -55,6 +55,15 @@ class Run:
     p99_ms: float
     cpu_ms_per_tx: float
     disk_bytes_per_tx: float
+    tx_per_block: float
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """One committed transaction."""
+
+    latency_s: float
+    block_number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,11 +153,11 @@ async def _run(
 ) -> Run:
     disk_before, cpu_before = folder_bytes(layout.members_dir), cpu_seconds(processes)
     started = time.perf_counter()
-    latencies = await _submit_all(clients, offers, in_flight=in_flight)
+    placed = await _submit_all(clients, offers, in_flight=in_flight)
     elapsed_s = time.perf_counter() - started
     cpu_s = cpu_seconds(processes) - cpu_before
     disk = folder_bytes(layout.members_dir) - disk_before
-    ordered = sorted(latencies)
+    ordered = sorted(one.latency_s for one in placed)
     return Run(
         in_flight=in_flight,
         transactions=len(offers),
@@ -158,27 +167,29 @@ async def _run(
         p99_ms=_percentile(ordered, 99),
         cpu_ms_per_tx=round(cpu_s * MILLISECONDS / len(offers), 2),
         disk_bytes_per_tx=round(disk / len(offers)),
+        tx_per_block=round(len(offers) / len({one.block_number for one in placed}), 1),
     )
 
 
 async def _submit_all(
     clients: list[GatewayClient], offers: list[Offer], *, in_flight: int
-) -> list[float]:
-    """Latency in seconds of every offer; each must be committed VALID."""
+) -> list[Placed]:
+    """Place every offer; each must be committed VALID."""
     waiting = iter(offers)
-    latencies: list[float] = []
+    placed: list[Placed] = []
 
     async def worker(client: GatewayClient) -> None:
         for offer in waiting:
             begun = time.perf_counter()
-            await client.submit_transaction(
+            submitted = await client.submit_transaction(
                 offer.household.identity, CHAINCODE, "market:place_offer", *offer.arguments
             )
-            latencies.append(time.perf_counter() - begun)
+            latency_s = time.perf_counter() - begun
+            placed.append(Placed(latency_s, submitted.status.block_number))
 
     rotation = itertools.islice(itertools.cycle(clients), in_flight)
     await asyncio.gather(*(worker(client) for client in rotation))
-    return latencies
+    return placed
 
 
 def _processes(plan: Plan, layout: NetworkLayout) -> list[int]:
@@ -222,6 +233,7 @@ def _median(runs: list[Run]) -> Run:
         p99_ms=middle("p99_ms"),
         cpu_ms_per_tx=middle("cpu_ms_per_tx"),
         disk_bytes_per_tx=middle("disk_bytes_per_tx"),
+        tx_per_block=middle("tx_per_block"),
     )
 
 
@@ -233,14 +245,15 @@ def _percentile(ordered: list[float], percent: int) -> float:
 def _line(run: Run) -> str:
     return (
         f"{run.in_flight:>9} {run.tps:>9.1f} {run.p50_ms:>9.1f} {run.p95_ms:>9.1f} "
-        f"{run.p99_ms:>9.1f} {run.cpu_ms_per_tx:>10.2f} {run.disk_bytes_per_tx:>11.0f}"
+        f"{run.p99_ms:>9.1f} {run.cpu_ms_per_tx:>10.2f} {run.disk_bytes_per_tx:>11.0f} "
+        f"{run.tx_per_block:>9.1f}"
     )
 
 
 def _table(report: Report) -> str:
     head = (
         f"{'in flight':>9} {'tx/s':>9} {'p50 ms':>9} {'p95 ms':>9} {'p99 ms':>9} "
-        f"{'CPU ms/tx':>10} {'disk B/tx':>11}"
+        f"{'CPU ms/tx':>10} {'disk B/tx':>11} {'tx/block':>9}"
     )
     memory = "\n".join(f"  {name:<24} {mb:>7.1f} MB" for name, mb in report.resident_mb.items())
     lines = [head, *map(_line, report.runs), "", "resident memory", memory]

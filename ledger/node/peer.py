@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 SHUTDOWN_GRACE_S = 1.0
 # Worker threads hold the interpreter for whole batches of signature checks; the event loop should
 # not wait 5 ms (the default) for its turn.
-THREAD_SWITCH_INTERVAL_S = 0.0005
+THREAD_SWITCH_INTERVAL_S = 0.005
 # Long-lived objects dominate; collecting the youngest ones less often saves several percent.
 GC_YOUNG_OBJECTS_MAX = 50_000
 
