@@ -51,6 +51,7 @@ from ledger.rpc.client import GatewayClient, SubmittedTransaction
 ORACLE_USER, GATEWAY_USER = "oracle", "gateway"
 START_MARGIN_MS = 300
 HTTP_CONNECTIONS_MAX = 32
+EXIT_INTERRUPTED = 130
 
 logger = logging.getLogger(__name__)
 
@@ -267,8 +268,14 @@ def main() -> int:
     table = LiveTable(out=sys.stdout, is_terminal=sys.stdout.isatty())
     try:
         report = asyncio.run(Demo(settings, table).run())
-    except (LedgerRefusal, ExceptionGroup) as error:
-        logger.exception("the market day ended early", exc_info=error)
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except LedgerRefusal as refusal:
+        logger.error("the ledger refused: %s", refusal)  # noqa: TRY400 - its words suffice
+        return 1
+    except ExceptionGroup as group:
+        for error in group.exceptions:
+            logger.exception("the market day ended early", exc_info=error)
         return 1
     broken = broken_invariants(report, hours=settings.hours)
     content = asdict(report) | {"broken": broken}

@@ -66,6 +66,7 @@ class DemoError(Exception):
 def main(arguments: Sequence[str]) -> int:
     """Run the demo; 0 when everything that must hold holds."""
     options = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, _interrupt)
     started = time.monotonic()
     folder = _folder(options.keep)
     try:
@@ -77,8 +78,8 @@ def main(arguments: Sequence[str]) -> int:
                 _wait_for_interrupt(running)
             return status
     except KeyboardInterrupt:
-        print("\nstopping")
-        return 0 if not options.exit else EXIT_INTERRUPTED
+        print("\n  stopping", flush=True)
+        return EXIT_INTERRUPTED
     except DemoError as error:
         print(f"gridledger demo: {error}", file=sys.stderr)
         return EXIT_FAILED
@@ -289,6 +290,11 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+
+
+def _interrupt(_number: int, _frame: object) -> None:
+    """SIGTERM cleans up as Ctrl-C does."""
+    raise KeyboardInterrupt
 
 
 def _say(text: str) -> None:

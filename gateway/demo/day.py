@@ -1,7 +1,6 @@
 """The market day of the demo: every hour opened, traded, delivered, metered and settled."""
 
 import asyncio
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,8 +20,6 @@ FEED_IN_UTOKEN_PER_KWH = 80_000
 """What the utility pays for a kWh; the data set has no feed-in tariff."""
 MAX_ORDER_WH = 10_000
 
-logger = logging.getLogger(__name__)
-
 
 @dataclass(frozen=True, slots=True)
 class MarketDay:
@@ -41,26 +38,30 @@ class MarketDay:
 
     async def run(self, hours: int) -> list[HourReport]:
         """Run that many hours; they overlap as a real market's do."""
+        reported = [asyncio.Event() for _ in range(hours)]
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._meters(hours))
-            results = [group.create_task(self._hour(index)) for index in range(hours)]
+            group.create_task(self._meters(reported))
+            results = [
+                group.create_task(self._hour(self.clock.hour(index), reported[index]))
+                for index in range(hours)
+            ]
         return [result.result() for result in results]
 
-    async def _meters(self, hours: int) -> None:
+    async def _meters(self, reported: Sequence[asyncio.Event]) -> None:
         """One reading at each end of every hour; neighbouring hours share theirs."""
         first = self.clock.hour(0)
         await sleep_until(first.delivery_start_ms, self.clock_ms)
         await self.fleet.publish_all(first.delivery_start_ms)
         await self.oracle.report(self.meter_ids, first.delivery_start_ms)
-        for index in range(hours):
+        for index, is_reported in enumerate(reported):
             hour = self.clock.hour(index)
             await sleep_until(hour.delivery_end_ms, self.clock_ms)
             self.fleet.run_hour(hour.delivery_start)
             await self.fleet.publish_all(hour.delivery_end_ms)
             await self.oracle.report(self.meter_ids, hour.delivery_end_ms)
+            is_reported.set()
 
-    async def _hour(self, index: int) -> HourReport:
-        hour = self.clock.hour(index)
+    async def _hour(self, hour: HourPlan, reported: asyncio.Event) -> HourReport:
         row = Row(label=self._label(hour))
         cap = self._retail_price(hour)
         row.retail_price_utoken_per_kwh = cap
@@ -72,6 +73,7 @@ class MarketDay:
         row.price_utoken_per_kwh = result["price_utoken_per_kwh"]
         row.matched_wh = result["quantity_wh"]
         self._show(hour, row, "delivering")
+        await reported.wait()
         settled = await self.scheduler.settle(hour)
         row.settled_wh, row.imported_wh = settled["settled_wh"], settled["imported_wh"]
         self._show(hour, row, "settled")
