@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import cast
+from typing import IO, cast
 
 from ledger.endorsement.limits import ProcessLimits
 
@@ -143,7 +143,8 @@ class ChildProcess:
             )
         except OSError:
             ours.close()
-            self.close()
+            self._page.close()
+            os.close(self._page_fd)
             raise
         finally:
             theirs.close()
@@ -154,8 +155,9 @@ class ChildProcess:
         return self._process.pid
 
     @property
-    def errors(self) -> object:
+    def errors(self) -> IO[bytes]:
         """The reading end of the process's standard error."""
+        assert self._process.stderr is not None
         return self._process.stderr
 
     def page(self) -> PageReading:
@@ -172,10 +174,14 @@ class ChildProcess:
         """Block until it has ended; its exit status (negative: the signal)."""
         return self._process.wait()
 
-    def close(self) -> None:
-        """Release the shared page."""
+    def close(self, *, log: bool, stream: bool) -> None:
+        """Release the shared page, and what was not handed to the event loop."""
         self._page.close()
         os.close(self._page_fd)
+        if log:
+            self.errors.close()
+        if stream:
+            self.socket.close()
 
 
 class LogRelay(asyncio.Protocol):

@@ -127,10 +127,10 @@ class PeerSession:
         """Messages to send for one received; raises StreamBroken."""
         try:
             message = ChaincodeMessage.FromString(raw)
+            if message.type == ChaincodeMessage.REGISTER:
+                return self._register(message)
         except DecodeError as error:
             raise StreamBroken("the chaincode sent what does not parse") from error
-        if message.type == ChaincodeMessage.REGISTER:
-            return self._register(message)
         if not self.is_ready:
             raise StreamBroken("the chaincode did not register first")
         if message.type == ChaincodeMessage.KEEPALIVE:

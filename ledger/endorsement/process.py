@@ -48,7 +48,7 @@ class ChaincodeProcess:
         self._waiting = 0
         self._calls: set[asyncio.Task[None]] = set()
         self._life: ProcessLife | None = None
-        self._ready = asyncio.Event()
+        self._first_start: asyncio.Future[bool] | None = None
         self._failures_in_a_row = 0
         self._supervision: asyncio.Task[None] | None = None
         self.restarts = 0
@@ -61,16 +61,19 @@ class ChaincodeProcess:
 
     async def start(self) -> None:
         """Start the process and wait until it has registered; NodeFault if it does not."""
+        self._first_start = asyncio.get_running_loop().create_future()
         self._supervision = asyncio.create_task(self._supervise(), name=self._program.name)
         timeout = self._limits.start_timeout_ms / 1000
         try:
-            await asyncio.wait_for(self._ready.wait(), timeout)
+            has_started = await asyncio.wait_for(asyncio.shield(self._first_start), timeout)
         except TimeoutError:
+            has_started = False
+        if not has_started:
             await self.stop()
             raise NodeFault(
                 f"chaincode {self._program.chaincode_id} ({self._program.module}) did not start;"
                 " its own lines above say why"
-            ) from None
+            )
 
     async def stop(self) -> None:
         """End the process; transactions in it fail."""
@@ -154,8 +157,9 @@ class ChaincodeProcess:
         while True:
             ending = await self._one_life()
             self._failures_in_a_row += 1
+            self._note_start(succeeded=False)
             self._settle(ending)
-            await asyncio.sleep(self._backoff_ms() / 1000)
+            await asyncio.sleep(self._backoff_ms(ending) / 1000)
             self.restarts += 1
 
     async def _one_life(self) -> Ending:
@@ -173,13 +177,16 @@ class ChaincodeProcess:
             return Ending("", STREAM_TERMINATED, was_ready=False)
         finally:
             self._life = None
-            self._ready.clear()
 
     def _begin_all(self) -> None:
-        self._ready.set()
+        self._note_start(succeeded=True)
         if self._life is not None:
             for transaction in self._in_flight.values():
                 self._life.begin(transaction)
+
+    def _note_start(self, *, succeeded: bool) -> None:
+        if self._first_start is not None and not self._first_start.done():
+            self._first_start.set_result(succeeded)
 
     def _settle(self, ending: Ending) -> None:
         """Fail the transaction that was running; prepare the others for the next process."""
@@ -191,9 +198,9 @@ class ChaincodeProcess:
             else:
                 transaction.restart()
 
-    def _backoff_ms(self) -> int:
+    def _backoff_ms(self, ending: Ending) -> int:
         """No wait after the first loss; then longer, until a transaction succeeds."""
-        doublings = self._failures_in_a_row - 2
+        doublings = self._failures_in_a_row - (2 if ending.was_ready else 1)
         if doublings < 0:
             return 0
         wait_ms = self._limits.restart_backoff_ms << min(doublings, BACKOFF_DOUBLINGS_MAX)

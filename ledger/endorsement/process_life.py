@@ -90,6 +90,7 @@ class ProcessLife:
             on_frames=self._on_frames,
             on_lost=self._lost.set,
         )
+        self._log_attached = self._stream_attached = False
         self._blame_text = STREAM_TERMINATED
         now = asyncio.get_running_loop().time()
         self._heard_at = now
@@ -124,7 +125,9 @@ class ProcessLife:
                 lambda: LogRelay(self._program.name, self._limits),
                 cast("Any", self._child.errors),
             )
+            self._log_attached = True
             await loop.create_unix_connection(lambda: self._stream, sock=self._child.socket)
+            self._stream_attached = True
             await self._watch()
         finally:
             ending = await self._end()
@@ -141,6 +144,8 @@ class ProcessLife:
 
     async def _end(self) -> Ending:
         self._stream.close()
+        if not self._stream_attached:
+            self._child.kill()  # nothing would tell it to end
         ended = asyncio.get_running_loop().run_in_executor(None, self._child.wait)
         try:
             # It may still be writing why it ends.
@@ -149,8 +154,9 @@ class ProcessLife:
             self._child.kill()
             status = await ended
         reading = self._child.page()
-        self._child.close()
-        log.warning(
+        self._child.close(log=not self._log_attached, stream=not self._stream_attached)
+        log.log(
+            logging.INFO if status == 0 else logging.WARNING,
             "chaincode %s ended with status %d while running %s",
             self._program.chaincode_id,
             status,

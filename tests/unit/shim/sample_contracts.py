@@ -1,7 +1,10 @@
 """Contracts that use every part of the shim, well and badly."""
 
+import ctypes
 import os
+import socket
 import sys
+import tempfile
 from dataclasses import dataclass
 
 from chaincode.shim import Context, Contract, ContractError, query, transaction
@@ -134,9 +137,11 @@ class Trouble(Contract):
             pass
 
     @transaction
-    async def loop_reading(self, ctx: Context) -> None:
+    async def loop_over_keys(self, ctx: Context) -> None:
+        number = 0
         while True:
-            await ctx.stub.get_state("k")
+            number += 1
+            await ctx.stub.get_state(f"k{number}")
 
     @transaction
     async def die(self, ctx: Context) -> None:
@@ -157,18 +162,35 @@ class Trouble(Contract):
         return "x" * size
 
     @transaction
-    async def print_loudly(self, ctx: Context, size: int) -> None:
-        sys.stderr.write("y" * size)
+    async def print_loudly(self, ctx: Context, lines: int, length: int) -> None:
+        sys.stderr.write(("y" * length + "\n") * lines)
 
     @transaction
     async def recurse(self, ctx: Context) -> None:
         await self.recurse(ctx)
 
     @transaction
+    async def crash(self, ctx: Context) -> None:
+        ctypes.string_at(0)
+
+    @transaction
     async def fork(self, ctx: Context) -> None:
-        for _ in range(1000):
-            if os.fork() == 0:
-                os._exit(0)
+        if os.fork() == 0:
+            os._exit(0)
+
+    @transaction
+    async def open_socket(self, ctx: Context) -> None:
+        socket.create_connection(("127.0.0.1", 9))
+
+    @transaction
+    async def run_program(self, ctx: Context) -> None:
+        os.execv("/bin/true", ["true"])
+
+    @transaction
+    async def fill_disk(self, ctx: Context) -> None:
+        with tempfile.TemporaryFile() as file:
+            for _ in range(64):
+                file.write(bytes(1024 * 1024))
 
 
 CONTRACTS = (Shelf, Trouble)
