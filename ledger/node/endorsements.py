@@ -1,7 +1,8 @@
 """Collecting the endorsements a transaction needs, and evaluating queries.
 
 Own peer first and always; the other organisations come from the chaincode's endorsement policy,
-preferring those that can be reached. All results must be equal, byte for byte.
+preferring those that can be reached. One that is lost while it is asked is replaced by another
+that the policy allows. All results must be equal, byte for byte.
 """
 
 import asyncio
@@ -54,6 +55,8 @@ class _Answer:
     organisation: Organisation
     response: ProposalResponse | None
     error: str
+    is_lost: bool = False
+    """The peer could not be reached: it has not judged the proposal."""
 
     @property
     def endorsed(self) -> bool:
@@ -87,14 +90,14 @@ class EndorsementCollector:
 
     async def endorse(self, proposal: SignedProposal, organizations: tuple[str, ...]) -> bytes:
         """The unsigned envelope payload; raises GatewayError with each failing peer's words."""
-        chosen = self._chosen(proposal, organizations)
-        answers = await self._ask(chosen, proposal)
-        for _ in range(MISMATCH_RETRIES_MAX):
-            if not _differ(answers):
-                break
-            await asyncio.sleep(MISMATCH_WAIT_MS / 1000)
-            answers = await self._ask(chosen, proposal)
-        return _prepared(proposal, answers)
+        lost: frozenset[str] = frozenset()
+        while True:
+            chosen = self._chosen(proposal, organizations, lost)
+            answers = await self._equal_answers(chosen, proposal)
+            newly_lost = {a.organisation.mspid for a in answers if a.is_lost}
+            if not newly_lost or organizations:
+                return _prepared(proposal, answers)
+            lost |= newly_lost
 
     async def evaluate(
         self, proposal: SignedProposal, organizations: tuple[str, ...]
@@ -123,7 +126,7 @@ class EndorsementCollector:
     # -- planning ---------------------------------------------------------------------------------
 
     def _chosen(
-        self, proposal: SignedProposal, organizations: tuple[str, ...]
+        self, proposal: SignedProposal, organizations: tuple[str, ...], lost: frozenset[str]
     ) -> list[Organisation]:
         if organizations:
             return self._named(organizations)
@@ -132,7 +135,9 @@ class EndorsementCollector:
             "no combination of peers can be derived which satisfy the endorsement policy: "
             "No metadata was found for chaincode {} in channel {}",
         )
-        usable = [layout for layout in layouts if all(map(self._can_ask, layout))]
+        usable = [
+            layout for layout in layouts if not layout & lost and all(map(self._can_ask, layout))
+        ]
         if not usable:
             raise GatewayError(
                 grpc.StatusCode.UNAVAILABLE,
@@ -172,6 +177,18 @@ class EndorsementCollector:
 
     # -- asking -----------------------------------------------------------------------------------
 
+    async def _equal_answers(
+        self, organisations: list[Organisation], proposal: SignedProposal
+    ) -> list[_Answer]:
+        """Answers of all; asked again a few times while their results differ."""
+        answers = await self._ask(organisations, proposal)
+        for _ in range(MISMATCH_RETRIES_MAX):
+            if not _differ(answers):
+                break
+            await asyncio.sleep(MISMATCH_WAIT_MS / 1000)
+            answers = await self._ask(organisations, proposal)
+        return answers
+
     async def _ask(
         self, organisations: list[Organisation], proposal: SignedProposal
     ) -> list[_Answer]:
@@ -183,7 +200,9 @@ class EndorsementCollector:
                 response = await self._process(proposal)
             else:
                 response = await self._remote.endorse(organisation.consenter_id, proposal)
-        except (InvalidMessage, EndorserUnreachable) as error:
+        except EndorserUnreachable as error:
+            return _Answer(organisation, None, str(error), is_lost=True)
+        except InvalidMessage as error:
             return _Answer(organisation, None, f"error validating proposal: {error}")
         result = response.response
         text = f"chaincode response {result.status}, {result.message}"

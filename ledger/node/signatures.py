@@ -13,11 +13,14 @@ from ledger.crypto.hashing import sha256
 from ledger.crypto.msp import MspRegistry
 from ledger.crypto.signing import verify_signature
 from ledger.errors import InvalidMessage
+from ledger.rpc.coalescer import Coalescer
 
 REMEMBERED_SIGNATURES_MAX = 50_000
 
 Signed = tuple[bytes, bytes, bytes]
 """(SerializedIdentity, message, signature)"""
+
+Pending = tuple[Signed, asyncio.Future[None]]
 
 
 class SignatureVerifier:
@@ -28,7 +31,7 @@ class SignatureVerifier:
         self._executor = executor
         # Insertion-ordered: the oldest are forgotten first.
         self._good: dict[tuple[bytes, bytes, bytes], None] = {}
-        self._pending: list[tuple[Signed, asyncio.Future[None]]] = []
+        self._pending: Coalescer[Pending] = Coalescer(self._start_batch)
 
     @property
     def registry(self) -> MspRegistry:
@@ -63,16 +66,12 @@ class SignatureVerifier:
         if (identity, signature, sha256(message)) in self._good:
             self._registry.identity(identity)
             return
-        loop = asyncio.get_running_loop()
-        outcome: asyncio.Future[None] = loop.create_future()
-        if not self._pending:
-            loop.call_soon(self._start_batch)
-        self._pending.append(((identity, message, signature), outcome))
+        outcome: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._pending.add(((identity, message, signature), outcome))
         await outcome
 
-    def _start_batch(self) -> None:
-        """Check everything asked for in this turn of the event loop in one worker job."""
-        pending, self._pending = self._pending, []
+    def _start_batch(self, pending: list[Pending]) -> None:
+        """Check everything asked for together in one worker job."""
         loop = asyncio.get_running_loop()
         job = loop.run_in_executor(self._executor, self._check_all, [s for s, _ in pending])
 

@@ -15,6 +15,7 @@ from ledger.consensus.quorum import quorum
 from ledger.errors import InvalidMessage, Reason
 from ledger.node.admission import Admission
 from ledger.ordering.pool import TransactionPool
+from ledger.rpc.coalescer import Coalescer
 from ledger.rpc.status import GatewayError, PeerError
 from ledger.rpc.validator_links import ValidatorLinks
 from ledger.rpc.validator_service import Reply
@@ -38,6 +39,9 @@ class _Submission:
     asked: int = 1
 
 
+_Entering = tuple[bytes, asyncio.Future[InvalidMessage | None]]
+
+
 class TransactionSubmission:
     """This validator's half of the pool protocol: hands out its clients' transactions."""
 
@@ -56,8 +60,9 @@ class TransactionSubmission:
         self._quorum = quorum(validators)
         self._addresses = addresses
         self._batch_ids = itertools.count(1)
-        self._outgoing: list[_Submission] = []
-        self._entering: list[tuple[bytes, asyncio.Future[InvalidMessage | None]]] = []
+        # Entering is already coalesced, so what leaves needs no window of its own.
+        self._outgoing: Coalescer[_Submission] = Coalescer(self._send_batch, window_ms=0)
+        self._entering: Coalescer[_Entering] = Coalescer(self._start_admission)
         self._in_flight: dict[tuple[int, int], list[_Submission]] = {}
 
     async def submit(self, envelope_raw: bytes) -> None:
@@ -70,9 +75,7 @@ class TransactionSubmission:
         if refusal is not None:
             raise refusal
         submission = _Submission(envelope_raw, asyncio.get_running_loop().create_future())
-        if not self._outgoing:
-            asyncio.get_running_loop().call_soon(self._send_batch)
-        self._outgoing.append(submission)
+        self._outgoing.add(submission)
         try:
             async with asyncio.timeout(QUORUM_WAIT_MS / 1000):
                 await submission.done
@@ -81,13 +84,10 @@ class TransactionSubmission:
 
     async def _enter_own_pool(self, raw: bytes) -> InvalidMessage | None:
         future: asyncio.Future[InvalidMessage | None] = asyncio.get_running_loop().create_future()
-        if not self._entering:
-            asyncio.get_running_loop().call_soon(self._start_admission)
-        self._entering.append((raw, future))
+        self._entering.add((raw, future))
         return await future
 
-    def _start_admission(self) -> None:
-        entering, self._entering = self._entering, []
+    def _start_admission(self, entering: list[_Entering]) -> None:
         task = asyncio.get_running_loop().create_task(
             self._admission.admit([raw for raw, _ in entering])
         )
@@ -99,8 +99,7 @@ class TransactionSubmission:
 
         task.add_done_callback(finish)
 
-    def _send_batch(self) -> None:
-        outgoing, self._outgoing = self._outgoing, []
+    def _send_batch(self, outgoing: list[_Submission]) -> None:
         for chunk in _chunks(outgoing):
             self._send_chunk(chunk)
         for submission in outgoing:

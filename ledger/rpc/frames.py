@@ -1,13 +1,14 @@
 """Batched writing and reading of validator frames on one gRPC stream.
 
 Everything queued while a write is under way leaves in the next frame, so frames grow under load
-and a lone message leaves at once.
+and a lone message leaves at once (`ledger.rpc.coalescer`).
 """
 
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 
+from ledger.rpc.coalescer import Coalescer
 from ledger.wire.validator_pb2 import Frame, Item
 
 QUEUE_ITEMS_MAX = 20_000
@@ -17,13 +18,15 @@ FRAME_BYTES_MAX = 8 * 1024 * 1024
 class FrameWriter:
     """A bounded queue of items in front of one stream's write call.
 
-    A full queue refuses new items: the receiver does not keep up, and consensus, pools and
-    catch-up all repeat what is lost.
+    Consensus messages leave at once, and whatever waits goes with them; other items share frames
+    when the stream is busy. A full queue refuses new items: the receiver does not keep up, and
+    consensus, pools and catch-up all repeat what is lost.
     """
 
     def __init__(self) -> None:
         self._queue: deque[Item] = deque()
         self._wake = asyncio.Event()
+        self._ordinary: Coalescer[None] = Coalescer(lambda _: self._wake.set())
         self.dropped_items = 0
 
     def send(self, item: Item) -> bool:
@@ -32,7 +35,10 @@ class FrameWriter:
             self.dropped_items += 1
             return False
         self._queue.append(item)
-        self._wake.set()
+        if item.WhichOneof("kind") == "consensus_message":
+            self._wake.set()
+        else:
+            self._ordinary.add(None)
         return True
 
     def clear(self) -> None:
@@ -44,9 +50,9 @@ class FrameWriter:
         """Write queued items until cancelled or the stream fails."""
         while True:
             await self._wake.wait()
+            self._wake.clear()
             while self._queue:
                 await write(self._next_frame())
-            self._wake.clear()
 
     def _next_frame(self) -> bytes:
         frame = Frame()

@@ -1,0 +1,44 @@
+"""Doing small things together when there are many, and at once when there are few.
+
+A hop to a worker thread or a frame on a stream costs more than what it carries. The first call
+after a pause starts a batch at once; calls within the window after that wait for its end and
+share the next batch. A lone request therefore never waits.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+WINDOW_MS = 8
+
+
+class Coalescer(Generic[T]):
+    """Hands what was added to `run` in batches; single-threaded, on the event loop."""
+
+    def __init__(self, run: Callable[[list[T]], None], window_ms: float = WINDOW_MS) -> None:
+        self._run = run
+        self._window_s = window_ms / 1000
+        self._waiting: list[T] = []
+        self._started_at = 0.0
+        self._timer: asyncio.TimerHandle | asyncio.Handle | None = None
+
+    def add(self, item: T) -> None:
+        """Add to the next batch."""
+        self._waiting.append(item)
+        if self._timer is not None:
+            return
+        loop = asyncio.get_running_loop()
+        due_at = self._started_at + self._window_s
+        if loop.time() >= due_at:
+            # Everything of this turn of the loop still gets in.
+            self._timer = loop.call_soon(self._start)
+        else:
+            self._timer = loop.call_at(due_at, self._start)
+
+    def _start(self) -> None:
+        self._timer = None
+        self._started_at = asyncio.get_running_loop().time()
+        batch, self._waiting = self._waiting, []
+        self._run(batch)
