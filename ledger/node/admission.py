@@ -60,10 +60,7 @@ class Admission:
         if isinstance(verdict, InvalidMessage):
             return verdict
         try:
-            # A block may have carried it while its signatures were being checked.
-            if self._rules.is_committed(verdict.tx_id):
-                raise _already_committed(verdict.tx_id)
-            self._pool.add(verdict)
+            self._pool.add(verdict, is_committed=self._rules.is_committed)
         except InvalidMessage as error:
             return error
         return None
@@ -96,12 +93,6 @@ class Admission:
             raise InvalidMessage(
                 Reason.BAD_TRANSACTION_ID, "the transaction id is not of this nonce and creator"
             )
-        if self._rules.is_committed(channel.tx_id):
-            raise _already_committed(channel.tx_id)
         creator = self._signatures.registry.identity(envelope.header.creator)
         creator.check_validity(self._rules.clock_ms())
         self._signatures.check(envelope.header.creator, envelope.payload_raw, envelope.signature)
-
-
-def _already_committed(tx_id: str) -> InvalidMessage:
-    return InvalidMessage(Reason.REPLAYED, f"transaction {tx_id} is already in the ledger")

@@ -76,7 +76,7 @@ async def assemble(config: NodeConfig) -> Peer:
         notifier=notifier,
     )
     items = StreamItems(
-        inbox=ordering.inbox,
+        queue=ordering.queue,
         submission=ordering.submission,
         endorsers=remote,
         catch_up=ordering.catch_up,

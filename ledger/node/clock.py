@@ -1,4 +1,4 @@
-"""The only wall clock of the node; everything below takes time as an argument."""
+"""The only clocks of the node; everything below takes time as an argument."""
 
 import time
 
@@ -11,3 +11,8 @@ def now_ms() -> int:
 def now_ns() -> int:
     """Nanoseconds since 1970, UTC."""
     return time.time_ns()
+
+
+def steady_ms() -> int:
+    """Milliseconds of a clock that never goes back, for timers."""
+    return time.monotonic_ns() // 1_000_000

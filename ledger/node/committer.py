@@ -1,12 +1,10 @@
-"""Validates a sealed block and makes it durable, in one thread of its own.
+"""Validates a sealed block and makes it durable; belongs to the consensus thread.
 
 What is durable is announced afterwards: commit status, event streams and pools hear of a block
 only when its batch is on disk.
 """
 
-import asyncio
-from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ledger.consensus.events import Tip
@@ -44,9 +42,6 @@ class CommittedBlock:
     transactions: tuple[CommittedTransaction, ...]
 
 
-Announce = Callable[[CommittedBlock], None]
-
-
 class Committer:
     """The only writer of the ledger store."""
 
@@ -57,15 +52,11 @@ class Committer:
         context: ValidationContext,
         validators: ValidatorSet,
         memory: EnvelopeMemory,
-        executor: Executor,
-        announce: Announce,
     ) -> None:
         self._store = store
         self._context = context
         self._validators = validators
         self._memory = memory
-        self._executor = executor
-        self._announce = announce
         self._tip = self._stored_tip()
 
     @property
@@ -78,20 +69,14 @@ class Committer:
         """Number of the newest configuration block."""
         return self._store.last_config_number()
 
-    async def check_certified(self, block: Block) -> None:
-        """Import rules for a block that came by catch-up; raises InvalidMessage or NodeFault."""
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._executor, self._check_certified, block)
-
-    async def commit(self, block: Block) -> Tip:
-        """Validate, apply as one synced batch, announce; returns the new tip."""
-        loop = asyncio.get_running_loop()
-        committed = await loop.run_in_executor(self._executor, self._apply, block)
+    def commit(self, block: Block) -> CommittedBlock:
+        """Validate and apply as one synced batch; `tip` is the block afterwards."""
+        committed = self._apply(block)
         self._tip = self._stored_tip()
-        self._announce(committed)
-        return self._tip
+        return committed
 
-    def _check_certified(self, block: Block) -> None:
+    def check_certified(self, block: Block) -> None:
+        """Import rules for a block that came by catch-up; raises InvalidMessage or NodeFault."""
         metadata = check_certificate(block, self._validators)
         if block.header.previous_hash != self._tip.block_hash:
             raise InvalidMessage(

@@ -36,14 +36,11 @@ class Workers:
 
     signatures: ThreadPoolExecutor
     consensus: ThreadPoolExecutor
-    """Decoding and verifying validators' messages."""
-    journal: ThreadPoolExecutor
-    """Everything that must be on disk before a vote is sent, and signing."""
-    commit: ThreadPoolExecutor
+    """One thread that owns the consensus core, its journal and the ledger store's writes."""
 
     def close(self) -> None:
         """Finish what runs and end the threads."""
-        for executor in (self.signatures, self.consensus, self.journal, self.commit):
+        for executor in (self.signatures, self.consensus):
             executor.shutdown(wait=True, cancel_futures=True)
 
 
@@ -153,6 +150,4 @@ def _workers() -> Workers:
     return Workers(
         signatures=executor("signatures", SIGNATURE_THREADS),
         consensus=executor("consensus"),
-        journal=executor("journal"),
-        commit=executor("commit"),
     )

@@ -1,23 +1,28 @@
 """The ordering half of a peer: pools, consensus, commit, catch-up, connected to each other."""
 
+import asyncio
 import secrets
+from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from ledger.consensus.core import Core
-from ledger.consensus.events import Started
+from ledger.consensus.events import Started, TransactionsWaiting
 from ledger.consensus.recovery import recover
 from ledger.consensus.round_state import CoreSettings
 from ledger.errors import InvalidMessage, Reason
 from ledger.node.admission import Admission, AdmissionRules
 from ledger.node.announcements import Announcements
+from ledger.node.block_proposer import BlockProposer
 from ledger.node.catch_up import CatchUp
-from ledger.node.clock import now_ms
-from ledger.node.committer import CommittedBlock, Committer
-from ledger.node.driver import ConsensusDriver, DriverHooks, DriverPorts, FetchedBlock
+from ledger.node.clock import now_ms, steady_ms
+from ledger.node.committer import Committer
+from ledger.node.consensus_queue import ConsensusQueue, FetchedBlock, Stop
+from ledger.node.driver import ConsensusDriver, DriverPorts
 from ledger.node.evidence_log import EvidenceLog
 from ledger.node.foundation import Foundation
-from ledger.node.inbox import ConsensusInbox, InboxPorts
 from ledger.node.intents import IntentSigner
+from ledger.node.message_judge import MessageJudge
+from ledger.node.outbox import Outbox, OutboxHandlers
 from ledger.node.submission import TransactionSubmission
 from ledger.node.telemetry import Telemetry
 from ledger.node.transaction_lookup import LedgerLookup
@@ -40,78 +45,87 @@ class OrderingParts:
 
     links: ValidatorLinks
     committer: Committer
-    driver: ConsensusDriver
-    inbox: ConsensusInbox
+    queue: ConsensusQueue
+    ports: DriverPorts
+    core: Core
     submission: TransactionSubmission
     catch_up: CatchUp
-    journal: Journal
-    hooks: DriverHooks
+    handlers: OutboxHandlers
+    executor: Executor
 
     async def run_consensus(self) -> None:
-        """Recover what the journal owes and run until cancelled or a NodeFault."""
-        tip = self.committer.tip
+        """Run the consensus thread until cancelled; raises NodeFault when it must stop."""
+        loop = asyncio.get_running_loop()
+        driver = ConsensusDriver(
+            core=self.core,
+            queue=self.queue,
+            ports=self.ports,
+            outbox=Outbox(loop, self.handlers),
+        )
+        working = loop.run_in_executor(self.executor, driver.run, self._started())
+        try:
+            await asyncio.shield(working)
+        except asyncio.CancelledError:
+            self.queue.post(Stop())
+            await working
+            raise
+
+    def _started(self) -> Started:
+        """Recover what the journal owes to earlier votes."""
+        tip, journal = self.committer.tip, self.ports.journal
         # A new journal beside a grown ledger: earlier votes may be forgotten, so only follow at
         # first, until the others have decided every height such a vote could be for.
-        lost_memory = self.journal.is_new and tip.height > 0
-        self.journal.restart(tip.height + 1)
-        recovered = recover([decode_record(raw) for raw in self.journal.read_all()])
-        started = Started(
+        lost_memory = journal.is_new and tip.height > 0
+        journal.restart(tip.height + 1)
+        return Started(
             tip=tip,
-            recovered=recovered,
+            recovered=recover([decode_record(raw) for raw in journal.read_all()]),
             vote_from_height=tip.height + 1 + OBSERVED_HEIGHTS if lost_memory else 0,
         )
-        await self.driver.run(started, self.hooks)
 
 
 def ordering_parts(
     base: Foundation, telemetry: Telemetry, announcements: Announcements
 ) -> OrderingParts:
     """Connect the ordering half on top of the foundation."""
+    config = base.config
     links = _links(base)
-    verifier = ConsensusVerifier(base.validators, base.signing_domain)
     committer = Committer(
         store=base.store,
         context=_validation_context(base),
         validators=base.validators,
         memory=base.memory,
-        executor=base.workers.commit,
-        announce=announcements.publish,
     )
-    journal = Journal(base.config.data_dir / "journal")
-    driver = _driver(base, links, verifier, committer, journal)
-
-    def rejected(author: int, error: InvalidMessage) -> None:
-        telemetry.rejected(author, error)
-
-    inbox = ConsensusInbox(
-        InboxPorts(
-            verifier=verifier,
-            memory=base.memory,
-            limits=base.block_limits,
-            executor=base.workers.consensus,
-            clock_ms=now_ms,
-            seen_block=driver.seen_block,
-            deliver=driver.post,
-            on_rejected=rejected,
-        )
-    )
-    submission = _submission(base, links, driver)
+    queue = ConsensusQueue()
     catch_up = CatchUp(
         reader=base.store,
         links=links,
-        deliver=lambda block, source: driver.post(FetchedBlock(block, source)),
+        deliver=lambda block, source: queue.post(FetchedBlock(block, source)),
         status=lambda: _status(committer),
     )
-
-    def committed(block: CommittedBlock) -> None:
-        base.pool.remove(transaction.tx_id for transaction in block.transactions)
-        inbox.on_committed()
-        catch_up.on_committed()
-        telemetry.committed(block)
-
-    announcements.subscribe(committed)
-    hooks = DriverHooks(catch_up.on_behind, catch_up.tell_status, rejected)
-    return OrderingParts(links, committer, driver, inbox, submission, catch_up, journal, hooks)
+    announcements.subscribe(lambda _block: catch_up.on_committed())
+    announcements.subscribe(telemetry.committed)
+    return OrderingParts(
+        links=links,
+        committer=committer,
+        queue=queue,
+        ports=_driver_ports(base, committer),
+        core=Core(
+            CoreSettings(
+                own_id=config.consenter_id, block_interval_ms=base.channel.block_interval_ms
+            )
+        ),
+        submission=_submission(base, links, queue),
+        catch_up=catch_up,
+        handlers=OutboxHandlers(
+            broadcast=links.broadcast,
+            on_committed=announcements.publish,
+            on_behind=catch_up.on_behind,
+            tell_status=catch_up.tell_status,
+            on_rejected=telemetry.rejected,
+        ),
+        executor=base.workers.consensus,
+    )
 
 
 def _links(base: Foundation) -> ValidatorLinks:
@@ -138,14 +152,10 @@ def _validation_context(base: Foundation) -> ValidationContext:
     )
 
 
-def _driver(
-    base: Foundation,
-    links: ValidatorLinks,
-    verifier: ConsensusVerifier,
-    committer: Committer,
-    journal: Journal,
-) -> ConsensusDriver:
+def _driver_ports(base: Foundation, committer: Committer) -> DriverPorts:
     config = base.config
+    journal = Journal(config.data_dir / "journal")
+    verifier = ConsensusVerifier(base.validators, base.signing_domain)
     signer = IntentSigner(
         consenter_id=config.consenter_id,
         signer=base.identity.signer,
@@ -153,30 +163,27 @@ def _driver(
         domain=base.signing_domain,
         random_bytes=secrets.token_bytes,
     )
-    core = Core(
-        CoreSettings(own_id=config.consenter_id, block_interval_ms=base.channel.block_interval_ms)
-    )
-    return ConsensusDriver(
-        core=core,
+    proposer = BlockProposer(
         consenter_id=config.consenter_id,
-        ports=DriverPorts(
-            links=links,
-            journal=journal,
-            committer=committer,
-            pool=base.pool,
-            signer=signer,
-            evidence=EvidenceLog(config.data_dir / "evidence.jsonl"),
-            verifier=verifier,
-            journal_executor=base.workers.journal,
-            clock_ms=now_ms,
-        ),
+        pool=base.pool,
         limits=base.block_limits,
         block_interval_ms=base.channel.block_interval_ms,
+    )
+    return DriverPorts(
+        journal=journal,
+        committer=committer,
+        pool=base.pool,
+        proposer=proposer,
+        signer=signer,
+        evidence=EvidenceLog(config.data_dir / "evidence.jsonl"),
+        judge=MessageJudge(verifier, base.memory, base.block_limits),
+        clock_ms=now_ms,
+        steady_ms=steady_ms,
     )
 
 
 def _submission(
-    base: Foundation, links: ValidatorLinks, driver: ConsensusDriver
+    base: Foundation, links: ValidatorLinks, queue: ConsensusQueue
 ) -> TransactionSubmission:
     admission = Admission(
         rules=AdmissionRules(
@@ -188,7 +195,7 @@ def _submission(
         memory=base.memory,
         signatures=base.signatures,
         executor=base.workers.signatures,
-        on_added=driver.transactions_waiting,
+        on_added=lambda: queue.post(TransactionsWaiting()),
     )
     return TransactionSubmission(
         admission=admission,

@@ -52,7 +52,6 @@ async def _serve(config: NodeConfig, peer: Peer, stop: asyncio.Event) -> None:
     ]
     running = [
         asyncio.create_task(peer.run_links(), name="links"),
-        asyncio.create_task(peer.ordering.inbox.run(), name="inbox"),
         asyncio.create_task(peer.ordering.run_consensus(), name="consensus"),
     ]
     stopping = asyncio.create_task(_wait(stop), name="stop")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ledger.node.catch_up import CatchUp
-from ledger.node.inbox import ConsensusInbox
+from ledger.node.consensus_queue import ConsensusQueue
 from ledger.node.remote_endorsers import RemoteEndorsers
 from ledger.node.submission import TransactionSubmission
 from ledger.rpc.validator_service import Reply
@@ -22,7 +22,7 @@ TASKS_PER_NODE_MAX = 5_000
 class StreamItems:
     """Routes requests of other validators, and the answers to ours."""
 
-    inbox: ConsensusInbox
+    queue: ConsensusQueue
     submission: TransactionSubmission
     endorsers: RemoteEndorsers
     catch_up: CatchUp
@@ -32,7 +32,7 @@ class StreamItems:
         """An item on a stream that another validator opened."""
         kind = item.WhichOneof("kind")
         if kind == "consensus_message":
-            self.inbox.receive(sender, item.consensus_message)
+            self.queue.receive(sender, item.consensus_message)
         elif kind == "transactions":
             self._spawn(self.submission.on_batch(item.transactions, reply))
         elif kind == "endorse_request":

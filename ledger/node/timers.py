@@ -1,27 +1,40 @@
-"""The core's timers on the event loop's clock."""
+"""The core's timers as deadlines of the consensus thread."""
 
-import asyncio
-from collections.abc import Callable
+from collections.abc import Iterator
+from dataclasses import dataclass
 
-from ledger.consensus.events import TimerKind
+from ledger.consensus.events import TimerExpired, TimerKind
+
+
+@dataclass(frozen=True, slots=True)
+class _Deadline:
+    at_ms: int
+    expired: TimerExpired
 
 
 class Timers:
-    """At most one running timer of each kind; each carries the height and round it was set for."""
+    """At most one timer of each kind; each carries the height and round it was set for.
 
-    def __init__(self, fire: Callable[[TimerKind, int, int], None]) -> None:
-        self._fire = fire
-        self._running: dict[TimerKind, asyncio.TimerHandle] = {}
+    Times are milliseconds of any clock that never goes back.
+    """
 
-    def set(self, kind: TimerKind, height: int, round_: int, duration_ms: int) -> None:
+    def __init__(self) -> None:
+        self._deadlines: dict[TimerKind, _Deadline] = {}
+
+    def set(self, kind: TimerKind, height: int, round_: int, at_ms: int) -> None:
         """Start a timer, replacing the running one of its kind."""
-        self.cancel(kind)
-        self._running[kind] = asyncio.get_running_loop().call_later(
-            duration_ms / 1000, self._fire, kind, height, round_
-        )
+        self._deadlines[kind] = _Deadline(at_ms, TimerExpired(kind, height, round_))
 
     def cancel(self, kind: TimerKind) -> None:
         """Stop the timer of this kind, if one runs."""
-        handle = self._running.pop(kind, None)
-        if handle is not None:
-            handle.cancel()
+        self._deadlines.pop(kind, None)
+
+    def next_at_ms(self) -> int | None:
+        """When the next timer expires; None when none runs."""
+        return min((deadline.at_ms for deadline in self._deadlines.values()), default=None)
+
+    def take_expired(self, now_ms: int) -> Iterator[TimerExpired]:
+        """Timers that expired by now; each is given once."""
+        due = [kind for kind, deadline in self._deadlines.items() if deadline.at_ms <= now_ms]
+        for kind in due:
+            yield self._deadlines.pop(kind).expired

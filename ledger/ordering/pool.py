@@ -2,9 +2,11 @@
 
 A pool keeps arrival order, refuses duplicates and is bounded in number and bytes. It does no
 I/O and reads no clock: the node checks signatures before `add` and tells it what committed.
+Transactions enter on the event loop and leave on the consensus thread, hence the lock.
 """
 
-from collections.abc import Iterable
+import threading
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from ledger.errors import InvalidMessage, Reason
@@ -35,6 +37,7 @@ class TransactionPool:
         self._limits = limits
         self._waiting: dict[str, Envelope] = {}
         self._bytes = 0
+        self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -46,39 +49,49 @@ class TransactionPool:
         """The waiting envelope with this transaction id."""
         return self._waiting.get(tx_id)
 
-    def add(self, envelope: Envelope) -> bool:
+    def add(self, envelope: Envelope, *, is_committed: Callable[[str], bool]) -> bool:
         """Keep an envelope; false when it already waits (adding twice is not an error).
 
-        Raises InvalidMessage OVERSIZED for a single envelope above the limit and OVERLOADED when
-        the pool is full; nothing is evicted to make room.
+        Raises InvalidMessage REPLAYED for one that is in the ledger by now, OVERSIZED for a
+        single envelope above the limit and OVERLOADED when the pool is full; nothing is evicted
+        to make room.
         """
-        if envelope.tx_id in self._waiting:
-            return False
         size = len(envelope.raw)
         if size > self._limits.transaction_bytes_max:
             raise InvalidMessage(
                 Reason.OVERSIZED,
                 f"transaction of {size} bytes, at most {self._limits.transaction_bytes_max}",
             )
-        full = len(self._waiting) >= self._limits.transactions_max
-        if full or self._bytes + size > self._limits.bytes_max:
-            raise InvalidMessage(Reason.OVERLOADED, "transaction pool is full, try again later")
-        self._waiting[envelope.tx_id] = envelope
-        self._bytes += size
+        with self._lock:
+            if envelope.tx_id in self._waiting:
+                return False
+            # Inside the lock: a commit either is seen here or removes the envelope afterwards.
+            if is_committed(envelope.tx_id):
+                raise InvalidMessage(
+                    Reason.REPLAYED, f"transaction {envelope.tx_id} is already in the ledger"
+                )
+            full = len(self._waiting) >= self._limits.transactions_max
+            if full or self._bytes + size > self._limits.bytes_max:
+                raise InvalidMessage(
+                    Reason.OVERLOADED, "transaction pool is full, try again later"
+                )
+            self._waiting[envelope.tx_id] = envelope
+            self._bytes += size
         return True
 
     def remove(self, tx_ids: Iterable[str]) -> None:
         """Forget transactions that are in a committed block, whatever their validation code."""
-        for tx_id in tx_ids:
-            envelope = self._waiting.pop(tx_id, None)
-            if envelope is not None:
-                self._bytes -= len(envelope.raw)
+        with self._lock:
+            for tx_id in tx_ids:
+                envelope = self._waiting.pop(tx_id, None)
+                if envelope is not None:
+                    self._bytes -= len(envelope.raw)
 
     def oldest(self, limits: BlockLimits) -> tuple[Envelope, ...]:
         """The next batch in order of arrival within the block limits; nothing is removed."""
         batch: list[Envelope] = []
         size = 0
-        for envelope in self._waiting.values():
+        for envelope in self.all():
             size += len(envelope.raw)
             if len(batch) >= limits.transactions_max or (batch and size > limits.bytes_max):
                 break
@@ -87,4 +100,5 @@ class TransactionPool:
 
     def all(self) -> tuple[Envelope, ...]:
         """Everything that waits, oldest first (to send to a peer that reconnects)."""
-        return tuple(self._waiting.values())
+        with self._lock:
+            return tuple(self._waiting.values())

@@ -1,0 +1,61 @@
+"""What a consensus message must pass before the core sees it: form, signatures, block contents."""
+
+from ledger.consensus.limits import FUTURE_HEIGHTS
+from ledger.consensus.messages import (
+    CommitMessage,
+    Message,
+    ProposalMessage,
+    ProposedBlock,
+    RoundChangeMessage,
+)
+from ledger.ordering.block_building import check_contents
+from ledger.ordering.consensus_codec import decode_message
+from ledger.ordering.consensus_verifier import ConsensusVerifier
+from ledger.ordering.envelopes import EnvelopeMemory
+from ledger.ordering.pool import BlockLimits
+
+
+class MessageJudge:
+    """Judges messages of the height under decision; belongs to the consensus thread."""
+
+    def __init__(
+        self, verifier: ConsensusVerifier, memory: EnvelopeMemory, limits: BlockLimits
+    ) -> None:
+        self._verifier = verifier
+        self._memory = memory
+        self._limits = limits
+        self._checked_blocks: dict[bytes, ProposedBlock] = {}
+
+    def judge(self, raw: bytes) -> Message:
+        """The message, every signed part verified; raises InvalidMessage."""
+        message = decode_message(raw)
+        self._verifier.check(message)
+        if isinstance(message, ProposalMessage | RoundChangeMessage):
+            if message.block is not None:
+                self._check_block(message.block)
+        elif isinstance(message, CommitMessage):
+            return self._with_seal(message)
+        return message
+
+    def know(self, block: ProposedBlock) -> None:
+        """Note a block whose contents need no check: our own."""
+        if len(self._checked_blocks) >= FUTURE_HEIGHTS:
+            self._checked_blocks.clear()
+        self._checked_blocks[block.digest] = block
+
+    def check_seal(self, message: CommitMessage, block: ProposedBlock) -> CommitMessage:
+        """The message with its seal verified against `block`; raises InvalidMessage."""
+        return self._verifier.check_seal(message, block)
+
+    def forget_blocks(self) -> None:
+        """The height is decided."""
+        self._checked_blocks.clear()
+
+    def _check_block(self, block: ProposedBlock) -> None:
+        if block.digest not in self._checked_blocks:
+            check_contents(block, self._limits, self._memory)
+            self.know(block)
+
+    def _with_seal(self, message: CommitMessage) -> CommitMessage:
+        block = self._checked_blocks.get(message.signed.payload.digest)
+        return message if block is None else self._verifier.check_seal(message, block)

@@ -1,0 +1,67 @@
+"""The way out of the consensus thread: everything for the event loop, in order, in one wake-up."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from ledger.consensus.messages import Message
+from ledger.errors import InvalidMessage
+from ledger.node.committer import CommittedBlock
+from ledger.ordering.consensus_codec import encode_message
+from ledger.wire.validator_pb2 import Item
+
+Action = Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxHandlers:
+    """What happens on the event loop."""
+
+    broadcast: Callable[[Item], None]
+    on_committed: Callable[[CommittedBlock], None]
+    on_behind: Callable[[int, int], None]
+    """(first missing height, consenter that claimed to have it)"""
+    tell_status: Callable[[int], None]
+    on_rejected: Callable[[int, InvalidMessage], None]
+
+
+class Outbox:
+    """Collects what the consensus thread has to say; `flush` hands it to the event loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, handlers: OutboxHandlers) -> None:
+        self._loop = loop
+        self._handlers = handlers
+        self._actions: list[Action] = []
+
+    def broadcast(self, message: Message) -> None:
+        """Send a signed message to every other validator."""
+        item = Item(consensus_message=encode_message(message))
+        self._actions.append(partial(self._handlers.broadcast, item))
+
+    def committed(self, block: CommittedBlock) -> None:
+        """Tell the rest of the node that a block is durable."""
+        self._actions.append(partial(self._handlers.on_committed, block))
+
+    def behind(self, height: int, source: int) -> None:
+        """Others are ahead: fetch blocks."""
+        self._actions.append(partial(self._handlers.on_behind, height, source))
+
+    def tell_status(self, to: int) -> None:
+        """Another validator is behind: tell it our height."""
+        self._actions.append(partial(self._handlers.tell_status, to))
+
+    def rejected(self, author: int, error: InvalidMessage) -> None:
+        """A message broke a rule."""
+        self._actions.append(partial(self._handlers.on_rejected, author, error))
+
+    def flush(self) -> None:
+        """Hand everything over."""
+        if self._actions:
+            actions, self._actions = self._actions, []
+            self._loop.call_soon_threadsafe(_run_all, actions)
+
+
+def _run_all(actions: list[Action]) -> None:
+    for action in actions:
+        action()
