@@ -33,12 +33,12 @@ def main(arguments: list[str] | None = None) -> int:
     options = _options().parse_args(arguments)
     logging.basicConfig(level=options.log_level, format="%(levelname)s %(name)s %(message)s")
     die_with_parent(options.parent)
-    chaincode = load_chaincode(options.module, version=options.chaincode_id.rpartition(":")[2])
     page = RunningPage(options.page_fd)
     channel = socket.socket(fileno=options.fd)
     limit_resources(memory_bytes=options.memory_bytes)
     if not deny_system_calls():
         log.warning("no system call filter on this machine; contracts could open sockets")
+    chaincode = load_chaincode(options.module, version=options.chaincode_id.rpartition(":")[2])
     session = ChaincodeSession(chaincode, options.chaincode_id, page.running)
     serve(channel, session, page)
     return 0

@@ -106,6 +106,14 @@ class Shelf(Contract):
         return f"{response.status} {response.message} {response.payload.decode()}"
 
     @transaction
+    async def call_other_with(
+        self, ctx: Context, name: str, function: str, key: str, value: str
+    ) -> str:
+        response = await ctx.stub.invoke_chaincode(name, [function, key, value])
+        await ctx.stub.put_state("called", name)
+        return f"{response.status} {response.message} {response.payload.decode()}"
+
+    @transaction
     async def scattered(self, ctx: Context) -> list[str]:
         words = {"alpha", "beta", "gamma", "delta", "epsilon", "zeta"}
         for word in words:

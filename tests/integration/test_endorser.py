@@ -1,0 +1,260 @@
+"""A proposal's way through the endorser: what is refused, what is signed, what commits."""
+
+import asyncio
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from ledger.crypto.hashing import endorsement_message, proposal_hash
+from ledger.crypto.signing import verify_signature
+from ledger.endorsement.child_process import ChaincodeProgram
+from ledger.endorsement.definitions import (
+    FullDefinition,
+    committed_definition,
+    encode_definition,
+)
+from ledger.endorsement.endorser import Endorser, EndorserPorts, InstalledChaincode
+from ledger.endorsement.lifecycle import Lifecycle
+from ledger.endorsement.limits import ProcessLimits, SimulationLimits
+from ledger.endorsement.process import ChaincodeProcess
+from ledger.endorsement.proposal_checks import ProposalRules
+from ledger.endorsement.simulator import LIFECYCLE_NAMESPACE
+from ledger.errors import InvalidMessage, Reason
+from ledger.model.codec_action import decode_proposal_response_payload
+from ledger.model.codec_proposal import (
+    decode_signed_proposal,
+    encode_signed_proposal,
+    strip_transient,
+)
+from ledger.model.codes import ValidationCode
+from ledger.model.rwset import KeyWrite, NamespaceReadWriteSet, ReadWriteSet
+from ledger.validation.context import ChaincodeDefinition
+from tests.support.endorsing_world import SAMPLE_MODULE, EndorsingWorld
+from tests.support.identities import make_consortium
+from tests.support.ledger_world import CHAINCODE, THREE_OF_FOUR, application_policy
+
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
+
+SECOND = "tokens"
+LIMITS = SimulationLimits()
+
+
+class EndorsingPeer(EndorsingWorld):
+    """The first member's peer with two chaincodes, both defined on the channel."""
+
+    def __init__(self, limits: SimulationLimits = LIMITS) -> None:
+        super().__init__()
+        self.limits = limits
+        self.now_ms = int(datetime.now(UTC).timestamp() * 1000)
+        self.signed = []
+        registry = self.consortium.registry()
+        rules = ProposalRules(
+            channel_id="energy",
+            registry=registry,
+            policies=self.policies,
+            is_recorded=lambda tx_id: self.store.transaction_location(tx_id) is not None,
+            limits=limits,
+        )
+
+        async def verify(identity, message, signature):
+            verify_signature(registry.identity(identity).public_key, message, signature)
+
+        self.processes = {
+            name: ChaincodeProcess(
+                ChaincodeProgram(name, "1.0", SAMPLE_MODULE),
+                ProcessLimits(execute_timeout_ms=400),
+                call=self.call,
+            )
+            for name in (CHAINCODE, SECOND)
+        }
+        self.endorser = Endorser(
+            identity=self.consortium.nodes()[0],
+            lifecycle=Lifecycle("CoopMSP", []),
+            chaincodes={
+                name: InstalledChaincode("1.0", process)
+                for name, process in self.processes.items()
+            },
+            ports=EndorserPorts(
+                rules=lambda: rules,
+                verify=verify,
+                snapshot=self.store.snapshot,
+                definition=committed_definition,
+                clock_ms=lambda: self.now_ms,
+                on_signed=lambda *signed: self.signed.append(signed),
+            ),
+            limits=limits,
+        )
+        self.define(FullDefinition(CHAINCODE, 1, "1.0", application_policy(THREE_OF_FOUR)))
+        self.define(FullDefinition(SECOND, 1, "1.0", application_policy(THREE_OF_FOUR)))
+
+    async def call(self, transaction, call):
+        return await self.endorser.call(transaction, call)
+
+    def define(self, definition):
+        """Commit a definition as the lifecycle would write it."""
+        self.definitions[LIFECYCLE_NAMESPACE] = ChaincodeDefinition(
+            "syscc", 0, application_policy(THREE_OF_FOUR)
+        )
+        writes = [KeyWrite(*item) for item in sorted(encode_definition(definition))]
+        results = ReadWriteSet((NamespaceReadWriteSet(LIFECYCLE_NAMESPACE, writes=tuple(writes)),))
+        entry = self.transaction(
+            results=results,
+            chaincode=LIFECYCLE_NAMESPACE,
+            endorsed_chaincode=LIFECYCLE_NAMESPACE,
+            version="syscc",
+        )
+        assert self.commit(entry) == (ValidationCode.VALID,)
+
+    def ask(self, function, *args, **options):
+        options.setdefault("timestamp_ns", self.now_ms * 1_000_000)
+        return self.propose(function, *args, **options)
+
+    async def endorse(self, function, *args, **options):
+        return await self.endorser.process(self.ask(function, *args, **options))
+
+
+@asynccontextmanager
+async def endorsing_peer(limits=LIMITS):
+    peer = EndorsingPeer(limits)
+    await asyncio.gather(*(process.start() for process in peer.processes.values()))
+    try:
+        yield peer
+    finally:
+        await asyncio.gather(*(process.stop() for process in peer.processes.values()))
+
+
+async def refusal(peer, proposal):
+    with pytest.raises(InvalidMessage) as refused:
+        await peer.endorser.process(proposal)
+    return refused.value.reason
+
+
+async def test_an_endorsement_covers_result_proposal_and_endorser():
+    async with endorsing_peer() as peer:
+        proposal = peer.ask("move", '["a","b"]', "c", transient={"secret": b"hidden"})
+        answer = await peer.endorser.process(proposal)
+    endorsement = answer.endorsement
+    node = peer.consortium.nodes()[0]
+    assert endorsement.endorser == node.serialized
+    message = endorsement_message(answer.payload_raw, endorsement.endorser)
+    verify_signature(node.signer.public_key, message, endorsement.signature)
+    assert peer.signed == [(node.serialized, message, endorsement.signature)]
+    bound_to, action = decode_proposal_response_payload(answer.payload_raw)
+    assert bound_to == proposal_hash(
+        proposal.header.channel_header_raw,
+        proposal.header.signature_header_raw,
+        strip_transient(proposal.payload_raw),
+    )
+    assert (action.chaincode_name, action.chaincode_version) == (CHAINCODE, "1.0")
+    assert action.response == answer.response
+    assert action.event.name == "moved"
+    assert [n.namespace for n in action.results.namespaces] == ["_lifecycle", CHAINCODE]
+    assert b"hidden" not in answer.payload_raw
+
+
+async def test_proposals_that_may_not_be_simulated():
+    async with endorsing_peer() as peer:
+        good = peer.ask("put", "k", "v")
+        header = good.header
+        assert (
+            await refusal(peer, peer.ask("put", "k", "v", channel_id="other"))
+            == Reason.WRONG_CHANNEL
+        )
+        renamed = replace(header, channel=replace(header.channel, tx_id="00" * 32))
+        assert await refusal(peer, replace(good, header=renamed)) == Reason.BAD_TRANSACTION_ID
+        forged = encode_signed_proposal(good.proposal_raw, b"\x30\x06\x02\x01\x01\x02\x01\x01")
+        assert await refusal(peer, decode_signed_proposal(forged)) == Reason.BAD_SIGNATURE
+        stranger = make_consortium(datetime.now(UTC)).members[0].client
+        assert (
+            await refusal(peer, peer.ask("put", "k", "v", client=stranger))
+            == Reason.CERTIFICATE_INVALID
+        )
+        for minutes in (-16, 16):
+            late = peer.ask("put", timestamp_ns=(peer.now_ms + minutes * 60_000) * 1_000_000)
+            assert await refusal(peer, late) == Reason.TIMESTAMP_OUT_OF_WINDOW
+        large = peer.ask("put", "k", "v" * LIMITS.argument_bytes_max)
+        assert await refusal(peer, large) == Reason.OVERSIZED
+        peer.now_ms += int(timedelta(days=36_500).total_seconds() * 1000)
+        old = peer.ask("put", "k", "v")
+        assert await refusal(peer, old) == Reason.CERTIFICATE_EXPIRED
+        assert peer.signed == []
+
+
+async def test_a_transaction_id_in_the_ledger_is_not_used_again():
+    async with endorsing_peer() as peer:
+        peer.commit(peer.transaction())
+        peer._nonces -= 1
+        used = peer.ask("put", "k", "v")
+        assert peer.store.transaction_location(used.tx_id) is not None
+        assert await refusal(peer, used) == Reason.REPLAYED
+
+
+async def test_a_contracts_refusal_is_an_answer_without_endorsement():
+    async with endorsing_peer() as peer:
+        refused = await peer.endorse("trouble:refuse")
+        assert (refused.response.status, refused.payload_raw, refused.endorsement) == (
+            409,
+            b"",
+            None,
+        )
+        assert refused.response.message == "NOT_TODAY: come back tomorrow"
+        broken = await peer.endorse("trouble:bug", "secret")
+        assert broken.endorsement is None
+        assert broken.payload_raw  # the contract's own failure, the same on every peer
+
+
+async def test_a_failure_of_this_peer_has_no_payload():
+    async with endorsing_peer() as peer:
+        looping = await peer.endorse("trouble:loop")
+        unknown = await peer.endorse("put", "k", "v", chaincode="nothing")
+    for answer in (looping, unknown):
+        assert answer.response.status == 500
+        assert (answer.payload_raw, answer.endorsement) == (b"", None)
+    assert "timeout expired while executing transaction" in looping.response.message
+    assert "make sure the chaincode nothing has been" in unknown.response.message
+
+
+async def test_code_of_another_version_than_agreed_is_not_run():
+    async with endorsing_peer() as peer:
+        peer.define(FullDefinition(CHAINCODE, 2, "2.0", application_policy(THREE_OF_FOUR)))
+        answer = await peer.endorse("put", "k", "v")
+    assert answer.response.status == 500
+    assert "defined with version 2.0, this peer has 1.0" in answer.response.message
+
+
+async def test_results_too_large_for_a_block_are_refused_by_name():
+    async with endorsing_peer(SimulationLimits(result_bytes_max=100)) as peer:
+        assert (await peer.endorse("trouble:shout", "100")).endorsement is not None
+        answer = await peer.endorse("trouble:shout", "101")
+    assert (answer.response.status, answer.endorsement) == (400, None)
+    assert "result and event are 101 bytes, the limit is 100" in answer.response.message
+
+
+async def test_a_contract_calls_another_in_the_same_simulation():
+    async with endorsing_peer() as peer:
+        answer = await peer.endorse("call_other_with", SECOND, "put", "k", "v")
+        assert answer.response.payload == b"200  "
+        _, action = decode_proposal_response_payload(answer.payload_raw)
+        namespaces = {n.namespace: n for n in action.results.namespaces}
+        assert [w.key for w in namespaces[SECOND].writes] == ["k"]
+        assert [w.key for w in namespaces[CHAINCODE].writes] == ["called"]
+        assert len(namespaces["_lifecycle"].reads) == 2
+        for name, text in (
+            (CHAINCODE, "cannot be called from here"),
+            ("nothing", "successfully defined"),
+            ("_lifecycle", "cannot be called by a contract"),
+        ):
+            refused = await peer.endorse("call_other", name, "put")
+            assert refused.response.status == 500
+            assert text in refused.response.message
+
+
+async def test_a_called_contract_that_loops_fails_the_whole_transaction():
+    async with endorsing_peer() as peer:
+        answer = await peer.endorse("call_other", SECOND, "trouble:loop")
+        assert answer.response.status == 500
+        assert "timeout expired" in answer.response.message
+        assert answer.endorsement is None
+        assert (await peer.endorse("put", "k", "v")).endorsement is not None
