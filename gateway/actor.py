@@ -55,11 +55,11 @@ class Actor:
                 return None
             raise
 
-    async def see(self, transactions: Iterable[SubmittedTransaction]) -> None:
+    async def see(self, tx_ids: Iterable[str]) -> None:
         """Return when this actor's own peer has these transactions, sent through any peer."""
-        for sent in transactions:
+        for tx_id in tx_ids:
             try:
-                await self._client.commit_status(sent.tx_id, self._identity)
+                await self._client.commit_status(tx_id, self._identity)
             except aio.AioRpcError as error:
                 raise refusal_of(error) from error
 

@@ -46,7 +46,7 @@ from gateway.mqtt.topics import gateway_access, meter_access
 from gateway.oracle.node import OracleNode
 from gateway.scheduler import Scheduler
 from gateway.settings import DemoSettings, MqttSettings, load_demo_settings
-from ledger.rpc.client import GatewayClient, SubmittedTransaction
+from ledger.rpc.client import GatewayClient
 
 ORACLE_USER, GATEWAY_USER = "oracle", "gateway"
 START_MARGIN_MS = 300
@@ -172,7 +172,7 @@ class Demo:
         await broker.start()
         self._resources.push_async_callback(broker.stop)
 
-    async def _register(self, staff: Staff, members: list[Member]) -> list[SubmittedTransaction]:
+    async def _register(self, staff: Staff, members: list[Member]) -> list[str]:
         settings = self._settings
         roles = {role: [files.mspid] for role, files in settings.staff.items()}
         await configure(staff, roles)

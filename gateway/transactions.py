@@ -17,7 +17,7 @@ from gateway.ports import Ledger
 from gateway.projection import Projection, TransactionRecord
 from ledger.crypto.hashing import transaction_id
 from ledger.crypto.proposal import build_proposal
-from ledger.errors import InvalidMessage
+from ledger.errors import InvalidMessage, Reason
 from ledger.model.codec import decode_request, encode_envelope
 from ledger.model.codec_header import encode_identity
 from ledger.model.codec_proposal import decode_signed_proposal, encode_signed_proposal
@@ -36,6 +36,23 @@ _PROBLEM_BY_STATUS = {
     404: Problem.NOT_FOUND,
     409: Problem.CONFLICT,
     422: Problem.REJECTED,
+}
+_PROBLEM_BY_REASON = {
+    Reason.MALFORMED: Problem.MALFORMED,
+    Reason.OVERSIZED: Problem.MALFORMED,
+    Reason.WRONG_CHANNEL: Problem.MALFORMED,
+    Reason.BAD_TRANSACTION_ID: Problem.MALFORMED,
+    Reason.TIMESTAMP_OUT_OF_WINDOW: Problem.MALFORMED,
+    Reason.UNKNOWN_MEMBER: Problem.FORBIDDEN,
+    Reason.CERTIFICATE_INVALID: Problem.FORBIDDEN,
+    Reason.CERTIFICATE_EXPIRED: Problem.FORBIDDEN,
+    Reason.CERTIFICATE_REVOKED: Problem.FORBIDDEN,
+    Reason.ROLE_NOT_ALLOWED: Problem.FORBIDDEN,
+    Reason.BAD_SIGNATURE: Problem.FORBIDDEN,
+    Reason.HIGH_S_SIGNATURE: Problem.FORBIDDEN,
+    Reason.POLICY_NOT_SATISFIED: Problem.FORBIDDEN,
+    Reason.REPLAYED: Problem.CONFLICT,
+    Reason.OVERLOADED: Problem.TOO_MANY_REQUESTS,
 }
 _PROBLEM_BY_GRPC_STATUS = {
     "INVALID_ARGUMENT": Problem.MALFORMED,
@@ -190,12 +207,18 @@ def refusal_code(refusal: LedgerRefusal) -> str | None:
 
 
 def problem_of(refusal: LedgerRefusal) -> RequestRefused:
-    """The HTTP problem of a ledger's refusal; a contract's own code and status come first."""
+    """The HTTP problem of a ledger's refusal; a contract's or peer's own code comes first."""
     cause = refusal.cause
     for code, text in _REFUSAL.findall(cause):
         if code in Refusal.__members__:
             kind = _PROBLEM_BY_STATUS.get(Refusal[code].status, Problem.REJECTED)
             return RequestRefused(kind, text, extensions={"code": code})
-    kind = _PROBLEM_BY_GRPC_STATUS.get(refusal.status, Problem.REJECTED)
+        if code in Reason.__members__:
+            kind = _PROBLEM_BY_REASON.get(Reason[code], Problem.REJECTED)
+            return _refused(kind, text, {"code": code})
+    return _refused(_PROBLEM_BY_GRPC_STATUS.get(refusal.status, Problem.REJECTED), cause, {})
+
+
+def _refused(kind: Problem, detail: str, extensions: dict[str, object]) -> RequestRefused:
     headers = {"Retry-After": "1"} if kind is Problem.TOO_MANY_REQUESTS else {}
-    return RequestRefused(kind, cause, headers=headers)
+    return RequestRefused(kind, detail, headers=headers, extensions=extensions)

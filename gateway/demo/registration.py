@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from gateway.actor import Actor
 from ledger.crypto.hashing import sha256
-from ledger.rpc.client import SubmittedTransaction
 
 DEPOSIT_UTOKEN = 20_000_000
 SALT_BYTES = 16
@@ -45,11 +44,11 @@ async def configure(staff: Staff, role_members: dict[str, list[str]]) -> None:
 
 async def register_all(
     staff: Staff, newcomers: Sequence[Newcomer], on_done: Callable[[], None]
-) -> list[SubmittedTransaction]:
-    """Register everybody; `on_done` is called after each. Returns each household's last steps."""
+) -> list[str]:
+    """Register everybody; `on_done` is called after each. Returns ids of the last transactions."""
     slots = asyncio.Semaphore(IN_FLIGHT_MAX)
 
-    async def one(newcomer: Newcomer) -> list[SubmittedTransaction]:
+    async def one(newcomer: Newcomer) -> list[str]:
         async with slots:
             last = await _register(staff, newcomer)
         on_done()
@@ -60,7 +59,7 @@ async def register_all(
     return [done for task in tasks for done in task.result()]
 
 
-async def _register(staff: Staff, newcomer: Newcomer) -> list[SubmittedTransaction]:
+async def _register(staff: Staff, newcomer: Newcomer) -> list[str]:
     # The name stays with the cooperative; the ledger holds a salted hash of it.
     personal_data_hash = sha256(secrets.token_bytes(SALT_BYTES) + newcomer.idgrid.encode()).hex()
     await staff.manager.commit(
@@ -79,10 +78,10 @@ async def _register(staff: Staff, newcomer: Newcomer) -> list[SubmittedTransacti
         ),
         staff.manager.commit("tokens:deposit", newcomer.idgrid, str(DEPOSIT_UTOKEN), "welcome"),
     )
-    await staff.operator.see(registered)
+    await staff.operator.see(done.tx_id for done in registered)
     approved = await asyncio.gather(
         staff.operator.commit("registry:approve_participant", newcomer.idgrid),
         staff.operator.commit("registry:approve_res", newcomer.res_id),
         staff.operator.commit("registry:approve_meter", newcomer.meter_id),
     )
-    return [*registered, *approved]
+    return [done.tx_id for done in (*registered, *approved)]

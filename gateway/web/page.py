@@ -112,6 +112,7 @@ STATE_TEXTS = {
     "DISPUTED": "disputed",
     "CANCELLED": "cancelled",
 }
+SHORT_STATE_TEXTS = STATE_TEXTS | {"AUTHORIZE_OFFERS": "open", "BIDS_CLOSED": "closed"}
 
 
 def page_view(services: Services, viewer: Viewer | None) -> PageView:
@@ -220,7 +221,7 @@ def _hour_row(market: Market, listing: Listing, utc_offset_minutes: int) -> Hour
     return HourRow(
         listing_id=listing.listing_id,
         label=hour_label(listing.listing_id, utc_offset_minutes),
-        state=STATE_TEXTS.get(listing.state, listing.state),
+        state=SHORT_STATE_TEXTS.get(listing.state, listing.state.lower()),
         price_utoken_per_kwh=clearing.price if clearing else None,
         matched_wh=clearing.quantity_wh if clearing else 0,
         settled_wh=bought_wh if lines else None,

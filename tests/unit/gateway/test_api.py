@@ -261,7 +261,16 @@ def test_a_fault_of_the_gateway_is_a_problem_without_its_inside():
             Problem.FORBIDDEN,
             "ROLE_NOT_ALLOWED",
         ),
-        (LedgerRefusal("PERMISSION_DENIED", "BAD_SIGNATURE: no"), Problem.FORBIDDEN, None),
+        (
+            LedgerRefusal("PERMISSION_DENIED", "BAD_SIGNATURE: no"),
+            Problem.FORBIDDEN,
+            "BAD_SIGNATURE",
+        ),
+        (
+            LedgerRefusal("ABORTED", "x", (("", "", "invalid: CERTIFICATE_EXPIRED: old"),)),
+            Problem.FORBIDDEN,
+            "CERTIFICATE_EXPIRED",
+        ),
         (LedgerRefusal("UNAVAILABLE", "no peer"), Problem.LEDGER_UNAVAILABLE, None),
         (LedgerRefusal("DEADLINE_EXCEEDED", "late"), Problem.TIMEOUT, None),
         (LedgerRefusal("RESOURCE_EXHAUSTED", "full"), Problem.TOO_MANY_REQUESTS, None),
