@@ -11,14 +11,17 @@ from grpc import aio
 
 from ledger.crypto.signing import Signer, SigningIdentity
 from ledger.endorsement.definitions import FullDefinition
-from ledger.endorsement.lifecycle import encode_commit_arguments
+from ledger.endorsement.lifecycle import (
+    decode_sequence,
+    encode_commit_arguments,
+    encode_query_arguments,
+)
 from ledger.endorsement.simulator import LIFECYCLE_NAMESPACE
 from ledger.node.chaincode_host import definition_of
 from ledger.node.config import ChaincodeSettings
 from ledger.rpc.client import GatewayClient
 from ledger.rpc.deliver_client import follow_blocks
 from ledger.rpc.transport import client_channel
-from ledger.wire.lifecycle_pb2 import QueryChaincodeDefinitionArgs, QueryChaincodeDefinitionResult
 from network.layout import NetworkLayout
 from network.plan import MemberPlan, Plan
 
@@ -68,16 +71,16 @@ async def commit_definitions(plan: Plan, layout: NetworkLayout) -> list[str]:
 
 async def _sequence(client: GatewayClient, identity: SigningIdentity, name: str) -> int:
     """The committed sequence; 0 when there is no definition."""
-    argument = QueryChaincodeDefinitionArgs(name=name).SerializeToString()
+    function, argument = encode_query_arguments(name)
     try:
         raw = await client.evaluate_transaction(
-            identity, LIFECYCLE_NAMESPACE, "QueryChaincodeDefinition", argument
+            identity, LIFECYCLE_NAMESPACE, function.decode(), argument
         )
     except aio.AioRpcError as error:
         if error.code() in (grpc.StatusCode.UNKNOWN, grpc.StatusCode.FAILED_PRECONDITION):
             return 0
         raise
-    return QueryChaincodeDefinitionResult.FromString(raw).sequence
+    return decode_sequence(raw)
 
 
 async def _commit(

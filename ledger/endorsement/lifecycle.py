@@ -209,3 +209,14 @@ def encode_commit_arguments(definition: FullDefinition) -> tuple[bytes, bytes]:
         init_required=definition.init_required,
     )
     return b"CommitChaincodeDefinition", message.SerializeToString(deterministic=True)
+
+
+def encode_query_arguments(name: str) -> tuple[bytes, bytes]:
+    """Arguments of the proposal that asks for a committed definition."""
+    message = lifecycle_pb2.QueryChaincodeDefinitionArgs(name=name)
+    return b"QueryChaincodeDefinition", message.SerializeToString()
+
+
+def decode_sequence(result: bytes) -> int:
+    """Sequence number in the answer to that query."""
+    return lifecycle_pb2.QueryChaincodeDefinitionResult.FromString(result).sequence
