@@ -151,8 +151,10 @@ def wait_for_exit(process: ProcessId, *, timeout_s: float) -> bool:
     except ProcessLookupError:
         return True
     try:
-        if start_ticks_of(process.pid) != process.start_ticks:
+        ticks = start_ticks_of(process.pid)
+        if ticks is not None and ticks != process.start_ticks:
             return True
+        # A zombie's threads may still hold its ports; the descriptor is ready when all are gone.
         ready, _, _ = select.select([descriptor], [], [], timeout_s)
         return bool(ready)
     finally:
