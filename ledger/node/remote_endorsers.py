@@ -8,6 +8,7 @@ import asyncio
 import itertools
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import dataclass
 
 from ledger.errors import InvalidMessage, Reason
 from ledger.model.codec_action import decode_proposal_response, encode_proposal_response
@@ -21,6 +22,14 @@ from ledger.wire.validator_pb2 import EndorseRequest, EndorseResult, Item
 REMOTE_ENDORSE_TIMEOUT_MS = 15_000
 HEIGHT_WAIT_MS = 3_000
 """How long an endorser waits for blocks that the asking peer already has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Simulated:
+    """A peer's answer and how many blocks it had when it simulated."""
+
+    response: ProposalResponse
+    height: int
 
 
 class EndorserUnreachable(Exception):  # noqa: N818 - what happened, not a mistake
@@ -45,15 +54,19 @@ class RemoteEndorsers:
         self._ids = itertools.count(1)
         self._waiting: dict[int, tuple[int, asyncio.Future[EndorseResult]]] = {}
 
-    async def endorse(self, consenter_id: int, proposal: SignedProposal) -> ProposalResponse:
-        """Another peer's answer; raises InvalidMessage for its refusal of the request itself."""
+    async def endorse(
+        self, consenter_id: int, proposal: SignedProposal, height_min: int
+    ) -> Simulated:
+        """Another peer's answer; raises InvalidMessage for its refusal of the request itself.
+
+        The peer first waits until it has `height_min` blocks.
+        """
         request_id = next(self._ids)
         request = EndorseRequest(
             request_id=request_id,
             signed_proposal=proposal.raw,
             channel_id=self._channel_id,
-            # A client that saw its last transaction committed here builds on it now.
-            height_min=self._notifier.height,
+            height_min=height_min,
         )
         if not self._links.send(consenter_id, Item(endorse_request=request)):
             raise EndorserUnreachable(f"consenter {consenter_id} cannot be reached")
@@ -68,7 +81,7 @@ class RemoteEndorsers:
             del self._waiting[request_id]
         if result.reason:
             raise InvalidMessage(_reason(result.reason), result.detail)
-        return decode_proposal_response(result.proposal_response)
+        return Simulated(decode_proposal_response(result.proposal_response), result.height)
 
     def on_result(self, sender: int, result: EndorseResult) -> None:
         """An answer to one of our requests; only the peer that was asked may give it."""
@@ -89,15 +102,21 @@ class RemoteEndorsers:
         result = EndorseResult(request_id=request.request_id)
         try:
             proposal = decode_signed_proposal(request.signed_proposal)
-            await self._reach(request.height_min)
+            await self.reach(request.height_min)
+            result.height = self._notifier.height
             result.proposal_response = encode_proposal_response(await self._process(proposal))
         except InvalidMessage as error:
             result.reason = error.reason
             result.detail = error.detail
         reply(Item(endorse_result=result))
 
-    async def _reach(self, height: int) -> None:
-        """Wait a little for blocks the asking peer has; one that stays behind answers anyway."""
+    @property
+    def own_height(self) -> int:
+        """Blocks this peer has."""
+        return self._notifier.height
+
+    async def reach(self, height: int) -> None:
+        """Wait a little for blocks another peer has; one that stays behind goes on anyway."""
         if height > self._notifier.height:
             with suppress(TimeoutError):
                 async with asyncio.timeout(HEIGHT_WAIT_MS / 1000):

@@ -71,16 +71,18 @@ class EndorseRequest(_message.Message):
     def __init__(self, request_id: _Optional[int] = ..., signed_proposal: _Optional[bytes] = ..., channel_id: _Optional[str] = ..., height_min: _Optional[int] = ...) -> None: ...
 
 class EndorseResult(_message.Message):
-    __slots__ = ("request_id", "proposal_response", "reason", "detail")
+    __slots__ = ("request_id", "proposal_response", "reason", "detail", "height")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     PROPOSAL_RESPONSE_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     DETAIL_FIELD_NUMBER: _ClassVar[int]
+    HEIGHT_FIELD_NUMBER: _ClassVar[int]
     request_id: int
     proposal_response: bytes
     reason: str
     detail: str
-    def __init__(self, request_id: _Optional[int] = ..., proposal_response: _Optional[bytes] = ..., reason: _Optional[str] = ..., detail: _Optional[str] = ...) -> None: ...
+    height: int
+    def __init__(self, request_id: _Optional[int] = ..., proposal_response: _Optional[bytes] = ..., reason: _Optional[str] = ..., detail: _Optional[str] = ..., height: _Optional[int] = ...) -> None: ...
 
 class BlockRequest(_message.Message):
     __slots__ = ("from_number", "to_number")
