@@ -4,19 +4,19 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from chaincode.energy.records import Meter, Status
-from gateway.market import Market
+from gateway.community import Community
 
 
 class LedgerMeterKeys:
     """Keys of approved meters, parsed once."""
 
-    def __init__(self, market: Market) -> None:
-        self._market = market
+    def __init__(self, community: Community) -> None:
+        self._community = community
         self._parsed: dict[str, ec.EllipticCurvePublicKey] = {}
 
     def public_key(self, meter_id: str) -> ec.EllipticCurvePublicKey | None:
         """See `gateway.mqtt.ingest.MeterKeys`."""
-        meter = self._market.meter(meter_id)
+        meter = self._community.meter(meter_id)
         if meter is None or meter.status != Status.APPROVED:
             return None
         return self._key(meter)

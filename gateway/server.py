@@ -10,6 +10,7 @@ from pathlib import Path
 import uvicorn
 
 from gateway.api.app import create_app
+from gateway.community import Community
 from gateway.errors import LedgerRefusal
 from gateway.ledger_link import LedgerLink
 from gateway.market import Market
@@ -38,7 +39,7 @@ def build_services(settings: GatewaySettings, ledger: Ledger) -> Services:
     """The use cases over one ledger connection."""
     projection = Projection(settings.ledger.chaincode)
     blocks = BlockSignal()
-    market = Market(projection)
+    community = Community(projection)
     sessions = Sessions(clock_ms)
     for link in settings.links:
         sessions.add_link(link.token, Viewer(link.idgrid, link.is_manager))
@@ -52,9 +53,10 @@ def build_services(settings: GatewaySettings, ledger: Ledger) -> Services:
             blocks=blocks,
             clock_ns=time.time_ns,
         ),
-        market=market,
+        market=Market(projection),
+        community=community,
         sessions=sessions,
-        readings=ReadingStore(LedgerMeterKeys(market)),
+        readings=ReadingStore(LedgerMeterKeys(community)),
         clock_ms=clock_ms,
         community_name=settings.community.name,
         energy_hour_ms=settings.community.hour_ms,

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from gateway.community import Community
 from gateway.market import Market
 from gateway.mqtt.ingest import ReadingStore
 from gateway.projection import Projection
@@ -18,6 +19,7 @@ class Services:
     blocks: BlockSignal
     transactions: Transactions
     market: Market
+    community: Community
     sessions: Sessions
     readings: ReadingStore
     clock_ms: Callable[[], int]

@@ -21,6 +21,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from grpc.aio import AioRpcError
+
 from network.creation import create_network
 from network.definitions import commit_definitions
 from network.demo_community import (
@@ -32,10 +34,10 @@ from network.demo_community import (
 from network.demo_summary import summary_lines
 from network.heads import Head, heads
 from network.layout import NetworkLayout
-from network.lifecycle import down, up
+from network.lifecycle import LifecycleError, down, up
 from network.plan import DEFAULT_MEMBERS, Plan, default_plan_text, load_plan
 from network.ports import free_port_range
-from network.processes import is_listening
+from network.processes import ProcessError, is_listening
 
 DEFAULT_HOURS = 6
 HOURS_MAX = 8_760
@@ -80,7 +82,7 @@ def main(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         print("\n  stopping", flush=True)
         return EXIT_INTERRUPTED
-    except DemoError as error:
+    except (DemoError, LifecycleError, ProcessError, OSError, AioRpcError) as error:
         print(f"gridledger demo: {error}", file=sys.stderr)
         return EXIT_FAILED
     finally:

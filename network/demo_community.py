@@ -22,6 +22,7 @@ UTC_OFFSET_MINUTES = -7 * 60
 CHAINCODE = "energy"
 HOME_MEMBER = "cooperative"
 TOKEN_BYTES = 24
+LOOPBACK = "127.0.0.1"
 STAFF_MEMBERS = {
     "community_manager": "cooperative",
     "scheduler": "cooperative",
@@ -67,70 +68,95 @@ def write_demo_files(
     now: datetime,
 ) -> DemoFiles:
     """Issue every certificate and write both settings files (0600) into the folder."""
-    authorities = {m.id: member_authority(plan, m.id, layout) for m in plan.members}
-    staff = {
-        role: _issued(authorities[member], layout.wallet(role), role, {"role": role}, now=now)
-        for role, member in STAFF_MEMBERS.items()
-    }
-    reader = _issued(
-        authorities[HOME_MEMBER], layout.wallet("gateway"), "gateway", {"role": "auditor"}, now=now
-    )
-    homes = [
-        _household(authorities[HOME_MEMBER], layout, home, now=now)
-        for home in range(1, households + 1)
-    ]
-    broker = layout.wallet("broker-tls")
-    write_pair(broker, authorities[HOME_MEMBER].issue_tls("broker", now=now))
-    tokens = {name: secrets.token_urlsafe(TOKEN_BYTES) for name in ("home", "manager", "gateway")}
-    community = {
-        "id": COMMUNITY_ID,
-        "name": COMMUNITY_NAME,
-        "hour_ms": hour_ms,
-        "utc_offset_minutes": UTC_OFFSET_MINUTES,
-    }
-    common = {"ledger": _ledger(plan, layout), "community": community}
-    url = f"http://{plan.gateway_host}:{plan.gateway_port}"
-    mqtt = {"host": "127.0.0.1", "port": broker_port, "ca": str(layout.tls_ca_bundle)}
     files = DemoFiles(
-        url=url,
+        url=f"http://{plan.gateway_host}:{plan.gateway_port}",
         gateway_settings=folder / "gateway.json",
         demo_settings=folder / "demo.json",
         report=folder / "report.json",
         gateway_log=folder / "gateway.log",
-        household_token=tokens["home"],
-        manager_token=tokens["manager"],
+        household_token=_token(),
+        manager_token=_token(),
     )
-    _write(
-        files.gateway_settings,
-        common
-        | {
-            "host": plan.gateway_host,
-            "port": plan.gateway_port,
-            "identity": reader,
-            "mqtt": mqtt | {"username": "gateway", "token": tokens["gateway"]},
-            "links": [
-                {"token": tokens["home"], "idgrid": household_label(), "is_manager": False},
-                {"token": tokens["manager"], "idgrid": "", "is_manager": True},
-            ],
+    broker = Broker(port=broker_port, token=_token())
+    common = {
+        "ledger": _ledger(plan, layout),
+        "community": {
+            "id": COMMUNITY_ID,
+            "name": COMMUNITY_NAME,
+            "hour_ms": hour_ms,
+            "utc_offset_minutes": UTC_OFFSET_MINUTES,
         },
-    )
-    _write(
-        files.demo_settings,
-        common
-        | {
-            "gateway_url": url,
-            "broker": mqtt
-            | {
-                "certificate": str(broker.certificate),
-                "key": str(broker.key),
-                "gateway_token": tokens["gateway"],
-            },
-            "staff": staff,
-            "households": homes,
-            "hours": hours,
-        },
-    )
+    }
+    authorities = {m.id: member_authority(plan, m.id, layout) for m in plan.members}
+    gateway = _gateway_settings(plan, layout, authorities, files, broker, now=now)
+    demo = _demo_settings(layout, authorities, files, broker, households, now=now)
+    _write(files.gateway_settings, common | gateway)
+    _write(files.demo_settings, common | demo | {"hours": hours})
     return files
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """Where the embedded broker will listen, and the gateway's token for it."""
+
+    port: int
+    token: str
+
+    def address(self, layout: NetworkLayout) -> dict[str, Any]:
+        """As a client's settings name it."""
+        return {"host": LOOPBACK, "port": self.port, "ca": str(layout.tls_ca_bundle)}
+
+
+def _gateway_settings(
+    plan: Plan,
+    layout: NetworkLayout,
+    authorities: Mapping[str, MemberAuthority],
+    files: DemoFiles,
+    broker: Broker,
+    *,
+    now: datetime,
+) -> dict[str, Any]:
+    place, reader = layout.wallet("gateway"), {"role": "auditor"}
+    return {
+        "host": plan.gateway_host,
+        "port": plan.gateway_port,
+        "identity": _issued(authorities[HOME_MEMBER], place, "gateway", reader, now=now),
+        "mqtt": broker.address(layout) | {"username": "gateway", "token": broker.token},
+        "links": [
+            {"token": files.household_token, "idgrid": household_label(), "is_manager": False},
+            {"token": files.manager_token, "idgrid": "", "is_manager": True},
+        ],
+    }
+
+
+def _demo_settings(
+    layout: NetworkLayout,
+    authorities: Mapping[str, MemberAuthority],
+    files: DemoFiles,
+    broker: Broker,
+    households: int,
+    *,
+    now: datetime,
+) -> dict[str, Any]:
+    home_authority = authorities[HOME_MEMBER]
+    tls = layout.wallet("broker-tls")
+    write_pair(tls, home_authority.issue_tls("broker", now=now))
+    return {
+        "gateway_url": files.url,
+        "broker": broker.address(layout)
+        | {
+            "certificate": str(tls.certificate),
+            "key": str(tls.key),
+            "gateway_token": broker.token,
+        },
+        "staff": {
+            role: _issued(authorities[member], layout.wallet(role), role, {"role": role}, now=now)
+            for role, member in STAFF_MEMBERS.items()
+        },
+        "households": [
+            _household(home_authority, layout, home, now=now) for home in range(1, households + 1)
+        ],
+    }
 
 
 def _household(
@@ -167,6 +193,10 @@ def _ledger(plan: Plan, layout: NetworkLayout) -> dict[str, Any]:
         "tls_ca": str(layout.tls_ca_bundle),
         "peers": [{"mspid": m.mspid, "address": m.address} for m in plan.members],
     }
+
+
+def _token() -> str:
+    return secrets.token_urlsafe(TOKEN_BYTES)
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:

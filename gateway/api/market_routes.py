@@ -77,7 +77,7 @@ async def settlement(listing_id: ListingId, services: UsedServices) -> dict[str,
 async def account(idgrid: Idgrid, services: UsedServices, viewer: SignedIn) -> dict[str, Any]:
     """Free balance, locked money and energy traded; one's own, or any for the manager."""
     require_sight(viewer, idgrid)
-    found = services.market.account(idgrid)
+    found = services.community.account(idgrid)
     if found is None:
         raise RequestRefused(Problem.NOT_FOUND, f"there is no account {idgrid}")
     return asdict(found)
@@ -89,7 +89,7 @@ async def settlement_lines(
 ) -> Page[dict[str, Any]]:
     """A household's settled hours, the latest first."""
     require_sight(viewer, idgrid)
-    lines = services.market.settlement_lines(idgrid)
+    lines = services.market.household_lines(idgrid)
     return Page(items=lines[:limit], next=None, height=services.market.height)
 
 
@@ -97,7 +97,7 @@ async def settlement_lines(
 async def accounts(services: UsedServices, viewer: SignedIn) -> Page[dict[str, Any]]:
     """All accounts, for the manager."""
     require_manager(viewer)
-    found = [asdict(view) for view in services.market.accounts()]
+    found = [asdict(view) for view in services.community.accounts()]
     return Page(items=found, next=None, height=services.market.height)
 
 
@@ -105,7 +105,7 @@ async def accounts(services: UsedServices, viewer: SignedIn) -> Page[dict[str, A
 async def participants(services: UsedServices, viewer: SignedIn) -> Page[dict[str, Any]]:
     """The registry, for the manager."""
     require_manager(viewer)
-    found = [asdict(participant) for participant in services.market.participants()]
+    found = [asdict(participant) for participant in services.community.participants()]
     return Page(items=found, next=None, height=services.market.height)
 
 
@@ -113,7 +113,7 @@ async def participants(services: UsedServices, viewer: SignedIn) -> Page[dict[st
 async def participant(idgrid: Idgrid, services: UsedServices, viewer: SignedIn) -> dict[str, Any]:
     """One registry record."""
     require_sight(viewer, idgrid)
-    found = services.market.participant(idgrid)
+    found = services.community.participant(idgrid)
     if found is None:
         raise RequestRefused(Problem.NOT_FOUND, f"there is no participant {idgrid}")
     return asdict(found)
@@ -126,7 +126,7 @@ async def meter_reading(
     viewer: SignedIn,
 ) -> dict[str, Any]:
     """The newest reading that came over MQTT."""
-    meter = services.market.meter(meter_id)
+    meter = services.community.meter(meter_id)
     if meter is None:
         raise RequestRefused(Problem.NOT_FOUND, f"there is no meter {meter_id}")
     require_sight(viewer, meter.owner_idgrid)
@@ -139,7 +139,7 @@ async def meter_reading(
 @router.get("/money")
 async def money(services: UsedServices) -> dict[str, Any]:
     """All money: issued, free and locked; `is_conserved` compares them."""
-    supply = services.market.money()
+    supply = services.community.money()
     return asdict(supply) | {"is_conserved": supply.is_conserved}
 
 

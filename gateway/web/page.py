@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from chaincode.energy.records import Listing, Meter, Participant, Res
-from gateway.market import AccountView, Market, PlacedOrder
+from gateway.community import AccountView
+from gateway.market import Market, PlacedOrder
 from gateway.projection import BlockRecord
 from gateway.services import Services
 from gateway.sessions import Viewer
@@ -215,18 +216,18 @@ def _clearing(result: dict[str, Any] | None) -> Clearing | None:
 def _hour_row(market: Market, listing: Listing, utc_offset_minutes: int) -> HourRow:
     result = market.result(listing.listing_id)
     clearing = _clearing(result)
-    lines = market.hour_lines(listing.listing_id) if listing.state == "SETTLED" else []
-    imported_wh = sum(line["imported_wh"] for line in lines)
-    bought_wh = sum(line["bought_wh"] for line in lines)
+    settled = market.settlement(listing.listing_id) or {}
+    imported_wh = settled.get("imported_wh", 0)
+    settled_wh = settled.get("settled_wh")
     return HourRow(
         listing_id=listing.listing_id,
         label=hour_label(listing.listing_id, utc_offset_minutes),
         state=SHORT_STATE_TEXTS.get(listing.state, listing.state.lower()),
         price_utoken_per_kwh=clearing.price if clearing else None,
         matched_wh=clearing.quantity_wh if clearing else 0,
-        settled_wh=bought_wh if lines else None,
-        local_share_percent=100 * bought_wh // imported_wh if imported_wh else None,
-        paid_utoken=sum(line["paid_utoken"] for line in lines) if lines else None,
+        settled_wh=settled_wh,
+        local_share_percent=100 * (settled_wh or 0) // imported_wh if imported_wh else None,
+        paid_utoken=settled.get("total_utoken"),
     )
 
 
@@ -252,14 +253,14 @@ def _household_panel(services: Services, idgrid: str) -> HouseholdPanel:
         for item in market.orders(listing.listing_id)
         if item.order.idgrid == idgrid
     ]
-    own = [m for m in market.meters() if m.owner_idgrid == idgrid and m.res_id is None]
+    own = [m for m in services.community.meters() if m.owner_idgrid == idgrid and m.res_id is None]
     reading = services.readings.latest(own[0].meter_id) if own else None
     return HouseholdPanel(
         idgrid=idgrid,
-        account=market.account(idgrid),
-        participant=market.participant(idgrid),
+        account=services.community.account(idgrid),
+        participant=services.community.participant(idgrid),
         orders=orders[:SETTLEMENTS_SHOWN],
-        settlements=market.settlement_lines(idgrid)[:SETTLEMENTS_SHOWN],
+        settlements=market.household_lines(idgrid)[:SETTLEMENTS_SHOWN],
         meter_id=own[0].meter_id if own else None,
         import_wh=reading.import_wh if reading else None,
         export_wh=reading.export_wh if reading else None,
@@ -267,12 +268,11 @@ def _household_panel(services: Services, idgrid: str) -> HouseholdPanel:
 
 
 def _manager_panel(services: Services) -> ManagerPanel:
-    market = services.market
     return ManagerPanel(
-        participants=market.participants(),
-        accounts={account.idgrid: account for account in market.accounts()},
-        meters=market.meters(),
-        sources=market.sources(),
+        participants=services.community.participants(),
+        accounts={account.idgrid: account for account in services.community.accounts()},
+        meters=services.community.meters(),
+        sources=services.community.sources(),
         refused_readings=dict(services.readings.refused),
-        is_conserved=market.money().is_conserved,
+        is_conserved=services.community.money().is_conserved,
     )

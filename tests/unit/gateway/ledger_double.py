@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from gateway.community import Community
 from gateway.errors import LedgerRefusal
 from gateway.market import Market
 from gateway.mqtt.ingest import ReadingStore
@@ -172,6 +173,7 @@ def services_over(ledger: LedgerDouble, clock_ms: Callable[[], int] = lambda: NO
             clock_ns=lambda: clock_ms() * 1_000_000,
         ),
         market=Market(projection),
+        community=Community(projection),
         sessions=Sessions(clock_ms),
         readings=ReadingStore(NoKeys()),
         clock_ms=clock_ms,

@@ -102,7 +102,6 @@ def test_a_stranger_cannot_end_the_session_of_a_meter():
     scene(play())
 
 
-@pytest.mark.row("E091")
 def test_publish_on_another_meters_topic_goes_nowhere():
     async def play() -> None:
         async with running_broker() as broker, client(broker, "gateway") as gateway:

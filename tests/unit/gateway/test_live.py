@@ -3,7 +3,9 @@
 import asyncio
 import base64
 import json
+import re
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 
 import httpx
 import pytest
@@ -11,6 +13,7 @@ import uvicorn
 
 from gateway.api.app import create_app
 from gateway.api.openapi import FILE, openapi_text
+from gateway.errors import Problem
 from tests.unit.gateway.ledger_double import LedgerDouble, an_identity, follow, services_over
 
 SECONDS_MAX = 10
@@ -101,3 +104,18 @@ def test_the_checked_in_description_is_the_one_served():
 def test_every_operation_describes_its_problems(path):
     for operation in json.loads(openapi_text())["paths"][path].values():
         assert "application/problem+json" in operation["responses"]["default"]["content"]
+
+
+def test_the_manual_lists_every_problem_with_its_status():
+    manual = (Path(__file__).parents[3] / "docs" / "gateway.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| `([a-z-]+)` \| (\d{3}) \|", manual, re.MULTILINE)
+    problems = [(problem.value.slug, str(problem.value.status)) for problem in Problem]
+    assert sorted(listed) == sorted(problems)
+
+
+def test_the_manual_names_only_paths_that_exist():
+    manual = (Path(__file__).parents[3] / "docs" / "gateway.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(/v1/[a-z/{}_]+)", manual))
+    served = {re.sub(r"\{\w+\}", "{}", path) for path in json.loads(openapi_text())["paths"]}
+    assert named
+    assert {path for path in named if re.sub(r"\{\w+\}", "{}", path) not in served} == set()

@@ -1,0 +1,97 @@
+"""Use cases of reading the community: participants, sources, meters, accounts, all money.
+
+Everything comes from the projection; energy in Wh, money in micro-tokens.
+"""
+
+from dataclasses import dataclass
+
+from chaincode.energy import keys
+from chaincode.energy.records import Account, Deposit, Escrow, Meter, Participant, Payout, Res
+from gateway.ledger_records import LedgerRecords
+from gateway.projection import Projection
+
+
+@dataclass(frozen=True, slots=True)
+class AccountView:
+    """A participant's money: what is free, and what open bids have locked."""
+
+    idgrid: str
+    balance_utoken: int
+    locked_utoken: int
+    sold_wh: int
+    bought_wh: int
+
+
+@dataclass(frozen=True, slots=True)
+class MoneySupply:
+    """All money: `issued` must equal `free` plus `locked`."""
+
+    issued_utoken: int
+    free_utoken: int
+    locked_utoken: int
+
+    @property
+    def is_conserved(self) -> bool:
+        """Whether no money appeared or vanished."""
+        return self.issued_utoken == self.free_utoken + self.locked_utoken
+
+
+class Community:
+    """Questions about who takes part, answered at the projection's height."""
+
+    def __init__(self, projection: Projection) -> None:
+        self._ledger = LedgerRecords(projection)
+
+    def participants(self) -> list[Participant]:
+        """Everyone registered, by IDgrid."""
+        return self._ledger.all(Participant, "participant")
+
+    def participant(self, idgrid: str) -> Participant | None:
+        """One participant."""
+        return self._ledger.find(Participant, keys.participant(idgrid))
+
+    def meters(self) -> list[Meter]:
+        """Every registered meter, by id."""
+        return self._ledger.all(Meter, "meter")
+
+    def meter(self, meter_id: str) -> Meter | None:
+        """One meter."""
+        return self._ledger.find(Meter, keys.meter(meter_id))
+
+    def sources(self) -> list[Res]:
+        """Every registered energy source, by id."""
+        return self._ledger.all(Res, "res")
+
+    def accounts(self) -> list[AccountView]:
+        """Every account, by IDgrid."""
+        names = {p.idgrid for p in self._ledger.all(Payout, "payout")}
+        names |= {account.idgrid for account in self._ledger.all(Account, "account")}
+        return [view for name in sorted(names) if (view := self.account(name)) is not None]
+
+    def account(self, idgrid: str) -> AccountView | None:
+        """One account: its balance with what is on its way to it, and its escrows."""
+        base = self._ledger.find(Account, keys.account(idgrid))
+        payouts = self._ledger.all(Payout, "payout", idgrid)
+        if base is None and not payouts:
+            return None
+        base = base or Account(idgrid=idgrid, balance_utoken=0, sold_wh=0, bought_wh=0)
+        escrows = self._ledger.all(Escrow, "escrow", idgrid)
+        return AccountView(
+            idgrid=idgrid,
+            balance_utoken=base.balance_utoken + sum(p.amount_utoken for p in payouts),
+            locked_utoken=sum(escrow.locked_utoken for escrow in escrows),
+            sold_wh=base.sold_wh + sum(payout.sold_wh for payout in payouts),
+            bought_wh=base.bought_wh + sum(payout.bought_wh for payout in payouts),
+        )
+
+    def money(self) -> MoneySupply:
+        """Where all the money is: every record of it added up, whoever it belongs to."""
+        ledger = self._ledger
+        accounts = ledger.all(Account, "account")
+        payouts = ledger.all(Payout, "payout")
+        return MoneySupply(
+            issued_utoken=sum(d.amount_utoken for d in ledger.all(Deposit, "deposit")),
+            free_utoken=sum(account.balance_utoken for account in accounts)
+            + sum(payout.amount_utoken for payout in payouts),
+            locked_utoken=sum(e.locked_utoken for e in ledger.all(Escrow, "escrow")),
+        )

@@ -1,0 +1,43 @@
+"""Typed records out of the projection's mirror of the contracts' state."""
+
+import json
+from typing import Any, TypeVar
+
+from chaincode.energy import keys, records
+from gateway.projection import Projection, StateEntry
+
+T = TypeVar("T")
+
+
+class LedgerRecords:
+    """The contracts' records at the projection's height."""
+
+    def __init__(self, projection: Projection) -> None:
+        self._projection = projection
+
+    @property
+    def height(self) -> int:
+        """Blocks the answers are based on."""
+        return self._projection.height
+
+    def under(self, *parts: str) -> list[tuple[str, StateEntry]]:
+        """Keys that begin with these parts, and their values, by key."""
+        prefix, _ = keys.under(*parts)
+        return sorted(self._projection.entries(prefix), key=lambda item: item[0])
+
+    def all(self, kind: type[T], *parts: str) -> list[T]:
+        """The records under these parts, by key."""
+        return [records.decode(kind, entry.value) for _, entry in self.under(*parts)]
+
+    def find(self, kind: type[T], key: str) -> T | None:
+        """The record under a key."""
+        raw = self._projection.value(key)
+        return records.decode(kind, raw) if raw else None
+
+    def json(self, key: str) -> dict[str, Any] | None:
+        """The JSON object under a key."""
+        raw = self._projection.value(key)
+        if not raw:
+            return None
+        content: dict[str, Any] = json.loads(raw)
+        return content
