@@ -15,7 +15,7 @@ from ledger.wire import kvrwset_pb2
 
 VALID = ValidationCode.VALID
 AT = Version(5, 2)
-PINNED = "c2ca770c10fcf575b97833aa8132ae58d25999eca0dee6074d09a0ed3386e731"
+PINNED = "c4086e7557c1ded0e1a8ed8e837fa3f765334289b02be82d99a0117ac48ea39d"
 
 
 def updates(**keys: KeyUpdate) -> StateUpdates:
