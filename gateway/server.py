@@ -19,7 +19,7 @@ from gateway.mqtt.connection import keep_ingesting
 from gateway.mqtt.ingest import ReadingStore
 from gateway.ports import Ledger
 from gateway.projection import Projection
-from gateway.services import Services
+from gateway.services import STREAMS_MAX, Services, Slots
 from gateway.sessions import Sessions, Viewer
 from gateway.settings import GatewaySettings, load_gateway_settings
 from gateway.transactions import BlockSignal, Transactions
@@ -57,6 +57,7 @@ def build_services(settings: GatewaySettings, ledger: Ledger) -> Services:
         community=community,
         sessions=sessions,
         readings=ReadingStore(LedgerMeterKeys(community)),
+        streams=Slots(STREAMS_MAX),
         clock_ms=clock_ms,
         community_name=settings.community.name,
         energy_hour_ms=settings.community.hour_ms,

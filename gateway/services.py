@@ -10,6 +10,28 @@ from gateway.projection import Projection
 from gateway.sessions import Sessions
 from gateway.transactions import BlockSignal, Transactions
 
+STREAMS_MAX = 200
+"""Server-sent event streams open at once."""
+
+
+class Slots:
+    """Counts what may be open at once."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._taken = 0
+
+    def take(self) -> bool:
+        """Whether there was a free one; it is the caller's now."""
+        if self._taken >= self.limit:
+            return False
+        self._taken += 1
+        return True
+
+    def give_back(self) -> None:
+        """The caller no longer needs its own."""
+        self._taken -= 1
+
 
 @dataclass(frozen=True, slots=True)
 class Services:
@@ -22,6 +44,7 @@ class Services:
     community: Community
     sessions: Sessions
     readings: ReadingStore
+    streams: Slots
     clock_ms: Callable[[], int]
     community_name: str
     energy_hour_ms: int

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Path, Query, Request
+from fastapi import APIRouter, Depends, Header, Path, Query, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from gateway.api.access import UsedServices, services_of
@@ -16,6 +16,7 @@ from gateway.services import Services
 
 PAGE_DEFAULT, PAGE_MAX = 50, 500
 KEEP_ALIVE_MS = 15_000
+STREAM_RETRY_S = 10
 
 router = APIRouter(prefix="/v1", tags=["explorer"])
 
@@ -61,7 +62,21 @@ async def search(
     raise RequestRefused(Problem.NOT_FOUND, "no block and no transaction has this number or hash")
 
 
-@router.get("/events", response_class=EventSourceResponse)
+async def a_stream(services: UsedServices) -> AsyncIterator[None]:
+    """A place among the open streams; 429 when all are taken."""
+    if not services.streams.take():
+        raise RequestRefused(
+            Problem.TOO_MANY_REQUESTS,
+            f"{services.streams.limit} streams are open",
+            headers={"Retry-After": str(STREAM_RETRY_S)},
+        )
+    try:
+        yield
+    finally:
+        services.streams.give_back()
+
+
+@router.get("/events", response_class=EventSourceResponse, dependencies=[Depends(a_stream)])
 async def events(
     request: Request,
     last_event_id: Annotated[str | None, Header(pattern=r"^\d{1,15}$")] = None,

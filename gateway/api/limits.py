@@ -24,7 +24,7 @@ class RateLimit:
 
 
 class RequestLimits:
-    """ASGI middleware: refuses with 413 and 429 before the application sees the request."""
+    """ASGI middleware: refuses with 413, 415 and 429 before the application sees the request."""
 
     def __init__(
         self,
@@ -54,6 +54,10 @@ class RequestLimits:
         if body is None:
             detail = f"a body may have {self._body_bytes_max} bytes"
             await refuse(scope, send, Problem.BODY_TOO_LARGE, detail, {"Connection": "close"})
+            return
+        if body and not _is_acceptable(scope):
+            detail = "bodies under /v1 are application/json"
+            await refuse(scope, send, Problem.UNSUPPORTED_MEDIA, detail, {})
             return
         await self._app(scope, _replaying(body, receive), send)
 
@@ -103,6 +107,12 @@ async def refuse(
         }
     )
     await send({"type": "http.response.body", "body": body})
+
+
+def _is_acceptable(scope: Scope) -> bool:
+    """The API takes JSON; the page's own form (signing out) has another type."""
+    content_type = dict(scope["headers"]).get(b"content-type", b"").partition(b";")[0].strip()
+    return not scope["path"].startswith("/v1/") or content_type.lower() == b"application/json"
 
 
 def _replaying(body: bytes, receive: Receive) -> Receive:

@@ -14,7 +14,7 @@ from gateway.errors import LedgerRefusal
 from gateway.market import Market
 from gateway.mqtt.ingest import ReadingStore
 from gateway.projection import Projection
-from gateway.services import Services
+from gateway.services import Services, Slots
 from gateway.sessions import Sessions
 from gateway.transactions import BlockSignal, Transactions
 from ledger.crypto.hashing import block_data_hash, block_hash, proposal_hash
@@ -176,6 +176,7 @@ def services_over(ledger: LedgerDouble, clock_ms: Callable[[], int] = lambda: NO
         community=Community(projection),
         sessions=Sessions(clock_ms),
         readings=ReadingStore(NoKeys()),
+        streams=Slots(4),
         clock_ms=clock_ms,
         community_name="Test community",
         energy_hour_ms=7_000,

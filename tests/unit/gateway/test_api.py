@@ -215,6 +215,16 @@ def test_a_body_over_the_limit_is_refused_before_it_is_read():
     play(scene)
 
 
+def test_a_body_of_another_type_is_refused():
+    async def scene(world: World) -> None:
+        answer = await world.client.post(
+            "/v1/bids/prepare", content=b"<bid/>", headers={"content-type": "text/xml"}
+        )
+        assert_problem(answer, Problem.UNSUPPORTED_MEDIA)
+
+    play(scene)
+
+
 def test_too_many_requests_name_the_wait():
     async def scene(world: World) -> None:
         for _ in range(2):

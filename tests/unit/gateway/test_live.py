@@ -96,6 +96,24 @@ def test_a_client_that_was_away_resumes_after_the_last_block_it_saw():
     asyncio.run(play())
 
 
+def test_streams_are_limited_and_a_closed_one_makes_room():
+    async def play() -> None:
+        services = services_over(LedgerDouble(lambda *_: {}))
+        async with serving(services) as client:
+            async with client.stream("GET", "/v1/events") as stream:
+                assert stream.status_code == 200
+                while services.streams.take():
+                    pass
+                refused = await client.get("/v1/events")
+                assert refused.status_code == 429
+                assert refused.headers["content-type"] == "application/problem+json"
+            async with asyncio.timeout(SECONDS_MAX):
+                while not services.streams.take():  # noqa: ASYNC110 - the server closes it
+                    await asyncio.sleep(0)
+
+    asyncio.run(play())
+
+
 def test_the_checked_in_description_is_the_one_served():
     assert FILE.read_text(encoding="utf-8") == openapi_text(), "run: python -m gateway.api.openapi"
 
