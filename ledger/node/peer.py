@@ -85,9 +85,12 @@ async def _listen(address: str, peer: Peer, *, for_validators: bool) -> aio.Serv
     handlers = peer.validator_handlers if for_validators else peer.client_handlers
     server.add_generic_rpc_handlers(handlers)
     credentials = server_credentials(peer.base.tls, require_client=for_validators)
-    port = server.add_secure_port(address, credentials)
-    if port == 0:
-        raise NodeFault(f"cannot listen on {address}; `gridledger doctor` says who does")
+    try:
+        server.add_secure_port(address, credentials)
+    except RuntimeError as error:
+        raise NodeFault(
+            f"cannot listen on {address}; `gridledger doctor` says who does"
+        ) from error
     await server.start()
     return server
 
