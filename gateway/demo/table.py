@@ -5,6 +5,8 @@ from typing import TextIO
 
 WH_PER_KWH = 1_000
 UTOKEN_PER_TOKEN = 1_000_000
+ROWS_ON_TERMINAL = 16
+"""Rows that are rewritten in place; a terminal of 24 lines holds them."""
 HEADER = (
     f"{'hour':<13} {'state':<15} {'offers':>6} {'bids':>5} {'price':>8} {'retail':>7} "
     f"{'matched':>9} {'settled':>9} {'local':>6}"
@@ -61,7 +63,8 @@ class LiveTable:
         self.out.flush()
 
     def _rewrite(self) -> None:
-        lines = [HEADER, *(line_of(row) for row in self.rows.values())]
+        newest = list(self.rows.values())[-ROWS_ON_TERMINAL:]
+        lines = [HEADER, *(line_of(row) for row in newest)]
         if self._lines_shown:
             self.out.write(_UP.format(self._lines_shown))
         for line in lines:

@@ -84,6 +84,17 @@ def test_the_table_rewrites_itself_on_a_terminal():
     assert out.getvalue().count("1 Aug 14:00") == 1
 
 
+def test_a_long_day_stays_within_the_terminal():
+    out = io.StringIO()
+    table = LiveTable(out=out, is_terminal=True)
+    for number in range(40):
+        table.update(str(number), Row(f"hour {number}"))
+    last = out.getvalue().rpartition("\x1b[17A")[2]
+    assert last.count("\n") == 17
+    assert "hour 39" in last
+    assert "hour 23" not in last
+
+
 class Submissions:
     """Records what the oracle sends; refuses a report that contains the named meter."""
 
