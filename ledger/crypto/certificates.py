@@ -27,6 +27,17 @@ _CA_HASHES = (hashes.SHA256, hashes.SHA384)
 _CA_EXTENSIONS = (x509.BasicConstraints, x509.KeyUsage)
 _IDENTITY_EXTENSIONS = (*_CA_EXTENSIONS, x509.ExtendedKeyUsage, x509.SubjectAlternativeName)
 
+# What the X.509 library raises for damaged or exotic certificates, some of it only when a field is
+# first looked at.
+_UNREADABLE = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
+
 E = TypeVar("E", bound=x509.ExtensionType)
 
 
@@ -53,7 +64,13 @@ class Certificate:
 
 def parse_certificate(pem: bytes) -> Certificate:
     """Read an identity certificate; InvalidMessage CERTIFICATE_INVALID when it cannot be one."""
-    certificate = load_x509(pem)
+    try:
+        return _read_identity(pem, load_x509(pem))
+    except _UNREADABLE as error:
+        raise _invalid(f"not readable: {error}") from None
+
+
+def _read_identity(pem: bytes, certificate: x509.Certificate) -> Certificate:
     _refuse_unknown_critical(certificate, _IDENTITY_EXTENSIONS)
     public_key = _identity_key(certificate)
     constraints = extension(certificate, x509.BasicConstraints)
@@ -87,7 +104,7 @@ def load_x509(pem: bytes) -> x509.Certificate:
         raise _invalid(f"larger than {CERTIFICATE_BYTES_MAX} bytes")
     try:
         return x509.load_pem_x509_certificate(pem)
-    except (ValueError, UnsupportedAlgorithm) as error:
+    except _UNREADABLE as error:
         raise _invalid(f"not a certificate in PEM: {error}") from None
 
 
@@ -107,11 +124,11 @@ def load_authority(pem: bytes) -> x509.Certificate:
 
 def is_issued_by(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
     """Whether `authority` signed `certificate` with ECDSA over SHA-256 or SHA-384."""
-    if not isinstance(certificate.signature_hash_algorithm, _CA_HASHES):
-        return False
     try:
+        if not isinstance(certificate.signature_hash_algorithm, _CA_HASHES):
+            return False
         certificate.verify_directly_issued_by(authority)
-    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+    except (*_UNREADABLE, InvalidSignature):
         return False
     return True
 

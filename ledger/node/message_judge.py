@@ -52,7 +52,9 @@ class MessageJudge:
         self._checked_blocks.clear()
 
     def _check_block(self, block: ProposedBlock) -> None:
-        if block.digest not in self._checked_blocks:
+        # The digest does not cover the entries themselves, only hashes that claim to be theirs.
+        known = self._checked_blocks.get(block.digest)
+        if known is None or known.entries != block.entries:
             check_contents(block, self._limits, self._memory)
             self.know(block)
 
