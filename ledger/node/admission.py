@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ledger.crypto.hashing import transaction_id
 from ledger.errors import InvalidMessage, Reason, TransactionInvalid
+from ledger.model.codec import require_well_formed_entry
 from ledger.model.codes import HeaderType
 from ledger.model.transaction import Envelope
 from ledger.node.signatures import SignatureVerifier
@@ -69,9 +70,18 @@ class Admission:
         return [self._judge(raw) for raw in raws]
 
     def _judge(self, raw: bytes) -> Verdict:
+        try:
+            # What other validators would refuse a whole block for must not wait for one.
+            self._pool.check_size(raw)
+            require_well_formed_entry(raw)
+        except InvalidMessage as error:
+            return error
         decoded = self._memory.decode(raw)
         if isinstance(decoded, TransactionInvalid):
             return InvalidMessage(Reason.MALFORMED, str(decoded))
+        waiting = self._pool.get(decoded.tx_id)
+        if waiting is not None and waiting.raw == raw:
+            return decoded  # judged before; others send again what they see waiting for long
         try:
             self._check(decoded)
         except InvalidMessage as error:

@@ -11,6 +11,7 @@ from ledger.consensus.events import Event
 from ledger.model.block import Block
 
 QUEUED_MESSAGES_PER_SENDER_MAX = 1_000
+QUEUED_BYTES_PER_SENDER_MAX = 32 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +43,28 @@ class ConsensusQueue:
 
     def __init__(self) -> None:
         self._queue: queue.SimpleQueue[Work] = queue.SimpleQueue()
-        # Two counters, each written by one thread only; their difference is what is queued.
-        self._received: dict[int, int] = {}
-        self._taken: dict[int, int] = {}
+        # (messages, bytes), each table written by one thread only; the difference is queued.
+        self._received: dict[int, tuple[int, int]] = {}
+        self._taken: dict[int, tuple[int, int]] = {}
+        self._stopping = False
 
     def receive(self, sender: int, raw: bytes) -> bool:
         """Queue another validator's message; false when its quota is used up."""
-        received = self._received.get(sender, 0)
-        if received - self._taken.get(sender, 0) >= QUEUED_MESSAGES_PER_SENDER_MAX:
+        messages, size = self._received.get(sender, (0, 0))
+        taken_messages, taken_size = self._taken.get(sender, (0, 0))
+        if (
+            messages - taken_messages >= QUEUED_MESSAGES_PER_SENDER_MAX
+            or size - taken_size + len(raw) > QUEUED_BYTES_PER_SENDER_MAX
+        ):
             return False
-        self._received[sender] = received + 1
+        self._received[sender] = (messages + 1, size + len(raw))
         self._queue.put(RawMessage(sender, raw))
         return True
 
     def post(self, work: Event | FetchedBlock | Stop) -> None:
-        """Queue an event of this node."""
+        """Queue an event of this node; `Stop` is taken before whatever waits."""
+        if isinstance(work, Stop):
+            self._stopping = True
         self._queue.put(work)
 
     def take(self, timeout_s: float | None) -> Work | None:
@@ -65,8 +73,11 @@ class ConsensusQueue:
             work = self._queue.get(timeout=timeout_s)
         except queue.Empty:
             return None
+        if self._stopping:
+            return Stop()
         if isinstance(work, RawMessage):
-            self._taken[work.sender] = self._taken.get(work.sender, 0) + 1
+            messages, size = self._taken.get(work.sender, (0, 0))
+            self._taken[work.sender] = (messages + 1, size + len(work.raw))
         return work
 
     def is_empty(self) -> bool:

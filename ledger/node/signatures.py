@@ -13,7 +13,7 @@ from ledger.crypto.hashing import sha256
 from ledger.crypto.msp import MspRegistry
 from ledger.crypto.signing import verify_signature
 from ledger.errors import InvalidMessage
-from ledger.rpc.coalescer import Coalescer
+from ledger.rpc.coalescer import Coalescer, failure_of
 
 REMEMBERED_SIGNATURES_MAX = 50_000
 
@@ -51,7 +51,8 @@ class SignatureVerifier:
         if (identity, signature, sha256(message)) in self._good:
             return
         verify_signature(known.public_key, message, signature)
-        self.remember(identity, message, signature)
+        # The registry's copy of the identity: one for all signatures of a member's client.
+        self.remember(known.serialized, message, signature)
 
     def verify(self, identity: bytes, message: bytes, signature: bytes) -> bool:
         """Whether `check` passes (the form transaction validation asks for)."""
@@ -76,7 +77,9 @@ class SignatureVerifier:
         job = loop.run_in_executor(self._executor, self._check_all, [s for s, _ in pending])
 
         def finish(done: asyncio.Future[list[InvalidMessage | None]]) -> None:
-            for (_, outcome), error in zip(pending, done.result(), strict=True):
+            failure = failure_of(done)
+            errors = [failure] * len(pending) if failure is not None else done.result()
+            for (_, outcome), error in zip(pending, errors, strict=True):
                 if outcome.done():
                     continue
                 if error is None:

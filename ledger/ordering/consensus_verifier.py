@@ -31,6 +31,7 @@ class ConsensusVerifier:
 
     def check(self, message: Message) -> None:
         """Raise InvalidMessage unless every signed part of the message is its author's."""
+        _require_possible_size(message, len(self._validators.ids))
         for signed in _signed_parts(message):
             self._check_signed(signed)
 
@@ -65,3 +66,13 @@ def _signed_parts(message: Message) -> Iterator[Signed[Payload]]:
         yield from message.prepares
     elif isinstance(message, RoundChangeMessage):
         yield from message.prepares
+
+
+def _require_possible_size(message: Message, validators: int) -> None:
+    """A certificate holds each validator at most once; checked before any signature is."""
+    parts = sum(1 for _ in _signed_parts(message)) - 1
+    certificates = 2 if isinstance(message, ProposalMessage) else 1
+    if parts > certificates * validators:
+        raise InvalidMessage(
+            Reason.OVERSIZED, f"a justification of {parts} parts among {validators} validators"
+        )

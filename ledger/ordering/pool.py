@@ -49,6 +49,14 @@ class TransactionPool:
         """The waiting envelope with this transaction id."""
         return self._waiting.get(tx_id)
 
+    def check_size(self, raw: bytes) -> None:
+        """Raise InvalidMessage OVERSIZED for an envelope that no pool takes."""
+        if len(raw) > self._limits.transaction_bytes_max:
+            raise InvalidMessage(
+                Reason.OVERSIZED,
+                f"transaction of {len(raw)} bytes, at most {self._limits.transaction_bytes_max}",
+            )
+
     def add(self, envelope: Envelope, *, is_committed: Callable[[str], bool]) -> bool:
         """Keep an envelope; false when it already waits (adding twice is not an error).
 
@@ -56,12 +64,8 @@ class TransactionPool:
         single envelope above the limit and OVERLOADED when the pool is full; nothing is evicted
         to make room.
         """
+        self.check_size(envelope.raw)
         size = len(envelope.raw)
-        if size > self._limits.transaction_bytes_max:
-            raise InvalidMessage(
-                Reason.OVERSIZED,
-                f"transaction of {size} bytes, at most {self._limits.transaction_bytes_max}",
-            )
         with self._lock:
             if envelope.tx_id in self._waiting:
                 return False

@@ -88,6 +88,11 @@ def check_certificate(block: Block, validators: ValidatorSet) -> ConsenterMetada
     signed = decode_block_signatures(block.metadata[SLOT_SIGNATURES])
     if block_data_hash(block.entries) != block.header.data_hash:
         raise InvalidMessage(Reason.MALFORMED, f"block {block.number}: data hash does not match")
+    if len(signed.signatures) > len(validators.ids):
+        raise InvalidMessage(
+            Reason.OVERSIZED,
+            f"block {block.number}: {len(signed.signatures)} seals of {len(validators.ids)}",
+        )
     signers: set[int] = set()
     for signature in signed.signatures:
         key = validators.keys.get(signature.consenter_id)

@@ -7,7 +7,7 @@ share the next batch. A lone request therefore never waits.
 
 import asyncio
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -42,3 +42,10 @@ class Coalescer(Generic[T]):
         self._started_at = asyncio.get_running_loop().time()
         batch, self._waiting = self._waiting, []
         self._run(batch)
+
+
+def failure_of(batch: asyncio.Future[Any]) -> BaseException | None:
+    """Why a finished batch has no result, to be told to everyone in it; None when it has one."""
+    if batch.cancelled():
+        return RuntimeError("cancelled because the node stops")
+    return batch.exception()
