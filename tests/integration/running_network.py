@@ -1,6 +1,6 @@
 """A real four-member network for tests: own folder, free ports, real processes."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -40,9 +40,16 @@ def create_test_network(folder: Path, *, min_interval_ms: int = 0) -> RunningNet
 
 
 @contextmanager
-def running_network(folder: Path, *, min_interval_ms: int = 0) -> Iterator[RunningNetwork]:
+def running_network(
+    folder: Path,
+    *,
+    min_interval_ms: int = 0,
+    before_start: Callable[[RunningNetwork], None] | None = None,
+) -> Iterator[RunningNetwork]:
     """Create, start, hand out, and stop whatever happens."""
     network = create_test_network(folder, min_interval_ms=min_interval_ms)
+    if before_start is not None:
+        before_start(network)
     try:
         up(network.plan)
         yield network
