@@ -34,7 +34,11 @@ def test_two_commands_bring_four_validators_up(
         assert main(["up", plan]) == 0
         assert "4 started" in capsys.readouterr().out
         assert main(["status", plan]) == 0
-        assert capsys.readouterr().out.count(" yes ") == 4
+        rows = capsys.readouterr().out.splitlines()[1:]
+        assert [row.split()[0] for row in rows] == [m.id for m in network.plan.members]
+        # Height 2: the genesis block and the contract's definition; one state hash on all four.
+        assert len({tuple(row.split()[-2:]) for row in rows}) == 1
+        assert rows[0].split()[-2] == "2"
         assert main(["up", plan]) == 0
         assert "run already" in capsys.readouterr().out
     finally:
