@@ -8,6 +8,7 @@ from ledger.node.announcements import Announcements
 from ledger.node.chaincode_host import ChaincodeHost
 from ledger.node.clock import now_ms
 from ledger.node.config import NodeConfig
+from ledger.node.connection_watch import ConnectionWatch
 from ledger.node.endorsements import EndorsementCollector, Organisation
 from ledger.node.foundation import Foundation, lay_foundation
 from ledger.node.ordering_parts import OrderingParts, ordering_parts
@@ -20,7 +21,7 @@ from ledger.rpc.block_source import BlockSource
 from ledger.rpc.broadcast_service import BroadcastService, broadcast_handlers
 from ledger.rpc.commit_notifier import CommitNotifier
 from ledger.rpc.deliver_service import DeliverService
-from ledger.rpc.endorser_service import EndorserService
+from ledger.rpc.endorser_service import EndorserService, Process
 from ledger.rpc.event_stream import ChaincodeEventStream
 from ledger.rpc.gateway_service import GatewayService
 from ledger.rpc.validator_links import LinkHandlers
@@ -37,15 +38,21 @@ class Peer:
     ordering: OrderingParts
     contracts: ChaincodeHost
     items: StreamItems
+    watch: ConnectionWatch
     client_handlers: Handlers
     validator_handlers: Handlers
 
     async def run_links(self) -> None:
         """Keep the streams to the other validators open."""
+
+        def connected(consenter_id: int) -> None:
+            self.items.on_connected(consenter_id)
+            self.watch.connected()
+
         await self.ordering.links.run(
             LinkHandlers(
                 on_item=self.items.on_answer,
-                on_connected=self.items.on_connected,
+                on_connected=connected,
                 on_disconnected=self.items.on_disconnected,
             )
         )
@@ -75,6 +82,7 @@ async def assemble(config: NodeConfig) -> Peer:
         process=contracts.process,
         notifier=notifier,
     )
+    watch = ConnectionWatch()
     items = StreamItems(
         queue=ordering.queue,
         submission=ordering.submission,
@@ -90,7 +98,14 @@ async def assemble(config: NodeConfig) -> Peer:
         ordering=ordering,
         contracts=contracts,
         items=items,
-        client_handlers=_client_handlers(base, ordering, contracts, remote, notifier),
+        watch=watch,
+        client_handlers=_client_handlers(
+            base,
+            ordering,
+            notifier,
+            contracts.process,
+            _collector(base, ordering, contracts, remote, watch),
+        ),
         validator_handlers=(validator_service.rpc_handlers(),),
     )
 
@@ -98,9 +113,9 @@ async def assemble(config: NodeConfig) -> Peer:
 def _client_handlers(
     base: Foundation,
     ordering: OrderingParts,
-    contracts: ChaincodeHost,
-    remote: RemoteEndorsers,
     notifier: CommitNotifier,
+    process: Process,
+    collector: EndorsementCollector,
 ) -> Handlers:
     access = RequestAccess(
         channel_id=base.channel.channel_id, signatures=base.signatures, clock_ms=now_ms
@@ -109,7 +124,7 @@ def _client_handlers(
     lookup = LedgerLookup(base.store)
     gateway = GatewayService(
         access=access,
-        endorsements=_collector(base, ordering, contracts, remote),
+        endorsements=collector,
         submission=ordering.submission,
         lookup=lookup,
         notifier=notifier,
@@ -121,14 +136,18 @@ def _client_handlers(
     broadcast = BroadcastService(ordering.submission)
     return (
         gateway.rpc_handlers(),
-        EndorserService(contracts.process).rpc_handlers(),
+        EndorserService(process).rpc_handlers(),
         deliver.rpc_handlers(),
         broadcast_handlers(broadcast, deliver.orderer_handler()),
     )
 
 
 def _collector(
-    base: Foundation, ordering: OrderingParts, contracts: ChaincodeHost, remote: RemoteEndorsers
+    base: Foundation,
+    ordering: OrderingParts,
+    contracts: ChaincodeHost,
+    remote: RemoteEndorsers,
+    watch: ConnectionWatch,
 ) -> EndorsementCollector:
     organisations = {
         consenter.consenter_id: Organisation(
@@ -145,4 +164,5 @@ def _collector(
         remote=remote,
         layouts=base.definitions.layouts,
         is_reachable=lambda consenter_id: ordering.links[consenter_id].connected,
+        watch=watch,
     )

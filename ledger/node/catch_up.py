@@ -1,17 +1,19 @@
 """Fetching blocks this validator missed, each checked against its certificate before commit.
 
-A peer's claimed height is a hint, never a fact: blocks are asked for in small runs from whoever
-claims to have them, and only `ConsensusDriver` commits them, in order.
+A peer's claimed height is a hint, never a fact: blocks are asked for in small runs, in turn from
+everyone who claims to have them, and only `ConsensusDriver` commits them, in order.
 """
 
 import asyncio
+import itertools
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
 
 from ledger.errors import InvalidMessage
 from ledger.model.block import Block
-from ledger.model.codec_block import decode_block, encode_block
-from ledger.rpc.block_source import BlockReader
+from ledger.model.codec_block import decode_block
 from ledger.rpc.validator_links import ValidatorLinks
 from ledger.rpc.validator_service import Reply
 from ledger.wire.validator_pb2 import BlockRequest, BlockResponse, Item, Status
@@ -23,6 +25,28 @@ RESPONSE_BYTES_MAX = 4 * 1024 * 1024
 # A validator one block behind usually gets there by consensus; ask only if it does not.
 LAG_TOLERANCE_MS = 300
 REQUEST_TIMEOUT_MS = 3_000
+STATUS_DELAY_MS = 1_000
+"""So long after a commit the others are told our height: whoever missed the last block before a
+quiet time hears of it."""
+
+
+class StoredBlocks(Protocol):
+    """Committed blocks as stored."""
+
+    def height(self) -> int:
+        """Number of blocks."""
+
+    def block_raw(self, number: int) -> bytes | None:
+        """common.Block bytes, or None when it is not committed."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """The request under way: who was asked, and the last block expected of it."""
+
+    source: int
+    last: int
+    is_answered: bool = False
 
 
 class CatchUp:
@@ -31,7 +55,7 @@ class CatchUp:
     def __init__(
         self,
         *,
-        reader: BlockReader,
+        reader: StoredBlocks,
         links: ValidatorLinks,
         deliver: Callable[[Block, int], None],
         status: Callable[[], Status],
@@ -41,8 +65,12 @@ class CatchUp:
         self._deliver = deliver
         self._status = status
         self._claims: dict[int, int] = {}
-        self._pending: asyncio.TimerHandle | None = None
-        self._asked: int | None = None
+        self._turns = itertools.count(1)
+        self._last_turn: dict[int, int] = {}
+        self._run: _Run | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._news: asyncio.TimerHandle | None = None
+        self._answering: set[int] = set()
 
     # -- asking -----------------------------------------------------------------------------------
 
@@ -50,58 +78,75 @@ class CatchUp:
         """Another validator tells its height (number of blocks)."""
         self._claims[sender] = status.height
         if status.height > self._reader.height():
-            self._schedule(LAG_TOLERANCE_MS)
+            self._ask_in(LAG_TOLERANCE_MS)
 
     def on_behind(self, height: int, source: int) -> None:
         """Consensus saw messages for heights beyond ours."""
         self._claims[source] = max(self._claims.get(source, 0), height + 1)
-        self._schedule(LAG_TOLERANCE_MS)
+        self._ask_in(LAG_TOLERANCE_MS)
 
     def on_committed(self) -> None:
         """After every commit: go on with the next run when one is complete."""
-        if self._asked is not None and self._reader.height() > self._asked:
-            self._asked = None
-            if self._best_source() is not None:
-                self._schedule(0)
+        if self._news is None:
+            loop = asyncio.get_running_loop()
+            self._news = loop.call_later(STATUS_DELAY_MS / 1000, self._tell_everyone)
+        if self._run is not None and self._reader.height() > self._run.last:
+            self._end_run()
+            if self._next_source() is not None:
+                self._ask_in(0)
 
     def on_response(self, sender: int, response: BlockResponse) -> None:
         """Blocks asked for; the driver checks and commits them in order."""
-        if not response.blocks:
+        run = self._run
+        if run is None or run.source != sender or run.is_answered:
+            log.info("consenter %d sent blocks that nobody waits for", sender)
+            return
+        try:
+            blocks = [decode_block(raw) for raw in response.blocks[:BLOCKS_PER_REQUEST_MAX]]
+        except InvalidMessage as error:
+            log.warning("consenter %d sent a broken block: %s", sender, error)
+            blocks = []
+        if not blocks:
             self._claims.pop(sender, None)
-        for raw in response.blocks:
-            try:
-                self._deliver(decode_block(raw), sender)
-            except InvalidMessage as error:
-                log.warning("consenter %d sent a broken block: %s", sender, error)
-                self._claims.pop(sender, None)
-                return
+            self._end_run()
+            self._ask_in(LAG_TOLERANCE_MS)
+            return
+        self._run = _Run(sender, blocks[-1].number, is_answered=True)
+        for block in blocks:
+            self._deliver(block, sender)
 
-    def distrust(self, sender: int) -> None:
-        """Forget what a validator claimed."""
-        self._claims.pop(sender, None)
-
-    def _schedule(self, delay_ms: int) -> None:
-        if self._pending is None:
+    def _ask_in(self, delay_ms: int) -> None:
+        if self._timer is None:
             loop = asyncio.get_running_loop()
-            self._pending = loop.call_later(delay_ms / 1000, self._ask)
+            self._timer = loop.call_later(delay_ms / 1000, self._ask)
 
     def _ask(self) -> None:
-        self._pending = None
-        source = self._best_source()
+        self._end_run()
+        source = self._next_source()
         if source is None:
             return
         start = self._reader.height()
-        request = BlockRequest(from_number=start, to_number=start + BLOCKS_PER_REQUEST_MAX - 1)
-        self._asked = min(start + BLOCKS_PER_REQUEST_MAX, self._claims[source]) - 1
+        last = start + BLOCKS_PER_REQUEST_MAX - 1
+        self._run = _Run(source, last)
+        self._last_turn[source] = next(self._turns)
         log.info("asking consenter %d for blocks from %d", source, start)
-        self._links.send(source, Item(block_request=request))
-        # Ask again, perhaps someone else, when nothing has come by then.
-        self._schedule(REQUEST_TIMEOUT_MS)
+        self._links.send(
+            source, Item(block_request=BlockRequest(from_number=start, to_number=last))
+        )
+        # Ask someone else, if there is anyone, when the blocks are not committed by then.
+        self._ask_in(REQUEST_TIMEOUT_MS)
 
-    def _best_source(self) -> int | None:
+    def _end_run(self) -> None:
+        self._run = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _next_source(self) -> int | None:
+        """Of those who claim to be ahead, the one not asked for longest."""
         height = self._reader.height()
         ahead = [i for i in self._links.connected_ids if self._claims.get(i, 0) > height]
-        return max(ahead, key=lambda i: self._claims[i], default=None)
+        return min(ahead, key=lambda i: self._last_turn.get(i, 0), default=None)
 
     # -- answering --------------------------------------------------------------------------------
 
@@ -109,16 +154,30 @@ class CatchUp:
         """Let a validator know our height."""
         self._links.send(consenter_id, Item(status=self._status()))
 
-    def on_request(self, request: BlockRequest, reply: Reply) -> None:
-        """Answer with as many of the blocks as fit; none says that we do not have the first."""
-        last = min(request.to_number, request.from_number + BLOCKS_PER_REQUEST_MAX - 1)
+    def _tell_everyone(self) -> None:
+        self._news = None
+        self._links.broadcast(Item(status=self._status()))
+
+    def on_request(self, sender: int, request: BlockRequest, reply: Reply) -> None:
+        """Answer soon, one request at a time; an honest validator asks no faster."""
+        if sender in self._answering:
+            return
+        self._answering.add(sender)
+        asyncio.get_running_loop().call_soon(self._answer, sender, request, reply)
+
+    def _answer(self, sender: int, request: BlockRequest, reply: Reply) -> None:
+        """As many of the blocks as fit; none says that we do not have the first."""
+        self._answering.discard(sender)
+        stop = min(
+            request.to_number + 1,
+            request.from_number + BLOCKS_PER_REQUEST_MAX,
+            self._reader.height(),
+        )
         response = BlockResponse()
         size = 0
-        for number in range(request.from_number, min(last, self._reader.height() - 1) + 1):
-            block = self._reader.block(number)
-            if block is None:
-                break
-            raw = encode_block(block)
+        for number in range(request.from_number, stop):
+            raw = self._reader.block_raw(number)
+            assert raw is not None, "a committed block is readable"
             size += len(raw)
             if response.blocks and size > RESPONSE_BYTES_MAX:
                 break

@@ -20,6 +20,7 @@ from ledger.model.transaction import (
     ProposalResponse,
     SignedProposal,
 )
+from ledger.node.connection_watch import ConnectionWatch
 from ledger.node.remote_endorsers import EndorserUnreachable, RemoteEndorsers
 from ledger.rpc.status import (
     COLLECT_FAILED,
@@ -37,6 +38,8 @@ Layout = frozenset[str]
 
 STATUS_ENDORSED_MAX = 399
 MISMATCH_RETRIES_MAX = 2
+CONNECT_WAIT_MS = 2_000
+"""How long a proposal waits for peers of a layout to connect before it is refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,7 @@ class EndorsementCollector:
         remote: RemoteEndorsers,
         layouts: Callable[[str], list[Layout] | None],
         is_reachable: Callable[[int], bool],
+        watch: ConnectionWatch,
     ) -> None:
         self._channel_id = channel_id
         self._own = own
@@ -87,12 +91,13 @@ class EndorsementCollector:
         self._remote = remote
         self._layouts = layouts
         self._is_reachable = is_reachable
+        self._watch = watch
 
     async def endorse(self, proposal: SignedProposal, organizations: tuple[str, ...]) -> bytes:
         """The unsigned envelope payload; raises GatewayError with each failing peer's words."""
         lost: frozenset[str] = frozenset()
         while True:
-            chosen = self._chosen(proposal, organizations, lost)
+            chosen = await self._chosen_when_reachable(proposal, organizations, lost)
             answers = await self._equal_answers(chosen, proposal)
             newly_lost = {a.organisation.mspid for a in answers if a.is_lost}
             if not newly_lost or organizations:
@@ -124,6 +129,22 @@ class EndorsementCollector:
         return response
 
     # -- planning ---------------------------------------------------------------------------------
+
+    async def _chosen_when_reachable(
+        self, proposal: SignedProposal, organizations: tuple[str, ...], lost: frozenset[str]
+    ) -> list[Organisation]:
+        """Like `_chosen`, with some patience for peers that are just (re)starting."""
+        try:
+            async with asyncio.timeout(CONNECT_WAIT_MS / 1000):
+                while True:
+                    try:
+                        return self._chosen(proposal, organizations, lost)
+                    except GatewayError as error:
+                        if error.code != grpc.StatusCode.UNAVAILABLE or lost:
+                            raise
+                        await self._watch.next_connection()
+        except TimeoutError:
+            return self._chosen(proposal, organizations, lost)
 
     def _chosen(
         self, proposal: SignedProposal, organizations: tuple[str, ...], lost: frozenset[str]

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ledger.node.catch_up import CatchUp
@@ -15,7 +15,9 @@ from ledger.wire.validator_pb2 import Item
 
 log = logging.getLogger(__name__)
 
-TASKS_PER_NODE_MAX = 5_000
+REQUESTS_PER_SENDER_MAX = 2_000
+REQUEST_BYTES_PER_SENDER_MAX = 64 * 1024 * 1024
+"""What one validator may have under way here; an honest one stays far below."""
 
 
 @dataclass(slots=True)
@@ -26,7 +28,9 @@ class StreamItems:
     submission: TransactionSubmission
     endorsers: RemoteEndorsers
     catch_up: CatchUp
-    tasks: set[asyncio.Task[None]]
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    under_way: dict[int, tuple[int, int]] = field(default_factory=dict)
+    """(requests, bytes) by sender."""
 
     def on_request(self, sender: int, item: Item, reply: Reply) -> None:
         """An item on a stream that another validator opened."""
@@ -34,11 +38,11 @@ class StreamItems:
         if kind == "consensus_message":
             self.queue.receive(sender, item.consensus_message)
         elif kind == "transactions":
-            self._spawn(self.submission.on_batch(item.transactions, reply))
+            self._spawn(sender, item, self.submission.on_batch(item.transactions, reply))
         elif kind == "endorse_request":
-            self._spawn(self.endorsers.on_request(item.endorse_request, reply))
+            self._spawn(sender, item, self.endorsers.on_request(item.endorse_request, reply))
         elif kind == "block_request":
-            self.catch_up.on_request(item.block_request, reply)
+            self.catch_up.on_request(sender, item.block_request, reply)
         elif kind == "status":
             self.catch_up.on_status(sender, item.status)
         else:
@@ -66,16 +70,21 @@ class StreamItems:
         self.submission.on_disconnected(consenter_id)
         self.endorsers.on_disconnected(consenter_id)
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        if len(self.tasks) >= TASKS_PER_NODE_MAX:
+    def _spawn(self, sender: int, item: Item, work: Coroutine[Any, Any, None]) -> None:
+        size = item.ByteSize()
+        requests, total = self.under_way.get(sender, (0, 0))
+        if requests >= REQUESTS_PER_SENDER_MAX or total + size > REQUEST_BYTES_PER_SENDER_MAX:
             work.close()
-            log.warning("dropped a request: %d are under way", len(self.tasks))
+            log.warning("dropped a request of consenter %d: %d are under way", sender, requests)
             return
+        self.under_way[sender] = (requests + 1, total + size)
         task = asyncio.get_running_loop().create_task(work)
         self.tasks.add(task)
-        task.add_done_callback(self._finished)
+        task.add_done_callback(lambda done: self._finished(done, sender, size))
 
-    def _finished(self, task: asyncio.Task[None]) -> None:
+    def _finished(self, task: asyncio.Task[None], sender: int, size: int) -> None:
         self.tasks.discard(task)
+        requests, total = self.under_way[sender]
+        self.under_way[sender] = (requests - 1, total - size)
         if not task.cancelled() and task.exception() is not None:
             log.error("a stream request failed", exc_info=task.exception())

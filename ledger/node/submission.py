@@ -15,7 +15,7 @@ from ledger.consensus.quorum import quorum
 from ledger.errors import InvalidMessage, Reason
 from ledger.node.admission import Admission
 from ledger.ordering.pool import TransactionPool
-from ledger.rpc.coalescer import Coalescer
+from ledger.rpc.coalescer import Coalescer, failure_of
 from ledger.rpc.status import GatewayError, PeerError
 from ledger.rpc.validator_links import ValidatorLinks
 from ledger.rpc.validator_service import Reply
@@ -93,9 +93,14 @@ class TransactionSubmission:
         )
 
         def finish(done: asyncio.Task[list[InvalidMessage | None]]) -> None:
-            for (_, future), refusal in zip(entering, done.result(), strict=True):
-                if not future.done():
-                    future.set_result(refusal)
+            failure = failure_of(done)
+            for index, (_, future) in enumerate(entering):
+                if future.done():
+                    continue
+                if failure is not None:
+                    future.set_exception(failure)
+                else:
+                    future.set_result(done.result()[index])
 
         task.add_done_callback(finish)
 
@@ -150,12 +155,21 @@ class TransactionSubmission:
 
     def send_pool_to(self, consenter_id: int) -> None:
         """Bring a validator that just connected up to date with what waits here."""
-        waiting = [_unawaited(envelope.raw) for envelope in self._pool.all()]
-        for chunk in _chunks(waiting):
-            batch = TransactionBatch(
-                batch_id=next(self._batch_ids), envelopes=[s.raw for s in chunk]
-            )
-            self._links.send(consenter_id, Item(transactions=batch))
+        for item in self._unawaited(self._pool.all()):
+            self._links.send(consenter_id, item)
+
+    def send_oldest_again(self) -> None:
+        """Nothing gets committed: perhaps the proposer never got what waits here."""
+        for item in self._unawaited(self._pool.oldest(AGAIN)):
+            self._links.broadcast(item)
+
+    def _unawaited(self, envelopes: Sequence[Envelope]) -> list[Item]:
+        """Batches whose answers nobody waits for."""
+        chunks = _chunks([envelope.raw for envelope in envelopes])
+        return [
+            Item(transactions=TransactionBatch(batch_id=next(self._batch_ids), envelopes=raws))
+            for raws in chunks
+        ]
 
     def _settle(self, submission: _Submission) -> None:
         if submission.done.done():
@@ -178,18 +192,14 @@ class TransactionSubmission:
         return PeerError(*self._addresses[sender], message=f"{entry.reason}: {entry.detail}")
 
 
-def _unawaited(raw: bytes) -> _Submission:
-    return _Submission(raw, asyncio.get_running_loop().create_future())
-
-
-def _chunks(submissions: Sequence[_Submission]) -> list[list[_Submission]]:
+def _chunks(raws: Sequence[bytes]) -> list[list[bytes]]:
     """Runs of at most BATCH_BYTES_MAX, in order."""
-    chunks: list[list[_Submission]] = []
+    chunks: list[list[bytes]] = []
     size = BATCH_BYTES_MAX
-    for submission in submissions:
-        if size + len(submission.raw) > BATCH_BYTES_MAX:
+    for raw in raws:
+        if size + len(raw) > BATCH_BYTES_MAX:
             chunks.append([])
             size = 0
-        chunks[-1].append(submission)
-        size += len(submission.raw)
+        chunks[-1].append(raw)
+        size += len(raw)
     return chunks
