@@ -1,0 +1,221 @@
+"""Replayed, simultaneous and repeated transactions on a running network take effect once."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+
+import grpc
+import pytest
+from grpc import aio
+
+from ledger.model.codec import decode_envelope
+from ledger.model.codes import ValidationCode
+from ledger.rpc.client import CommitStatus
+from tests.integration.market_scene import DEPOSIT_UTOKEN, MINUTE_MS, Home, now_ms
+from tests.integration.refusals import (
+    Scene,
+    account,
+    orders,
+    refused_endorsement,
+    refused_submit,
+    running_scene,
+)
+from tests.integration.validators import agreed_head, blocks_of
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    with running_scene(tmp_path_factory.mktemp("exactly-once")) as running:
+        yield running
+
+
+@pytest.mark.row("E032")
+def test_a_signed_order_sent_again_and_again_is_one_order_with_one_escrow(scene: Scene) -> None:
+    market = scene.market
+
+    async def act() -> None:
+        home = await market.join()
+        listing = await market.open_listing()
+        proposal = market.propose(home.identity, "market:place_bid", listing, "1000", "60000")
+        payload = await market.endorse(home.identity, proposal)
+        signature = home.identity.sign(payload)
+        before = await agreed_head(market.network)
+
+        # At once through all four peers: whoever is late may say that it is in the ledger.
+        answers = await asyncio.gather(
+            *(client.submit(proposal.tx_id, payload, signature) for client in market.clients),
+            return_exceptions=True,
+        )
+        assert None in answers
+        for answer in answers:
+            assert answer is None or isinstance(answer, aio.AioRpcError)
+            assert answer is None or answer.code() == grpc.StatusCode.ALREADY_EXISTS
+        status = await market.client.commit_status(proposal.tx_id, home.identity)
+        assert status.is_valid
+
+        async with market.unchanged() as after:
+            # And late: the envelope, and the order before it was endorsed.
+            error = await refused_submit(scene, proposal, payload, signature)
+            assert error.code() == grpc.StatusCode.ALREADY_EXISTS
+            assert "REPLAYED" in error.details()
+            assert "REPLAYED" in await refused_endorsement(scene, home.identity, proposal)
+
+        blocks = await blocks_of(
+            market.network, market.network.plan.members[0], before.height, after.height - 1
+        )
+        recorded = [decode_envelope(raw).tx_id for block in blocks for raw in block.entries]
+        assert recorded.count(proposal.tx_id) == 1
+        assert [o["order_id"] for o in await orders(scene, home, listing)] == [proposal.tx_id]
+        view = await account(scene, home)
+        assert view["locked_utoken"] == 60_000
+        assert view["free_utoken"] == DEPOSIT_UTOKEN - 60_000
+
+    scene.market.run(act())
+
+
+CONFLICT_TRIES = 5
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments", "conflict"),
+    [
+        ("market:place_offer", ("1000", "50000"), ValidationCode.PHANTOM_READ_CONFLICT),
+        ("market:place_bid", ("1000", "60000"), ValidationCode.MVCC_READ_CONFLICT),
+    ],
+    ids=["offers", "bids"],
+)
+def test_two_orders_of_a_household_in_one_block_conflict(
+    scene: Scene, function: str, arguments: tuple[str, str], conflict: ValidationCode
+) -> None:
+    market = scene.market
+
+    async def both(home: Home) -> list[CommitStatus]:
+        """Two orders simulated on the same state, ordered together; one is applied.
+
+        Another transaction goes first: while its block is decided, both wait for the next.
+        """
+        listing = await market.open_listing()
+        res = (home.res_id,) if function == "market:place_offer" else ()
+        identity = home.identity
+        proposals = [
+            market.propose(identity, function, listing, *res, *arguments) for _ in range(2)
+        ]
+        payloads = [await market.endorse(identity, proposal) for proposal in proposals]
+        pairs = list(zip(proposals, payloads, strict=True))
+        other = scene.neighbour.identity
+        first = market.propose(other, "tokens:fold")
+        first_payload = await market.endorse(other, first)
+        await market.client.submit(first.tx_id, first_payload, other.sign(first_payload))
+        await asyncio.gather(
+            *(market.client.submit(p.tx_id, raw, identity.sign(raw)) for p, raw in pairs)
+        )
+        statuses = [await market.client.commit_status(p.tx_id, identity) for p in proposals]
+        assert sorted(status.code for status in statuses) == [ValidationCode.VALID, conflict]
+        [valid] = [p for p, s in zip(proposals, statuses, strict=True) if s.is_valid]
+        placed = await orders(scene, home, listing)
+        assert [order["order_id"] for order in placed] == [valid.tx_id]
+        return statuses
+
+    async def act() -> None:
+        home = await market.join()
+        await market.submit(home.identity, "tokens:fold")
+        locked = 0
+        for _ in range(CONFLICT_TRIES):
+            statuses = await both(home)
+            locked += 60_000 if function == "market:place_bid" else 0
+            assert (await account(scene, home))["locked_utoken"] == locked
+            if len({status.block_number for status in statuses}) == 1:
+                return
+        pytest.fail(f"never in one block in {CONFLICT_TRIES} tries")
+
+    scene.market.run(act())
+
+
+@pytest.mark.row("E053")
+def test_a_listing_is_settled_once(scene: Scene) -> None:
+    """10 kWh matched and 8 delivered at 54,000 per kWh: 432,000 paid, 108,000 refunded, once."""
+    market = scene.market
+
+    async def act() -> None:
+        seller, buyer = await asyncio.gather(market.join(), market.join())
+        starts = now_ms() - 10 * MINUTE_MS
+        ends = starts + 5 * MINUTE_MS
+        listing = await market.open_listing(
+            opens_at_ms=starts - 2 * MINUTE_MS,
+            gate_closure_ms=starts - MINUTE_MS,
+            delivery_start_ms=starts,
+            delivery_end_ms=ends,
+            settlement_end_ms=ends + MINUTE_MS,
+        )
+        in_time = starts - 2 * MINUTE_MS
+        await market.submit(
+            seller.identity,
+            "market:place_offer",
+            *(listing, seller.res_id, "10000", "54000"),
+            at_ms=in_time,
+        )
+        await market.submit(
+            buyer.identity, "market:place_bid", listing, "10000", "54000", at_ms=in_time
+        )
+        await market.submit(market.manager, "market:close_bidding", listing)
+        await market.submit(market.manager, "market:clear", listing)
+        reconfigured = json.dumps(
+            {
+                "community_manager": [market.authority.mspid],
+                "dso": ["DsoMSP"],
+                "oracle": ["DsoMSP"],
+            }
+        )
+        await market.submit(market.manager, "registry:configure", reconfigured)
+        for seq, at_ms, energy_wh in ((1, starts, 0), (2, ends, 8_000)):
+            await market.report(
+                seller.reading(seq=seq, t_end_ms=at_ms, import_wh=0, export_wh=energy_wh),
+                buyer.reading(seq=seq, t_end_ms=at_ms, import_wh=energy_wh, export_wh=0),
+            )
+
+        await market.submit(market.manager, "market:settle", listing)
+        paid = [await account(scene, home) for home in (seller, buyer)]
+        assert [view["free_utoken"] for view in paid] == [
+            DEPOSIT_UTOKEN + 432_000,
+            DEPOSIT_UTOKEN - 432_000,
+        ]
+        assert [view["locked_utoken"] for view in paid] == [0, 0]
+
+        async with market.unchanged():
+            for settler in (market.manager, market.operator):
+                again = market.propose(settler, "market:settle", listing)
+                message = await refused_endorsement(scene, settler, again)
+                assert message.startswith("chaincode response 409, ALREADY_SETTLED: ")
+            assert [await account(scene, home) for home in (seller, buyer)] == paid
+
+    scene.market.run(act())
+
+
+def test_two_settlements_endorsed_at_once_pay_once(scene: Scene) -> None:
+    market = scene.market
+
+    async def act() -> None:
+        starts = now_ms() - 5 * MINUTE_MS
+        listing = await market.open_listing(
+            opens_at_ms=starts - 2 * MINUTE_MS,
+            gate_closure_ms=starts - MINUTE_MS,
+            delivery_start_ms=starts,
+            delivery_end_ms=starts + MINUTE_MS,
+            settlement_end_ms=starts + 2 * MINUTE_MS,
+        )
+        await market.submit(market.manager, "market:close_bidding", listing)
+        await market.submit(market.manager, "market:clear", listing)
+        settlers = (market.manager, market.operator)
+        ready = []
+        for settler in settlers:
+            proposal = market.propose(settler, "market:settle", listing)
+            ready.append((settler, proposal, await market.endorse(settler, proposal)))
+        await asyncio.gather(
+            *(market.client.submit(p.tx_id, raw, who.sign(raw)) for who, p, raw in ready)
+        )
+        codes = [(await market.client.commit_status(p.tx_id, who)).code for who, p, _ in ready]
+        assert sorted(codes) == [ValidationCode.VALID, ValidationCode.MVCC_READ_CONFLICT]
+
+    scene.market.run(act())
