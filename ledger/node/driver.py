@@ -76,7 +76,11 @@ class ConsensusDriver:
     # -- what happens next ------------------------------------------------------------------------
 
     def _events_of(self, work: Work | None) -> list[events.Event]:
-        found: list[events.Event] = list(self._timers.take_expired(self._ports.steady_ms()))
+        found: list[events.Event] = []
+        for expired in self._timers.take_expired(self._ports.steady_ms()):
+            found.append(expired)
+            if expired.kind is events.TimerKind.REBROADCAST:
+                self._outbox.stuck()
         if isinstance(work, RawMessage):
             try:
                 message = self._ports.judge.judge(work.raw)

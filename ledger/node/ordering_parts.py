@@ -105,6 +105,7 @@ def ordering_parts(
     )
     announcements.subscribe(lambda _block: catch_up.on_committed())
     announcements.subscribe(telemetry.committed)
+    submission = _submission(base, links, queue)
     return OrderingParts(
         links=links,
         committer=committer,
@@ -115,7 +116,7 @@ def ordering_parts(
                 own_id=config.consenter_id, block_interval_ms=base.channel.block_interval_ms
             )
         ),
-        submission=_submission(base, links, queue),
+        submission=submission,
         catch_up=catch_up,
         handlers=OutboxHandlers(
             broadcast=links.broadcast,
@@ -123,6 +124,7 @@ def ordering_parts(
             on_behind=catch_up.on_behind,
             tell_status=catch_up.tell_status,
             on_rejected=telemetry.rejected,
+            on_stuck=submission.send_oldest_again,
         ),
         executor=base.workers.consensus,
     )

@@ -24,6 +24,8 @@ class OutboxHandlers:
     """(first missing height, consenter that claimed to have it)"""
     tell_status: Callable[[int], None]
     on_rejected: Callable[[int, InvalidMessage], None]
+    on_stuck: Callable[[], None]
+    """Transactions wait and nothing has been decided for a while."""
 
 
 class Outbox:
@@ -54,6 +56,10 @@ class Outbox:
     def rejected(self, author: int, error: InvalidMessage) -> None:
         """A message broke a rule."""
         self._actions.append(partial(self._handlers.on_rejected, author, error))
+
+    def stuck(self) -> None:
+        """A round lasts longer than it should."""
+        self._actions.append(self._handlers.on_stuck)
 
     def flush(self) -> None:
         """Hand everything over."""

@@ -13,8 +13,9 @@ import grpc
 
 from ledger.consensus.quorum import quorum
 from ledger.errors import InvalidMessage, Reason
+from ledger.model.transaction import Envelope
 from ledger.node.admission import Admission
-from ledger.ordering.pool import TransactionPool
+from ledger.ordering.pool import BlockLimits, TransactionPool
 from ledger.rpc.coalescer import Coalescer, failure_of
 from ledger.rpc.status import GatewayError, PeerError
 from ledger.rpc.validator_links import ValidatorLinks
@@ -28,6 +29,9 @@ from ledger.wire.validator_pb2 import (
 
 BATCH_BYTES_MAX = 4 * 1024 * 1024
 QUORUM_WAIT_MS = 10_000
+FORGOTTEN_AT_ONCE_MAX = 32
+AGAIN = BlockLimits()
+"""How much of what waits is sent again at once: a block of it."""
 
 
 @dataclass(slots=True)
@@ -37,6 +41,12 @@ class _Submission:
     accepted: int = 1
     refusals: list[PeerError] = field(default_factory=list)
     asked: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    sent_at: float
+    submissions: list[_Submission]
 
 
 _Entering = tuple[bytes, asyncio.Future[InvalidMessage | None]]
@@ -63,7 +73,7 @@ class TransactionSubmission:
         # Entering is already coalesced, so what leaves needs no window of its own.
         self._outgoing: Coalescer[_Submission] = Coalescer(self._send_batch, window_ms=0)
         self._entering: Coalescer[_Entering] = Coalescer(self._start_admission)
-        self._in_flight: dict[tuple[int, int], list[_Submission]] = {}
+        self._in_flight: dict[tuple[int, int], _Batch] = {}
 
     async def submit(self, envelope_raw: bytes) -> None:
         """Return once a quorum of validators holds the transaction.
@@ -105,8 +115,9 @@ class TransactionSubmission:
         task.add_done_callback(finish)
 
     def _send_batch(self, outgoing: list[_Submission]) -> None:
-        for chunk in _chunks(outgoing):
-            self._send_chunk(chunk)
+        self._forget_unanswered()
+        for run in _runs([submission.raw for submission in outgoing]):
+            self._send_chunk(outgoing[run])
         for submission in outgoing:
             self._settle(submission)
 
@@ -114,18 +125,27 @@ class TransactionSubmission:
         batch_id = next(self._batch_ids)
         batch = TransactionBatch(batch_id=batch_id, envelopes=[s.raw for s in chunk])
         item = Item(transactions=batch)
+        sent_at = asyncio.get_running_loop().time()
         for consenter_id in self._links.connected_ids:
             if self._links.send(consenter_id, item):
-                self._in_flight[(consenter_id, batch_id)] = chunk
+                self._in_flight[(consenter_id, batch_id)] = _Batch(sent_at, chunk)
                 for submission in chunk:
                     submission.asked += 1
 
+    def _forget_unanswered(self) -> None:
+        """Drop batches whose submitters gave up long ago; the oldest come first."""
+        given_up = asyncio.get_running_loop().time() - QUORUM_WAIT_MS / 1000
+        for key, batch in list(itertools.islice(self._in_flight.items(), FORGOTTEN_AT_ONCE_MAX)):
+            if batch.sent_at >= given_up:
+                break
+            del self._in_flight[key]
+
     def on_result(self, sender: int, result: TransactionBatchResult) -> None:
         """A validator's answer to one of our batches."""
-        chunk = self._in_flight.pop((sender, result.batch_id), None)
-        if chunk is None or len(chunk) != len(result.entries):
+        batch = self._in_flight.pop((sender, result.batch_id), None)
+        if batch is None or len(batch.submissions) != len(result.entries):
             return
-        for submission, entry in zip(chunk, result.entries, strict=True):
+        for submission, entry in zip(batch.submissions, result.entries, strict=True):
             # "Already in the ledger" is success: it was ordered before we heard of it.
             if entry.accepted or entry.reason == Reason.REPLAYED:
                 submission.accepted += 1
@@ -136,7 +156,7 @@ class TransactionSubmission:
     def on_disconnected(self, consenter_id: int) -> None:
         """Answers that will not come any more count as refusals."""
         for key in [key for key in self._in_flight if key[0] == consenter_id]:
-            for submission in self._in_flight.pop(key):
+            for submission in self._in_flight.pop(key).submissions:
                 submission.refusals.append(
                     PeerError(*self._addresses[consenter_id], message="connection lost")
                 )
@@ -165,10 +185,12 @@ class TransactionSubmission:
 
     def _unawaited(self, envelopes: Sequence[Envelope]) -> list[Item]:
         """Batches whose answers nobody waits for."""
-        chunks = _chunks([envelope.raw for envelope in envelopes])
+        raws = [envelope.raw for envelope in envelopes]
         return [
-            Item(transactions=TransactionBatch(batch_id=next(self._batch_ids), envelopes=raws))
-            for raws in chunks
+            Item(
+                transactions=TransactionBatch(batch_id=next(self._batch_ids), envelopes=raws[run])
+            )
+            for run in _runs(raws)
         ]
 
     def _settle(self, submission: _Submission) -> None:
@@ -192,14 +214,15 @@ class TransactionSubmission:
         return PeerError(*self._addresses[sender], message=f"{entry.reason}: {entry.detail}")
 
 
-def _chunks(raws: Sequence[bytes]) -> list[list[bytes]]:
-    """Runs of at most BATCH_BYTES_MAX, in order."""
-    chunks: list[list[bytes]] = []
-    size = BATCH_BYTES_MAX
-    for raw in raws:
-        if size + len(raw) > BATCH_BYTES_MAX:
-            chunks.append([])
-            size = 0
-        chunks[-1].append(raw)
+def _runs(raws: Sequence[bytes]) -> list[slice]:
+    """Where to cut so that each batch has at most BATCH_BYTES_MAX, in order."""
+    runs: list[slice] = []
+    start = size = 0
+    for index, raw in enumerate(raws):
+        if index > start and size + len(raw) > BATCH_BYTES_MAX:
+            runs.append(slice(start, index))
+            start, size = index, 0
         size += len(raw)
-    return chunks
+    if raws:
+        runs.append(slice(start, len(raws)))
+    return runs

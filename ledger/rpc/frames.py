@@ -8,10 +8,14 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 
+from google.protobuf.message import DecodeError
+
+from ledger.errors import InvalidMessage, Reason
 from ledger.rpc.coalescer import Coalescer
 from ledger.wire.validator_pb2 import Frame, Item
 
 QUEUE_ITEMS_MAX = 20_000
+QUEUE_BYTES_MAX = 64 * 1024 * 1024
 FRAME_BYTES_MAX = 8 * 1024 * 1024
 
 
@@ -24,17 +28,21 @@ class FrameWriter:
     """
 
     def __init__(self) -> None:
-        self._queue: deque[Item] = deque()
+        self._queue: deque[tuple[Item, int]] = deque()
+        self._queued_bytes = 0
         self._wake = asyncio.Event()
         self._ordinary: Coalescer[None] = Coalescer(lambda _: self._wake.set())
         self.dropped_items = 0
 
     def send(self, item: Item) -> bool:
         """Queue an item; false when the queue is full and the item was dropped."""
-        if len(self._queue) >= QUEUE_ITEMS_MAX:
+        size = item.ByteSize()
+        is_full = len(self._queue) >= QUEUE_ITEMS_MAX
+        if is_full or self._queued_bytes + size > QUEUE_BYTES_MAX:
             self.dropped_items += 1
             return False
-        self._queue.append(item)
+        self._queue.append((item, size))
+        self._queued_bytes += size
         if item.WhichOneof("kind") == "consensus_message":
             self._wake.set()
         else:
@@ -44,6 +52,7 @@ class FrameWriter:
     def clear(self) -> None:
         """Forget what is queued (the stream it was meant for is gone)."""
         self._queue.clear()
+        self._queued_bytes = 0
         self._wake.clear()
 
     async def run(self, write: Callable[[bytes], Awaitable[None]]) -> None:
@@ -58,8 +67,22 @@ class FrameWriter:
         frame = Frame()
         size = 0
         while self._queue:
-            size += self._queue[0].ByteSize()
+            item, item_size = self._queue[0]
+            size += item_size
             if frame.items and size > FRAME_BYTES_MAX:
                 break
-            frame.items.append(self._queue.popleft())
+            self._queue.popleft()
+            self._queued_bytes -= item_size
+            frame.items.append(item)
         return frame.SerializeToString()
+
+
+def decode_frame(raw: bytes) -> Frame:
+    """A frame of another validator; raises InvalidMessage for what no FrameWriter sends."""
+    try:
+        frame = Frame.FromString(raw)
+    except DecodeError as error:
+        raise InvalidMessage(Reason.MALFORMED, "not a frame") from error
+    if len(frame.items) > QUEUE_ITEMS_MAX:
+        raise InvalidMessage(Reason.OVERSIZED, f"a frame of {len(frame.items)} items")
+    return frame

@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import grpc
-from google.protobuf.message import DecodeError
 from grpc import aio
 
-from ledger.rpc.frames import FrameWriter
+from ledger.errors import InvalidMessage
+from ledger.rpc.frames import FrameWriter, decode_frame
 from ledger.rpc.transport import EXCHANGE_METHOD, identity_bytes
-from ledger.wire.validator_pb2 import Frame, Item
+from ledger.wire.validator_pb2 import Item
 
 RECONNECT_BACKOFF_MS_MIN = 100
 RECONNECT_BACKOFF_MS_MAX = 2_000
@@ -38,6 +38,7 @@ class ValidatorLink:
     def __init__(self, consenter_id: int, channel: aio.Channel) -> None:
         self.consenter_id = consenter_id
         self.connected = False
+        self._was_connected = False
         self._channel = channel
         self._writer = FrameWriter()
 
@@ -49,12 +50,14 @@ class ValidatorLink:
         """Keep the stream open until cancelled."""
         backoff_ms = RECONNECT_BACKOFF_MS_MIN
         while True:
+            self._was_connected = False
             try:
                 await self._channel.channel_ready()
                 await self._exchange(handlers)
-                backoff_ms = RECONNECT_BACKOFF_MS_MIN
             except (aio.AioRpcError, asyncio.InvalidStateError) as error:
                 log.debug("link to consenter %d broke: %s", self.consenter_id, error)
+            if self._was_connected:
+                backoff_ms = RECONNECT_BACKOFF_MS_MIN
             await asyncio.sleep(backoff_ms / 1000)
             backoff_ms = min(backoff_ms * 2, RECONNECT_BACKOFF_MS_MAX)
 
@@ -64,30 +67,40 @@ class ValidatorLink:
             request_serializer=identity_bytes,
             response_deserializer=identity_bytes,
         )()
-        writer = asyncio.create_task(self._writer.run(call.write))
+        tasks = [asyncio.create_task(self._writer.run(call.write))]
         try:
             # The server sends its initial metadata once it has accepted our certificate.
             await call.initial_metadata()
             self._set_connected(handlers)
-            while (raw := await call.read()) is not grpc.aio.EOF:
-                self._receive(raw, handlers)
+            tasks.append(asyncio.create_task(self._read(call, handlers)))
+            # A stream that can only be read or only be written is of no use.
+            ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in ended:
+                task.result()
         finally:
-            writer.cancel()
+            for task in tasks:
+                task.cancel()
             call.cancel()
             self._set_disconnected(handlers)
-            await asyncio.gather(writer, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _read(
+        self, call: aio.StreamStreamCall[bytes, bytes], handlers: LinkHandlers
+    ) -> None:
+        while (raw := await call.read()) is not grpc.aio.EOF:
+            self._receive(raw, handlers)
 
     def _receive(self, raw: bytes, handlers: LinkHandlers) -> None:
         try:
-            frame = Frame.FromString(raw)
-        except DecodeError:
-            log.warning("consenter %d sent a malformed frame", self.consenter_id)
+            frame = decode_frame(raw)
+        except InvalidMessage as error:
+            log.warning("consenter %d sent a broken frame: %s", self.consenter_id, error)
             return
         for item in frame.items:
             handlers.on_item(self.consenter_id, item)
 
     def _set_connected(self, handlers: LinkHandlers) -> None:
-        self.connected = True
+        self.connected = self._was_connected = True
         log.info("connected to consenter %d", self.consenter_id)
         handlers.on_connected(self.consenter_id)
 

@@ -11,12 +11,12 @@ from collections.abc import AsyncIterator, Callable
 import grpc
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from google.protobuf.message import DecodeError
 from grpc import aio
 
-from ledger.rpc.frames import FrameWriter
+from ledger.errors import InvalidMessage
+from ledger.rpc.frames import FrameWriter, decode_frame
 from ledger.rpc.transport import identity_bytes
-from ledger.wire.validator_pb2 import Frame, Item
+from ledger.wire.validator_pb2 import Item
 
 MALFORMED_FRAMES_MAX = 10
 
@@ -60,12 +60,19 @@ class ValidatorService:
             return
         await context.send_initial_metadata(())
         writer = FrameWriter()
-        writing = asyncio.create_task(writer.run(context.write))
+        tasks = [
+            asyncio.create_task(writer.run(context.write)),
+            asyncio.create_task(self._read(sender, requests, writer, context)),
+        ]
         try:
-            await self._read(sender, requests, writer, context)
+            # Without answers a stream is of no use; the other side opens a new one.
+            ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in ended:
+                task.result()
         finally:
-            writing.cancel()
-            await asyncio.gather(writing, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _read(
         self,
@@ -77,10 +84,10 @@ class ValidatorService:
         malformed = 0
         async for raw in requests:
             try:
-                frame = Frame.FromString(raw)
-            except DecodeError:
+                frame = decode_frame(raw)
+            except InvalidMessage as error:
                 malformed += 1
-                log.warning("consenter %d sent a malformed frame", sender)
+                log.warning("consenter %d sent a broken frame: %s", sender, error)
                 if malformed >= MALFORMED_FRAMES_MAX:
                     await context.abort(
                         grpc.StatusCode.INVALID_ARGUMENT, "MALFORMED: too many broken frames"
