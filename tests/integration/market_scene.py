@@ -6,7 +6,7 @@ import json
 import secrets
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from time import time_ns
@@ -47,6 +47,7 @@ class Home:
     """A household that trades, with its source and the meter at its connection."""
 
     identity: SigningIdentity
+    key_pem: bytes = field(repr=False)
     idgrid: str
     res_id: str
     meter_id: str
@@ -164,6 +165,7 @@ class MarketScene:
         key = generate_key()
         home = Home(
             identity=self.authority.signing_identity(pair),
+            key_pem=pair.key_pem,
             idgrid=idgrid,
             res_id=f"pv-{number}",
             meter_id=f"meter-{number}",

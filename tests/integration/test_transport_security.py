@@ -64,7 +64,9 @@ def handshake_failures(network: RunningNetwork, cause: str) -> int:
 async def handshake_failure(network: RunningNetwork, cause: str, *, beyond: int) -> None:
     """Wait for one more such line."""
     async with asyncio.timeout(CALL_TIMEOUT_S):
-        while handshake_failures(network, cause) <= beyond:
+        while True:
+            if handshake_failures(network, cause) > beyond:
+                return
             await asyncio.sleep(POLL_S)
 
 

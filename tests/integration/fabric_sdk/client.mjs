@@ -1,8 +1,10 @@
-// An official Fabric Gateway SDK client against one of our peers. Arguments, as one JSON object:
+// An unmodified Fabric Gateway SDK client against one of our peers. Argument, one JSON object:
 // {address, tls_ca, mspid, certificate, key, channel, chaincode,
-//  evaluate: [function, ...args], submit: [function, ...args]}
-// Prints one JSON object: {evaluated, submitted, status: {code, block_number, tx_id},
-//  event, rejected} where `rejected` is what the SDK reports for a call the contract refuses.
+//  evaluate: [function, ...args], submit: [function, ...args], refused: [function, ...args]}
+// Prints one JSON object: {evaluated, submitted, status: {code, successful, block_number, tx_id},
+//  event: {name, payload, block_number}, blocks: [number, ...], filtered: [{number, tx_ids}, ...],
+//  rejected: {name, code, message, details}}; `rejected` is what the SDK reports for the call that
+// the contract refuses.
 
 import * as crypto from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -11,6 +13,7 @@ import { connect, hash, signers } from '@hyperledger/fabric-gateway';
 
 const options = JSON.parse(process.argv[2]);
 const text = new TextDecoder();
+const deadline = (seconds) => () => ({ deadline: Date.now() + seconds * 1000 });
 
 const client = new grpc.Client(
     options.address,
@@ -21,26 +24,65 @@ const gateway = connect({
     identity: { mspId: options.mspid, credentials: readFileSync(options.certificate) },
     signer: signers.newPrivateKeySigner(crypto.createPrivateKey(readFileSync(options.key))),
     hash: hash.sha256,
-    evaluateOptions: () => ({ deadline: Date.now() + 10000 }),
-    endorseOptions: () => ({ deadline: Date.now() + 20000 }),
-    submitOptions: () => ({ deadline: Date.now() + 20000 }),
-    commitStatusOptions: () => ({ deadline: Date.now() + 30000 }),
+    evaluateOptions: deadline(10),
+    endorseOptions: deadline(20),
+    submitOptions: deadline(20),
+    commitStatusOptions: deadline(30),
 });
 
 async function refusal(contract, [name, ...args]) {
     try {
         await contract.submitTransaction(name, ...args);
-        return null;
     } catch (error) {
-        return { name: error.name, code: error.code, details: error.details ?? [] };
+        const { code, message, details } = error;
+        return { name: error.constructor.name, code, message, details };
     }
+    return null;
 }
 
-async function firstEvent(events, wantedTxId) {
-    for await (const event of events) {
-        if (event.transactionId === wantedTxId) {
-            return { name: event.eventName, block_number: Number(event.blockNumber) };
+async function eventOf(network, txId, startBlock) {
+    const events = await network.getChaincodeEvents(options.chaincode, { startBlock });
+    try {
+        for await (const event of events) {
+            if (event.transactionId === txId) {
+                return {
+                    name: event.eventName,
+                    payload: JSON.parse(text.decode(event.payload)),
+                    block_number: Number(event.blockNumber),
+                };
+            }
         }
+    } finally {
+        events.close();
+    }
+    return null;
+}
+
+async function firstBlocks(network, count) {
+    const blocks = await network.getBlockEvents({ startBlock: 0n });
+    const numbers = [];
+    try {
+        for await (const block of blocks) {
+            numbers.push(Number(block.getHeader().getNumber()));
+            if (numbers.length === count) {
+                break;
+            }
+        }
+    } finally {
+        blocks.close();
+    }
+    return numbers;
+}
+
+async function filteredBlock(network, startBlock) {
+    const blocks = await network.getFilteredBlockEvents({ startBlock });
+    try {
+        for await (const block of blocks) {
+            const txIds = block.getFilteredTransactionsList().map((tx) => tx.getTxid());
+            return { number: Number(block.getNumber()), tx_ids: txIds };
+        }
+    } finally {
+        blocks.close();
     }
     return null;
 }
@@ -51,37 +93,24 @@ try {
     const [evaluateName, ...evaluateArgs] = options.evaluate;
     const [submitName, ...submitArgs] = options.submit;
 
-    const evaluated = text.decode(await contract.evaluateTransaction(evaluateName, ...evaluateArgs));
+    const evaluated = await contract.evaluateTransaction(evaluateName, ...evaluateArgs);
     const commit = await contract.submitAsync(submitName, { arguments: submitArgs });
     const status = await commit.getStatus();
 
-    const events = await network.getChaincodeEvents(options.chaincode, {
-        startBlock: status.blockNumber,
-    });
-    const event = options.expect_event ? await firstEvent(events, commit.getTransactionId()) : null;
-    events.close();
-
-    const blocks = await network.getBlockEvents({ startBlock: BigInt(0) });
-    let genesis = null;
-    for await (const block of blocks) {
-        genesis = Number(block.getHeader().getNumber());
-        break;
-    }
-    blocks.close();
-
     console.log(
         JSON.stringify({
-            evaluated,
-            submitted: text.decode(commit.getResult()),
+            evaluated: JSON.parse(text.decode(evaluated)),
+            submitted: JSON.parse(text.decode(commit.getResult())),
             status: {
                 code: status.code,
                 successful: status.successful,
                 block_number: Number(status.blockNumber),
                 tx_id: commit.getTransactionId(),
             },
-            event,
-            genesis,
-            rejected: options.refused ? await refusal(contract, options.refused) : null,
+            event: await eventOf(network, commit.getTransactionId(), status.blockNumber),
+            blocks: await firstBlocks(network, 3),
+            filtered: await filteredBlock(network, status.blockNumber),
+            rejected: await refusal(contract, options.refused),
         }),
     );
 } finally {

@@ -1,0 +1,81 @@
+"""The official Fabric Gateway SDK for Node, unmodified, as a client of one of our peers."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from network.layout import write_new
+from tests.integration.market_scene import Home, MarketScene
+from tests.integration.running_network import running_network
+from tests.support.node_runtime import node_runtime
+
+pytestmark = pytest.mark.full
+
+CLIENT = Path(__file__).parent / "fabric_sdk"
+CLIENT_TIMEOUT_S = 60
+ABORTED = 10
+"""gRPC's status code for a proposal that peers refused, as Fabric's gateway gives it."""
+
+
+def test_the_sdk_evaluates_submits_and_follows_events(tmp_path: Path) -> None:
+    node = node_runtime()
+    folder = node.install_packages(CLIENT)
+    with running_network(tmp_path) as network, asyncio.Runner() as runner:
+        market = MarketScene(network, runner)
+        market.run(market.open())
+        home, listing = market.run(settled(market))
+        arguments = json.dumps(client_arguments(market, home, listing, tmp_path))
+        done = node.run("client.mjs", arguments, folder=folder, timeout_s=CLIENT_TIMEOUT_S)
+        assert done.returncode == 0, done.stderr
+        said = json.loads(done.stdout)
+        placed = market.run(market.ask(home.identity, "market:get_orders", listing, home.idgrid))
+        market.run(market.close())
+
+    assert said["evaluated"]["idgrid"] == home.idgrid
+    order, status = said["submitted"], said["status"]
+    assert order["order_id"] == status["tx_id"]
+    assert status["successful"]
+    assert status["code"] == 0
+    assert placed == [order]
+    assert said["event"]["name"] == "OrderPlaced"
+    assert said["event"]["payload"]["order_id"] == status["tx_id"]
+    assert said["event"]["block_number"] == status["block_number"]
+    assert said["blocks"] == [0, 1, 2]
+    assert said["filtered"] == {"number": status["block_number"], "tx_ids": [status["tx_id"]]}
+    refused = said["rejected"]
+    assert refused["name"] == "EndorseError"
+    assert refused["code"] == ABORTED
+    mspids = {detail["mspId"] for detail in refused["details"]}
+    assert mspids <= {member.mspid for member in network.plan.members}
+    assert len(mspids) >= 3
+    [reason] = {detail["message"] for detail in refused["details"]}
+    assert reason.startswith("chaincode response 404, UNKNOWN_LISTING: ")
+
+
+async def settled(market: MarketScene) -> tuple[Home, str]:
+    return await market.join(), await market.open_listing()
+
+
+def client_arguments(
+    market: MarketScene, home: Home, listing: str, folder: Path
+) -> dict[str, object]:
+    """Everything the client needs, its certificate and key as files of its own."""
+    network = market.network
+    certificate, key = folder / "home.crt", folder / "home.key"
+    write_new(certificate, home.identity.certificate_pem, private=False)
+    write_new(key, home.key_pem, private=True)
+    offer = (home.res_id, "1000", "50000")
+    return {
+        "address": network.plan.members[1].address,
+        "tls_ca": str(network.layout.tls_ca_bundle),
+        "mspid": home.identity.mspid,
+        "certificate": str(certificate),
+        "key": str(key),
+        "channel": network.plan.channel_id,
+        "chaincode": "energy",
+        "evaluate": ("registry:get_participant", home.idgrid),
+        "submit": ("market:place_offer", listing, *offer),
+        "refused": ("market:place_offer", "2031-01-01T00", *offer),
+    }
