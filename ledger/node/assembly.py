@@ -61,6 +61,7 @@ class Peer:
         """End contracts and threads, then close the files."""
         await self.contracts.stop()
         self.base.workers.close()
+        self.ordering.ports.journal.close()
         self.base.kv.close()
 
 

@@ -16,11 +16,13 @@ from ledger.model.block import (
     SLOT_SIGNATURES,
     SLOT_TRANSACTIONS_FILTER,
     Block,
+    BlockSignatures,
     ConsenterMetadata,
 )
 from ledger.model.codec_block import (
     decode_block_signatures,
     decode_consenter_metadata,
+    encode_block_signatures,
     encode_commit_hash,
 )
 from ledger.ordering.envelopes import EnvelopeMemory
@@ -75,8 +77,13 @@ class Committer:
         self._tip = self._stored_tip()
         return committed
 
-    def check_certified(self, block: Block) -> None:
-        """Import rules for a block that came by catch-up; raises InvalidMessage or NodeFault."""
+    def certified(self, block: Block) -> Block:
+        """A block that came by catch-up, with nothing in it that no validator vouches for.
+
+        Import rules: a quorum of seals, our tip as parent, our validator set, our state, a later
+        time, the entries that were sealed. Raises InvalidMessage, or NodeFault when a quorum
+        sealed another state than ours.
+        """
         metadata = check_certificate(block, self._validators)
         if block.header.previous_hash != self._tip.block_hash:
             raise InvalidMessage(
@@ -84,15 +91,25 @@ class Committer:
             )
         if metadata.validator_set_hash != self._tip.validator_set_hash:
             raise InvalidMessage(
-                Reason.NOT_A_VALIDATOR, f"block {block.number} names another validator set"
+                Reason.WRONG_VALIDATOR_SET, f"block {block.number} names another validator set"
             )
         if metadata.previous_commit_hash != self._tip.commit_hash:
             raise NodeFault(
                 f"safety stop: a quorum sealed another state before block {block.number} "
                 "than this peer holds"
             )
-        if metadata.transactions_root != merkle_root(block.entries):
+        if metadata.block_time_ms <= self._tip.block_time_ms:
+            raise InvalidMessage(
+                Reason.MALFORMED, f"block {block.number} is not later than its parent"
+            )
+        if not block.entries or metadata.transactions_root != merkle_root(block.entries):
             raise InvalidMessage(Reason.MALFORMED, f"block {block.number}: Merkle root is wrong")
+        signed = decode_block_signatures(block.metadata[SLOT_SIGNATURES])
+        if signed.last_config_number != self.last_config:
+            raise InvalidMessage(
+                Reason.MALFORMED, f"block {block.number} names another configuration block"
+            )
+        return replace(block, metadata=(_seals_only(signed), b"", b"", b"", b""))
 
     def _apply(self, block: Block) -> CommittedBlock:
         envelopes = [self._memory.decode(raw) for raw in block.entries]
@@ -150,3 +167,9 @@ def _fates(number: int, validation: BlockValidation) -> tuple[CommittedTransacti
 def _five(slots: Sequence[bytes]) -> tuple[bytes, bytes, bytes, bytes, bytes]:
     first, second, third, fourth, fifth = slots
     return (first, second, third, fourth, fifth)
+
+
+def _seals_only(signed: BlockSignatures) -> bytes:
+    """Slot 0 without fields that no seal covers and nobody reads."""
+    seals = tuple(replace(seal, signature_header_raw=b"") for seal in signed.signatures)
+    return encode_block_signatures(replace(signed, signatures=seals))

@@ -200,11 +200,11 @@ class ConsensusDriver:
         if fetched.block.number != self._ports.committer.tip.height + 1:
             return []
         try:
-            self._ports.committer.check_certified(fetched.block)
+            block = self._ports.committer.certified(fetched.block)
         except InvalidMessage as error:
             self._outbox.rejected(fetched.source, error)
             return []
-        return self._commit(fetched.block)
+        return self._commit(block)
 
     def _commit(self, block: Block) -> list[events.Event]:
         self._outbox.flush()  # our own seal must not wait for our disk

@@ -1,5 +1,7 @@
 """What a consensus message must pass before the core sees it: form, signatures, block contents."""
 
+from collections.abc import Callable
+
 from ledger.consensus.limits import FUTURE_HEIGHTS
 from ledger.consensus.messages import (
     CommitMessage,
@@ -8,6 +10,7 @@ from ledger.consensus.messages import (
     ProposedBlock,
     RoundChangeMessage,
 )
+from ledger.errors import InvalidMessage, Reason
 from ledger.ordering.block_building import check_contents
 from ledger.ordering.consensus_codec import decode_message
 from ledger.ordering.consensus_verifier import ConsensusVerifier
@@ -19,9 +22,15 @@ class MessageJudge:
     """Judges messages of the height under decision; belongs to the consensus thread."""
 
     def __init__(
-        self, verifier: ConsensusVerifier, memory: EnvelopeMemory, limits: BlockLimits
+        self,
+        verifier: ConsensusVerifier,
+        memory: EnvelopeMemory,
+        limits: BlockLimits,
+        last_config: Callable[[], int],
     ) -> None:
+        """`last_config` is the number of the newest configuration block."""
         self._verifier = verifier
+        self._last_config = last_config
         self._memory = memory
         self._limits = limits
         self._checked_blocks: dict[bytes, ProposedBlock] = {}
@@ -55,6 +64,10 @@ class MessageJudge:
         # The digest does not cover the entries themselves, only hashes that claim to be theirs.
         known = self._checked_blocks.get(block.digest)
         if known is None or known.entries != block.entries:
+            if block.last_config != self._last_config():
+                raise InvalidMessage(
+                    Reason.MALFORMED, "the block names another configuration block"
+                )
             check_contents(block, self._limits, self._memory)
             self.know(block)
 

@@ -178,7 +178,9 @@ def _driver_ports(base: Foundation, committer: Committer) -> DriverPorts:
         proposer=proposer,
         signer=signer,
         evidence=EvidenceLog(config.data_dir / "evidence.jsonl"),
-        judge=MessageJudge(verifier, base.memory, base.block_limits),
+        judge=MessageJudge(
+            verifier, base.memory, base.block_limits, last_config=lambda: committer.last_config
+        ),
         clock_ms=now_ms,
         steady_ms=steady_ms,
     )

@@ -11,6 +11,10 @@ from ledger.node.committer import CommittedBlock
 
 log = logging.getLogger(__name__)
 
+# A validator that sends nonsense must not fill the disk with what we say about it.
+LOGGED_REJECTIONS_MAX = 20
+LOGGED_REJECTIONS_EACH = 1_000
+
 
 @dataclass(slots=True)
 class Telemetry:
@@ -31,8 +35,11 @@ class Telemetry:
 
     def rejected(self, author: int, error: InvalidMessage) -> None:
         """Count a message that broke a rule, against its sender."""
-        self.counters[f"rejected.{author}.{error.reason}"] += 1
-        log.warning("refused a message of consenter %d: %s", author, error)
+        name = f"rejected.{author}.{error.reason}"
+        self.counters[name] += 1
+        count = self.counters[name]
+        if count <= LOGGED_REJECTIONS_MAX or count % LOGGED_REJECTIONS_EACH == 0:
+            log.warning("refused message %d of consenter %d: %s", count, author, error)
 
 
 def configure_logging(level: str = "INFO") -> None:

@@ -63,7 +63,7 @@ class CommitNotifier:
 
     def _forget(self, tx_id: str, future: asyncio.Future[CommittedTransaction]) -> None:
         futures = self._waiting.get(tx_id)
-        if futures is None:
+        if futures is None or future not in futures:
             return
         futures.remove(future)
         if not futures:

@@ -34,7 +34,8 @@ EncodeStatus = Callable[[int], bytes]
 class _Seek:
     start: int
     stop: int | None
-    fail_if_not_ready: bool
+    final_status: int
+    """Sent after the last block."""
 
 
 class SeekRefused(Exception):  # noqa: N818 - what happened, not a mistake
@@ -88,7 +89,9 @@ class DeliverService:
                 except SeekRefused as refused:
                     yield encode_status(refused.status)
                     return
-                yield encode_status(common_pb2.SUCCESS)
+                yield encode_status(seek.final_status)
+                if seek.final_status != common_pb2.SUCCESS:
+                    return
 
         return grpc.stream_stream_rpc_method_handler(stream, identity_bytes, identity_bytes)
 
@@ -129,10 +132,10 @@ class DeliverService:
         fail = info.behavior == orderer_pb2.SeekInfo.FAIL_IF_NOT_READY
         if fail and not self._source.has(start):
             raise SeekRefused(common_pb2.NOT_FOUND)
-        if fail:
-            last = self._source.height - 1
-            stop = last if stop is None else min(stop, last)
-        return _Seek(start=start, stop=stop, fail_if_not_ready=fail)
+        last = self._source.height - 1
+        if fail and (stop is None or stop > last):
+            return _Seek(start=start, stop=last, final_status=common_pb2.NOT_FOUND)
+        return _Seek(start=start, stop=stop, final_status=common_pb2.SUCCESS)
 
     def _position(self, position: orderer_pb2.SeekPosition) -> int:
         kind = position.WhichOneof("Type")

@@ -35,9 +35,8 @@ class ChaincodeEventStream:
         start = self._start(request)
         after_tx_id = request.after_transaction_id
         async for block in self._source.follow(start):
-            events = valid_events(block)
-            if after_tx_id and block.number == start:
-                events = _after(events, block, after_tx_id)
+            skip_to = after_tx_id if block.number == start else ""
+            events = valid_events(block, after_tx_id=skip_to)
             matching = [e for e in events if e.chaincode_name == request.chaincode_id]
             if matching:
                 yield _response(block.number, matching)
@@ -57,40 +56,27 @@ class ChaincodeEventStream:
         )
 
 
-def valid_events(block: Block) -> list[ChaincodeEvent]:
-    """Events of the block's valid transactions, in block order."""
+def valid_events(block: Block, after_tx_id: str = "") -> list[ChaincodeEvent]:
+    """Events of the block's valid transactions, in block order.
+
+    With `after_tx_id` only those behind that transaction, if the block has it; the transaction
+    itself may be invalid or without an event.
+    """
     flags = block.metadata[SLOT_TRANSACTIONS_FILTER]
-    events = []
-    for index, raw in enumerate(block.entries):
-        if flags[index] != ValidationCode.VALID:
-            continue
-        event = _event(raw)
-        if event is not None:
-            events.append(event)
-    return events
-
-
-def _event(raw: bytes) -> ChaincodeEvent | None:
-    try:
-        envelope = decode_envelope(raw)
-    except TransactionInvalid:
-        # A configuration envelope is valid and is not an endorser transaction.
-        return None
-    return envelope.transaction.action.event if envelope.transaction else None
-
-
-def _after(events: list[ChaincodeEvent], block: Block, tx_id: str) -> list[ChaincodeEvent]:
-    """Events behind the transaction, which itself may have none."""
-    order = {}
+    events: list[ChaincodeEvent] = []
     for index, raw in enumerate(block.entries):
         try:
-            order[decode_envelope(raw).tx_id] = index
+            envelope = decode_envelope(raw)
         except TransactionInvalid:
             continue
-    position = order.get(tx_id)
-    if position is None:
-        return events
-    return [event for event in events if order[event.tx_id] > position]
+        if after_tx_id and envelope.tx_id == after_tx_id:
+            events.clear()
+            after_tx_id = ""  # the first of this id is meant, a later one is a duplicate
+        elif flags[index] == ValidationCode.VALID and envelope.transaction is not None:
+            event = envelope.transaction.action.event
+            if event is not None:
+                events.append(event)
+    return events
 
 
 def _response(block_number: int, events: list[ChaincodeEvent]) -> bytes:
