@@ -150,9 +150,16 @@ def _collector(
     remote: RemoteEndorsers,
     watch: ConnectionWatch,
 ) -> EndorsementCollector:
+    client_addresses = {
+        member.mspid: f"{host}:{port}"
+        for member in base.channel.members
+        for host, port in member.anchor_peers[:1]
+    }
     organisations = {
         consenter.consenter_id: Organisation(
-            consenter.mspid, consenter.consenter_id, f"{consenter.host}:{consenter.port}"
+            consenter.mspid,
+            consenter.consenter_id,
+            client_addresses.get(consenter.mspid, f"{consenter.host}:{consenter.port}"),
         )
         for consenter in base.channel.consenters
     }
