@@ -61,8 +61,12 @@ class ConsensusDriver:
         self._own: deque[events.Event] = deque()
 
     def run(self, started: events.Started) -> None:
-        """Work until `Stop`; raises NodeFault when the node must stop by itself."""
+        """Start and work until `Stop`; raises NodeFault when the node must stop by itself."""
         self._own += (started, events.TransactionsWaiting())
+        self.work()
+
+    def work(self) -> None:
+        """Work until `Stop`; can be taken up again."""
         while True:
             self._drain()
             if self._queue.is_empty():
