@@ -8,11 +8,6 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def now_ns() -> int:
-    """Nanoseconds since 1970, UTC."""
-    return time.time_ns()
-
-
 def steady_ms() -> int:
     """Milliseconds of a clock that never goes back, for timers."""
     return time.monotonic_ns() // 1_000_000

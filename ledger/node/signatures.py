@@ -2,8 +2,9 @@
 
 One transaction's signatures are met several times on one peer: the proposal at endorsement, the
 transaction at submission, everything again at validation. A signature that was good for these
-bytes and this certificate stays good, so it is checked once; whether the certificate is still
-acceptable (expiry, revocation) is asked each time of the membership registry.
+bytes and this certificate stays good, so it is checked once; whether the certificate is acceptable
+(chain, revocation) is asked each time of the membership registry. Time plays no part here: who
+takes a request from a client asks `Identity.check_validity`.
 """
 
 import asyncio

@@ -25,7 +25,6 @@ COLLECT_FAILED = (
 )
 PAYLOADS_DIFFER = "ProposalResponsePayloads do not match"
 EVALUATE_CALL_FAILED = "evaluate call to endorser returned error: "
-EVALUATE_FAILED = "failed to evaluate transaction, see attached details for more info"
 
 CODE_BY_REASON: dict[Reason, grpc.StatusCode] = {
     Reason.MALFORMED: grpc.StatusCode.INVALID_ARGUMENT,

@@ -5,30 +5,23 @@ from pathlib import Path
 
 from network.doctor import Level, check_machine, check_plan, port_holder
 from network.plan import default_plan_text
+from network.ports import free_port_range
 
 
 def subjects(path: Path, level: Level) -> list[str]:
     return [finding.subject for finding in check_plan(path) if finding.level is level]
 
 
-def free_ports(count: int) -> list[int]:
-    servers = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [server.getsockname()[1] for server in servers]
-    for server in servers:
-        server.close()
-    return ports
-
-
 def plan_on_free_ports(folder: Path) -> tuple[Path, int]:
     """A plan file, and the port its first member wants."""
     text = default_plan_text()
-    ports = free_ports(9)
+    first = free_port_range(9)
     wanted = [*range(7051, 7055), *range(7061, 7065), 8080]
-    for old, new in zip(wanted, ports, strict=True):
+    for new, old in enumerate(wanted, start=first):
         text = text.replace(f"port = {old}\n", f"port = {new}\n")
     path = folder / "network.toml"
     path.write_text(text, encoding="utf-8")
-    return path, ports[0]
+    return path, first
 
 
 def test_this_machine_can_run_a_peer() -> None:
@@ -58,5 +51,4 @@ def test_a_port_in_use_is_named_with_its_holder_and_the_fix(tmp_path: Path) -> N
 
 
 def test_a_free_port_has_no_holder() -> None:
-    (port,) = free_ports(1)
-    assert port_holder(port) is None
+    assert port_holder(free_port_range(1)) is None
