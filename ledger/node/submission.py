@@ -150,7 +150,8 @@ class TransactionSubmission:
             if entry.accepted or entry.reason == Reason.REPLAYED:
                 submission.accepted += 1
             else:
-                submission.refusals.append(self._refusal(sender, entry))
+                text = f"{entry.reason}: {entry.detail}"
+                submission.refusals.append(PeerError(*self._addresses[sender], message=text))
             self._settle(submission)
 
     def on_disconnected(self, consenter_id: int) -> None:
@@ -209,9 +210,6 @@ class TransactionSubmission:
             f"{submission.accepted} of the {self._quorum} validators needed hold the transaction",
             submission.refusals,
         )
-
-    def _refusal(self, sender: int, entry: AckEntry) -> PeerError:
-        return PeerError(*self._addresses[sender], message=f"{entry.reason}: {entry.detail}")
 
 
 def _runs(raws: Sequence[bytes]) -> list[slice]:
