@@ -149,7 +149,7 @@ class ValidatorStage:
                 signer=world.key(self.own),
                 guard=SignGuard(self.journal),
                 domain=world.domain,
-                random_bytes=lambda size: bytes(size),
+                random_bytes=bytes,
             ),
             evidence=EvidenceLog(self.folder / "evidence.jsonl"),
             judge=MessageJudge(
