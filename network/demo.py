@@ -96,24 +96,33 @@ def _parser() -> argparse.ArgumentParser:
         description="Four members, four validators, real homes, one hourly energy market.",
     )
     parser.add_argument(
-        "--hours", type=_whole(1, HOURS_MAX), default=DEFAULT_HOURS, help="market hours to run"
+        "--hours",
+        type=_whole(1, HOURS_MAX),
+        default=DEFAULT_HOURS,
+        help=f"market hours to run (default {DEFAULT_HOURS})",
     )
     parser.add_argument(
         "--households",
         type=_whole(2, HOUSEHOLDS_MAX),
         default=HOUSEHOLDS_MAX,
-        help=f"2 to {HOUSEHOLDS_MAX} homes of the data set",
+        help=f"2 to {HOUSEHOLDS_MAX} homes of the data set (default all)",
     )
-    parser.add_argument("--exit", action="store_true", help="end after the summary")
+    parser.add_argument(
+        "--exit",
+        action="store_true",
+        help="end after the summary; otherwise the page stays until Ctrl-C",
+    )
     parser.add_argument(
         "--keep", metavar="FOLDER", type=Path, help="keep keys, blocks and logs in this new folder"
     )
-    parser.add_argument("--port", type=_whole(1, 65535), help="port of the web page")
+    parser.add_argument(
+        "--port", type=_whole(1, 65535), help="port of the web page (default a free one)"
+    )
     parser.add_argument(
         "--hour-seconds",
         type=_hour_seconds,
         default=DEFAULT_HOUR_SECONDS,
-        help="real seconds per market hour",
+        help=f"real seconds per market hour (default {DEFAULT_HOUR_SECONDS:g})",
     )
     return parser
 

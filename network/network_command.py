@@ -47,18 +47,25 @@ def _parser() -> argparse.ArgumentParser:
         name: str, text: str, action: Callable[[argparse.Namespace], int]
     ) -> argparse.ArgumentParser:
         command = actions.add_parser(name, help=text, description=text)
-        command.add_argument("--plan", type=Path, default=Path("network.toml"))
+        command.add_argument(
+            "--plan",
+            type=Path,
+            default=Path("network.toml"),
+            help="the plan file (default network.toml)",
+        )
         command.set_defaults(action=action)
         return command
 
     add("init", "make keys and the genesis block; writes a plan if there is none", _init)
     starting = add("up", "start the validators that do not run", _up)
-    stopping = add("down", "stop the validators", _down)
+    stopping = add("down", "stop the validators; their data stays", _down)
     for command in (starting, stopping):
         command.add_argument("members", nargs="*", metavar="member", help="only these")
-    add("status", "how each validator is; status 1 unless all listen", _status)
+    add("status", "how each validator is; exit status 1 unless all listen", _status)
     deleting = add("reset", "stop everything and delete keys, blocks and logs", _reset)
-    deleting.add_argument("--yes-delete-data", action="store_true", help="really")
+    deleting.add_argument(
+        "--yes-delete-data", action="store_true", help="without this, nothing is deleted"
+    )
     return parser
 
 
@@ -112,14 +119,14 @@ def _status(options: argparse.Namespace) -> int:
         print(
             f"{row.member.id:<14} {row.pid or '-':>8} {row.member.address:<21} "
             f"{_megabytes(row.resident_bytes):>9} {_megabytes(row.disk_bytes):>9} "
-            f"{_head(head)}"
+            f"{_head(head, is_running=row.pid is not None)}"
         )
     return 0 if all(row.listening for row in rows) else EXIT_FAILED
 
 
-def _head(head: Head | None) -> str:
+def _head(head: Head | None, *, is_running: bool) -> str:
     if head is None:
-        return f"{'-':>7}  does not answer"
+        return f"{'-':>7}  {'does not answer' if is_running else 'not running'}"
     return f"{head.height:>7}  {head.state_hash.hex()[:16]}"
 
 

@@ -166,7 +166,7 @@ channel = "energy"
 data_dir = "{data_dir}"    # beside this file; holds keys, blocks and logs
 certificate_days = 825
 
-[gateway]
+[gateway]                      # where `gridledger demo` puts the web page; `up` starts no gateway
 host = "127.0.0.1"
 port = {gateway_port}
 
@@ -189,7 +189,8 @@ def load_plan(path: Path) -> Plan:
     try:
         raw = path.read_bytes()
     except OSError as error:
-        raise PlanError("plan", f"cannot read {path}: {error.strerror}") from error
+        hint = "" if path.exists() else "; `gridledger network init` writes one"
+        raise PlanError("plan", f"cannot read {path}: {error.strerror}{hint}") from error
     if len(raw) > PLAN_BYTES_MAX:
         raise PlanError("plan", f"{path} is larger than {PLAN_BYTES_MAX} bytes")
     try:
