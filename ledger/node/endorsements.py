@@ -108,6 +108,11 @@ class EndorsementCollector:
         self, proposal: SignedProposal, organizations: tuple[str, ...]
     ) -> ChaincodeResponse:
         """One peer's answer, own first; raises GatewayError."""
+        channel_id = proposal.header.channel.channel_id
+        if channel_id != self._channel_id:
+            raise GatewayError(
+                grpc.StatusCode.UNAVAILABLE, f"failed to get config for channel [{channel_id}]"
+            )
         self._require_known(proposal, "no peers available to evaluate chaincode {} in channel {}")
         named = self._named(organizations) if organizations else [self._own]
         target = self._own if self._own in named else named[0]
@@ -175,7 +180,7 @@ class EndorsementCollector:
             and (self._own.mspid in layout) == (self._own.mspid in first)
         ]
         # Spread the work over members that will do equally well.
-        best = equals[int(proposal.tx_id[:8], 16) % len(equals)]
+        best = equals[proposal.header.nonce[0] % len(equals)]
         return [self._organisations[mspid] for mspid in sorted(best, key=self._own_first)]
 
     def _own_first(self, mspid: str) -> tuple[bool, str]:
@@ -197,11 +202,13 @@ class EndorsementCollector:
         return [self._organisations[mspid] for mspid in dict.fromkeys(organizations)]
 
     def _require_known(self, proposal: SignedProposal, text: str) -> list[Layout]:
-        layouts = self._layouts(proposal.chaincode_name)
+        channel_id = proposal.header.channel.channel_id
+        is_ours = channel_id == self._channel_id
+        layouts = self._layouts(proposal.chaincode_name) if is_ours else None
         if layouts is None:
             raise GatewayError(
                 grpc.StatusCode.FAILED_PRECONDITION,
-                text.format(proposal.chaincode_name, self._channel_id),
+                text.format(proposal.chaincode_name, channel_id),
             )
         return layouts
 
