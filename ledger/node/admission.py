@@ -6,6 +6,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from ledger.crypto.hashing import transaction_id
+from ledger.crypto.msp import Identity
 from ledger.errors import InvalidMessage, Reason, TransactionInvalid
 from ledger.model.codec import require_well_formed_entry
 from ledger.model.codes import HeaderType
@@ -26,6 +27,8 @@ class AdmissionRules:
     is_committed: Callable[[str], bool]
     """Whether a transaction id is already in the ledger."""
     clock_ms: Callable[[], int]
+    require_writer: Callable[[Identity], None]
+    """Raises InvalidMessage unless the channel's Writers policy lets this member transact."""
 
 
 class Admission:
@@ -105,4 +108,5 @@ class Admission:
             )
         creator = self._signatures.registry.identity(envelope.header.creator)
         creator.check_validity(self._rules.clock_ms())
+        self._rules.require_writer(creator)
         self._signatures.check(envelope.header.creator, envelope.payload_raw, envelope.signature)

@@ -35,6 +35,10 @@ class BlockProposer:
         """Earliest time (wall clock) of the block asked for; None when none can be built."""
         if self._request is None or not len(self._pool):
             return None
+        return self.earliest_ms(tip)
+
+    def earliest_ms(self, tip: Tip) -> int:
+        """Earliest time (wall clock) of the block after `tip`, whoever builds it."""
         return tip.block_time_ms + self._block_interval_ms if tip.height else 0
 
     def build(self, tip: Tip, *, last_config: int, now_ms: int) -> BlockBuilt | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from ledger.consensus.events import Tip
 from ledger.crypto.hashing import block_hash
 from ledger.crypto.merkle import merkle_root
+from ledger.crypto.msp import MspRegistry
 from ledger.errors import InvalidMessage, NodeFault, Reason
 from ledger.model.block import (
     SLOT_COMMIT_HASH,
@@ -25,6 +26,7 @@ from ledger.model.codec_block import (
     encode_block_signatures,
     encode_commit_hash,
 )
+from ledger.node.signatures import SignaturesAt
 from ledger.ordering.envelopes import EnvelopeMemory
 from ledger.ordering.seals import check_certificate
 from ledger.ordering.validator_set import ValidatorSet
@@ -52,11 +54,13 @@ class Committer:
         *,
         store: LedgerStore,
         context: ValidationContext,
+        registry: MspRegistry,
         validators: ValidatorSet,
         memory: EnvelopeMemory,
     ) -> None:
         self._store = store
         self._context = context
+        self._registry = registry
         self._validators = validators
         self._memory = memory
         self._tip = self._stored_tip()
@@ -117,7 +121,12 @@ class Committer:
             block_number=block.number,
             envelopes=envelopes,
             state=self._store,
-            context=self._context,
+            context=replace(
+                self._context,
+                signatures=SignaturesAt(
+                    self._context.signatures, self._registry, _block_time_ms(block)
+                ),
+            ),
         )
         new_hash = commit_hash(self._tip.commit_hash, validation.codes, validation.updates)
         metadata = list(block.metadata)

@@ -83,7 +83,7 @@ class ConsensusDriver:
         found: list[events.Event] = []
         for expired in self._timers.take_expired(self._ports.steady_ms()):
             found.append(expired)
-            if expired.kind is events.TimerKind.REBROADCAST:
+            if expired.kind is events.TimerKind.REBROADCAST and self._interval_is_over():
                 self._outbox.stuck()
         if isinstance(work, RawMessage):
             try:
@@ -119,6 +119,11 @@ class ConsensusDriver:
             self._ports.judge.know(built.block)
         return built
 
+    def _interval_is_over(self) -> bool:
+        """Whether the next block could be there by now."""
+        due_at_ms = self._ports.proposer.earliest_ms(self._ports.committer.tip)
+        return self._ports.clock_ms() > due_at_ms
+
     def _wait_s(self) -> float | None:
         """Until the next timer or the next block may be built."""
         waits = []
@@ -133,15 +138,14 @@ class ConsensusDriver:
     # -- effects ----------------------------------------------------------------------------------
 
     def _perform_all(self, step: tuple[effects.Effect, ...]) -> None:
-        """Perform a step's effects in order; records and the vote they protect share one fsync."""
+        """Perform a step's effects in order; consecutive records share one fsync."""
         records: list[bytes] = []
         for effect in step:
             if isinstance(effect, effects.Persist):
                 records.append(encode_record(effect.record))
                 continue
-            signs = isinstance(effect, effects.SignAndSend)
             if records:
-                self._ports.journal.append_all(records, sync=not signs)
+                self._ports.journal.append_all(records)
                 records = []
             if isinstance(effect, effects.SignAndSend):
                 message = self._ports.signer.sign(effect.intent)
@@ -214,6 +218,8 @@ class ConsensusDriver:
         self._outbox.flush()  # our own seal must not wait for our disk
         committed = self._ports.committer.commit(block)
         self._ports.pool.remove(transaction.tx_id for transaction in committed.transactions)
+        if len(committed.transactions) < len(block.entries):
+            self._ports.pool.remove_entries(block.entries)
         self._outbox.committed(committed)
         self._outbox.flush()
         self._ports.proposer.forget()

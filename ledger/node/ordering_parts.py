@@ -10,6 +10,7 @@ from ledger.consensus.events import Started, TransactionsWaiting
 from ledger.consensus.recovery import recover
 from ledger.consensus.round_state import CoreSettings
 from ledger.errors import InvalidMessage, Reason
+from ledger.model.config import WRITERS_POLICY
 from ledger.node.admission import Admission, AdmissionRules
 from ledger.node.announcements import Announcements
 from ledger.node.block_proposer import BlockProposer
@@ -93,6 +94,7 @@ def ordering_parts(
     committer = Committer(
         store=base.store,
         context=_validation_context(base),
+        registry=base.registry,
         validators=base.validators,
         memory=base.memory,
     )
@@ -194,6 +196,7 @@ def _submission(
             channel_id=base.channel.channel_id,
             is_committed=LedgerLookup(base.store).is_committed,
             clock_ms=now_ms,
+            require_writer=lambda creator: base.policies.require_path(WRITERS_POLICY, [creator]),
         ),
         pool=base.pool,
         memory=base.memory,

@@ -15,6 +15,7 @@ from ledger.crypto.msp import MspRegistry
 from ledger.crypto.signing import verify_signature
 from ledger.errors import InvalidMessage
 from ledger.rpc.coalescer import Coalescer, failure_of
+from ledger.validation.context import SignatureChecker
 
 REMEMBERED_SIGNATURES_MAX = 50_000
 
@@ -99,3 +100,23 @@ class SignatureVerifier:
         except InvalidMessage as error:
             return error
         return None
+
+
+class SignaturesAt:
+    """The form validation asks for: a certificate must also be valid at the block's time.
+
+    The block time is signed by a quorum, so every peer judges alike whenever it validates.
+    """
+
+    def __init__(self, checker: SignatureChecker, registry: MspRegistry, at_ms: int) -> None:
+        self._checker = checker
+        self._registry = registry
+        self._at_ms = at_ms
+
+    def verify(self, identity: bytes, message: bytes, signature: bytes) -> bool:
+        """`ledger.validation.context.SignatureChecker`."""
+        try:
+            self._registry.identity(identity).check_validity(self._at_ms)
+        except InvalidMessage:
+            return False
+        return self._checker.verify(identity, message, signature)

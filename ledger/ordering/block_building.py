@@ -45,6 +45,8 @@ def check_contents(block: ProposedBlock, limits: BlockLimits, memory: EnvelopeMe
         raise InvalidMessage(Reason.MALFORMED, "a block without transactions")
     if len(entries) > limits.transactions_max:
         raise InvalidMessage(Reason.OVERSIZED, f"{len(entries)} transactions in one block")
+    if max(map(len, entries)) > limits.transaction_bytes_max:
+        raise InvalidMessage(Reason.OVERSIZED, f"a transaction of {max(map(len, entries))} bytes")
     size = sum(map(len, entries))
     if size > limits.bytes_max and len(entries) > 1:
         raise InvalidMessage(Reason.OVERSIZED, f"{size} bytes of transactions in one block")

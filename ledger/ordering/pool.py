@@ -28,6 +28,8 @@ class BlockLimits:
 
     transactions_max: int = 500
     bytes_max: int = 2 * 1024 * 1024
+    transaction_bytes_max: int = 1024 * 1024
+    """No larger transaction enters a pool, so none has a place in a block."""
 
 
 class TransactionPool:
@@ -90,6 +92,13 @@ class TransactionPool:
                 envelope = self._waiting.pop(tx_id, None)
                 if envelope is not None:
                     self._bytes -= len(envelope.raw)
+
+    def remove_entries(self, raws: Iterable[bytes]) -> None:
+        """Forget transactions by their bytes: some are recorded without their id."""
+        with self._lock:
+            recorded = set(raws)
+            for tx_id in [i for i, e in self._waiting.items() if e.raw in recorded]:
+                self._bytes -= len(self._waiting.pop(tx_id).raw)
 
     def oldest(self, limits: BlockLimits) -> tuple[Envelope, ...]:
         """The next batch in order of arrival within the block limits; nothing is removed."""

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import lru_cache
 
 from ledger.crypto.channel_policies import ChannelPolicies
 from ledger.crypto.hashing import (
@@ -65,7 +67,7 @@ from ledger.storage.opening import open_ledger
 from ledger.validation.block import validate_block
 from ledger.validation.commit_hash import commit_hash
 from ledger.validation.context import BlockValidation, ChaincodeDefinition, ValidationContext
-from tests.support.identities import CHANNEL_ID, THREE_OF_FOUR, Consortium, consortium
+from tests.support.identities import CHANNEL_ID, THREE_OF_FOUR, Consortium, make_consortium
 
 CHAINCODE = "market"
 START_NS = 1_767_225_600_000_000_000
@@ -138,7 +140,7 @@ class LedgerWorld:
     """One peer's ledger and the people who write to it."""
 
     def __init__(self, kv: KeyValueStore | None = None) -> None:
-        self.consortium: Consortium = consortium()
+        self.consortium: Consortium = _consortium_then()
         self.kv: KeyValueStore = MemoryStore() if kv is None else kv
         self.client = self.consortium.members[0].client
         self.definitions = {
@@ -325,3 +327,9 @@ def _check_seals(block: Block, validators: ValidatorSet) -> None:
 
 def _refuse_config(_envelope: Envelope) -> None:
     raise InvalidMessage(Reason.ROLE_NOT_ALLOWED, "nobody may change this configuration")
+
+
+@lru_cache(maxsize=1)
+def _consortium_then() -> Consortium:
+    """Certificates that are valid at the time these ledgers play at, whenever tests run."""
+    return make_consortium(datetime.fromtimestamp(START_NS / 1_000_000_000, UTC))

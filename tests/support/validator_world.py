@@ -1,6 +1,7 @@
 """Four validators' keys and a ledger: blocks, votes and certificates with real signatures."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from ledger.consensus.events import Tip
 from ledger.consensus.messages import (
@@ -23,16 +24,18 @@ from ledger.crypto.hashing import block_hash
 from ledger.crypto.signing import Signer
 from ledger.model.block import Block
 from ledger.node.committer import Committer
+from ledger.node.signatures import SignatureVerifier
 from ledger.ordering.block_building import build_block
 from ledger.ordering.consensus_codec import encode_payload
 from ledger.ordering.envelopes import EnvelopeMemory
 from ledger.ordering.seals import make_seal, sealed_block
 from ledger.ordering.validator_set import validator_set
-from tests.support.identities import CHANNEL_ID, NETWORK_ID
-from tests.support.ledger_world import START_NS, LedgerWorld
+from tests.support.identities import CHANNEL_ID, NETWORK_ID, consortium
+from tests.support.ledger_world import LedgerWorld
 
 VALIDATOR_IDS = (1, 2, 3, 4)
-NOW_MS = START_NS // 1_000_000 + 3_600_000
+NOW_MS = int(consortium().created.timestamp() * 1000) + 60_000
+"""A minute after the certificates were issued."""
 NONCE = bytes(24)
 
 
@@ -43,6 +46,9 @@ class ValidatorWorld(LedgerWorld):
         super().__init__()
         self.validators = validator_set(self.consortium.config)
         self.memory = EnvelopeMemory()
+        # Validation checks signatures where it runs; only checks off the loop need a thread.
+        self.threads = ThreadPoolExecutor(max_workers=1)
+        self.verifier = SignatureVerifier(self.consortium.registry(), self.threads)
         self.committer = self.new_committer()
         self.domain = SigningDomain(
             network_id=NETWORK_ID,
@@ -56,6 +62,7 @@ class ValidatorWorld(LedgerWorld):
         return Committer(
             store=self.store,
             context=self.context(),
+            registry=self.consortium.registry(),
             validators=self.validators,
             memory=self.memory,
         )

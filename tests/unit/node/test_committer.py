@@ -105,3 +105,12 @@ def test_nothing_is_kept_that_no_seal_covers(world: ValidatorWorld) -> None:
     slot = encode_block_signatures(replace(signed, signatures=noisy)) + b"\x7a\x05noise"
     smuggled = replace(clean, metadata=(slot, b"noise", b"noise", b"noise", b"noise"))
     assert world.committer.certified(smuggled) == clean
+
+
+def test_a_certificate_that_expired_before_the_block_signs_nothing(world: ValidatorWorld) -> None:
+    expired_ms = world.consortium.registry().identity(world.client.serialized).not_after_ms + 1
+    late = build_block(
+        tip=world.tip, proposer=1, entries=(world.transaction(),), last_config=0, now_ms=expired_ms
+    )
+    committed = world.committer.commit(world.certified(block=late))
+    assert committed.validation.codes == (ValidationCode.BAD_CREATOR_SIGNATURE,)

@@ -15,12 +15,14 @@ from ledger.consensus.messages import (
 from ledger.consensus.records import CommitVoted, PrepareVoted, ProposalMade, RoundAnnounced
 from ledger.errors import NodeFault, Reason
 from ledger.model.codes import ValidationCode
+from ledger.node.intents import IntentSigner
 from ledger.ordering.block_building import build_block
 from ledger.ordering.seals import check_certificate
 from ledger.storage import frame_log
 from tests.unit.node.validator_stage import ValidatorStage
 
 PROPOSER_OF_1 = 2
+CENTURY_MS = 100 * 366 * 24 * 3600 * 1000
 
 
 @pytest.fixture
@@ -81,13 +83,44 @@ def test_a_proposal_is_on_disk_before_it_leaves(proposing):
     assert isinstance(prepare.message, PrepareMessage)
 
 
-def test_records_and_their_vote_share_one_sync(stage, monkeypatch):
-    synced = []
-    real = os.fdatasync
-    monkeypatch.setattr(frame_log.os, "fdatasync", lambda file: (synced.append(file), real(file)))
+def test_a_record_is_durable_before_its_vote_is_signed_and_the_vote_before_it_is_sent(
+    stage, monkeypatch
+):
+    order = []
+    sync, sign = os.fdatasync, IntentSigner.sign
+    broadcast = stage.outbox.broadcast
+    monkeypatch.setattr(
+        frame_log.os, "fdatasync", lambda file: (order.append("sync"), sync(file))[1]
+    )
+
+    def signing(signer, intent):
+        order.append("sign")
+        return sign(signer, intent)
+
+    def sending(message):
+        order.append("send")
+        broadcast(message)
+
+    monkeypatch.setattr(IntentSigner, "sign", signing)
+    monkeypatch.setattr(stage.outbox, "broadcast", sending)
     stage.receive(stage.world.proposal(stage.world.block()))
     stage.play()
-    assert len(stage.outbox.sent) == len(synced) == 1
+    assert order == ["sync", "sign", "sync", "send"]
+
+
+def test_an_expired_transaction_does_not_come_back_in_every_block(proposing):
+    """It is recorded without its id, because its creator is nobody any more at block time."""
+    late = proposing.world.transaction()
+    proposing.submit(late)
+    proposing.now_ms += CENTURY_MS
+    proposing.play()
+    block = proposing.outbox.messages(ProposalMessage)[0].block
+    assert block.entries == (late,)
+    proposing.receive(*quorum_of_prepares(proposing, block), *quorum_of_commits(proposing, block))
+    proposing.play()
+    (committed,) = proposing.outbox.blocks
+    assert committed.validation.codes == (ValidationCode.BAD_CREATOR_SIGNATURE,)
+    assert len(proposing.pool) == 0
 
 
 def test_a_restart_sends_the_same_vote_and_no_other(stage):

@@ -95,3 +95,12 @@ def test_entries_that_are_no_envelopes(world: ValidatorWorld, damage: bytes) -> 
 def test_an_entry_in_another_encoding(world: ValidatorWorld) -> None:
     """An unknown field behind the signature: the same transaction in other bytes."""
     assert refusal(world, world.transaction() + b"\x1a\x01x") is Reason.MALFORMED
+
+
+def test_a_transaction_larger_than_any_pool_takes_has_no_place_in_a_block(world):
+    raw = world.transaction()
+    assert (
+        refusal(world, raw, limits=BlockLimits(transaction_bytes_max=len(raw) - 1))
+        is Reason.OVERSIZED
+    )
+    check_contents(world.block(raw), BlockLimits(transaction_bytes_max=len(raw)), EnvelopeMemory())
