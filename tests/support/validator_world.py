@@ -30,12 +30,11 @@ from ledger.ordering.consensus_codec import encode_payload
 from ledger.ordering.envelopes import EnvelopeMemory
 from ledger.ordering.seals import make_seal, sealed_block
 from ledger.ordering.validator_set import validator_set
-from tests.support.identities import CHANNEL_ID, NETWORK_ID, consortium
-from tests.support.ledger_world import LedgerWorld
+from tests.support.identities import CHANNEL_ID, NETWORK_ID
+from tests.support.ledger_world import START_NS, LedgerWorld
 
 VALIDATOR_IDS = (1, 2, 3, 4)
-NOW_MS = int(consortium().created.timestamp() * 1000) + 60_000
-"""A minute after the certificates were issued."""
+NOW_MS = START_NS // 1_000_000 + 3_600_000
 NONCE = bytes(24)
 
 
