@@ -10,7 +10,15 @@ from pathlib import Path
 from ledger.errors import GridledgerError
 from network.definitions import commit_definitions
 from network.heads import Head, heads
-from network.lifecycle import LifecycleError, down, require_network, reset, status, up
+from network.lifecycle import (
+    LifecycleError,
+    down,
+    require_network,
+    reset,
+    selected,
+    status,
+    up,
+)
 from network.plan import Plan, PlanError, default_plan_text, load_plan
 from network.processes import ProcessError
 
@@ -59,7 +67,8 @@ def _parser() -> argparse.ArgumentParser:
     add("init", "make keys and the genesis block; writes a plan if there is none", _init)
     starting = add("up", "start the validators that do not run", _up)
     stopping = add("down", "stop the validators; their data stays", _down)
-    for command in (starting, stopping):
+    verifying = add("verify", "check every block and the state of stopped validators", _verify)
+    for command in (starting, stopping, verifying):
         command.add_argument("members", nargs="*", metavar="member", help="only these")
     add("status", "how each validator is; exit status 1 unless all listen", _status)
     deleting = add("reset", "stop everything and delete keys, blocks and logs", _reset)
@@ -132,6 +141,23 @@ def _head(head: Head | None, *, is_running: bool) -> str:
 
 def _megabytes(count: int) -> str:
     return f"{count / 1_000_000:.1f} MB"
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from network.verification import verify_member
+
+    plan = load_plan(options.plan)
+    layout = require_network(plan)
+    outcome = 0
+    for member in selected(plan, options.members):
+        try:
+            height = verify_member(layout.member(member.id), layout)
+        except GridledgerError as error:
+            print(f"  {member.id:<14} DAMAGED: {error}")
+            outcome = EXIT_FAILED
+        else:
+            print(f"  {member.id:<14} {height} blocks are good")
+    return outcome
 
 
 def _reset(options: argparse.Namespace) -> int:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from ledger.storage.keyspace import block_key
+from ledger.storage.leveldb import LevelDbStore
 from network.lifecycle import down, status, up
 from network.network_command import main
 from network.processes import (
@@ -14,6 +16,7 @@ from network.processes import (
     send_signal,
     wait_for_exit,
 )
+from network.verification import DATABASE
 from tests.integration.running_network import RunningNetwork, create_test_network, running_network
 
 pytestmark = pytest.mark.slow
@@ -74,3 +77,28 @@ def test_a_second_start_on_a_taken_port_is_refused(
             assert "is in use" in capsys.readouterr().err
         finally:
             (tmp_path / "hidden").rename(network.layout.member("dso").pid_file)
+
+
+@pytest.mark.row("E110")
+def test_a_byte_changed_in_a_stored_block_is_named_with_its_height(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    network = create_test_network(tmp_path)
+    plan = f"--plan={network.plan_path}"
+    assert main(["up", plan]) == 0
+    assert main(["verify", plan]) == 1
+    assert "cooperative runs" in capsys.readouterr().err
+    assert main(["down", plan]) == 0
+    assert main(["verify", plan]) == 0
+    assert capsys.readouterr().out.count("2 blocks are good") == 4
+
+    database = LevelDbStore(network.layout.member("dso").ledger_dir / DATABASE)
+    stored = bytearray(database.get(block_key(1)) or b"")
+    stored[len(stored) // 2] ^= 1
+    database.write([(block_key(1), bytes(stored))], sync=True)
+    database.close()
+
+    assert main(["verify", plan]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines if "DAMAGED" in line] == ["dso"]
+    assert any("dso" in line and "block 1" in line for line in lines)

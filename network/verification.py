@@ -1,0 +1,42 @@
+"""Re-checking a member's whole ledger: links, hashes, seals, codes, state, from block 0 on."""
+
+from ledger.errors import NodeFault
+from ledger.model.block import Block
+from ledger.model.codec_block import decode_block
+from ledger.model.config_codec import decode_config_block
+from ledger.ordering.seals import check_certificate
+from ledger.ordering.validator_set import validator_set
+from ledger.storage.chain_check import verify_chain
+from ledger.storage.leveldb import LevelDbStore
+from ledger.storage.opening import open_ledger
+from network.layout import MemberLayout, NetworkLayout
+from network.lifecycle import LifecycleError
+from network.processes import read_pid_file
+
+DATABASE = "blocks-and-state"
+
+
+def verify_member(folder: MemberLayout, network: NetworkLayout) -> int:
+    """Number of blocks found good.
+
+    Raises ChainBroken naming the block that is not, LifecycleError while the validator runs (its
+    database is locked), and NodeFault for a database that cannot be read at all.
+    """
+    if read_pid_file(folder.pid_file) is not None:
+        name = folder.root.name
+        raise LifecycleError(f"{name} runs; first: gridledger network down {name}")
+    if not (folder.ledger_dir / DATABASE).exists():
+        raise NodeFault(f"{folder.root.name} has no ledger yet")
+    genesis = decode_block(network.genesis_block.read_bytes())
+    channel = decode_config_block(genesis)
+    validators = validator_set(channel)
+
+    def check_seals(block: Block) -> None:
+        check_certificate(block, validators)
+
+    database = LevelDbStore(folder.ledger_dir / DATABASE)
+    try:
+        store = open_ledger(database, channel_id=channel.channel_id, genesis=genesis)
+        return verify_chain(store, check_seals)
+    finally:
+        database.close()
