@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
+from zlib import crc32
 
 import grpc
 
@@ -180,7 +181,7 @@ class EndorsementCollector:
             and (self._own.mspid in layout) == (self._own.mspid in first)
         ]
         # Spread the work over members that will do equally well.
-        best = equals[proposal.header.nonce[0] % len(equals)]
+        best = equals[crc32(proposal.tx_id.encode()) % len(equals)]
         return [self._organisations[mspid] for mspid in sorted(best, key=self._own_first)]
 
     def _own_first(self, mspid: str) -> tuple[bool, str]:
