@@ -14,7 +14,14 @@ from ledger.consensus.messages import Message, ProposedBlock
 from ledger.consensus.records import Record
 from ledger.consensus.recovery import recover
 from ledger.consensus.round_state import CoreSettings
-from tests.simulation.blocks import GENESIS_TIME_MS, genesis_tip, make_block, tip_after
+from tests.simulation.blocks import (
+    GENESIS_TIME_MS,
+    SealedBlock,
+    genesis_tip,
+    is_certified,
+    make_block,
+    tip_after,
+)
 from tests.simulation.invariants import Monitor
 from tests.simulation.node import sign
 
@@ -77,6 +84,15 @@ class Consortium:
             case fx.Reject():
                 self.rejected[validator].append(effect)
         return []
+
+    def fetch_block(self, validator: int, *, source: int) -> None:
+        """Catch-up: another validator's last block, let in by its seals alone."""
+        decision = self.committed[source][-1]
+        sealed = SealedBlock(decision.block, decision.round, decision.commits)
+        assert is_certified(sealed, self.tips[validator])
+        self.monitor.on_committed(validator, decision.block.height, decision.block.digest)
+        self.tips[validator] = tip_after(self.tips[validator], decision.block)
+        self.tell(validator, ev.BlockCommitted(self.tips[validator]))
 
     def block(self, proposer: int, name: str = "") -> ProposedBlock:
         """A fresh block of a proposer, on the genesis tip."""

@@ -15,6 +15,7 @@ from ledger.consensus.messages import (
     Signed,
 )
 from tests.scenarios.consortium import Consortium
+from tests.simulation.blocks import header_hash
 
 
 def signed(payload, author):
@@ -66,7 +67,14 @@ def test_a_proposer_that_signs_two_blocks_is_evidenced_and_one_block_commits():
         digests = {evidence.first.payload.digest, evidence.second.payload.digest}
         assert digests == {a.digest, b.digest}
     assert {v: [d.block for d in consortium.committed[v]] for v in (1, 3)} == {1: [a], 3: [a]}
-    assert consortium.committed[4] == [], "it never saw the block; it fetches it"
+    assert consortium.committed[4] == [], "it never saw the block, and seals nothing else"
+
+    consortium.fetch_block(4, source=1)
+    consortium.deliver([proposal(b, 0, 2), prepare(b, 0, 2), commit(b, 0, 2)], consortium.honest)
+    consortium.deliver_everything()
+    tips = [consortium.cores[v].state.tip for v in consortium.honest]
+    assert {(tip.height, tip.block_hash) for tip in tips} == {(1, header_hash(a.header))}
+    assert [len(consortium.committed[v]) for v in consortium.honest] == [1, 1, 0]
 
 
 def test_a_lock_made_before_a_jump_by_proposal_stops_the_fork():

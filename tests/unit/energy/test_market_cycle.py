@@ -102,6 +102,32 @@ def test_accounts_show_the_energy_traded_as_the_sum_of_their_lines() -> None:
 
 
 @pytest.mark.row("E038")
+def test_every_matched_order_has_the_one_price_of_the_listing() -> None:
+    community = Community.found()
+    sellers = [community.join(tokens=0) for _ in range(2)]
+    buyers = [community.join(role="consumer", tokens=10**6) for _ in range(2)]
+    community.open()
+    for seller, ask in zip(sellers, (30_000, 40_000), strict=True):
+        community.offer(seller, 3000, ask)
+    for buyer, bid in zip(buyers, (90_000, PRICE), strict=True):
+        community.bid(buyer, 3000, bid)
+    result = community.close_and_clear()
+    price = result["price_utoken_per_kwh"]
+    assert 40_000 <= price <= PRICE
+    matched = {match["idgrid"]: match["matched_wh"] for match in result["matches"]}
+    assert matched == {home.idgrid: 3000 for home in (*sellers, *buyers)}
+    rows = result["matches"]
+    assert {row["amount_utoken"] * 1000 // row["matched_wh"] for row in rows} == {price}
+    assert [row["amount_utoken"] for row in rows] == [3 * price] * 4
+
+    community.deliver(
+        {home.idgrid: (0, 3000) for home in sellers} | {b.idgrid: (3000, 0) for b in buyers}
+    )
+    community.settle()
+    assert [community.account(seller)["free_utoken"] for seller in sellers] == [3 * price] * 2
+    assert [10**6 - community.account(b)["free_utoken"] for b in buyers] == [3 * price] * 2
+
+
 def test_the_result_stores_totals_curves_price_and_tells_the_parties() -> None:
     community, seller, buyer = one_trade()
     other = community.join()
