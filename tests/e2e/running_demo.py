@@ -8,8 +8,9 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,11 @@ def demo_command(*options: str) -> list[str]:
     return [sys.executable, "-P", "-m", "network.cli", "demo", *options]
 
 
+def hours_without_listing() -> Iterator[str]:
+    """Listing ids the demo itself never opens, each given once."""
+    return ("2020-01-{:02d}T{:02d}".format(*hour) for hour in product(range(1, 32), range(24)))
+
+
 @dataclass
 class RunningDemo:
     """The process and what its folder says."""
@@ -40,6 +46,7 @@ class RunningDemo:
     process: subprocess.Popen[str]
     folder: Path
     output: list[str]
+    free_hours: Iterator[str] = field(default_factory=hours_without_listing)
 
     def wait_for(self, pattern: str, timeout_s: float) -> str:
         """Read output until a line matches."""

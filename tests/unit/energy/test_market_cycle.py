@@ -83,7 +83,6 @@ def test_two_settlements_in_one_block_pay_once() -> None:
     assert community.account(seller)["free_utoken"] == 432_000
 
 
-@pytest.mark.row("E056")
 def test_accounts_show_the_energy_traded_as_the_sum_of_their_lines() -> None:
     community, seller, buyer = one_trade()
     community.close_and_clear()
