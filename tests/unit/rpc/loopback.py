@@ -1,6 +1,7 @@
 """Real servers and channels of one process, over the loopback interface."""
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import grpc
@@ -32,3 +33,10 @@ async def streamed(channel: aio.Channel, method: str, requests: Sequence[bytes])
         await call.write(request)
     await call.done_writing()
     return [answer async for answer in call]
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Return once what happens on the other side of a connection has happened."""
+    async with asyncio.timeout(5):
+        while not condition():  # noqa: ASYNC110 - nothing on this side tells
+            await asyncio.sleep(0.001)

@@ -1,0 +1,197 @@
+"""Streams between validators over real mutual TLS: who is let in, what arrives, what comes back."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import grpc
+import pytest
+from grpc import aio
+
+from ledger.crypto.certificates import parse_certificate
+from ledger.rpc import validator_links, validator_service
+from ledger.rpc.transport import (
+    EXCHANGE_METHOD,
+    TlsMaterial,
+    identity_bytes,
+    server_credentials,
+    server_options,
+    validator_channel,
+)
+from ledger.rpc.validator_links import LinkHandlers, ValidatorLink, ValidatorLinks
+from ledger.rpc.validator_service import Reply, ValidatorService
+from ledger.wire.validator_pb2 import Item, Status
+from tests.support.identities import Consortium, consortium
+from tests.unit.rpc.loopback import until
+
+pytestmark = pytest.mark.anyio
+
+
+def tls_of(world: Consortium, index: int) -> TlsMaterial:
+    bundle = b"".join(m.authority.member_config().tls_root_certs[0] for m in world.members)
+    keys = world.members[index].tls
+    return TlsMaterial(keys.certificate_pem, keys.key_pem, bundle)
+
+
+def status(height: int) -> Item:
+    return Item(status=Status(height=height))
+
+
+class Receiver:
+    """Validator 1: notes what arrives and answers each status with the next height."""
+
+    def __init__(self, world: Consortium) -> None:
+        self.world = world
+        self.got: list[tuple[int, Item]] = []
+        self.failure: Exception | None = None
+        self.service = ValidatorService(
+            consenter_by_tls_certificate=self._consenter, on_item=self._on_item
+        )
+        self.port = 0
+
+    def _consenter(self, der: bytes) -> int | None:
+        for consenter in self.world.config.consenters:
+            if parse_certificate(consenter.client_tls_cert).der == der:
+                return consenter.consenter_id
+        return None
+
+    def _on_item(self, sender: int, item: Item, reply: Reply) -> None:
+        if self.failure is not None:
+            raise self.failure
+        self.got.append((sender, item))
+        reply(status(item.status.height + 1))
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator[None]:
+        server = aio.server(options=server_options())
+        server.add_generic_rpc_handlers((self.service.rpc_handlers(),))
+        credentials = server_credentials(tls_of(self.world, 0), require_client=True)
+        self.port = server.add_secure_port(f"127.0.0.1:{self.port}", credentials)
+        await server.start()
+        try:
+            yield
+        finally:
+            await server.stop(0)
+
+
+class Caller:
+    """Another validator's link to validator 1."""
+
+    def __init__(self, channel: aio.Channel) -> None:
+        self.channel = channel
+        self.links = ValidatorLinks([ValidatorLink(1, channel)])
+        self.news: list[object] = []
+        self.task = asyncio.create_task(
+            self.links.run(
+                LinkHandlers(
+                    on_item=lambda _sender, item: self.news.append(item.status.height),
+                    on_connected=lambda _sender: self.news.append("connected"),
+                    on_disconnected=lambda _sender: self.news.append("lost"),
+                )
+            )
+        )
+
+    async def close(self) -> None:
+        self.task.cancel()
+        await asyncio.gather(self.task, return_exceptions=True)
+        await self.channel.close()
+
+
+@pytest.fixture
+def receiver():
+    return Receiver(consortium())
+
+
+@pytest.fixture
+async def callers():
+    made: list[Caller] = []
+
+    def call(receiver: Receiver, tls: TlsMaterial) -> Caller:
+        made.append(Caller(validator_channel(f"127.0.0.1:{receiver.port}", tls)))
+        return made[-1]
+
+    yield call
+    for caller in made:
+        await caller.close()
+
+
+async def test_items_go_both_ways_and_the_sender_is_known(receiver, callers):
+    async with receiver.serving():
+        caller = callers(receiver, tls_of(receiver.world, 2))
+        await until(lambda: caller.links.connected_ids == (1,))
+        assert caller.links.send(1, status(5))
+        caller.links.broadcast(status(6))
+        await until(lambda: len(caller.news) == 3)
+    assert receiver.got == [(3, status(5)), (3, status(6))]
+    assert caller.news[:3] == ["connected", 6, 7]
+
+
+async def test_nothing_is_queued_for_a_link_that_is_down(receiver, callers):
+    async with receiver.serving():
+        caller = callers(receiver, tls_of(receiver.world, 1))
+        assert not caller.links.send(1, status(1))
+        assert not caller.links.send(9, status(1))
+        await until(lambda: caller.links.connected_ids)
+    await until(lambda: not caller.links.connected_ids)
+    assert not caller.links.send(1, status(2))
+    assert receiver.got == []
+
+
+async def test_a_link_comes_back_by_itself(receiver, callers):
+    caller = None
+    for turn in range(2):
+        async with receiver.serving():
+            caller = caller or callers(receiver, tls_of(receiver.world, 1))
+            await until(lambda: caller.links.connected_ids)
+            assert caller.links.send(1, status(turn))
+            await until(lambda turn=turn: len(receiver.got) == turn + 1)
+        await until(lambda: not caller.links.connected_ids)
+    marks = [mark for mark in caller.news if isinstance(mark, str)]
+    assert marks == ["connected", "lost"] * 2
+
+
+async def test_a_member_that_is_no_consenter_is_refused(receiver):
+    """Its certificate is good for TLS, but the channel does not name it."""
+    world = receiver.world
+    extra = world.members[1].authority.issue_tls("another", now=world.created)
+    tls = TlsMaterial(extra.certificate_pem, extra.key_pem, tls_of(world, 1).ca_bundle_pem)
+    async with receiver.serving():
+        error = await _stream_error(receiver, tls)
+    assert error.code() is grpc.StatusCode.PERMISSION_DENIED
+    assert receiver.got == []
+
+
+async def test_too_many_broken_frames_end_the_stream(receiver):
+    async with receiver.serving():
+        error = await _stream_error(
+            receiver,
+            tls_of(receiver.world, 1),
+            *[b"\xff"] * validator_service.MALFORMED_FRAMES_MAX,
+        )
+    assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def _stream_error(receiver: Receiver, tls: TlsMaterial, *raws: bytes) -> aio.AioRpcError:
+    async with validator_channel(f"127.0.0.1:{receiver.port}", tls) as channel:
+        call = channel.stream_stream(EXCHANGE_METHOD, identity_bytes, identity_bytes)()
+        with pytest.raises(aio.AioRpcError) as failed:
+            async with asyncio.timeout(5):
+                for raw in raws:
+                    await call.write(raw)
+                await call.read()
+    return failed.value
+
+
+async def test_a_failure_while_reading_ends_the_stream_not_the_node(
+    receiver, callers, monkeypatch
+):
+    monkeypatch.setattr(validator_links, "RECONNECT_BACKOFF_MS_MIN", 1)
+    receiver.failure = AssertionError("a mistake of ours")
+    async with receiver.serving():
+        caller = callers(receiver, tls_of(receiver.world, 1))
+        await until(lambda: caller.links.connected_ids)
+        caller.links.send(1, status(1))
+        await until(lambda: "lost" in caller.news)
+        receiver.failure = None
+        await until(lambda: caller.links.send(1, status(2)))
+        await until(lambda: (2, status(2)) in receiver.got)
