@@ -39,4 +39,4 @@ async def until(condition: Callable[[], object]) -> None:
     """Return once what happens on the other side of a connection has happened."""
     async with asyncio.timeout(5):
         while not condition():  # noqa: ASYNC110 - nothing on this side tells
-            await asyncio.sleep(0.001)
+            await asyncio.sleep(0)

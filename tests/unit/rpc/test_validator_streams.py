@@ -1,4 +1,4 @@
-"""Streams between validators over real mutual TLS: who is let in, what arrives, what comes back."""
+"""Streams between validators over real mutual TLS: who is let in, what arrives and returns."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -138,16 +138,23 @@ async def test_nothing_is_queued_for_a_link_that_is_down(receiver, callers):
 
 
 async def test_a_link_comes_back_by_itself(receiver, callers):
-    caller = None
-    for turn in range(2):
-        async with receiver.serving():
-            caller = caller or callers(receiver, tls_of(receiver.world, 1))
-            await until(lambda: caller.links.connected_ids)
-            assert caller.links.send(1, status(turn))
-            await until(lambda turn=turn: len(receiver.got) == turn + 1)
-        await until(lambda: not caller.links.connected_ids)
-    marks = [mark for mark in caller.news if isinstance(mark, str)]
-    assert marks == ["connected", "lost"] * 2
+    async with receiver.serving():
+        caller = callers(receiver, tls_of(receiver.world, 1))
+        await _exchanged(caller, receiver, status(1))
+    await until(lambda: not caller.links.connected_ids)
+    async with receiver.serving():
+        await _exchanged(caller, receiver, status(2))
+    assert [mark for mark in caller.news if isinstance(mark, str)][:3] == [
+        "connected",
+        "lost",
+        "connected",
+    ]
+
+
+async def _exchanged(caller: Caller, receiver: Receiver, item: Item) -> None:
+    await until(lambda: caller.links.connected_ids)
+    assert caller.links.send(1, item)
+    await until(lambda: (2, item) in receiver.got)
 
 
 async def test_a_member_that_is_no_consenter_is_refused(receiver):
@@ -174,10 +181,10 @@ async def test_too_many_broken_frames_end_the_stream(receiver):
 async def _stream_error(receiver: Receiver, tls: TlsMaterial, *raws: bytes) -> aio.AioRpcError:
     async with validator_channel(f"127.0.0.1:{receiver.port}", tls) as channel:
         call = channel.stream_stream(EXCHANGE_METHOD, identity_bytes, identity_bytes)()
-        with pytest.raises(aio.AioRpcError) as failed:
-            async with asyncio.timeout(5):
-                for raw in raws:
-                    await call.write(raw)
+        for raw in raws:
+            await call.write(raw)
+        async with asyncio.timeout(5):
+            with pytest.raises(aio.AioRpcError) as failed:
                 await call.read()
     return failed.value
 
