@@ -70,7 +70,8 @@ class Scene:
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The waits in milliseconds, so that the tests do not wait for seconds."""
+    """The waits in milliseconds, and an answer is never given up unless a test asks for it."""
+    monkeypatch.setattr(catch_up, "REQUEST_TIMEOUT_MS", 60_000)
     monkeypatch.setattr(catch_up, "LAG_TOLERANCE_MS", 1)
     monkeypatch.setattr(catch_up, "STATUS_DELAY_MS", 1)
 
