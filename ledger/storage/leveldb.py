@@ -1,6 +1,7 @@
 """The key-value port on LevelDB, set up to notice damage instead of repairing it."""
 
 from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +36,12 @@ class LevelDbView:
     ) -> Iterator[tuple[bytes, bytes]]:
         """See KeyValueReader."""
         try:
+            # plyvel 1.5.1 finds nothing backwards when the only key in range is `start` itself,
+            # so backwards the lower bound is ours.
             with self._source.iterator(
-                start=start, stop=stop, reverse=reverse, verify_checksums=True
+                start=None if reverse else start, stop=stop, reverse=reverse, verify_checksums=True
             ) as pairs:
-                yield from pairs
+                yield from takewhile(lambda pair: pair[0] >= start, pairs)
         except (plyvel.Error, RuntimeError) as error:
             raise _fault(self._folder, "scan", error) from error
 

@@ -1,7 +1,7 @@
 """What every key-value store must do; an adapter's test class inherits it and gives `store`."""
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from ledger.errors import NodeFault
@@ -83,6 +83,7 @@ class KeyValueStoreSuite:
         ],
     )
     @given(batches=st.lists(CHANGES, max_size=4), start=KEYS, stop=KEYS)
+    @example(batches=[[(b"\x00", b"")]], start=b"\x00", stop=b"\x01")  # once found nothing
     def test_equals_a_sorted_dictionary(self, store, batches, start, stop):
         expected: dict[bytes, bytes] = {}
         store.write([(key, None) for key, _ in list(store.iterate(b"", b"\xff" * 4))], sync=False)
