@@ -8,10 +8,10 @@ from pathlib import Path
 from network.layout import MemberLayout, NetworkLayout, exposed_keys, make_private_folder
 from network.peer_settings import write_peer_settings
 from network.plan import MemberPlan, Plan, load_plan
+from network.process_usage import resident_bytes
 from network.processes import (
     is_listening,
     read_pid_file,
-    resident_bytes,
     start_peer,
     stop_peers,
     wait_until_ready,
@@ -118,7 +118,7 @@ def status(plan: Plan) -> Iterator[PeerStatus]:
             member=member,
             pid=process.pid if process else None,
             listening=process is not None and is_listening(member.address),
-            resident_bytes=resident_bytes(process) if process else 0,
+            resident_bytes=resident_bytes(process.pid) if process else 0,
             disk_bytes=folder_bytes(folder.ledger_dir),
         )
 

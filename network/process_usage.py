@@ -53,12 +53,20 @@ def _usage(pid: int) -> Usage | None:
         return None
     ticks = int(fields[_USER_TICKS]) + int(fields[_SYSTEM_TICKS])
     try:
-        pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
         command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-    except (OSError, IndexError):
+    except OSError:
         return None
     words = [word.decode(errors="replace") for word in command if word]
-    return Usage(pid, " ".join(words[-4:]), ticks / _TICKS_PER_SECOND, pages * _PAGE_BYTES)
+    return Usage(pid, " ".join(words[-4:]), ticks / _TICKS_PER_SECOND, resident_bytes(pid))
+
+
+def resident_bytes(pid: int) -> int:
+    """Memory one process holds now; 0 when it is gone."""
+    try:
+        pages = Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]
+    except OSError:
+        return 0
+    return int(pages) * _PAGE_BYTES
 
 
 def _stat(pid: int) -> list[str] | None:

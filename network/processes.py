@@ -196,12 +196,3 @@ def reap(process: ProcessId) -> None:
     """Forget an ended process that was our own child, so that it does not linger as a zombie."""
     with contextlib.suppress(ChildProcessError):
         os.waitpid(process.pid, os.WNOHANG)
-
-
-def resident_bytes(process: ProcessId) -> int:
-    """Memory the process holds now; 0 when it is gone."""
-    try:
-        pages = Path(f"/proc/{process.pid}/statm").read_text(encoding="ascii").split()[1]
-    except OSError:
-        return 0
-    return int(pages) * os.sysconf("SC_PAGE_SIZE")

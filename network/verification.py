@@ -8,12 +8,10 @@ from ledger.ordering.seals import check_certificate
 from ledger.ordering.validator_set import validator_set
 from ledger.storage.chain_check import verify_chain
 from ledger.storage.leveldb import LevelDbStore
-from ledger.storage.opening import open_ledger
+from ledger.storage.opening import DATABASE_FOLDER, open_ledger
 from network.layout import MemberLayout, NetworkLayout
 from network.lifecycle import LifecycleError
 from network.processes import read_pid_file
-
-DATABASE = "blocks-and-state"
 
 
 def verify_member(folder: MemberLayout, network: NetworkLayout) -> int:
@@ -25,7 +23,7 @@ def verify_member(folder: MemberLayout, network: NetworkLayout) -> int:
     if read_pid_file(folder.pid_file) is not None:
         name = folder.root.name
         raise LifecycleError(f"{name} runs; first: gridledger network down {name}")
-    if not (folder.ledger_dir / DATABASE).exists():
+    if not (folder.ledger_dir / DATABASE_FOLDER).exists():
         raise NodeFault(f"{folder.root.name} has no ledger yet")
     genesis = decode_block(network.genesis_block.read_bytes())
     channel = decode_config_block(genesis)
@@ -34,7 +32,7 @@ def verify_member(folder: MemberLayout, network: NetworkLayout) -> int:
     def check_seals(block: Block) -> None:
         check_certificate(block, validators)
 
-    database = LevelDbStore(folder.ledger_dir / DATABASE)
+    database = LevelDbStore(folder.ledger_dir / DATABASE_FOLDER)
     try:
         store = open_ledger(database, channel_id=channel.channel_id, genesis=genesis)
         return verify_chain(store, check_seals)

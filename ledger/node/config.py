@@ -5,7 +5,7 @@ secret.
 """
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +56,6 @@ class NodeConfig:
     data_dir: Path
     validators: tuple[ValidatorAddress, ...]
     chaincodes: tuple[ChaincodeSettings, ...] = ()
-    limits: dict[str, int] = field(default_factory=dict)
 
 
 def load_config(path: Path) -> NodeConfig:
@@ -95,5 +94,4 @@ def _config(raw: dict[str, Any], folder: Path) -> NodeConfig:
             ValidatorAddress(int(v["consenter_id"]), str(v["address"])) for v in raw["validators"]
         ),
         chaincodes=tuple(ChaincodeSettings(**c) for c in raw["chaincodes"]),
-        limits={str(k): int(v) for k, v in raw.get("limits", {}).items()},
     )

@@ -24,7 +24,7 @@ from ledger.ordering.validator_set import ValidatorSet, validator_set
 from ledger.rpc.transport import TlsMaterial
 from ledger.storage.ledger_store import LedgerStore
 from ledger.storage.leveldb import LevelDbStore
-from ledger.storage.opening import open_ledger
+from ledger.storage.opening import DATABASE_FOLDER, open_ledger
 
 SIGNATURE_THREADS = 1
 """One: more would only compete with the other processes of a small machine."""
@@ -93,7 +93,7 @@ def lay_foundation(config: NodeConfig) -> Foundation:
     policies = ChannelPolicies(channel, registry)
     workers = _workers()
     config.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    kv = LevelDbStore(config.data_dir / "blocks-and-state")
+    kv = LevelDbStore(config.data_dir / DATABASE_FOLDER)
     store = open_ledger(kv, channel_id=channel.channel_id, genesis=genesis)
     return Foundation(
         config=config,

@@ -14,6 +14,9 @@ from ledger.storage.ledger_store import LedgerStore
 from ledger.validation.commit_hash import commit_hash
 from ledger.validation.context import BlockValidation
 
+DATABASE_FOLDER = "blocks-and-state"
+"""The LevelDB folder inside a peer's data folder."""
+
 GENESIS_VALIDATION = BlockValidation(
     codes=(ValidationCode.VALID,),
     updates=StateUpdates(),

@@ -7,6 +7,7 @@ import pytest
 
 from ledger.storage.keyspace import block_key
 from ledger.storage.leveldb import LevelDbStore
+from ledger.storage.opening import DATABASE_FOLDER
 from network.lifecycle import down, status, up
 from network.network_command import main
 from network.processes import (
@@ -16,7 +17,6 @@ from network.processes import (
     send_signal,
     wait_for_exit,
 )
-from network.verification import DATABASE
 from tests.integration.running_network import RunningNetwork, create_test_network, running_network
 
 pytestmark = pytest.mark.slow
@@ -92,7 +92,7 @@ def test_a_byte_changed_in_a_stored_block_is_named_with_its_height(
     assert main(["verify", plan]) == 0
     assert capsys.readouterr().out.count("2 blocks are good") == 4
 
-    database = LevelDbStore(network.layout.member("dso").ledger_dir / DATABASE)
+    database = LevelDbStore(network.layout.member("dso").ledger_dir / DATABASE_FOLDER)
     stored = bytearray(database.get(block_key(1)) or b"")
     stored[len(stored) // 2] ^= 1
     database.write([(block_key(1), bytes(stored))], sync=True)

@@ -13,12 +13,12 @@ import pytest
 
 from network.layout import MemberLayout
 from network.plan import MemberPlan
+from network.process_usage import resident_bytes
 from network.processes import (
     ProcessError,
     ProcessId,
     is_listening,
     read_pid_file,
-    resident_bytes,
     send_signal,
     start_ticks_of,
     stop_peers,
@@ -51,7 +51,7 @@ def layout_with_pid(folder: Path, process: ProcessId) -> MemberLayout:
 def test_a_running_process_is_recognised(tmp_path: Path, sleeper: subprocess.Popen[bytes]) -> None:
     layout = layout_with_pid(tmp_path, identify(sleeper))
     assert read_pid_file(layout.pid_file) == identify(sleeper)
-    assert resident_bytes(identify(sleeper)) > 0
+    assert resident_bytes(identify(sleeper).pid) > 0
 
 
 def test_a_reused_number_is_not_taken_for_ours(
