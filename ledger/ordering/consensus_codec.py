@@ -8,8 +8,6 @@ from collections.abc import Iterable
 from typing import TypeVar
 
 from google.protobuf.internal.containers import RepeatedCompositeFieldContainer
-from google.protobuf.message import DecodeError
-from google.protobuf.message import Message as WireMessage
 
 from ledger.consensus.messages import (
     Commit,
@@ -35,6 +33,7 @@ from ledger.model.codec_block import (
     encode_consenter_metadata,
     encode_orderer_block_metadata,
 )
+from ledger.model.codec_parsing import parse_message
 from ledger.wire.consensus_pb2 import (
     BlockProposal,
     ConsensusMessage,
@@ -43,7 +42,6 @@ from ledger.wire.consensus_pb2 import (
 )
 
 P = TypeVar("P", bound=Payload)
-W = TypeVar("W", bound=WireMessage)
 
 DIGEST_BYTES = 32
 
@@ -99,7 +97,7 @@ def decode_signed(wire: SignedConsensusPayload) -> Signed[Payload]:
 
 def decode_payload(raw: bytes) -> tuple[Payload, int]:
     """A payload and its author, from the bytes that were signed."""
-    fields = _parse(ConsensusPayload, raw)
+    fields = parse_message(ConsensusPayload, raw)
     return _payload(fields), fields.author
 
 
@@ -146,7 +144,7 @@ def decode_message(raw: bytes) -> Message:
     """A message with unchecked signatures; raises InvalidMessage MALFORMED or OVERSIZED."""
     if len(raw) > CONSENSUS_MESSAGE_BYTES_MAX:
         raise InvalidMessage(Reason.OVERSIZED, f"consensus message of {len(raw)} bytes")
-    wire = _parse(ConsensusMessage, raw)
+    wire = parse_message(ConsensusMessage, raw)
     if max(len(wire.round_changes), len(wire.prepares)) > JUSTIFICATION_ENTRIES_MAX:
         raise InvalidMessage(Reason.OVERSIZED, "too many entries in a justification")
     signed = decode_signed(wire.signed)
@@ -190,7 +188,7 @@ def encode_proposed_block(block: ProposedBlock) -> bytes:
 
 def decode_proposed_block(raw: bytes) -> ProposedBlock:
     """A block with its recomputed digest; raises InvalidMessage MALFORMED."""
-    wire = _parse(BlockProposal, raw)
+    wire = parse_message(BlockProposal, raw)
     header = BlockHeader(wire.header.number, wire.header.previous_hash, wire.header.data_hash)
     metadata = decode_consenter_metadata(wire.consenter_metadata)
     if metadata.round != 0 or encode_consenter_metadata(metadata) != wire.consenter_metadata:
@@ -231,10 +229,3 @@ def _typed(signed: Signed[Payload], kind: type[P]) -> Signed[P]:
     if not isinstance(signed.payload, kind):
         raise InvalidMessage(Reason.MALFORMED, f"a {kind.__name__} is expected here")
     return signed  # type: ignore[return-value]  # narrowed just above
-
-
-def _parse(kind: type[W], raw: bytes) -> W:
-    try:
-        return kind.FromString(raw)
-    except DecodeError as error:
-        raise InvalidMessage(Reason.MALFORMED, f"not a {kind.DESCRIPTOR.name}") from error

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 import grpc
-from google.protobuf.message import DecodeError
 from grpc import aio
 
 from ledger.errors import InvalidMessage
@@ -16,6 +15,7 @@ from ledger.model.block import Block
 from ledger.model.codec import decode_request
 from ledger.model.codec_block import encode_block
 from ledger.model.codec_filtered import filtered_block
+from ledger.model.codec_parsing import parse_message
 from ledger.model.codes import HeaderType
 from ledger.rpc.access import RequestAccess
 from ledger.rpc.block_source import BlockSource
@@ -117,8 +117,8 @@ class DeliverService:
         except InvalidMessage as error:
             raise SeekRefused(common_pb2.FORBIDDEN) from error
         try:
-            info = orderer_pb2.SeekInfo.FromString(envelope.data_raw)
-        except DecodeError as error:
+            info = parse_message(orderer_pb2.SeekInfo, envelope.data_raw)
+        except InvalidMessage as error:
             raise SeekRefused(common_pb2.BAD_REQUEST) from error
         return self._range(info)
 

@@ -8,9 +8,8 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 
-from google.protobuf.message import DecodeError
-
 from ledger.errors import InvalidMessage, Reason
+from ledger.model.codec_parsing import parse_message
 from ledger.rpc.coalescer import Coalescer
 from ledger.wire.validator_pb2 import Frame, Item
 
@@ -79,10 +78,7 @@ class FrameWriter:
 
 def decode_frame(raw: bytes) -> Frame:
     """A frame of another validator; raises InvalidMessage for what no FrameWriter sends."""
-    try:
-        frame = Frame.FromString(raw)
-    except DecodeError as error:
-        raise InvalidMessage(Reason.MALFORMED, "not a frame") from error
+    frame = parse_message(Frame, raw)
     if len(frame.items) > QUEUE_ITEMS_MAX:
         raise InvalidMessage(Reason.OVERSIZED, f"a frame of {len(frame.items)} items")
     return frame

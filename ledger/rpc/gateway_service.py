@@ -7,14 +7,14 @@ The service unpacks and packs messages; the work is done by `Endorsements` (whic
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import grpc
-from google.protobuf.message import DecodeError, Message
 from grpc import aio
 
 from ledger.errors import InvalidMessage, Reason
 from ledger.model.codec import encode_envelope
+from ledger.model.codec_parsing import parse_message
 from ledger.model.codec_proposal import decode_signed_proposal
 from ledger.model.codes import ValidationCode
 from ledger.model.transaction import ChaincodeResponse, SignedProposal
@@ -28,8 +28,6 @@ from ledger.wire import gateway_pb2, protos_pb2
 CONCURRENT_CALLS_MAX = 500
 ENDORSE_TIMEOUT_MS = 30_000
 SUBMIT_TIMEOUT_MS = 30_000
-
-M = TypeVar("M", bound=Message)
 
 
 class Endorsements(Protocol):
@@ -120,7 +118,7 @@ class GatewayService:
         return answer
 
     async def _endorse(self, raw: bytes) -> bytes:
-        request = _parse(gateway_pb2.EndorseRequest, raw)
+        request = parse_message(gateway_pb2.EndorseRequest, raw)
         proposal = _proposal(request.proposed_transaction, request)
         async with _deadline(ENDORSE_TIMEOUT_MS, "endorsement timeout expired"):
             payload = await self._endorsements.endorse(
@@ -131,7 +129,7 @@ class GatewayService:
         return response.SerializeToString()
 
     async def _evaluate(self, raw: bytes) -> bytes:
-        request = _parse(gateway_pb2.EvaluateRequest, raw)
+        request = parse_message(gateway_pb2.EvaluateRequest, raw)
         proposal = _proposal(request.proposed_transaction, request)
         async with _deadline(ENDORSE_TIMEOUT_MS, "evaluate timeout expired"):
             result = await self._endorsements.evaluate(
@@ -144,7 +142,7 @@ class GatewayService:
         return response.SerializeToString()
 
     async def _submit(self, raw: bytes) -> bytes:
-        request = _parse(gateway_pb2.SubmitRequest, raw)
+        request = parse_message(gateway_pb2.SubmitRequest, raw)
         envelope = request.prepared_transaction
         if not envelope.payload or not envelope.signature:
             raise GatewayError(
@@ -155,8 +153,8 @@ class GatewayService:
         return b""
 
     async def _commit_status(self, raw: bytes) -> bytes:
-        signed = _parse(gateway_pb2.SignedCommitStatusRequest, raw)
-        request = _parse(gateway_pb2.CommitStatusRequest, signed.request)
+        signed = parse_message(gateway_pb2.SignedCommitStatusRequest, raw)
+        request = parse_message(gateway_pb2.CommitStatusRequest, signed.request)
         await self._access.require_reader(
             channel_id=request.channel_id,
             identity=request.identity,
@@ -172,8 +170,8 @@ class GatewayService:
         self, raw: bytes, context: aio.ServicerContext[bytes, bytes]
     ) -> AsyncIterator[bytes]:
         try:
-            signed = _parse(gateway_pb2.SignedChaincodeEventsRequest, raw)
-            request = _parse(gateway_pb2.ChaincodeEventsRequest, signed.request)
+            signed = parse_message(gateway_pb2.SignedChaincodeEventsRequest, raw)
+            request = parse_message(gateway_pb2.ChaincodeEventsRequest, signed.request)
             await self._access.require_reader(
                 channel_id=request.channel_id,
                 identity=request.identity,
@@ -213,13 +211,6 @@ def _commit_status_response(code: ValidationCode, block_number: int) -> bytes:
     response = gateway_pb2.CommitStatusResponse(block_number=block_number)
     response.result = int(code)  # type: ignore[assignment]  # the enum has Fabric's numbers
     return response.SerializeToString()
-
-
-def _parse(kind: type[M], raw: bytes) -> M:
-    try:
-        return kind.FromString(raw)
-    except DecodeError as error:
-        raise InvalidMessage(Reason.MALFORMED, f"not a {kind.DESCRIPTOR.name}") from error
 
 
 @asynccontextmanager
