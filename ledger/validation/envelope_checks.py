@@ -5,7 +5,7 @@ Every function raises TransactionInvalid with the code that the block records.
 
 from ledger.crypto.hashing import proposal_hash, transaction_id
 from ledger.errors import InvalidMessage, TransactionInvalid
-from ledger.model.codes import HeaderType, ValidationCode
+from ledger.model.codes import ValidationCode
 from ledger.model.rwset import NamespaceReadWriteSet
 from ledger.model.transaction import EndorserTransaction, Envelope
 from ledger.validation.context import ValidationContext
@@ -13,15 +13,10 @@ from ledger.validation.context import ValidationContext
 LIFECYCLE_NAMESPACE = "_lifecycle"
 SYSTEM_NAMESPACES = frozenset({LIFECYCLE_NAMESPACE, "lscc", "cscc", "qscc", "escc", "vscc"})
 
-_ALLOWED_TYPES = frozenset({HeaderType.ENDORSER_TRANSACTION, HeaderType.CONFIG})
-_KNOWN_TYPES = frozenset(HeaderType)
-
 
 def check_header(envelope: Envelope) -> None:
-    """Type, epoch, nonce and creator."""
+    """Epoch, nonce and creator; types that do not belong in a block were refused at decoding."""
     header = envelope.header
-    if header.channel.type not in _ALLOWED_TYPES:
-        raise TransactionInvalid(*_refuse_type(header.channel.type))
     if header.channel.epoch != 0:
         raise TransactionInvalid(
             ValidationCode.BAD_COMMON_HEADER, f"epoch is {header.channel.epoch}, must be 0"
@@ -127,12 +122,3 @@ def check_write_set(name: str, namespaces: tuple[NamespaceReadWriteSet, ...]) ->
             raise TransactionInvalid(
                 ValidationCode.INVALID_WRITESET, f"empty name or key in {rwset.namespace!r}"
             )
-
-
-def _refuse_type(header_type: int) -> tuple[ValidationCode, str]:
-    if header_type == HeaderType.CONFIG_UPDATE:
-        return ValidationCode.UNSUPPORTED_TX_PAYLOAD, "CONFIG_UPDATE is not allowed in a block"
-    if header_type in _KNOWN_TYPES:
-        name = HeaderType(header_type).name
-        return ValidationCode.BAD_COMMON_HEADER, f"{name} is not a transaction"
-    return ValidationCode.UNKNOWN_TX_TYPE, f"unknown header type {header_type}"

@@ -135,7 +135,7 @@ def test_unknown_and_unsupported_types(world):
 
     assert of_type(77) == Code.UNKNOWN_TX_TYPE
     assert of_type(HeaderType.CONFIG_UPDATE) == Code.UNSUPPORTED_TX_PAYLOAD
-    assert of_type(HeaderType.MESSAGE) not in (Code.VALID, Code.NOT_VALIDATED)
+    assert of_type(HeaderType.MESSAGE) == Code.UNSUPPORTED_TX_PAYLOAD
 
 
 def test_bad_proposal_txid(world):
