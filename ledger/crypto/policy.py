@@ -27,8 +27,6 @@ LAYOUTS_MAX = 1_000
 Layout = frozenset[str]
 """Members (MSP ids) whose peers together satisfy a policy, one signature each."""
 
-_NOT_SATISFIED = -1
-
 
 def evaluate(policy: SignaturePolicy, identities: Sequence[Identity]) -> None:
     """Raise InvalidMessage POLICY_NOT_SATISFIED unless the signers satisfy the policy.
@@ -42,7 +40,7 @@ def evaluate(policy: SignaturePolicy, identities: Sequence[Identity]) -> None:
 def is_satisfied(policy: SignaturePolicy, identities: Sequence[Identity]) -> bool:
     """Whether the signers satisfy the policy."""
     signers = list({(one.mspid, one.public_key_der): one for one in identities}.values())
-    return _take(policy.rule, policy.principals, signers, 0) != _NOT_SATISFIED
+    return _take(policy.rule, policy.principals, signers, 0) is not None
 
 
 def not_satisfied(identities: Sequence[Identity]) -> InvalidMessage:
@@ -105,7 +103,7 @@ class _PeerOf:
 
 def _peers_satisfy(policy: SignaturePolicy, layout: Layout) -> bool:
     peers = [_PeerOf(mspid) for mspid in sorted(layout)]
-    return _take(policy.rule, policy.principals, peers, 0) != _NOT_SATISFIED
+    return _take(policy.rule, policy.principals, peers, 0) is not None
 
 
 def _take(
@@ -113,8 +111,8 @@ def _take(
     principals: tuple[Principal | IdentityPrincipal, ...],
     signers: Sequence[_Signer],
     used: int,
-) -> int:
-    """Bit set of signers used after `rule` took its own, or _NOT_SATISFIED.
+) -> int | None:
+    """Bit set of signers used after `rule` took its own; None when it is not satisfied.
 
     `used` has bit i set when signer i already satisfies a leaf.
     """
@@ -123,14 +121,14 @@ def _take(
         for index, signer in enumerate(signers):
             if not used >> index & 1 and signer.satisfies(principal):
                 return used | 1 << index
-        return _NOT_SATISFIED
+        return None
     satisfied = 0
     for child in rule.rules:
         after = _take(child, principals, signers, used)
-        if after != _NOT_SATISFIED:
+        if after is not None:
             satisfied += 1
             used = after
-    return used if satisfied >= rule.n else _NOT_SATISFIED
+    return used if satisfied >= rule.n else None
 
 
 def _layouts(rule: Rule, principals: tuple[Principal | IdentityPrincipal, ...]) -> list[Layout]:
