@@ -9,7 +9,7 @@ from ledger.node.chaincode_host import ChaincodeHost
 from ledger.node.clock import now_ms
 from ledger.node.config import NodeConfig
 from ledger.node.connection_watch import ConnectionWatch
-from ledger.node.endorsements import EndorsementCollector, Organisation
+from ledger.node.endorsements import EndorsementCollector, EndorsingPeer
 from ledger.node.foundation import Foundation, lay_foundation
 from ledger.node.ordering_parts import OrderingParts, ordering_parts
 from ledger.node.remote_endorsers import RemoteEndorsers
@@ -155,19 +155,19 @@ def _collector(
         for member in base.channel.members
         for host, port in member.anchor_peers[:1]
     }
-    organisations = {
-        consenter.consenter_id: Organisation(
+    peers = {
+        consenter.consenter_id: EndorsingPeer(
             consenter.mspid,
             consenter.consenter_id,
             client_addresses.get(consenter.mspid, f"{consenter.host}:{consenter.port}"),
         )
         for consenter in base.channel.consenters
     }
-    own = organisations.pop(base.config.consenter_id)
+    own = peers.pop(base.config.consenter_id)
     return EndorsementCollector(
         channel_id=base.channel.channel_id,
         own=own,
-        others=organisations.values(),
+        others=peers.values(),
         process=contracts.process,
         remote=remote,
         layouts=base.definitions.layouts,

@@ -1,6 +1,6 @@
 """Collecting the endorsements a transaction needs, and evaluating queries.
 
-Own peer first and always; the other organisations come from the chaincode's endorsement policy,
+Own peer first and always; the other organizations come from the chaincode's endorsement policy,
 preferring those that can be reached. One that is lost while it is asked is replaced by another
 that the policy allows. All results must be equal, byte for byte.
 """
@@ -13,6 +13,7 @@ from zlib import crc32
 
 import grpc
 
+from ledger.crypto.policy import Layout
 from ledger.errors import InvalidMessage
 from ledger.model.codec import prepared_transaction_payload
 from ledger.model.transaction import (
@@ -34,9 +35,6 @@ from ledger.rpc.status import (
 
 log = logging.getLogger(__name__)
 
-Layout = frozenset[str]
-"""Organisations (MSP ids) whose peers together satisfy a policy."""
-
 STATUS_ENDORSED_MAX = 399
 MISMATCH_RETRIES_MAX = 2
 CONNECT_WAIT_MS = 2_000
@@ -44,8 +42,8 @@ CONNECT_WAIT_MS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
-class Organisation:
-    """A member's endorsing peer."""
+class EndorsingPeer:
+    """The peer that endorses for a member."""
 
     mspid: str
     consenter_id: int
@@ -54,7 +52,7 @@ class Organisation:
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    organisation: Organisation
+    peer: EndorsingPeer
     response: ProposalResponse | None
     error: str
     is_lost: bool = False
@@ -74,8 +72,8 @@ class EndorsementCollector:
         self,
         *,
         channel_id: str,
-        own: Organisation,
-        others: Iterable[Organisation],
+        own: EndorsingPeer,
+        others: Iterable[EndorsingPeer],
         process: Callable[[SignedProposal], Awaitable[ProposalResponse]],
         remote: RemoteEndorsers,
         layouts: Callable[[str], list[Layout] | None],
@@ -84,7 +82,7 @@ class EndorsementCollector:
     ) -> None:
         self._channel_id = channel_id
         self._own = own
-        self._organisations: Mapping[str, Organisation] = {
+        self._peers: Mapping[str, EndorsingPeer] = {
             own.mspid: own,
             **{other.mspid: other for other in others},
         }
@@ -100,7 +98,7 @@ class EndorsementCollector:
         while True:
             chosen = await self._chosen_when_reachable(proposal, organizations, lost)
             answers = await self._equal_answers(chosen, proposal)
-            newly_lost = {a.organisation.mspid for a in answers if a.is_lost}
+            newly_lost = {a.peer.mspid for a in answers if a.is_lost}
             if not newly_lost or organizations:
                 return _prepared(proposal, answers)
             lost |= newly_lost
@@ -138,7 +136,7 @@ class EndorsementCollector:
 
     async def _chosen_when_reachable(
         self, proposal: SignedProposal, organizations: tuple[str, ...], lost: frozenset[str]
-    ) -> list[Organisation]:
+    ) -> list[EndorsingPeer]:
         """Like `_chosen`, with some patience for peers that are just (re)starting."""
         try:
             async with asyncio.timeout(CONNECT_WAIT_MS / 1000):
@@ -154,7 +152,7 @@ class EndorsementCollector:
 
     def _chosen(
         self, proposal: SignedProposal, organizations: tuple[str, ...], lost: frozenset[str]
-    ) -> list[Organisation]:
+    ) -> list[EndorsingPeer]:
         if organizations:
             return self._named(organizations)
         layouts = self._require_known(
@@ -170,37 +168,33 @@ class EndorsementCollector:
                 grpc.StatusCode.UNAVAILABLE,
                 "no combination of reachable peers satisfies the endorsement policy",
             )
-        usable.sort(
-            key=lambda layout: (self._own.mspid not in layout, len(layout), sorted(layout))
-        )
-        first = usable[0]
-        equals = [
-            layout
-            for layout in usable
-            if len(layout) == len(first)
-            and (self._own.mspid in layout) == (self._own.mspid in first)
-        ]
+        best_rank = min(map(self._rank, usable))
+        equals = sorted((one for one in usable if self._rank(one) == best_rank), key=sorted)
         # Spread the work over members that will do equally well.
         best = equals[crc32(proposal.tx_id.encode()) % len(equals)]
-        return [self._organisations[mspid] for mspid in sorted(best, key=self._own_first)]
+        return [self._peers[mspid] for mspid in sorted(best, key=self._own_first)]
+
+    def _rank(self, layout: Layout) -> tuple[bool, int]:
+        """The lower the better: with the own peer, then with few others."""
+        return (self._own.mspid not in layout, len(layout))
 
     def _own_first(self, mspid: str) -> tuple[bool, str]:
         return (mspid != self._own.mspid, mspid)
 
     def _can_ask(self, mspid: str) -> bool:
-        organisation = self._organisations.get(mspid)
-        if organisation is None:
+        peer = self._peers.get(mspid)
+        if peer is None:
             return False
-        return organisation == self._own or self._is_reachable(organisation.consenter_id)
+        return peer == self._own or self._is_reachable(peer.consenter_id)
 
-    def _named(self, organizations: tuple[str, ...]) -> list[Organisation]:
+    def _named(self, organizations: tuple[str, ...]) -> list[EndorsingPeer]:
         missing = [mspid for mspid in organizations if not self._can_ask(mspid)]
         if missing:
             raise GatewayError(
                 grpc.StatusCode.UNAVAILABLE,
                 f"failed to find any endorsing peers for org(s): {', '.join(missing)}",
             )
-        return [self._organisations[mspid] for mspid in dict.fromkeys(organizations)]
+        return [self._peers[mspid] for mspid in dict.fromkeys(organizations)]
 
     def _require_known(self, proposal: SignedProposal, text: str) -> list[Layout]:
         channel_id = proposal.header.channel.channel_id
@@ -216,45 +210,45 @@ class EndorsementCollector:
     # -- asking -----------------------------------------------------------------------------------
 
     async def _equal_answers(
-        self, organisations: list[Organisation], proposal: SignedProposal
+        self, peers: list[EndorsingPeer], proposal: SignedProposal
     ) -> list[_Answer]:
         """Answers of all; asked again a few times while their results differ."""
         # A client that saw its last transaction committed here builds on it now.
         height = self._remote.own_height
-        answers = await self._ask(organisations, proposal, height)
+        answers = await self._ask(peers, proposal, height)
         for _ in range(MISMATCH_RETRIES_MAX):
             if not _differ(answers):
                 break
             # Peers commit the same block at slightly different moments: meet at the highest.
             height = max(answer.height for answer in answers)
             await self._remote.reach(height)
-            answers = await self._ask(organisations, proposal, height)
+            answers = await self._ask(peers, proposal, height)
         return answers
 
     async def _ask(
-        self, organisations: list[Organisation], proposal: SignedProposal, height: int
+        self, peers: list[EndorsingPeer], proposal: SignedProposal, height: int
     ) -> list[_Answer]:
-        asked = (self._ask_one(one, proposal, height) for one in organisations)
+        asked = (self._ask_one(one, proposal, height) for one in peers)
         return list(await asyncio.gather(*asked))
 
     async def _ask_one(
-        self, organisation: Organisation, proposal: SignedProposal, height: int
+        self, peer: EndorsingPeer, proposal: SignedProposal, height: int
     ) -> _Answer:
         try:
-            if organisation == self._own:
+            if peer == self._own:
                 height = self._remote.own_height
                 response = await self._process(proposal)
             else:
-                simulated = await self._remote.endorse(organisation.consenter_id, proposal, height)
+                simulated = await self._remote.endorse(peer.consenter_id, proposal, height)
                 height, response = simulated.height, simulated.response
         except EndorserUnreachable as error:
-            return _Answer(organisation, None, str(error), is_lost=True)
+            return _Answer(peer, None, str(error), is_lost=True)
         except InvalidMessage as error:
-            return _Answer(organisation, None, f"error validating proposal: {error}")
+            return _Answer(peer, None, f"error validating proposal: {error}")
         result = response.response
         text = f"chaincode response {result.status}, {result.message}"
         error_text = "" if response.endorsement else text
-        return _Answer(organisation, response, error_text, height=height)
+        return _Answer(peer, response, error_text, height=height)
 
 
 def _differ(answers: list[_Answer]) -> bool:
@@ -276,14 +270,11 @@ def _prepared(proposal: SignedProposal, answers: list[_Answer]) -> bytes:
         raise GatewayError(
             grpc.StatusCode.ABORTED,
             COLLECT_FAILED,
-            tuple(
-                PeerError(a.organisation.address, a.organisation.mspid, PAYLOADS_DIFFER)
-                for a in differing
-            ),
+            tuple(PeerError(a.peer.address, a.peer.mspid, PAYLOADS_DIFFER) for a in differing),
         )
     endorsements: list[Endorsement] = [r.endorsement for r in responses if r.endorsement]
     return prepared_transaction_payload(proposal, first, endorsements)
 
 
 def _detail(answer: _Answer) -> PeerError:
-    return PeerError(answer.organisation.address, answer.organisation.mspid, answer.error)
+    return PeerError(answer.peer.address, answer.peer.mspid, answer.error)

@@ -20,7 +20,7 @@ from ledger.model.transaction import (
 )
 from ledger.node import endorsements, remote_endorsers
 from ledger.node.connection_watch import ConnectionWatch
-from ledger.node.endorsements import EndorsementCollector, Organisation
+from ledger.node.endorsements import EndorsementCollector, EndorsingPeer
 from ledger.node.remote_endorsers import RemoteEndorsers
 from ledger.rpc.commit_notifier import CommitNotifier
 from ledger.rpc.status import GatewayError
@@ -114,11 +114,11 @@ class Scene:
             for member in self.members
         ]
         self.watch = ConnectionWatch()
-        organisations = [Organisation(m, i + 1, f"peer{i + 1}:7051") for i, m in enumerate(MSPIDS)]
+        peers = [EndorsingPeer(m, i + 1, f"peer{i + 1}:7051") for i, m in enumerate(MSPIDS)]
         self.collector = EndorsementCollector(
             channel_id=CHANNEL_ID,
-            own=organisations[0],
-            others=organisations[1:],
+            own=peers[0],
+            others=peers[1:],
             process=self.members[0].process,
             remote=self.remotes[0],
             layouts=self._layouts,
@@ -237,7 +237,7 @@ async def test_a_peer_that_connects_meanwhile_is_waited_for(scene, monkeypatch):
         assert len(await task) == 3
 
 
-async def test_named_organisations_are_asked_exactly(scene):
+async def test_named_peers_are_asked_exactly(scene):
     assert await scene.endorsers(UTILITY, DSO) == [UTILITY, DSO]
     assert scene.asked == [0, 0, 1, 1]
 
