@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Protocol
 
 from ledger.model.block import Block
+from ledger.model.codec_block import decode_block
 from ledger.rpc.commit_notifier import CommitNotifier
 
 
@@ -13,8 +14,8 @@ class BlockReader(Protocol):
     def height(self) -> int:
         """Number of blocks."""
 
-    def block(self, number: int) -> Block | None:
-        """The block, or None when it is not committed."""
+    def block_raw(self, number: int) -> bytes | None:
+        """Block bytes as stored, or None when the block is not committed."""
 
 
 class BlockSource:
@@ -29,14 +30,19 @@ class BlockSource:
         """Number of committed blocks."""
         return self._notifier.height
 
-    async def follow(self, start: int, stop: int | None = None) -> AsyncIterator[Block]:
-        """Blocks `start` to `stop` (included; None: for ever), each as soon as it is committed."""
+    async def follow(self, start: int) -> AsyncIterator[Block]:
+        """Blocks from `start` on, for ever, each as soon as it is committed."""
+        async for raw in self.follow_raw(start):
+            yield decode_block(raw)
+
+    async def follow_raw(self, start: int, stop: int | None = None) -> AsyncIterator[bytes]:
+        """The bytes of blocks `start` to `stop` (included; None: for ever), as stored."""
         number = start
         while stop is None or number <= stop:
             await self._notifier.wait_for_height(number + 1)
-            block = self._reader.block(number)
-            assert block is not None, "a committed block is readable"
-            yield block
+            raw = self._reader.block_raw(number)
+            assert raw is not None, "a committed block is readable"
+            yield raw
             number += 1
 
     def has(self, number: int) -> bool:

@@ -11,11 +11,10 @@ import grpc
 from grpc import aio
 
 from ledger.errors import InvalidMessage
-from ledger.model.block import Block
 from ledger.model.codec import decode_request
-from ledger.model.codec_block import encode_block
+from ledger.model.codec_block import decode_block
 from ledger.model.codec_filtered import filtered_block
-from ledger.model.codec_parsing import parse_message
+from ledger.model.codec_parsing import length_delimited, parse_message
 from ledger.model.codes import HeaderType
 from ledger.rpc.access import RequestAccess
 from ledger.rpc.block_source import BlockSource
@@ -26,7 +25,8 @@ SEEK_TIME_WINDOW_MS = 15 * 60 * 1000
 ENDLESS_STOP = 2**53 - 1
 """SDKs send 2^53-1 and Fabric peers 2^64-1 for "never stop"."""
 
-Encode = Callable[[Block], bytes]
+Encode = Callable[[bytes], bytes]
+"""From block bytes as stored, which go out unchanged, to the stream's response."""
 EncodeStatus = Callable[[int], bytes]
 
 
@@ -84,8 +84,8 @@ class DeliverService:
             async for raw in requests:
                 try:
                     seek = await self._seek(raw)
-                    async for block in self._source.follow(seek.start, seek.stop):
-                        yield encode(block)
+                    async for block_raw in self._source.follow_raw(seek.start, seek.stop):
+                        yield encode(block_raw)
                 except SeekRefused as refused:
                     yield encode_status(refused.status)
                     return
@@ -95,10 +95,9 @@ class DeliverService:
 
         return grpc.stream_stream_rpc_method_handler(stream, identity_bytes, identity_bytes)
 
-    def _peer_filtered(self, block: Block) -> bytes:
-        response = protos_pb2.DeliverResponse()
-        response.filtered_block.CopyFrom(filtered_block(self._channel_id, block))
-        return response.SerializeToString()
+    def _peer_filtered(self, block_raw: bytes) -> bytes:
+        filtered = filtered_block(self._channel_id, decode_block(block_raw))
+        return protos_pb2.DeliverResponse(filtered_block=filtered).SerializeToString()
 
     async def _seek(self, raw: bytes) -> _Seek:
         try:
@@ -150,16 +149,15 @@ class DeliverService:
         raise SeekRefused(common_pb2.BAD_REQUEST)
 
 
-def _peer_block(block: Block) -> bytes:
-    response = protos_pb2.DeliverResponse()
-    response.block.ParseFromString(encode_block(block))
-    return response.SerializeToString()
+def _peer_block(block_raw: bytes) -> bytes:
+    return length_delimited(protos_pb2.DeliverResponse.BLOCK_FIELD_NUMBER, block_raw)
 
 
-def _peer_private(block: Block) -> bytes:
-    response = protos_pb2.DeliverResponse()
-    response.block_and_private_data.block.ParseFromString(encode_block(block))
-    return response.SerializeToString()
+def _peer_private(block_raw: bytes) -> bytes:
+    return length_delimited(
+        protos_pb2.DeliverResponse.BLOCK_AND_PRIVATE_DATA_FIELD_NUMBER,
+        length_delimited(protos_pb2.BlockAndPrivateData.BLOCK_FIELD_NUMBER, block_raw),
+    )
 
 
 def _peer_status(status: int) -> bytes:
@@ -168,10 +166,8 @@ def _peer_status(status: int) -> bytes:
     return response.SerializeToString()
 
 
-def _orderer_block(block: Block) -> bytes:
-    response = orderer_pb2.DeliverResponse()
-    response.block.ParseFromString(encode_block(block))
-    return response.SerializeToString()
+def _orderer_block(block_raw: bytes) -> bytes:
+    return length_delimited(orderer_pb2.DeliverResponse.BLOCK_FIELD_NUMBER, block_raw)
 
 
 def _orderer_status(status: int) -> bytes:
