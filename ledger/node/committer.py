@@ -77,8 +77,8 @@ class Committer:
 
     def commit(self, block: Block) -> CommittedBlock:
         """Validate and apply as one synced batch; `tip` is the block afterwards."""
-        committed = self._apply(block)
-        self._tip = self._stored_tip()
+        new_hash, committed = self._apply(block)
+        self._tip = self._tip_at(committed.block, new_hash)
         return committed
 
     def certified(self, block: Block) -> Block:
@@ -115,7 +115,8 @@ class Committer:
             )
         return replace(block, metadata=(_seals_only(signed), b"", b"", b"", b""))
 
-    def _apply(self, block: Block) -> CommittedBlock:
+    def _apply(self, block: Block) -> tuple[bytes, CommittedBlock]:
+        """(commit hash after the block, what to announce)."""
         envelopes = [self._memory.decode(raw) for raw in block.entries]
         validation = validate_block(
             block_number=block.number,
@@ -136,17 +137,20 @@ class Committer:
         self._store.commit(stored, validation, commit_hash=new_hash)
         for raw in block.entries:
             self._memory.forget(raw)
-        return CommittedBlock(stored, validation, _fates(block.number, validation))
+        return new_hash, CommittedBlock(stored, validation, _fates(block.number, validation))
 
     def _stored_tip(self) -> Tip:
         stored = self._store.tip()
         block = self._store.block(stored.number)
         assert block is not None, "the tip is readable"
+        return self._tip_at(block, stored.commit_hash)
+
+    def _tip_at(self, block: Block, commit_hash_after: bytes) -> Tip:
         return Tip(
-            height=stored.number,
+            height=block.number,
             block_hash=block_hash(block.header),
             block_time_ms=_block_time_ms(block),
-            commit_hash=stored.commit_hash,
+            commit_hash=commit_hash_after,
             validators=self._validators.ids,
             validator_set_hash=self._validators.set_hash,
         )
