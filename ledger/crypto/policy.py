@@ -28,23 +28,17 @@ Layout = frozenset[str]
 """Members (MSP ids) whose peers together satisfy a policy, one signature each."""
 
 
-def evaluate(policy: SignaturePolicy, identities: Sequence[Identity]) -> None:
-    """Raise InvalidMessage POLICY_NOT_SATISFIED unless the signers satisfy the policy.
+def is_satisfied(policy: SignaturePolicy, identities: Sequence[Identity]) -> bool:
+    """Whether the signers satisfy the policy.
 
     Signatures and certificates were checked before; two certificates of one key are one signer.
     """
-    if not is_satisfied(policy, identities):
-        raise not_satisfied(identities)
-
-
-def is_satisfied(policy: SignaturePolicy, identities: Sequence[Identity]) -> bool:
-    """Whether the signers satisfy the policy."""
     signers = list({(one.mspid, one.public_key_der): one for one in identities}.values())
     return _take(policy.rule, policy.principals, signers, 0) is not None
 
 
 def not_satisfied(identities: Sequence[Identity]) -> InvalidMessage:
-    """The error for signers who are not enough."""
+    """The error for signers who are not enough: POLICY_NOT_SATISFIED with who they are."""
     names = ", ".join(f"{one.mspid}.{one.role.name.lower()}" for one in identities) or "nobody"
     return InvalidMessage(Reason.POLICY_NOT_SATISFIED, f"signed by {names}, which is not enough")
 
