@@ -8,7 +8,7 @@ from grpc import aio
 
 from gateway.errors import LedgerRefusal
 from gateway.ledger_link import refusal_of
-from gateway.transactions import RETRYABLE, refusal_code
+from gateway.refusals import RETRYABLE, refusal_code
 from ledger.crypto.signing import SigningIdentity
 from ledger.rpc.client import CommitFailed, GatewayClient, SubmittedTransaction
 

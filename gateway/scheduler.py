@@ -13,7 +13,7 @@ from typing import Any
 from gateway.actor import Actor
 from gateway.errors import LedgerRefusal
 from gateway.market_clock import HourPlan
-from gateway.transactions import refusal_code
+from gateway.refusals import refusal_code
 
 SETTLE_TRIES_MAX = 10
 SETTLE_RETRY_MS = 300

@@ -10,6 +10,7 @@ from pathlib import Path
 import uvicorn
 
 from gateway.api.app import create_app
+from gateway.block_signal import BlockSignal
 from gateway.community import Community
 from gateway.errors import LedgerRefusal
 from gateway.ledger_link import LedgerLink
@@ -22,7 +23,7 @@ from gateway.projection import Projection
 from gateway.services import STREAMS_MAX, Services, Slots
 from gateway.sessions import Sessions, Viewer
 from gateway.settings import GatewaySettings, load_gateway_settings
-from gateway.transactions import BlockSignal, Transactions
+from gateway.transactions import Transactions
 
 RECONNECT_MS_MIN, RECONNECT_MS_MAX = 200, 10_000
 STOP_TIMEOUT_S = 2

@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from gateway.block_signal import BlockSignal
 from gateway.community import Community
 from gateway.market import Market
 from gateway.mqtt.ingest import ReadingStore
 from gateway.projection import Projection
 from gateway.sessions import Sessions
-from gateway.transactions import BlockSignal, Transactions
+from gateway.transactions import Transactions
 
 STREAMS_MAX = 200
 """Server-sent event streams open at once."""

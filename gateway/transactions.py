@@ -5,65 +5,27 @@ after endorsement, the transaction's payload; the gateway passes both on as they
 """
 
 import asyncio
-import re
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from chaincode.energy.errors import Refusal
+from gateway.block_signal import BlockSignal
 from gateway.errors import LedgerRefusal, Problem, RequestRefused
 from gateway.ports import Ledger
 from gateway.projection import Projection, TransactionRecord
+from gateway.refusals import problem_of
 from ledger.crypto.hashing import transaction_id
 from ledger.crypto.proposal import build_proposal
-from ledger.errors import InvalidMessage, Reason
+from ledger.errors import InvalidMessage
 from ledger.model.codec import decode_request, encode_envelope
 from ledger.model.codec_header import encode_identity
 from ledger.model.codec_proposal import decode_signed_proposal, encode_signed_proposal
-from ledger.model.codes import HeaderType, ValidationCode
+from ledger.model.codes import HeaderType
 from ledger.model.transaction import Header
 
 NONCE_BYTES = 24
 SUBMITTED_KEPT = 10_000
-RETRYABLE = frozenset((ValidationCode.MVCC_READ_CONFLICT, ValidationCode.PHANTOM_READ_CONFLICT))
-"""Codes after which the same wish may be prepared and signed again."""
-
-_REFUSAL = re.compile(r"\b([A-Z][A-Z_]{2,40}): ([^\n]{0,400})")
-_PROBLEM_BY_STATUS = {
-    402: Problem.NOT_ENOUGH_FUNDS,
-    403: Problem.FORBIDDEN,
-    404: Problem.NOT_FOUND,
-    409: Problem.CONFLICT,
-    422: Problem.REJECTED,
-}
-_PROBLEM_BY_REASON = {
-    Reason.MALFORMED: Problem.MALFORMED,
-    Reason.OVERSIZED: Problem.MALFORMED,
-    Reason.WRONG_CHANNEL: Problem.MALFORMED,
-    Reason.BAD_TRANSACTION_ID: Problem.MALFORMED,
-    Reason.TIMESTAMP_OUT_OF_WINDOW: Problem.MALFORMED,
-    Reason.UNKNOWN_MEMBER: Problem.FORBIDDEN,
-    Reason.CERTIFICATE_INVALID: Problem.FORBIDDEN,
-    Reason.CERTIFICATE_EXPIRED: Problem.FORBIDDEN,
-    Reason.CERTIFICATE_REVOKED: Problem.FORBIDDEN,
-    Reason.ROLE_NOT_ALLOWED: Problem.FORBIDDEN,
-    Reason.BAD_SIGNATURE: Problem.FORBIDDEN,
-    Reason.HIGH_S_SIGNATURE: Problem.FORBIDDEN,
-    Reason.POLICY_NOT_SATISFIED: Problem.FORBIDDEN,
-    Reason.REPLAYED: Problem.CONFLICT,
-    Reason.OVERLOADED: Problem.TOO_MANY_REQUESTS,
-}
-_PROBLEM_BY_GRPC_STATUS = {
-    "INVALID_ARGUMENT": Problem.MALFORMED,
-    "PERMISSION_DENIED": Problem.FORBIDDEN,
-    "UNAUTHENTICATED": Problem.FORBIDDEN,
-    "NOT_FOUND": Problem.NOT_FOUND,
-    "ALREADY_EXISTS": Problem.CONFLICT,
-    "RESOURCE_EXHAUSTED": Problem.TOO_MANY_REQUESTS,
-    "DEADLINE_EXCEEDED": Problem.TIMEOUT,
-    "UNAVAILABLE": Problem.LEDGER_UNAVAILABLE,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +45,7 @@ class Transactions:
         ledger: Ledger,
         chaincode: str,
         projection: Projection,
-        blocks: "BlockSignal",
+        blocks: BlockSignal,
         clock_ns: Callable[[], int],
     ) -> None:
         self._ledger = ledger
@@ -179,46 +141,3 @@ class Transactions:
             raise RequestRefused(
                 Problem.MALFORMED, "the transaction id does not follow from nonce and creator"
             )
-
-
-class BlockSignal:
-    """Wakes everyone who waits for a block after a given height."""
-
-    def __init__(self) -> None:
-        self._height = 0
-        self._changed = asyncio.Condition()
-
-    async def announce(self, height: int) -> None:
-        """The projection has applied `height` blocks."""
-        async with self._changed:
-            self._height = height
-            self._changed.notify_all()
-
-    async def next(self, height: int) -> None:
-        """Return when more than `height` blocks are applied."""
-        async with self._changed:
-            await self._changed.wait_for(lambda: self._height > height)
-
-
-def refusal_code(refusal: LedgerRefusal) -> str | None:
-    """The contract's own code in a refusal, such as `BIDS_CLOSED`."""
-    found = (code for code, _ in _REFUSAL.findall(refusal.cause))
-    return next((code for code in found if code in Refusal.__members__), None)
-
-
-def problem_of(refusal: LedgerRefusal) -> RequestRefused:
-    """The HTTP problem of a ledger's refusal; a contract's or peer's own code comes first."""
-    cause = refusal.cause
-    for code, text in _REFUSAL.findall(cause):
-        if code in Refusal.__members__:
-            kind = _PROBLEM_BY_STATUS.get(Refusal[code].status, Problem.REJECTED)
-            return RequestRefused(kind, text, extensions={"code": code})
-        if code in Reason.__members__:
-            kind = _PROBLEM_BY_REASON.get(Reason[code], Problem.REJECTED)
-            return _refused(kind, text, {"code": code})
-    return _refused(_PROBLEM_BY_GRPC_STATUS.get(refusal.status, Problem.REJECTED), cause, {})
-
-
-def _refused(kind: Problem, detail: str, extensions: dict[str, object]) -> RequestRefused:
-    headers = {"Retry-After": "1"} if kind is Problem.TOO_MANY_REQUESTS else {}
-    return RequestRefused(kind, detail, headers=headers, extensions=extensions)

@@ -19,7 +19,8 @@ from gateway.api.schemas import (
 )
 from gateway.errors import Problem, RequestRefused
 from gateway.projection import TransactionRecord
-from gateway.transactions import RETRYABLE, Prepared
+from gateway.refusals import RETRYABLE
+from gateway.transactions import Prepared
 from ledger.crypto.hashing import sha256
 from ledger.model.codes import ValidationCode
 

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.demo.registration import DEPOSIT_UTOKEN
 from gateway.errors import LedgerRefusal
-from gateway.transactions import refusal_code
+from gateway.refusals import refusal_code
 from tests.e2e.scene import (
     HASH,
     HOURS,

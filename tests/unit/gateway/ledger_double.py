@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from gateway.block_signal import BlockSignal
 from gateway.community import Community
 from gateway.errors import LedgerRefusal
 from gateway.market import Market
@@ -16,7 +17,7 @@ from gateway.mqtt.ingest import ReadingStore
 from gateway.projection import Projection
 from gateway.services import Services, Slots
 from gateway.sessions import Sessions
-from gateway.transactions import BlockSignal, Transactions
+from gateway.transactions import Transactions
 from ledger.crypto.hashing import block_data_hash, block_hash, proposal_hash
 from ledger.crypto.signing import SigningIdentity
 from ledger.model.block import Block, BlockHeader, BlockSignatures, ConsenterMetadata
