@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ledger.crypto.policy_text import majority_of_peers
+
 MEMBERS_MIN = 4  # fewer cannot tolerate one faulty validator (n >= 3f + 1)
 MEMBERS_MAX = 64
 CHAINCODES_MAX = 64
@@ -126,12 +128,6 @@ DEFAULT_MEMBERS = (
     ("dso", "Distribution grid operator", "DsoMSP"),
     ("utility", "Utility", "UtilityMSP"),
 )
-
-
-def majority_policy(mspids: list[str]) -> str:
-    """More than half of the members' peers endorse: 3 of 4, 3 of 5, 4 of 6."""
-    peers = ", ".join(f"'{mspid}.peer'" for mspid in mspids)
-    return f"OutOf({len(mspids) // 2 + 1}, {peers})"
 
 
 def default_plan_text(
@@ -267,7 +263,7 @@ def _chaincode(entry: "_Table", mspids: list[str]) -> ChaincodePlan:
         sequence=entry.integer("sequence", 1, 2**31 - 1, default=1),
         module=entry.text("module", _MODULE),
         endorsement_policy=entry.text(
-            "endorsement_policy", re.compile(r".{1,10000}"), default=majority_policy(mspids)
+            "endorsement_policy", re.compile(r".{1,10000}"), default=majority_of_peers(mspids)
         ),
     )
     entry.refuse_unknown()

@@ -54,7 +54,7 @@ def format_policy(policy: SignaturePolicy) -> str:
 
 
 def majority_of_peers(mspids: Sequence[str]) -> str:
-    """Policy text: peers of more than half of these members, in the order given."""
+    """Policy text: peers of more than half of these members (3 of 4, 3 of 5), in this order."""
     quoted = ", ".join(f"'{mspid}.peer'" for mspid in mspids)
     return f"OutOf({len(mspids) // 2 + 1}, {quoted})"
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ledger.crypto.policy_text import majority_of_peers
 from network.plan import (
     BlockPlan,
     ChaincodePlan,
@@ -14,7 +15,6 @@ from network.plan import (
     PlanError,
     default_plan_text,
     load_plan,
-    majority_policy,
     parse_plan,
 )
 
@@ -50,11 +50,11 @@ def test_the_default_plan_has_four_members_and_reads_back(tmp_path: Path) -> Non
 
 def test_without_a_policy_a_majority_of_members_endorses() -> None:
     plan = parse_plan(table(), folder=Path("/somewhere"))
-    expected = majority_policy(["CooperativeMSP", "MunicipalityMSP", "DsoMSP", "UtilityMSP"])
+    expected = majority_of_peers(["CooperativeMSP", "MunicipalityMSP", "DsoMSP", "UtilityMSP"])
     assert plan.chaincodes[0].endorsement_policy == expected
     assert expected.startswith("OutOf(3, 'CooperativeMSP.peer', ")
-    assert majority_policy(["A", "B", "C", "D", "E"]).startswith("OutOf(3,")
-    assert majority_policy(["A", "B", "C", "D", "E", "F"]).startswith("OutOf(4,")
+    assert majority_of_peers(["A", "B", "C", "D", "E"]).startswith("OutOf(3,")
+    assert majority_of_peers(["A", "B", "C", "D", "E", "F"]).startswith("OutOf(4,")
 
 
 @pytest.mark.parametrize(
