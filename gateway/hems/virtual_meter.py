@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from chaincode.energy.readings import signed_message
 from chaincode.energy.records import MeterReading
-from gateway.hems.reading import encode_reading, key_id
+from gateway.mqtt.reading import encode_reading, key_id
 from ledger.crypto.signing import Signer, generate_key
 
 

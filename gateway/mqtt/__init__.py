@@ -1,1 +1,1 @@
-"""MQTT: topics, who may use them, the reading client and the embedded broker."""
+"""MQTT: topics, who may use them, readings on the wire, the reading client, the embedded broker."""

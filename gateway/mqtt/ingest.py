@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from chaincode.energy.readings import problem_following
 from chaincode.energy.records import MeterReading
-from gateway.hems.reading import BadReading, check_signature, decode_reading
+from gateway.mqtt.reading import BadReading, check_signature, decode_reading
 from gateway.mqtt.topics import READING, ROOT, Topic, parse_topic
 
 READINGS_KEPT_PER_METER = 1_000

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.hems.profiles import DEMO_START, load_profiles
-from gateway.hems.reading import BadReading, check_signature, decode_reading, encode_reading
 from gateway.hems.virtual_meter import VirtualMeter
 from gateway.mqtt.ingest import ReadingStore
+from gateway.mqtt.reading import BadReading, check_signature, decode_reading, encode_reading
 from gateway.mqtt.topics import Topic
 
 HOUR_MS = 3_600_000
