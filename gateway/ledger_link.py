@@ -4,7 +4,6 @@ import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 
-import grpc
 from google.protobuf.message import DecodeError
 from grpc import aio
 
@@ -14,7 +13,7 @@ from ledger.errors import InvalidMessage
 from ledger.model.block import Block
 from ledger.rpc.client import GatewayClient, UnsignedProposal, error_details
 from ledger.rpc.deliver_client import follow_blocks
-from ledger.rpc.transport import channel_options
+from ledger.rpc.transport import client_channel
 
 logger = logging.getLogger(__name__)
 
@@ -32,8 +31,7 @@ class LedgerLink:
         identity: SigningIdentity,
     ) -> None:
         self.channel_id = channel_id
-        credentials = grpc.ssl_channel_credentials(tls_ca_pem)
-        self._channel = aio.secure_channel(address, credentials, options=channel_options())
+        self._channel = client_channel(address, tls_ca_pem)
         self._client = GatewayClient(self._channel, channel_id)
         self._chaincode = chaincode
         self._identity = identity
