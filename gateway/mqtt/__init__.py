@@ -1,1 +1,1 @@
-"""MQTT: topics, who may use them, readings on the wire, the reading client, the embedded broker."""
+"""MQTT: topics, who may use them, readings on the wire, who reads them, the embedded broker."""
