@@ -6,7 +6,9 @@ real intraday market.
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+
+from chaincode.energy.timing import listing_id_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ class MarketClock:
         start_ms = self.first_delivery_ms + index * self.hour_ms
         delivery_start = self.first_hour + timedelta(hours=index)
         return HourPlan(
-            listing_id=delivery_start.astimezone(UTC).strftime("%Y-%m-%dT%H"),
+            listing_id=listing_id_at(int(delivery_start.timestamp()) * 1_000),
             delivery_start=delivery_start,
             open_at_ms=start_ms - self.hour_ms,
             gate_closure_ms=start_ms - self.hour_ms // 4,

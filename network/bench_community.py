@@ -15,6 +15,7 @@ from functools import partial
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from chaincode.energy.idgrid import with_check_character
+from chaincode.energy.timing import listing_id_at
 from ledger.crypto.signing import SigningIdentity, generate_key
 from ledger.rpc.client import GatewayClient
 from network.creation import member_authority
@@ -148,7 +149,7 @@ class Community:
 
     def _next_listing_id(self) -> str:
         hour = FIRST_DELIVERY_HOUR + timedelta(hours=next(self._listings))
-        return hour.strftime("%Y-%m-%dT%H")
+        return listing_id_at(int(hour.timestamp()) * 1_000)
 
 
 def _meter_key() -> str:

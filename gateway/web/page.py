@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from chaincode.energy.records import Listing, Meter, Participant, Res
+from chaincode.energy.timing import delivery_hour_ms
 from gateway.community import AccountView
 from gateway.market import Market, PlacedOrder
 from gateway.projection import BlockRecord
@@ -16,9 +17,21 @@ from gateway.web.price_chart import PricedHour, price_chart_svg
 
 HOURS_SHOWN = 24
 BLOCKS_SHOWN = 6
+ORDERS_SHOWN = 8
 SETTLEMENTS_SHOWN = 8
 WH_PER_KWH = 1_000
 UTOKEN_PER_TOKEN = 1_000_000
+
+STATE_TEXTS = {
+    "AUTHORIZE_OFFERS": "taking orders",
+    "BIDS_CLOSED": "gate closed",
+    "CLEARED": "cleared",
+    "DELIVERING": "delivering",
+    "SETTLED": "settled",
+    "DISPUTED": "disputed",
+    "CANCELLED": "cancelled",
+}
+SHORT_STATE_TEXTS = STATE_TEXTS | {"AUTHORIZE_OFFERS": "open", "BIDS_CLOSED": "closed"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,18 +117,6 @@ class PageView:
         return sum(hour.settled_wh or 0 for hour in self.hours)
 
 
-STATE_TEXTS = {
-    "AUTHORIZE_OFFERS": "taking orders",
-    "BIDS_CLOSED": "gate closed",
-    "CLEARED": "cleared",
-    "DELIVERING": "delivering",
-    "SETTLED": "settled",
-    "DISPUTED": "disputed",
-    "CANCELLED": "cancelled",
-}
-SHORT_STATE_TEXTS = STATE_TEXTS | {"AUTHORIZE_OFFERS": "open", "BIDS_CLOSED": "closed"}
-
-
 def page_view(services: Services, viewer: Viewer | None) -> PageView:
     """Everything the page shows to this viewer."""
     market = services.market
@@ -146,13 +147,13 @@ def hour_label(listing_id: str, utc_offset_minutes: int) -> str:
 
 
 def hour_span(listing_id: str, utc_offset_minutes: int) -> str:
-    """`2016-08-01T20` -> `13:00-14:00` in local time."""
+    """`2016-08-01T20` -> `13:00–14:00` in local time."""
     local = _local_start(listing_id, utc_offset_minutes)
     return f"{local:%H:%M}–{local + timedelta(hours=1):%H:%M}"
 
 
 def _local_start(listing_id: str, utc_offset_minutes: int) -> datetime:
-    start = datetime.strptime(listing_id, "%Y-%m-%dT%H").replace(tzinfo=UTC)
+    start = datetime.fromtimestamp(delivery_hour_ms(listing_id) // 1_000, tz=UTC)
     return start + timedelta(minutes=utc_offset_minutes)
 
 
@@ -259,7 +260,7 @@ def _household_panel(services: Services, idgrid: str) -> HouseholdPanel:
         idgrid=idgrid,
         account=services.community.account(idgrid),
         participant=services.community.participant(idgrid),
-        orders=orders[:SETTLEMENTS_SHOWN],
+        orders=orders[:ORDERS_SHOWN],
         settlements=market.household_lines(idgrid)[:SETTLEMENTS_SHOWN],
         meter_id=own[0].meter_id if own else None,
         import_wh=reading.import_wh if reading else None,
