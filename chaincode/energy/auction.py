@@ -1,6 +1,6 @@
 """Clearing a listing: the book from the ledger, the price rule, the result and the escrows."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import cast
 
 from chaincode.energy import accounts, keys
@@ -24,7 +24,11 @@ from chaincode.energy.world import World
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """One matched order. `amount_utoken` is what it pays or gets if all is delivered."""
+    """One matched order. `amount_utoken` is what it pays or gets if all is delivered.
+
+    `locked_utoken` is what a bid keeps locked until settlement: its energy at the clearing price,
+    rounded up. `position` is the order's place among the listing's orders in the ledger, from 1.
+    """
 
     order_id: str
     idgrid: str
@@ -134,7 +138,7 @@ def _auction(
         other_rule_price_utoken_per_kwh=other_price,
         demand_curve=[list(point) for point in cleared.demand_curve],
         supply_curve=[list(point) for point in cleared.supply_curve],
-        matches=_matches(placed, positions, cleared),
+        matches=[asdict(match) for match in _matches(placed, positions, cleared)],
         not_executable=[list(entry) for entry in cleared.not_executable],
         excluded=[list(entry) for entry in cleared.excluded],
     )
@@ -142,24 +146,28 @@ def _auction(
 
 def _matches(
     placed: list[MarketOrder], positions: dict[str, int], cleared: ClearingResult
-) -> list[dict[str, object]]:
+) -> list[Match]:
+    """One for each order that got energy, in ledger order."""
     amounts = cleared.buyer_pays_utoken | cleared.seller_gets_utoken
     price = cleared.price_utoken_per_kwh or 0
-    return [
-        {
-            "order_id": order.order_id,
-            "idgrid": order.idgrid,
-            "side": order.side,
-            "matched_wh": (matched_wh := cleared.allocations[order.order_id]),
-            "amount_utoken": amounts[order.order_id],
-            "locked_utoken": amount_rounded_up(energy_wh=matched_wh, price_utoken_per_kwh=price)
-            if order.side == "bid"
-            else 0,
-            "position": positions[order.order_id],
-        }
-        for order in placed
-        if order.order_id in cleared.allocations
-    ]
+    matches = []
+    for order in placed:
+        matched_wh = cleared.allocations.get(order.order_id)
+        if matched_wh is None:
+            continue
+        may_cost = amount_rounded_up(energy_wh=matched_wh, price_utoken_per_kwh=price)
+        matches.append(
+            Match(
+                order_id=order.order_id,
+                idgrid=order.idgrid,
+                side=order.side,
+                matched_wh=matched_wh,
+                amount_utoken=amounts[order.order_id],
+                locked_utoken=may_cost if order.side == "bid" else 0,
+                position=positions[order.order_id],
+            )
+        )
+    return matches
 
 
 async def _release_escrows(

@@ -23,6 +23,9 @@ from chaincode.energy.world import World
 MAX_ORDERS_PER_HOUSEHOLD = 20
 """Orders of one household in one listing; keeps the book and the range read bounded."""
 
+ARRIVED = b"1"
+"""Value of the arrivals key; only the history of the key matters."""
+
 
 async def place_offer(
     world: World,
@@ -184,7 +187,3 @@ async def _place(world: World, listing: Listing, order: MarketOrder) -> None:
             "energy_wh": order.energy_wh,
         },
     )
-
-
-ARRIVED = b"1"
-"""Value of the arrivals key; only the history of the key matters."""

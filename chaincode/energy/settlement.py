@@ -167,17 +167,28 @@ def _assert_conserved(settlement: Settlement, book: Sequence[Position], tariff: 
     """Every Wh and every micro-token is accounted for, or nothing is settled at all."""
     lines = settlement.lines
     settled_wh = settlement.settled_wh
-    closes = (
-        sum(line.bought_wh for line in lines) == settled_wh
-        and sum(line.received_utoken for line in lines) == settlement.total_utoken
-        and settlement.total_utoken == settled_wh * tariff.clearing_price_utoken_per_kwh // 1000
-        and sum(p.locked_utoken for p in book)
-        == sum(line.paid_utoken + line.refunded_utoken for line in lines)
-        and all(line.refunded_utoken >= 0 for line in lines)
-        and all(line.imported_wh == line.bought_wh + line.bought_from_utility_wh for line in lines)
-        and all(line.exported_wh == line.sold_wh + line.sold_to_utility_wh for line in lines)
-        and all(line.bought_wh <= line.matched_buy_wh for line in lines)
-        and all(line.sold_wh <= line.matched_sell_wh for line in lines)
-    )
-    if not closes:
-        raise ConservationError("the settlement does not conserve energy and money")
+    due_utoken = settled_wh * tariff.clearing_price_utoken_per_kwh // 1000
+    locked_utoken = sum(position.locked_utoken for position in book)
+    returned_utoken = sum(line.paid_utoken + line.refunded_utoken for line in lines)
+    laws = {
+        "all that is sold is bought": sum(line.bought_wh for line in lines) == settled_wh,
+        "the sellers get what the buyers pay": sum(line.received_utoken for line in lines)
+        == settlement.total_utoken,
+        "the total is energy times price": settlement.total_utoken == due_utoken,
+        "locked money is paid or refunded": returned_utoken == locked_utoken,
+        "nobody pays more than was locked": all(line.refunded_utoken >= 0 for line in lines),
+        "imports are bought here or from the utility": all(
+            line.imported_wh == line.bought_wh + line.bought_from_utility_wh for line in lines
+        ),
+        "exports are sold here or to the utility": all(
+            line.exported_wh == line.sold_wh + line.sold_to_utility_wh for line in lines
+        ),
+        "nobody buys more than was matched": all(
+            line.bought_wh <= line.matched_buy_wh for line in lines
+        ),
+        "nobody sells more than was matched": all(
+            line.sold_wh <= line.matched_sell_wh for line in lines
+        ),
+    }
+    if broken := [law for law, holds in laws.items() if not holds]:
+        raise ConservationError(f"does not hold: {'; '.join(broken)}")

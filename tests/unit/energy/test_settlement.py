@@ -6,6 +6,7 @@ import pytest
 
 from chaincode.energy.rationing import amount_rounded_up, largest_remainder
 from chaincode.energy.settlement import (
+    ConservationError,
     Metered,
     Position,
     SettlementLine,
@@ -44,6 +45,13 @@ def test_the_8_of_10_kwh_case_in_wei() -> None:
     lines = one_trade(delivered_wh=8000, received_wh=8000, price=54_000 * GWEI)
     assert lines["seller"].received_utoken == 432_000_000_000_000
     assert lines["buyer"].refunded_utoken == 108_000_000_000_000
+
+
+def test_a_buyer_who_locked_too_little_stops_the_settlement() -> None:
+    positions = [Position("seller", 10_000, 0, 0), Position("buyer", 0, 10_000, 539_999)]
+    metered = {"seller": Metered(0, 10_000), "buyer": Metered(10_000, 0)}
+    with pytest.raises(ConservationError, match="nobody pays more than was locked"):
+        settle_pool(positions, metered, Tariff(54_000, 102_000, 20_000))
 
 
 def test_what_the_pool_lacks_comes_from_the_utility_at_the_retail_price() -> None:
