@@ -20,7 +20,7 @@ from ledger.crypto.proposal import build_proposal
 from ledger.errors import InvalidMessage
 from ledger.model.codec import decode_request, encode_envelope
 from ledger.model.codec_header import encode_identity
-from ledger.model.codec_proposal import decode_signed_proposal, encode_signed_proposal
+from ledger.model.codec_proposal import decode_proposal
 from ledger.model.codes import HeaderType
 from ledger.model.transaction import Header
 
@@ -71,9 +71,8 @@ class Transactions:
 
     async def endorse(self, proposal: bytes, signature: bytes) -> Prepared:
         """Collect endorsements for a signed proposal; the payload to sign next."""
-        signed_proposal = encode_signed_proposal(proposal, signature)
         try:
-            decoded = decode_signed_proposal(signed_proposal)
+            decoded = decode_proposal(proposal, signature)
         except InvalidMessage as error:
             raise RequestRefused(Problem.MALFORMED, f"proposal: {error.detail}") from error
         self._check_header(decoded.header)

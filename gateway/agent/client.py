@@ -12,12 +12,8 @@ import httpx
 from ledger.crypto.hashing import proposal_hash
 from ledger.crypto.signing import SigningIdentity
 from ledger.errors import InvalidMessage, TransactionInvalid
-from ledger.model.codec import decode_envelope, encode_envelope
-from ledger.model.codec_proposal import (
-    decode_signed_proposal,
-    encode_signed_proposal,
-    strip_transient,
-)
+from ledger.model.codec import decode_prepared_transaction
+from ledger.model.codec_proposal import decode_proposal, strip_transient
 from ledger.model.transaction import SignedProposal
 
 REQUEST_TIMEOUT_S = 30.0
@@ -71,7 +67,7 @@ class HouseholdClient:
 
     def _checked_proposal(self, raw: bytes, function: str, args: Sequence[str]) -> SignedProposal:
         try:
-            proposal = decode_signed_proposal(encode_signed_proposal(raw, b""))
+            proposal = decode_proposal(raw)
         except InvalidMessage as error:
             raise NotWhatIAsked(error.detail) from error
         wanted = (function.encode(), *(argument.encode() for argument in args))
@@ -99,7 +95,7 @@ class HouseholdClient:
 def _check_payload(payload: bytes, proposal: SignedProposal) -> None:
     """The payload must carry the proposal's header and the hash of exactly this proposal."""
     try:
-        envelope = decode_envelope(encode_envelope(payload, b"\0"))
+        envelope = decode_prepared_transaction(payload)
     except TransactionInvalid as error:
         raise NotWhatIAsked(error.detail) from error
     expected = proposal_hash(

@@ -71,6 +71,11 @@ def decode_envelope(raw: bytes) -> Envelope:
     raise TransactionInvalid(ValidationCode.UNKNOWN_TX_TYPE, f"unknown type {header_type}")
 
 
+def decode_prepared_transaction(payload_raw: bytes) -> Envelope:
+    """An endorsed transaction that its client has yet to sign; see `decode_envelope`."""
+    return decode_envelope(encode_envelope(payload_raw, signature=b""))
+
+
 def decode_request(raw: bytes) -> Envelope:
     """A signed request to a service (SeekInfo, CONFIG_UPDATE), its data left encoded.
 

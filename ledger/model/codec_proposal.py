@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 
 from ledger.errors import InvalidMessage, Reason, TransactionInvalid
-from ledger.model.codec_action import decode_proposal_response, encode_proposal_response
 from ledger.model.codec_header import (
     decode_header,
     encode_channel_header,
@@ -15,15 +14,6 @@ from ledger.model.codes import HeaderType
 from ledger.model.transaction import Header, SignedProposal
 from ledger.wire import common_pb2, protos_pb2
 
-__all__ = [
-    "decode_proposal_response",
-    "decode_signed_proposal",
-    "encode_proposal",
-    "encode_proposal_response",
-    "encode_signed_proposal",
-    "strip_transient",
-]
-
 
 def decode_signed_proposal(raw: bytes) -> SignedProposal:
     """A client's proposal with unchecked signature and transaction id.
@@ -31,7 +21,17 @@ def decode_signed_proposal(raw: bytes) -> SignedProposal:
     Raises InvalidMessage MALFORMED if any part does not parse or is missing.
     """
     signed = parse_message(protos_pb2.SignedProposal, raw)
-    proposal_raw = signed.proposal_bytes
+    return _signed_proposal(signed.proposal_bytes, signed.signature, raw)
+
+
+def decode_proposal(proposal_raw: bytes, signature: bytes = b"") -> SignedProposal:
+    """Like `decode_signed_proposal`, for a proposal whose signature came apart or is still due."""
+    return _signed_proposal(
+        proposal_raw, signature, encode_signed_proposal(proposal_raw, signature)
+    )
+
+
+def _signed_proposal(proposal_raw: bytes, signature: bytes, raw: bytes) -> SignedProposal:
     proposal = parse_message(protos_pb2.Proposal, proposal_raw)
     header_raw, payload_raw = proposal.header, proposal.payload
     header = _proposal_header(header_raw)
@@ -45,7 +45,7 @@ def decode_signed_proposal(raw: bytes) -> SignedProposal:
         )
     return SignedProposal(
         proposal_raw=proposal_raw,
-        signature=signed.signature,
+        signature=signature,
         header=header,
         header_raw=header_raw,
         payload_raw=payload_raw,

@@ -14,7 +14,7 @@ from grpc import aio
 
 from ledger.crypto.proposal import build_proposal
 from ledger.crypto.signing import SigningIdentity
-from ledger.model.codec import decode_envelope, encode_envelope
+from ledger.model.codec import decode_prepared_transaction
 from ledger.model.codes import ValidationCode
 from ledger.rpc.transport import client_channel, identity_bytes
 from ledger.wire import gateway_pb2
@@ -207,7 +207,7 @@ class GatewayClient:
 
 def contract_result(payload: bytes) -> bytes:
     """What the contract returned, from a prepared transaction's payload."""
-    transaction = decode_envelope(encode_envelope(payload, b"unsigned")).transaction
+    transaction = decode_prepared_transaction(payload).transaction
     assert transaction is not None, "a prepared transaction is an endorser transaction"
     return transaction.action.response.payload
 

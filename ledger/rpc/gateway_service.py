@@ -15,7 +15,7 @@ from grpc import aio
 from ledger.errors import InvalidMessage, Reason
 from ledger.model.codec import encode_envelope
 from ledger.model.codec_parsing import parse_message
-from ledger.model.codec_proposal import decode_signed_proposal
+from ledger.model.codec_proposal import decode_proposal
 from ledger.model.codes import ValidationCode
 from ledger.model.transaction import ChaincodeResponse, SignedProposal
 from ledger.rpc.access import RequestAccess
@@ -194,7 +194,7 @@ def _proposal(
         raise GatewayError(
             grpc.StatusCode.INVALID_ARGUMENT, "the request carries no signed proposal"
         )
-    proposal = decode_signed_proposal(wire.SerializeToString())
+    proposal = decode_proposal(wire.proposal_bytes, wire.signature)
     channel = proposal.header.channel
     if request.channel_id and request.channel_id != channel.channel_id:
         raise InvalidMessage(

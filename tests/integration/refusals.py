@@ -17,9 +17,9 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
 from grpc import aio
 
 from ledger.crypto.signing import CURVE_ORDER, HALF_ORDER, SigningIdentity
-from ledger.model.codec import decode_envelope, encode_envelope, prepared_transaction_payload
+from ledger.model.codec import decode_prepared_transaction, prepared_transaction_payload
 from ledger.model.codec_block import decode_block, encode_block
-from ledger.model.codec_proposal import decode_signed_proposal, encode_signed_proposal
+from ledger.model.codec_proposal import decode_proposal
 from ledger.model.config_codec import decode_config_block
 from ledger.rpc.client import UnsignedProposal
 from ledger.rpc.transport import client_channel, identity_bytes
@@ -173,11 +173,10 @@ async def endorsed_offer(scene: Scene, home: Home) -> tuple[UnsignedProposal, by
 
 def forged_payload(identity: SigningIdentity, proposal: UnsignedProposal, good: bytes) -> bytes:
     """`proposal` with the result and the endorsements of another transaction."""
-    raw = encode_signed_proposal(proposal.raw, identity.sign(proposal.raw))
-    transaction = decode_envelope(encode_envelope(good, b"unsigned")).transaction
+    transaction = decode_prepared_transaction(good).transaction
     assert transaction is not None
     return prepared_transaction_payload(
-        decode_signed_proposal(raw),
+        decode_proposal(proposal.raw, identity.sign(proposal.raw)),
         transaction.proposal_response_payload_raw,
         transaction.endorsements,
     )

@@ -23,11 +23,7 @@ from ledger.endorsement.proposal_checks import ProposalRules
 from ledger.endorsement.simulator import LIFECYCLE_NAMESPACE
 from ledger.errors import InvalidMessage, Reason
 from ledger.model.codec_action import decode_proposal_response_payload
-from ledger.model.codec_proposal import (
-    decode_signed_proposal,
-    encode_signed_proposal,
-    strip_transient,
-)
+from ledger.model.codec_proposal import decode_proposal, strip_transient
 from ledger.model.codes import ValidationCode
 from ledger.model.rwset import KeyWrite, NamespaceReadWriteSet, ReadWriteSet
 from ledger.validation.context import ChaincodeDefinition
@@ -164,8 +160,8 @@ async def test_proposals_that_may_not_be_simulated():
         )
         renamed = replace(header, channel=replace(header.channel, tx_id="00" * 32))
         assert await refusal(peer, replace(good, header=renamed)) == Reason.BAD_TRANSACTION_ID
-        forged = encode_signed_proposal(good.proposal_raw, b"\x30\x06\x02\x01\x01\x02\x01\x01")
-        assert await refusal(peer, decode_signed_proposal(forged)) == Reason.BAD_SIGNATURE
+        forged = decode_proposal(good.proposal_raw, b"\x30\x06\x02\x01\x01\x02\x01\x01")
+        assert await refusal(peer, forged) == Reason.BAD_SIGNATURE
         stranger = make_consortium(datetime.now(UTC)).members[0].client
         assert (
             await refusal(peer, peer.ask("put", "k", "v", client=stranger))

@@ -10,7 +10,7 @@ from ledger.endorsement.limits import ProcessLimits, SimulationLimits
 from ledger.endorsement.peer_session import Execution
 from ledger.endorsement.process import ChaincodeProcess
 from ledger.endorsement.simulator import TransactionSimulator
-from ledger.model.codec_proposal import decode_signed_proposal, encode_signed_proposal
+from ledger.model.codec_proposal import decode_proposal
 from ledger.model.codes import ValidationCode
 from ledger.model.transaction import SignedProposal
 from tests.support.identities import CHANNEL_ID
@@ -51,9 +51,7 @@ class EndorsingWorld(LedgerWorld):
             transient=transient,
         )
         assert tx_id == transaction_id(self._nonces.to_bytes(24, "big"), signer.serialized)
-        return decode_signed_proposal(
-            encode_signed_proposal(proposal_raw, signer.sign(proposal_raw))
-        )
+        return decode_proposal(proposal_raw, signer.sign(proposal_raw))
 
     def simulator(
         self, proposal: SignedProposal, limits: SimulationLimits | None = None

@@ -34,11 +34,7 @@ from ledger.model.codec_block import (
     encode_identifier_header,
     encode_orderer_block_metadata,
 )
-from ledger.model.codec_proposal import (
-    decode_signed_proposal,
-    encode_signed_proposal,
-    strip_transient,
-)
+from ledger.model.codec_proposal import decode_proposal, strip_transient
 from ledger.model.codes import ValidationCode
 from ledger.model.policy_codec import encode_application_policy
 from ledger.model.rwset import (
@@ -188,9 +184,7 @@ class LedgerWorld:
             nonce=nonce,
             timestamp_ns=START_NS + self._nonces,
         )
-        proposal = decode_signed_proposal(
-            encode_signed_proposal(proposal_raw, self.client.sign(proposal_raw))
-        )
+        proposal = decode_proposal(proposal_raw, self.client.sign(proposal_raw))
         bound_to = proposal_hash(
             proposal.header.channel_header_raw,
             proposal.header.signature_header_raw,

@@ -31,11 +31,7 @@ from ledger.model.codec_block import (
     encode_consenter_metadata,
     encode_orderer_block_metadata,
 )
-from ledger.model.codec_proposal import (
-    decode_signed_proposal,
-    encode_signed_proposal,
-    strip_transient,
-)
+from ledger.model.codec_proposal import decode_proposal, strip_transient
 from ledger.model.codes import ValidationCode
 from ledger.model.rwset import KeyWrite, NamespaceReadWriteSet, ReadWriteSet
 from ledger.model.transaction import ChaincodeAction, ChaincodeEvent, ChaincodeResponse
@@ -67,7 +63,7 @@ class LedgerDouble:
     held_back: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def endorse(self, tx_id: str, proposal: bytes, signature: bytes) -> bytes:
-        signed = decode_signed_proposal(encode_signed_proposal(proposal, signature))
+        signed = decode_proposal(proposal, signature)
         function, *args = [argument.decode() for argument in signed.args]
         writes = self.contract(function, args)
         action = ChaincodeAction(

@@ -21,6 +21,7 @@ from ledger.model.codec_action import (
 )
 from ledger.model.codec_header import decode_identity, encode_identity
 from ledger.model.codec_proposal import (
+    decode_proposal,
     decode_signed_proposal,
     encode_signed_proposal,
     strip_transient,
@@ -58,7 +59,7 @@ def proposal_bytes(**changes) -> bytes:
 
 
 def signed(proposal_raw: bytes) -> SignedProposal:
-    return decode_signed_proposal(encode_signed_proposal(proposal_raw, b"sig"))
+    return decode_proposal(proposal_raw, b"sig")
 
 
 def action(*, event: ChaincodeEvent | None = None) -> ChaincodeAction:
@@ -77,6 +78,7 @@ def test_a_proposal_is_decoded_as_built():
     assert proposal.signature == b"sig"
     assert proposal.proposal_raw == proposal_bytes(is_init=True)
     assert proposal.raw == encode_signed_proposal(proposal.proposal_raw, b"sig")
+    assert proposal == decode_signed_proposal(proposal.raw)
     assert (proposal.chaincode_name, proposal.args) == ("market", (b"place_offer", b"\xff"))
     assert proposal.is_init
     assert proposal.transient == {"a": b"1", "b": b"2"}

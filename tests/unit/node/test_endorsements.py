@@ -9,7 +9,7 @@ import pytest
 
 from ledger.crypto.hashing import proposal_hash
 from ledger.errors import InvalidMessage, Reason
-from ledger.model.codec import decode_envelope, encode_envelope
+from ledger.model.codec import decode_prepared_transaction
 from ledger.model.codec_action import encode_proposal_response_payload
 from ledger.model.codec_proposal import strip_transient
 from ledger.model.transaction import (
@@ -136,7 +136,7 @@ class Scene:
     async def endorsers(self, *organizations: str) -> list[str]:
         """Endorse a new proposal; the members whose endorsements it got, in order."""
         payload = await self.collector.endorse(self.propose(), organizations)
-        transaction = decode_envelope(encode_envelope(payload, b"s")).transaction
+        transaction = decode_prepared_transaction(payload).transaction
         assert transaction is not None
         registry = self.world.consortium.registry()
         return [registry.identity(e.endorser).mspid for e in transaction.endorsements]
