@@ -67,10 +67,10 @@ class ConsensusQueue:
             self._stopping = True
         self._queue.put(work)
 
-    def take(self, timeout_s: float | None) -> Work | None:
+    def take(self, timeout_ms: int | None) -> Work | None:
         """The next thing to do; None at the timeout."""
         try:
-            work = self._queue.get(timeout=timeout_s)
+            work = self._queue.get(timeout=None if timeout_ms is None else timeout_ms / 1000)
         except queue.Empty:
             return None
         if self._stopping:

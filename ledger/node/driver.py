@@ -3,6 +3,9 @@
 Journal (fsync), then sign, then send. One thread owns the core, the journal and the committer and
 does one thing after another; the event loop only passes messages in and out. Blocks come in by two
 ways, consensus and catch-up, and both are committed by this thread alone, so they can never race.
+
+`start`, `step` and `wait_ms` wait for nothing: a simulator calls them with its own clock. `run` is
+the loop of a validator's thread around them.
 """
 
 import logging
@@ -60,22 +63,45 @@ class ConsensusDriver:
         self._timers = Timers()
         self._own: deque[events.Event] = deque()
 
+    def start(self, started: events.Started) -> None:
+        """The first call: give the core what an earlier run left, and what follows from it."""
+        self._own += (started, events.TransactionsWaiting())
+        self._drain()
+
+    def step(self, work: Work | None) -> None:
+        """Do one piece of work, or none if only time has passed, and all that follows from it.
+
+        Raises NodeFault when the node must stop by itself.
+        """
+        self._own += self._events_of(work)
+        self._drain()
+
+    def wait_ms(self) -> int | None:
+        """Until the next timer or the next block may be built; None when nothing is planned."""
+        waits = []
+        timer_at_ms = self._timers.next_at_ms()
+        if timer_at_ms is not None:
+            waits.append(timer_at_ms - self._ports.steady_ms())
+        due_at_ms = self._ports.proposer.due_at_ms(self._ports.committer.tip)
+        if due_at_ms is not None:
+            waits.append(due_at_ms - self._ports.clock_ms())
+        return max(0, min(waits)) if waits else None
+
     def run(self, started: events.Started) -> None:
         """Start and work until `Stop`; raises NodeFault when the node must stop by itself."""
-        self._own += (started, events.TransactionsWaiting())
+        self.start(started)
         self.work()
 
     def work(self) -> None:
         """Work until `Stop`; can be taken up again."""
         while True:
-            self._drain()
             if self._queue.is_empty():
                 self._outbox.flush()
-            work = self._queue.take(self._wait_s())
+            work = self._queue.take(self.wait_ms())
             if isinstance(work, Stop):
                 self._outbox.flush()
                 return
-            self._own += self._events_of(work)
+            self.step(work)
 
     # -- what happens next ------------------------------------------------------------------------
 
@@ -83,7 +109,9 @@ class ConsensusDriver:
         found: list[events.Event] = []
         for expired in self._timers.take_expired(self._ports.steady_ms()):
             found.append(expired)
-            if expired.kind is events.TimerKind.REBROADCAST and self._interval_is_over():
+            earliest_ms = self._ports.proposer.earliest_ms(self._ports.committer.tip)
+            is_overdue = self._ports.clock_ms() > earliest_ms  # the next block could be there
+            if expired.kind is events.TimerKind.REBROADCAST and is_overdue:
                 self._outbox.stuck()
         if isinstance(work, RawMessage):
             try:
@@ -118,22 +146,6 @@ class ConsensusDriver:
         if built is not None:
             self._ports.judge.know(built.block)
         return built
-
-    def _interval_is_over(self) -> bool:
-        """Whether the next block could be there by now."""
-        due_at_ms = self._ports.proposer.earliest_ms(self._ports.committer.tip)
-        return self._ports.clock_ms() > due_at_ms
-
-    def _wait_s(self) -> float | None:
-        """Until the next timer or the next block may be built."""
-        waits = []
-        timer_at_ms = self._timers.next_at_ms()
-        if timer_at_ms is not None:
-            waits.append(timer_at_ms - self._ports.steady_ms())
-        due_at_ms = self._ports.proposer.due_at_ms(self._ports.committer.tip)
-        if due_at_ms is not None:
-            waits.append(due_at_ms - self._ports.clock_ms())
-        return max(0, min(waits)) / 1000 if waits else None
 
     # -- effects ----------------------------------------------------------------------------------
 

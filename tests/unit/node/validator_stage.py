@@ -94,9 +94,9 @@ class ScriptedQueue(ConsensusQueue):
 
     ticks = 0
 
-    def take(self, timeout_s: float | None) -> Work | None:
+    def take(self, timeout_ms: int | None) -> Work | None:
         if not self.is_empty():
-            return super().take(timeout_s)
+            return super().take(timeout_ms)
         if self.ticks:
             self.ticks -= 1
             return None
