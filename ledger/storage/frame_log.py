@@ -7,14 +7,14 @@ and reads as zeros. That frame was never acknowledged and is dropped. Anything e
 check is damage, and dropping it could lose a vote that was sent.
 """
 
-import fcntl
-import os
 import struct
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from ledger.errors import NodeFault
+from ledger.storage.fail_points import FailPoint, FailPoints
+from ledger.storage.files import DiskFiles, FileIdentity, Files, LogFile
 
 FRAME_BYTES_MAX = 64 * 1024 * 1024
 _MAGIC = 0x47524C47
@@ -24,23 +24,40 @@ _CHECKSUM = struct.Struct(">I")
 _SECTOR_BYTES = 512
 
 
+@dataclass(frozen=True, slots=True)
+class _Scan:
+    payloads: list[bytes]
+    checksum: int
+    good_bytes: int
+
+
+class LogDamaged(NodeFault):
+    """What was durable has changed: nothing in the file can be trusted from there on."""
+
+
 class FrameLog:
     """One file, held by one process. After any failure it refuses further writes."""
 
-    def __init__(self, path: Path) -> None:
-        """Open or create the file; NodeFault when another process holds it or it is damaged."""
+    def __init__(
+        self, path: Path, *, files: Files | None = None, fail_points: FailPoints | None = None
+    ) -> None:
+        """Open or create the file; NodeFault when another process holds it, LogDamaged."""
         self._path = path
+        self._files: Files = files or DiskFiles()
+        self._fail_points = fail_points or FailPoints()
         self._usable = True
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = _open_locked(path)
+            self._file: LogFile = self._files.open(path)
         except OSError as error:
             raise NodeFault(f"cannot open the journal {path}: {error}") from error
         try:
-            scan = _recover(path, self._file)
-        except (NodeFault, OSError) as error:
-            os.close(self._file)
+            scan = self._recover()
+        except OSError as error:
+            self._file.close()
             raise NodeFault(f"cannot use the journal {path}: {error}") from error
+        except LogDamaged:
+            self._file.close()
+            raise
         self._recovered = scan.payloads
         self._checksum = scan.checksum
         self._size_bytes = scan.good_bytes
@@ -49,6 +66,13 @@ class FrameLog:
     def size_bytes(self) -> int:
         """Length of the file."""
         return self._size_bytes
+
+    def identity(self) -> FileIdentity:
+        """Which file this is; a copy has another one."""
+        try:
+            return self._file.identity()
+        except OSError as error:
+            raise self._fail("look at", error) from error
 
     def take_recovered(self) -> list[bytes]:
         """Payloads found at opening, oldest first; they are released from memory by this call."""
@@ -60,11 +84,14 @@ class FrameLog:
         assert len(payload) <= FRAME_BYTES_MAX, "the caller bounds its records"
         self._require_usable()
         frame, checksum = _frame(payload, self._checksum)
+        self._fail_points.reach(FailPoint.FRAME_BEFORE_WRITE)
         try:
-            _write_all(self._file, frame)
-            os.fdatasync(self._file)
+            self._file.append(frame)
+            self._fail_points.reach(FailPoint.FRAME_WRITTEN)
+            self._file.sync()
         except OSError as error:
             raise self._fail("append to", error) from error
+        self._fail_points.reach(FailPoint.FRAME_SYNCED)
         self._checksum = checksum
         self._size_bytes += len(frame)
 
@@ -72,25 +99,44 @@ class FrameLog:
         """Start over with a file of this one frame, atomically: either file is found complete."""
         self._require_usable()
         frame, checksum = _frame(payload, 0)
-        fresh_path = self._path.with_suffix(self._path.suffix + ".fresh")
         try:
-            fresh = _open_locked(fresh_path)
-            os.ftruncate(fresh, 0)
-            _write_all(fresh, frame)
-            os.fsync(fresh)
-            fresh_path.replace(self._path)
-            _sync_folder(self._path.parent)
-            os.close(self._file)
+            fresh = self._write_fresh(frame)
+            self._file.close()
         except OSError as error:
             raise self._fail("rotate", error) from error
+        self._fail_points.reach(FailPoint.ROTATION_DURABLE)
         self._file, self._checksum, self._size_bytes = fresh, checksum, len(frame)
 
     def close(self) -> None:
         """Release the file; later writes raise NodeFault."""
         self._usable = False
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
+        self._file.close()
+
+    def _recover(self) -> _Scan:
+        """Read all whole frames and cut off a torn one, durably."""
+        self._files.sync_folder(self._path.parent)
+        content = self._file.read_all()
+        scan = _scan(self._path, content)
+        if scan.good_bytes < len(content):
+            self._fail_points.reach(FailPoint.JOURNAL_TAIL_FOUND)
+            self._file.cut(scan.good_bytes)
+            self._file.sync()
+            self._fail_points.reach(FailPoint.JOURNAL_TAIL_CUT)
+        return scan
+
+    def _write_fresh(self, frame: bytes) -> LogFile:
+        fresh_path = self._path.with_suffix(self._path.suffix + ".fresh")
+        self._fail_points.reach(FailPoint.ROTATION_BEGUN)
+        fresh = self._files.open(fresh_path)
+        fresh.cut(0)
+        fresh.append(frame)
+        self._fail_points.reach(FailPoint.ROTATION_WRITTEN)
+        fresh.sync()
+        self._fail_points.reach(FailPoint.ROTATION_SYNCED)
+        self._files.rename(fresh_path, self._path)
+        self._fail_points.reach(FailPoint.ROTATION_RENAMED)
+        self._files.sync_folder(self._path.parent)
+        return fresh
 
     def _require_usable(self) -> None:
         if not self._usable:
@@ -103,24 +149,6 @@ class FrameLog:
         return NodeFault(f"cannot {action} the journal {self._path}: {error}")
 
 
-@dataclass(frozen=True, slots=True)
-class _Scan:
-    payloads: list[bytes]
-    checksum: int
-    good_bytes: int
-
-
-def _recover(path: Path, file: int) -> _Scan:
-    """Read all whole frames and cut off a torn one, durably."""
-    _sync_folder(path.parent)
-    content = path.read_bytes()
-    scan = _scan(path, content)
-    if scan.good_bytes < len(content):
-        os.ftruncate(file, scan.good_bytes)
-        os.fsync(file)
-    return scan
-
-
 def _scan(path: Path, content: bytes) -> _Scan:
     payloads: list[bytes] = []
     offset, checksum = 0, 0
@@ -129,7 +157,7 @@ def _scan(path: Path, content: bytes) -> _Scan:
         if end is None:
             if _is_torn(content, offset):
                 break
-            raise NodeFault(
+            raise LogDamaged(
                 f"{path} is damaged at byte {offset} of {len(content)};"
                 " this validator must not vote with it"
             )
@@ -188,27 +216,3 @@ def _ends_unwritten(content: bytes, offset: int) -> bool:
     last_sector = (len(content) - 1) // _SECTOR_BYTES * _SECTOR_BYTES
     start = min(last_sector, len(content) - _CHECKSUM.size)
     return not any(content[max(offset, start) :])
-
-
-def _open_locked(path: Path) -> int:
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(file)
-        raise
-    return file
-
-
-def _write_all(file: int, content: bytes) -> None:
-    rest = memoryview(content)
-    while rest:
-        rest = rest[os.write(file, rest) :]
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ledger.errors import NodeFault
+from ledger.storage.fail_points import FailPoints
+from ledger.storage.files import Files
 from ledger.storage.frame_log import FRAME_BYTES_MAX, FrameLog
 
 JOURNAL_ROTATION_BYTES = 8 * 1024 * 1024
@@ -28,12 +30,19 @@ class Journal:
     Several entries written together are one frame: after a crash all of them are found or none.
     """
 
-    def __init__(self, path: Path, *, rotation_bytes: int = JOURNAL_ROTATION_BYTES) -> None:
-        """Open or create; NodeFault when the file is held by another process or is damaged."""
+    def __init__(
+        self,
+        path: Path,
+        *,
+        rotation_bytes: int = JOURNAL_ROTATION_BYTES,
+        files: Files | None = None,
+        fail_points: FailPoints | None = None,
+    ) -> None:
+        """Open or create; NodeFault when another process holds the file, LogDamaged."""
         self._path = path
         self._rotation_bytes = rotation_bytes
         self._lock = threading.Lock()
-        self._log = FrameLog(path)
+        self._log = FrameLog(path, files=files, fail_points=fail_points)
         self._height: int | None = None
         self._records: list[bytes] = []
         self._votes: list[bytes] = []
