@@ -10,13 +10,13 @@ at once and is folded into the account when the owner needs it. At every height
 from dataclasses import dataclass, replace
 
 from chaincode.energy import arguments, keys
-from chaincode.energy.arguments import MAX_AMOUNT
+from chaincode.energy.arguments import AMOUNT_UTOKEN_MAX
 from chaincode.energy.community import STAFF, Role
 from chaincode.energy.errors import Refusal, refused
 from chaincode.energy.records import Account, Deposit, Escrow, Payout, decode
 from chaincode.energy.world import World
 
-MAX_FOLDED_PAYOUTS = 500
+FOLDED_PAYOUTS_MAX = 500
 _ISSUERS = frozenset({Role.COMMUNITY_MANAGER})
 
 
@@ -49,7 +49,9 @@ async def deposit(world: World, *, idgrid: str, amount_utoken: int, reference: s
     await world.participant(idgrid)
     record = Deposit(
         idgrid=idgrid,
-        amount_utoken=arguments.positive(amount_utoken, "amount_utoken", at_most=MAX_AMOUNT),
+        amount_utoken=arguments.positive(
+            amount_utoken, "amount_utoken", at_most=AMOUNT_UTOKEN_MAX
+        ),
         issuer_mspid=world.caller.mspid,
         reference=arguments.short_text(reference, "reference"),
     )
@@ -60,7 +62,7 @@ async def deposit(world: World, *, idgrid: str, amount_utoken: int, reference: s
 
 
 async def fold(world: World) -> Account:
-    """Fold the caller's payouts into its account, at most `MAX_FOLDED_PAYOUTS` of them."""
+    """Fold the caller's payouts into its account, at most `FOLDED_PAYOUTS_MAX` of them."""
     idgrid = (await world.caller_is_registered()).idgrid
     before = await world.find(Account, keys.account(idgrid)) or _empty(idgrid)
     account = await _folded(world, before)
@@ -159,7 +161,7 @@ def account_from(idgrid: str, raw: bytes) -> Account:
 
 async def _folded(world: World, account: Account) -> Account:
     bounds = keys.under("payout", account.idgrid)
-    payouts = await world.scan(Payout, bounds, limit=MAX_FOLDED_PAYOUTS)
+    payouts = await world.scan(Payout, bounds, limit=FOLDED_PAYOUTS_MAX)
     for key, payout in payouts:
         await world.delete(key)
         account = replace(

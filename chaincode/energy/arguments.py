@@ -8,13 +8,13 @@ from typing import Any, NoReturn
 from chaincode.energy import idgrid as idgrid_form
 from chaincode.energy.errors import Refusal, refused
 
-MAX_AMOUNT = 10**18
-MAX_PRICE_UTOKEN_PER_KWH = 10**15
-MAX_ENERGY_WH = 10**12
+AMOUNT_UTOKEN_MAX = 10**18
+PRICE_UTOKEN_PER_KWH_MAX = 10**15
+ENERGY_WH_MAX = 10**12
 _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
 _SHA256_HEX = re.compile(r"[0-9a-f]{64}")
 _FRACTION = re.compile(r"[0-9]{1,6}(/[0-9]{1,6})?")
-_MAX_TEXT = 128
+_TEXT_CHARACTERS_MAX = 128
 
 
 def identifier(value: str, what: str) -> str:
@@ -71,8 +71,8 @@ def one_of(value: object, what: str, allowed: tuple[str, ...]) -> str:
 
 def short_text(value: str, what: str) -> str:
     """Printable text of at most 128 characters, may be empty."""
-    if len(value) > _MAX_TEXT or not value.isprintable():
-        bad(f"{what} must be printable and at most {_MAX_TEXT} characters")
+    if len(value) > _TEXT_CHARACTERS_MAX or not value.isprintable():
+        bad(f"{what} must be printable and at most {_TEXT_CHARACTERS_MAX} characters")
     return value
 
 
@@ -99,7 +99,7 @@ def checked_object(value: Any, what: str, known: frozenset[str]) -> dict[str, An
         bad(f"{what} must be a JSON object")
     unknown = sorted(set(value) - known)
     if unknown:
-        bad(f"{what} has an unknown member {unknown[0][:_MAX_TEXT]!r}")
+        bad(f"{what} has an unknown member {unknown[0][:_TEXT_CHARACTERS_MAX]!r}")
     return value
 
 

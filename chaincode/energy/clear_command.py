@@ -17,12 +17,12 @@ from chaincode.energy.clearing import MIDPOINT, RATIONS, RULES, ClearingResult, 
 
 EXIT_OK = 0
 EXIT_BAD_INPUT = 2
-MAX_ORDERS = 1_000_000
-MAX_NUMBER = 2**63 - 1
-MAX_INPUT_CHARACTERS = 512 * 1024 * 1024
-MAX_ID_CHARACTERS = 256
-MAX_SHOWN_CHARACTERS = 60
-_MAX_DIGITS = len(str(MAX_NUMBER))
+ORDERS_MAX = 1_000_000
+NUMBER_MAX = 2**63 - 1
+INPUT_CHARACTERS_MAX = 512 * 1024 * 1024
+ID_CHARACTERS_MAX = 256
+SHOWN_CHARACTERS_MAX = 60
+_DIGITS_MAX = len(str(NUMBER_MAX))
 _FRACTION = re.compile(r"\d{1,9}(/\d{1,9}|\.\d{1,9})?")
 
 
@@ -49,7 +49,7 @@ def main(argv: Sequence[str], stdin: TextReader, stdout: TextWriter, stderr: Tex
         if options is None:
             stdout.write(_parser().format_help())
             return EXIT_OK
-        orders, floor_price, cap_price = parse_book(stdin.read(MAX_INPUT_CHARACTERS + 1))
+        orders, floor_price, cap_price = parse_book(stdin.read(INPUT_CHARACTERS_MAX + 1))
         result = clear_book(
             orders,
             rule=options.rule,
@@ -70,8 +70,8 @@ def main(argv: Sequence[str], stdin: TextReader, stdout: TextWriter, stderr: Tex
 
 def parse_book(text: str) -> tuple[list[Order], int | None, int | None]:
     """Read `{"floor_price", "cap_price", "orders": [...]}`; raises `BadInput`."""
-    if len(text) > MAX_INPUT_CHARACTERS:
-        raise BadInput(f"the input is larger than {MAX_INPUT_CHARACTERS} characters")
+    if len(text) > INPUT_CHARACTERS_MAX:
+        raise BadInput(f"the input is larger than {INPUT_CHARACTERS_MAX} characters")
     book = _load(text)
     if not isinstance(book, dict):
         raise BadInput('the input must be one object with "orders"')
@@ -82,8 +82,8 @@ def parse_book(text: str) -> tuple[list[Order], int | None, int | None]:
     entries = book.get("orders")
     if not isinstance(entries, list):
         raise BadInput('"orders" is missing or not a list')
-    if len(entries) > MAX_ORDERS:
-        raise BadInput(f"more than {MAX_ORDERS} orders: {len(entries)}")
+    if len(entries) > ORDERS_MAX:
+        raise BadInput(f"more than {ORDERS_MAX} orders: {len(entries)}")
     orders = [_order(entry, index) for index, entry in enumerate(entries)]
     _refuse_duplicates(orders)
     return orders, floor_price, cap_price
@@ -174,9 +174,9 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 def _integer(digits: str) -> int:
     """Numbers too long to be an amount become one that is just out of range, and is refused."""
-    if len(digits) <= _MAX_DIGITS + 1:
+    if len(digits) <= _DIGITS_MAX + 1:
         return int(digits)
-    return -1 if digits.startswith("-") else MAX_NUMBER + 1
+    return -1 if digits.startswith("-") else NUMBER_MAX + 1
 
 
 def _no_constant(name: str) -> NoReturn:
@@ -194,9 +194,9 @@ def _order(entry: object, index: int) -> Order:
     if not isinstance(entry, dict):
         raise BadInput(f"order {index}: not an object")
     order_id = entry.get("id")
-    if not isinstance(order_id, str) or not 0 < len(order_id) <= MAX_ID_CHARACTERS:
+    if not isinstance(order_id, str) or not 0 < len(order_id) <= ID_CHARACTERS_MAX:
         raise BadInput(
-            f"order {index}: id is missing or not a text of 1 to {MAX_ID_CHARACTERS} characters"
+            f"order {index}: id is missing or not a text of 1 to {ID_CHARACTERS_MAX} characters"
         )
     name = f"order {_shown(order_id)}"
     for field in ("side", "price", "qty", "seq"):
@@ -222,8 +222,8 @@ def _side(value: object, name: str) -> Side:
 def _amount(value: object, field: str, name: str) -> int:
     if not isinstance(value, int) or isinstance(value, bool):  # bool is a kind of int
         raise BadInput(f"{name}: {field} is {_shown(value)}, not a whole number")
-    if value > MAX_NUMBER:
-        raise BadInput(f"{name}: {field} is greater than {MAX_NUMBER}")
+    if value > NUMBER_MAX:
+        raise BadInput(f"{name}: {field} is greater than {NUMBER_MAX}")
     if value < 0:
         raise BadInput(f"{name}: {field} is negative")
     return value
@@ -240,4 +240,4 @@ def _refuse_duplicates(orders: list[Order]) -> None:
 def _shown(value: object) -> str:
     """A value from outside as short, one-line, printable text."""
     text = ascii(value) if not isinstance(value, str) else json.dumps(value)
-    return text if len(text) <= MAX_SHOWN_CHARACTERS else text[:MAX_SHOWN_CHARACTERS] + "..."
+    return text if len(text) <= SHOWN_CHARACTERS_MAX else text[:SHOWN_CHARACTERS_MAX] + "..."

@@ -12,7 +12,7 @@ from chaincode.energy.readings import signed_message
 from chaincode.energy.records import Meter, MeterReading
 from chaincode.shim.crypto import load_p256_key, verify_p256
 
-MAX_KEY_CHARACTERS = 1024
+KEY_CHARACTERS_MAX = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +25,8 @@ class DeviceKey:
 
 def device_key(public_key: str) -> DeviceKey:
     """The key in a PEM text or a hex X9.62 point; refuses anything but P-256."""
-    if len(public_key) > MAX_KEY_CHARACTERS:
-        bad(f"public_key is longer than {MAX_KEY_CHARACTERS} characters")
+    if len(public_key) > KEY_CHARACTERS_MAX:
+        bad(f"public_key is longer than {KEY_CHARACTERS_MAX} characters")
     try:
         key = load_p256_key(public_key)
     except ValueError:

@@ -22,7 +22,7 @@ from chaincode.energy.world import World
 
 _SETTLERS = MARKET_OPERATORS | {Role.ORACLE}
 _SETTLEABLE = (ListingState.CLEARED, ListingState.DELIVERING)
-MAX_NAMED_MISSING = 10
+NAMED_MISSING_MAX = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ async def _metered(world: World, listing: Listing, *, needed: set[str]) -> dict[
         )
     missing = sorted((needed & incomplete) | (needed - metered.keys()))
     if missing:
-        raise refused(Refusal.READINGS_MISSING, ", ".join(missing[:MAX_NAMED_MISSING]))
+        raise refused(Refusal.READINGS_MISSING, ", ".join(missing[:NAMED_MISSING_MAX]))
     return {name: meter for name, meter in metered.items() if name not in incomplete}
 
 

@@ -5,9 +5,11 @@ key. No key is both written by many and read by many: orders, escrows, payouts a
 one key each, and an account is written only by its owner's own orders (docs/market.md, "Keys").
 """
 
+from chaincode.energy.timing import TIME_MS_MAX
+
 _SEPARATOR = "~"
 _AFTER_SEPARATOR = chr(ord(_SEPARATOR) + 1)
-_TIME_DIGITS = 15
+_TIME_DIGITS = len(str(TIME_MS_MAX))
 
 COMMUNITY = "community"
 

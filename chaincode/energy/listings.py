@@ -5,18 +5,18 @@ from fractions import Fraction
 from typing import Any
 
 from chaincode.energy import arguments, keys
-from chaincode.energy.arguments import MAX_ENERGY_WH, MAX_PRICE_UTOKEN_PER_KWH, bad
+from chaincode.energy.arguments import ENERGY_WH_MAX, PRICE_UTOKEN_PER_KWH_MAX, bad
 from chaincode.energy.clearing import RATIONS, RULE_VERSION, RULES
 from chaincode.energy.community import MARKET_OPERATORS, Role
 from chaincode.energy.errors import Refusal, refused
 from chaincode.energy.orders import ARRIVED
 from chaincode.energy.records import Listing, ListingState
-from chaincode.energy.timing import PRESETS, Timing, preset_timing
+from chaincode.energy.timing import PRESETS, TIME_MS_MAX, Timing, preset_timing
 from chaincode.energy.world import World
 
 DEFAULT_MAX_ORDER_WH = 10_000
 DEFAULT_READING_TOLERANCE_MS = 60_000
-MAX_READING_TOLERANCE_MS = 15 * 60_000
+READING_TOLERANCE_MS_MAX = 15 * 60_000
 DEFAULT_K = "1/2"
 MARGINAL_BID = "1"
 
@@ -42,7 +42,6 @@ _PARAMETERS = frozenset(
         *_INSTANTS,
     }
 )
-_MAX_TIME_MS = 10**15 - 1
 
 
 async def open_listing(world: World, *, listing_id: str, parameters: dict[str, Any]) -> Listing:
@@ -138,14 +137,14 @@ def _listing(
         ration=arguments.one_of(given.get("ration", "fifo"), "ration", RATIONS),
         floor_utoken_per_kwh=floor,
         cap_utoken_per_kwh=cap,
-        max_order_wh=arguments.positive(max_order_wh, "max_order_wh", at_most=MAX_ENERGY_WH),
+        max_order_wh=arguments.positive(max_order_wh, "max_order_wh", at_most=ENERGY_WH_MAX),
         opens_at_ms=timing.opens_at_ms,
         gate_closure_ms=timing.gate_closure_ms,
         delivery_start_ms=timing.delivery_start_ms,
         delivery_end_ms=timing.delivery_end_ms,
         settlement_end_ms=timing.settlement_end_ms,
         reading_tolerance_ms=arguments.not_negative(
-            tolerance_ms, "reading_tolerance_ms", at_most=MAX_READING_TOLERANCE_MS
+            tolerance_ms, "reading_tolerance_ms", at_most=READING_TOLERANCE_MS_MAX
         ),
         opened_by_tx=world.tx_id,
     )
@@ -153,7 +152,7 @@ def _listing(
 
 def _price(given: dict[str, Any], name: str) -> int:
     price = arguments.number_in(given, name)
-    return arguments.not_negative(price, name, at_most=MAX_PRICE_UTOKEN_PER_KWH)
+    return arguments.not_negative(price, name, at_most=PRICE_UTOKEN_PER_KWH_MAX)
 
 
 def _timing(given: dict[str, Any], preset: str, listing_id: str) -> Timing:
@@ -165,7 +164,7 @@ def _timing(given: dict[str, Any], preset: str, listing_id: str) -> Timing:
         bad(str(error))
     chosen = {
         name: arguments.not_negative(
-            arguments.number_in(given, name, getattr(default, name)), name, at_most=_MAX_TIME_MS
+            arguments.number_in(given, name, getattr(default, name)), name, at_most=TIME_MS_MAX
         )
         for name in _INSTANTS
     }

@@ -9,7 +9,7 @@ from chaincode.energy.listings import get_listing
 from chaincode.energy.records import Listing, MarketOrder
 from chaincode.energy.world import World
 
-MAX_LISTINGS_PER_PAGE = 200
+LISTINGS_PER_PAGE_MAX = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,5 +75,5 @@ async def list_listings(world: World, *, from_id: str, to_id: str) -> list[Listi
         keys.listing(arguments.identifier(from_id, "from_id")),
         keys.listing(arguments.identifier(to_id, "to_id")),
     )
-    found = await world.scan(Listing, bounds, limit=MAX_LISTINGS_PER_PAGE)
+    found = await world.scan(Listing, bounds, limit=LISTINGS_PER_PAGE_MAX)
     return [listing for _, listing in found]

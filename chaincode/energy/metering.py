@@ -12,22 +12,22 @@ from chaincode.energy.community import Role
 from chaincode.energy.device_keys import is_signed_by
 from chaincode.energy.errors import Refusal, refused
 from chaincode.energy.readings import (
-    MAX_CLOCK_AHEAD_MS,
-    MAX_REGISTER_WH,
-    MAX_SEQ,
+    CLOCK_AHEAD_MS_MAX,
     QUALITIES,
+    REGISTER_WH_MAX,
+    SEQ_MAX,
     problem_following,
 )
 from chaincode.energy.records import Meter, MeterReading, Status, decode
+from chaincode.energy.timing import TIME_MS_MAX
 from chaincode.energy.world import World
 
-MAX_READINGS_PER_REPORT = 500
-MAX_SIGNATURE_CHARACTERS = 200
+READINGS_PER_REPORT_MAX = 500
+SIGNATURE_CHARACTERS_MAX = 200
 _REPORTERS = frozenset({Role.ORACLE})
 _MEMBERS = frozenset(
     {"meter_id", "seq", "t_end_ms", "import_wh", "export_wh", "quality", "signature"}
 )
-_MAX_TIME_MS = 10**15 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class _MeterState:
 async def report_readings(world: World, readings: list[Any]) -> Report:
     """Record readings in the order given; per meter they must be in the order of time."""
     await world.require_role(_REPORTERS)
-    arguments.checked_list(readings, "readings", at_most=MAX_READINGS_PER_REPORT)
+    arguments.checked_list(readings, "readings", at_most=READINGS_PER_REPORT_MAX)
     given = [_reading(entry) for entry in readings]
     states = await _load(world, sorted({reading.meter_id for reading in given}))
     accepted: list[MeterReading] = []
@@ -114,7 +114,7 @@ async def _is_new(world: World, state: _MeterState, reading: MeterReading) -> bo
     name = f"meter {reading.meter_id}, seq {reading.seq}"
     if not is_signed_by(state.meter, reading):
         raise refused(Refusal.BAD_READING_SIGNATURE, name)
-    if reading.t_end_ms > world.now_ms + MAX_CLOCK_AHEAD_MS:
+    if reading.t_end_ms > world.now_ms + CLOCK_AHEAD_MS_MAX:
         arguments.bad(f"{name}: t_end_ms is in the future")
     problem = problem_following(state.head, reading)
     if problem is Refusal.READING_OUT_OF_ORDER and await _is_recorded(world, state, reading):
@@ -172,8 +172,8 @@ def _reading(entry: object) -> MeterReading:
     members = arguments.checked_object(entry, "a reading", _MEMBERS)
     meter_id = arguments.identifier_of(members.get("meter_id"), "meter_id")
     signature = arguments.text_in(members, "signature")
-    if len(signature) > MAX_SIGNATURE_CHARACTERS:
-        arguments.bad(f"signature is longer than {MAX_SIGNATURE_CHARACTERS} characters")
+    if len(signature) > SIGNATURE_CHARACTERS_MAX:
+        arguments.bad(f"signature is longer than {SIGNATURE_CHARACTERS_MAX} characters")
 
     def register(name: str, at_most: int) -> int:
         value = arguments.number_in(members, name)
@@ -181,10 +181,10 @@ def _reading(entry: object) -> MeterReading:
 
     return MeterReading(
         meter_id=meter_id,
-        seq=register("seq", MAX_SEQ),
-        t_end_ms=register("t_end_ms", _MAX_TIME_MS),
-        import_wh=register("import_wh", MAX_REGISTER_WH),
-        export_wh=register("export_wh", MAX_REGISTER_WH),
+        seq=register("seq", SEQ_MAX),
+        t_end_ms=register("t_end_ms", TIME_MS_MAX),
+        import_wh=register("import_wh", REGISTER_WH_MAX),
+        export_wh=register("export_wh", REGISTER_WH_MAX),
         quality=arguments.one_of(members.get("quality"), "quality", QUALITIES),
         signature=signature,
     )

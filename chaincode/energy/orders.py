@@ -5,7 +5,7 @@ orders, and writes only keys of its own (docs/market.md, "Keys").
 """
 
 from chaincode.energy import accounts, arguments, keys
-from chaincode.energy.arguments import MAX_PRICE_UTOKEN_PER_KWH
+from chaincode.energy.arguments import PRICE_UTOKEN_PER_KWH_MAX
 from chaincode.energy.community import SELLERS
 from chaincode.energy.errors import Refusal, refused
 from chaincode.energy.rationing import amount_rounded_up
@@ -20,7 +20,7 @@ from chaincode.energy.records import (
 )
 from chaincode.energy.world import World
 
-MAX_ORDERS_PER_HOUSEHOLD = 20
+ORDERS_PER_HOUSEHOLD_MAX = 20
 """Orders of one household in one listing; keeps the book and the range read bounded."""
 
 ARRIVED = b"1"
@@ -153,7 +153,7 @@ def _order(
         side=side,
         energy_wh=arguments.positive(energy_wh, "energy_wh", at_most=listing.max_order_wh),
         price_utoken_per_kwh=arguments.positive(
-            price, "price_utoken_per_kwh", at_most=MAX_PRICE_UTOKEN_PER_KWH
+            price, "price_utoken_per_kwh", at_most=PRICE_UTOKEN_PER_KWH_MAX
         ),
         res_id=res_id,
     )
@@ -167,8 +167,8 @@ async def _place(world: World, listing: Listing, order: MarketOrder) -> None:
     """
     bounds = keys.under("order", listing.listing_id, order.idgrid)
     placed = [own for _, own in await world.scan(MarketOrder, bounds)]
-    if len(placed) >= MAX_ORDERS_PER_HOUSEHOLD:
-        raise refused(Refusal.TOO_MANY_ORDERS, f"at most {MAX_ORDERS_PER_HOUSEHOLD}")
+    if len(placed) >= ORDERS_PER_HOUSEHOLD_MAX:
+        raise refused(Refusal.TOO_MANY_ORDERS, f"at most {ORDERS_PER_HOUSEHOLD_MAX}")
     if any(own.side != order.side for own in placed):
         raise refused(Refusal.SELF_TRADE, f"{order.idgrid} has an order on the other side")
     total_wh = order.energy_wh + sum(own.energy_wh for own in placed)

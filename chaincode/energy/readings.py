@@ -6,9 +6,9 @@ from chaincode.energy.errors import Refusal
 from chaincode.energy.records import MeterReading
 
 QUALITIES = ("measured", "estimated", "substituted")
-MAX_CLOCK_AHEAD_MS = 5 * 60 * 1000
-MAX_REGISTER_WH = 10**15
-MAX_SEQ = 10**15
+CLOCK_AHEAD_MS_MAX = 5 * 60 * 1000
+REGISTER_WH_MAX = 10**15
+SEQ_MAX = 10**15
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,8 @@ from chaincode.energy.world import World
 
 KINDS = ("household", "public_lighting", "ev_charger", "non_residential", "community_plant")
 SOURCE_TYPES = ("solar", "wind", "hydro", "biomass", "battery", "other")
-MAX_CAPACITY_W = 10**9
-MAX_MEMBERS_PER_ROLE = 64
+CAPACITY_W_MAX = 10**9
+MEMBERS_PER_ROLE_MAX = 64
 _MANAGERS = frozenset({Role.COMMUNITY_MANAGER})
 _MAY_REGISTER = _MANAGERS | GRID_OPERATORS
 
@@ -33,8 +33,8 @@ async def configure(world: World, role_members: dict[str, Any]) -> Settings:
     given = arguments.checked_object(role_members, "role_members", known)
     chosen: dict[str, list[str]] = {}
     for role, members in given.items():
-        if not isinstance(members, list) or len(members) > MAX_MEMBERS_PER_ROLE:
-            bad(f"{role} must be a list of at most {MAX_MEMBERS_PER_ROLE} member ids")
+        if not isinstance(members, list) or len(members) > MEMBERS_PER_ROLE_MAX:
+            bad(f"{role} must be a list of at most {MEMBERS_PER_ROLE_MAX} member ids")
         chosen[role] = [arguments.identifier_of(member, f"{role} member") for member in members]
     if world.caller.mspid not in chosen.get(Role.COMMUNITY_MANAGER, []):
         bad(f"community_manager must include your own member {world.caller.mspid}")
@@ -75,7 +75,7 @@ async def register_res(
         res_id=res_id,
         owner_idgrid=owner_idgrid,
         source_type=arguments.one_of(source_type, "source_type", SOURCE_TYPES),
-        capacity_w=arguments.positive(capacity_w, "capacity_w", at_most=MAX_CAPACITY_W),
+        capacity_w=arguments.positive(capacity_w, "capacity_w", at_most=CAPACITY_W_MAX),
         status=Status.PENDING,
     )
     await world.add(keys.res(res_id), record, res_id)

@@ -10,7 +10,9 @@ from datetime import UTC, datetime
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
 DAY_MS = 24 * HOUR_MS
-MAX_UTC_OFFSET_MINUTES = 14 * 60
+TIME_MS_MAX = 10**15 - 1
+"""The latest instant an argument or a reading may name; keys hold that many digits."""
+UTC_OFFSET_MINUTES_MAX = 14 * 60
 PRESETS = ("hourly", "energy_auction", "day_market")
 
 _ID_FORMAT = "%Y-%m-%dT%H"
@@ -63,7 +65,7 @@ def preset_timing(preset: str, listing_id: str, *, utc_offset_minutes: int = 0) 
     in which the preset has no market.
     """
     hour_ms = delivery_hour_ms(listing_id)
-    if abs(utc_offset_minutes) > MAX_UTC_OFFSET_MINUTES:
+    if abs(utc_offset_minutes) > UTC_OFFSET_MINUTES_MAX:
         raise ValueError(f"utc_offset_minutes {utc_offset_minutes} is out of range")
     if preset == "hourly":
         return _around(hour_ms, opens_before=60, closes_before=5, settles_within=15)

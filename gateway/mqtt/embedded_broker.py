@@ -29,7 +29,7 @@ from amqtt.session import Session
 
 from gateway.mqtt.topics import STATE, Access, parse_topic
 
-MAX_CONNECTIONS = 256
+CONNECTIONS_MAX = 256
 TOKEN_BYTES = 32
 RETAINED_STATE_BYTES_MAX = 1_024
 
@@ -82,7 +82,7 @@ class EmbeddedBroker:
         listener: dict[str, object] = {
             "type": "tcp",
             "bind": f"{self.host}:{self.port}",
-            "max_connections": MAX_CONNECTIONS,
+            "max_connections": CONNECTIONS_MAX,
         }
         if self._tls is not None:
             listener |= {

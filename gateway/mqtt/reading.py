@@ -16,8 +16,9 @@ from typing import Any
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from chaincode.energy.readings import MAX_REGISTER_WH, MAX_SEQ, QUALITIES, signed_message
+from chaincode.energy.readings import QUALITIES, REGISTER_WH_MAX, SEQ_MAX, signed_message
 from chaincode.energy.records import MeterReading
+from chaincode.energy.timing import TIME_MS_MAX
 from gateway.mqtt.topics import NAME
 from ledger.crypto.hashing import sha256
 from ledger.crypto.signing import verify_signature
@@ -25,7 +26,6 @@ from ledger.errors import InvalidMessage
 
 FORMAT_VERSION = 1
 MESSAGE_BYTES_MAX = 1_024
-MAX_TIME_MS = 10**15
 KEY_ID_HEX_DIGITS = 16
 _FIELDS = frozenset(("v", "m", "seq", "t_end", "imp_wh", "exp_wh", "q", "kid", "sig"))
 
@@ -66,10 +66,10 @@ def decode_reading(raw: bytes) -> MeterReading:
         raise BadReading(f"format version {message['v']!r} is unknown")
     return MeterReading(
         meter_id=_name(message["m"]),
-        seq=_whole(message, "seq", MAX_SEQ),
-        t_end_ms=_whole(message, "t_end", MAX_TIME_MS),
-        import_wh=_whole(message, "imp_wh", MAX_REGISTER_WH),
-        export_wh=_whole(message, "exp_wh", MAX_REGISTER_WH),
+        seq=_whole(message, "seq", SEQ_MAX),
+        t_end_ms=_whole(message, "t_end", TIME_MS_MAX),
+        import_wh=_whole(message, "imp_wh", REGISTER_WH_MAX),
+        export_wh=_whole(message, "exp_wh", REGISTER_WH_MAX),
         quality=_quality(message["q"]),
         signature=_base64(message["sig"]),
     )

@@ -120,7 +120,7 @@ def test_bad_input_is_named_on_one_line(text: str, names: list[str]) -> None:
 
 
 def test_more_orders_than_the_limit_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chaincode.energy.clear_command.MAX_ORDERS", 1)
+    monkeypatch.setattr("chaincode.energy.clear_command.ORDERS_MAX", 1)
     status, out, err = run(book())
     assert (status, out) == (2, "")
     assert "more than 1 orders: 2" in err
