@@ -4,23 +4,15 @@ Ordering happens inside the validator peers, so every peer answers this service.
 """
 
 from collections.abc import AsyncIterator
-from typing import Protocol
 
 import grpc
 from grpc import aio
 
 from ledger.errors import InvalidMessage, Reason
+from ledger.rpc.ports import Submission
 from ledger.rpc.status import GatewayError
 from ledger.rpc.transport import identity_bytes
 from ledger.wire import common_pb2, orderer_pb2
-
-
-class Submission(Protocol):
-    """Hands a signed transaction to ordering."""
-
-    async def submit(self, envelope_raw: bytes) -> None:
-        """Return once a quorum of validators holds it; raises GatewayError or InvalidMessage."""
-
 
 STATUS_BY_REASON: dict[Reason, int] = {
     Reason.MALFORMED: common_pb2.BAD_REQUEST,

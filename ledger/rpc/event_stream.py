@@ -1,7 +1,6 @@
 """Chaincode events of valid transactions, replayed from any block or after a transaction."""
 
 from collections.abc import AsyncIterator
-from typing import Protocol
 
 import grpc
 
@@ -11,16 +10,9 @@ from ledger.model.codec import decode_envelope
 from ledger.model.codes import ValidationCode
 from ledger.model.transaction import ChaincodeEvent
 from ledger.rpc.block_source import BlockSource
-from ledger.rpc.commit_notifier import CommittedTransaction
+from ledger.rpc.ports import TransactionLookup
 from ledger.rpc.status import GatewayError
 from ledger.wire import gateway_pb2
-
-
-class TransactionLookup(Protocol):
-    """Where committed transactions are."""
-
-    def committed(self, tx_id: str) -> CommittedTransaction | None:
-        """The first recorded fate of a transaction id."""
 
 
 class ChaincodeEventStream:

@@ -7,7 +7,6 @@ The service unpacks and packs messages; the work is done by `Endorsements` (whic
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Protocol
 
 import grpc
 from grpc import aio
@@ -17,10 +16,11 @@ from ledger.model.codec import encode_envelope
 from ledger.model.codec_parsing import parse_message
 from ledger.model.codec_proposal import decode_proposal
 from ledger.model.codes import ValidationCode
-from ledger.model.transaction import ChaincodeResponse, SignedProposal
+from ledger.model.transaction import SignedProposal
 from ledger.rpc.access import RequestAccess
-from ledger.rpc.commit_notifier import CommitNotifier, CommittedTransaction
+from ledger.rpc.commit_notifier import CommitNotifier
 from ledger.rpc.event_stream import ChaincodeEventStream
+from ledger.rpc.ports import Endorsements, Submission, TransactionLookup
 from ledger.rpc.status import GatewayError, abort, gateway_error
 from ledger.rpc.transport import identity_bytes
 from ledger.wire import gateway_pb2, protos_pb2
@@ -28,32 +28,6 @@ from ledger.wire import gateway_pb2, protos_pb2
 CONCURRENT_CALLS_MAX = 500
 ENDORSE_TIMEOUT_MS = 30_000
 SUBMIT_TIMEOUT_MS = 30_000
-
-
-class Endorsements(Protocol):
-    """Simulates on the peers a policy asks for and prepares the transaction."""
-
-    async def endorse(self, proposal: SignedProposal, organizations: tuple[str, ...]) -> bytes:
-        """The unsigned envelope payload; raises GatewayError."""
-
-    async def evaluate(
-        self, proposal: SignedProposal, organizations: tuple[str, ...]
-    ) -> ChaincodeResponse:
-        """One peer's answer; raises GatewayError."""
-
-
-class Submission(Protocol):
-    """Hands a signed transaction to ordering."""
-
-    async def submit(self, envelope_raw: bytes) -> None:
-        """Return once a quorum of validators holds it; raises GatewayError or InvalidMessage."""
-
-
-class TransactionLookup(Protocol):
-    """Where committed transactions are."""
-
-    def committed(self, tx_id: str) -> CommittedTransaction | None:
-        """The first recorded fate of a transaction id."""
 
 
 Handler = Callable[[bytes], Awaitable[bytes]]
