@@ -19,12 +19,11 @@ from ledger.crypto.hashing import transaction_id
 from ledger.crypto.proposal import build_proposal
 from ledger.errors import InvalidMessage
 from ledger.model.codec import decode_request, encode_envelope
-from ledger.model.codec_header import encode_identity
+from ledger.model.codec_header import NONCE_BYTES, encode_identity
 from ledger.model.codec_proposal import decode_proposal
 from ledger.model.codes import HeaderType
 from ledger.model.transaction import Header
 
-NONCE_BYTES = 24
 SUBMITTED_KEPT = 10_000
 
 

@@ -8,6 +8,9 @@ from ledger.model.codes import HeaderType, ValidationCode
 from ledger.model.transaction import ChannelHeader, Header
 from ledger.wire import common_pb2, msp_pb2, protos_pb2
 
+NONCE_BYTES = 24
+"""Random bytes, never used before, that a client puts beside its identity in every request."""
+
 _BAD_COMMON_HEADER = ValidationCode.BAD_COMMON_HEADER
 
 

@@ -15,12 +15,12 @@ from grpc import aio
 from ledger.crypto.proposal import build_proposal
 from ledger.crypto.signing import SigningIdentity
 from ledger.model.codec import decode_prepared_transaction
+from ledger.model.codec_header import NONCE_BYTES
 from ledger.model.codes import ValidationCode
 from ledger.rpc.transport import client_channel, identity_bytes
 from ledger.wire import gateway_pb2
 from ledger.wire.rpc_status_pb2 import RpcStatus
 
-NONCE_BYTES = 24
 CALL_TIMEOUT_S = 30.0
 COMMIT_TIMEOUT_S = 60.0
 

@@ -11,11 +11,11 @@ from ledger.errors import InvalidMessage, Reason
 from ledger.model.block import Block
 from ledger.model.codec import encode_envelope, encode_request_payload
 from ledger.model.codec_block import decode_block
+from ledger.model.codec_header import NONCE_BYTES
 from ledger.model.codes import HeaderType
 from ledger.rpc.transport import identity_bytes
 from ledger.wire import orderer_pb2, protos_pb2
 
-NONCE_BYTES = 24
 ENDLESS = 2**64 - 1
 
 

@@ -20,7 +20,8 @@ from chaincode.energy.readings import signed_message
 from chaincode.energy.records import MeterReading
 from ledger.crypto.proposal import build_proposal
 from ledger.crypto.signing import Signer, SigningIdentity, generate_key
-from ledger.rpc.client import NONCE_BYTES, GatewayClient, SubmittedTransaction, UnsignedProposal
+from ledger.model.codec_header import NONCE_BYTES
+from ledger.rpc.client import GatewayClient, SubmittedTransaction, UnsignedProposal
 from ledger.wire.gateway_pb2 import ErrorDetail
 from ledger.wire.rpc_status_pb2 import RpcStatus
 from network.authority import MemberAuthority

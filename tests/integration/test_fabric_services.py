@@ -16,9 +16,9 @@ from grpc import aio
 from ledger.crypto.hashing import endorsement_message
 from ledger.crypto.signing import SigningIdentity, verify_signature
 from ledger.model.codec import encode_envelope, encode_request_payload
+from ledger.model.codec_header import NONCE_BYTES
 from ledger.model.codec_proposal import encode_signed_proposal
 from ledger.model.codes import HeaderType
-from ledger.rpc.client import NONCE_BYTES
 from ledger.rpc.deliver_client import seek_request
 from ledger.rpc.transport import client_channel, identity_bytes
 from ledger.wire import common_pb2, msp_pb2, orderer_pb2, protos_pb2
