@@ -1,4 +1,4 @@
-"""`gridledger bench`: throughput, latency and cost of the whole network on this machine.
+"""Throughput, latency and cost of the whole network on this machine.
 
 A fresh four-validator network is started, a community settled in, and the same transaction
 (`market:place_offer`, endorsed under the plan's policy) submitted with 1, 64 and 256 in flight.
@@ -21,17 +21,19 @@ from pathlib import Path
 from statistics import median
 
 import uvloop
+from grpc.aio import AioRpcError
 
-from ledger.rpc.client import GatewayClient
+from ledger.rpc.client import CommitFailed, GatewayClient, error_details
+from network.arguments import whole_number
 from network.bench_community import CHAINCODE, Community, Offer
 from network.creation import create_network
 from network.definitions import commit_definitions, connect
 from network.layout import NetworkLayout
-from network.lifecycle import down, folder_bytes, up
+from network.lifecycle import LifecycleError, down, folder_bytes, up
 from network.plan import Plan, default_plan_text, load_plan
 from network.ports import free_port_range
 from network.process_usage import cpu_seconds, usage_of_trees
-from network.processes import read_pid_file
+from network.processes import ProcessError, read_pid_file
 
 HOUSEHOLDS = 64
 DEFAULT_LEVELS = (1, 64, 256)
@@ -41,6 +43,8 @@ TRANSACTIONS_AT_MANY = 2_000
 WARM_UP_TRANSACTIONS = 200
 MILLISECONDS = 1_000
 PORTS = 9
+IN_FLIGHT_MAX, RUNS_MAX, TRANSACTIONS_MAX = 1_024, 100, 100_000
+EXIT_FAILED = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,37 +79,71 @@ class Report:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Start a network in a temporary folder, measure, print, delete it."""
+    """Measure and print; 1 and one line on standard error when it cannot be done."""
     options = _parser().parse_args(arguments)
+    try:
+        report = _in_fresh_network(options)
+    except AioRpcError as error:
+        said = "; ".join([error.details() or error.code().name, *error_details(error)])
+        print(f"gridledger bench: {said}", file=sys.stderr)
+        return EXIT_FAILED
+    except (CommitFailed, LifecycleError, ProcessError, OSError) as error:
+        print(f"gridledger bench: {error}", file=sys.stderr)
+        return EXIT_FAILED
+    print(json.dumps(asdict(report), indent=2) if options.json else _table(report))
+    return 0
+
+
+def _in_fresh_network(options: argparse.Namespace) -> Report:
+    """Start a network in a temporary folder, measure, delete it."""
     with tempfile.TemporaryDirectory(prefix="gridledger-bench-") as folder:
         path = Path(folder) / "network.toml"
         path.write_text(_plan_text(), encoding="utf-8")
         plan = load_plan(path)
         layout = create_network(plan, path.read_text(encoding="utf-8"), now=datetime.now(tz=UTC))
         try:
+            _progress("starting four validators")
             up(plan)
-            report = uvloop.run(_measure(plan, layout, options))
+            _progress(f"registering {HOUSEHOLDS} households, placing the first offers")
+            return uvloop.run(_measure(plan, layout, options))
         finally:
             down(plan)
-    print(json.dumps(asdict(report), indent=2) if options.json else _table(report))
-    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="gridledger bench", description=__doc__)
+    levels = ",".join(map(str, DEFAULT_LEVELS))
     parser.add_argument(
-        "--in-flight", type=_levels, default=DEFAULT_LEVELS, help="levels, e.g. 1,64,256"
+        "--in-flight",
+        type=_levels,
+        default=DEFAULT_LEVELS,
+        metavar="LEVELS",
+        help=f"transactions at a time, one run after the other (default {levels})",
     )
-    parser.add_argument("--runs", type=int, default=DEFAULT_RUNS, help="repetitions of a level")
     parser.add_argument(
-        "--transactions", type=int, default=TRANSACTIONS_AT_MANY, help="per repetition above 1"
+        "--runs",
+        type=whole_number(1, RUNS_MAX),
+        default=DEFAULT_RUNS,
+        help=f"repetitions of a level; the medians are printed (default {DEFAULT_RUNS})",
+    )
+    parser.add_argument(
+        "--transactions",
+        type=whole_number(1, TRANSACTIONS_MAX),
+        default=TRANSACTIONS_AT_MANY,
+        help=f"per repetition (default {TRANSACTIONS_AT_MANY}); level 1: {TRANSACTIONS_AT_ONE}",
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     return parser
 
 
+def _progress(text: str) -> None:
+    """What goes on, on standard error: standard output is the report alone."""
+    print(f"  {text}", file=sys.stderr, flush=True)
+
+
 def _levels(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in text.split(","))
+    level = whole_number(1, IN_FLIGHT_MAX)
+    return tuple(level(part) for part in text.split(","))
 
 
 def _plan_text() -> str:
@@ -137,7 +175,7 @@ async def _measure(plan: Plan, layout: NetworkLayout, options: argparse.Namespac
                     await _run(layout, clients, offers, in_flight=in_flight, processes=processes)
                 )
             runs.append(_median(repetitions))
-            print(_line(runs[-1]), file=sys.stderr)
+            _progress(f"{in_flight} in flight: {runs[-1].tps:.0f} transactions per second")
         return Report(runs, _resident(plan, layout))
     finally:
         await asyncio.gather(*(client.close() for client in clients))

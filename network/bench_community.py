@@ -19,6 +19,7 @@ from chaincode.energy.timing import listing_id_at
 from ledger.crypto.signing import SigningIdentity, generate_key
 from ledger.rpc.client import GatewayClient
 from network.creation import member_authority
+from network.definitions import wait_everywhere
 from network.layout import NetworkLayout
 from network.plan import Plan
 
@@ -62,10 +63,14 @@ class Offer:
 
 
 class Community:
-    """Registers households and opens listings through the ledger, as the manager would."""
+    """Registers households and opens listings through the ledger, as the manager would.
+
+    Each step ends when every validator has it: the next one may ask any of them.
+    """
 
     def __init__(self, plan: Plan, layout: NetworkLayout, clients: list[GatewayClient]) -> None:
         now = datetime.now(tz=UTC)
+        self._plan, self._layout = plan, layout
         self._clients = itertools.cycle(clients)
         self._authority = member_authority(plan, MANAGER_MEMBER, layout)
         operator = member_authority(plan, OPERATOR_MEMBER, layout)
@@ -88,15 +93,16 @@ class Community:
     async def settle_in(self, count: int) -> None:
         """Register and approve `count` prosumers, each with a meter and a source."""
         client = next(self._clients)
-        await self._call(client, self._manager, "registry:configure", json.dumps(self._staff))
+        staff = json.dumps(self._staff)
+        await self._everywhere([self._call(client, self._manager, "registry:configure", staff)])
         self._households = [self._household(number) for number in range(count)]
-        await _in_parallel(self._register(household) for household in self._households)
+        await self._everywhere(self._register(household) for household in self._households)
 
     async def offers(self, count: int) -> list[Offer]:
         """`count` offers to place; opens the listings they are for."""
         listings = -(-count // len(self._households))
         ids = [self._next_listing_id() for _ in range(listings)]
-        await _in_parallel(self._open(listing_id) for listing_id in ids)
+        await self._everywhere(self._open(listing_id) for listing_id in ids)
         pairs: Iterator[Offer] = (Offer(h, listing) for listing in ids for h in self._households)
         return list(itertools.islice(pairs, count))
 
@@ -113,7 +119,7 @@ class Community:
             res_id=f"pv-{number}",
         )
 
-    async def _register(self, household: Household) -> None:
+    async def _register(self, household: Household) -> int:
         idgrid, res_id, meter_id = household.idgrid, household.res_id, f"m-{household.res_id}"
         hashed = "0" * 64
         # One peer for all of it: each step builds on what that peer has committed.
@@ -123,9 +129,9 @@ class Community:
         await call(manager, "registry:register_meter", meter_id, idgrid, _meter_key())
         await call(manager, "registry:register_res", res_id, idgrid, "solar", "5000")
         await call(operator, "registry:approve_participant", idgrid)
-        await call(operator, "registry:approve_res", res_id)
+        return await call(operator, "registry:approve_res", res_id)
 
-    async def _open(self, listing_id: str) -> None:
+    async def _open(self, listing_id: str) -> int:
         opens = int(self._now.timestamp() * 1000)
         closes = opens + LISTING_OPEN_DAYS * 24 * 3_600_000
         parameters = {
@@ -138,14 +144,20 @@ class Community:
             "settlement_end_ms": closes + 7_200_000,
         }
         client = next(self._clients)
-        await self._call(
+        return await self._call(
             client, self._manager, "market:open_listing", listing_id, json.dumps(parameters)
         )
 
     async def _call(
         self, client: GatewayClient, identity: SigningIdentity, function: str, *arguments: str
-    ) -> None:
-        await client.submit_transaction(identity, CHAINCODE, function, *arguments)
+    ) -> int:
+        """The number of the block that holds the transaction."""
+        submitted = await client.submit_transaction(identity, CHAINCODE, function, *arguments)
+        return submitted.status.block_number
+
+    async def _everywhere(self, work: Iterable[Awaitable[int]]) -> None:
+        """Do it all, some at a time, and wait until every validator has the last block of it."""
+        await wait_everywhere(self._plan, self._layout, await _in_parallel(work))
 
     def _next_listing_id(self) -> str:
         hour = FIRST_DELIVERY_HOUR + timedelta(hours=next(self._listings))
@@ -157,11 +169,15 @@ def _meter_key() -> str:
     return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 
 
-async def _in_parallel(work: Iterable[Awaitable[None]]) -> None:
+async def _in_parallel(work: Iterable[Awaitable[int]]) -> int:
+    """Await all of it, some at a time; the newest of the block numbers."""
     waiting = iter(list(work))
+    newest = 0
 
     async def worker() -> None:
+        nonlocal newest
         for one in waiting:
-            await one
+            newest = max(newest, await one)
 
     await asyncio.gather(*(worker() for _ in range(SETUP_IN_FLIGHT)))
+    return newest

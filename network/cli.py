@@ -50,7 +50,12 @@ def _doctor(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="gridledger doctor", description="What is missing here, and the fix."
     )
-    parser.add_argument("--plan", type=Path, default=Path(DEFAULT_PLAN), help="the plan file")
+    parser.add_argument(
+        "--plan",
+        type=Path,
+        default=Path(DEFAULT_PLAN),
+        help=f"the plan file (default {DEFAULT_PLAN})",
+    )
     return report(parser.parse_args(arguments).plan)
 
 
@@ -69,10 +74,14 @@ def _peer(arguments: Sequence[str]) -> int:
 
 COMMANDS = {
     "demo": Command("a four-member community trading on real household data", _demo),
-    "network": Command("init, up, status, down, reset: a network on this machine", _network),
+    "network": Command(
+        "init, up, status, verify, down, reset: a network on this machine", _network
+    ),
     "doctor": Command("what is missing here, and the fix", _doctor),
     "clear": Command("clear one order book given as JSON on standard input", _clear),
-    "bench": Command("measure throughput, latency and cost on this machine", _bench),
+    "bench": Command(
+        "measure throughput, latency and cost on this machine; takes about a minute", _bench
+    ),
     "peer": Command("run one validator process", _peer),
 }
 

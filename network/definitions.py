@@ -62,7 +62,7 @@ async def commit_definitions(plan: Plan, layout: NetworkLayout) -> list[str]:
             )
             if await _sequence(client, identity, chaincode.name) < chaincode.sequence:
                 block_number = await _commit(client, identity, definition)
-                await _everywhere(plan, layout, block_number)
+                await wait_everywhere(plan, layout, block_number)
                 committed.append(chaincode.name)
     finally:
         await client.close()
@@ -102,7 +102,7 @@ async def _commit(
                 return submitted.status.block_number
 
 
-async def _everywhere(plan: Plan, layout: NetworkLayout, block_number: int) -> None:
+async def wait_everywhere(plan: Plan, layout: NetworkLayout, block_number: int) -> None:
     """Wait until every validator that answers has the block, so that any of them serves it."""
 
     async def has_block(member: MemberPlan) -> None:

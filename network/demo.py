@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+import math
 import shutil
 import signal
 import subprocess
@@ -19,10 +20,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from grpc.aio import AioRpcError
 
+from network.arguments import whole_number
 from network.creation import create_network
 from network.definitions import commit_definitions
 from network.demo_community import (
@@ -97,13 +98,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--hours",
-        type=_whole(1, HOURS_MAX),
+        type=whole_number(1, HOURS_MAX),
         default=DEFAULT_HOURS,
         help=f"market hours to run (default {DEFAULT_HOURS})",
     )
     parser.add_argument(
         "--households",
-        type=_whole(2, HOUSEHOLDS_MAX),
+        type=whole_number(2, HOUSEHOLDS_MAX),
         default=HOUSEHOLDS_MAX,
         help=f"2 to {HOUSEHOLDS_MAX} homes of the data set (default all)",
     )
@@ -116,7 +117,7 @@ def _parser() -> argparse.ArgumentParser:
         "--keep", metavar="FOLDER", type=Path, help="keep keys, blocks and logs in this new folder"
     )
     parser.add_argument(
-        "--port", type=_whole(1, 65535), help="port of the web page (default a free one)"
+        "--port", type=whole_number(1, 65535), help="port of the web page (default a free one)"
     )
     parser.add_argument(
         "--hour-seconds",
@@ -127,21 +128,14 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _whole(least: int, most: int) -> Any:
-    def number(text: str) -> int:
-        value = int(text)
-        if not least <= value <= most:
-            raise argparse.ArgumentTypeError(f"{value} is not between {least} and {most}")
-        return value
-
-    return number
-
-
 def _hour_seconds(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
     if not HOUR_SECONDS_MIN <= value <= HOUR_SECONDS_MAX:
         raise argparse.ArgumentTypeError(
-            f"{value} is not between {HOUR_SECONDS_MIN} and {HOUR_SECONDS_MAX}"
+            f"{text!r} is not between {HOUR_SECONDS_MIN:g} and {HOUR_SECONDS_MAX:g}"
         )
     return value
 

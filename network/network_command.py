@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from grpc.aio import AioRpcError
+
 from ledger.errors import GridledgerError
 from network.definitions import commit_definitions
 from network.heads import Head, heads
@@ -33,16 +35,16 @@ def main(arguments: Sequence[str]) -> int:
     action: Callable[[argparse.Namespace], int] = options.action
     try:
         return action(options)
-    except (
-        CreationError,
-        GridledgerError,
-        LifecycleError,
-        OSError,
-        PlanError,
-        ProcessError,
-    ) as error:
-        print(f"gridledger network: {error}", file=sys.stderr)
-        return EXIT_FAILED
+    except TimeoutError:
+        wrong = "the validators did not agree in time; `gridledger network status` shows each"
+    except AioRpcError as error:
+        wrong = f"a validator refused: {error.details() or error.code().name}"
+    except OSError as error:
+        wrong = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    except (CreationError, GridledgerError, LifecycleError, PlanError, ProcessError) as error:
+        wrong = str(error)
+    print(f"gridledger network: {wrong}", file=sys.stderr)
+    return EXIT_FAILED
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -102,7 +104,7 @@ def _up(options: argparse.Namespace) -> int:
         print(f"  {member_id:<14} listens on {address_of[member_id]}", flush=True)
 
     started = up(plan, options.members, on_ready=ready)
-    print(f"{len(started)} started" if started else "all of them run already")
+    print(f"{len(started)} started" if started else "all of them run already", flush=True)
     if not options.members:
         for name in asyncio.run(commit_definitions(plan, require_network(plan))):
             print(f"  contract {name} is on the channel")
@@ -119,16 +121,18 @@ def _status(options: argparse.Namespace) -> int:
     plan: Plan = load_plan(options.plan)
     layout = require_network(plan)
     rows = list(status(plan))
-    found = asyncio.run(heads(plan, layout))
+    running = [row.member for row in rows if row.pid is not None]
+    answers = asyncio.run(heads(plan, layout, running))
+    found = {member.id: head for member, head in zip(running, answers, strict=True)}
     print(
         f"{'member':<14} {'process':>8} {'address':<21} {'memory':>9} {'disk':>9} "
         f"{'height':>7}  state hash"
     )
-    for row, head in zip(rows, found, strict=True):
+    for row in rows:
         print(
             f"{row.member.id:<14} {row.pid or '-':>8} {row.member.address:<21} "
             f"{_megabytes(row.resident_bytes):>9} {_megabytes(row.disk_bytes):>9} "
-            f"{_head(head, is_running=row.pid is not None)}"
+            f"{_head(found.get(row.member.id), is_running=row.pid is not None)}"
         )
     return 0 if all(row.listening for row in rows) else EXIT_FAILED
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -38,3 +39,35 @@ def test_the_command_starts_without_heavy_imports() -> None:
     )
     result = subprocess.run([sys.executable, "-c", check], capture_output=True, check=False)
     assert result.returncode == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["bench", "--runs", "0"],
+        ["bench", "--in-flight", "a"],
+        ["bench", "--in-flight", "1,,2"],
+        ["bench", "--transactions", "-1"],
+        ["demo", "--hours", "x"],
+        ["demo", "--port", "80000"],
+    ],
+)
+def test_a_number_out_of_range_is_refused_before_anything_starts(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2
+    assert "is not a whole number between" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("action", ["init", "up", "status", "verify", "down"])
+def test_a_plan_in_no_folder_is_named_in_one_line(
+    action: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = tmp_path / "nowhere" / "network.toml"
+    assert main(["network", action, "--plan", str(plan)]) == 1
+    told = capsys.readouterr().err
+    assert str(plan) in told
+    assert "Errno" not in told
+    assert told.count("\n") == 1
