@@ -92,7 +92,8 @@ async def assemble(config: NodeConfig) -> Peer:
         tasks=set(),
     )
     validator_service = ValidatorService(
-        consenter_by_tls_certificate=base.consenter_by_tls_certificate, on_item=items.on_request
+        consenter_by_tls_certificate=base.channel.consenter_by_tls_certificate,
+        on_item=items.on_request,
     )
     return Peer(
         base=base,
@@ -119,7 +120,7 @@ def _client_handlers(
     collector: EndorsementCollector,
 ) -> Handlers:
     access = RequestAccess(
-        channel_id=base.channel.channel_id, signatures=base.signatures, clock_ms=now_ms
+        channel_id=base.config.channel_id, signatures=base.signatures, clock_ms=now_ms
     )
     source = BlockSource(base.store, notifier)
     lookup = LedgerLookup(base.store)
@@ -132,7 +133,7 @@ def _client_handlers(
         events=ChaincodeEventStream(source, lookup),
     )
     deliver = DeliverService(
-        channel_id=base.channel.channel_id, source=source, access=access, clock_ms=now_ms
+        channel_id=base.config.channel_id, source=source, access=access, clock_ms=now_ms
     )
     broadcast = BroadcastService(ordering.submission)
     return (
@@ -150,9 +151,10 @@ def _collector(
     remote: RemoteEndorsers,
     watch: ConnectionWatch,
 ) -> EndorsementCollector:
+    channel = base.channel.state.config
     client_addresses = {
         member.mspid: f"{host}:{port}"
-        for member in base.channel.members
+        for member in channel.members
         for host, port in member.anchor_peers[:1]
     }
     peers = {
@@ -161,11 +163,11 @@ def _collector(
             consenter.consenter_id,
             client_addresses.get(consenter.mspid, f"{consenter.host}:{consenter.port}"),
         )
-        for consenter in base.channel.consenters
+        for consenter in channel.consenters
     }
     own = peers.pop(base.config.consenter_id)
     return EndorsementCollector(
-        channel_id=base.channel.channel_id,
+        channel_id=base.config.channel_id,
         own=own,
         others=peers.values(),
         process=contracts.process,

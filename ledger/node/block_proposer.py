@@ -1,5 +1,7 @@
 """When this validator builds a block: transactions wait and the interval is over."""
 
+from collections.abc import Callable
+
 from ledger.consensus.effects import RequestBlock
 from ledger.consensus.events import BlockBuilt, Tip
 from ledger.ordering.block_building import build_block
@@ -14,9 +16,10 @@ class BlockProposer:
         *,
         consenter_id: int,
         pool: TransactionPool,
-        limits: BlockLimits,
-        block_interval_ms: int,
+        limits: Callable[[], BlockLimits],
+        block_interval_ms: Callable[[], int],
     ) -> None:
+        """Limits and interval are asked for when needed: a configuration changes them."""
         self._consenter_id = consenter_id
         self._pool = pool
         self._limits = limits
@@ -39,7 +42,7 @@ class BlockProposer:
 
     def earliest_ms(self, tip: Tip) -> int:
         """Earliest time (wall clock) of the block after `tip`, whoever builds it."""
-        return tip.block_time_ms + self._block_interval_ms if tip.height else 0
+        return tip.block_time_ms + self._block_interval_ms() if tip.height else 0
 
     def build(self, tip: Tip, *, last_config: int, now_ms: int) -> BlockBuilt | None:
         """The block asked for, if its time has come."""
@@ -50,7 +53,7 @@ class BlockProposer:
         self._request = None
         if request.height != tip.height + 1:
             return None
-        entries = tuple(envelope.raw for envelope in self._pool.oldest(self._limits))
+        entries = tuple(envelope.raw for envelope in self._pool.oldest(self._limits()))
         if not entries:
             return None
         block = build_block(

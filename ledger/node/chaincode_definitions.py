@@ -1,18 +1,18 @@
 """Committed chaincode definitions, and who has to endorse under them."""
 
-from ledger.crypto.channel_policies import ChannelPolicies
 from ledger.crypto.policy import Layout
 from ledger.endorsement.definitions import committed_definition
 from ledger.model.state import StateReader
+from ledger.node.channel import CurrentChannel
 from ledger.validation.context import ChaincodeDefinition
 
 
 class CommittedDefinitions:
     """Looks definitions up in the committed state at the time of asking."""
 
-    def __init__(self, state: StateReader, policies: ChannelPolicies) -> None:
+    def __init__(self, state: StateReader, channel: CurrentChannel) -> None:
         self._state = state
-        self._policies = policies
+        self._channel = channel
 
     def definition(self, namespace: str) -> ChaincodeDefinition | None:
         """`ledger.validation.context.ValidationContext.definition`."""
@@ -21,4 +21,6 @@ class CommittedDefinitions:
     def layouts(self, chaincode: str) -> list[Layout] | None:
         """Sets of members whose peers satisfy a chaincode's policy; None when it is unknown."""
         definition = self.definition(chaincode)
-        return None if definition is None else self._policies.layouts(definition.policy)
+        if definition is None:
+            return None
+        return self._channel.state.policies.layouts(definition.policy)

@@ -30,13 +30,18 @@ class ChaincodeHost:
             for settings in base.config.chaincodes
         }
         limits = SimulationLimits()
-        rules = ProposalRules(
-            channel_id=base.channel.channel_id,
-            registry=base.registry,
-            policies=base.policies,
-            is_recorded=LedgerLookup(base.store).is_committed,
-            limits=limits,
-        )
+        lookup = LedgerLookup(base.store)
+
+        def rules() -> ProposalRules:
+            state = base.channel.state
+            return ProposalRules(
+                channel_id=base.config.channel_id,
+                registry=state.registry,
+                policies=state.policies,
+                is_recorded=lookup.is_committed,
+                limits=limits,
+            )
+
         self._endorser = Endorser(
             identity=base.identity,
             lifecycle=Lifecycle(
@@ -47,7 +52,7 @@ class ChaincodeHost:
                 for settings in base.config.chaincodes
             },
             ports=EndorserPorts(
-                rules=lambda: rules,
+                rules=rules,
                 verify=base.signatures.check_off_loop,
                 snapshot=base.store.snapshot,
                 definition=committed_definition,

@@ -4,13 +4,12 @@ What is durable is announced afterwards: commit status, event streams and pools 
 only when its batch is on disk.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from ledger.consensus.events import Tip
 from ledger.crypto.hashing import block_hash
 from ledger.crypto.merkle import merkle_root
-from ledger.crypto.msp import MspRegistry
 from ledger.errors import InvalidMessage, NodeFault, Reason
 from ledger.model.block import (
     SLOT_COMMIT_HASH,
@@ -26,10 +25,10 @@ from ledger.model.codec_block import (
     encode_block_signatures,
     encode_commit_hash,
 )
+from ledger.node.channel import CurrentChannel
 from ledger.node.signatures import SignaturesAt
 from ledger.ordering.envelopes import EnvelopeMemory
 from ledger.ordering.seals import check_certificate
-from ledger.ordering.validator_set import ValidatorSet
 from ledger.rpc.commit_notifier import CommittedTransaction
 from ledger.storage.ledger_store import LedgerStore
 from ledger.validation.block import validate_block
@@ -53,15 +52,14 @@ class Committer:
         self,
         *,
         store: LedgerStore,
-        context: ValidationContext,
-        registry: MspRegistry,
-        validators: ValidatorSet,
+        channel: CurrentChannel,
+        context: Callable[[], ValidationContext],
         memory: EnvelopeMemory,
     ) -> None:
+        """`context` is asked for each block: a configuration changes it."""
         self._store = store
+        self._channel = channel
         self._context = context
-        self._registry = registry
-        self._validators = validators
         self._memory = memory
         self._tip = self._stored_tip()
 
@@ -88,7 +86,7 @@ class Committer:
         time, the entries that were sealed. Raises InvalidMessage, or NodeFault when a quorum
         sealed another state than ours.
         """
-        metadata = check_certificate(block, self._validators)
+        metadata = check_certificate(block, self._channel.state.validators)
         if block.header.previous_hash != self._tip.block_hash:
             raise InvalidMessage(
                 Reason.WRONG_PARENT, f"block {block.number} does not follow our block"
@@ -118,16 +116,14 @@ class Committer:
     def _apply(self, block: Block) -> tuple[bytes, CommittedBlock]:
         """(commit hash after the block, what to announce)."""
         envelopes = [self._memory.decode(raw) for raw in block.entries]
+        context = self._context()
+        registry = self._channel.state.registry
+        signatures = SignaturesAt(context.signatures, registry, _block_time_ms(block))
         validation = validate_block(
             block_number=block.number,
             envelopes=envelopes,
             state=self._store,
-            context=replace(
-                self._context,
-                signatures=SignaturesAt(
-                    self._context.signatures, self._registry, _block_time_ms(block)
-                ),
-            ),
+            context=replace(context, signatures=signatures),
         )
         new_hash = commit_hash(self._tip.commit_hash, validation.codes, validation.updates)
         metadata = list(block.metadata)
@@ -135,6 +131,8 @@ class Committer:
         metadata[SLOT_COMMIT_HASH] = encode_commit_hash(new_hash)
         stored = replace(block, metadata=_five(metadata))
         self._store.commit(stored, validation, commit_hash=new_hash)
+        if validation.is_config:
+            self._channel.advance(stored)
         for raw in block.entries:
             self._memory.forget(raw)
         return new_hash, CommittedBlock(stored, validation, _fates(block.number, validation))
@@ -146,13 +144,14 @@ class Committer:
         return self._tip_at(block, stored.commit_hash)
 
     def _tip_at(self, block: Block, commit_hash_after: bytes) -> Tip:
+        validators = self._channel.state.validators
         return Tip(
             height=block.number,
             block_hash=block_hash(block.header),
             block_time_ms=_block_time_ms(block),
             commit_hash=commit_hash_after,
-            validators=self._validators.ids,
-            validator_set_hash=self._validators.set_hash,
+            validators=validators.ids,
+            validator_set_hash=validators.set_hash,
         )
 
 

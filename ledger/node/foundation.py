@@ -3,24 +3,19 @@
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from ledger.consensus.messages import SigningDomain
 from ledger.crypto.certificates import parse_certificate
-from ledger.crypto.channel_policies import ChannelPolicies
-from ledger.crypto.hashing import block_hash
-from ledger.crypto.msp import MspRegistry
 from ledger.crypto.signing import Signer, SigningIdentity
 from ledger.errors import NodeFault
-from ledger.model.block import Block
 from ledger.model.codec_block import decode_block
 from ledger.model.config import ChannelConfig
 from ledger.model.config_codec import decode_config_block
 from ledger.node.chaincode_definitions import CommittedDefinitions
+from ledger.node.channel import CurrentChannel, open_channel
 from ledger.node.config import NodeConfig
 from ledger.node.files import read_private_key
 from ledger.node.signatures import SignatureVerifier
 from ledger.ordering.envelopes import EnvelopeMemory
-from ledger.ordering.pool import BlockLimits, PoolLimits, TransactionPool
-from ledger.ordering.validator_set import ValidatorSet, validator_set
+from ledger.ordering.pool import PoolLimits, TransactionPool
 from ledger.rpc.transport import TlsMaterial
 from ledger.storage.ledger_store import LedgerStore
 from ledger.storage.leveldb import LevelDbStore
@@ -49,13 +44,9 @@ class Foundation:
     """Made once at start; nothing here knows the network."""
 
     config: NodeConfig
-    channel: ChannelConfig
-    genesis: Block
+    channel: CurrentChannel
     tls: TlsMaterial
     identity: SigningIdentity
-    registry: MspRegistry
-    policies: ChannelPolicies
-    validators: ValidatorSet
     kv: LevelDbStore
     store: LedgerStore
     definitions: CommittedDefinitions
@@ -63,58 +54,31 @@ class Foundation:
     signatures: SignatureVerifier
     memory: EnvelopeMemory
     pool: TransactionPool
-    block_limits: BlockLimits
-
-    @property
-    def signing_domain(self) -> SigningDomain:
-        """What binds consensus signatures to this ledger."""
-        return SigningDomain(
-            network_id=self.channel.network_id,
-            channel_id=self.channel.channel_id,
-            genesis_hash=block_hash(self.genesis.header),
-            validator_set_hash=self.validators.set_hash,
-        )
-
-    def consenter_by_tls_certificate(self, der: bytes) -> int | None:
-        """Which consenter connects with this TLS certificate (DER)."""
-        for consenter in self.channel.consenters:
-            if parse_certificate(consenter.client_tls_cert).der == der:
-                return consenter.consenter_id
-        return None
 
 
 def lay_foundation(config: NodeConfig) -> Foundation:
     """Read and open everything a peer needs; raises NodeFault naming what is wrong."""
     genesis = decode_block(config.genesis.read_bytes())
-    channel = decode_config_block(genesis)
-    if channel.channel_id != config.channel_id:
-        raise NodeFault(f"{config.genesis} is of channel {channel.channel_id!r}")
-    registry = MspRegistry(channel)
-    policies = ChannelPolicies(channel, registry)
+    channel_id = decode_config_block(genesis).channel_id
+    if channel_id != config.channel_id:
+        raise NodeFault(f"{config.genesis} is of channel {channel_id!r}")
     workers = _workers()
     config.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     kv = LevelDbStore(config.data_dir / DATABASE_FOLDER)
-    store = open_ledger(kv, channel_id=channel.channel_id, genesis=genesis)
+    store = open_ledger(kv, channel_id=channel_id, genesis=genesis)
+    channel = open_channel(store, genesis)
     return Foundation(
         config=config,
         channel=channel,
-        genesis=genesis,
         tls=_tls(config),
-        identity=_identity(config, channel),
-        registry=registry,
-        policies=policies,
-        validators=validator_set(channel),
+        identity=_identity(config, channel.state.config),
         kv=kv,
         store=store,
-        definitions=CommittedDefinitions(store, policies),
+        definitions=CommittedDefinitions(store, channel),
         workers=workers,
-        signatures=SignatureVerifier(registry, workers.signatures),
+        signatures=SignatureVerifier(lambda: channel.state.registry, workers.signatures),
         memory=EnvelopeMemory(),
         pool=TransactionPool(PoolLimits()),
-        block_limits=BlockLimits(
-            transactions_max=channel.batch_limits.max_transactions,
-            bytes_max=channel.batch_limits.max_bytes,
-        ),
     )
 
 

@@ -35,7 +35,7 @@ P = TypeVar("P", bound=Payload)
 
 
 class IntentSigner:
-    """Signs for one consenter under one signing domain."""
+    """Signs for one consenter, each vote under the signing domain in force."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class IntentSigner:
         consenter_id: int,
         signer: Signer,
         guard: SignGuard,
-        domain: SigningDomain,
+        domain: Callable[[], SigningDomain],
         random_bytes: Callable[[int], bytes],
     ) -> None:
         self._consenter_id = consenter_id
@@ -80,7 +80,7 @@ class IntentSigner:
             kind=type(payload).__name__,
             digest=digest,
             payload=encode_payload(payload, self._consenter_id),
-            sign=lambda raw: self._signer.sign(sign_bytes(self._domain, raw)),
+            sign=lambda raw: self._signer.sign(sign_bytes(self._domain(), raw)),
         )
         # After a restart this is the earlier vote, whose seal has another nonce.
         signed, _author = decode_payload(vote.payload)

@@ -25,10 +25,11 @@ class MessageJudge:
         self,
         verifier: ConsensusVerifier,
         memory: EnvelopeMemory,
-        limits: BlockLimits,
+        *,
+        limits: Callable[[], BlockLimits],
         last_config: Callable[[], int],
     ) -> None:
-        """`last_config` is the number of the newest configuration block."""
+        """`last_config` is the number of the newest configuration block, `limits` are its own."""
         self._verifier = verifier
         self._last_config = last_config
         self._memory = memory
@@ -68,7 +69,7 @@ class MessageJudge:
                 raise InvalidMessage(
                     Reason.MALFORMED, "the block names another configuration block"
                 )
-            check_contents(block, self._limits, self._memory)
+            check_contents(block, self._limits(), self._memory)
             self.know(block)
 
     def _with_seal(self, message: CommitMessage) -> CommitMessage:

@@ -93,9 +93,8 @@ def ordering_parts(
     links = _links(base)
     committer = Committer(
         store=base.store,
-        context=_validation_context(base),
-        registry=base.registry,
-        validators=base.validators,
+        channel=base.channel,
+        context=lambda: _validation_context(base),
         memory=base.memory,
     )
     queue = ConsensusQueue()
@@ -115,7 +114,8 @@ def ordering_parts(
         ports=_driver_ports(base, committer),
         core=Core(
             CoreSettings(
-                own_id=config.consenter_id, block_interval_ms=base.channel.block_interval_ms
+                own_id=config.consenter_id,
+                block_interval_ms=base.channel.state.config.block_interval_ms,
             )
         ),
         submission=submission,
@@ -147,9 +147,9 @@ def _validation_context(base: Foundation) -> ValidationContext:
         )
 
     return ValidationContext(
-        channel_id=base.channel.channel_id,
+        channel_id=base.config.channel_id,
         signatures=base.signatures,
-        policies=base.policies,
+        policies=base.channel.state.policies,
         definition=base.definitions.definition,
         is_recorded=LedgerLookup(base.store).is_committed,
         check_config=refuse_config,
@@ -159,19 +159,19 @@ def _validation_context(base: Foundation) -> ValidationContext:
 def _driver_ports(base: Foundation, committer: Committer) -> DriverPorts:
     config = base.config
     journal = Journal(config.data_dir / "journal")
-    verifier = ConsensusVerifier(base.validators, base.signing_domain)
+    verifier = ConsensusVerifier(base.channel.state.validators, base.channel.state.domain)
     signer = IntentSigner(
         consenter_id=config.consenter_id,
         signer=base.identity.signer,
         guard=SignGuard(journal),
-        domain=base.signing_domain,
+        domain=lambda: base.channel.state.domain,
         random_bytes=secrets.token_bytes,
     )
     proposer = BlockProposer(
         consenter_id=config.consenter_id,
         pool=base.pool,
-        limits=base.block_limits,
-        block_interval_ms=base.channel.block_interval_ms,
+        limits=lambda: base.channel.state.block_limits,
+        block_interval_ms=lambda: base.channel.state.config.block_interval_ms,
     )
     return DriverPorts(
         journal=journal,
@@ -181,7 +181,10 @@ def _driver_ports(base: Foundation, committer: Committer) -> DriverPorts:
         signer=signer,
         evidence=EvidenceLog(config.data_dir / "evidence.jsonl"),
         judge=MessageJudge(
-            verifier, base.memory, base.block_limits, last_config=lambda: committer.last_config
+            verifier,
+            base.memory,
+            limits=lambda: base.channel.state.block_limits,
+            last_config=lambda: committer.last_config,
         ),
         clock_ms=now_ms,
         steady_ms=steady_ms,
@@ -193,10 +196,12 @@ def _submission(
 ) -> TransactionSubmission:
     admission = Admission(
         rules=AdmissionRules(
-            channel_id=base.channel.channel_id,
+            channel_id=base.config.channel_id,
             is_committed=LedgerLookup(base.store).is_committed,
             clock_ms=now_ms,
-            require_writer=lambda creator: base.policies.require_path(WRITERS_POLICY, [creator]),
+            require_writer=lambda creator: base.channel.state.policies.require_path(
+                WRITERS_POLICY, [creator]
+            ),
         ),
         pool=base.pool,
         memory=base.memory,
@@ -208,11 +213,8 @@ def _submission(
         admission=admission,
         pool=base.pool,
         links=links,
-        validators=len(base.validators.ids),
-        addresses={
-            consenter.consenter_id: (f"{consenter.host}:{consenter.port}", consenter.mspid)
-            for consenter in base.channel.consenters
-        },
+        validators=lambda: len(base.channel.state.validators.ids),
+        address=base.channel.address,
     )
 
 

@@ -8,6 +8,7 @@ takes a request from a client asks `Identity.check_validity`.
 """
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import Executor
 
 from ledger.crypto.hashing import sha256
@@ -28,7 +29,8 @@ Pending = tuple[Signed, asyncio.Future[None]]
 class SignatureVerifier:
     """Checks client and endorser signatures against the channel's membership."""
 
-    def __init__(self, registry: MspRegistry, executor: Executor) -> None:
+    def __init__(self, registry: Callable[[], MspRegistry], executor: Executor) -> None:
+        """`registry` answers for the configuration in force."""
         self._registry = registry
         self._executor = executor
         # Insertion-ordered: the oldest are forgotten first.
@@ -38,7 +40,7 @@ class SignatureVerifier:
     @property
     def registry(self) -> MspRegistry:
         """Who is who in the configuration in force."""
-        return self._registry
+        return self._registry()
 
     def remember(self, identity: bytes, message: bytes, signature: bytes) -> None:
         """Note a signature known to be good, such as one made by this process."""
@@ -49,7 +51,7 @@ class SignatureVerifier:
 
     def check(self, identity: bytes, message: bytes, signature: bytes) -> None:
         """Raise InvalidMessage unless `signature` is the identity's over `message`."""
-        known = self._registry.identity(identity)
+        known = self.registry.identity(identity)
         if (identity, signature, sha256(message)) in self._good:
             return
         verify_signature(known.public_key, message, signature)
@@ -67,7 +69,7 @@ class SignatureVerifier:
     async def check_off_loop(self, identity: bytes, message: bytes, signature: bytes) -> None:
         """`check`, in a worker thread when the signature is not known yet."""
         if (identity, signature, sha256(message)) in self._good:
-            self._registry.identity(identity)
+            self.registry.identity(identity)
             return
         outcome: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._pending.add(((identity, message, signature), outcome))

@@ -6,7 +6,7 @@ when a quorum (this validator included) holds the transaction, so it survives f 
 
 import asyncio
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import grpc
@@ -61,14 +61,15 @@ class TransactionSubmission:
         admission: Admission,
         pool: TransactionPool,
         links: ValidatorLinks,
-        validators: int,
-        addresses: dict[int, tuple[str, str]],
+        validators: Callable[[], int],
+        address: Callable[[int], tuple[str, str]],
     ) -> None:
+        """`validators` is their present number, `address` a consenter's (host:port, MSP id)."""
         self._admission = admission
         self._pool = pool
         self._links = links
-        self._quorum = quorum(validators)
-        self._addresses = addresses
+        self._validators = validators
+        self._address = address
         self._batch_ids = itertools.count(1)
         # Entering is already coalesced, so what leaves needs no window of its own.
         self._outgoing: Coalescer[_Submission] = Coalescer(self._send_batch, window_ms=0)
@@ -151,7 +152,7 @@ class TransactionSubmission:
                 submission.accepted += 1
             else:
                 text = f"{entry.reason}: {entry.detail}"
-                submission.refusals.append(PeerError(*self._addresses[sender], message=text))
+                submission.refusals.append(PeerError(*self._address(sender), message=text))
             self._settle(submission)
 
     def on_disconnected(self, consenter_id: int) -> None:
@@ -159,7 +160,7 @@ class TransactionSubmission:
         for key in [key for key in self._in_flight if key[0] == consenter_id]:
             for submission in self._in_flight.pop(key).submissions:
                 submission.refusals.append(
-                    PeerError(*self._addresses[consenter_id], message="connection lost")
+                    PeerError(*self._address(consenter_id), message="connection lost")
                 )
                 self._settle(submission)
 
@@ -193,6 +194,10 @@ class TransactionSubmission:
             )
             for run in _runs(raws)
         ]
+
+    @property
+    def _quorum(self) -> int:
+        return quorum(self._validators())
 
     def _settle(self, submission: _Submission) -> None:
         if submission.done.done():

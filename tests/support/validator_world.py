@@ -16,21 +16,18 @@ from ledger.consensus.messages import (
     RoundChange,
     RoundChangeMessage,
     Signed,
-    SigningDomain,
     sign_bytes,
 )
 from ledger.consensus.quorum import proposer_of
-from ledger.crypto.hashing import block_hash
 from ledger.crypto.signing import Signer
 from ledger.model.block import Block
+from ledger.node.channel import open_channel
 from ledger.node.committer import Committer
 from ledger.node.signatures import SignatureVerifier
 from ledger.ordering.block_building import build_block
 from ledger.ordering.consensus_codec import encode_payload
 from ledger.ordering.envelopes import EnvelopeMemory
 from ledger.ordering.seals import make_seal, sealed_block
-from ledger.ordering.validator_set import validator_set
-from tests.support.identities import CHANNEL_ID, NETWORK_ID
 from tests.support.ledger_world import START_NS, LedgerWorld
 
 VALIDATOR_IDS = (1, 2, 3, 4)
@@ -43,26 +40,21 @@ class ValidatorWorld(LedgerWorld):
 
     def __init__(self) -> None:
         super().__init__()
-        self.validators = validator_set(self.consortium.config)
+        self.channel = open_channel(self.store, self.consortium.genesis)
+        self.validators = self.channel.state.validators
         self.memory = EnvelopeMemory()
         # Validation checks signatures where it runs; only checks off the loop need a thread.
         self.threads = ThreadPoolExecutor(max_workers=1)
-        self.verifier = SignatureVerifier(self.consortium.registry(), self.threads)
+        self.verifier = SignatureVerifier(lambda: self.channel.state.registry, self.threads)
         self.committer = self.new_committer()
-        self.domain = SigningDomain(
-            network_id=NETWORK_ID,
-            channel_id=CHANNEL_ID,
-            genesis_hash=block_hash(self.consortium.genesis.header),
-            validator_set_hash=self.validators.set_hash,
-        )
+        self.domain = self.channel.state.domain
 
     def new_committer(self) -> Committer:
         """A committer as after a restart."""
         return Committer(
             store=self.store,
-            context=self.context(),
-            registry=self.consortium.registry(),
-            validators=self.validators,
+            channel=self.channel,
+            context=self.context,
             memory=self.memory,
         )
 

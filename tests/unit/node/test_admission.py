@@ -34,6 +34,7 @@ class Gate:
     def __init__(self, world: LedgerWorld) -> None:
         self.world = world
         self.executor = ThreadPoolExecutor(max_workers=1)
+        registry = world.consortium.registry()
         self.pool = TransactionPool(PoolLimits(transactions_max=8))
         self.memory = EnvelopeMemory()
         self.added = 0
@@ -49,7 +50,7 @@ class Gate:
             ),
             pool=self.pool,
             memory=self.memory,
-            signatures=SignatureVerifier(world.consortium.registry(), self.executor),
+            signatures=SignatureVerifier(lambda: registry, self.executor),
             executor=self.executor,
             on_added=self._count,
         )

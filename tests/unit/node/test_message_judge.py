@@ -22,7 +22,7 @@ def world() -> ValidatorWorld:
 @pytest.fixture
 def judge(world: ValidatorWorld) -> MessageJudge:
     verifier = ConsensusVerifier(world.validators, world.domain)
-    return MessageJudge(verifier, world.memory, BlockLimits(), last_config=lambda: 0)
+    return MessageJudge(verifier, world.memory, limits=BlockLimits, last_config=lambda: 0)
 
 
 def refusal(judge: MessageJudge, message: Message) -> Reason:
@@ -88,5 +88,5 @@ def test_entries_are_judged_even_if_the_digest_is_known(
 
 def test_a_block_of_another_configuration(world: ValidatorWorld) -> None:
     verifier = ConsensusVerifier(world.validators, world.domain)
-    ahead = MessageJudge(verifier, world.memory, BlockLimits(), last_config=lambda: 3)
+    ahead = MessageJudge(verifier, world.memory, limits=BlockLimits, last_config=lambda: 3)
     assert refusal(ahead, world.proposal(world.block())) is Reason.MALFORMED

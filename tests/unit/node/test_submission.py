@@ -31,8 +31,8 @@ class Scene:
             admission=self.gate.admission,
             pool=self.gate.pool,
             links=self.links,
-            validators=4,
-            addresses={i: (f"peer{i}:7051", f"Org{i}MSP") for i in (1, 2, 3, 4)},
+            validators=lambda: 4,
+            address=lambda i: (f"peer{i}:7051", f"Org{i}MSP"),
         )
 
     def batches(self) -> list[tuple[int, TransactionBatch]]:

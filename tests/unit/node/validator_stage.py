@@ -133,7 +133,7 @@ class ValidatorStage:
         self._is_started = False
 
     def _ports(self) -> DriverPorts:
-        world, limits = self.world, BlockLimits()
+        world = self.world
         return DriverPorts(
             journal=self.journal,
             committer=self.committer,
@@ -141,21 +141,21 @@ class ValidatorStage:
             proposer=BlockProposer(
                 consenter_id=self.own,
                 pool=self.pool,
-                limits=limits,
-                block_interval_ms=self.block_interval_ms,
+                limits=BlockLimits,
+                block_interval_ms=lambda: self.block_interval_ms,
             ),
             signer=IntentSigner(
                 consenter_id=self.own,
                 signer=world.key(self.own),
                 guard=SignGuard(self.journal),
-                domain=world.domain,
+                domain=lambda: world.domain,
                 random_bytes=bytes,
             ),
             evidence=EvidenceLog(self.folder / "evidence.jsonl"),
             judge=MessageJudge(
                 ConsensusVerifier(world.validators, world.domain),
                 world.memory,
-                limits,
+                limits=BlockLimits,
                 last_config=lambda: self.committer.last_config,
             ),
             clock_ms=lambda: self.now_ms,

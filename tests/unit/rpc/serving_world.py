@@ -18,7 +18,8 @@ class ServingWorld(LedgerWorld):
     def __init__(self) -> None:
         super().__init__()
         self.threads = ThreadPoolExecutor(max_workers=1)
-        self.verifier = SignatureVerifier(self.consortium.registry(), self.threads)
+        registry = self.consortium.registry()
+        self.verifier = SignatureVerifier(lambda: registry, self.threads)
         self.now_ms = int(self.consortium.created.timestamp() * 1000) + 60_000
         self.access = RequestAccess(
             channel_id=CHANNEL_ID, signatures=self.verifier, clock_ms=lambda: self.now_ms
