@@ -8,13 +8,12 @@ from fastapi import APIRouter, Depends, Header, Path, Query, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from gateway.api.access import UsedServices, services_of
-from gateway.api.schemas import Page
-from gateway.api.transaction_routes import event_payload, transaction_status
+from gateway.api.schemas import PAGE_DEFAULT, Page, PageLimit
+from gateway.api.views import block_view, event_payload, transaction_status
 from gateway.errors import Problem, RequestRefused
 from gateway.projection import BlockRecord
 from gateway.services import Services
 
-PAGE_DEFAULT, PAGE_MAX = 50, 500
 KEEP_ALIVE_MS = 15_000
 STREAM_RETRY_S = 10
 
@@ -25,7 +24,7 @@ router = APIRouter(prefix="/v1", tags=["explorer"])
 async def blocks(
     services: UsedServices,
     below: Annotated[int | None, Query(ge=0)] = None,
-    limit: Annotated[int, Query(ge=1, le=PAGE_MAX)] = PAGE_DEFAULT,
+    limit: PageLimit = PAGE_DEFAULT,
 ) -> Page[dict[str, Any]]:
     """Blocks, the newest first; `below` is the `next` of the page before."""
     height = services.projection.height
@@ -110,29 +109,6 @@ async def _numbers(services: Services, start: int, request: Request) -> AsyncIte
                 await services.blocks.next(number)
         except TimeoutError:
             yield None
-
-
-def block_view(block: BlockRecord) -> dict[str, Any]:
-    """A block as the API shows it; hashes in hex."""
-    view: dict[str, Any] = {
-        "number": block.number,
-        "hash": block.hash.hex(),
-        "previous_hash": block.previous_hash.hex(),
-        "data_hash": block.data_hash.hex(),
-        "commit_hash": block.commit_hash.hex(),
-        "transaction_ids": list(block.tx_ids),
-        "signers": list(block.signers),
-    }
-    if block.consensus is not None:
-        view |= {
-            "round": block.consensus.round,
-            "proposer": block.consensus.proposer,
-            "block_time_ms": block.consensus.block_time_ms,
-            "transactions_root": block.consensus.transactions_root.hex(),
-            "validator_set_hash": block.consensus.validator_set_hash.hex(),
-            "previous_commit_hash": block.consensus.previous_commit_hash.hex(),
-        }
-    return view
 
 
 def _event_data(services: Services, block: BlockRecord) -> dict[str, Any]:

@@ -6,25 +6,22 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query
 
 from gateway.api.access import SignedIn, UsedServices, require_manager, require_sight
-from gateway.api.schemas import Page
+from gateway.api.schemas import PAGE_DEFAULT, Page, PageLimit
 from gateway.errors import Problem, RequestRefused
 from gateway.market import PlacedOrder
 from gateway.services import Services
-
-PAGE_DEFAULT, PAGE_MAX = 50, 500
 
 router = APIRouter(prefix="/v1", tags=["market"])
 
 ListingId = Annotated[str, Path(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}$")]
 Idgrid = Annotated[str, Path(pattern=r"^[A-Z0-9-]{4,32}$")]
-Limit = Annotated[int, Query(ge=1, le=PAGE_MAX)]
 
 
 @router.get("/listings")
 async def listings(
     services: UsedServices,
     after: Annotated[str | None, Query(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}$")] = None,
-    limit: Limit = PAGE_DEFAULT,
+    limit: PageLimit = PAGE_DEFAULT,
 ) -> Page[dict[str, Any]]:
     """Listings, the latest delivery hour first."""
     found = [x for x in services.market.listings() if after is None or x.listing_id < after]
@@ -85,7 +82,7 @@ async def account(idgrid: Idgrid, services: UsedServices, viewer: SignedIn) -> d
 
 @router.get("/accounts/{idgrid}/settlements")
 async def settlement_lines(
-    idgrid: Idgrid, services: UsedServices, viewer: SignedIn, limit: Limit = PAGE_DEFAULT
+    idgrid: Idgrid, services: UsedServices, viewer: SignedIn, limit: PageLimit = PAGE_DEFAULT
 ) -> Page[dict[str, Any]]:
     """A household's settled hours, the latest first."""
     require_sight(viewer, idgrid)

@@ -7,6 +7,7 @@ import base64
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, TypeVar
 
+from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.functional_validators import AfterValidator
 
@@ -14,6 +15,7 @@ AMOUNT_MAX = 2**53 - 1
 CERTIFICATE_CHARACTERS_MAX = 8_192
 BASE64_CHARACTERS_MAX = 200_000
 ARGUMENTS_MAX = 32
+PAGE_DEFAULT, PAGE_MAX = 50, 500
 
 T = TypeVar("T")
 
@@ -32,6 +34,7 @@ Base64 = Annotated[
     AfterValidator(_is_base64),
 ]
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$")]
+PageLimit = Annotated[int, Query(ge=1, le=PAGE_MAX)]
 Amount = Annotated[int, Field(strict=True, gt=0, le=AMOUNT_MAX)]
 
 

@@ -1,32 +1,35 @@
 """Writing: prepare, endorse, submit, follow. All keys are the client's."""
 
 import base64
-import json
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Response, status
 
 from gateway.api.access import UsedServices
 from gateway.api.schemas import (
+    PAGE_DEFAULT,
     BidRequest,
+    Creator,
     OfferRequest,
     Page,
+    PageLimit,
     ProposalRequest,
     SignedProposalBody,
     SignedTransactionBody,
     ToSign,
     TransactionStatus,
 )
+from gateway.api.views import transaction_status
 from gateway.errors import Problem, RequestRefused
 from gateway.projection import TransactionRecord
 from gateway.refusals import RETRYABLE
+from gateway.services import Services
 from gateway.transactions import Prepared
 from ledger.crypto.hashing import sha256
 from ledger.model.codes import ValidationCode
 
 WAIT_MS_DEFAULT = 10_000
 WAIT_MS_MAX = 60_000
-PAGE_DEFAULT, PAGE_MAX = 50, 500
 
 router = APIRouter(prefix="/v1", tags=["transactions"])
 
@@ -36,45 +39,21 @@ TransactionId = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]
 @router.post("/proposals")
 async def prepare_proposal(body: ProposalRequest, services: UsedServices) -> ToSign:
     """A proposal for any contract function, for the client to sign."""
-    return _to_sign(
-        services.transactions.prepare(
-            mspid=body.creator.mspid,
-            certificate_pem=body.creator.certificate_pem,
-            function=body.function,
-            args=body.args,
-        )
-    )
+    return _prepared(services, body.creator, body.function, body.args)
 
 
 @router.post("/offers/prepare")
 async def prepare_offer(body: OfferRequest, services: UsedServices) -> ToSign:
     """A proposal for `market:place_offer`."""
-    return _to_sign(
-        services.transactions.prepare(
-            mspid=body.creator.mspid,
-            certificate_pem=body.creator.certificate_pem,
-            function="market:place_offer",
-            args=[
-                body.listing_id,
-                body.res_id,
-                str(body.energy_wh),
-                str(body.price_utoken_per_kwh),
-            ],
-        )
-    )
+    args = [body.listing_id, body.res_id, str(body.energy_wh), str(body.price_utoken_per_kwh)]
+    return _prepared(services, body.creator, "market:place_offer", args)
 
 
 @router.post("/bids/prepare")
 async def prepare_bid(body: BidRequest, services: UsedServices) -> ToSign:
     """A proposal for `market:place_bid`."""
-    return _to_sign(
-        services.transactions.prepare(
-            mspid=body.creator.mspid,
-            certificate_pem=body.creator.certificate_pem,
-            function="market:place_bid",
-            args=[body.listing_id, str(body.energy_wh), str(body.price_utoken_per_kwh)],
-        )
-    )
+    args = [body.listing_id, str(body.energy_wh), str(body.price_utoken_per_kwh)]
+    return _prepared(services, body.creator, "market:place_bid", args)
 
 
 @router.post("/transactions/endorse")
@@ -128,7 +107,7 @@ async def transaction(tx_id: TransactionId, services: UsedServices) -> Transacti
 async def transactions(
     services: UsedServices,
     after: Annotated[str | None, Query(pattern=r"^\d{1,15}:\d{1,6}$")] = None,
-    limit: Annotated[int, Query(ge=1, le=PAGE_MAX)] = PAGE_DEFAULT,
+    limit: PageLimit = PAGE_DEFAULT,
 ) -> Page[TransactionStatus]:
     """Transactions, the newest first; `after` is the `next` of the page before."""
     position = _position(after)
@@ -143,34 +122,15 @@ async def transactions(
     )
 
 
-def transaction_status(record: TransactionRecord) -> TransactionStatus:
-    """A committed transaction as the API shows it."""
-    is_valid = record.code is ValidationCode.VALID
-    return TransactionStatus(
-        transaction_id=record.tx_id,
-        status="valid" if is_valid else "invalid",
-        code=record.code.name,
-        is_retryable=record.code in RETRYABLE,
-        block_number=record.block_number,
-        index=record.index,
-        function=record.function or None,
-        arguments=list(record.arguments),
-        member=record.member,
-        timestamp_ms=record.timestamp_ms,
-        event=record.event_name or None,
-        event_payload=event_payload(record.event_payload),
+def _prepared(services: Services, creator: Creator, function: str, args: list[str]) -> ToSign:
+    return _to_sign(
+        services.transactions.prepare(
+            mspid=creator.mspid,
+            certificate_pem=creator.certificate_pem,
+            function=function,
+            args=args,
+        )
     )
-
-
-def event_payload(raw: bytes) -> object | None:
-    """A contract event's JSON; `None` for no or other content."""
-    if not raw:
-        return None
-    try:
-        content: object = json.loads(raw)
-    except ValueError:
-        return None
-    return content
 
 
 def _to_sign(prepared: Prepared) -> ToSign:

@@ -1,0 +1,62 @@
+"""Blocks and transactions as the API shows them."""
+
+import json
+from typing import Any
+
+from gateway.api.schemas import TransactionStatus
+from gateway.projection import BlockRecord, TransactionRecord
+from gateway.refusals import RETRYABLE
+from ledger.model.codes import ValidationCode
+
+
+def transaction_status(record: TransactionRecord) -> TransactionStatus:
+    """A committed transaction as the API shows it."""
+    is_valid = record.code is ValidationCode.VALID
+    return TransactionStatus(
+        transaction_id=record.tx_id,
+        status="valid" if is_valid else "invalid",
+        code=record.code.name,
+        is_retryable=record.code in RETRYABLE,
+        block_number=record.block_number,
+        index=record.index,
+        function=record.function or None,
+        arguments=list(record.arguments),
+        member=record.member,
+        timestamp_ms=record.timestamp_ms,
+        event=record.event_name or None,
+        event_payload=event_payload(record.event_payload),
+    )
+
+
+def event_payload(raw: bytes) -> object | None:
+    """A contract event's JSON; `None` for no or other content."""
+    if not raw:
+        return None
+    try:
+        content: object = json.loads(raw)
+    except ValueError:
+        return None
+    return content
+
+
+def block_view(block: BlockRecord) -> dict[str, Any]:
+    """A block as the API shows it; hashes in hex."""
+    view: dict[str, Any] = {
+        "number": block.number,
+        "hash": block.hash.hex(),
+        "previous_hash": block.previous_hash.hex(),
+        "data_hash": block.data_hash.hex(),
+        "commit_hash": block.commit_hash.hex(),
+        "transaction_ids": list(block.tx_ids),
+        "signers": list(block.signers),
+    }
+    if block.consensus is not None:
+        view |= {
+            "round": block.consensus.round,
+            "proposer": block.consensus.proposer,
+            "block_time_ms": block.consensus.block_time_ms,
+            "transactions_root": block.consensus.transactions_root.hex(),
+            "validator_set_hash": block.consensus.validator_set_hash.hex(),
+            "previous_commit_hash": block.consensus.previous_commit_hash.hex(),
+        }
+    return view
