@@ -133,6 +133,44 @@ def test_two_orders_of_a_household_in_one_block_conflict(
     scene.market.run(act())
 
 
+def delivered_in(starts_ms: int, ends_ms: int) -> dict[str, int]:
+    """Instants of a listing whose gate closed a minute before its delivery, long ago."""
+    return {
+        "opens_at_ms": starts_ms - 2 * MINUTE_MS,
+        "gate_closure_ms": starts_ms - MINUTE_MS,
+        "delivery_start_ms": starts_ms,
+        "delivery_end_ms": ends_ms,
+        "settlement_end_ms": ends_ms + MINUTE_MS,
+    }
+
+
+async def matched_and_metered(scene: Scene, seller: Home, buyer: Home) -> str:
+    """A cleared listing of 10 kWh at 54,000 per kWh, of which 8 kWh were delivered."""
+    market = scene.market
+    starts = now_ms() - 10 * MINUTE_MS
+    ends = starts + 5 * MINUTE_MS
+    listing = await market.open_listing(**delivered_in(starts, ends))
+    in_time = starts - 2 * MINUTE_MS
+    offer = (listing, seller.res_id, "10000", "54000")
+    await market.submit(seller.identity, "market:place_offer", *offer, at_ms=in_time)
+    bid = (listing, "10000", "54000")
+    await market.submit(buyer.identity, "market:place_bid", *bid, at_ms=in_time)
+    await market.submit(market.manager, "market:close_bidding", listing)
+    await market.submit(market.manager, "market:clear", listing)
+    members = {
+        "community_manager": [market.authority.mspid],
+        "dso": ["DsoMSP"],
+        "oracle": ["DsoMSP"],
+    }
+    await market.submit(market.manager, "registry:configure", json.dumps(members))
+    for seq, at_ms, energy_wh in ((1, starts, 0), (2, ends, 8_000)):
+        await market.report(
+            seller.reading(seq=seq, t_end_ms=at_ms, import_wh=0, export_wh=energy_wh),
+            buyer.reading(seq=seq, t_end_ms=at_ms, import_wh=energy_wh, export_wh=0),
+        )
+    return listing
+
+
 @pytest.mark.row("E053")
 def test_a_listing_is_settled_once(scene: Scene) -> None:
     """10 kWh matched and 8 delivered at 54,000 per kWh: 432,000 paid, 108,000 refunded, once."""
@@ -140,40 +178,7 @@ def test_a_listing_is_settled_once(scene: Scene) -> None:
 
     async def act() -> None:
         seller, buyer = await asyncio.gather(market.join(), market.join())
-        starts = now_ms() - 10 * MINUTE_MS
-        ends = starts + 5 * MINUTE_MS
-        listing = await market.open_listing(
-            opens_at_ms=starts - 2 * MINUTE_MS,
-            gate_closure_ms=starts - MINUTE_MS,
-            delivery_start_ms=starts,
-            delivery_end_ms=ends,
-            settlement_end_ms=ends + MINUTE_MS,
-        )
-        in_time = starts - 2 * MINUTE_MS
-        await market.submit(
-            seller.identity,
-            "market:place_offer",
-            *(listing, seller.res_id, "10000", "54000"),
-            at_ms=in_time,
-        )
-        await market.submit(
-            buyer.identity, "market:place_bid", listing, "10000", "54000", at_ms=in_time
-        )
-        await market.submit(market.manager, "market:close_bidding", listing)
-        await market.submit(market.manager, "market:clear", listing)
-        reconfigured = json.dumps(
-            {
-                "community_manager": [market.authority.mspid],
-                "dso": ["DsoMSP"],
-                "oracle": ["DsoMSP"],
-            }
-        )
-        await market.submit(market.manager, "registry:configure", reconfigured)
-        for seq, at_ms, energy_wh in ((1, starts, 0), (2, ends, 8_000)):
-            await market.report(
-                seller.reading(seq=seq, t_end_ms=at_ms, import_wh=0, export_wh=energy_wh),
-                buyer.reading(seq=seq, t_end_ms=at_ms, import_wh=energy_wh, export_wh=0),
-            )
+        listing = await matched_and_metered(scene, seller, buyer)
 
         await market.submit(market.manager, "market:settle", listing)
         paid = [await account(scene, home) for home in (seller, buyer)]
@@ -198,13 +203,7 @@ def test_two_settlements_endorsed_at_once_pay_once(scene: Scene) -> None:
 
     async def act() -> None:
         starts = now_ms() - 5 * MINUTE_MS
-        listing = await market.open_listing(
-            opens_at_ms=starts - 2 * MINUTE_MS,
-            gate_closure_ms=starts - MINUTE_MS,
-            delivery_start_ms=starts,
-            delivery_end_ms=starts + MINUTE_MS,
-            settlement_end_ms=starts + 2 * MINUTE_MS,
-        )
+        listing = await market.open_listing(**delivered_in(starts, starts + MINUTE_MS))
         await market.submit(market.manager, "market:close_bidding", listing)
         await market.submit(market.manager, "market:clear", listing)
         settlers = (market.manager, market.operator)

@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chaincode.energy.timing import TIME_MS_MAX
 from gateway.hems.profiles import DEMO_START, load_profiles
 from gateway.hems.virtual_meter import VirtualMeter
 from gateway.mqtt.ingest import ReadingStore
@@ -73,6 +74,7 @@ def test_a_reading_survives_the_wire_and_its_signature_holds():
         {"imp_wh": 1.5},
         {"imp_wh": "7"},
         {"exp_wh": 10**16},
+        {"t_end": TIME_MS_MAX + 1},
         {"q": "guessed"},
         {"v": 2},
         {"sig": "not base64!"},
