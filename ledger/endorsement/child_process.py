@@ -174,13 +174,13 @@ class ChildProcess:
         """Block until it has ended; its exit status (negative: the signal)."""
         return self._process.wait()
 
-    def close(self, *, log: bool, stream: bool) -> None:
-        """Release the shared page, and what was not handed to the event loop."""
+    def close(self, *, with_errors: bool, with_socket: bool) -> None:
+        """Release the shared page, and of the rest what was not handed to the event loop."""
         self._page.close()
         os.close(self._page_fd)
-        if log:
+        if with_errors:
             self.errors.close()
-        if stream:
+        if with_socket:
             self.socket.close()
 
 

@@ -154,7 +154,9 @@ class ProcessLife:
             self._child.kill()
             status = await ended
         reading = self._child.page()
-        self._child.close(log=not self._log_attached, stream=not self._stream_attached)
+        self._child.close(
+            with_errors=not self._log_attached, with_socket=not self._stream_attached
+        )
         log.log(
             logging.INFO if status == 0 else logging.WARNING,
             "chaincode %s ended with status %d while running %s",
