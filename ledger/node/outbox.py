@@ -65,9 +65,10 @@ class Outbox:
         """Hand everything over."""
         if self._actions:
             actions, self._actions = self._actions, []
-            self._loop.call_soon_threadsafe(_run_all, actions)
+            self._loop.call_soon_threadsafe(_run_all, self._loop, actions)
 
 
-def _run_all(actions: list[Action]) -> None:
+def _run_all(loop: asyncio.AbstractEventLoop, actions: list[Action]) -> None:
+    """Each as a callback of its own: a listener that fails must not keep the next from hearing."""
     for action in actions:
-        action()
+        loop.call_soon(action)

@@ -16,6 +16,7 @@ from grpc import aio
 from ledger.errors import NodeFault
 from ledger.node.assembly import Peer, assemble
 from ledger.node.config import NodeConfig, load_config
+from ledger.node.faults import FaultInterceptor, FaultSink
 from ledger.node.telemetry import configure_logging
 from ledger.rpc.transport import server_credentials, server_options
 
@@ -46,13 +47,16 @@ async def run_peer(config_path: Path) -> None:
 
 
 async def _serve(config: NodeConfig, peer: Peer, stop: asyncio.Event) -> None:
+    faults = FaultSink()
+    asyncio.get_running_loop().set_exception_handler(faults.on_loop_error)
     servers = [
-        await _listen(config.listen, peer, for_validators=False),
-        await _listen(config.validator_listen, peer, for_validators=True),
+        await _listen(config.listen, peer, faults, for_validators=False),
+        await _listen(config.validator_listen, peer, faults, for_validators=True),
     ]
     running = [
         asyncio.create_task(peer.run_links(), name="links"),
         asyncio.create_task(peer.ordering.run_consensus(), name="consensus"),
+        asyncio.create_task(faults.wait(), name="faults"),
     ]
     stopping = asyncio.create_task(_wait(stop), name="stop")
     log.info(
@@ -80,8 +84,10 @@ def _cause(task: asyncio.Task[None]) -> BaseException:
     return error if error is not None else NodeFault(f"{task.get_name()} ended by itself")
 
 
-async def _listen(address: str, peer: Peer, *, for_validators: bool) -> aio.Server:
-    server = aio.server(options=server_options())
+async def _listen(
+    address: str, peer: Peer, faults: FaultSink, *, for_validators: bool
+) -> aio.Server:
+    server = aio.server(options=server_options(), interceptors=[FaultInterceptor(faults)])
     handlers = peer.validator_handlers if for_validators else peer.client_handlers
     server.add_generic_rpc_handlers(handlers)
     credentials = server_credentials(peer.base.tls, require_client=for_validators)

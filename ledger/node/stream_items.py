@@ -86,5 +86,7 @@ class StreamItems:
         self.tasks.discard(task)
         requests, total = self.under_way[sender]
         self.under_way[sender] = (requests - 1, total - size)
-        if not task.cancelled() and task.exception() is not None:
-            log.error("a stream request failed", exc_info=task.exception())
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            problem = {"message": "a stream request failed", "exception": error, "task": task}
+            task.get_loop().call_exception_handler(problem)

@@ -117,14 +117,17 @@ async def test_a_flood_of_one_validator_leaves_room_for_the_others(
     assert len(items.tasks) == 1, "room again"
 
 
-async def test_a_request_that_fails_is_logged_and_over(items, caplog):
+async def test_a_request_that_fails_is_reported_and_over(items, monkeypatch):
+    reported = []
+    loop = asyncio.get_running_loop()
+    monkeypatch.setattr(loop, "call_exception_handler", reported.append)
     items.submission.failure = KeyError("ours")
     items.submission.done.set()
     items.on_request(3, BATCH, reply)
     await asyncio.gather(*items.tasks, return_exceptions=True)
     await asyncio.sleep(0)
     assert items.tasks == set()
-    assert "a stream request failed" in caplog.text
+    assert [problem["exception"] for problem in reported] == [items.submission.failure]
 
 
 async def test_a_new_link_hears_our_height_and_what_waits(items):
