@@ -1,13 +1,16 @@
-"""The consenters that decide a height, as consensus and block checks need them."""
+"""The consenters that decide a height, and one hash of them for every signature and block."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
 from ledger.crypto.certificates import parse_certificate
-from ledger.crypto.validator_set import validator_set_hash
-from ledger.model.config import ChannelConfig
+from ledger.crypto.hashing import sha256
+from ledger.model.config import ChannelConfig, Consenter
+
+_DOMAIN = b"gridledger-validator-set-1"
+_NUMBER_BYTES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,3 +31,25 @@ def validator_set(config: ChannelConfig) -> ValidatorSet:
     return ValidatorSet(
         ids=tuple(sorted(keys)), keys=keys, set_hash=validator_set_hash(config.consenters)
     )
+
+
+def validator_set_hash(consenters: Iterable[Consenter]) -> bytes:
+    """SHA-256, 32 bytes, over id, member and public key of each consenter, ascending by id.
+
+    Keys, not certificates: a renewed certificate of the same key is the same validator. Addresses
+    may change without changing the set.
+    """
+    ordered = sorted(consenters, key=lambda consenter: consenter.consenter_id)
+    parts = [_DOMAIN, _number(len(ordered))]
+    for consenter in ordered:
+        parts.append(_number(consenter.consenter_id))
+        for text in (
+            consenter.mspid.encode("utf-8"),
+            parse_certificate(consenter.identity_pem).public_key_der,
+        ):
+            parts += (_number(len(text)), text)
+    return sha256(b"".join(parts))
+
+
+def _number(value: int) -> bytes:
+    return value.to_bytes(_NUMBER_BYTES, "big")

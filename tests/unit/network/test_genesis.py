@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 
 from ledger.crypto.hashing import block_data_hash
-from ledger.crypto.validator_set import validator_set_hash
 from ledger.errors import InvalidMessage, Reason
 from ledger.model.block import METADATA_SLOTS, SLOT_TRANSACTIONS_FILTER
 from ledger.model.codec_block import decode_block, decode_block_signatures, encode_block
 from ledger.model.config import BatchLimits, Consenter
 from ledger.model.config_codec import decode_config_block
+from ledger.ordering.validator_set import validator_set_hash
 from network.genesis import default_channel_config, genesis_block
 from tests.support.identities import CHANNEL_ID, NETWORK_ID, consortium
 
