@@ -15,6 +15,15 @@ from typing import NoReturn, Protocol
 from chaincode.energy.book import Order, Side
 from chaincode.energy.clearing import MIDPOINT, RATIONS, RULES, ClearingResult, clear_book
 
+DESCRIPTION = """\
+Clears one order book without a network: the market's own rule. Reads one JSON object from
+standard input, prints one; status 2 and one line when the input is wrong."""
+EPILOG = """\
+input (prices in micro-tokens per kWh, qty in Wh, seq: place in ledger order; null: no bound):
+  {"floor_price": 40000, "cap_price": null, "orders": [
+    {"id": "anna", "side": "offer", "price": 60000, "qty": 2000, "seq": 1},
+    {"id": "boris", "side": "bid", "price": 150000, "qty": 1500, "seq": 2}]}
+docs/order-book.json is an example, docs/market.md explains it."""
 EXIT_OK = 0
 EXIT_BAD_INPUT = 2
 ORDERS_MAX = 1_000_000
@@ -115,9 +124,19 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser() -> _Parser:
-    parser = _Parser(prog="gridledger clear", add_help=False, allow_abbrev=False)
+    parser = _Parser(
+        prog="gridledger clear",
+        usage="%(prog)s [options] < orders.json",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        add_help=False,
+        allow_abbrev=False,
+    )
     parser.add_argument("-h", "--help", action="store_true", help="show this text")
-    parser.add_argument("--rule", choices=RULES, default="crossing", help="price rule")
+    parser.add_argument(
+        "--rule", choices=RULES, default="crossing", help="price rule, default crossing"
+    )
     parser.add_argument(
         "--k",
         type=_fraction,
@@ -125,7 +144,10 @@ def _parser() -> _Parser:
         help="place in the price interval: 0 low end, 1 high end, default 1/2 (crossing)",
     )
     parser.add_argument(
-        "--ration", choices=RATIONS, default="fifo", help="sharing at the marginal price"
+        "--ration",
+        choices=RATIONS,
+        default="fifo",
+        help="sharing at the marginal price, default fifo",
     )
     return parser
 

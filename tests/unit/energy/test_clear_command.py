@@ -2,12 +2,14 @@
 
 import io
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from chaincode.energy.clear_command import main
 
+DOCS = Path(__file__).resolve().parents[3] / "docs"
 ORDERS = [
     {"id": "b1", "side": "bid", "price": 200000, "qty": 1000, "seq": 0},
     {"id": "s1", "side": "offer", "price": 100000, "qty": 500, "seq": 1},
@@ -18,6 +20,13 @@ def run(text: str, *argv: str) -> tuple[int, str, str]:
     out, err = io.StringIO(), io.StringIO()
     status = main(argv, io.StringIO(text), out, err)
     return status, out.getvalue(), err.getvalue()
+
+
+def output_of(text: str) -> dict[str, Any]:
+    status, out, err = run(text)
+    assert (status, err) == (0, "")
+    cleared: dict[str, Any] = json.loads(out)
+    return cleared
 
 
 def book(orders: object = ORDERS, floor: object = 50000, cap: object = 300000) -> str:
@@ -152,3 +161,21 @@ def test_input_that_is_not_text_is_refused() -> None:
         "",
         "gridledger clear: the input is not UTF-8 text\n",
     )
+
+
+def test_the_example_of_the_documents_is_one_file_and_clears_as_they_say() -> None:
+    text = (DOCS / "order-book.json").read_text(encoding="utf-8")
+    page = (DOCS / "market.md").read_text(encoding="utf-8")
+    assert text in page
+    cleared = output_of(text)
+    assert (cleared["price"], cleared["quantity"]) == (90_000, 2_000)
+    assert cleared["allocations"] == {"anna": 2_000, "boris": 1_500, "carla": 500}
+    assert cleared["buyer_pays_utoken"] == {"boris": 135_000, "carla": 45_000}
+    assert cleared["seller_gets_utoken"] == {"anna": 180_000}
+
+
+def test_the_help_shows_an_input_that_is_accepted() -> None:
+    status, shown, _ = run("", "--help")
+    assert status == 0
+    example = shown[shown.index('{"floor_price"') : shown.rindex("]}") + 2]
+    assert output_of(example)["quantity"] == 1_500
