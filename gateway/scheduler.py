@@ -68,7 +68,7 @@ class Scheduler:
             except LedgerRefusal as refusal:
                 if refusal_code(refusal) != "READINGS_MISSING" or attempt == SETTLE_TRIES_MAX:
                     raise
-                logger.warning("%s waits for readings: %s", hour.listing_id, refusal.cause)
+                logger.info("%s waits for readings: %s", hour.listing_id, refusal.cause)
                 await asyncio.sleep(SETTLE_RETRY_MS / 1000)
         settled: dict[str, Any] = await self._actor.evaluate(
             "market:get_settlement", hour.listing_id

@@ -36,14 +36,24 @@ async def connected(settings: MqttSettings) -> AsyncIterator[aiomqtt.Client]:
 
 
 async def keep_ingesting(settings: MqttSettings, community: str, store: ReadingStore) -> None:
-    """Ingest readings for ever; wait a little longer after each failed connection."""
+    """Ingest readings for ever; wait a little longer after each failed connection.
+
+    A loss and the return are logged once each, however many attempts lie between them.
+    """
     pause_ms = RECONNECT_MS_MIN
+    is_lost = False
     while True:
         try:
             async with connected(settings) as client:
-                pause_ms = RECONNECT_MS_MIN
+                if is_lost:
+                    logger.warning("the broker is back")
+                is_lost, pause_ms = False, RECONNECT_MS_MIN
                 await ingest(client, community, store)
         except aiomqtt.MqttError as error:
-            logger.warning("broker: %s; again in %d ms", error, pause_ms)
+            if not is_lost:
+                logger.warning(
+                    "no broker at %s:%d: %s; trying on", settings.host, settings.port, error
+                )
+            is_lost = True
         await asyncio.sleep(pause_ms / 1000)
         pause_ms = min(2 * pause_ms, RECONNECT_MS_MAX)
