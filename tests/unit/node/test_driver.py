@@ -18,7 +18,6 @@ from ledger.model.codes import ValidationCode
 from ledger.node.intents import IntentSigner
 from ledger.ordering.block_building import build_block
 from ledger.ordering.seals import check_certificate
-from ledger.storage import frame_log
 from tests.unit.node.validator_stage import ValidatorStage
 
 PROPOSER_OF_1 = 2
@@ -89,9 +88,7 @@ def test_a_record_is_durable_before_its_vote_is_signed_and_the_vote_before_it_is
     order = []
     sync, sign = os.fdatasync, IntentSigner.sign
     broadcast = stage.outbox.broadcast
-    monkeypatch.setattr(
-        frame_log.os, "fdatasync", lambda file: (order.append("sync"), sync(file))[1]
-    )
+    monkeypatch.setattr(os, "fdatasync", lambda file: (order.append("sync"), sync(file))[1])
 
     def signing(signer, intent):
         order.append("sign")
