@@ -13,15 +13,16 @@ from ledger.crypto.hashing import block_hash
 from ledger.errors import InvalidMessage, TransactionInvalid
 from ledger.model.block import (
     SLOT_COMMIT_HASH,
+    SLOT_SIGNATURES,
     SLOT_TRANSACTIONS_FILTER,
     Block,
     ConsenterMetadata,
 )
 from ledger.model.codec import decode_envelope
 from ledger.model.codec_block import (
+    consenter_metadata,
     decode_block_signatures,
     decode_commit_hash,
-    decode_consenter_metadata,
 )
 from ledger.model.codec_header import decode_identity
 from ledger.model.codes import HeaderType, ValidationCode
@@ -233,20 +234,15 @@ def _transaction_record(
 
 
 def _block_record(block: Block, tx_ids: tuple[str, ...]) -> BlockRecord:
-    consensus: ConsenterMetadata | None = None
-    signers: tuple[int, ...] = ()
-    if block.number > 0:
-        signed = decode_block_signatures(block.metadata[0])
-        consensus = decode_consenter_metadata(signed.consenter_metadata_raw)
-        signers = tuple(signature.consenter_id for signature in signed.signatures)
+    seals = decode_block_signatures(block.metadata[SLOT_SIGNATURES]).signatures
     return BlockRecord(
         number=block.number,
         hash=block_hash(block.header),
         previous_hash=block.header.previous_hash,
         data_hash=block.header.data_hash,
         commit_hash=decode_commit_hash(block.metadata[SLOT_COMMIT_HASH]),
-        consensus=consensus,
-        signers=signers,
+        consensus=consenter_metadata(block),
+        signers=tuple(seal.consenter_id for seal in seals),
         tx_ids=tx_ids,
     )
 

@@ -3,6 +3,7 @@
 from ledger.errors import InvalidMessage, Reason
 from ledger.model.block import (
     METADATA_SLOTS,
+    SLOT_SIGNATURES,
     Block,
     BlockHeader,
     BlockSignature,
@@ -162,3 +163,11 @@ def decode_consenter_metadata(raw: bytes) -> ConsenterMetadata:
         validator_set_hash=wire.validator_set_hash,
         previous_commit_hash=wire.previous_commit_hash,
     )
+
+
+def consenter_metadata(block: Block) -> ConsenterMetadata | None:
+    """What the seals of a block also signed; None for the genesis block, which has no seals."""
+    if block.number == 0:
+        return None
+    signed = decode_block_signatures(block.metadata[SLOT_SIGNATURES])
+    return decode_consenter_metadata(signed.consenter_metadata_raw)

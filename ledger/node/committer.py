@@ -17,11 +17,10 @@ from ledger.model.block import (
     SLOT_TRANSACTIONS_FILTER,
     Block,
     BlockSignatures,
-    ConsenterMetadata,
 )
 from ledger.model.codec_block import (
+    consenter_metadata,
     decode_block_signatures,
-    decode_consenter_metadata,
     encode_block_signatures,
     encode_commit_hash,
 )
@@ -153,14 +152,6 @@ class Committer:
             validators=validators.ids,
             validator_set_hash=validators.set_hash,
         )
-
-
-def consenter_metadata(block: Block) -> ConsenterMetadata | None:
-    """What the seals of a block also signed; None for the genesis block, which has no seals."""
-    if block.number == 0:
-        return None
-    signed = decode_block_signatures(block.metadata[SLOT_SIGNATURES])
-    return decode_consenter_metadata(signed.consenter_metadata_raw)
 
 
 def _block_time_ms(block: Block) -> int:

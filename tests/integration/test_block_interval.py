@@ -12,7 +12,7 @@ from statistics import mean
 import pytest
 
 from ledger.crypto.signing import SigningIdentity
-from ledger.node.committer import consenter_metadata
+from ledger.model.codec_block import consenter_metadata
 from ledger.rpc.deliver_client import follow_blocks
 from ledger.rpc.transport import client_channel
 from network.creation import member_authority

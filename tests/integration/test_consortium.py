@@ -21,11 +21,10 @@ from ledger.crypto.signing import SigningIdentity, verify_signature
 from ledger.errors import InvalidMessage
 from ledger.model.block import SLOT_SIGNATURES, SLOT_TRANSACTIONS_FILTER, Block
 from ledger.model.codec import decode_envelope
-from ledger.model.codec_block import decode_block, decode_block_signatures
+from ledger.model.codec_block import consenter_metadata, decode_block, decode_block_signatures
 from ledger.model.codes import ValidationCode
 from ledger.model.config import Consenter
 from ledger.model.config_codec import decode_config_block
-from ledger.node.committer import consenter_metadata
 from ledger.rpc.client import GatewayClient
 from ledger.wire.consensus_pb2 import ConsenterMetadata as WireConsenterMetadata
 from network.bench_community import CHAINCODE, Community, Offer
