@@ -21,94 +21,34 @@ time, committed as one block in the given order:
 """
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from chaincode.shim.chaincode import Chaincode
 from chaincode.shim.contract import Contract
-from chaincode.shim.errors import STATUS_BAD_REQUEST, ContractError, PeerError
+from chaincode.shim.errors import PeerError
 from chaincode.shim.json_values import canonical_json
-from chaincode.shim.requests import (
-    GetHistory,
-    GetMetadata,
-    GetRange,
-    GetState,
-    GetStates,
-    InvokeChaincode,
-    KeyModification,
-    KeyValue,
-    Page,
-    PutBatch,
-    PutOne,
-    QueryClose,
-    QueryNext,
-    Request,
-    Response,
-    Write,
-)
+from chaincode.shim.requests import Response
 from chaincode.shim.stub import ChaincodeStub, PeerFeatures, ProposalFacts
 from chaincode.shim.testing_identities import TestIdentity, make_identity
+from chaincode.shim.testing_simulation import VALID, CommittedState, Event, Recorder, Simulation
 
-VALID = "VALID"
-MVCC_READ_CONFLICT = "MVCC_READ_CONFLICT"
-PHANTOM_READ_CONFLICT = "PHANTOM_READ_CONFLICT"
-PAGE_SIZE = 100
 FEATURES = PeerFeatures(write_batch_max=1000, get_multiple_max=1000)
 CHANNEL_ID = "community"
 
-Version = tuple[int, int]
 Transient = Mapping[str, bytes]
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
-    """A committed chaincode event; `value` is its payload decoded as JSON if it is JSON."""
-
-    name: str
-    payload: bytes
-    tx_id: str
-
-    @property
-    def value(self) -> Any:
-        """The payload's JSON value."""
-        return json.loads(self.payload)
-
-
-@dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A state to return to; opaque."""
+    """A state to return to, or to compare with a later one."""
 
-    state: dict[str, tuple[bytes, Version]]
-    metadata: dict[str, dict[str, bytes]]
-    history: dict[str, tuple[KeyModification, ...]]
+    state: CommittedState
     events: tuple[Event, ...]
     height: int
     now: datetime
-
-
-@dataclass(slots=True)
-class Simulation:
-    """A transaction that ran but is not committed: its result, reads, ranges and writes."""
-
-    tx_id: str
-    timestamp_ns: int
-    response: Response = field(default_factory=lambda: Response(0, "", b""))
-    event: Event | None = None
-    reads: dict[str, Version | None] = field(default_factory=dict)
-    ranges: list[tuple[str, str, list[tuple[str, Version]]]] = field(default_factory=list)
-    writes: dict[str, Write] = field(default_factory=dict)
-    metadata_writes: dict[str, Write] = field(default_factory=dict)
-
-    @property
-    def result(self) -> Any:
-        """The decoded result; ContractError if the contract refused."""
-        if self.response.status >= STATUS_BAD_REQUEST:
-            code, _, message = self.response.message.partition(": ")
-            raise ContractError(code, message, self.response.status)
-        return decode_result(self.response.payload)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,9 +101,7 @@ class TestLedger:
         self.now = _time(start)
         self.height = 1
         self.events: list[Event] = []
-        self._state: dict[str, tuple[bytes, Version]] = {}
-        self._metadata: dict[str, dict[str, bytes]] = {}
-        self._history: dict[str, tuple[KeyModification, ...]] = {}
+        self._committed = CommittedState()
 
     # -- participants and time -------------------------------------------------------------------
 
@@ -177,8 +115,6 @@ class TestLedger:
     ) -> TestClient:
         """A participant; `attributes` go into the certificate, `role` is its NodeOU."""
         return TestClient(self, make_identity(mspid, name, attributes or {}, role))
-
-    as_client = client
 
     def at(self, time: str | datetime) -> None:
         """Set the clock (ISO 8601 with zone, or an aware datetime)."""
@@ -194,29 +130,19 @@ class TestLedger:
 
     def state(self, key: str) -> bytes | None:
         """The committed value."""
-        found = self._state.get(key)
-        return None if found is None else found[0]
+        return self._committed.value(key)
 
     def keys(self, prefix: str = "") -> list[str]:
         """All committed keys with a prefix, in order."""
-        return sorted(key for key in self._state if key.startswith(prefix))
+        return [key for key in self._committed.keys("", "") if key.startswith(prefix)]
 
     def snapshot(self) -> Snapshot:
         """The present state, events and time."""
-        return Snapshot(
-            dict(self._state),
-            dict(self._metadata),
-            dict(self._history),
-            tuple(self.events),
-            self.height,
-            self.now,
-        )
+        return Snapshot(self._committed.copy(), tuple(self.events), self.height, self.now)
 
     def restore(self, snapshot: Snapshot) -> None:
         """Return to a snapshot; it can be used again."""
-        self._state = dict(snapshot.state)
-        self._metadata = dict(snapshot.metadata)
-        self._history = dict(snapshot.history)
+        self._committed = snapshot.state.copy()
         self.events = list(snapshot.events)
         self.height, self.now = snapshot.height, snapshot.now
 
@@ -237,7 +163,7 @@ class TestLedger:
             features=FEATURES,
         )
         simulation = Simulation(tx_id, timestamp_ns)
-        simulation.response = _drive(self._chaincode, stub, _Recorder(self, simulation))
+        simulation.response = _drive(self._chaincode, stub, Recorder(self._committed, simulation))
         if stub.event is not None:
             simulation.event = Event(*stub.event, tx_id)
         return simulation
@@ -247,113 +173,17 @@ class TestLedger:
         codes = []
         for index, simulation in enumerate(simulations):
             _ = simulation.result
-            code = self._validate(simulation)
+            code = self._committed.judge(simulation)
             if code == VALID:
-                self._apply(simulation, (self.height, index))
+                self._committed.apply(simulation, (self.height, index))
+                if simulation.event is not None:
+                    self.events.append(simulation.event)
             codes.append(code)
         self.height += 1
         return codes
 
-    def _validate(self, simulation: Simulation) -> str:
-        if any(self._version(key) != version for key, version in simulation.reads.items()):
-            return MVCC_READ_CONFLICT
-        for start, end, found in simulation.ranges:
-            if [(key, self._state[key][1]) for key in self._range(start, end)] != found:
-                return PHANTOM_READ_CONFLICT
-        return VALID
 
-    def _apply(self, simulation: Simulation, version: Version) -> None:
-        for write in simulation.writes.values():
-            change = KeyModification(
-                simulation.tx_id, write.value or b"", simulation.timestamp_ns, not write.value
-            )
-            self._history[write.key] = (change, *self._history.get(write.key, ()))
-            if write.value:
-                self._state[write.key] = (write.value, version)
-            else:
-                self._state.pop(write.key, None)
-                self._metadata.pop(write.key, None)
-        for write in simulation.metadata_writes.values():
-            if write.key in self._state:
-                self._metadata[write.key] = {write.metadata_name: write.value or b""}
-                self._state[write.key] = (self._state[write.key][0], version)
-        if simulation.event is not None:
-            self.events.append(simulation.event)
-
-    def _version(self, key: str) -> Version | None:
-        found = self._state.get(key)
-        return None if found is None else found[1]
-
-    def _range(self, start: str, end: str) -> list[str]:
-        return sorted(key for key in self._state if start <= key and (not end or key < end))
-
-
-class _Recorder:
-    """Answers a contract's requests from the ledger and notes them in the simulation."""
-
-    def __init__(self, ledger: TestLedger, simulation: Simulation) -> None:
-        self._ledger = ledger
-        self._simulation = simulation
-        self._open: dict[str, list[KeyValue]] = {}
-
-    def answer(self, request: Request[Any]) -> Any:  # noqa: C901, PLR0911 - one line for each request
-        match request:
-            case GetState(key):
-                return self._read(key)
-            case GetStates(keys):
-                return [self._read(key) for key in keys]
-            case GetRange():
-                return self._scan(request)
-            case QueryNext(query_id):
-                return self._page(query_id)
-            case QueryClose():
-                return None
-            case GetHistory(key):
-                return Page(self._ledger._history.get(key, ()), has_more=False, query_id="")  # noqa: SLF001
-            case GetMetadata(key):
-                self._read(key)
-                return dict(self._ledger._metadata.get(key, {}))  # noqa: SLF001
-            case PutBatch(writes):
-                for write in writes:
-                    self._write(write)
-                return None
-            case PutOne(write):
-                return self._write(write)
-            case InvokeChaincode(name):
-                raise PeerError(f"chaincode {name} is not part of this test ledger")
-        raise PeerError(f"unknown request {request!r}")
-
-    def _read(self, key: str) -> bytes:
-        self._simulation.reads.setdefault(key, self._ledger._version(key))  # noqa: SLF001
-        return self._ledger.state(key) or b""
-
-    def _write(self, write: Write) -> None:
-        writes = (
-            self._simulation.metadata_writes if write.metadata_name else (self._simulation.writes)
-        )
-        writes[write.key] = write
-
-    def _scan(self, request: GetRange) -> Page:
-        start = request.bookmark or request.start_key
-        keys = self._ledger._range(start, request.end_key)  # noqa: SLF001
-        bookmark = ""
-        if request.page_size:
-            bookmark = keys[request.page_size] if len(keys) > request.page_size else ""
-            keys = keys[: request.page_size]
-        state = self._ledger._state  # noqa: SLF001
-        end = bookmark or request.end_key
-        self._simulation.ranges.append((start, end, [(key, state[key][1]) for key in keys]))
-        query_id = str(len(self._open))
-        self._open[query_id] = [KeyValue(key, state[key][0]) for key in keys]
-        return replace(self._page(query_id), bookmark=bookmark)
-
-    def _page(self, query_id: str) -> Page:
-        rows = self._open[query_id]
-        self._open[query_id] = rows[PAGE_SIZE:]
-        return Page(tuple(rows[:PAGE_SIZE]), bool(self._open[query_id]), query_id)
-
-
-def _drive(chaincode: Chaincode, stub: ChaincodeStub, recorder: _Recorder) -> Response:
+def _drive(chaincode: Chaincode, stub: ChaincodeStub, recorder: Recorder) -> Response:
     run = chaincode.invoke(stub)
     try:
         request = run.send(None)
@@ -374,20 +204,6 @@ def encode_argument(value: object) -> bytes:
     if isinstance(value, bytes):
         return value
     return value.encode("utf-8") if isinstance(value, str) else canonical_json(value)
-
-
-def decode_result(payload: bytes) -> Any:
-    """JSON value if the payload is JSON, else text, else bytes; None if empty."""
-    if not payload:
-        return None
-    try:
-        return json.loads(payload)
-    except ValueError:
-        pass
-    try:
-        return payload.decode("utf-8")
-    except UnicodeDecodeError:
-        return payload
 
 
 def _time(value: str | datetime) -> datetime:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chaincode.shim import ContractError
-from chaincode.shim.testing import PHANTOM_READ_CONFLICT, VALID
+from chaincode.shim.testing_simulation import PHANTOM_READ_CONFLICT, VALID
 from tests.unit.energy.community import CAP, FLOOR, LISTING, Community, Household
 
 PRICE = 54_000
@@ -279,7 +279,7 @@ def test_two_ledgers_with_the_same_history_hold_the_same_bytes() -> None:
     def replay() -> dict[str, Any]:
         community, _, _ = one_trade()
         community.close_and_clear()
-        return community.ledger.snapshot().state
+        return community.ledger.snapshot().state.values
 
     first, second = replay(), replay()
     assert first.keys() == second.keys()
