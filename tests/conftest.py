@@ -1,6 +1,7 @@
 """What every test may use; the row report that `./test --rows` prints."""
 
 import json
+import signal
 from pathlib import Path
 
 import hypothesis
@@ -26,6 +27,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # SIGTERM unwinds as Ctrl-C does, so that the networks of running tests are stopped.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     report_path = config.getoption(ROW_REPORT_OPTION)
     if report_path is not None:
         config.pluginmanager.register(RowReport(Path(report_path)), "row-report")

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -14,6 +15,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
+SIGNALLED = 128
+"""A shell's exit status for a signal is this and its number."""
 ROW_LINE = re.compile(r"^\| (E\d{3}) \| (.+) \| (must|should) \|$", re.MULTILINE)
 
 DESCRIPTION = """\
@@ -102,8 +105,34 @@ def pytest_command(options: argparse.Namespace, extra: Sequence[str]) -> list[st
 def _run(check: Check) -> Outcome:
     print(f"── {check.name}", flush=True)
     started = time.monotonic()
-    result = subprocess.run(check.command, cwd=ROOT, check=False)
-    return Outcome(check.name, result.returncode == 0, time.monotonic() - started)
+    status = run_to_end(check.command)
+    return Outcome(check.name, status == 0, time.monotonic() - started)
+
+
+def run_to_end(command: Sequence[str]) -> int:
+    """The command's status; `SystemExit` when we were told to stop.
+
+    Either way its end is awaited, since tests stop the networks they started: SIGTERM is passed
+    on, and Ctrl-C reaches it from the terminal.
+    """
+    running: list[subprocess.Popen[bytes]] = []
+    told: list[int] = []
+
+    def stop(number: int, _frame: object) -> None:
+        told.append(number)
+        for process in running if number == signal.SIGTERM else ():
+            process.terminate()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        running.append(subprocess.Popen(command, cwd=ROOT))
+        status = running[0].wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if told:
+        raise SystemExit(SIGNALLED + told[0])
+    return status
 
 
 def find_program(name: str) -> str | None:
@@ -154,7 +183,7 @@ def show_rows(pytest_arguments: Sequence[str], *, full: bool) -> int:
     report.unlink(missing_ok=True)
     command = [sys.executable, "-m", "pytest", "-q", "--no-header", f"--row-report={report}"]
     command += ["--full"] if full else []
-    status = subprocess.run([*command, *pytest_arguments], cwd=ROOT, check=False).returncode
+    status = run_to_end([*command, *pytest_arguments])
     outcomes = json.loads(report.read_text(encoding="utf-8")) if report.exists() else {}
     print("\n".join(row_lines(outcomes)))
     return status
