@@ -6,7 +6,12 @@ from enum import Enum, auto
 from ledger.consensus.effects import CancelTimer, Effect, SetTimer
 from ledger.consensus.events import TimerKind, Tip
 from ledger.consensus.future_messages import FutureMessages
-from ledger.consensus.limits import BASE_TIMEOUT_MS, KEPT_BLOCKS, MAX_CLOCK_SKEW_MS
+from ledger.consensus.limits import (
+    BASE_TIMEOUT_MS,
+    KEPT_BLOCKS,
+    MAX_CLOCK_SKEW_MS,
+    MAX_TIMEOUT_MS,
+)
 from ledger.consensus.messages import (
     Message,
     PreparedCertificate,
@@ -25,10 +30,23 @@ class CoreSettings:
 
     own_id: int
     base_timeout_ms: int = BASE_TIMEOUT_MS
+    max_timeout_ms: int = MAX_TIMEOUT_MS
     block_interval_ms: int = 0
     """Minimum time between blocks; round 0 lasts this much longer, so that a pause between blocks
     is not mistaken for a dead proposer."""
     max_clock_skew_ms: int = MAX_CLOCK_SKEW_MS
+
+    def round_timeout_ms(self, round_number: int) -> int:
+        """How long a round lasts, without the block interval."""
+        return round_timeout_ms(
+            self.base_timeout_ms, round_number, max_timeout_ms=self.max_timeout_ms
+        )
+
+    def rebroadcast_interval_ms(self, round_number: int) -> int:
+        """Time between repeats of own messages while a round does not end."""
+        return rebroadcast_interval_ms(
+            self.base_timeout_ms, round_number, max_timeout_ms=self.max_timeout_ms
+        )
 
 
 class Phase(Enum):
@@ -124,10 +142,10 @@ def start_timers(state: CoreState) -> list[Effect]:
     """Start the round timer and the repeat timer of the current round."""
     now, settings = state.now, state.settings
     now.timer_running = True
-    duration_ms = round_timeout_ms(settings.base_timeout_ms, now.round)
+    duration_ms = settings.round_timeout_ms(now.round)
     if now.round == 0:
         duration_ms += settings.block_interval_ms
-    repeat_ms = rebroadcast_interval_ms(settings.base_timeout_ms, now.round)
+    repeat_ms = settings.rebroadcast_interval_ms(now.round)
     return [
         SetTimer(TimerKind.ROUND, now.height, now.round, duration_ms),
         SetTimer(TimerKind.REBROADCAST, now.height, now.round, repeat_ms),

@@ -5,7 +5,6 @@ from ledger.consensus.effects import Effect, Rebroadcast, SetTimer
 from ledger.consensus.events import TimerExpired, TimerKind
 from ledger.consensus.limits import MAX_ROUND
 from ledger.consensus.round_state import CoreState, Phase, start_timers, stop_timers
-from ledger.consensus.timeouts import rebroadcast_interval_ms
 from ledger.consensus.upon_round_change import announce_round
 
 
@@ -34,7 +33,7 @@ def _repeat(state: CoreState) -> list[Effect]:
     effects: list[Effect] = [Rebroadcast(tuple(now.own.values()))] if now.own else []
     now.sync_asked.clear()
     effects += ask_those_ahead(state, at_least=now.height + 1)
-    interval_ms = rebroadcast_interval_ms(state.settings.base_timeout_ms, now.round)
+    interval_ms = state.settings.rebroadcast_interval_ms(now.round)
     effects.append(SetTimer(TimerKind.REBROADCAST, now.height, now.round, interval_ms))
     return effects
 

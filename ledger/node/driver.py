@@ -11,7 +11,7 @@ the loop of a validator's thread around them.
 import logging
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ledger.consensus import effects, events
 from ledger.consensus.core import Core
@@ -28,6 +28,7 @@ from ledger.node.timers import Timers
 from ledger.ordering.journal_codec import encode_record
 from ledger.ordering.pool import TransactionPool
 from ledger.ordering.seals import sealed_block
+from ledger.storage.fail_points import FailPoint, FailPoints
 from ledger.storage.journal import Journal
 
 log = logging.getLogger(__name__)
@@ -48,6 +49,7 @@ class DriverPorts:
     """Wall clock."""
     steady_ms: Callable[[], int]
     """A clock that never goes back, for timers."""
+    fail_points: FailPoints = field(default_factory=FailPoints)
 
 
 class ConsensusDriver:
@@ -156,17 +158,26 @@ class ConsensusDriver:
             if isinstance(effect, effects.Persist):
                 records.append(encode_record(effect.record))
                 continue
-            if records:
-                self._ports.journal.append_all(records)
-                records = []
+            self._persist(records)
+            records = []
             if isinstance(effect, effects.SignAndSend):
-                message = self._ports.signer.sign(effect.intent)
-                self._outbox.broadcast(message)
-                self._own.append(events.MessageReceived(message, self._ports.clock_ms()))
+                self._sign_and_send(effect)
             else:
                 self._perform(effect)
+        self._persist(records)
+
+    def _persist(self, records: list[bytes]) -> None:
         if records:
+            self._ports.fail_points.reach(FailPoint.STEP_BEFORE_PERSIST)
             self._ports.journal.append_all(records)
+            self._ports.fail_points.reach(FailPoint.STEP_PERSISTED)
+
+    def _sign_and_send(self, effect: effects.SignAndSend) -> None:
+        self._ports.fail_points.reach(FailPoint.MESSAGE_BEFORE_SIGN)
+        message = self._ports.signer.sign(effect.intent)
+        self._ports.fail_points.reach(FailPoint.MESSAGE_SIGNED)
+        self._outbox.broadcast(message)
+        self._own.append(events.MessageReceived(message, self._ports.clock_ms()))
 
     def _perform(self, effect: effects.Effect) -> None:
         match effect:
@@ -176,7 +187,7 @@ class ConsensusDriver:
             case effects.RequestBlock():
                 self._ports.proposer.asked(effect)
             case effects.VerifySeals():
-                self._verify_seals(effect)
+                self._own += _verified(effect, self._ports, self._outbox)
             case effects.SetTimer(kind, height, round_, duration_ms):
                 at_ms = self._ports.steady_ms() + duration_ms
                 self._timers.set(kind, height, round_, at_ms)
@@ -185,33 +196,7 @@ class ConsensusDriver:
             case effects.Halt(reason):
                 raise NodeFault(f"safety stop: {reason}")
             case _:
-                self._tell(effect)
-
-    def _tell(self, effect: effects.Effect) -> None:
-        """Effects that only inform others."""
-        match effect:
-            case effects.Rebroadcast(messages):
-                for message in messages:
-                    self._outbox.broadcast(message)
-            case effects.RequestSync(height, source):
-                self._outbox.behind(height, source)
-            case effects.TellStatus(to):
-                self._outbox.tell_status(to)
-            case effects.ReportEvidence(author, first, second):
-                self._ports.evidence.record(author, first, second)
-            case effects.Reject(author, error):
-                self._outbox.rejected(author, error)
-            case _:
-                raise AssertionError(f"unknown effect {effect!r}")
-
-    def _verify_seals(self, effect: effects.VerifySeals) -> None:
-        for commit in effect.commits:
-            try:
-                good = self._ports.judge.check_seal(commit, effect.block)
-            except InvalidMessage as error:
-                self._outbox.rejected(commit.signed.author, error)
-                continue
-            self._own.append(events.MessageReceived(good, self._ports.clock_ms()))
+                _tell(effect, self._ports, self._outbox)
 
     # -- committing -------------------------------------------------------------------------------
 
@@ -224,18 +209,57 @@ class ConsensusDriver:
         except InvalidMessage as error:
             self._outbox.rejected(fetched.source, error)
             return []
+        self._ports.fail_points.reach(FailPoint.FETCHED_CERTIFIED)
         return self._commit(block)
 
     def _commit(self, block: Block) -> list[events.Event]:
         self._outbox.flush()  # our own seal must not wait for our disk
+        self._ports.fail_points.reach(FailPoint.COMMIT_BEFORE)
         committed = self._ports.committer.commit(block)
+        self._ports.fail_points.reach(FailPoint.COMMIT_AFTER)
         self._ports.pool.remove(transaction.tx_id for transaction in committed.transactions)
         if len(committed.transactions) < len(block.entries):
             self._ports.pool.remove_entries(block.entries)
         self._outbox.committed(committed)
         self._outbox.flush()
+        self._ports.fail_points.reach(FailPoint.COMMIT_ANNOUNCED)
         self._ports.proposer.forget()
         self._ports.judge.forget_blocks()
         tip = self._ports.committer.tip
         self._ports.journal.restart(tip.height + 1)
+        self._ports.fail_points.reach(FailPoint.JOURNAL_RESTARTED)
         return [events.BlockCommitted(tip), events.TransactionsWaiting()]
+
+
+def _tell(effect: effects.Effect, ports: DriverPorts, outbox: Outbox) -> None:
+    """Effects that only inform others."""
+    match effect:
+        case effects.Rebroadcast(messages):
+            for message in messages:
+                outbox.broadcast(message)
+        case effects.RequestSync(height, source):
+            outbox.behind(height, source)
+        case effects.TellStatus(to):
+            outbox.tell_status(to)
+        case effects.ReportEvidence(author, first, second):
+            ports.evidence.record(author, first, second)
+            ports.fail_points.reach(FailPoint.EVIDENCE_NOTED)
+        case effects.Reject(author, error):
+            outbox.rejected(author, error)
+        case _:
+            raise AssertionError(f"unknown effect {effect!r}")
+
+
+def _verified(
+    effect: effects.VerifySeals, ports: DriverPorts, outbox: Outbox
+) -> list[events.Event]:
+    """Commits whose seals are good, as if they came now; a bad one counts against its author."""
+    good: list[events.Event] = []
+    for commit in effect.commits:
+        try:
+            message = ports.judge.check_seal(commit, effect.block)
+        except InvalidMessage as error:
+            outbox.rejected(commit.signed.author, error)
+            continue
+        good.append(events.MessageReceived(message, ports.clock_ms()))
+    return good

@@ -28,17 +28,22 @@ class MessageJudge:
         *,
         limits: Callable[[], BlockLimits],
         last_config: Callable[[], int],
+        decode: Callable[[bytes], Message] = decode_message,
     ) -> None:
-        """`last_config` is the number of the newest configuration block, `limits` are its own."""
+        """`last_config` is the number of the newest configuration block, `limits` are its own.
+
+        `decode` may remember what it decoded: a message has one meaning.
+        """
         self._verifier = verifier
         self._last_config = last_config
         self._memory = memory
         self._limits = limits
+        self._decode = decode
         self._checked_blocks: dict[bytes, ProposedBlock] = {}
 
     def judge(self, raw: bytes) -> Message:
         """The message, every signed part verified; raises InvalidMessage."""
-        message = decode_message(raw)
+        message = self._decode(raw)
         self._verifier.check(message)
         if isinstance(message, ProposalMessage | RoundChangeMessage):
             if message.block is not None:

@@ -9,6 +9,7 @@ from ledger.consensus.messages import Message
 from ledger.errors import InvalidMessage
 from ledger.node.committer import CommittedBlock
 from ledger.ordering.consensus_codec import encode_message
+from ledger.storage.fail_points import FailPoint, FailPoints
 from ledger.wire.validator_pb2 import Item
 
 Action = Callable[[], None]
@@ -31,9 +32,15 @@ class OutboxHandlers:
 class Outbox:
     """Collects what the consensus thread has to say; `flush` hands it to the event loop."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, handlers: OutboxHandlers) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        handlers: OutboxHandlers,
+        fail_points: FailPoints | None = None,
+    ) -> None:
         self._loop = loop
         self._handlers = handlers
+        self._fail_points = fail_points or FailPoints()
         self._actions: list[Action] = []
 
     def broadcast(self, message: Message) -> None:
@@ -65,10 +72,15 @@ class Outbox:
         """Hand everything over."""
         if self._actions:
             actions, self._actions = self._actions, []
-            self._loop.call_soon_threadsafe(_run_all, self._loop, actions)
+            self._loop.call_soon_threadsafe(self._run_all, actions)
 
+    def _run_all(self, actions: list[Action]) -> None:
+        """Each by itself: a listener that fails must not keep the next from hearing."""
+        self._fail_points.reach(FailPoint.SEND_BEFORE)
+        for action in actions[:-1]:
+            self._loop.call_soon(self._act, action, FailPoint.SEND_BETWEEN)
+        self._loop.call_soon(self._act, actions[-1], FailPoint.SEND_AFTER)
 
-def _run_all(loop: asyncio.AbstractEventLoop, actions: list[Action]) -> None:
-    """Each as a callback of its own: a listener that fails must not keep the next from hearing."""
-    for action in actions:
-        loop.call_soon(action)
+    def _act(self, action: Action, then: FailPoint) -> None:
+        action()
+        self._fail_points.reach(then)

@@ -46,6 +46,7 @@ def test_timeouts_double_six_times_and_end_at_a_minute():
         500, 1000, 2000, 4000, 8000, 16000, 32000, 32000,
     ]  # fmt: skip
     assert round_timeout_ms(2000, 5) == MAX_TIMEOUT_MS
+    assert round_timeout_ms(2000, 5, max_timeout_ms=8000) == 8000
 
 
 @pytest.mark.parametrize("round_number", [10**9, 2**63])
