@@ -127,11 +127,23 @@ async def _first_to_end(web: asyncio.Task[None], background: list[asyncio.Task[N
 
 def main() -> int:
     """Read the configuration and serve."""
-    parser = argparse.ArgumentParser(prog="python -m gateway.server")
-    parser.add_argument("--config", type=Path, required=True)
+    parser = argparse.ArgumentParser(
+        prog="python -m gateway.server", description="The gateway, until a signal ends it."
+    )
+    parser.add_argument(
+        "--config", type=Path, required=True, help="gateway.json (docs/gateway.md)"
+    )
     options = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
-    asyncio.run(serve(load_gateway_settings(options.config)))
+    try:
+        settings = load_gateway_settings(options.config)
+    except OSError as error:
+        parser.error(f"cannot read {options.config}: {error.strerror}")
+    except KeyError as error:
+        parser.error(f"{options.config}: the field {error} is missing")
+    except (TypeError, ValueError) as error:
+        parser.error(f"{options.config}: {error}")
+    asyncio.run(serve(settings))
     return 0
 
 

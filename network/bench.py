@@ -11,6 +11,7 @@ import asyncio
 import itertools
 import json
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -81,6 +82,7 @@ class Report:
 def main(arguments: Sequence[str]) -> int:
     """Measure and print; 1 and one line on standard error when it cannot be done."""
     options = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # cleans up as Ctrl-C does
     try:
         report = _in_fresh_network(options)
     except AioRpcError as error:

@@ -143,6 +143,8 @@ def _hour_seconds(text: str) -> float:
 def _folder(keep: Path | None) -> Path:
     if keep is None:
         return Path(tempfile.mkdtemp(prefix="gridledger-demo-"))
+    if keep.exists() and not keep.is_dir():
+        raise SystemExit(f"gridledger demo: {keep} is a file, not a folder")
     if keep.exists() and any(keep.iterdir()):
         raise SystemExit(f"gridledger demo: {keep} is not empty and is never overwritten")
     keep.mkdir(parents=True, exist_ok=True)
