@@ -1,27 +1,15 @@
 """The page and its live part, rendered on the server; works without the script."""
 
-from pathlib import Path
-
 from fastapi import APIRouter, Request
 from fastapi.staticfiles import StaticFiles
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from starlette.responses import HTMLResponse
 
 from gateway.api.access import UsedServices, viewer_or_none
 from gateway.web.page import PageView, hour_label, kwh, page_view, tokens
-
-FOLDER = Path(__file__).parent
+from gateway.web.templating import FOLDER, template
 
 router = APIRouter(include_in_schema=False)
 static_files = StaticFiles(directory=FOLDER / "static")
-
-_templates = Environment(
-    loader=FileSystemLoader(FOLDER / "templates"),
-    autoescape=select_autoescape(),
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
 
 
 @router.get("/")
@@ -36,10 +24,10 @@ async def live(request: Request, services: UsedServices) -> HTMLResponse:
     return HTMLResponse(render("live.html", page_view(services, viewer_or_none(request))))
 
 
-def render(template: str, view: PageView) -> str:
+def render(name: str, view: PageView) -> str:
     """A template with the view and the number formats."""
 
     def label(listing_id: str) -> str:
         return hour_label(listing_id, view.utc_offset_minutes)
 
-    return _templates.get_template(template).render(view=view, tokens=tokens, kwh=kwh, label=label)
+    return template(name).render(view=view, tokens=tokens, kwh=kwh, label=label)

@@ -389,6 +389,22 @@ def test_accounts_are_shown_to_their_owner_and_the_manager_only():
     play(scene, contract=contract)
 
 
+def test_a_browser_gets_a_refusal_as_a_page_and_programs_as_a_problem():
+    async def scene(world: World) -> None:
+        browser = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+        page = await world.client.get("/login/used", headers=browser)
+        assert page.status_code == Problem.LINK_INVALID.value.status
+        assert page.headers["content-type"].startswith("text/html")
+        assert Problem.LINK_INVALID.value.title in page.text
+        assert 'href="/"' in page.text
+        named = await world.client.get("/problems/%3Cb%3Ebold", headers=browser)
+        assert "&lt;b&gt;bold" in named.text
+        assert "<b>" not in named.text
+        assert_problem(await world.client.get("/login/used"), Problem.LINK_INVALID)
+
+    play(scene)
+
+
 def test_a_login_link_works_once_and_its_cookie_is_http_only():
     async def scene(world: World) -> None:
         world.services.sessions.add_link("once", Viewer("VAL-0001-X"))
