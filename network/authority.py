@@ -15,7 +15,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from ledger.crypto.certificates import ATTRIBUTES_OID, encode_attributes, load_authority
+from ledger.crypto.certificates import (
+    ATTRIBUTES_OID,
+    encode_attributes,
+    is_issued_by,
+    load_authority,
+    load_x509,
+)
 from ledger.crypto.signing import Signer, SigningIdentity, generate_key, is_low_s, private_key_pem
 from ledger.errors import InvalidMessage, Reason
 from ledger.model.config import MemberConfig
@@ -43,6 +49,7 @@ _SIGNATURES_ONLY = x509.KeyUsage(
     encipher_only=False,
     decipher_only=False,
 )
+_USUAL_EXTENSIONS = (x509.BasicConstraints, x509.KeyUsage, x509.AuthorityKeyIdentifier)
 _AUTHORITY_USAGE = x509.KeyUsage(
     digital_signature=True,
     content_commitment=False,
@@ -127,6 +134,18 @@ class Authority:
             builder = builder.add_extension(extension, critical=critical)
         return _sign_low_s(builder, self._key)
 
+    def renew(self, certificate: x509.Certificate, *, now: datetime, days: int) -> bytes:
+        """The certificate anew (PEM): same subject, key and extensions of its own."""
+        key = certificate.public_key()
+        if not isinstance(key, ec.EllipticCurvePublicKey):
+            raise InvalidMessage(Reason.CERTIFICATE_INVALID, "the key is not elliptic")
+        extensions = [
+            (extension.value, extension.critical)
+            for extension in certificate.extensions
+            if not isinstance(extension.value, _USUAL_EXTENSIONS)
+        ]
+        return self.issue(certificate.subject, key, extensions, now=now, days=days)
+
     def revocation_list(self, serial_numbers: Iterable[int], *, now: datetime) -> bytes:
         """A list in PEM that names those certificates, ascending by serial number."""
         builder = (
@@ -187,6 +206,21 @@ class MemberAuthority:
     ) -> KeyPair:
         """Identity of a participant or application (OU client), such as `{"idgrid": ...}`."""
         return self._issue(name, Role.CLIENT, attributes or {}, now=now)
+
+    def renew(self, certificate_pem: bytes, *, now: datetime) -> bytes:
+        """The same subject, key and names with a new period, from the authority that issued it.
+
+        Works for identities and for TLS certificates; raises InvalidMessage CERTIFICATE_INVALID
+        for a certificate that neither authority of the member issued.
+        """
+        certificate = load_x509(certificate_pem)
+        for authority in (self.enrolment, self.tls):
+            if is_issued_by(certificate, load_authority(authority.certificate_pem)):
+                return authority.renew(certificate, now=now, days=self.certificate_days)
+        raise InvalidMessage(
+            Reason.CERTIFICATE_INVALID,
+            f"{certificate.subject.rfc4514_string()} was not issued by {self.mspid}",
+        )
 
     def certify_request(
         self, request_pem: bytes, name: str, attributes: Mapping[str, str], *, now: datetime

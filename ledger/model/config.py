@@ -24,6 +24,16 @@ CONSENTERS_MAX = 100
 CERTIFICATES_PER_MEMBER_MAX = 16
 REVOCATION_LISTS_PER_MEMBER_MAX = 16
 CONFIG_BYTES_MAX = 4 * 1024 * 1024
+CONFIG_SIGNATURES_MAX = 2 * MEMBERS_MAX
+VALIDATORS_MIN = 4
+"""Fewer cannot tolerate one faulty validator (n >= 3f + 1)."""
+
+TRANSACTIONS_PER_BLOCK_MAX = 10_000
+BLOCK_BYTES_MIN = 64 * 1024
+BLOCK_BYTES_MAX = 7 * 1024 * 1024
+"""A proposal with its justification must fit a consensus message (8 MiB)."""
+ABSOLUTE_BYTES_MAX = 8 * 1024 * 1024
+BLOCK_INTERVAL_MS_MAX = 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +100,8 @@ class ChannelConfig:
     batch_limits: BatchLimits = field(default_factory=BatchLimits)
     block_interval_ms: int = 0
     """Least time between blocks; 0: a block as soon as transactions wait."""
+    removed_consenter_id: int = 0
+    """The highest id a removed validator had, so that no number ever stands for two validators."""
     acls: Mapping[str, str] = field(default_factory=dict)
     """Policy path by API resource, such as `qscc/GetBlockByNumber`."""
     channel_capabilities: tuple[str, ...] = ("V3_0",)

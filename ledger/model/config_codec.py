@@ -78,6 +78,7 @@ def decode_config(raw: bytes, *, channel_id: str) -> ChannelConfig:
         policies=_policies(channel, CHANNEL),
         batch_limits=_batch_limits(orderer),
         block_interval_ms=settings.block_interval_ms,
+        removed_consenter_id=settings.removed_consenter_id,
         acls={
             resource: api.policy_ref
             for resource, api in _value(application, "ACLs", protos_pb2.ACLs).acls.items()

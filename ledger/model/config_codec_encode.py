@@ -63,7 +63,9 @@ def _channel_group(config: ChannelConfig) -> common_pb2.ConfigGroup:
 def _orderer_group(config: ChannelConfig) -> common_pb2.ConfigGroup:
     limits = config.batch_limits
     settings = consensus_pb2.OrderingSettings(
-        network_id=config.network_id, block_interval_ms=config.block_interval_ms
+        network_id=config.network_id,
+        block_interval_ms=config.block_interval_ms,
+        removed_consenter_id=config.removed_consenter_id,
     )
     group = _group(
         config,

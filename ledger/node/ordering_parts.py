@@ -76,7 +76,7 @@ class OrderingParts:
         tip, journal = self.committer.tip, self.ports.journal
         # A new journal beside a grown ledger: earlier votes may be forgotten, so only follow at
         # first, until the others have decided every height such a vote could be for.
-        lost_memory = journal.is_new and tip.height > 0
+        lost_memory = journal.content.is_empty and tip.height > 0
         journal.restart(tip.height + 1)
         return Started(
             tip=tip,
@@ -141,7 +141,7 @@ def _links(base: Foundation) -> ValidatorLinks:
 
 
 def _validation_context(base: Foundation) -> ValidationContext:
-    def refuse_config(_envelope: object) -> None:
+    def refuse_config(_envelope: object, _signatures: object) -> None:
         raise InvalidMessage(
             Reason.ROLE_NOT_ALLOWED, "this channel's configuration is its genesis block's"
         )

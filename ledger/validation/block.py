@@ -96,19 +96,17 @@ class _BlockRun:
         context = self._context
         envelope_checks.check_header(envelope)
         envelope_checks.check_creator(envelope, context)
+        envelope_checks.check_transaction_id(envelope)
+        self._tx_ids[index] = envelope.tx_id
         if envelope.header.channel.type == HeaderType.CONFIG:
             envelope_checks.check_channel(envelope, context)
+            envelope_checks.check_new(envelope, context)
             envelope_checks.check_config(envelope, context, len(self._entries))
             self._is_config = True
             return
-        envelope_checks.check_transaction_id(envelope)
-        self._tx_ids[index] = envelope.tx_id
         transaction = envelope_checks.endorser_transaction(envelope)
         envelope_checks.check_channel(envelope, context)
-        if context.is_recorded(envelope.tx_id):
-            raise TransactionInvalid(
-                ValidationCode.DUPLICATE_TXID, "the transaction is in an earlier block"
-            )
+        envelope_checks.check_new(envelope, context)
         envelope_checks.check_chaincode(envelope, transaction)
         results = transaction.action.results
         envelope_checks.check_write_set(transaction.chaincode_name, results.namespaces)

@@ -56,8 +56,8 @@ class ValidationContext:
     """Committed definition of a namespace before this block; `_lifecycle` has one too."""
     is_recorded: Callable[[str], bool]
     """Whether a transaction id was used in an earlier block."""
-    check_config: Callable[[Envelope], None]
-    """Raises InvalidMessage or TransactionInvalid when a CONFIG envelope is not acceptable."""
+    check_config: Callable[[Envelope, SignatureChecker], None]
+    """Raises InvalidMessage when a CONFIG envelope is not acceptable."""
 
 
 @dataclass(frozen=True, slots=True)

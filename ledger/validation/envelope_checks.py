@@ -52,6 +52,14 @@ def check_channel(envelope: Envelope, context: ValidationContext) -> None:
         )
 
 
+def check_new(envelope: Envelope, context: ValidationContext) -> None:
+    """The transaction id was not used in an earlier block."""
+    if context.is_recorded(envelope.tx_id):
+        raise TransactionInvalid(
+            ValidationCode.DUPLICATE_TXID, "the transaction is in an earlier block"
+        )
+
+
 def check_config(envelope: Envelope, context: ValidationContext, entries_in_block: int) -> None:
     """A configuration stands alone in its block and satisfies the channel's rules."""
     if entries_in_block != 1:
@@ -59,7 +67,7 @@ def check_config(envelope: Envelope, context: ValidationContext, entries_in_bloc
             ValidationCode.INVALID_CONFIG_TRANSACTION, "a CONFIG must be alone in its block"
         )
     try:
-        context.check_config(envelope)
+        context.check_config(envelope, context.signatures)
     except InvalidMessage as error:
         raise TransactionInvalid(ValidationCode.INVALID_CONFIG_TRANSACTION, str(error)) from error
 

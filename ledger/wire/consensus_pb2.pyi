@@ -125,9 +125,11 @@ class JournalRecord(_message.Message):
     def __init__(self, kind: _Optional[_Union[JournalRecord.Kind, str]] = ..., height: _Optional[int] = ..., round: _Optional[int] = ..., digest: _Optional[bytes] = ..., block_proposal: _Optional[bytes] = ..., round_changes: _Optional[_Iterable[_Union[SignedConsensusPayload, _Mapping]]] = ..., prepares: _Optional[_Iterable[_Union[SignedConsensusPayload, _Mapping]]] = ...) -> None: ...
 
 class OrderingSettings(_message.Message):
-    __slots__ = ("network_id", "block_interval_ms")
+    __slots__ = ("network_id", "block_interval_ms", "removed_consenter_id")
     NETWORK_ID_FIELD_NUMBER: _ClassVar[int]
     BLOCK_INTERVAL_MS_FIELD_NUMBER: _ClassVar[int]
+    REMOVED_CONSENTER_ID_FIELD_NUMBER: _ClassVar[int]
     network_id: str
     block_interval_ms: int
-    def __init__(self, network_id: _Optional[str] = ..., block_interval_ms: _Optional[int] = ...) -> None: ...
+    removed_consenter_id: int
+    def __init__(self, network_id: _Optional[str] = ..., block_interval_ms: _Optional[int] = ..., removed_consenter_id: _Optional[int] = ...) -> None: ...

@@ -62,7 +62,12 @@ from ledger.storage.memory import MemoryStore
 from ledger.storage.opening import open_ledger
 from ledger.validation.block import validate_block
 from ledger.validation.commit_hash import commit_hash
-from ledger.validation.context import BlockValidation, ChaincodeDefinition, ValidationContext
+from ledger.validation.context import (
+    BlockValidation,
+    ChaincodeDefinition,
+    SignatureChecker,
+    ValidationContext,
+)
 from tests.support.identities import CHANNEL_ID, THREE_OF_FOUR, Consortium, make_consortium
 
 CHAINCODE = "market"
@@ -319,7 +324,7 @@ def _check_seals(block: Block, validators: ValidatorSet) -> None:
     check_certificate(block, validators)
 
 
-def _refuse_config(_envelope: Envelope) -> None:
+def _refuse_config(_envelope: Envelope, _signatures: SignatureChecker) -> None:
     raise InvalidMessage(Reason.ROLE_NOT_ALLOWED, "nobody may change this configuration")
 
 

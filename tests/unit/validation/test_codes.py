@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from ledger.crypto.hashing import transaction_id
 from ledger.crypto.policy_text import parse_policy
 from ledger.errors import InvalidMessage, Reason
 from ledger.model.codec import encode_envelope, encode_request_payload
@@ -377,6 +378,7 @@ def config_entry(world: LedgerWorld) -> bytes:
             nonce=b"n" * 24,
             timestamp_ns=1,
             data=b"",
+            tx_id=transaction_id(b"n" * 24, world.client.serialized),
         )
     )
 
@@ -391,13 +393,13 @@ def validate_config(world: LedgerWorld, entries: list[bytes], check_config):
 
 
 def test_a_config_that_the_rules_allow_is_valid(world):
-    validation = validate_config(world, [config_entry(world)], lambda envelope: None)
+    validation = validate_config(world, [config_entry(world)], lambda envelope, signatures: None)
     assert validation.codes == (Code.VALID,)
     assert validation.is_config
 
 
 def test_a_config_that_the_rules_refuse(world):
-    def refuse(envelope):
+    def refuse(envelope, signatures):
         raise InvalidMessage(Reason.ROLE_NOT_ALLOWED, "no")
 
     validation = validate_config(world, [config_entry(world)], refuse)
@@ -407,7 +409,7 @@ def test_a_config_that_the_rules_refuse(world):
 
 def test_a_config_beside_others_is_refused_and_they_are_not(world):
     entries = [config_entry(world), world.transaction()]
-    validation = validate_config(world, entries, lambda envelope: None)
+    validation = validate_config(world, entries, lambda envelope, signatures: None)
     assert validation.codes == (Code.INVALID_CONFIG_TRANSACTION, Code.VALID)
 
 

@@ -1,0 +1,248 @@
+"""Which configuration may follow which: one validator at a time, never below what is safe."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from ledger.crypto.config_rules import changed_validators, check_successor
+from ledger.errors import InvalidMessage, Reason
+from ledger.model.config import (
+    ABSOLUTE_BYTES_MAX,
+    APPLICATION,
+    BLOCK_BYTES_MAX,
+    BLOCK_BYTES_MIN,
+    BLOCK_INTERVAL_MS_MAX,
+    BLOCK_VALIDATION_POLICY,
+    TRANSACTIONS_PER_BLOCK_MAX,
+    VALIDATORS_MIN,
+    BatchLimits,
+    ChannelConfig,
+    Consenter,
+    block_validation_policy,
+)
+from tests.support.identities import CHANNEL_ID, COOPERATIVE, UTILITY, consortium
+
+CONFIG = consortium().config
+
+
+def with_consenters(*consenters: Consenter, **changes: object) -> ChannelConfig:
+    """The configuration with these validators and the policy that follows from them."""
+    policies = {
+        **CONFIG.policies,
+        BLOCK_VALIDATION_POLICY: block_validation_policy(consenters),
+    }
+    return replace(CONFIG, consenters=consenters, policies=policies, **changes)
+
+
+def another(consenter_id: int, mspid: str = COOPERATIVE, **changes: object) -> Consenter:
+    """A validator with keys of its own."""
+    authority = consortium().member(mspid).authority
+    tls = authority.issue_tls(f"peer{consenter_id}", now=consortium().created).certificate_pem
+    node = authority.issue_node(f"peer{consenter_id}", now=consortium().created)
+    made = Consenter(
+        consenter_id=consenter_id,
+        host="127.0.0.1",
+        port=20_000 + consenter_id,
+        mspid=mspid,
+        identity_pem=node.certificate_pem,
+        client_tls_cert=tls,
+        server_tls_cert=tls,
+    )
+    return replace(made, **changes)
+
+
+FIFTH = another(5)
+FIVE = with_consenters(*CONFIG.consenters, FIFTH)
+FOUR_AGAIN = with_consenters(*CONFIG.consenters, removed_consenter_id=5)
+
+
+def refusal(
+    new: ChannelConfig, old: ChannelConfig = CONFIG, minimum: int = VALIDATORS_MIN
+) -> Reason:
+    with pytest.raises(InvalidMessage) as refused:
+        check_successor(old, new, validators_min=minimum)
+    return refused.value.reason
+
+
+def rotated(**changes: object) -> ChannelConfig:
+    """The last validator with other facts."""
+    *others, last = CONFIG.consenters
+    return with_consenters(*others, replace(last, **changes))
+
+
+# -- what is allowed ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (CONFIG, FIVE),
+        (FIVE, FOUR_AGAIN),
+        (CONFIG, rotated(identity_pem=another(9, UTILITY).identity_pem)),
+        (CONFIG, rotated(host="peer.example", port=1)),
+        (CONFIG, replace(CONFIG, batch_limits=BatchLimits(max_transactions=7))),
+        (CONFIG, replace(CONFIG, acls={"qscc/GetChainInfo": f"{APPLICATION}/Readers"})),
+        (FOUR_AGAIN, with_consenters(*CONFIG.consenters, another(6), removed_consenter_id=5)),
+    ],
+    ids=["added", "removed", "key rotated", "moved", "limits", "acl", "next number"],
+)
+def test_what_may_follow(old: ChannelConfig, new: ChannelConfig) -> None:
+    check_successor(old, new, validators_min=VALIDATORS_MIN)
+
+
+def test_renewed_certificates_of_the_same_keys_are_no_change_of_validators() -> None:
+    later = consortium().created + timedelta(days=1)
+    renewed = []
+    for member, consenter in zip(consortium().members, CONFIG.consenters, strict=True):
+        pem = member.authority.renew(consenter.identity_pem, now=later)
+        assert pem != consenter.identity_pem
+        renewed.append(replace(consenter, identity_pem=pem))
+    new = with_consenters(*renewed)
+    assert changed_validators(CONFIG, new) == ()
+    check_successor(CONFIG, new, validators_min=VALIDATORS_MIN)
+
+
+def test_a_development_channel_may_be_small() -> None:
+    *others, last = CONFIG.consenters
+    three = with_consenters(*others, removed_consenter_id=last.consenter_id)
+    check_successor(CONFIG, three, validators_min=3)
+
+
+# -- validators -----------------------------------------------------------------------------------
+
+
+def test_two_changes_at_once() -> None:
+    assert refusal(with_consenters(*CONFIG.consenters, FIFTH, another(6))) is (
+        Reason.TOO_MANY_VALIDATOR_CHANGES
+    )
+    *others, last = CONFIG.consenters
+    swapped = with_consenters(*others, FIFTH, removed_consenter_id=last.consenter_id)
+    assert refusal(swapped) is Reason.TOO_MANY_VALIDATOR_CHANGES
+
+
+def test_fewer_than_four() -> None:
+    three = with_consenters(*CONFIG.consenters[:-1], removed_consenter_id=4)
+    assert refusal(three) is Reason.TOO_FEW_VALIDATORS
+
+
+def test_a_number_of_a_removed_validator() -> None:
+    again = with_consenters(*CONFIG.consenters, another(5, UTILITY), removed_consenter_id=5)
+    assert refusal(again, FOUR_AGAIN) is Reason.VALIDATOR_ID_REUSED
+
+
+@pytest.mark.parametrize("noted", [0, 4, 6])
+def test_a_removal_that_is_not_noted(noted: int) -> None:
+    new = with_consenters(*CONFIG.consenters, removed_consenter_id=noted)
+    assert refusal(new, FIVE) is Reason.VALIDATOR_ID_REUSED
+
+
+def test_a_number_that_passes_to_another_member() -> None:
+    new = with_consenters(*CONFIG.consenters[:-1], another(4, COOPERATIVE))
+    assert refusal(new) is Reason.VALIDATOR_ID_REUSED
+
+
+def test_a_key_that_another_validator_has() -> None:
+    first = CONFIG.consenters[0]
+    twin = another(5, identity_pem=first.identity_pem)
+    assert refusal(with_consenters(*CONFIG.consenters, twin)) is Reason.VALIDATOR_KEY_INVALID
+    twin = another(5, client_tls_cert=first.identity_pem)
+    assert refusal(with_consenters(*CONFIG.consenters, twin)) is Reason.VALIDATOR_KEY_INVALID
+
+
+@pytest.mark.parametrize("field", ["identity_pem", "client_tls_cert", "server_tls_cert"])
+def test_a_certificate_that_does_not_parse(field: str) -> None:
+    broken = another(5, **{field: b"nonsense"})
+    assert refusal(with_consenters(*CONFIG.consenters, broken)) is Reason.VALIDATOR_KEY_INVALID
+
+
+def test_a_certificate_of_another_member() -> None:
+    foreign = another(5, identity_pem=another(5, UTILITY).identity_pem)
+    assert refusal(with_consenters(*CONFIG.consenters, foreign)) is Reason.CERTIFICATE_INVALID
+
+
+def test_a_certificate_in_another_role() -> None:
+    client = consortium().member(COOPERATIVE).client.certificate_pem
+    new = with_consenters(*CONFIG.consenters, another(5, identity_pem=client))
+    assert refusal(new) is Reason.ROLE_NOT_ALLOWED
+
+
+def test_a_validator_of_no_member() -> None:
+    new = with_consenters(*CONFIG.consenters, replace(FIFTH, mspid="NobodyMSP"))
+    assert refusal(new) is Reason.UNKNOWN_MEMBER
+
+
+def test_a_member_that_leaves_while_it_has_a_validator() -> None:
+    new = replace(CONFIG, members=CONFIG.members[:-1])
+    assert refusal(new) is Reason.UNKNOWN_MEMBER
+
+
+def test_a_block_policy_of_other_validators() -> None:
+    new = replace(FIVE, policies=CONFIG.policies)
+    assert refusal(new) is Reason.BLOCK_POLICY_MISMATCH
+
+
+# -- settings -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"network_id": "other"},
+        {"channel_id": CHANNEL_ID + "x"},
+        {"channel_capabilities": ()},
+        {"orderer_capabilities": ("V9",)},
+        {"application_capabilities": ("V1_4_2",)},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_what_a_channel_keeps(change: dict[str, object]) -> None:
+    assert refusal(replace(CONFIG, **change)) is Reason.SETTING_FIXED
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        BatchLimits(max_transactions=0),
+        BatchLimits(max_transactions=TRANSACTIONS_PER_BLOCK_MAX + 1),
+        BatchLimits(max_bytes=BLOCK_BYTES_MIN - 1),
+        BatchLimits(max_bytes=BLOCK_BYTES_MAX + 1),
+        BatchLimits(max_bytes=BLOCK_BYTES_MAX, absolute_max_bytes=BLOCK_BYTES_MAX - 1),
+        BatchLimits(absolute_max_bytes=ABSOLUTE_BYTES_MAX + 1),
+    ],
+)
+def test_block_limits_out_of_bounds(limits: BatchLimits) -> None:
+    assert refusal(replace(CONFIG, batch_limits=limits)) is Reason.LIMIT_OUT_OF_BOUNDS
+
+
+def test_an_interval_out_of_bounds() -> None:
+    new = replace(CONFIG, block_interval_ms=BLOCK_INTERVAL_MS_MAX + 1)
+    assert refusal(new) is Reason.LIMIT_OUT_OF_BOUNDS
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/Channel/Admins",
+        "/Channel/Orderer/Admins",
+        f"/Channel/Application/{UTILITY}/Admins",
+        f"/Channel/Application/{UTILITY}/Endorsement",
+        f"/Channel/Orderer/{UTILITY}/Admins",
+    ],
+)
+def test_a_policy_without_which_nobody_could_go_on(path: str) -> None:
+    policies = {name: policy for name, policy in CONFIG.policies.items() if name != path}
+    assert refusal(replace(CONFIG, policies=policies)) is Reason.UNKNOWN_POLICY
+
+
+def test_an_authority_that_cannot_be_one() -> None:
+    first, *others = CONFIG.members
+    broken = replace(first, root_certs=(FIFTH.identity_pem,))
+    assert refusal(replace(CONFIG, members=(broken, *others))) is Reason.CERTIFICATE_INVALID
+
+
+def test_a_revocation_list_of_another_authority() -> None:
+    first, *others = CONFIG.members
+    foreign = consortium().member(UTILITY).authority.revoke([], now=consortium().created)
+    broken = replace(first, revocation_lists=(foreign,))
+    assert refusal(replace(CONFIG, members=(broken, *others))) is Reason.CERTIFICATE_INVALID
