@@ -14,27 +14,17 @@ from ledger.consensus.messages import Message, ProposedBlock
 from ledger.consensus.records import Record
 from ledger.consensus.recovery import recover
 from ledger.consensus.round_state import CoreSettings
-from tests.simulation.blocks import (
-    GENESIS_TIME_MS,
-    SealedBlock,
-    genesis_tip,
-    is_certified,
-    make_block,
-    tip_after,
-)
-from tests.simulation.invariants import Monitor
-from tests.simulation.node import sign
-
-NOW_MS = GENESIS_TIME_MS + 10_000
+from tests.scenarios.watch import Watch, two_thirds
+from tests.support.unsigned_votes import NOW_MS, genesis_tip, make_block, sign, tip_after
 
 
 class Consortium:
-    """Cores, their journals, and everything they signed. The monitor checks every step."""
+    """Cores, their journals, and everything they signed. The watch checks every step."""
 
     def __init__(self, validators: int = 4, byzantine: Iterable[int] = ()) -> None:
         self.validators = tuple(range(1, validators + 1))
         self.byzantine = frozenset(byzantine)
-        self.monitor = Monitor(self.validators, self.byzantine)
+        self.watch = Watch(self.validators, self.byzantine)
         self.tips = {v: genesis_tip(self.validators) for v in self.validators}
         self.journals: dict[int, list[Record]] = defaultdict(list)
         self.cores: dict[int, Core] = {}
@@ -42,6 +32,8 @@ class Consortium:
         self.committed: dict[int, list[fx.CommitBlock]] = defaultdict(list)
         self.evidence: dict[int, list[fx.ReportEvidence]] = defaultdict(list)
         self.rejected: dict[int, list[fx.Reject]] = defaultdict(list)
+        self.slow_disks: set[int] = set()
+        """Validators whose decided block is not durable until `finish_import`."""
         for validator in self.validators:
             if validator not in self.byzantine:
                 self.restart(validator)
@@ -69,28 +61,34 @@ class Consortium:
                 self.journals[validator].append(record)
             case fx.SignAndSend(intent):
                 message = sign(intent, validator)
-                self.monitor.on_signed(message)
+                self.watch.on_signed(message)
                 self.signed.append(message)
                 return [ev.MessageReceived(message, NOW_MS)]
             case fx.RequestBlock(height, round_number):
                 return [ev.BlockBuilt(height, round_number, self.block(validator))]
             case fx.CommitBlock(block):
                 self.committed[validator].append(effect)
-                self.monitor.on_committed(validator, block.height, block.digest)
+                self.watch.on_committed(validator, block.height, block.digest)
                 self.tips[validator] = tip_after(self.tips[validator], block)
-                return [ev.BlockCommitted(self.tips[validator])]
+                if validator not in self.slow_disks:
+                    return [ev.BlockCommitted(self.tips[validator])]
             case fx.ReportEvidence():
                 self.evidence[validator].append(effect)
             case fx.Reject():
                 self.rejected[validator].append(effect)
         return []
 
+    def finish_import(self, validator: int) -> None:
+        """The block that a slow disk kept busy is durable at last."""
+        self.slow_disks.discard(validator)
+        self.tell(validator, ev.BlockCommitted(self.tips[validator]))
+
     def fetch_block(self, validator: int, *, source: int) -> None:
         """Catch-up: another validator's last block, let in by its seals alone."""
         decision = self.committed[source][-1]
-        sealed = SealedBlock(decision.block, decision.round, decision.commits)
-        assert is_certified(sealed, self.tips[validator])
-        self.monitor.on_committed(validator, decision.block.height, decision.block.digest)
+        signers = {commit.signed.author for commit in decision.commits}
+        assert len(signers) >= two_thirds(len(self.validators))
+        self.watch.on_committed(validator, decision.block.height, decision.block.digest)
         self.tips[validator] = tip_after(self.tips[validator], decision.block)
         self.tell(validator, ev.BlockCommitted(self.tips[validator]))
 

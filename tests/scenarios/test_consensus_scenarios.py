@@ -3,41 +3,21 @@
 import pytest
 
 from ledger.consensus.messages import (
-    Commit,
     CommitMessage,
-    Prepare,
     PrepareMessage,
-    Proposal,
     ProposalMessage,
     RoundChange,
     RoundChangeMessage,
-    Seal,
-    Signed,
 )
 from tests.scenarios.consortium import Consortium
-from tests.simulation.blocks import header_hash
-
-
-def signed(payload, author):
-    return Signed(payload, author, b"", b"")
-
-
-def proposal(block, round_number, author, round_changes=(), prepares=()):
-    payload = Proposal(block.height, round_number, block.digest)
-    return ProposalMessage(signed(payload, author), block, tuple(round_changes), tuple(prepares))
-
-
-def prepare(block, round_number, author):
-    return PrepareMessage(signed(Prepare(block.height, round_number, block.digest), author))
-
-
-def commit(block, round_number, author):
-    payload = Commit(block.height, round_number, block.digest, Seal(author, b"", b""))
-    return CommitMessage(signed(payload, author), seal_verified=True)
-
-
-def lockless(round_number, author):
-    return RoundChangeMessage(signed(RoundChange(1, round_number, None, None), author))
+from tests.support.unsigned_votes import (
+    commit,
+    header_hash,
+    prepare,
+    proposal,
+    signed,
+)
+from tests.support.unsigned_votes import round_change as lockless
 
 
 @pytest.mark.row("E105")

@@ -29,14 +29,14 @@ from ledger.consensus.records import Record, SafetyRecord
 from ledger.consensus.recovery import recover
 from ledger.consensus.round_state import CoreSettings, CoreState
 from ledger.errors import Reason
-from tests.simulation.blocks import GENESIS_TIME_MS, genesis_tip, make_block, tip_after
-from tests.simulation.node import sign
-
-NOW_MS = GENESIS_TIME_MS + 10_000
-
-
-def signed(payload, author):
-    return Signed(payload, author, b"", b"")
+from tests.support.unsigned_votes import (
+    NOW_MS,
+    genesis_tip,
+    make_block,
+    sign,
+    signed,
+    tip_after,
+)
 
 
 @dataclass(frozen=True)

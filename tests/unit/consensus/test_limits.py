@@ -28,8 +28,8 @@ from ledger.consensus.messages import (
     RoundChangeMessage,
 )
 from ledger.consensus.round_state import enter_round
-from tests.simulation.blocks import make_block, tip_after
-from tests.unit.consensus.scene import NOW_MS, Scene, intents, only, signed
+from tests.support.unsigned_votes import NOW_MS, make_block, signed, tip_after
+from tests.unit.consensus.scene import Scene, intents, only
 
 
 @pytest.fixture
