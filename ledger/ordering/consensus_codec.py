@@ -87,6 +87,8 @@ def encode_payload(payload: Payload, author: int) -> bytes:
 def decode_signed(wire: SignedConsensusPayload) -> Signed[Payload]:
     """A signed payload; its signature is not checked here."""
     payload, author = decode_payload(wire.payload)
+    if encode_payload(payload, author) != wire.payload:
+        raise InvalidMessage(Reason.MALFORMED, "a signed payload is not in its one encoding")
     return Signed(
         payload=payload,
         author=author,
@@ -134,20 +136,28 @@ def encode_message(message: Message) -> bytes:
         wire.block_proposal = encode_proposed_block(message.block)
         put_all(wire.round_changes, message.round_changes)
         put_all(wire.prepares, message.prepares)
-    elif isinstance(message, RoundChangeMessage) and message.block is not None:
-        wire.block_proposal = encode_proposed_block(message.block)
+    elif isinstance(message, RoundChangeMessage):
+        if message.block is not None:
+            wire.block_proposal = encode_proposed_block(message.block)
         put_all(wire.prepares, message.prepares)
     return wire.SerializeToString()
 
 
 def decode_message(raw: bytes) -> Message:
-    """A message with unchecked signatures; raises InvalidMessage MALFORMED or OVERSIZED."""
+    """A message with unchecked signatures; raises InvalidMessage MALFORMED or OVERSIZED.
+
+    It must be in the one encoding its sender gave it: no unknown field, nothing that its kind
+    does not carry.
+    """
     if len(raw) > CONSENSUS_MESSAGE_BYTES_MAX:
         raise InvalidMessage(Reason.OVERSIZED, f"consensus message of {len(raw)} bytes")
     wire = parse_message(ConsensusMessage, raw)
     if max(len(wire.round_changes), len(wire.prepares)) > JUSTIFICATION_ENTRIES_MAX:
         raise InvalidMessage(Reason.OVERSIZED, "too many entries in a justification")
+    _require_one_encoding(wire, raw)
     signed = decode_signed(wire.signed)
+    if not isinstance(signed.payload, Proposal) and wire.round_changes:
+        raise InvalidMessage(Reason.MALFORMED, "only a proposal carries round changes")
     match signed.payload:
         case Proposal():
             return ProposalMessage(
@@ -165,6 +175,8 @@ def decode_message(raw: bytes) -> Message:
             )
     if len(raw) > VOTE_BYTES_MAX:
         raise InvalidMessage(Reason.OVERSIZED, f"vote of {len(raw)} bytes")
+    if wire.block_proposal or wire.prepares:
+        raise InvalidMessage(Reason.MALFORMED, "a vote carries nothing else")
     if isinstance(signed.payload, Prepare):
         return PrepareMessage(_typed(signed, Prepare))
     return CommitMessage(_typed(signed, Commit), seal_verified=False)
@@ -189,6 +201,7 @@ def encode_proposed_block(block: ProposedBlock) -> bytes:
 def decode_proposed_block(raw: bytes) -> ProposedBlock:
     """A block with its recomputed digest; raises InvalidMessage MALFORMED."""
     wire = parse_message(BlockProposal, raw)
+    _require_one_encoding(wire, raw)
     header = BlockHeader(wire.header.number, wire.header.previous_hash, wire.header.data_hash)
     metadata = decode_consenter_metadata(wire.consenter_metadata)
     if metadata.round != 0 or encode_consenter_metadata(metadata) != wire.consenter_metadata:
@@ -200,6 +213,15 @@ def decode_proposed_block(raw: bytes) -> ProposedBlock:
         metadata=metadata,
         digest=block_digest(header, wire.last_config, wire.consenter_metadata),
     )
+
+
+def _require_one_encoding(wire: ConsensusMessage | BlockProposal, raw: bytes) -> None:
+    """Two byte strings for one message would let a liar tell nodes apart by what they skip."""
+    wire.DiscardUnknownFields()
+    if wire.SerializeToString() != raw:
+        raise InvalidMessage(
+            Reason.MALFORMED, f"the {wire.DESCRIPTOR.name} is not in its one encoding"
+        )
 
 
 # -- shared by messages and journal records -------------------------------------------------------
