@@ -19,6 +19,7 @@ from ledger.model.rwset import (
     Version,
 )
 from ledger.model.state import StateSnapshot, VersionedValue
+from ledger.model.transaction_limits import NAME_CHARACTERS_MAX
 from ledger.validation.range_summary import summarize_range
 
 LIFECYCLE_NAMESPACE = "_lifecycle"
@@ -153,6 +154,10 @@ class TransactionSimulator:
     def put_metadata(self, namespace: str, key: str, name: str, value: bytes) -> None:
         """Set one metadata entry of a key; the key's other entries stay."""
         _require_key(key)
+        if len(name) > NAME_CHARACTERS_MAX:
+            raise SimulationRefused(
+                f"a metadata name has at most {NAME_CHARACTERS_MAX} characters"
+            )
         self._count_write(len(key) + len(name) + len(value))
         entries = self._of(namespace).metadata.get(key)
         if entries is None:

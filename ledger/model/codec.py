@@ -29,6 +29,7 @@ from ledger.model.transaction import (
     Header,
     SignedProposal,
 )
+from ledger.model.transaction_limits import ARGUMENTS_MAX, ENDORSEMENTS_MAX, require_at_most
 from ledger.wire import common_pb2, protos_pb2
 
 _INVALID_ENDORSER_TRANSACTION = ValidationCode.INVALID_ENDORSER_TRANSACTION
@@ -140,6 +141,12 @@ def _endorser_transaction(data_raw: bytes, header: Header) -> EndorserTransactio
     if not payload.HasField("action"):
         raise TransactionInvalid(ValidationCode.NIL_TXACTION, "the action is empty")
     endorsed = payload.action
+    require_at_most(
+        len(endorsed.endorsements),
+        ENDORSEMENTS_MAX,
+        "endorsements",
+        _INVALID_ENDORSER_TRANSACTION,
+    )
     proposal_payload_raw = payload.chaincode_proposal_payload
     spec = _invocation(proposal_payload_raw)
     response_payload_raw = endorsed.proposal_response_payload
@@ -160,9 +167,13 @@ def _invocation(proposal_payload_raw: bytes) -> protos_pb2.ChaincodeSpec:
     payload = parse_part(
         protos_pb2.ChaincodeProposalPayload, proposal_payload_raw, _INVALID_ENDORSER_TRANSACTION
     )
-    return parse_part(
+    spec = parse_part(
         protos_pb2.ChaincodeInvocationSpec, payload.input, _INVALID_ENDORSER_TRANSACTION
     ).chaincode_spec
+    require_at_most(
+        len(spec.input.args), ARGUMENTS_MAX, "arguments", _INVALID_ENDORSER_TRANSACTION
+    )
+    return spec
 
 
 # -- encoding -------------------------------------------------------------------------------------

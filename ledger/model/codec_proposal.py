@@ -12,13 +12,15 @@ from ledger.model.codec_header import (
 from ledger.model.codec_parsing import parse_message
 from ledger.model.codes import HeaderType
 from ledger.model.transaction import Header, SignedProposal
+from ledger.model.transaction_limits import ARGUMENTS_MAX, TRANSIENT_ENTRIES_MAX
 from ledger.wire import common_pb2, protos_pb2
 
 
 def decode_signed_proposal(raw: bytes) -> SignedProposal:
     """A client's proposal with unchecked signature and transaction id.
 
-    Raises InvalidMessage MALFORMED if any part does not parse or is missing.
+    Raises InvalidMessage MALFORMED if any part does not parse or is missing, OVERSIZED for too
+    many arguments.
     """
     signed = parse_message(protos_pb2.SignedProposal, raw)
     return _signed_proposal(signed.proposal_bytes, signed.signature, raw)
@@ -39,6 +41,13 @@ def _signed_proposal(proposal_raw: bytes, signature: bytes, raw: bytes) -> Signe
     spec = parse_message(protos_pb2.ChaincodeInvocationSpec, payload.input).chaincode_spec
     if not spec.HasField("chaincode_id") or not spec.HasField("input"):
         raise InvalidMessage(Reason.MALFORMED, "the proposal lacks a chaincode or its input")
+    arguments, transient = len(spec.input.args), len(payload.TransientMap)
+    if arguments > ARGUMENTS_MAX or transient > TRANSIENT_ENTRIES_MAX:
+        raise InvalidMessage(
+            Reason.OVERSIZED,
+            f"{arguments} arguments and {transient} transient entries,"
+            f" at most {ARGUMENTS_MAX} and {TRANSIENT_ENTRIES_MAX}",
+        )
     if spec.chaincode_id.name != header.channel.chaincode_name:
         raise InvalidMessage(
             Reason.MALFORMED, "header and payload of the proposal name different chaincodes"

@@ -23,6 +23,12 @@ from ledger.model.rwset import (
     ReadWriteSet,
     Version,
 )
+from ledger.model.transaction_limits import (
+    NAMESPACES_MAX,
+    EntryCounter,
+    require_at_most,
+    require_name,
+)
 from ledger.wire import kvrwset_pb2, rwset_pb2
 
 _BAD_RWSET = ValidationCode.BAD_RWSET
@@ -32,25 +38,41 @@ _BAD_RWSET = ValidationCode.BAD_RWSET
 
 
 def decode_read_write_set(raw: bytes) -> ReadWriteSet:
-    """TxReadWriteSet bytes; raises TransactionInvalid BAD_RWSET."""
+    """TxReadWriteSet bytes; raises TransactionInvalid BAD_RWSET, also for too many entries."""
     wire = parse_part(rwset_pb2.TxReadWriteSet, raw, _BAD_RWSET)
     if wire.data_model != rwset_pb2.TxReadWriteSet.KV:
         raise TransactionInvalid(_BAD_RWSET, f"unknown data model {wire.data_model}")
-    return ReadWriteSet(tuple([_namespace(namespace) for namespace in wire.ns_rwset]))
+    require_at_most(len(wire.ns_rwset), NAMESPACES_MAX, "namespaces", _BAD_RWSET)
+    counter = EntryCounter()
+    return ReadWriteSet(tuple([_namespace(namespace, counter) for namespace in wire.ns_rwset]))
 
 
-def _namespace(wire: rwset_pb2.NsReadWriteSet) -> NamespaceReadWriteSet:
+def _namespace(wire: rwset_pb2.NsReadWriteSet, counter: EntryCounter) -> NamespaceReadWriteSet:
     keys = parse_part(kvrwset_pb2.KVRWSet, wire.rwset, _BAD_RWSET)
+    _count_keys(keys, counter)
+    counter.add(len(wire.collection_hashed_rwset))
     return NamespaceReadWriteSet(
-        namespace=wire.namespace,
+        namespace=require_name(wire.namespace),
         reads=_reads(keys.reads),
         range_queries=tuple([_range_query(query) for query in keys.range_queries_info]),
         writes=tuple([KeyWrite(w.key, w.value, w.is_delete) for w in keys.writes]),
         metadata_writes=tuple(
             [MetadataWrite(w.key, _entries(w.entries)) for w in keys.metadata_writes]
         ),
-        collections=tuple([_collection(c) for c in wire.collection_hashed_rwset]),
+        collections=tuple([_collection(c, counter) for c in wire.collection_hashed_rwset]),
     )
+
+
+def _count_keys(keys: kvrwset_pb2.KVRWSet, counter: EntryCounter) -> None:
+    counter.add(len(keys.reads))
+    counter.add(len(keys.writes))
+    counter.add(len(keys.range_queries_info))
+    for query in keys.range_queries_info:
+        counter.add(len(query.raw_reads.kv_reads))
+        counter.add(len(query.reads_merkle_hashes.max_level_hashes))
+    counter.add(len(keys.metadata_writes))
+    for write in keys.metadata_writes:
+        counter.add(len(write.entries))
 
 
 def _reads(reads: Iterable[kvrwset_pb2.KVRead]) -> tuple[KeyRead, ...]:
@@ -79,10 +101,17 @@ def _range_query(query: kvrwset_pb2.RangeQueryInfo) -> RangeQuery:
     )
 
 
-def _collection(wire: rwset_pb2.CollectionHashedReadWriteSet) -> CollectionReadWriteSet:
+def _collection(
+    wire: rwset_pb2.CollectionHashedReadWriteSet, counter: EntryCounter
+) -> CollectionReadWriteSet:
     hashed = parse_part(kvrwset_pb2.HashedRWSet, wire.hashed_rwset, _BAD_RWSET)
+    counter.add(len(hashed.hashed_reads))
+    counter.add(len(hashed.hashed_writes))
+    counter.add(len(hashed.metadata_writes))
+    for write in hashed.metadata_writes:
+        counter.add(len(write.entries))
     return CollectionReadWriteSet(
-        collection=wire.collection_name,
+        collection=require_name(wire.collection_name),
         hashed_reads=tuple([HashedRead(r.key_hash, _version(r)) for r in hashed.hashed_reads]),
         hashed_writes=tuple(
             [
@@ -100,7 +129,7 @@ def _collection(wire: rwset_pb2.CollectionHashedReadWriteSet) -> CollectionReadW
 def _entries(
     entries: Iterable[kvrwset_pb2.KVMetadataEntry],
 ) -> tuple[tuple[str, bytes], ...]:
-    return tuple([(entry.name, entry.value) for entry in entries])
+    return tuple([(require_name(entry.name), entry.value) for entry in entries])
 
 
 # -- encoding -------------------------------------------------------------------------------------
