@@ -13,6 +13,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import NameOID
 
 from ledger.errors import InvalidMessage, Reason
@@ -29,13 +30,14 @@ _IDENTITY_EXTENSIONS = (*_CA_EXTENSIONS, x509.ExtendedKeyUsage, x509.SubjectAlte
 
 # What the X.509 library raises for damaged or exotic certificates, some of it only when a field is
 # first looked at.
-_UNREADABLE = (
+UNREADABLE = (
     ValueError,
     TypeError,
     UnsupportedAlgorithm,
     x509.InvalidVersion,
     x509.DuplicateExtension,
     x509.UnsupportedGeneralNameType,
+    CryptographyDeprecationWarning,
 )
 
 E = TypeVar("E", bound=x509.ExtensionType)
@@ -66,7 +68,7 @@ def parse_certificate(pem: bytes) -> Certificate:
     """Read an identity certificate; InvalidMessage CERTIFICATE_INVALID when it cannot be one."""
     try:
         return _read_identity(pem, load_x509(pem))
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise _invalid(f"not readable: {error}") from None
 
 
@@ -103,14 +105,27 @@ def load_x509(pem: bytes) -> x509.Certificate:
     if len(pem) > CERTIFICATE_BYTES_MAX:
         raise _invalid(f"larger than {CERTIFICATE_BYTES_MAX} bytes")
     try:
-        return x509.load_pem_x509_certificate(pem)
-    except _UNREADABLE as error:
+        certificate = x509.load_pem_x509_certificate(pem)
+        serial_number = certificate.serial_number
+    except UNREADABLE as error:
         raise _invalid(f"not a certificate in PEM: {error}") from None
+    # RFC 5280 4.1.2.2; the library only warns, and may refuse it one day.
+    if serial_number <= 0:
+        raise _invalid("the serial number is not positive")
+    return certificate
 
 
 def load_authority(pem: bytes) -> x509.Certificate:
     """A CA certificate: may sign certificates, ECDSA key on P-256 or P-384."""
     certificate = load_x509(pem)
+    try:
+        _check_authority(certificate)
+    except UNREADABLE as error:
+        raise _invalid(f"not readable: {error}") from None
+    return certificate
+
+
+def _check_authority(certificate: x509.Certificate) -> None:
     _refuse_unknown_critical(certificate, _CA_EXTENSIONS)
     constraints = extension(certificate, x509.BasicConstraints)
     if constraints is None or not constraints.ca:
@@ -119,7 +134,6 @@ def load_authority(pem: bytes) -> x509.Certificate:
     if usage is not None and not usage.key_cert_sign:
         raise _invalid("the authority's key usage does not allow certificates")
     _ca_key(certificate)
-    return certificate
 
 
 def is_issued_by(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
@@ -128,7 +142,7 @@ def is_issued_by(certificate: x509.Certificate, authority: x509.Certificate) -> 
         if not isinstance(certificate.signature_hash_algorithm, _CA_HASHES):
             return False
         certificate.verify_directly_issued_by(authority)
-    except (*_UNREADABLE, InvalidSignature):
+    except (*UNREADABLE, InvalidSignature):
         return False
     return True
 

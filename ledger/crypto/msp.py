@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from ledger.crypto.certificates import (
+    UNREADABLE,
     Certificate,
     extension,
     is_issued_by,
@@ -158,9 +158,13 @@ class Msp:
     def _revocations(self, pem: bytes) -> frozenset[tuple[bytes, int]]:
         """(issuer name, serial number) pairs of a list signed by one of our authorities."""
         try:
-            revocation_list = x509.load_pem_x509_crl(pem)
-        except (ValueError, UnsupportedAlgorithm) as error:
+            return self._read_revocations(x509.load_pem_x509_crl(pem))
+        except UNREADABLE as error:
             raise _invalid(f"a revocation list of {self.mspid} does not parse: {error}") from None
+
+    def _read_revocations(
+        self, revocation_list: x509.CertificateRevocationList
+    ) -> frozenset[tuple[bytes, int]]:
         for authority in (*self._roots, *self._intermediates):
             key = authority.public_key()
             assert isinstance(key, ec.EllipticCurvePublicKey)  # load_authority saw to it
