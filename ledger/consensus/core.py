@@ -18,7 +18,7 @@ from ledger.consensus.events import (
     TransactionsGone,
     TransactionsWaiting,
 )
-from ledger.consensus.future_messages import EarlyMessage
+from ledger.consensus.future_messages import EarlyMessage, FutureMessages
 from ledger.consensus.messages import (
     CommitMessage,
     Message,
@@ -105,6 +105,8 @@ def _dispatch(state: CoreState, event: Event) -> list[Effect]:
 
 def _receive(state: CoreState, early: EarlyMessage) -> list[Effect]:
     """Route a message by height; a broken rule comes back as `Reject`."""
+    if early.height < state.now.height:
+        return upon_past_height(state, early)  # its author may have left the set since
     if early.author not in state.tip.validators:
         error = InvalidMessage(
             Reason.NOT_A_VALIDATOR, f"{early.author} is no validator of height {state.now.height}"
@@ -112,8 +114,6 @@ def _receive(state: CoreState, early: EarlyMessage) -> list[Effect]:
         return [Reject(early.author, error)]
     if early.height > state.now.height:
         return upon_future_height(state, early)
-    if early.height < state.now.height:
-        return upon_past_height(state, early)
     if state.now.phase is Phase.COMMITTING:
         return []
     try:
@@ -139,6 +139,8 @@ def _upon_block_committed(state: CoreState, tip: Tip) -> list[Effect]:
     if tip.height < state.now.height:
         return []
     effects = stop_timers(state)
+    if tip.validator_set_hash != state.tip.validator_set_hash:
+        state.future = FutureMessages()  # they were signed under the set before
     state.tip = tip
     state.now = new_height_state(tip)
     effects += _resume(state)

@@ -7,6 +7,7 @@ the bytes as received and never re-encoded.
 
 from dataclasses import dataclass, field
 
+from ledger.model.codes import HeaderType
 from ledger.model.rwset import ReadWriteSet
 
 
@@ -143,3 +144,8 @@ class Envelope:
     def tx_id(self) -> str:
         """Transaction id claimed by the channel header."""
         return self.header.channel.tx_id
+
+    @property
+    def is_config(self) -> bool:
+        """Whether it changes the channel's configuration; it stands alone in its block."""
+        return self.header.channel.type == HeaderType.CONFIG

@@ -13,7 +13,7 @@ from ledger.model.codes import HeaderType
 from ledger.model.transaction import Envelope
 from ledger.node.signatures import SignatureVerifier
 from ledger.ordering.envelopes import EnvelopeMemory
-from ledger.ordering.pool import TransactionPool
+from ledger.ordering.pool import BlockLimits, TransactionPool
 from ledger.validation.signatures import signatures_to_check
 
 Verdict = Envelope | InvalidMessage
@@ -29,6 +29,10 @@ class AdmissionRules:
     clock_ms: Callable[[], int]
     require_writer: Callable[[Identity], None]
     """Raises InvalidMessage unless the channel's Writers policy lets this member transact."""
+    check_config: Callable[[Envelope], None]
+    """Raises InvalidMessage for a CONFIG transaction that would not take effect now."""
+    limits: Callable[[], BlockLimits]
+    """Of the configuration in force."""
 
 
 class Admission:
@@ -98,9 +102,14 @@ class Admission:
         channel = envelope.header.channel
         if channel.channel_id != self._rules.channel_id:
             raise InvalidMessage(Reason.WRONG_CHANNEL, f"no channel {channel.channel_id!r} here")
-        if channel.type != HeaderType.ENDORSER_TRANSACTION:
+        if channel.type not in (HeaderType.ENDORSER_TRANSACTION, HeaderType.CONFIG):
             raise InvalidMessage(
                 Reason.MALFORMED, f"envelopes of type {channel.type} are not ordered"
+            )
+        bytes_max = self._rules.limits().absolute_bytes_max
+        if len(envelope.raw) > bytes_max:
+            raise InvalidMessage(
+                Reason.OVERSIZED, f"a transaction takes at most {bytes_max} bytes on this channel"
             )
         if transaction_id(envelope.header.nonce, envelope.header.creator) != channel.tx_id:
             raise InvalidMessage(
@@ -108,5 +117,8 @@ class Admission:
             )
         creator = self._signatures.registry.identity(envelope.header.creator)
         creator.check_validity(self._rules.clock_ms())
-        self._rules.require_writer(creator)
+        if not envelope.is_config:
+            self._rules.require_writer(creator)
         self._signatures.check(envelope.header.creator, envelope.payload_raw, envelope.signature)
+        if envelope.is_config:
+            self._rules.check_config(envelope)

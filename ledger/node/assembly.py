@@ -135,7 +135,7 @@ def _client_handlers(
     deliver = DeliverService(
         channel_id=base.config.channel_id, source=source, access=access, clock_ms=now_ms
     )
-    broadcast = BroadcastService(ordering.submission)
+    broadcast = BroadcastService(ordering.updates)
     return (
         gateway.rpc_handlers(),
         EndorserService(process).rpc_handlers(),

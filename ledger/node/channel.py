@@ -15,11 +15,13 @@ from ledger.crypto.hashing import block_hash
 from ledger.crypto.msp import MspRegistry
 from ledger.errors import NodeFault
 from ledger.model.block import Block
-from ledger.model.config import ChannelConfig
+from ledger.model.config import VALIDATORS_MIN, ChannelConfig
 from ledger.model.config_codec import decode_config_block
+from ledger.model.config_update import config_of_block
 from ledger.ordering.pool import BlockLimits
 from ledger.ordering.validator_set import ValidatorSet, validator_set
 from ledger.storage.ledger_store import LedgerStore
+from ledger.validation.config_transaction import ConfigInForce
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +37,26 @@ class ChannelState:
     block_limits: BlockLimits
     domain: SigningDomain
     """What binds consensus signatures to this ledger and this validator set."""
+    tree_raw: bytes
+    """common.Config bytes: what an update changes."""
+    validators_min: int
+    """Four, or fewer on a channel founded with fewer (for development)."""
+
+    @property
+    def in_force(self) -> ConfigInForce:
+        """What the rules for updates ask for."""
+        return ConfigInForce(
+            tree_raw=self.tree_raw,
+            channel=self.config,
+            registry=self.registry,
+            policies=self.policies,
+            validators_min=self.validators_min,
+        )
 
 
-def channel_state(block: Block, *, genesis_hash: bytes) -> ChannelState:
+def channel_state(
+    block: Block, *, genesis_hash: bytes, validators_min: int = VALIDATORS_MIN
+) -> ChannelState:
     """The state after a configuration block; raises InvalidMessage when it has none."""
     config = decode_config_block(block)
     registry = MspRegistry(config)
@@ -51,6 +70,7 @@ def channel_state(block: Block, *, genesis_hash: bytes) -> ChannelState:
         block_limits=BlockLimits(
             transactions_max=config.batch_limits.max_transactions,
             bytes_max=config.batch_limits.max_bytes,
+            absolute_bytes_max=config.batch_limits.absolute_max_bytes,
         ),
         domain=SigningDomain(
             network_id=config.network_id,
@@ -58,6 +78,8 @@ def channel_state(block: Block, *, genesis_hash: bytes) -> ChannelState:
             genesis_hash=genesis_hash,
             validator_set_hash=validators.set_hash,
         ),
+        tree_raw=config_of_block(block).SerializeToString(),
+        validators_min=validators_min,
     )
 
 
@@ -68,6 +90,7 @@ class CurrentChannel:
         """`read` makes the state of a later configuration block."""
         self._state = state
         self._read = read
+        self._listeners: list[Callable[[ChannelState], None]] = []
 
     @property
     def state(self) -> ChannelState:
@@ -91,6 +114,12 @@ class CurrentChannel:
     def advance(self, block: Block) -> None:
         """A configuration block is durable: what it says is in force from now on."""
         self._state = self._read(block)
+        for listener in self._listeners:
+            listener(self._state)
+
+    def subscribe(self, listener: Callable[[ChannelState], None]) -> None:
+        """Hear of every new state, in the consensus thread, before the next height begins."""
+        self._listeners.append(listener)
 
 
 def open_channel(store: LedgerStore, genesis: Block) -> CurrentChannel:
@@ -100,8 +129,11 @@ def open_channel(store: LedgerStore, genesis: Block) -> CurrentChannel:
     if block is None:
         raise NodeFault(f"the ledger lacks its newest configuration block {number}")
     genesis_hash = block_hash(genesis.header)
+    founders = len(decode_config_block(genesis).consenters)
 
     def read(later: Block) -> ChannelState:
-        return channel_state(later, genesis_hash=genesis_hash)
+        return channel_state(
+            later, genesis_hash=genesis_hash, validators_min=min(VALIDATORS_MIN, founders)
+        )
 
     return CurrentChannel(read(block), read)

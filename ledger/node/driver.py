@@ -20,6 +20,7 @@ from ledger.model.block import Block
 from ledger.node.block_proposer import BlockProposer
 from ledger.node.committer import Committer
 from ledger.node.consensus_queue import ConsensusQueue, FetchedBlock, RawMessage, Stop, Work
+from ledger.node.early_messages import NotYetJudged
 from ledger.node.evidence_log import EvidenceLog
 from ledger.node.intents import IntentSigner
 from ledger.node.message_judge import MessageJudge
@@ -116,11 +117,7 @@ class ConsensusDriver:
             if expired.kind is events.TimerKind.REBROADCAST and is_overdue:
                 self._outbox.stuck()
         if isinstance(work, RawMessage):
-            try:
-                message = self._ports.judge.judge(work.raw)
-                found.append(events.MessageReceived(message, self._ports.clock_ms()))
-            except InvalidMessage as error:
-                self._outbox.rejected(work.sender, error)
+            found += _judged(work.sender, work.raw, self._ports, self._outbox)
         elif isinstance(work, FetchedBlock):
             found += self._commit_fetched(work)
         elif work is not None and not isinstance(work, Stop):
@@ -228,7 +225,24 @@ class ConsensusDriver:
         tip = self._ports.committer.tip
         self._ports.journal.restart(tip.height + 1)
         self._ports.fail_points.reach(FailPoint.JOURNAL_RESTARTED)
-        return [events.BlockCommitted(tip), events.TransactionsWaiting()]
+        found: list[events.Event] = [events.BlockCommitted(tip), events.TransactionsWaiting()]
+        for early in self._ports.judge.take_early():
+            found += _judged(early.sender, early.raw, self._ports, self._outbox)
+        return found
+
+
+def _judged(sender: int, raw: bytes, ports: DriverPorts, outbox: Outbox) -> list[events.Event]:
+    """Another validator's message if it is good; a bad one counts against its sender."""
+    try:
+        message = ports.judge.judge(raw, sender)
+    except NotYetJudged:
+        # Perhaps it is under a configuration that we lack: a hint to catch up, no fault.
+        outbox.behind(ports.committer.tip.height + 1, sender)
+        return []
+    except InvalidMessage as error:
+        outbox.rejected(sender, error)
+        return []
+    return [events.MessageReceived(message, ports.clock_ms())]
 
 
 def _tell(effect: effects.Effect, ports: DriverPorts, outbox: Outbox) -> None:

@@ -11,6 +11,7 @@ from ledger.consensus.messages import (
     RoundChangeMessage,
 )
 from ledger.errors import InvalidMessage, Reason
+from ledger.node.early_messages import EarlyMessage, EarlyMessages, NotYetJudged
 from ledger.ordering.block_building import check_contents
 from ledger.ordering.consensus_codec import decode_message
 from ledger.ordering.consensus_verifier import ConsensusVerifier
@@ -28,10 +29,12 @@ class MessageJudge:
         *,
         limits: Callable[[], BlockLimits],
         last_config: Callable[[], int],
+        next_height: Callable[[], int] | None = None,
         decode: Callable[[bytes], Message] = decode_message,
     ) -> None:
         """`last_config` is the number of the newest configuration block, `limits` are its own.
 
+        `next_height` is the height under decision: a configuration may come before a later one.
         `decode` may remember what it decoded: a message has one meaning.
         """
         self._verifier = verifier
@@ -39,11 +42,32 @@ class MessageJudge:
         self._memory = memory
         self._limits = limits
         self._decode = decode
+        self._next_height = next_height
+        self._early = EarlyMessages()
         self._checked_blocks: dict[bytes, ProposedBlock] = {}
 
-    def judge(self, raw: bytes) -> Message:
-        """The message, every signed part verified; raises InvalidMessage."""
+    def judge(self, raw: bytes, sender: int = 0) -> Message:
+        """The message, every signed part verified; raises InvalidMessage.
+
+        One of a later height that does not hold under the configuration of now is kept for its
+        height: NotYetJudged.
+        """
         message = self._decode(raw)
+        try:
+            return self._checked(message)
+        except InvalidMessage as error:
+            height = message.signed.payload.height
+            next_height = height if self._next_height is None else self._next_height()
+            if height <= next_height:
+                raise
+            self._early.keep(EarlyMessage(sender, raw, height), next_height=next_height)
+            raise NotYetJudged(height, error) from error
+
+    def take_early(self) -> list[EarlyMessage]:
+        """What was kept for the height that is decided next; it is to be judged now."""
+        return [] if self._next_height is None else self._early.release(self._next_height())
+
+    def _checked(self, message: Message) -> Message:
         self._verifier.check(message)
         if isinstance(message, ProposalMessage | RoundChangeMessage):
             if message.block is not None:

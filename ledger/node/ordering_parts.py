@@ -9,12 +9,12 @@ from ledger.consensus.core import Core
 from ledger.consensus.events import Started, TransactionsWaiting
 from ledger.consensus.recovery import recover
 from ledger.consensus.round_state import CoreSettings
-from ledger.errors import InvalidMessage, Reason
 from ledger.model.config import WRITERS_POLICY
 from ledger.node.admission import Admission, AdmissionRules
 from ledger.node.announcements import Announcements
 from ledger.node.block_proposer import BlockProposer
 from ledger.node.catch_up import CatchUp
+from ledger.node.channel_updates import ChannelUpdates, UpdatePorts
 from ledger.node.clock import now_ms, steady_ms
 from ledger.node.committer import Committer
 from ledger.node.consensus_queue import ConsensusQueue, FetchedBlock, Stop
@@ -24,6 +24,7 @@ from ledger.node.foundation import Foundation
 from ledger.node.intents import IntentSigner
 from ledger.node.message_judge import MessageJudge
 from ledger.node.outbox import Outbox, OutboxHandlers
+from ledger.node.signatures import SignaturesAt
 from ledger.node.submission import TransactionSubmission
 from ledger.node.telemetry import Telemetry
 from ledger.node.transaction_lookup import LedgerLookup
@@ -33,6 +34,7 @@ from ledger.rpc.transport import validator_channel
 from ledger.rpc.validator_links import ValidatorLink, ValidatorLinks
 from ledger.storage.journal import Journal
 from ledger.storage.sign_guard import SignGuard
+from ledger.validation.config_transaction import check_config_transaction
 from ledger.validation.context import ValidationContext
 from ledger.wire.validator_pb2 import Status
 
@@ -50,6 +52,7 @@ class OrderingParts:
     ports: DriverPorts
     core: Core
     submission: TransactionSubmission
+    updates: ChannelUpdates
     catch_up: CatchUp
     handlers: OutboxHandlers
     executor: Executor
@@ -119,6 +122,7 @@ def ordering_parts(
             )
         ),
         submission=submission,
+        updates=_updates(base, submission),
         catch_up=catch_up,
         handlers=OutboxHandlers(
             broadcast=links.broadcast,
@@ -141,25 +145,29 @@ def _links(base: Foundation) -> ValidatorLinks:
 
 
 def _validation_context(base: Foundation) -> ValidationContext:
-    def refuse_config(_envelope: object, _signatures: object) -> None:
-        raise InvalidMessage(
-            Reason.ROLE_NOT_ALLOWED, "this channel's configuration is its genesis block's"
-        )
-
+    state = base.channel.state
     return ValidationContext(
         channel_id=base.config.channel_id,
         signatures=base.signatures,
-        policies=base.channel.state.policies,
+        policies=state.policies,
         definition=base.definitions.definition,
         is_recorded=LedgerLookup(base.store).is_committed,
-        check_config=refuse_config,
+        check_config=lambda envelope, signatures: check_config_transaction(
+            envelope, state.in_force, signatures
+        ),
     )
 
 
 def _driver_ports(base: Foundation, committer: Committer) -> DriverPorts:
     config = base.config
     journal = Journal(config.data_dir / "journal")
-    verifier = ConsensusVerifier(base.channel.state.validators, base.channel.state.domain)
+    state = base.channel.state
+    verifier = ConsensusVerifier(
+        state.validators, state.domain, first_height=state.config_block + 1
+    )
+    base.channel.subscribe(
+        lambda new: verifier.begin(new.config_block + 1, new.validators, new.domain)
+    )
     signer = IntentSigner(
         consenter_id=config.consenter_id,
         signer=base.identity.signer,
@@ -185,6 +193,7 @@ def _driver_ports(base: Foundation, committer: Committer) -> DriverPorts:
             base.memory,
             limits=lambda: base.channel.state.block_limits,
             last_config=lambda: committer.last_config,
+            next_height=lambda: committer.tip.height + 1,
         ),
         clock_ms=now_ms,
         steady_ms=steady_ms,
@@ -202,6 +211,12 @@ def _submission(
             require_writer=lambda creator: base.channel.state.policies.require_path(
                 WRITERS_POLICY, [creator]
             ),
+            check_config=lambda envelope: check_config_transaction(
+                envelope,
+                base.channel.state.in_force,
+                SignaturesAt(base.signatures, base.channel.state.registry, now_ms()),
+            ),
+            limits=lambda: base.channel.state.block_limits,
         ),
         pool=base.pool,
         memory=base.memory,
@@ -215,6 +230,21 @@ def _submission(
         links=links,
         validators=lambda: len(base.channel.state.validators.ids),
         address=base.channel.address,
+    )
+
+
+def _updates(base: Foundation, submission: TransactionSubmission) -> ChannelUpdates:
+    return ChannelUpdates(
+        base.channel,
+        base.signatures,
+        UpdatePorts(
+            identity=lambda: base.identity,
+            clock_ms=now_ms,
+            random_bytes=secrets.token_bytes,
+            check_readiness=lambda _old, _new: None,
+            executor=base.workers.signatures,
+            submit=submission.submit,
+        ),
     )
 
 

@@ -41,15 +41,7 @@ def check_contents(block: ProposedBlock, limits: BlockLimits, memory: EnvelopeMe
     Bytes that are no envelope at all are the proposer's fault, and so is a repeated entry.
     """
     entries = block.entries
-    if not entries:
-        raise InvalidMessage(Reason.MALFORMED, "a block without transactions")
-    if len(entries) > limits.transactions_max:
-        raise InvalidMessage(Reason.OVERSIZED, f"{len(entries)} transactions in one block")
-    if max(map(len, entries)) > limits.transaction_bytes_max:
-        raise InvalidMessage(Reason.OVERSIZED, f"a transaction of {max(map(len, entries))} bytes")
-    size = sum(map(len, entries))
-    if size > limits.bytes_max and len(entries) > 1:
-        raise InvalidMessage(Reason.OVERSIZED, f"{size} bytes of transactions in one block")
+    _check_limits(entries, limits)
     if block_data_hash(entries) != block.header.data_hash:
         raise InvalidMessage(Reason.MALFORMED, "the data hash is not of these entries")
     if merkle_root(entries) != block.metadata.transactions_root:
@@ -61,3 +53,17 @@ def check_contents(block: ProposedBlock, limits: BlockLimits, memory: EnvelopeMe
         decoded = memory.decode(raw)
         if isinstance(decoded, TransactionInvalid):
             raise InvalidMessage(Reason.MALFORMED, f"an entry is no transaction: {decoded.detail}")
+        if decoded.is_config and len(entries) > 1:
+            raise InvalidMessage(Reason.MALFORMED, "a configuration is not alone in its block")
+
+
+def _check_limits(entries: tuple[bytes, ...], limits: BlockLimits) -> None:
+    if not entries:
+        raise InvalidMessage(Reason.MALFORMED, "a block without transactions")
+    if len(entries) > limits.transactions_max:
+        raise InvalidMessage(Reason.OVERSIZED, f"{len(entries)} transactions in one block")
+    if max(map(len, entries)) > limits.transaction_bytes_max:
+        raise InvalidMessage(Reason.OVERSIZED, f"a transaction of {max(map(len, entries))} bytes")
+    size = sum(map(len, entries))
+    if size > limits.absolute_bytes_max or (size > limits.bytes_max and len(entries) > 1):
+        raise InvalidMessage(Reason.OVERSIZED, f"{size} bytes of transactions in one block")

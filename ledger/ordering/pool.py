@@ -30,6 +30,8 @@ class BlockLimits:
     bytes_max: int = 2 * 1024 * 1024
     transaction_bytes_max: int = 1024 * 1024
     """No larger transaction enters a pool, so none has a place in a block."""
+    absolute_bytes_max: int = 8 * 1024 * 1024
+    """No block is larger than this, even one with a single transaction."""
 
 
 class TransactionPool:
@@ -101,13 +103,22 @@ class TransactionPool:
                 self._bytes -= len(self._waiting.pop(tx_id).raw)
 
     def oldest(self, limits: BlockLimits) -> tuple[Envelope, ...]:
-        """The next batch in order of arrival within the block limits; nothing is removed."""
+        """The next batch in order of arrival within the block limits; nothing is removed.
+
+        A configuration stands alone. What became too large for a block by a change of limits is
+        passed over.
+        """
         batch: list[Envelope] = []
         size = 0
+        largest = min(limits.transaction_bytes_max, limits.absolute_bytes_max)
         for envelope in self.all():
+            if len(envelope.raw) > largest:
+                continue
             size += len(envelope.raw)
             if len(batch) >= limits.transactions_max or (batch and size > limits.bytes_max):
                 break
+            if envelope.is_config:
+                return tuple(batch) or (envelope,)
             batch.append(envelope)
         return tuple(batch)
 

@@ -8,7 +8,7 @@ within the block, then read versions in block order.
 from collections.abc import Callable, Sequence
 
 from ledger.errors import TransactionInvalid
-from ledger.model.codes import HeaderType, ValidationCode
+from ledger.model.codes import ValidationCode
 from ledger.model.rwset import ReadWriteSet
 from ledger.model.state import StateReader, StateUpdates
 from ledger.model.transaction import Envelope
@@ -98,7 +98,7 @@ class _BlockRun:
         envelope_checks.check_creator(envelope, context)
         envelope_checks.check_transaction_id(envelope)
         self._tx_ids[index] = envelope.tx_id
-        if envelope.header.channel.type == HeaderType.CONFIG:
+        if envelope.is_config:
             envelope_checks.check_channel(envelope, context)
             envelope_checks.check_new(envelope, context)
             envelope_checks.check_config(envelope, context, len(self._entries))

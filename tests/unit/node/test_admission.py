@@ -13,14 +13,15 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from ledger.crypto.hashing import transaction_id
 from ledger.crypto.signing import CURVE_ORDER, SigningIdentity
-from ledger.errors import Reason
+from ledger.errors import InvalidMessage, Reason
 from ledger.model.codec import encode_envelope, encode_request_payload
 from ledger.model.codes import HeaderType
 from ledger.model.config import WRITERS_POLICY
+from ledger.model.transaction import Envelope
 from ledger.node.admission import Admission, AdmissionRules
 from ledger.node.signatures import SignatureVerifier
 from ledger.ordering.envelopes import EnvelopeMemory
-from ledger.ordering.pool import PoolLimits, TransactionPool
+from ledger.ordering.pool import BlockLimits, PoolLimits, TransactionPool
 from tests.support.identities import CHANNEL_ID, make_consortium
 from tests.support.ledger_world import START_NS, LedgerWorld
 
@@ -38,6 +39,8 @@ class Gate:
         self.pool = TransactionPool(PoolLimits(transactions_max=8))
         self.memory = EnvelopeMemory()
         self.added = 0
+        self.limits = BlockLimits()
+        self.config_refusal: InvalidMessage | None = None
         self.now_ms = int(world.consortium.created.timestamp() * 1000) + 60_000
         self.admission = Admission(
             rules=AdmissionRules(
@@ -47,6 +50,8 @@ class Gate:
                 require_writer=lambda creator: world.policies.require_path(
                     WRITERS_POLICY, [creator]
                 ),
+                check_config=self._check_config,
+                limits=lambda: self.limits,
             ),
             pool=self.pool,
             memory=self.memory,
@@ -57,6 +62,10 @@ class Gate:
 
     def _count(self) -> None:
         self.added += 1
+
+    def _check_config(self, _envelope: Envelope) -> None:
+        if self.config_refusal is not None:
+            raise self.config_refusal
 
     async def reason(self, raw: bytes) -> Reason | None:
         (refusal,) = await self.admission.admit([raw])
@@ -119,7 +128,21 @@ async def test_another_channel(gate):
     assert await gate.reason(gate.world.transaction(channel_id="other")) is Reason.WRONG_CHANNEL
 
 
-@pytest.mark.parametrize("kind", [HeaderType.CONFIG, HeaderType.CONFIG_UPDATE, HeaderType.MESSAGE])
+async def test_a_configuration_enters_only_if_it_would_take_effect(gate):
+    raw = envelope_of(gate.world.consortium.members[0].node, header_type=HeaderType.CONFIG)
+    gate.config_refusal = InvalidMessage(Reason.CONFIG_OUTDATED, "made on another version")
+    assert await gate.reason(raw) is Reason.CONFIG_OUTDATED
+    gate.config_refusal = None
+    assert await gate.reason(raw) is None
+
+
+async def test_a_transaction_larger_than_any_block_of_the_channel(gate):
+    raw = gate.world.transaction()
+    gate.limits = BlockLimits(absolute_bytes_max=len(raw) - 1)
+    assert await gate.reason(raw) is Reason.OVERSIZED
+
+
+@pytest.mark.parametrize("kind", [HeaderType.CONFIG_UPDATE, HeaderType.MESSAGE])
 async def test_other_types_are_not_ordered(gate, kind):
     assert await gate.reason(envelope_of(gate.world.client, header_type=kind)) is Reason.MALFORMED
 
