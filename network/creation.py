@@ -9,8 +9,11 @@ import shutil
 from datetime import datetime
 from pathlib import Path
 
+from ledger.crypto.hashing import block_hash
+from ledger.model.block import Block
 from ledger.model.codec_block import encode_block
 from ledger.model.config import BatchLimits, Consenter, MemberConfig
+from ledger.storage.journal import JOURNAL_FILE, begin_journal
 from network.authority import LOOPBACK_HOSTS, Authority, KeyPair, MemberAuthority
 from network.genesis import GENESIS_NONCE_BYTES, default_channel_config, genesis_block
 from network.layout import Credential, MemberLayout, NetworkLayout, make_private_folder, write_new
@@ -88,6 +91,8 @@ def _write_members(plan: Plan, layout: NetworkLayout, *, now: datetime) -> None:
         nonce=secrets.token_bytes(GENESIS_NONCE_BYTES),
     )
     write_new(layout.genesis_block, encode_block(block), private=False)
+    for member in plan.members:
+        begin_ledger_folder(layout.member(member.id), block)
 
 
 def _write_credentials(
@@ -114,6 +119,12 @@ def _consenter(member: MemberPlan, identity: KeyPair, tls: KeyPair) -> Consenter
         client_tls_cert=tls.certificate_pem,
         server_tls_cert=tls.certificate_pem,
     )
+
+
+def begin_ledger_folder(folder: MemberLayout, genesis: Block) -> None:
+    """Write the birth of a validator's journal: one that is missing later means lost memory."""
+    make_private_folder(folder.ledger_dir)
+    begin_journal(folder.ledger_dir / JOURNAL_FILE, genesis_hash=block_hash(genesis.header))
 
 
 def write_pair(place: Credential, pair: KeyPair) -> None:

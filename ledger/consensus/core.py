@@ -11,12 +11,15 @@ from ledger.consensus.events import (
     BlockBuilt,
     BlockCommitted,
     Event,
+    HeadClaimed,
+    MemoryLost,
     MessageReceived,
     Started,
     TimerExpired,
     Tip,
     TransactionsGone,
     TransactionsWaiting,
+    VotingPaused,
 )
 from ledger.consensus.future_messages import EarlyMessage, FutureMessages
 from ledger.consensus.messages import (
@@ -27,6 +30,8 @@ from ledger.consensus.messages import (
     ProposalMessage,
     RoundChangeMessage,
 )
+from ledger.consensus.observing import observe, upon_observing_event
+from ledger.consensus.quarantine import NEVER, Quarantine
 from ledger.consensus.round_state import (
     CoreSettings,
     CoreState,
@@ -77,8 +82,16 @@ class Core:
             now=new_height_state(event.tip),
             recovered=event.recovered,
             vote_from_height=event.vote_from_height,
+            quarantine=_quarantine(event),
         )
-        return _resume(self._state)
+        return observe(self._state) + _resume(self._state)
+
+
+def _quarantine(event: Started) -> Quarantine | None:
+    if not event.memory_lost:
+        return None
+    is_decided = event.vote_from_height != NEVER
+    return Quarantine(vote_from=event.vote_from_height if is_decided else None)
 
 
 def _dispatch(state: CoreState, event: Event) -> list[Effect]:
@@ -92,15 +105,21 @@ def _dispatch(state: CoreState, event: Event) -> list[Effect]:
         case TransactionsGone():
             return upon_transactions_gone(state)
         case BlockBuilt():
-            try:
-                return upon_block_built(state, event)
-            except InvalidMessage as error:
-                state.now.block_requested = False
-                return [Reject(state.settings.own_id, error)]
+            return _take_block(state, event)
         case BlockCommitted(tip):
             return _upon_block_committed(state, tip)
+        case HeadClaimed() | MemoryLost() | VotingPaused():
+            return upon_observing_event(state, event)
         case Started():
             raise AssertionError("Started comes once")
+
+
+def _take_block(state: CoreState, event: BlockBuilt) -> list[Effect]:
+    try:
+        return upon_block_built(state, event)
+    except InvalidMessage as error:
+        state.now.block_requested = False
+        return [Reject(state.settings.own_id, error)]
 
 
 def _receive(state: CoreState, early: EarlyMessage) -> list[Effect]:
@@ -143,7 +162,7 @@ def _upon_block_committed(state: CoreState, tip: Tip) -> list[Effect]:
         state.future = FutureMessages()  # they were signed under the set before
     state.tip = tip
     state.now = new_height_state(tip)
-    effects += _resume(state)
+    effects += observe(state) + _resume(state)
     for early in state.future.release(state.now.height):
         effects += _receive(state, early)
         if state.halted:

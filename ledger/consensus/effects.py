@@ -66,6 +66,20 @@ class Persist:
 
 
 @dataclass(frozen=True, slots=True)
+class PersistVoteFrom:
+    """Note in the journal, with fsync, from which height on this quarantined validator votes."""
+
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class TellObserving:
+    """One sentence for the operator about a validator in quarantine; empty when that is over."""
+
+    news: str
+
+
+@dataclass(frozen=True, slots=True)
 class SignAndSend:
     """Sign, send to every other validator, and give the signed message back to the core.
 
@@ -182,6 +196,8 @@ class Halt:
 
 Effect = (
     Persist
+    | PersistVoteFrom
+    | TellObserving
     | SignAndSend
     | Rebroadcast
     | SetTimer

@@ -34,13 +34,15 @@ class Tip:
 class Started:
     """First event, exactly once. `recovered` comes from `recovery.recover(journal records)`.
 
-    `vote_from_height`: below this height the node only follows. Used when its journal was lost or
-    restored from a backup, so that it cannot contradict votes it no longer remembers.
+    `vote_from_height`: below this height the node only follows, because the journal is ahead of
+    the ledger, or because its memory was lost (`memory_lost`) and it is known when that will not
+    matter any more; quarantine.NEVER while that is not known.
     """
 
     tip: Tip
     recovered: SafetyRecord | None = None
     vote_from_height: int = 0
+    memory_lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,28 @@ class BlockCommitted:
     tip: Tip
 
 
+@dataclass(frozen=True, slots=True)
+class HeadClaimed:
+    """Another validator tells its newest block: a hint, except in quarantine, where it counts."""
+
+    author: int
+    newest_block: int
+    observes: bool = False
+    """It is in quarantine itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryLost:
+    """A block carries our seal and we do not remember it: who knows what else is forgotten."""
+
+
+@dataclass(frozen=True, slots=True)
+class VotingPaused:
+    """The disk is nearly full: no votes, which need room in the journal, until there is space."""
+
+    paused: bool
+
+
 Event = (
     Started
     | MessageReceived
@@ -102,4 +126,7 @@ Event = (
     | TransactionsGone
     | BlockBuilt
     | BlockCommitted
+    | HeadClaimed
+    | MemoryLost
+    | VotingPaused
 )

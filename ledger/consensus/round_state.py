@@ -18,6 +18,7 @@ from ledger.consensus.messages import (
     ProposedBlock,
     RoundChangeMessage,
 )
+from ledger.consensus.quarantine import Quarantine
 from ledger.consensus.quorum import proposer_of, quorum, weak_quorum
 from ledger.consensus.records import ProposalMade, SafetyRecord
 from ledger.consensus.timeouts import rebroadcast_interval_ms, round_timeout_ms
@@ -97,6 +98,9 @@ class CoreState:
     now: HeightState
     recovered: SafetyRecord | None = None
     vote_from_height: int = 0
+    quarantine: Quarantine | None = None
+    """Set while memory of earlier votes is lost and that matters."""
+    paused: bool = False
     future: FutureMessages = field(default_factory=FutureMessages)
     halted: bool = False
 
@@ -116,7 +120,14 @@ class CoreState:
         height = self.now.height
         if self.recovered is not None and self.recovered.height > height:
             return False
-        return self.settings.own_id in self.tip.validators and height >= self.vote_from_height
+        if self.paused or height < self.vote_from_height:
+            return False
+        return self.settings.own_id in self.tip.validators
+
+    @property
+    def others(self) -> tuple[int, ...]:
+        """The other validators of the height under decision."""
+        return tuple(i for i in self.tip.validators if i != self.settings.own_id)
 
     def is_proposer(self, round_number: int) -> bool:
         """Whether it is this validator's turn in a round of the current height."""

@@ -155,6 +155,9 @@ def upon_block_built(state: CoreState, event: BlockBuilt) -> list[Effect]:
         or now.accepted is not None
     ):
         return []
+    if not state.may_vote:  # it stopped voting since it asked
+        now.block_requested = False
+        return []
     check_block(event.block, state.tip)
     check_commit_hash(event.block, state.tip)
     check_fresh_block(

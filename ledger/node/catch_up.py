@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from ledger.consensus.events import HeadClaimed
 from ledger.errors import InvalidMessage
 from ledger.model.block import Block
 from ledger.model.codec_block import decode_block
@@ -59,11 +60,13 @@ class CatchUp:
         links: ValidatorLinks,
         deliver: Callable[[Block, int], None],
         status: Callable[[], Status],
+        on_claim: Callable[[HeadClaimed], None] | None = None,
     ) -> None:
         self._reader = reader
         self._links = links
         self._deliver = deliver
         self._status = status
+        self._on_claim = on_claim
         self._claims: dict[int, int] = {}
         self._turns = itertools.count(1)
         self._last_turn: dict[int, int] = {}
@@ -77,6 +80,8 @@ class CatchUp:
     def on_status(self, sender: int, status: Status) -> None:
         """Another validator tells its height (number of blocks)."""
         self._claims[sender] = status.height
+        if self._on_claim is not None and status.height > 0:
+            self._on_claim(HeadClaimed(sender, status.height - 1, status.observes))
         if status.height > self._reader.height():
             self._ask_in(LAG_TOLERANCE_MS)
 

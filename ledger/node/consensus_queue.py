@@ -5,9 +5,10 @@ nobody else's messages.
 """
 
 import queue
+import threading
 from dataclasses import dataclass
 
-from ledger.consensus.events import Event
+from ledger.consensus.events import Event, HeadClaimed
 from ledger.model.block import Block
 
 QUEUED_MESSAGES_PER_SENDER_MAX = 1_000
@@ -35,6 +36,13 @@ class Stop:
     """End the consensus thread."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """The newest word of this sender about its height waits in the table."""
+
+    sender: int
+
+
 Work = Event | RawMessage | FetchedBlock | Stop
 
 
@@ -42,7 +50,9 @@ class ConsensusQueue:
     """Written from the event loop, read by the consensus thread."""
 
     def __init__(self) -> None:
-        self._queue: queue.SimpleQueue[Work] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Work | _Claim] = queue.SimpleQueue()
+        self._claims: dict[int, HeadClaimed] = {}
+        self._claims_lock = threading.Lock()
         # (messages, bytes), each table written by one thread only; the difference is queued.
         self._received: dict[int, tuple[int, int]] = {}
         self._taken: dict[int, tuple[int, int]] = {}
@@ -61,6 +71,14 @@ class ConsensusQueue:
         self._queue.put(RawMessage(sender, raw))
         return True
 
+    def claim(self, claimed: HeadClaimed) -> None:
+        """Queue what another validator says about its height; its newest word replaces others."""
+        with self._claims_lock:
+            is_waiting = claimed.author in self._claims
+            self._claims[claimed.author] = claimed
+        if not is_waiting:
+            self._queue.put(_Claim(claimed.author))
+
     def post(self, work: Event | FetchedBlock | Stop) -> None:
         """Queue an event of this node; `Stop` is taken before whatever waits."""
         if isinstance(work, Stop):
@@ -75,6 +93,9 @@ class ConsensusQueue:
             return None
         if self._stopping:
             return Stop()
+        if isinstance(work, _Claim):
+            with self._claims_lock:
+                return self._claims.pop(work.sender)
         if isinstance(work, RawMessage):
             messages, size = self._taken.get(work.sender, (0, 0))
             self._taken[work.sender] = (messages + 1, size + len(work.raw))

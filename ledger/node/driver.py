@@ -51,6 +51,8 @@ class DriverPorts:
     steady_ms: Callable[[], int]
     """A clock that never goes back, for timers."""
     fail_points: FailPoints = field(default_factory=FailPoints)
+    observing: Callable[[str], None] = log.warning
+    """Hears one sentence about this validator in quarantine; empty when that is over."""
 
 
 class ConsensusDriver:
@@ -190,6 +192,9 @@ class ConsensusDriver:
                 self._timers.set(kind, height, round_, at_ms)
             case effects.CancelTimer(kind):
                 self._timers.cancel(kind)
+            case effects.PersistVoteFrom(height):
+                self._ports.journal.note_quarantine(height)
+                self._ports.fail_points.reach(FailPoint.QUARANTINE_NOTED)
             case effects.Halt(reason):
                 raise NodeFault(f"safety stop: {reason}")
             case _:
@@ -207,7 +212,19 @@ class ConsensusDriver:
             self._outbox.rejected(fetched.source, error)
             return []
         self._ports.fail_points.reach(FailPoint.FETCHED_CERTIFIED)
-        return self._commit(block)
+        lost = self._found_forgotten_seal(block)
+        return [*lost, *self._commit(block)]
+
+    def _found_forgotten_seal(self, block: Block) -> list[events.Event]:
+        """Our seal on a block that our journal does not know: an older image of it is in use."""
+        journal = self._ports.journal
+        if journal.height != block.number or not journal.content.is_trusted_at(block.number):
+            return []
+        if not self._ports.signer.forgot_sealing(block):
+            return []
+        cause = f"block {block.number} carries a seal of this validator that it does not remember"
+        journal.note_quarantine(None, cause=cause)
+        return [events.MemoryLost()]
 
     def _commit(self, block: Block) -> list[events.Event]:
         self._outbox.flush()  # our own seal must not wait for our disk
@@ -260,6 +277,8 @@ def _tell(effect: effects.Effect, ports: DriverPorts, outbox: Outbox) -> None:
             ports.fail_points.reach(FailPoint.EVIDENCE_NOTED)
         case effects.Reject(author, error):
             outbox.rejected(author, error)
+        case effects.TellObserving(news):
+            ports.observing(news)
         case _:
             raise AssertionError(f"unknown effect {effect!r}")
 

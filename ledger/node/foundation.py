@@ -17,6 +17,7 @@ from ledger.node.signatures import SignatureVerifier
 from ledger.ordering.envelopes import EnvelopeMemory
 from ledger.ordering.pool import PoolLimits, TransactionPool
 from ledger.rpc.transport import TlsMaterial
+from ledger.storage.fail_points import FailPoints, fail_points_of_environment
 from ledger.storage.ledger_store import LedgerStore
 from ledger.storage.leveldb import LevelDbStore
 from ledger.storage.opening import DATABASE_FOLDER, open_ledger
@@ -54,6 +55,7 @@ class Foundation:
     signatures: SignatureVerifier
     memory: EnvelopeMemory
     pool: TransactionPool
+    fail_points: FailPoints
 
 
 def lay_foundation(config: NodeConfig) -> Foundation:
@@ -65,7 +67,8 @@ def lay_foundation(config: NodeConfig) -> Foundation:
     workers = _workers()
     config.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     kv = LevelDbStore(config.data_dir / DATABASE_FOLDER)
-    store = open_ledger(kv, channel_id=channel_id, genesis=genesis)
+    fail_points = fail_points_of_environment()
+    store = open_ledger(kv, channel_id=channel_id, genesis=genesis, fail_points=fail_points)
     channel = open_channel(store, genesis)
     return Foundation(
         config=config,
@@ -79,6 +82,7 @@ def lay_foundation(config: NodeConfig) -> Foundation:
         signatures=SignatureVerifier(lambda: channel.state.registry, workers.signatures),
         memory=EnvelopeMemory(),
         pool=TransactionPool(PoolLimits()),
+        fail_points=fail_points,
     )
 
 

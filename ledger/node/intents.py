@@ -27,6 +27,8 @@ from ledger.consensus.messages import (
     sign_bytes,
 )
 from ledger.crypto.signing import Signer
+from ledger.model.block import SLOT_SIGNATURES, Block
+from ledger.model.codec_block import decode_block_signatures
 from ledger.ordering.consensus_codec import decode_payload, encode_payload
 from ledger.ordering.seals import SEAL_NONCE_BYTES, make_seal
 from ledger.storage.sign_guard import SignGuard
@@ -72,6 +74,12 @@ class IntentSigner:
             case RoundChangeIntent(payload, block, prepares):
                 digest = payload.prepared_digest or b""
                 return RoundChangeMessage(self._signed(payload, digest), block, prepares)
+
+    def forgot_sealing(self, block: Block) -> bool:
+        """Whether a block of the newest height carries our seal and we know of none."""
+        signed = decode_block_signatures(block.metadata[SLOT_SIGNATURES])
+        is_ours = any(seal.consenter_id == self._consenter_id for seal in signed.signatures)
+        return is_ours and not self._guard.has_signed(block.number, Commit.__name__)
 
     def _signed(self, payload: P, digest: bytes) -> Signed[P]:
         vote = self._guard.sign_once(

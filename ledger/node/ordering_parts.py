@@ -6,8 +6,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from ledger.consensus.core import Core
-from ledger.consensus.events import Started, TransactionsWaiting
-from ledger.consensus.recovery import recover
+from ledger.consensus.events import TransactionsWaiting
 from ledger.consensus.round_state import CoreSettings
 from ledger.model.config import WRITERS_POLICY
 from ledger.node.admission import Admission, AdmissionRules
@@ -23,23 +22,20 @@ from ledger.node.evidence_log import EvidenceLog
 from ledger.node.foundation import Foundation
 from ledger.node.intents import IntentSigner
 from ledger.node.message_judge import MessageJudge
+from ledger.node.observer_notice import ObserverNotice
 from ledger.node.outbox import Outbox, OutboxHandlers
 from ledger.node.signatures import SignaturesAt
 from ledger.node.submission import TransactionSubmission
 from ledger.node.telemetry import Telemetry
 from ledger.node.transaction_lookup import LedgerLookup
+from ledger.node.vote_memory import MemorySource, VoteMemory, open_vote_memory
 from ledger.ordering.consensus_verifier import ConsensusVerifier
-from ledger.ordering.journal_codec import decode_record
 from ledger.rpc.transport import validator_channel
 from ledger.rpc.validator_links import ValidatorLink, ValidatorLinks
-from ledger.storage.journal import Journal
-from ledger.storage.sign_guard import SignGuard
+from ledger.storage.journal import JOURNAL_FILE
 from ledger.validation.config_transaction import check_config_transaction
 from ledger.validation.context import ValidationContext
 from ledger.wire.validator_pb2 import Status
-
-OBSERVED_HEIGHTS = 3
-"""Blocks a validator without memory of its votes follows before it votes (docs/consensus.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +45,7 @@ class OrderingParts:
     links: ValidatorLinks
     committer: Committer
     queue: ConsensusQueue
+    memory: VoteMemory
     ports: DriverPorts
     core: Core
     submission: TransactionSubmission
@@ -64,28 +61,16 @@ class OrderingParts:
             core=self.core,
             queue=self.queue,
             ports=self.ports,
-            outbox=Outbox(loop, self.handlers),
+            outbox=Outbox(loop, self.handlers, self.ports.fail_points),
         )
-        working = loop.run_in_executor(self.executor, driver.run, self._started())
+        started = self.memory.started(self.committer.tip)
+        working = loop.run_in_executor(self.executor, driver.run, started)
         try:
             await asyncio.shield(working)
         except asyncio.CancelledError:
             self.queue.post(Stop())
             await working
             raise
-
-    def _started(self) -> Started:
-        """Recover what the journal owes to earlier votes."""
-        tip, journal = self.committer.tip, self.ports.journal
-        # A new journal beside a grown ledger: earlier votes may be forgotten, so only follow at
-        # first, until the others have decided every height such a vote could be for.
-        lost_memory = journal.content.is_empty and tip.height > 0
-        journal.restart(tip.height + 1)
-        return Started(
-            tip=tip,
-            recovered=recover([decode_record(raw) for raw in journal.read_all()]),
-            vote_from_height=tip.height + 1 + OBSERVED_HEIGHTS if lost_memory else 0,
-        )
 
 
 def ordering_parts(
@@ -101,11 +86,23 @@ def ordering_parts(
         memory=base.memory,
     )
     queue = ConsensusQueue()
+    memory = open_vote_memory(
+        MemorySource(
+            path=config.data_dir / JOURNAL_FILE,
+            own_id=config.consenter_id,
+            genesis_hash=base.channel.state.domain.genesis_hash,
+            store=base.store,
+            kv=base.kv,
+            fail_points=base.fail_points,
+        )
+    )
+    notice = ObserverNotice(config.data_dir)
     catch_up = CatchUp(
         reader=base.store,
         links=links,
         deliver=lambda block, source: queue.post(FetchedBlock(block, source)),
-        status=lambda: _status(committer),
+        status=lambda: _status(committer, observes=notice.is_observing),
+        on_claim=queue.claim,
     )
     announcements.subscribe(lambda _block: catch_up.on_committed())
     announcements.subscribe(telemetry.committed)
@@ -114,7 +111,8 @@ def ordering_parts(
         links=links,
         committer=committer,
         queue=queue,
-        ports=_driver_ports(base, committer),
+        memory=memory,
+        ports=_driver_ports(base, committer, memory, notice),
         core=Core(
             CoreSettings(
                 own_id=config.consenter_id,
@@ -158,9 +156,10 @@ def _validation_context(base: Foundation) -> ValidationContext:
     )
 
 
-def _driver_ports(base: Foundation, committer: Committer) -> DriverPorts:
+def _driver_ports(
+    base: Foundation, committer: Committer, memory: VoteMemory, notice: ObserverNotice
+) -> DriverPorts:
     config = base.config
-    journal = Journal(config.data_dir / "journal")
     state = base.channel.state
     verifier = ConsensusVerifier(
         state.validators, state.domain, first_height=state.config_block + 1
@@ -171,7 +170,7 @@ def _driver_ports(base: Foundation, committer: Committer) -> DriverPorts:
     signer = IntentSigner(
         consenter_id=config.consenter_id,
         signer=base.identity.signer,
-        guard=SignGuard(journal),
+        guard=memory.guard,
         domain=lambda: base.channel.state.domain,
         random_bytes=secrets.token_bytes,
     )
@@ -182,7 +181,7 @@ def _driver_ports(base: Foundation, committer: Committer) -> DriverPorts:
         block_interval_ms=lambda: base.channel.state.config.block_interval_ms,
     )
     return DriverPorts(
-        journal=journal,
+        journal=memory.journal,
         committer=committer,
         pool=base.pool,
         proposer=proposer,
@@ -197,6 +196,8 @@ def _driver_ports(base: Foundation, committer: Committer) -> DriverPorts:
         ),
         clock_ms=now_ms,
         steady_ms=steady_ms,
+        fail_points=base.fail_points,
+        observing=notice.tell,
     )
 
 
@@ -248,6 +249,11 @@ def _updates(base: Foundation, submission: TransactionSubmission) -> ChannelUpda
     )
 
 
-def _status(committer: Committer) -> Status:
+def _status(committer: Committer, *, observes: bool) -> Status:
     tip = committer.tip
-    return Status(height=tip.height + 1, block_hash=tip.block_hash, commit_hash=tip.commit_hash)
+    return Status(
+        height=tip.height + 1,
+        block_hash=tip.block_hash,
+        commit_hash=tip.commit_hash,
+        observes=observes,
+    )

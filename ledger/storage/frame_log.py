@@ -9,6 +9,7 @@ check is damage, and dropping it could lose a vote that was sent.
 
 import struct
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +34,11 @@ class _Scan:
 
 class LogDamaged(NodeFault):
     """What was durable has changed: nothing in the file can be trusted from there on."""
+
+
+def fresh_path(path: Path) -> Path:
+    """Where a new file is written before it takes the place of the old one."""
+    return path.with_name(path.name + ".fresh")
 
 
 class FrameLog:
@@ -95,12 +101,13 @@ class FrameLog:
         self._checksum = checksum
         self._size_bytes += len(frame)
 
-    def replace(self, payload: bytes) -> None:
-        """Start over with a file of this one frame, atomically: either file is found complete."""
+    def replace(self, payload_for: Callable[[FileIdentity], bytes]) -> None:
+        """Start over with a file of one frame, atomically: either file is found complete."""
         self._require_usable()
-        frame, checksum = _frame(payload, 0)
         try:
-            fresh = self._write_fresh(frame)
+            fresh = self._open_fresh()
+            frame, checksum = _frame(payload_for(fresh.identity()), 0)
+            self._write_fresh(fresh, frame)
             self._file.close()
         except OSError as error:
             raise self._fail("rotate", error) from error
@@ -120,23 +127,27 @@ class FrameLog:
         if scan.good_bytes < len(content):
             self._fail_points.reach(FailPoint.JOURNAL_TAIL_FOUND)
             self._file.cut(scan.good_bytes)
-            self._file.sync()
+        # Whole frames too: a process killed between write and sync leaves them in the cache only.
+        self._file.sync()
+        if scan.good_bytes < len(content):
             self._fail_points.reach(FailPoint.JOURNAL_TAIL_CUT)
         return scan
 
-    def _write_fresh(self, frame: bytes) -> LogFile:
-        fresh_path = self._path.with_suffix(self._path.suffix + ".fresh")
+    def _open_fresh(self) -> LogFile:
+        """The file to be, empty; one that a crash left behind is used again."""
         self._fail_points.reach(FailPoint.ROTATION_BEGUN)
-        fresh = self._files.open(fresh_path)
+        fresh = self._files.open(fresh_path(self._path))
         fresh.cut(0)
+        return fresh
+
+    def _write_fresh(self, fresh: LogFile, frame: bytes) -> None:
         fresh.append(frame)
         self._fail_points.reach(FailPoint.ROTATION_WRITTEN)
         fresh.sync()
         self._fail_points.reach(FailPoint.ROTATION_SYNCED)
-        self._files.rename(fresh_path, self._path)
+        self._files.rename(fresh_path(self._path), self._path)
         self._fail_points.reach(FailPoint.ROTATION_RENAMED)
         self._files.sync_folder(self._path.parent)
-        return fresh
 
     def _require_usable(self) -> None:
         if not self._usable:

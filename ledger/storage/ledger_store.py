@@ -15,6 +15,7 @@ from ledger.model.codec_block import decode_block
 from ledger.model.state import HistoryEntry, VersionedValue
 from ledger.storage import keyspace
 from ledger.storage.block_batch import block_batch
+from ledger.storage.fail_points import FailPoint, FailPoints
 from ledger.storage.keyspace import Savepoint, TxLocation
 from ledger.storage.kv import KeyValueReader, KeyValueStore
 from ledger.storage.state_cache import StateCache
@@ -50,9 +51,10 @@ class LedgerStore:
     Every method raises NodeFault when the store fails or what it holds is damaged.
     """
 
-    def __init__(self, kv: KeyValueStore) -> None:
+    def __init__(self, kv: KeyValueStore, fail_points: FailPoints | None = None) -> None:
         """`kv` was prepared by `ledger.storage.opening.open_ledger` (or is empty)."""
         self._kv = kv
+        self._fail_points = fail_points or FailPoints()
         record = kv.get(keyspace.SAVEPOINT_KEY)
         savepoint = EMPTY if record is None else keyspace.decode_savepoint(record)
         self._cache = StateCache(savepoint.height)
@@ -137,7 +139,9 @@ class LedgerStore:
             tip_hash=block_hash(block.header),
             commit_hash=commit_hash,
         )
+        self._fail_points.reach(FailPoint.BATCH_BEFORE_WRITE)
         self._kv.write(block_batch(block, validation, after), sync=True)
+        self._fail_points.reach(FailPoint.BATCH_WRITTEN)
         self._cache.advance(validation.updates, after.height)
         self._moment = self._capture(after)
 

@@ -9,6 +9,7 @@ from ledger.model.codec_block import encode_commit_hash
 from ledger.model.codes import ValidationCode
 from ledger.model.state import StateUpdates
 from ledger.storage import keyspace
+from ledger.storage.fail_points import FailPoint, FailPoints
 from ledger.storage.kv import KeyValueStore
 from ledger.storage.ledger_store import LedgerStore
 from ledger.validation.commit_hash import commit_hash
@@ -26,21 +27,32 @@ GENESIS_VALIDATION = BlockValidation(
 )
 
 
-def open_ledger(kv: KeyValueStore, *, channel_id: str, genesis: Block) -> LedgerStore:
+def open_ledger(
+    kv: KeyValueStore,
+    *,
+    channel_id: str,
+    genesis: Block,
+    fail_points: FailPoints | None = None,
+) -> LedgerStore:
     """The ledger in `kv`, begun with `genesis` if the store is empty.
 
     Raises NodeFault when the store holds another channel, another genesis block or another
     format, or when its parts are not at the same height.
     """
+    reached = fail_points or FailPoints()
     if kv.get(keyspace.SAVEPOINT_KEY) is None:
-        return _begin(kv, channel_id, genesis)
-    _require_same_ledger(kv, channel_id, genesis)
-    store = LedgerStore(kv)
-    _require_consistent(store)
+        store = _begin(kv, channel_id, genesis, reached)
+    else:
+        _require_same_ledger(kv, channel_id, genesis)
+        store = LedgerStore(kv, reached)
+        _require_consistent(store)
+    reached.reach(FailPoint.LEDGER_OPENED)
     return store
 
 
-def _begin(kv: KeyValueStore, channel_id: str, genesis: Block) -> LedgerStore:
+def _begin(
+    kv: KeyValueStore, channel_id: str, genesis: Block, fail_points: FailPoints
+) -> LedgerStore:
     if genesis.number != 0 or genesis.header.previous_hash or len(genesis.entries) != 1:
         raise NodeFault("this is no genesis block: number 0, no parent, one configuration")
     # Not synced on their own: the genesis block's synced batch follows in the same log.
@@ -52,7 +64,8 @@ def _begin(kv: KeyValueStore, channel_id: str, genesis: Block) -> LedgerStore:
         ],
         sync=False,
     )
-    store = LedgerStore(kv)
+    fail_points.reach(FailPoint.LEDGER_BEGUN)
+    store = LedgerStore(kv, fail_points)
     first_hash = commit_hash(b"", GENESIS_VALIDATION.codes, GENESIS_VALIDATION.updates)
     slots = genesis.metadata
     assert (SLOT_TRANSACTIONS_FILTER, SLOT_COMMIT_HASH) == (2, 4), "slots as assembled here"

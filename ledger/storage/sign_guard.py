@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ledger.errors import NodeFault
+from ledger.storage.fail_points import FailPoint, FailPoints
 from ledger.storage.journal import Journal
 
 VOTES_PER_HEIGHT_MAX = 4_096
@@ -36,14 +37,20 @@ class SignedVote:
 class SignGuard:
     """Signs each slot once. Its memory is the journal's, durable before a signature leaves."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, fail_points: FailPoints | None = None) -> None:
         self._journal = journal
+        self._fail_points = fail_points or FailPoints()
         self._lock = threading.Lock()
         self._votes: dict[Slot, SignedVote] = {}
         self._newest = (0, 0)
         for raw in journal.read_votes():
             slot, vote = _decode(raw)
             self._remember(slot, vote)
+
+    def has_signed(self, height: int, kind: str) -> bool:
+        """Whether a vote of this kind for that height, the newest one, is remembered."""
+        with self._lock:
+            return any(slot[0] == height and slot[2] == kind for slot in self._votes)
 
     def sign_once(
         self,
@@ -74,8 +81,11 @@ class SignGuard:
                     self._journal.sync()
                 return known
             self._require_progress(height, round_, kind)
+            self._fail_points.reach(FailPoint.VOTE_BEFORE_SIGN)
             vote = SignedVote(digest, payload, sign(payload))
+            self._fail_points.reach(FailPoint.VOTE_SIGNED)
             self._journal.append_vote(_encode(slot, vote), sync=sync)
+            self._fail_points.reach(FailPoint.VOTE_NOTED)
             self._remember(slot, vote)
             return vote
 

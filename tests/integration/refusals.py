@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -24,7 +25,7 @@ from ledger.model.config_codec import decode_config_block
 from ledger.rpc.client import UnsignedProposal
 from ledger.rpc.transport import client_channel, identity_bytes
 from network.authority import KeyPair, MemberAuthority
-from network.creation import member_authority
+from network.creation import begin_ledger_folder, member_authority
 from network.genesis import GENESIS_NONCE_BYTES, genesis_block
 from network.layout import write_replacing
 from tests.integration.market_scene import Home, MarketScene, details_of
@@ -88,6 +89,10 @@ def _revoke_a_client_in_the_genesis_block(network: RunningNetwork) -> KeyPair:
         nonce=secrets.token_bytes(GENESIS_NONCE_BYTES),
     )
     write_replacing(layout.genesis_block, encode_block(block))
+    for member in plan.members:
+        folder = layout.member(member.id)
+        shutil.rmtree(folder.ledger_dir)
+        begin_ledger_folder(folder, block)
     return revoked
 
 

@@ -110,7 +110,7 @@ class ValidatorWorld(LedgerWorld):
     def certified(
         self,
         *entries: bytes,
-        signers: Sequence[int] = (1, 2, 3),
+        signers: Sequence[int] = (2, 3, 4),
         round_: int = 0,
         block: ProposedBlock | None = None,
     ) -> Block:

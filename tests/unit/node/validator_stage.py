@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ledger.consensus.core import Core
-from ledger.consensus.events import Started, TransactionsWaiting
+from ledger.consensus.events import TransactionsWaiting
 from ledger.consensus.messages import Message
-from ledger.consensus.recovery import recover
 from ledger.consensus.round_state import CoreSettings
 from ledger.errors import InvalidMessage
 from ledger.model.block import Block
@@ -24,12 +23,12 @@ from ledger.node.driver import ConsensusDriver, DriverPorts
 from ledger.node.evidence_log import EvidenceLog
 from ledger.node.intents import IntentSigner
 from ledger.node.message_judge import MessageJudge
+from ledger.node.vote_memory import MemorySource, VoteMemory, open_vote_memory
 from ledger.ordering.consensus_codec import encode_message
 from ledger.ordering.consensus_verifier import ConsensusVerifier
 from ledger.ordering.journal_codec import decode_record
 from ledger.ordering.pool import BlockLimits, PoolLimits, TransactionPool
-from ledger.storage.journal import Journal
-from ledger.storage.sign_guard import SignGuard
+from ledger.storage.journal import Journal, begin_journal
 from tests.support.validator_world import NOW_MS, ValidatorWorld
 
 
@@ -113,15 +112,29 @@ class ValidatorStage:
         self.now_ms = NOW_MS
         self.steady_ms = 0
         self.block_interval_ms = block_interval_ms
-        self.journal: Journal | None = None
+        self.news: list[str] = []
+        """What the operator heard."""
+        self.memory: VoteMemory | None = None
+        self.genesis_hash = self.world.domain.genesis_hash
+        begin_journal(folder / "journal", genesis_hash=self.genesis_hash)
         self.start()
 
     def start(self) -> None:
         """As after a start or a crash: only the ledger and the journal file remain."""
-        if self.journal is not None:
-            self.journal.close()
+        if self.memory is not None:
+            self.memory.journal.close()
         world = self.world
-        self.journal = Journal(self.folder / "journal")
+        world.store = world.open()
+        self.memory = open_vote_memory(
+            MemorySource(
+                path=self.folder / "journal",
+                own_id=self.own,
+                genesis_hash=self.genesis_hash,
+                store=world.store,
+                kv=world.kv,
+            )
+        )
+        self.journal = self.memory.journal
         self.committer = world.committer = world.new_committer()
         self.pool = TransactionPool(PoolLimits())
         self.queue = ScriptedQueue()
@@ -147,7 +160,7 @@ class ValidatorStage:
             signer=IntentSigner(
                 consenter_id=self.own,
                 signer=world.key(self.own),
-                guard=SignGuard(self.journal),
+                guard=self.memory.guard,
                 domain=lambda: world.domain,
                 random_bytes=bytes,
             ),
@@ -160,6 +173,7 @@ class ValidatorStage:
             ),
             clock_ms=lambda: self.now_ms,
             steady_ms=lambda: self.steady_ms,
+            observing=self.news.append,
         )
 
     # -- what the world does ----------------------------------------------------------------------
@@ -189,10 +203,7 @@ class ValidatorStage:
             self.driver.work()
             return
         self._is_started = True
-        tip = self.committer.tip
-        self.journal.restart(tip.height + 1)
-        records = [decode_record(raw) for raw in self.journal.read_all()]
-        self.driver.run(Started(tip=tip, recovered=recover(records)))
+        self.driver.run(self.memory.started(self.committer.tip))
 
     def others(self) -> Sequence[int]:
         return [i for i in (1, 2, 3, 4) if i != self.own]

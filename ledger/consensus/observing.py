@@ -1,0 +1,79 @@
+"""A validator that follows without voting: in quarantine, or because its disk is nearly full."""
+
+from ledger.consensus.effects import (
+    Effect,
+    Persist,
+    PersistVoteFrom,
+    PrepareIntent,
+    SignAndSend,
+    TellObserving,
+)
+from ledger.consensus.events import HeadClaimed, MemoryLost, VotingPaused
+from ledger.consensus.messages import Prepare, PrepareMessage
+from ledger.consensus.quarantine import NEVER, Quarantine
+from ledger.consensus.records import PrepareVoted
+from ledger.consensus.round_state import CoreState, Phase
+from ledger.consensus.upon_vote import progress
+
+
+def upon_observing_event(
+    state: CoreState, event: HeadClaimed | MemoryLost | VotingPaused
+) -> list[Effect]:
+    """What makes a validator follow only, or ends it."""
+    match event:
+        case HeadClaimed():
+            return _upon_head_claimed(state, event)
+        case MemoryLost():
+            return _upon_memory_lost(state)
+        case VotingPaused(paused):
+            return _upon_voting_paused(state, paused=paused)
+
+
+def _upon_head_claimed(state: CoreState, event: HeadClaimed) -> list[Effect]:
+    """Only a validator in quarantine listens; everyone else asks catch-up for blocks instead."""
+    if state.quarantine is None or event.author not in state.others:
+        return []
+    state.quarantine.hear(event.author, event.newest_block, observes=event.observes)
+    return observe(state)
+
+
+def _upon_memory_lost(state: CoreState) -> list[Effect]:
+    """From here on no vote; what was sent stays sent."""
+    state.quarantine = Quarantine()
+    state.vote_from_height = NEVER
+    state.now.own.clear()
+    return observe(state)
+
+
+def observe(state: CoreState) -> list[Effect]:
+    """Where the quarantine stands after a new block or a new claim; nothing when there is none."""
+    quarantine = state.quarantine
+    if quarantine is None:
+        return []
+    effects: list[Effect] = []
+    if quarantine.settle(state.tip.height, state.others):
+        assert quarantine.vote_from is not None, "settled"
+        state.vote_from_height = quarantine.vote_from
+        effects.append(PersistVoteFrom(quarantine.vote_from))
+    if quarantine.vote_from is not None and state.now.height >= quarantine.vote_from:
+        state.quarantine = None
+        return [*effects, TellObserving("")]
+    news = quarantine.words(state.tip.height, state.others)
+    if news != quarantine.news:
+        quarantine.news = news
+        effects.append(TellObserving(news))
+    return effects
+
+
+def _upon_voting_paused(state: CoreState, *, paused: bool) -> list[Effect]:
+    """Stop voting, or go on where the height stands: a proposal seen meanwhile gets its vote."""
+    state.paused = paused
+    now = state.now
+    if now.phase is not Phase.VOTING or not state.may_vote or now.accepted is None:
+        return []
+    effects: list[Effect] = []
+    if PrepareMessage not in now.own:
+        prepare = Prepare(now.height, now.round, now.accepted.digest)
+        effects.append(Persist(PrepareVoted(now.height, now.round, now.accepted)))
+        effects.append(SignAndSend(PrepareIntent(prepare)))
+    return effects + progress(state)
