@@ -15,6 +15,8 @@ MAY_HASH = {
     "network/bootstrap.py",  # runs before anything of ours can be imported
     "gateway/mqtt/embedded_broker.py",  # compares demo passwords by their digest
 }
+SHARES_NO_CODE = "ledger/audit/"
+"""Checks what the rest wrote, so it has hashes and readers of its own."""
 MAY_SEE_WIRE = (
     "ledger/model/",
     "ledger/rpc/",
@@ -32,7 +34,9 @@ def test_hashes_are_made_in_one_place() -> None:
     hashing = [
         path
         for path in python_files("ledger", "gateway", "network")
-        if "hashlib" in imported_modules(path) and path not in MAY_HASH
+        if "hashlib" in imported_modules(path)
+        and path not in MAY_HASH
+        and not path.startswith(SHARES_NO_CODE)
     ]
     assert hashing == []
 

@@ -1,0 +1,149 @@
+"""A ledger as its blocks make it: chain, codes, world state and every index, block by block."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ledger.audit.block_reading import ReadBlock, read_block
+from ledger.audit.chain import ChainBroken, extend_chain, start_chain
+from ledger.audit.consenters import is_configuration
+from ledger.audit.members import Members
+from ledger.audit.seals import is_good_seal
+from ledger.audit.transaction_reading import ReadEntry, read_entry
+from ledger.audit.transaction_rules import DUPLICATE_TXID, VALID, BlockRules
+from ledger.audit.wire_fields import BrokenBytes
+from ledger.audit.world_state import (
+    BlockChanges,
+    StateKey,
+    StateValue,
+    WorldState,
+    commit_hash,
+)
+
+Place = tuple[int, int, int]
+"""Where a transaction is recorded: block number, index, validation code."""
+
+_ANY_BROKEN_PART = frozenset({1, 2, 3, 5, 7, 13, 15, 16, 19, 20, 21, 22, 255})
+"""Codes of entries that cannot be opened."""
+_CONFIGURATION_REFUSED = 6
+
+
+@dataclass(slots=True)
+class Findings:
+    """What a good ledger contains."""
+
+    blocks: int = 0
+    transactions: int = 0
+    codes: Counter[int] = field(default_factory=Counter)
+    unjudged: Counter[int] = field(default_factory=Counter)
+    """Refused transactions, by code, that this reading can open and finds nothing wrong with."""
+    states: int = 0
+    genesis_hash: bytes = b""
+    tip_hash: bytes = b""
+    commit_hash: bytes = b""
+
+
+class Replay:
+    """The ledger as its blocks make it, block by block."""
+
+    def __init__(self, genesis_raw: bytes) -> None:
+        self.head = start_chain(genesis_raw)
+        genesis = read_block(genesis_raw)
+        self.findings = Findings(genesis_hash=self.head.block_hash)
+        self.state = WorldState()
+        self.places: dict[str, Place] = {}
+        self.block_numbers = {self.head.block_hash: 0}
+        self.written: set[tuple[str, str, int, int]] = set()
+        self._channel_id = read_entry(genesis.entries[0]).channel_id
+        self._members = Members(genesis.entries[0])
+        _require(genesis.codes == bytes((VALID,)), 0, "does not count its configuration as valid")
+        self._check_commit_hash(genesis, b"", {})
+        self._count(genesis)
+
+    def add(self, raw: bytes) -> None:
+        """Check the next block and apply it; raises ChainBroken."""
+        before = self.head
+        self.head = extend_chain(before, raw, seal_is_good=is_good_seal)
+        block = read_block(raw)
+        try:
+            changes = self._judge(block)
+        except BrokenBytes as error:
+            raise ChainBroken(block.number, f"cannot be judged: {error}") from error
+        self._check_commit_hash(block, before.commit_hash, changes.changes)
+        self.state.apply(changes.changes)
+        self.block_numbers[self.head.block_hash] = block.number
+        self._count(block)
+        self._take_over_configuration(block)
+
+    def _judge(self, block: ReadBlock) -> BlockChanges:
+        rules = BlockRules(
+            self._members, self.state, channel_id=self._channel_id, used_ids=self.places
+        )
+        entries = [_open(raw) for raw in block.entries]
+        alone = [None if one is None else rules.code_alone(one) for one in entries]
+        changes = BlockChanges(self.state, block.number)
+        passed: set[str] = set()
+        ids: dict[str, Place] = {}
+        for index, (entry, judged) in enumerate(zip(entries, alone, strict=True)):
+            stored, code = block.codes[index], judged
+            if entry is None or code is None:
+                self._compare(block.number, index, None, stored)
+                continue
+            if code == VALID:
+                code = _code_in_block(entry, rules, changes, passed)
+                passed.add(entry.tx_id)
+            self._compare(block.number, index, code, stored)
+            if stored == VALID and entry.action is not None:
+                keys = changes.write(index, entry.action.sets)
+                self.written |= {(*key, block.number, index) for key in keys}
+            if stored != DUPLICATE_TXID and rules.has_proven_id(entry):
+                ids.setdefault(entry.tx_id, (block.number, index, stored))
+        for tx_id, place in ids.items():
+            self.places.setdefault(tx_id, place)  # the first use of an id counts, for ever
+        return changes
+
+    def _compare(self, number: int, index: int, code: int | None, stored: int) -> None:
+        if code == stored or (code is None and stored in _ANY_BROKEN_PART):
+            return
+        if code == VALID and stored in _ANY_BROKEN_PART | {_CONFIGURATION_REFUSED}:
+            self.findings.unjudged[stored] += 1
+            return
+        found = "cannot be opened" if code is None else f"should have code {code}"
+        raise ChainBroken(number, f"transaction {index} has code {stored} and {found}")
+
+    def _check_commit_hash(
+        self, block: ReadBlock, previous: bytes, changes: Mapping[StateKey, StateValue]
+    ) -> None:
+        computed = commit_hash(previous, block.codes, changes)
+        same = computed == block.commit_hash
+        _require(same, block.number, "has codes and changes that do not give its commit hash")
+
+    def _take_over_configuration(self, block: ReadBlock) -> None:
+        if is_configuration(block.entries[0]) and block.codes[0] == VALID:
+            self._members = Members(block.entries[0])
+
+    def _count(self, block: ReadBlock) -> None:
+        self.findings.blocks += 1
+        self.findings.transactions += len(block.entries)
+        self.findings.codes.update(block.codes)
+
+
+def _open(raw: bytes) -> ReadEntry | None:
+    try:
+        return read_entry(raw)
+    except BrokenBytes:
+        return None
+
+
+def _code_in_block(
+    entry: ReadEntry, rules: BlockRules, changes: BlockChanges, passed: set[str]
+) -> int:
+    """The code in the light of the transactions before it in the block."""
+    if entry.tx_id in passed:
+        return DUPLICATE_TXID
+    return VALID if entry.action is None else rules.code_of_reads(entry.action, changes)
+
+
+def _require(holds: bool, number: int, what: str) -> None:  # noqa: FBT001
+    if not holds:
+        raise ChainBroken(number, what)

@@ -1,0 +1,133 @@
+"""A whole stored ledger against what its blocks make.
+
+Pure: whoever stores the ledger hands in what it holds. Nothing stored is believed but block 0, and
+that one can be compared with a genesis block from elsewhere.
+"""
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from ledger.audit.block_reading import read_block
+from ledger.audit.chain import ChainBroken, ChainHead
+from ledger.audit.replay import Findings, Place, Replay
+from ledger.audit.world_state import StateKey, StateValue
+
+
+class StoredLedger(Protocol):
+    """What a peer has on disk."""
+
+    def block(self, number: int) -> bytes | None:
+        """The stored bytes of a block."""
+        ...
+
+    def block_numbers(self) -> Iterable[int]:
+        """Numbers of all stored blocks, ascending."""
+        ...
+
+    def tip(self) -> tuple[int, int, bytes, bytes]:
+        """(height, number of the newest configuration block, tip hash, commit hash)."""
+        ...
+
+    def states(self) -> Iterable[tuple[StateKey, StateValue]]:
+        """The whole world state."""
+        ...
+
+    def transactions(self) -> Iterable[tuple[str, Place]]:
+        """The index of transactions."""
+        ...
+
+    def block_hashes(self) -> Iterable[tuple[bytes, int]]:
+        """The index of blocks by hash."""
+        ...
+
+    def history(self) -> Iterable[tuple[str, str, int, int]]:
+        """(namespace, key, block number, index) of every recorded write."""
+        ...
+
+
+def verify_ledger(stored: StoredLedger, *, genesis_raw: bytes | None = None) -> Findings:
+    """Check everything; raises ChainBroken at the first thing that is wrong, block by block.
+
+    `genesis_raw` is the genesis block as it was agreed on; without it the stored one is believed.
+    Memory grows with the world state and the number of transactions.
+    """
+    first = stored.block(0)
+    if first is None:
+        raise ChainBroken(0, "is missing")
+    replay = Replay(first)
+    if genesis_raw is not None:
+        agreed = read_block(genesis_raw).block_hash
+        _require(
+            agreed == replay.head.block_hash, 0, "is not the genesis block that was agreed on"
+        )
+    height, last_config, tip_hash, tip_commit_hash = stored.tip()
+    for number in range(1, height):
+        raw = stored.block(number)
+        if raw is None:
+            raise ChainBroken(number, "is missing")
+        replay.add(raw)
+    head = replay.head
+    is_tip = (head.last_config, head.block_hash, head.commit_hash)
+    _require(
+        is_tip == (last_config, tip_hash, tip_commit_hash),
+        head.number,
+        "is not the block that the savepoint names",
+    )
+    _check_no_more_blocks(stored, height)
+    _compare_with_replay(stored, replay)
+    return _finished(replay, head)
+
+
+def _finished(replay: Replay, head: ChainHead) -> Findings:
+    replay.findings.states = len(replay.state)
+    replay.findings.tip_hash, replay.findings.commit_hash = head.block_hash, head.commit_hash
+    return replay.findings
+
+
+def _check_no_more_blocks(stored: StoredLedger, height: int) -> None:
+    for number in stored.block_numbers():
+        _require(number < height, number, "is stored above the savepoint")
+
+
+def _compare_with_replay(stored: StoredLedger, replay: Replay) -> None:
+    """What was derived from the blocks, key by key; each finding names the block it is of."""
+    _compare_states(stored, replay)
+    tip = replay.head.number
+    places = dict(stored.transactions())
+    for tx_id, place in replay.places.items():
+        found = places.pop(tx_id, None)
+        _require(found == place, place[0], f"holds transaction {tx_id}, which the index has wrong")
+    for tx_id, place in places.items():
+        _require(False, place[0], f"does not hold transaction {tx_id} of the index")  # noqa: FBT003
+    hashes = dict(stored.block_hashes())
+    for block_hash, number in replay.block_numbers.items():
+        _require(hashes.pop(block_hash, None) == number, number, "is not in the index of hashes")
+    _require(not hashes, tip, "is the tip, and the index of hashes names other blocks")
+    history = set(stored.history())
+    for namespace, key, number, _ in replay.written ^ history:
+        wrong = f"and the history of {key!r} in {namespace!r} differ"
+        _require(False, min(number, tip), wrong)  # noqa: FBT003
+
+
+def _compare_states(stored: StoredLedger, replay: Replay) -> None:
+    found = 0
+    for (namespace, key), held in stored.states():
+        expected = replay.state.get(namespace, key)
+        if expected != held:
+            number = held.position[0] if expected is None else expected.position[0]
+            raise ChainBroken(number, f"did not give {key!r} in {namespace!r} this value")
+        found += 1
+    if found == len(replay.state):
+        return
+    held_keys = {state_key for state_key, _ in stored.states()}
+    for state_key, value in replay.state.items():
+        if state_key not in held_keys:
+            namespace, key = state_key
+            raise ChainBroken(
+                value.position[0], f"wrote {key!r} in {namespace!r}, which is missing"
+            )
+
+
+def _require(holds: bool, number: int, what: str) -> None:  # noqa: FBT001
+    if not holds:
+        raise ChainBroken(number, what)
