@@ -181,6 +181,7 @@ def _resume(state: CoreState) -> list[Effect]:
     now.proposal_made = record.proposal
     now.accepted = record.accepted
     now.commit_voted = record.committed
+    now.is_shared = record.round == 0 or record.accepted is not None
     for block in (record.prepared.block if record.prepared else None, record.accepted):
         if block is not None:
             keep_block(now, block)

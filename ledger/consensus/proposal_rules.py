@@ -81,9 +81,11 @@ def check_proposal(
         raise InvalidMessage(Reason.DIGEST_MISMATCH, "the block is not the one that was signed")
     check_block(message.block, tip)
     if check_proposal_justification(message, validators=tip.validators) is None:
+        # The least time a block can have is never too far ahead: clocks that were wrong when the
+        # tip was decided must not stop the chain until ours has reached them.
         check_fresh_block(
             message.block,
             author=signed.author,
-            now_ms=now_ms,
+            now_ms=max(now_ms, tip.block_time_ms + 1 - max_clock_skew_ms),
             max_clock_skew_ms=max_clock_skew_ms,
         )

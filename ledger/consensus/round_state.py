@@ -76,6 +76,10 @@ class HeightState:
     round_changes: tuple[RoundChangeMessage, ...] = ()
     """The quorum that lets this validator propose in this round."""
 
+    is_shared: bool = True
+    """A quorum is known to be in this round or a later one. Whoever is ahead alone waits for them:
+    with timers of one length it would otherwise stay ahead for ever. Round 0 needs nobody."""
+
     timer_running: bool = False
     blocks: dict[bytes, ProposedBlock] = field(default_factory=dict)
     """Acceptable blocks of this height by digest: a late quorum of commits may need an old one."""
@@ -163,6 +167,16 @@ def start_timers(state: CoreState) -> list[Effect]:
     ]
 
 
+def notice_company(state: CoreState) -> list[Effect]:
+    """Once a quorum is in this round its time begins anew: for everyone at about the same time."""
+    now = state.now
+    if now.is_shared:
+        return []
+    others = now.votes.authors_from(now.round) - {state.settings.own_id}
+    now.is_shared = len(others) + 1 >= state.quorum
+    return start_timers(state) if now.is_shared and now.timer_running else []
+
+
 def stop_timers(state: CoreState) -> list[Effect]:
     """Cancel both timers if they run."""
     if not state.now.timer_running:
@@ -183,4 +197,5 @@ def enter_round(state: CoreState, round_number: int) -> list[Effect]:
     now.round_changes = ()
     now.own.clear()
     now.votes.forget_below(round_number)
-    return start_timers(state)
+    now.is_shared = False
+    return start_timers(state) + notice_company(state)

@@ -66,6 +66,7 @@ def _accept(state: CoreState, block: ProposedBlock, round_number: int) -> list[E
     elif not now.timer_running:
         effects += start_timers(state)
     now.accepted = block
+    now.is_shared = True  # from round 1 on, a quorum of round changes justified it
     keep_block(now, block)
     if state.may_vote:
         if now.proposal_made is None:  # our own proposal's record already binds this vote

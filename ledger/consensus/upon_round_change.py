@@ -10,7 +10,7 @@ from ledger.consensus.justification import (
 from ledger.consensus.messages import RoundChange, RoundChangeMessage
 from ledger.consensus.proposal_rules import check_block, check_commit_hash
 from ledger.consensus.records import RoundAnnounced
-from ledger.consensus.round_state import CoreState, enter_round
+from ledger.consensus.round_state import CoreState, enter_round, notice_company
 from ledger.consensus.upon_proposal import propose, request_block
 
 
@@ -34,7 +34,8 @@ def upon_round_change(state: CoreState, message: RoundChangeMessage) -> list[Eff
     now.votes.add_round_change(message)
     if signed.author == state.settings.own_id and payload.round == now.round:
         now.own[RoundChangeMessage] = message
-    return _follow_the_others(state) + _propose_if_justified(state)
+    effects = _follow_the_others(state) + notice_company(state)
+    return effects + _propose_if_justified(state)
 
 
 def announce_round(state: CoreState, round_number: int) -> list[Effect]:

@@ -19,8 +19,8 @@ def upon_timer(state: CoreState, event: TimerExpired) -> list[Effect]:
         return []
     if event.kind is TimerKind.REBROADCAST:
         return _repeat(state)
-    if now.round >= MAX_ROUND or not state.may_vote:  # an observer follows, it never leads
-        return start_timers(state)
+    if now.round >= MAX_ROUND or not state.may_vote or not now.is_shared:
+        return start_timers(state)  # an observer follows, it never leads; nor does anyone alone
     return announce_round(state, now.round + 1)
 
 

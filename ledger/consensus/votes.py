@@ -90,6 +90,14 @@ class VoteStore:
             if message.signed.payload.round == round_number
         )
 
+    def authors_from(self, round_number: int) -> set[int]:
+        """Authors that moved to this round or a later one."""
+        return {
+            author
+            for author, message in self._round_changes.items()
+            if message.signed.payload.round >= round_number
+        }
+
     def rounds_above(self, round_number: int) -> list[int]:
         """The rounds above this one that authors moved to, one per author, highest first."""
         rounds = (message.signed.payload.round for message in self._round_changes.values())

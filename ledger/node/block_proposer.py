@@ -25,30 +25,41 @@ class BlockProposer:
         self._limits = limits
         self._block_interval_ms = block_interval_ms
         self._request: RequestBlock | None = None
+        self._decided_at_ms = 0
 
     def asked(self, request: RequestBlock) -> None:
         """A newer request replaces an older one."""
         self._request = request
 
-    def forget(self) -> None:
-        """The height is decided."""
+    def decided(self, steady_ms: int) -> None:
+        """The height is decided; the interval until the next block begins (steady clock)."""
         self._request = None
+        self._decided_at_ms = steady_ms
 
-    def due_at_ms(self, tip: Tip) -> int | None:
-        """Earliest time (wall clock) of the block asked for; None when none can be built."""
-        if self._request is None or not len(self._pool):
-            return None
-        return self.earliest_ms(tip)
+    @property
+    def can_build(self) -> bool:
+        """Whether a block was asked for and something waits to be in it."""
+        return self._request is not None and len(self._pool) > 0
 
-    def earliest_ms(self, tip: Tip) -> int:
-        """Earliest time (wall clock) of the block after `tip`, whoever builds it."""
-        return tip.block_time_ms + self._block_interval_ms() if tip.height else 0
+    def interval_left_ms(self, tip: Tip, *, now_ms: int, steady_ms: int) -> int:
+        """How long until the block after `tip` may be built, whoever builds it.
 
-    def build(self, tip: Tip, *, last_config: int, now_ms: int) -> BlockBuilt | None:
+        By the tip's time and the wall clock, but not longer than the interval by the steady one:
+        a tip ahead of our clock makes nobody wait until the clock has caught up.
+        """
+        if not tip.height:
+            return 0
+        interval_ms = self._block_interval_ms()
+        by_wall_ms = tip.block_time_ms + interval_ms - now_ms
+        by_steady_ms = self._decided_at_ms + interval_ms - steady_ms
+        return max(0, min(by_wall_ms, by_steady_ms))
+
+    def build(
+        self, tip: Tip, *, last_config: int, now_ms: int, steady_ms: int
+    ) -> BlockBuilt | None:
         """The block asked for, if its time has come."""
-        due_at_ms = self.due_at_ms(tip)
         request = self._request
-        if request is None or due_at_ms is None or now_ms < due_at_ms:
+        if request is None or self.interval_left_ms(tip, now_ms=now_ms, steady_ms=steady_ms):
             return None
         self._request = None
         if request.height != tip.height + 1:

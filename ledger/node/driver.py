@@ -87,9 +87,8 @@ class ConsensusDriver:
         timer_at_ms = self._timers.next_at_ms()
         if timer_at_ms is not None:
             waits.append(timer_at_ms - self._ports.steady_ms())
-        due_at_ms = self._ports.proposer.due_at_ms(self._ports.committer.tip)
-        if due_at_ms is not None:
-            waits.append(due_at_ms - self._ports.clock_ms())
+        if self._ports.proposer.can_build:
+            waits.append(_interval_left_ms(self._ports))
         return max(0, min(waits)) if waits else None
 
     def run(self, started: events.Started) -> None:
@@ -114,9 +113,8 @@ class ConsensusDriver:
         found: list[events.Event] = []
         for expired in self._timers.take_expired(self._ports.steady_ms()):
             found.append(expired)
-            earliest_ms = self._ports.proposer.earliest_ms(self._ports.committer.tip)
-            is_overdue = self._ports.clock_ms() > earliest_ms  # the next block could be there
-            if expired.kind is events.TimerKind.REBROADCAST and is_overdue:
+            is_repeat = expired.kind is events.TimerKind.REBROADCAST
+            if is_repeat and not _interval_left_ms(self._ports):  # the next block could be there
                 self._outbox.stuck()
         if isinstance(work, RawMessage):
             found += _judged(work.sender, work.raw, self._ports, self._outbox)
@@ -129,9 +127,8 @@ class ConsensusDriver:
     def _drain(self) -> None:
         """Give the core its events, its own signed messages among them, until nothing follows."""
         while True:
-            built = None if self._own else self._build()
-            if built is not None:
-                self._own.append(built)
+            if not self._own and self._ports.proposer.can_build:
+                self._build()
             if not self._own:
                 return
             current = self._own.popleft()
@@ -139,14 +136,17 @@ class ConsensusDriver:
                 continue
             self._perform_all(self._core.step(current))
 
-    def _build(self) -> events.BlockBuilt | None:
+    def _build(self) -> None:
         committer = self._ports.committer
         built = self._ports.proposer.build(
-            committer.tip, last_config=committer.last_config, now_ms=self._ports.clock_ms()
+            committer.tip,
+            last_config=committer.last_config,
+            now_ms=self._ports.clock_ms(),
+            steady_ms=self._ports.steady_ms(),
         )
         if built is not None:
             self._ports.judge.know(built.block)
-        return built
+            self._own.append(built)
 
     # -- effects ----------------------------------------------------------------------------------
 
@@ -212,19 +212,8 @@ class ConsensusDriver:
             self._outbox.rejected(fetched.source, error)
             return []
         self._ports.fail_points.reach(FailPoint.FETCHED_CERTIFIED)
-        lost = self._found_forgotten_seal(block)
+        lost = _forgotten_seal(block, self._ports)
         return [*lost, *self._commit(block)]
-
-    def _found_forgotten_seal(self, block: Block) -> list[events.Event]:
-        """Our seal on a block that our journal does not know: an older image of it is in use."""
-        journal = self._ports.journal
-        if journal.height != block.number or not journal.content.is_trusted_at(block.number):
-            return []
-        if not self._ports.signer.forgot_sealing(block):
-            return []
-        cause = f"block {block.number} carries a seal of this validator that it does not remember"
-        journal.note_quarantine(None, cause=cause)
-        return [events.MemoryLost()]
 
     def _commit(self, block: Block) -> list[events.Event]:
         self._outbox.flush()  # our own seal must not wait for our disk
@@ -237,7 +226,7 @@ class ConsensusDriver:
         self._outbox.committed(committed)
         self._outbox.flush()
         self._ports.fail_points.reach(FailPoint.COMMIT_ANNOUNCED)
-        self._ports.proposer.forget()
+        self._ports.proposer.decided(self._ports.steady_ms())
         self._ports.judge.forget_blocks()
         tip = self._ports.committer.tip
         self._ports.journal.restart(tip.height + 1)
@@ -296,3 +285,22 @@ def _verified(
             continue
         good.append(events.MessageReceived(message, ports.clock_ms()))
     return good
+
+
+def _interval_left_ms(ports: DriverPorts) -> int:
+    """How long until the block after the tip may be built, whoever builds it."""
+    return ports.proposer.interval_left_ms(
+        ports.committer.tip, now_ms=ports.clock_ms(), steady_ms=ports.steady_ms()
+    )
+
+
+def _forgotten_seal(block: Block, ports: DriverPorts) -> list[events.Event]:
+    """Our seal on a block that our journal does not know: an older image of it is in use."""
+    journal = ports.journal
+    if journal.height != block.number or not journal.content.is_trusted_at(block.number):
+        return []
+    if not ports.signer.forgot_sealing(block):
+        return []
+    cause = f"block {block.number} carries a seal of this validator that it does not remember"
+    journal.note_quarantine(None, cause=cause)
+    return [events.MemoryLost()]

@@ -91,6 +91,12 @@ class Scene:
         now = self.state.now
         return self.tell(ev.TimerExpired(ev.TimerKind.ROUND, now.height, now.round))
 
+    def others_follow(self) -> list[fx.Effect]:
+        """A quorum, with this validator, is in its round."""
+        others = [v for v in self.tip.validators if v != self.core.state.settings.own_id]
+        needed = others[: self.state.quorum - 1]
+        return self.receive(*(self.round_change(v, self.state.now.round) for v in needed))
+
     def commit_durable(self, block: ProposedBlock) -> list[fx.Effect]:
         self.tip = tip_after(self.tip, block)
         return self.tell(ev.BlockCommitted(self.tip))

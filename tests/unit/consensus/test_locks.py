@@ -34,6 +34,7 @@ LOCKED = (0, (b"locked",))
 
 def test_through_a_timeout(scene):
     assert claimed(scene.timeout()) == LOCKED
+    scene.others_follow()
     assert claimed(scene.timeout()) == LOCKED
 
 
@@ -64,6 +65,7 @@ def test_through_a_jump_with_a_quorum_of_round_changes():
 def test_through_a_restart(scene):
     scene.timeout()
     assert claimed(scene.restart()) == LOCKED
+    scene.others_follow()
     assert claimed(scene.timeout()) == LOCKED
 
 
@@ -84,6 +86,7 @@ def test_prepares_of_an_old_round_do_not_replace_it(scene):
     scene.receive(scene.justified(fresh, 3))
     scene.timeout()
     scene.receive(*scene.prepares(fresh, 3))
+    scene.others_follow()
     assert claimed(scene.timeout()) == LOCKED
 
 

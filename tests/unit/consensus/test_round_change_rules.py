@@ -4,8 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from ledger.consensus.effects import Persist, ProposalIntent, RequestBlock, RoundChangeIntent
-from ledger.consensus.events import BlockBuilt, TransactionsWaiting
+from ledger.consensus.effects import (
+    Persist,
+    ProposalIntent,
+    RequestBlock,
+    RoundChangeIntent,
+    SetTimer,
+)
+from ledger.consensus.events import BlockBuilt, TimerKind, TransactionsWaiting
 from ledger.consensus.limits import MAX_ROUND
 from ledger.consensus.messages import Prepare, RoundChange
 from ledger.consensus.records import ProposalMade, RoundAnnounced
@@ -113,10 +119,34 @@ def test_a_jump_goes_as_far_as_f_plus_one_have_gone(scene):
 
 def test_rounds_below_the_own_one_pull_nobody(scene):
     scene.tell(TransactionsWaiting())
-    for _ in range(3):
-        scene.timeout()
-    assert scene.receive(scene.round_change(2, 1), scene.round_change(3, 2)) == []
+    scene.receive(scene.round_change(2, 3), scene.round_change(3, 3))
+    assert scene.receive(scene.round_change(4, 1), scene.round_change(5, 2)) == []
     assert scene.state.now.round == 3
+
+
+def test_who_is_ahead_alone_waits_for_the_others(scene):
+    """With timers at their cap it would stay one round ahead for ever: no quorum would meet."""
+    scene.tell(TransactionsWaiting())
+    assert intents(scene.timeout(), RoundChangeIntent)
+    again = scene.timeout()
+    assert intents(again, RoundChangeIntent) == []
+    assert [e.kind for e in only(again, SetTimer)] == [TimerKind.ROUND, TimerKind.REBROADCAST]
+    assert scene.state.now.round == 1
+
+
+def test_a_quorum_in_the_round_starts_its_time_anew_once(scene):
+    scene.tell(TransactionsWaiting())
+    scene.timeout()
+    assert only(scene.others_follow(), SetTimer)
+    assert only(scene.receive(scene.round_change(5, 1)), SetTimer) == []
+    assert intents(scene.timeout(), RoundChangeIntent)
+    assert scene.state.now.round == 2
+
+
+def test_an_accepted_proposal_shows_that_a_quorum_is_in_its_round(scene):
+    scene.receive(scene.justified(scene.block("fresh", author=scene.proposer(3)), 3))
+    assert intents(scene.timeout(), RoundChangeIntent)
+    assert scene.state.now.round == 4
 
 
 # Proposing in a later round: validator 3 is the proposer of round 1
@@ -143,8 +173,9 @@ def test_a_quorum_with_locks_makes_the_proposer_repeat_the_highest(lock):
     assert proposal.block == higher.block
     assert proposal.prepares == higher.prepares
     assert only(effects, RequestBlock) == []
-    assert type(effects[0]) is Persist
-    assert type(effects[0].record) is ProposalMade
+    first = next(effect for effect in effects if not isinstance(effect, SetTimer))
+    assert type(first) is Persist
+    assert type(first.record) is ProposalMade
 
 
 def test_its_own_lock_counts_among_them():
