@@ -3,11 +3,11 @@
 Paths are absolute. The files name keys and hold tokens, so they have mode 0600.
 """
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gateway.strict_json import parse_strictly
 from ledger.crypto.signing import Signer, SigningIdentity
 
 
@@ -126,7 +126,7 @@ class DemoSettings:
 
 def load_gateway_settings(path: Path) -> GatewaySettings:
     """Read the gateway's file; a wrong one raises `ValueError`, `KeyError` or `TypeError`."""
-    raw = json.loads(path.read_text(encoding="utf-8"))
+    raw = parse_strictly(path.read_bytes())
     return GatewaySettings(
         host=raw["host"],
         port=raw["port"],
@@ -140,7 +140,7 @@ def load_gateway_settings(path: Path) -> GatewaySettings:
 
 def load_demo_settings(path: Path) -> DemoSettings:
     """Read the demo's file; a wrong one raises `ValueError`, `KeyError` or `TypeError`."""
-    raw = json.loads(path.read_text(encoding="utf-8"))
+    raw = parse_strictly(path.read_bytes())
     broker = raw["broker"]
     return DemoSettings(
         gateway_url=raw["gateway_url"],

@@ -191,7 +191,7 @@ def load_plan(path: Path) -> Plan:
         raise PlanError("plan", f"{path} is larger than {PLAN_BYTES_MAX} bytes")
     try:
         table = tomllib.loads(raw.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise PlanError("plan", f"{path} is not valid TOML: {error}") from error
     return parse_plan(table, folder=path.resolve().parent)
 

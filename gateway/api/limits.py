@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.api.problems import MEDIA_TYPE, problem_body
 from gateway.errors import Problem
+from gateway.strict_json import BadJson, parse_strictly
 
 BODY_BYTES_MAX = 256 * 1024
 """An envelope with four endorsements and a full meter report stays far below this."""
@@ -55,9 +56,9 @@ class RequestLimits:
             detail = f"a body may have {self._body_bytes_max} bytes"
             await refuse(scope, send, Problem.BODY_TOO_LARGE, detail, {"Connection": "close"})
             return
-        if body and not _is_acceptable(scope):
-            detail = "bodies under /v1 are application/json"
-            await refuse(scope, send, Problem.UNSUPPORTED_MEDIA, detail, {})
+        wrong = _wrong_form(scope, body)
+        if wrong is not None:
+            await refuse(scope, send, *wrong, {})
             return
         await self._app(scope, _replaying(body, receive), send)
 
@@ -109,10 +110,21 @@ async def refuse(
     await send({"type": "http.response.body", "body": body})
 
 
-def _is_acceptable(scope: Scope) -> bool:
-    """The API takes JSON; the page's own form (signing out) has another type."""
+def _wrong_form(scope: Scope, body: bytes) -> tuple[Problem, str] | None:
+    """Why the application must not see this request; it may when there is nothing."""
+    if not scope["query_string"].isascii():
+        return Problem.MALFORMED, "a query is written in ASCII, anything else percent-encoded"
+    # The API takes JSON; the page's own form (signing out) has another type.
+    if not body or not scope["path"].startswith("/v1/"):
+        return None
     content_type = dict(scope["headers"]).get(b"content-type", b"").partition(b";")[0].strip()
-    return not scope["path"].startswith("/v1/") or content_type.lower() == b"application/json"
+    if content_type.lower() != b"application/json":
+        return Problem.UNSUPPORTED_MEDIA, "bodies under /v1 are application/json"
+    try:
+        parse_strictly(body)
+    except BadJson as error:
+        return Problem.MALFORMED, str(error)
+    return None
 
 
 def _replaying(body: bytes, receive: Receive) -> Receive:

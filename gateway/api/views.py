@@ -1,11 +1,11 @@
 """Blocks and transactions as the API shows them."""
 
-import json
 from typing import Any
 
 from gateway.api.schemas import TransactionStatus
 from gateway.projection import BlockRecord, TransactionRecord
 from gateway.refusals import RETRYABLE
+from gateway.strict_json import BadJson, parse_strictly
 from ledger.model.codes import ValidationCode
 
 
@@ -33,8 +33,8 @@ def event_payload(raw: bytes) -> object | None:
     if not raw:
         return None
     try:
-        content: object = json.loads(raw)
-    except ValueError:
+        content: object = parse_strictly(raw)
+    except BadJson:
         return None
     return content
 

@@ -9,7 +9,6 @@ ECDSA P-256 signature over `chaincode.energy.readings.signed_message`; the contr
 """
 
 import base64
-import binascii
 import json
 from typing import Any
 
@@ -20,6 +19,7 @@ from chaincode.energy.readings import QUALITIES, REGISTER_WH_MAX, SEQ_MAX, signe
 from chaincode.energy.records import MeterReading
 from chaincode.energy.timing import TIME_MS_MAX
 from gateway.mqtt.topics import NAME
+from gateway.strict_json import BadJson, parse_strictly
 from ledger.crypto.hashing import sha256
 from ledger.crypto.signing import verify_signature
 from ledger.errors import InvalidMessage
@@ -57,9 +57,9 @@ def decode_reading(raw: bytes) -> MeterReading:
     if len(raw) > MESSAGE_BYTES_MAX:
         raise BadReading(f"more than {MESSAGE_BYTES_MAX} bytes")
     try:
-        message = json.loads(raw)
-    except ValueError as error:
-        raise BadReading("not JSON") from error
+        message = parse_strictly(raw)
+    except BadJson as error:
+        raise BadReading(str(error)) from error
     if not isinstance(message, dict) or set(message) != _FIELDS:
         raise BadReading(f"the fields are {', '.join(sorted(_FIELDS))}, all of them and no other")
     if message["v"] != FORMAT_VERSION:
@@ -113,6 +113,6 @@ def _quality(value: object) -> str:
 def _base64(value: object) -> str:
     try:
         base64.b64decode(str(value), validate=True)
-    except binascii.Error as error:
+    except ValueError as error:
         raise BadReading("sig is not base64") from error
     return str(value)
