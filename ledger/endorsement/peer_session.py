@@ -10,15 +10,18 @@ from dataclasses import dataclass
 
 from google.protobuf.message import DecodeError
 
-from ledger.endorsement.shim_handler import ChaincodeCall, TransactionHandler
+from ledger.endorsement.shim_handler import (
+    GET_MULTIPLE_MAX,
+    WRITE_BATCH_MAX,
+    ChaincodeCall,
+    TransactionHandler,
+)
 from ledger.endorsement.simulator import SimulationRefused, TransactionSimulator
 from ledger.errors import GridledgerError
 from ledger.model.transaction import ChaincodeEvent, ChaincodeResponse, SignedProposal
 from ledger.wire import protos_pb2
 from ledger.wire.protos_pb2 import ChaincodeMessage
 
-WRITE_BATCH_MAX = 1_000
-GET_MULTIPLE_MAX = 1_000
 STATUS_ERROR = 500
 
 Key = tuple[str, str]

@@ -15,6 +15,11 @@ from ledger.endorsement.simulator import SimulationRefused, TransactionSimulator
 from ledger.wire import protos_pb2
 from ledger.wire.protos_pb2 import ChaincodeMessage, WriteRecord
 
+WRITE_BATCH_MAX = 1_000
+"""Writes in one request."""
+GET_MULTIPLE_MAX = 1_000
+"""Keys in one request."""
+
 
 @dataclass(frozen=True, slots=True)
 class ChaincodeCall:
@@ -57,6 +62,7 @@ class TransactionHandler:
     def _get_states(self, payload: bytes) -> bytes:
         request = protos_pb2.GetStateMultiple.FromString(payload)
         _refuse_collection(request.collection)
+        _require_at_most(len(request.keys), GET_MULTIPLE_MAX, "keys")
         namespace, get_state = self._namespace, self._simulator.get_state
         return protos_pb2.GetStateMultipleResult(
             values=[get_state(namespace, key) for key in request.keys]
@@ -117,8 +123,10 @@ class TransactionHandler:
         return b""
 
     def _write_batch(self, payload: bytes) -> bytes:
+        records = protos_pb2.WriteBatchState.FromString(payload).rec
+        _require_at_most(len(records), WRITE_BATCH_MAX, "writes")
         self._writing()
-        for record in protos_pb2.WriteBatchState.FromString(payload).rec:
+        for record in records:
             _refuse_collection(record.collection)
             if record.type == WriteRecord.PUT_STATE:
                 self._simulator.put_state(self._namespace, record.key, record.value)
@@ -146,6 +154,11 @@ class TransactionHandler:
 
 def _unsupported(_handler: TransactionHandler, _payload: bytes) -> bytes:
     raise SimulationRefused("rich queries and private data are not supported by this peer yet")
+
+
+def _require_at_most(count: int, limit: int, what: str) -> None:
+    if count > limit:
+        raise SimulationRefused(f"{count} {what} in one request, at most {limit}")
 
 
 def _refuse_collection(collection: str) -> None:
