@@ -4,7 +4,18 @@ Reserved for parts that do not exist yet: the snapshot loader and the chaincode 
 """
 
 from tests.fuzz.engine import FuzzTarget
-from tests.fuzz.targets import consensus, core, identities, model, storage, validation
+from tests.fuzz.targets import (
+    consensus,
+    contracts,
+    core,
+    gateway,
+    identities,
+    model,
+    services,
+    settings,
+    storage,
+    validation,
+)
 
 TARGETS: tuple[FuzzTarget, ...] = (
     *model.TARGETS,
@@ -13,6 +24,10 @@ TARGETS: tuple[FuzzTarget, ...] = (
     *validation.TARGETS,
     *identities.TARGETS,
     *storage.TARGETS,
+    *services.TARGETS,
+    *contracts.TARGETS,
+    *gateway.TARGETS,
+    *settings.TARGETS,
 )
 
 
