@@ -1,0 +1,1 @@
+"""Validators that follow no rule but cannot forge: each signs only with its own key."""
