@@ -1,82 +1,105 @@
-"""The shell of a simulated validator: performs the core's effects in order and may die between.
+"""A simulated validator: the shipped shell and core on a simulated disk, clock and network.
 
-Disk (survives a crash): the journal's records and the chain. Everything else is memory.
+Everything between a received item and a sent one is the code a validator runs: queue, judge,
+driver, core, sign guard, journal, committer, validation, ledger store, catch-up. What is simulated
+is what lies under it (files, database, clocks, the event loop's timers, links) and the process:
+it may die at every fail point, pause, or wait for its disk.
 """
 
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ledger.consensus import effects as fx
-from ledger.consensus import events as ev
 from ledger.consensus.core import Core
-from ledger.consensus.messages import (
-    Commit,
-    CommitMessage,
-    Message,
-    PrepareMessage,
-    ProposalMessage,
-    RoundChangeMessage,
-    Seal,
-    Signed,
-)
-from ledger.consensus.records import Record
-from ledger.consensus.recovery import recover
+from ledger.consensus.effects import Intent
+from ledger.consensus.events import TransactionsWaiting
+from ledger.consensus.messages import Message
 from ledger.consensus.round_state import CoreSettings
-from tests.simulation.blocks import SealedBlock, genesis_tip, is_certified, make_block, tip_after
+from ledger.errors import InvalidMessage, NodeFault, TransactionInvalid
+from ledger.node.block_proposer import BlockProposer
+from ledger.node.catch_up import CatchUp
+from ledger.node.channel import CurrentChannel
+from ledger.node.committer import CommittedBlock, Committer
+from ledger.node.consensus_queue import ConsensusQueue, FetchedBlock
+from ledger.node.driver import ConsensusDriver, DriverPorts
+from ledger.node.intents import IntentSigner
+from ledger.node.message_judge import MessageJudge
+from ledger.node.outbox import Outbox, OutboxHandlers
+from ledger.node.transaction_lookup import LedgerLookup
+from ledger.node.vote_memory import MemorySource, open_vote_memory
+from ledger.ordering.consensus_verifier import ConsensusVerifier
+from ledger.ordering.pool import PoolLimits, TransactionPool
+from ledger.storage.fail_points import FailPoint, FailPoints
+from ledger.storage.journal import JOURNAL_FILE, begin_journal
+from ledger.storage.opening import open_ledger
+from ledger.validation.config_transaction import check_config_transaction
+from ledger.validation.context import ValidationContext
+from ledger.wire.validator_pb2 import Item, Status, TransactionBatch
+from tests.simulation.clock import NodeClock
+from tests.simulation.disk import FOLDER, SimulatedDisk, SimulatedFiles, SimulatedStore
+from tests.simulation.event_loop import SimLoop, SimTimerHandle
+from tests.simulation.keys import CHANNEL_ID
+from tests.simulation.transactions import definition
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
-SYNC_BLOCKS = 10
-"""Blocks in one answer to a catch-up request."""
+JOURNAL = FOLDER / JOURNAL_FILE
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
-    """Shell to shell: my height; whoever is ahead answers, whoever is behind asks for blocks."""
-
-    height: int
+class Crashed(BaseException):
+    """The process died at this point; nothing in the shipped code may catch it."""
 
 
-@dataclass(frozen=True, slots=True)
-class SyncRequest:
-    from_height: int
+class NodeFailPoints(FailPoints):
+    """Dies at a fail point when its time has come."""
+
+    def __init__(self, node: "SimNode") -> None:
+        self._node = node
+        self.left = node.world.reaches_until_crash()
+
+    def reach(self, point: FailPoint) -> None:
+        self.left -= 1
+        if self.left == 0:
+            raise Crashed(point)
 
 
-@dataclass(frozen=True, slots=True)
-class SyncAnswer:
-    blocks: tuple[SealedBlock, ...]
+class NodeLinks:
+    """`ValidatorLinks` as far as catch-up uses it."""
+
+    def __init__(self, node: "SimNode") -> None:
+        self._node = node
+
+    @property
+    def connected_ids(self) -> list[int]:
+        return self._node.world.network.connected_ids(self._node)
+
+    def send(self, consenter_id: int, item: Item) -> bool:
+        self._node.world.send(self._node, consenter_id, item)
+        return True
+
+    def broadcast(self, item: Item) -> None:
+        self._node.world.broadcast(self._node, item)
 
 
-Parcel = Message | Status | SyncRequest | SyncAnswer
+class WatchedSigner(IntentSigner):
+    """Tells the world what was signed."""
+
+    node: "SimNode"
+
+    def sign(self, intent: Intent) -> Message:
+        message = super().sign(intent)
+        self.node.world.signed(self.node, message)
+        return message
 
 
-@dataclass(slots=True)
-class Disk:
-    journal: list[Record] = field(default_factory=list)
-    chain: list[SealedBlock] = field(default_factory=list)
+class EvidenceCount:
+    """Stands where the evidence file is."""
 
+    def __init__(self, node: "SimNode") -> None:
+        self._node = node
 
-class Crashed(Exception):  # noqa: N818
-    """The process died at this point."""
-
-
-def sign(intent: fx.Intent, author: int) -> Message:
-    """What a shell makes of an intent, with the fact of authorship as signature."""
-    match intent:
-        case fx.ProposalIntent(payload, block, round_changes, prepares):
-            return ProposalMessage(
-                Signed(payload, author, b"", b""), block, round_changes, prepares
-            )
-        case fx.PrepareIntent(payload):
-            return PrepareMessage(Signed(payload, author, b"", b""))
-        case fx.CommitIntent(round_number, block):
-            commit = Commit(block.height, round_number, block.digest, Seal(author, b"", b""))
-            return CommitMessage(Signed(commit, author, b"", b""), seal_verified=True)
-        case fx.RoundChangeIntent(payload, block, prepares):
-            return RoundChangeMessage(Signed(payload, author, b"", b""), block, prepares)
+    def record(self, author: int, first: object, second: object) -> None:
+        self._node.world.evidence(self._node, author)
 
 
 class SimNode:
@@ -88,189 +111,338 @@ class SimNode:
         world: "World",
         slot: int,
         identity: int,
-        validators: tuple[int, ...],
-        keeps_journal: bool = True,
+        disk: SimulatedDisk,
+        clock: NodeClock,
+        is_honest: bool,
+        forgets: bool = False,
     ) -> None:
         self.world = world
         self.slot = slot
         self.identity = identity
-        self.validators = validators
-        self.keeps_journal = keeps_journal
-        self.disk = Disk()
+        self.disk = disk
+        self.clock = clock
+        self.is_honest = is_honest
+        self.forgets = forgets
+        """Loses its journal whenever it crashes (the second twin)."""
         self.run = 0
         self.alive = False
-        self.pool: dict[bytes, None] = {}
-        self._own_events: deque[ev.Event] = deque()
-        self._timers: dict[ev.TimerKind, int] = {}
-        self._block_request: fx.RequestBlock | None = None
-        self._asked_at_ms = -1
+        self.loop: SimLoop | None = None
+        self.busy_until_ms = 0
+        self._backlog: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
+        self._wake_at_ms: int | None = None
 
     # -- life -------------------------------------------------------------------------------------
 
+    def install(self) -> None:
+        """What `network init` does: the birth of the journal."""
+        genesis_hash = self.world.consortium.genesis_hash
+        begin_journal(JOURNAL, genesis_hash=genesis_hash, files=SimulatedFiles(self.disk))
+
     def start(self) -> None:
-        """Boot from the disk."""
+        """A new process on the disk as it is."""
         self.run += 1
         self.alive = True
-        self._own_events.clear()
-        self._timers.clear()
-        self._block_request = None
-        self.pool = {}
-        self.tip = genesis_tip(self.validators)
-        for sealed in self.disk.chain:
-            self.tip = tip_after(self.tip, sealed.block)
-        if not self.keeps_journal:
-            self.disk.journal.clear()
-        settings = CoreSettings(
-            own_id=self.identity, base_timeout_ms=self.world.swarm.base_timeout_ms
-        )
-        self.core = self.world.core_factory(settings)
-        self.pool = dict.fromkeys(self.world.uncommitted(self))
-        self.handle(ev.Started(self.tip, recover(self.disk.journal)))
-        if self.alive:
-            self._guarded(lambda: self.world.send_to_all(self, Status(self.tip.height)))
-        if self.alive:
-            self.transactions_arrived(())
+        self.busy_until_ms = 0
+        self._backlog = []
+        self._wake_at_ms = None
+        self.loop = None
+        self.work(self._boot)
 
-    def crash(self) -> None:
-        """Lose everything but the disk."""
-        self.alive = False
+    def _boot(self) -> None:
+        world = self.world
+        self.loop = SimLoop(self)
+        self.loop.enter()
+        self.fail_points = fail_points = NodeFailPoints(self)
+        self.kv = SimulatedStore(self.disk)
+        self.store = open_ledger(self.kv, channel_id=CHANNEL_ID, genesis=world.consortium.genesis)
+        newest_config = self.store.block(self.store.last_config_number())
+        assert newest_config is not None, "the ledger is whole"
+        self.channel = CurrentChannel(world.channel_state(newest_config), world.channel_state)
+        self.vote_memory = open_vote_memory(
+            MemorySource(
+                path=JOURNAL,
+                own_id=self.identity,
+                genesis_hash=world.consortium.genesis_hash,
+                store=self.store,
+                kv=self.kv,
+                files=SimulatedFiles(self.disk),
+                fail_points=fail_points,
+                rotation_bytes=world.swarm.rotation_bytes,
+            )
+        )
+        self.pool = TransactionPool(PoolLimits())
+        self.lookup = LedgerLookup(self.store)
+        self.committer = Committer(
+            store=self.store,
+            channel=self.channel,
+            context=self._context,
+            memory=world.memory,
+        )
+        self.queue = ConsensusQueue()
+        self.core = world.core_factory(
+            CoreSettings(
+                own_id=self.identity,
+                base_timeout_ms=world.swarm.base_timeout_ms,
+                max_timeout_ms=world.swarm.max_timeout_ms,
+            )
+        )
+        self.links = NodeLinks(self)
+        self.catch_up = CatchUp(
+            reader=self.store,
+            links=self.links,  # type: ignore[arg-type]
+            deliver=lambda block, source: self.queue.post(FetchedBlock(block, source)),
+            status=self._status,
+            on_claim=self.queue.claim,
+        )
+        self.is_observing = False
+        self.outbox = Outbox(self.loop, self._handlers(), fail_points)  # type: ignore[arg-type]
+        self.driver = ConsensusDriver(
+            core=self.core,
+            queue=self.queue,
+            ports=self._ports(fail_points),
+            outbox=self.outbox,
+        )
+        world.started(self)
+        self.driver.start(self.vote_memory.started(self.committer.tip))
+        for consenter_id in self.links.connected_ids:
+            self.on_connected(consenter_id)
+
+    def _ports(self, fail_points: FailPoints) -> DriverPorts:
+        world, state = self.world, self.channel.state
+        signer = WatchedSigner(
+            consenter_id=self.identity,
+            signer=world.consortium.signer(self.identity),  # type: ignore[arg-type]
+            guard=self.vote_memory.guard,
+            domain=lambda: self.channel.state.domain,
+            random_bytes=world.random_bytes,
+        )
+        signer.node = self
+        verifier = ConsensusVerifier(
+            state.validators, state.domain, first_height=state.config_block + 1
+        )
+        self.channel.subscribe(
+            lambda new: verifier.begin(new.config_block + 1, new.validators, new.domain)
+        )
+        return DriverPorts(
+            journal=self.vote_memory.journal,
+            committer=self.committer,
+            pool=self.pool,
+            proposer=BlockProposer(
+                consenter_id=self.identity,
+                pool=self.pool,
+                limits=lambda: self.channel.state.block_limits,
+                block_interval_ms=lambda: 0,
+            ),
+            signer=signer,
+            evidence=EvidenceCount(self),  # type: ignore[arg-type]
+            judge=MessageJudge(
+                verifier,
+                world.memory,
+                limits=lambda: self.channel.state.block_limits,
+                last_config=lambda: self.committer.last_config,
+                next_height=lambda: self.committer.tip.height + 1,
+                decode=world.decode,
+            ),
+            clock_ms=self.clock.wall_ms,
+            steady_ms=self.clock.steady_ms,
+            fail_points=fail_points,
+            observing=self._observing,
+        )
+
+    def _observing(self, news: str) -> None:
+        self.is_observing = bool(news)
+        self.world.log(f"node {self.slot} {news or 'votes again'}")
+
+    def _context(self) -> ValidationContext:
+        state = self.channel.state
+        return ValidationContext(
+            channel_id=CHANNEL_ID,
+            signatures=self.world.signatures,
+            policies=state.policies,
+            definition=definition,
+            is_recorded=self.lookup.is_committed,
+            check_config=lambda envelope, signatures: check_config_transaction(
+                envelope, state.in_force, signatures
+            ),
+        )
+
+    def _handlers(self) -> OutboxHandlers:
+        return OutboxHandlers(
+            broadcast=self.links.broadcast,
+            on_committed=self._on_committed,
+            on_behind=self.catch_up.on_behind,
+            tell_status=self.catch_up.tell_status,
+            on_rejected=lambda author, error: self.world.rejected(self, author, error),
+            on_stuck=self._send_oldest_again,
+        )
 
     # -- from outside -----------------------------------------------------------------------------
 
-    def transactions_arrived(self, transactions: tuple[bytes, ...]) -> None:
-        self.pool.update(dict.fromkeys(transactions))
-        if self.pool:
-            self._own_events.append(ev.TransactionsWaiting())
-            self._build()
+    def receive(self, item: Item, sender: int) -> None:
+        """An item on a stream of another validator."""
+        match item.WhichOneof("kind"):
+            case "consensus_message":
+                self.queue.receive(sender, item.consensus_message)
+            case "transactions":
+                for raw in item.transactions.envelopes:
+                    self.admit(raw)
+            case "status":
+                self.catch_up.on_status(sender, item.status)
+            case "block_request":
+                self.catch_up.on_request(
+                    sender,
+                    item.block_request,
+                    lambda answer: self.world.send(self, sender, answer),
+                )
+            case "block_response":
+                self.catch_up.on_response(sender, item.block_response)
+
+    def submit(self, raw: bytes) -> None:
+        """A client's transaction: into our pool and, if it is new here, to all others."""
+        if self.admit(raw):
+            self.links.broadcast(Item(transactions=TransactionBatch(envelopes=[raw])))
+
+    def admit(self, raw: bytes) -> bool:
+        """Whether the pool took it (the shipped admission also checks signatures here)."""
+        envelope = self.world.memory.decode(raw)
+        if isinstance(envelope, TransactionInvalid):
+            return False
+        try:
+            added = self.pool.add(envelope, is_committed=self.lookup.is_committed)
+        except InvalidMessage:
+            return False
+        self.queue.post(TransactionsWaiting())
+        return added
+
+    def on_connected(self, consenter_id: int) -> None:
+        """A stream of ours is open: say where we are and what waits here."""
+        self.catch_up.tell_status(consenter_id)
+        waiting = [envelope.raw for envelope in self.pool.all()]
+        if waiting:
+            item = Item(transactions=TransactionBatch(envelopes=waiting))
+            self.links.send(consenter_id, item)
+
+    # -- time -------------------------------------------------------------------------------------
+
+    def call_later(self, delay_ms: int, handle: SimTimerHandle) -> None:
+        """For the event loop: a timer dies with the process."""
+        delay_ms = max(0, self.clock.until(delay_ms))
+        self.world.at(delay_ms, self.slot, self._fire, self.run, handle)
+
+    def _fire(self, run: int, handle: SimTimerHandle) -> None:
+        if run == self.run and handle.callback is not None:
+            self.work(handle.callback)
+
+    def _wake(self, run: int, at_ms: int) -> None:
+        if run == self.run and at_ms == self._wake_at_ms:
+            self._wake_at_ms = None
+            self.work(self._pass_time)
+
+    def _pass_time(self) -> None:
+        self.driver.step(None)
+
+    def _plan_wake(self) -> None:
+        wait_ms = self.driver.wait_ms()
+        if wait_ms is None:
+            return
+        now_ms = self.world.now_ms
+        at_ms = max(now_ms + max(1, self.clock.until(wait_ms)), self.busy_until_ms)
+        if self._wake_at_ms is None or at_ms < self._wake_at_ms:
+            self._wake_at_ms = at_ms
+            self.world.at(at_ms - now_ms, self.slot, self._wake, self.run, at_ms)
+
+    # -- work -------------------------------------------------------------------------------------
+
+    def work(self, act: Callable[..., None], *arguments: Any) -> None:
+        """Do this, then whatever the consensus thread finds in its queue; later if busy."""
+        if not self.alive:
+            return
+        if self.world.now_ms < self.busy_until_ms:
+            self._backlog.append((act, arguments))
+            return
+        try:
+            if self.loop is not None:
+                self.loop.enter()
+            act(*arguments)
             self._drain()
-
-    def timer_fired(self, kind: ev.TimerKind, height: int, round_number: int, serial: int) -> None:
-        if self._timers.get(kind) == serial:
-            self.handle(ev.TimerExpired(kind, height, round_number))
-
-    def receive(self, parcel: Parcel, source: int) -> None:
-        match parcel:
-            case Status(height):
-                if height > self.tip.height:
-                    self._ask(source)
-                elif height < self.tip.height:
-                    self.world.send(self, source, Status(self.tip.height))
-            case SyncRequest(from_height):
-                blocks = tuple(self.disk.chain[from_height - 1 :][:SYNC_BLOCKS])
-                if blocks:
-                    self.world.send(self, source, SyncAnswer(blocks))
-            case SyncAnswer(blocks):
-                for sealed in blocks:
-                    if self.alive and is_certified(sealed, self.tip):
-                        self._guarded(lambda sealed=sealed: self._commit(sealed))
-                        self._drain()
-            case _:
-                self.handle(ev.MessageReceived(parcel, self.world.now_ms))
-
-    # -- the loop ---------------------------------------------------------------------------------
-
-    def handle(self, event: ev.Event) -> None:
-        """One event, its effects, and every event of our own they cause."""
-        self._own_events.append(event)
-        self._drain()
+            self._plan_wake()
+        except Crashed as crash:
+            self.world.crashed(self, f"at {crash}")
+            return
+        except NodeFault as fault:
+            self.world.stopped(self, fault)
+            return
+        self._wait_for_disk()
+        if self.is_honest:
+            self.world.progressed(self)
 
     def _drain(self) -> None:
-        while self.alive and self._own_events:
-            event = self._own_events.popleft()
-            self._guarded(lambda event=event: self._step(event))
+        self.loop.run_ready()
+        queue, driver = self.queue, self.driver
+        while not queue.is_empty():
+            driver.step(queue.take(0))
+        self.outbox.flush()
+        self.loop.run_ready()
 
-    def _guarded(self, act: Callable[[], None]) -> None:
-        try:
-            act()
-        except Crashed:
-            self.world.crashed(self)
+    def _wait_for_disk(self) -> None:
+        spent_ms, self.disk.spent_ms = self.disk.spent_ms, 0
+        if spent_ms:
+            self.pause(spent_ms)
 
-    def _step(self, event: ev.Event) -> None:
-        effects = self.core.step(event)
-        self.world.after_step(self)
-        for effect in effects:
-            self.world.maybe_crash(self)
-            self._perform(effect)
-        self.world.maybe_crash(self)
+    def pause(self, duration_ms: int) -> None:
+        """The process stands still; what comes waits, and timers fire late, all at once."""
+        self.busy_until_ms = max(self.busy_until_ms, self.world.now_ms + duration_ms)
+        self.world.at(self.busy_until_ms - self.world.now_ms, self.slot, self._resume, self.run)
 
-    def _perform(self, effect: fx.Effect) -> None:  # noqa: C901 - one arm for each effect
-        match effect:
-            case fx.Persist(record):
-                self.disk.journal.append(record)
-            case fx.SignAndSend(intent):
-                message = sign(intent, self.identity)
-                self.world.signed(self, message)
-                self.world.send_to_all(self, message)
-                self._own_events.append(ev.MessageReceived(message, self.world.now_ms))
-            case fx.Rebroadcast(messages):
-                for message in messages:
-                    self.world.send_to_all(self, message)
-            case fx.SetTimer(kind, height, round_number, duration_ms):
-                serial = self.world.next_serial()
-                self._timers[kind] = serial
-                self.world.set_timer(self, duration_ms, kind, height, round_number, serial)
-            case fx.CancelTimer(kind):
-                self._timers.pop(kind, None)
-            case fx.RequestBlock():
-                self._block_request = effect
-                self._build()
-            case fx.VerifySeals(_, commits):
-                for commit in commits:
-                    verified = CommitMessage(commit.signed, seal_verified=True)
-                    self._own_events.append(ev.MessageReceived(verified, self.world.now_ms))
-            case fx.CommitBlock(block, round_number, commits):
-                self._commit(SealedBlock(block, round_number, commits))
-            case _:
-                self._report(effect)
-
-    def _report(self, effect: fx.Effect) -> None:
-        match effect:
-            case fx.RequestSync(_, source):
-                self._ask(source)
-            case fx.TellStatus(to):
-                self.world.send(self, to, Status(self.tip.height))
-            case fx.ReportEvidence(author):
-                self.world.evidence(self, author)
-            case fx.Reject(author, error):
-                self.world.rejected(self, author, error)
-            case fx.Halt(reason):
-                self.world.halted(self, reason)
-
-    def _ask(self, source: int) -> None:
-        if source != self.identity:
-            self.world.send(self, source, SyncRequest(self.tip.height + 1))
-
-    def _build(self) -> None:
-        request = self._block_request
-        if request is None or not self.pool or request.height != self.tip.height + 1:
+    def _resume(self, run: int) -> None:
+        if run != self.run or self.world.now_ms < self.busy_until_ms:
             return
-        self._block_request = None
-        block = make_block(
-            tip=self.tip,
-            proposer=self.identity,
-            entries=tuple(self.pool),
-            block_time_ms=self.world.now_ms,
+        backlog, self._backlog = self._backlog, []
+        for act, arguments in backlog:
+            self.work(act, *arguments)
+
+    def survive(self) -> None:
+        """Calm: no more crashes or pauses; who is down starts."""
+        if not self.alive:
+            self.start()
+            return
+        self.fail_points.left = -1
+        self.busy_until_ms = self.world.now_ms
+        self._resume(self.run)
+
+    def die(self, *, power_cut: bool) -> None:
+        """Memory is gone; the disk keeps what it must, and of the rest what it likes."""
+        self.alive = False
+        self.busy_until_ms = 0
+        if power_cut:
+            self.disk.power_cut()
+        else:
+            self.disk.process_ends()
+        if self.forgets:
+            self.disk.wipe_journal()
+
+    # -- what the driver says to the rest of the node ---------------------------------------------
+
+    def _status(self) -> Status:
+        tip = self.committer.tip
+        return Status(
+            height=tip.height + 1,
+            block_hash=tip.block_hash,
+            commit_hash=tip.commit_hash,
+            observes=self.is_observing,
         )
-        self._own_events.append(ev.BlockBuilt(request.height, request.round, block))
 
-    def _commit(self, sealed: SealedBlock) -> None:
-        """One atomic batch; the journal of the height is of no more use."""
-        if sealed.block.height != self.tip.height + 1:
-            return
-        self.disk.chain.append(sealed)
-        self.world.committed(self, sealed.block)
-        self.world.maybe_crash(self)
-        self.disk.journal.clear()
-        self.tip = tip_after(self.tip, sealed.block)
-        self._block_request = None
-        for entry in sealed.block.entries:
-            self.pool.pop(entry, None)
-        self._own_events.append(ev.BlockCommitted(self.tip))
-        if self.pool:
-            self._own_events.append(ev.TransactionsWaiting())
+    def _on_committed(self, committed: CommittedBlock) -> None:
+        self.world.committed(self, committed)
+        self.catch_up.on_committed()
+
+    def _send_oldest_again(self) -> None:
+        waiting = [envelope.raw for envelope in self.pool.all()]
+        if waiting:
+            self.links.broadcast(Item(transactions=TransactionBatch(envelopes=waiting)))
 
     @property
-    def core_position(self) -> tuple[int, int, int]:
+    def position(self) -> tuple[int, int, int]:
         """(height, round, prepared round) for the monitor."""
         now = self.core.state.now
         return now.height, now.round, now.prepared.round if now.prepared else -1

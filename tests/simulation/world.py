@@ -1,35 +1,67 @@
-"""One simulated consortium: virtual clock, unreliable network, crashes, checks after every step.
+"""One simulated consortium of shipped validators: virtual clock, one seed, two phases.
 
-Two phases. Chaos: no promise about time, faults as the seed's swarm has them. Calm: messages
-arrive within D, crashed nodes are back, faulty validators stay faulty; now every transaction must
-commit on every honest node within a bound (I14). Everything random comes from the seed, so a seed
-replays exactly.
+Chaos: no promise about time, faults as the seed's swarm has them. Calm: messages arrive within D,
+processes run, disks and clocks work, faulty validators stay faulty; now everything submitted must
+commit on every honest node within a bound (I14). Everything random comes from the seed, one
+generator for each purpose, so a seed replays exactly.
 """
 
 import heapq
+import math
 import random
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Protocol
 
 from ledger.consensus.core import Core
-from ledger.consensus.events import TimerKind
-from ledger.consensus.messages import Message, ProposedBlock
+from ledger.consensus.messages import Message
 from ledger.consensus.quorum import max_faulty
 from ledger.consensus.round_state import CoreSettings
-from ledger.errors import InvalidMessage
+from ledger.errors import InvalidMessage, NodeFault
+from ledger.node.committer import CommittedBlock
+from ledger.ordering.consensus_codec import decode_message
+from ledger.wire.validator_pb2 import Item
 from tests.simulation.adversary import Adversary
-from tests.simulation.blocks import GENESIS_TIME_MS
-from tests.simulation.invariants import Monitor, Violation
-from tests.simulation.node import Crashed, Parcel, SimNode, standard_core
-from tests.simulation.swarm import DELAY_BOUND_MS, Byzantine, draw_swarm
+from tests.simulation.clock import NodeClock
+from tests.simulation.disk import DiskFaults, SimulatedDisk
+from tests.simulation.event_loop import leave_loop
+from tests.simulation.invariants import WorldMonitor
+from tests.simulation.keys import START_MS, sim_consortium
+from tests.simulation.network import Network
+from tests.simulation.node import SimNode, standard_core
+from tests.simulation.observer import Observer, Violation
+from tests.simulation.shared import shared_parts
+from tests.simulation.swarm import (
+    DELAY_BOUND_MS,
+    LIVENESS_CAP_MS,
+    Byzantine,
+    Profile,
+    Swarm,
+    draw_swarm,
+)
+from tests.simulation.workload import Workload
 
-CALM_TRANSACTIONS = 3
-CALM_BOUND_MS = 600 * DELAY_BOUND_MS
-"""Virtual time for the calm transactions: 64 times the base timeout (the highest of all round
-timeouts here, 256 D), twice, and what is left for the blocks themselves."""
-RESTART_AFTER_MS = (20, 1500)
-MAX_EVENTS = 200_000
+CALM_BOUND_MS = {True: 100 * DELAY_BOUND_MS, False: 600 * DELAY_BOUND_MS}
+"""Virtual time for the calm heights, by whether the timeout cap is 16 D: with the shipped cap one
+timeout alone is 120 D."""
+RESTART_AFTER_MS = (50, 8_000)
+EVENTS_MAX = 200_000
+
+
+class Place(Protocol):
+    """A node or an adversary: something at a slot of the network."""
+
+    slot: int
+    identity: int
+    alive: bool
+
+    def start(self) -> None: ...
+    def work(self, act: Callable[..., None], *arguments: Any) -> None: ...
+    def receive(self, item: Item, sender: int) -> None: ...
+    def submit(self, raw: bytes) -> None: ...
+    def on_connected(self, consenter_id: int) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +70,19 @@ class Report:
 
     seed: int
     validators: int
+    profile: Profile
     byzantine: Byzantine
     events: int
     height: int
     max_round: int
     crashes: int
+    faults: int
     evidence: int
+    transactions: int
+    recovery_ms: int
+    """From the beginning of calm until the first block after it is everywhere."""
     calm_ms: int
+    """Until all blocks of the calm phase are everywhere."""
     trace: int
 
 
@@ -56,233 +94,333 @@ class World:
         *,
         seed: int,
         validators: int,
+        profile: Profile | str = Profile.SAFETY,
+        real_signatures: bool = False,
         core_factory: Callable[[CoreSettings], Core] = standard_core,
+        observer_factory: Callable[["World"], Observer] = WorldMonitor,
+        swarm: Swarm | None = None,
+        log: Callable[[str], None] | None = None,
     ) -> None:
         self.seed = seed
+        self.profile = Profile(profile)
         self.core_factory = core_factory
+        self.consortium = sim_consortium(validators, real_signatures=real_signatures)
         self.identities = tuple(range(1, validators + 1))
-        self.swarm = draw_swarm(random.Random(f"{seed} swarm"), max_faulty=max_faulty(validators))
-        self.network_rng = random.Random(f"{seed} network")
-        self.crash_rng = random.Random(f"{seed} crash")
-        self.adversary_rng = random.Random(f"{seed} adversary")
-        self.workload_rng = random.Random(f"{seed} workload")
-        self.now_ms = GENESIS_TIME_MS
-        self.calm = False
-        self.partition: dict[int, int] = {}
-        self.transactions: list[bytes] = []
-        self.crashes = 0
-        self.max_round = 0
-        self.evidence_count = 0
-        self.events = 0
+        self.max_faulty = max_faulty(validators)
+        self.swarm = swarm or draw_swarm(
+            self._rng("swarm"), self.profile, max_faulty=self.max_faulty
+        )
+        self.adversary_rng = self._rng("adversary")
+        self._process_rng = self._rng("process")
+        self._clock_rng = self._rng("clock")
+        self.random_bytes = self._rng("nonces").randbytes
+        self.now_ms = START_MS
+        self.is_calm = False
+        self._log = log
+        self._counts = {"crashes": 0, "faults": 0, "evidence": 0, "events": 0, "round": 0}
         self.trace = 0
         self._serial = 0
-        self._queue: list[tuple[int, int, int, Callable[[], None]]] = []
-        faulty = random.Random(f"{seed} faulty").sample(self.identities, self.swarm.faulty)
-        self.monitor = Monitor(self.identities, frozenset(faulty))
-        self.nodes = self._make_nodes(frozenset(faulty))
-        self._places = {
-            identity: tuple(n for n in self.nodes if n.identity == identity)
+        self._queue: list[tuple[int, int, int, Callable[..., None], tuple[Any, ...]]] = []
+        shared = shared_parts(self.consortium)
+        self.memory, self.signatures = shared.memory, shared.signatures
+        self.channel_state = shared.channel_state
+        self.decode = lru_cache(maxsize=1_000)(decode_message)
+        faulty = self._rng("faulty").sample(self.identities, self.swarm.faulty)
+        self.byzantine = frozenset(faulty)
+        self.network = Network(self, self._rng("network"), self.swarm.network)
+        self.places: list[Place] = []
+        self._make_places(shared.image)
+        self.nodes = [place for place in self.places if isinstance(place, SimNode)]
+        self.honest = [node for node in self.nodes if node.is_honest]
+        self._places_of = {
+            identity: tuple(p for p in self.places if p.identity == identity)
             for identity in self.identities
         }
-        self.honest = [
-            node
-            for node in self.nodes
-            if isinstance(node, SimNode) and node.identity not in faulty
-        ]
+        self.workload = Workload(self, self._rng("workload"), self.swarm.load)
+        self.observer = observer_factory(self)
 
-    def _make_nodes(self, faulty: frozenset[int]) -> list[SimNode | Adversary]:
-        nodes: list[SimNode | Adversary] = []
+    def _rng(self, purpose: str) -> random.Random:
+        return random.Random(f"{self.seed} {purpose}")
+
+    def _make_places(self, image: Any) -> None:
+        kind = self.swarm.byzantine
         for identity in self.identities:
-            place = {"world": self, "identity": identity, "validators": self.identities}
-            if identity not in faulty:
-                nodes.append(SimNode(slot=len(nodes), **place))
-            elif self.swarm.byzantine is Byzantine.TWIN:
-                nodes.append(SimNode(slot=len(nodes), **place))
-                nodes.append(SimNode(slot=len(nodes), keeps_journal=False, **place))
+            if identity not in self.byzantine:
+                self._add_node(identity, image, is_honest=True)
+            elif kind is Byzantine.TWIN:
+                self._add_node(identity, image, is_honest=False)
+                self._add_node(identity, image, is_honest=False, forgets=True)
+            elif kind is Byzantine.BAD_DISK:
+                self._add_node(identity, image, is_honest=False)
+            elif kind is Byzantine.ADVERSARY:
+                self.places.append(Adversary(world=self, slot=len(self.places), identity=identity))
             else:
-                nodes.append(Adversary(slot=len(nodes), **place))
-        return nodes
+                self.places.append(Silent(slot=len(self.places), identity=identity))
+
+    def _add_node(
+        self, identity: int, image: Any, *, is_honest: bool, forgets: bool = False
+    ) -> None:
+        slot = len(self.places)
+        disk = SimulatedDisk(self._rng(f"disk {slot}"), image)
+        clock = self._clock(disk)
+        self.places.append(
+            SimNode(
+                world=self,
+                slot=slot,
+                identity=identity,
+                disk=disk,
+                clock=clock,
+                is_honest=is_honest,
+                forgets=forgets,
+            )
+        )
+
+    def _clock(self, disk: SimulatedDisk) -> NodeClock:
+        faults, rng = self.swarm.clock, self._clock_rng
+        clock = NodeClock(
+            self,
+            disk,
+            offset_ms=rng.randint(-faults.skew_ms_max, faults.skew_ms_max),
+            drift_permille=rng.randint(-faults.drift_permille, faults.drift_permille),
+        )
+        if faults.stopped and rng.random() < 0.3:
+            clock.stop()
+        return clock
 
     # -- running ----------------------------------------------------------------------------------
 
     def run(self) -> Report:
         """Chaos, then calm; raises `Violation`."""
-        for node in self.nodes:
-            node.start()
-        self._plan_chaos()
-        end_ms = GENESIS_TIME_MS + self.swarm.chaos_ms
-        while self._queue and self._queue[0][0] < end_ms:
-            self._next()
-        self.now_ms = end_ms
-        self._calm_down()
-        calm_ms = self._run_calm()
+        try:
+            for node in self.nodes:
+                node.disk.faults = DiskFaults()  # until chaos begins
+                node.install()
+            for place in self.places:
+                place.start()
+            self._begin_chaos()
+            end_ms = START_MS + self.swarm.chaos_ms
+            while self._queue and self._queue[0][0] < end_ms:
+                self._next()
+            self.now_ms = end_ms
+            self._calm_down()
+            recovery_ms, calm_ms = self._run_calm()
+            self.observer.finished()
+        finally:
+            leave_loop()
+        return self._report(recovery_ms, calm_ms)
+
+    def _report(self, recovery_ms: int, calm_ms: int) -> Report:
         return Report(
             seed=self.seed,
             validators=len(self.identities),
+            profile=self.profile,
             byzantine=self.swarm.byzantine,
-            events=self.events,
-            height=max(self.monitor.chain, default=0),
-            max_round=self.max_round,
-            crashes=self.crashes,
-            evidence=self.evidence_count,
+            events=self._counts["events"],
+            height=max(node.store.height() - 1 for node in self.honest),
+            max_round=self._counts["round"],
+            crashes=self._counts["crashes"],
+            faults=self._counts["faults"],
+            evidence=self._counts["evidence"],
+            transactions=self.workload.submitted,
+            recovery_ms=recovery_ms,
             calm_ms=calm_ms,
             trace=self.trace,
         )
 
     def _next(self) -> None:
-        self.now_ms, _, place, act = heapq.heappop(self._queue)
-        self.events += 1
+        self.now_ms, _, place, act, arguments = heapq.heappop(self._queue)
+        self._counts["events"] += 1
         self.trace = zlib.crc32(b"%d %d" % (self.now_ms, place), self.trace)
-        if self.events > MAX_EVENTS:
+        if self._counts["events"] > EVENTS_MAX:
             raise Violation("I16: message storm")
-        act()
+        act(*arguments)
 
-    def _plan_chaos(self) -> None:
-        for number in range(self.swarm.transactions):
-            at_ms = self.workload_rng.randrange(self.swarm.chaos_ms)
-            self._at(at_ms, 0, lambda number=number: self._submit(b"chaos %d" % number))
-        if self.swarm.partition_every_ms:
-            for at_ms in range(0, self.swarm.chaos_ms, self.swarm.partition_every_ms):
-                self._at(at_ms, 0, self._change_partition)
+    def at(self, delay_ms: int, place: int, act: Callable[..., None], *arguments: Any) -> None:
+        """Plan something; what is planned for one moment happens in the order of planning."""
+        self._serial += 1
+        heapq.heappush(self._queue, (self.now_ms + delay_ms, self._serial, place, act, arguments))
 
-    def _change_partition(self) -> None:
-        rng = self.network_rng
-        groups = rng.choice([1, 2, 2, 2, 3])
-        self.partition = {node.slot: rng.randrange(groups) for node in self.nodes}
+    def log(self, text: str) -> None:
+        """A line of the event log, when one is kept."""
+        if self._log is not None:
+            self._log(f"{self.now_ms - START_MS:>7} ms  {text}")
 
-    def _submit(self, transaction: bytes) -> None:
-        self.transactions.append(transaction)
+    # -- chaos ------------------------------------------------------------------------------------
+
+    def _begin_chaos(self) -> None:
+        swarm = self.swarm
         for node in self.nodes:
-            if node.alive:
-                node.transactions_arrived((transaction,))
+            node.disk.faults = swarm.disk
+        self.workload.plan(swarm.chaos_ms)
+        self._every(swarm.network.partition_every_ms, self.network.change_partition)
+        self._every(swarm.network.reset_every_ms, self.network.reset_connection)
+        self._every(swarm.process.pause_every_ms, self._pause_someone)
+        self._every(swarm.clock.jump_every_ms, self._jump_a_clock)
+
+    def _every(self, period_ms: int, act: Callable[[], None]) -> None:
+        if period_ms:
+            for at_ms in range(period_ms // 2, self.swarm.chaos_ms, period_ms):
+                self.at(at_ms, 0, act)
+
+    def _pause_someone(self) -> None:
+        node = self._process_rng.choice(self.nodes)
+        duration_ms = self._process_rng.randint(100, self.swarm.process.pause_ms_max)
+        if node.alive:
+            self.log(f"node {node.slot} pauses for {duration_ms} ms")
+            node.pause(duration_ms)
+
+    def _jump_a_clock(self) -> None:
+        rng, faults = self._clock_rng, self.swarm.clock
+        bound_ms = faults.skew_ms_max or 3_000
+        rng.choice(self.nodes).clock.offset_ms = rng.randint(-bound_ms, bound_ms)
+
+    def reaches_until_crash(self) -> int:
+        """How many fail points a process passes before it dies; -1: it lives."""
+        chance = self.swarm.process.crash
+        if self.is_calm or not chance:
+            return -1
+        return 1 + int(math.log(1 - self._process_rng.random()) / math.log(1 - chance))
+
+    # -- calm -------------------------------------------------------------------------------------
 
     def _calm_down(self) -> None:
-        self.calm = True
-        self.partition = {}
+        self.is_calm = True
+        self.log("calm")
         for node in self.nodes:
-            if not node.alive:
-                node.start()
+            node.disk.faults = DiskFaults()
+            node.clock.set_right()
+        self.network.heal()
+        for node in self.nodes:
+            node.survive()
+        self.observer.calm()
 
-    def _run_calm(self) -> int:
-        """Virtual milliseconds until everything submitted so far and later is everywhere."""
-        started_ms = self.now_ms
-        for number in range(CALM_TRANSACTIONS):
-            self._submit(b"calm %d" % number)
-            while not self._all_committed():
-                if self.now_ms - started_ms > CALM_BOUND_MS or not self._queue:
+    def _run_calm(self) -> tuple[int, int]:
+        """Virtual milliseconds until the first, and until the last calm block is everywhere."""
+        began_ms = self.now_ms
+        bound_ms = CALM_BOUND_MS[self.swarm.max_timeout_ms <= LIVENESS_CAP_MS]
+        times: list[int] = []
+        for _ in range(self.swarm.calm_heights):
+            height = max(node.committer.tip.height for node in self.honest)
+            self.workload.submit_calm()
+            while any(node.committer.tip.height <= height for node in self.honest):
+                if self.now_ms - began_ms > bound_ms or not self._queue:
                     raise Violation(
-                        f"I14: not committed everywhere {self.now_ms - started_ms} ms after "
+                        f"I14: no new block everywhere {self.now_ms - began_ms} ms after "
                         "the network became calm"
                     )
                 self._next()
-        return self.now_ms - started_ms
+            times.append(self.now_ms - began_ms)
+        return times[0], times[-1]
 
-    def _all_committed(self) -> bool:
-        last = self.transactions[-1]
-        return all(
-            any(last in sealed.block.entries for sealed in reversed(node.disk.chain))
-            for node in self.honest
-        )
+    # -- what places use --------------------------------------------------------------------------
 
-    def uncommitted(self, node: SimNode) -> list[bytes]:
-        """What clients would submit again to a node that lost its pool."""
-        committed = {entry for sealed in node.disk.chain for entry in sealed.block.entries}
-        return [entry for entry in self.transactions if entry not in committed]
-
-    # -- what nodes use ---------------------------------------------------------------------------
-
-    def next_serial(self) -> int:
-        self._serial += 1
-        return self._serial
-
-    def _at(self, delay_ms: int, place: int, act: Callable[[], None]) -> None:
-        heapq.heappush(self._queue, (self.now_ms + delay_ms, self.next_serial(), place, act))
-
-    def set_timer(
-        self,
-        node: SimNode,
-        duration_ms: int,
-        kind: TimerKind,
-        height: int,
-        round_: int,
-        serial: int,
-    ) -> None:
-        run = node.run
-
-        def fire() -> None:
-            if node.alive and node.run == run:
-                node.timer_fired(kind, height, round_, serial)
-
-        self._at(duration_ms, node.slot, fire)
-
-    def send_to_all(self, source: SimNode, parcel: Parcel) -> None:
+    def broadcast(self, source: Place, item: Item) -> None:
         for identity in self.identities:
             if identity != source.identity:
-                self.send(source, identity, parcel)
-                if not self.calm:
-                    self.maybe_crash(source)
+                self.send(source, identity, item)
 
-    def send(self, source: SimNode | Adversary, to: int, parcel: Parcel) -> None:
-        for node in self._places[to]:
-            for delay_ms in self._delays(source.slot, node.slot):
-                self._at(delay_ms, node.slot, lambda node=node: self._arrive(source, node, parcel))
+    def send(self, source: Place, to: int, item: Item) -> None:
+        """Give an item to the network."""
+        if isinstance(source, SimNode):
+            waited_ms = source.disk.spent_ms
+            self.observer.sent(source, to, item)
+        else:
+            waited_ms = 0
+        for place in self._places_of[to]:
+            epoch = self.network.epoch(source.slot, place.slot)
+            for delay_ms in self.network.delays(source.slot, place.slot):
+                self.at(waited_ms + delay_ms, place.slot, self._arrive, source, place, item, epoch)
 
-    def _arrive(
-        self, source: SimNode | Adversary, node: SimNode | Adversary, parcel: Parcel
-    ) -> None:
-        if node.alive:
-            node.receive(parcel, source.identity)
+    def _arrive(self, source: Place, place: Place, item: Item, epoch: int) -> None:
+        if place.alive and epoch == self.network.epoch(source.slot, place.slot):
+            if self._log is not None:
+                self.log(f"{source.slot} -> {place.slot}  {describe(item)}")
+            if isinstance(place, SimNode):
+                self.observer.received(place, source.identity, item)
+            place.work(place.receive, item, source.identity)
 
-    def _delays(self, source: int, to: int) -> list[int]:
-        rng, swarm = self.network_rng, self.swarm
-        if self.calm:
-            return [rng.randint(1, DELAY_BOUND_MS)]
-        if self.partition.get(source) != self.partition.get(to) or rng.random() < swarm.loss:
-            return []
-        copies = 2 if rng.random() < swarm.duplicate else 1
-        stretch = 20 if rng.random() < swarm.tail else 1
-        return [1 + int(rng.expovariate(1 / swarm.mean_delay_ms)) * stretch for _ in range(copies)]
+    def connected(self, place: Place, consenter_id: int) -> None:
+        if place.alive:
+            place.work(place.on_connected, consenter_id)
 
-    def maybe_crash(self, node: SimNode) -> None:
-        """A possible point of death: between any two effects, records and sends."""
-        if not self.calm and self.swarm.crash and self.crash_rng.random() < self.swarm.crash:
-            raise Crashed
+    def crashed(self, node: SimNode, reason: str) -> None:
+        """The process died; somebody starts it again."""
+        power_cut = self._process_rng.random() < self.swarm.process.power_share
+        self._counts["crashes"] += 1
+        self.log(f"node {node.slot} crashes {reason}{', power cut' if power_cut else ''}")
+        node.die(power_cut=power_cut)
+        self.observer.crashed(node, reason)
+        self._restart_later(node)
 
-    def crashed(self, node: SimNode) -> None:
-        self.crashes += 1
-        node.crash()
+    def stopped(self, node: SimNode, fault: NodeFault) -> None:
+        """The node stopped by itself, which it may only do for its disk."""
+        self._counts["faults"] += 1
+        self.log(f"node {node.slot} stops: {fault}")
+        had_cause = node.disk.fault_count > 0
+        node.disk.fault_count = 0
+        node.die(power_cut=False)
+        self.observer.stopped(node, fault)
+        if node.is_honest and not had_cause:
+            raise Violation(f"I17: node {node.slot} stopped without a disk fault: {fault}")
+        self._restart_later(node)
 
-        def restart() -> None:
-            if not node.alive:
-                node.start()
+    def _restart_later(self, node: SimNode) -> None:
+        delay_ms = 1 if self.is_calm else self._process_rng.randint(*RESTART_AFTER_MS)
+        self.at(delay_ms, node.slot, self._restart, node)
 
-        self._at(self.crash_rng.randint(*RESTART_AFTER_MS), node.slot, restart)
+    def _restart(self, node: SimNode) -> None:
+        if not node.alive:
+            self.log(f"node {node.slot} starts")
+            node.start()
 
-    # -- what the monitor sees --------------------------------------------------------------------
+    # -- what nodes tell --------------------------------------------------------------------------
 
-    def after_step(self, node: SimNode) -> None:
-        if node in self.honest:
-            position = node.core_position
-            self.max_round = max(self.max_round, position[1])
-            self.monitor.on_progress((node.slot, node.run), position)
+    def started(self, node: SimNode) -> None:
+        self.observer.started(node)
+
+    def progressed(self, node: SimNode) -> None:
+        position = node.position
+        self._counts["round"] = max(self._counts["round"], position[1])
+        self.observer.progress(node, position)
 
     def signed(self, node: SimNode, message: Message) -> None:
-        if node in self.honest:
-            self.monitor.on_signed(message)
+        self.trace = zlib.crc32(message.signed.payload_raw, self.trace)
+        if self._log is not None:
+            self.log(f"node {node.slot} signs {message.signed.payload}")
+        self.observer.signed(node, message)
 
-    def committed(self, node: SimNode, block: ProposedBlock) -> None:
-        if node in self.honest:
-            self.monitor.on_committed(node.slot, block.height, block.digest)
+    def committed(self, node: SimNode, committed: CommittedBlock) -> None:
+        self.trace = zlib.crc32(committed.block.header.data_hash, self.trace)
+        self.log(f"node {node.slot} commits block {committed.block.number}")
+        self.observer.committed(node, committed)
+        for fate in committed.transactions:
+            self.observer.acknowledged(node, fate.tx_id, fate.code, fate.block_number)
 
     def evidence(self, node: SimNode, author: int) -> None:
-        if author not in self.monitor.byzantine:
-            raise Violation(f"I3: {node.slot} holds evidence against honest {author}")
-        self.evidence_count += 1
+        self._counts["evidence"] += 1
+        self.observer.evidence(node, author)
 
     def rejected(self, node: SimNode, author: int, error: InvalidMessage) -> None:
-        if node in self.honest and author not in self.monitor.byzantine:
-            raise Violation(f"honest message of {author} refused by {node.slot}: {error}")
+        if self._log is not None:
+            self.log(f"node {node.slot} refuses a message of {author}: {error}")
+        self.observer.rejected(node, author, error)
 
-    def halted(self, node: SimNode, reason: str) -> None:
-        if node in self.honest:
-            raise Violation(f"I17: {node.slot} stopped: {reason}")
+
+class Silent:
+    """A validator that never says a word."""
+
+    def __init__(self, *, slot: int, identity: int) -> None:
+        self.slot = slot
+        self.identity = identity
+        self.alive = False
+
+    def start(self) -> None:
+        """Stays down."""
+
+
+def describe(item: Item) -> str:
+    """For the event log."""
+    kind = item.WhichOneof("kind")
+    if kind != "consensus_message":
+        return f"{kind} {str(getattr(item, kind))[:60]!r}"
+    return str(decode_message(item.consensus_message).signed.payload)
