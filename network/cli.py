@@ -38,6 +38,12 @@ def _network(arguments: Sequence[str]) -> int:
     return run_network(arguments)
 
 
+def _verify_chain(arguments: Sequence[str]) -> int:
+    from network.verify_chain import main as run_verify_chain
+
+    return run_verify_chain(arguments)
+
+
 def _clear(arguments: Sequence[str]) -> int:
     from chaincode.energy.clear_command import main as run_clear
 
@@ -79,6 +85,10 @@ COMMANDS = {
     "network": Command(
         "init, up, status, verify, down, reset: a network on this machine", _network
     ),
+    "verify-chain": Command(
+        "check a stopped validator's ledger, independently of the code that wrote it",
+        _verify_chain,
+    ),
     "doctor": Command("what is missing here, and the fix", _doctor),
     "clear": Command("clear one order book given as JSON on standard input", _clear),
     "bench": Command(
@@ -90,7 +100,7 @@ COMMANDS = {
 
 def usage() -> str:
     """The text of `gridledger --help`."""
-    lines = [f"  {name:<9} {command.summary}" for name, command in COMMANDS.items()]
+    lines = [f"  {name:<12} {command.summary}" for name, command in COMMANDS.items()]
     return "\n".join(
         [
             "usage: gridledger COMMAND [options]     (gridledger COMMAND --help says more)",

@@ -8,6 +8,7 @@ from ledger.audit.block_reading import ReadBlock, read_block
 from ledger.audit.chain import ChainBroken, extend_chain, start_chain
 from ledger.audit.consenters import is_configuration
 from ledger.audit.members import Members
+from ledger.audit.read_rules import code_of_reads
 from ledger.audit.seals import is_good_seal
 from ledger.audit.transaction_reading import ReadEntry, read_entry
 from ledger.audit.transaction_rules import DUPLICATE_TXID, VALID, BlockRules
@@ -83,23 +84,22 @@ class Replay:
         alone = [None if one is None else rules.code_alone(one) for one in entries]
         changes = BlockChanges(self.state, block.number)
         passed: set[str] = set()
-        ids: dict[str, Place] = {}
         for index, (entry, judged) in enumerate(zip(entries, alone, strict=True)):
             stored, code = block.codes[index], judged
             if entry is None or code is None:
                 self._compare(block.number, index, None, stored)
                 continue
             if code == VALID:
-                code = _code_in_block(entry, rules, changes, passed)
+                code = _code_in_block(entry, self.state, changes, passed)
                 passed.add(entry.tx_id)
             self._compare(block.number, index, code, stored)
             if stored == VALID and entry.action is not None:
                 keys = changes.write(index, entry.action.sets)
                 self.written |= {(*key, block.number, index) for key in keys}
-            if stored != DUPLICATE_TXID and rules.has_proven_id(entry):
-                ids.setdefault(entry.tx_id, (block.number, index, stored))
-        for tx_id, place in ids.items():
-            self.places.setdefault(tx_id, place)  # the first use of an id counts, for ever
+            is_unjudged = code == VALID and stored in _ANY_BROKEN_PART
+            if not is_unjudged and stored != DUPLICATE_TXID and rules.has_proven_id(entry):
+                # The first use of an id counts, for ever.
+                self.places.setdefault(entry.tx_id, (block.number, index, stored))
         return changes
 
     def _compare(self, number: int, index: int, code: int | None, stored: int) -> None:
@@ -136,12 +136,12 @@ def _open(raw: bytes) -> ReadEntry | None:
 
 
 def _code_in_block(
-    entry: ReadEntry, rules: BlockRules, changes: BlockChanges, passed: set[str]
+    entry: ReadEntry, before: WorldState, changes: BlockChanges, passed: set[str]
 ) -> int:
     """The code in the light of the transactions before it in the block."""
     if entry.tx_id in passed:
         return DUPLICATE_TXID
-    return VALID if entry.action is None else rules.code_of_reads(entry.action, changes)
+    return VALID if entry.action is None else code_of_reads(entry.action, before, changes)
 
 
 def _require(holds: bool, number: int, what: str) -> None:  # noqa: FBT001

@@ -1,7 +1,7 @@
-"""The validation code that a transaction should have, worked out from its block and the state.
+"""The validation code a transaction should have, as far as it stands alone.
 
-The rules are Fabric's, in Fabric's order (docs/wire.md, docs/architecture.md). What cannot be
-opened has a code of its own for each broken part; those codes are not told apart here.
+The rules are Fabric's, in Fabric's order. What cannot be opened has a code of its own for each
+broken part; those codes are not told apart here.
 """
 
 from collections.abc import Collection, Iterator
@@ -12,11 +12,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from ledger.audit.members import Members, Person, satisfy_signature_policy
-from ledger.audit.range_summaries import summarize
-from ledger.audit.read_write_sets import ChaincodeSet, NamespaceSet, ReadScan
+from ledger.audit.read_write_sets import ChaincodeSet, NamespaceSet
 from ledger.audit.transaction_reading import Action, ReadEntry, SignedBytes
 from ledger.audit.wire_fields import BrokenBytes, read_fields
-from ledger.audit.world_state import BlockChanges, WorldState
+from ledger.audit.world_state import WorldState
 
 VALID = 0
 BAD_CREATOR_SIGNATURE = 4
@@ -24,8 +23,6 @@ INVALID_ENDORSER_TRANSACTION = 5
 BAD_PROPOSAL_TXID = 8
 DUPLICATE_TXID = 9
 ENDORSEMENT_POLICY_FAILURE = 10
-MVCC_READ_CONFLICT = 11
-PHANTOM_READ_CONFLICT = 12
 TARGET_CHAIN_NOT_FOUND = 14
 ILLEGAL_WRITESET = 23
 INVALID_WRITESET = 24
@@ -72,16 +69,6 @@ class BlockRules:
         if action is None:
             return VALID
         return _code_of_names(action) or self._code_of_endorsements(action)
-
-    def code_of_reads(self, action: Action, changes: BlockChanges) -> int:
-        """Whether what it read still holds after the valid transactions before it."""
-        for one in action.sets:
-            code = self._code_of_own_reads(one.own, changes)
-            for _, hashed in one.collections:
-                code = code or self._code_of_key_reads(hashed, changes)
-            if code:
-                return code
-        return VALID
 
     # -- endorsements -----------------------------------------------------------------------------
 
@@ -164,40 +151,6 @@ class BlockRules:
         held = self._before.get(_LIFECYCLE, f"namespaces/fields/{namespace}/{name}")
         return b"" if held is None else read_fields(held.value or b"").content(2)
 
-    # -- reads ------------------------------------------------------------------------------------
-
-    def _code_of_own_reads(self, part: NamespaceSet, changes: BlockChanges) -> int:
-        code = self._code_of_key_reads(part, changes)
-        if code:
-            return code
-        holds = all(self._scan_holds(part.namespace, scan, changes) for scan in part.scans)
-        return VALID if holds else PHANTOM_READ_CONFLICT
-
-    def _code_of_key_reads(self, part: NamespaceSet, changes: BlockChanges) -> int:
-        for key, position in part.reads:
-            held = self._before.get(part.namespace, key)
-            now = None if held is None else held.position
-            if now != position or (part.namespace, key) in changes.changes:
-                return MVCC_READ_CONFLICT
-        return VALID
-
-    def _scan_holds(self, namespace: str, scan: ReadScan, changes: BlockChanges) -> bool:
-        end = _seen_end(scan)
-        if end is None:
-            return True
-        keys = self._before.keys_between(namespace, scan.start_key, end)
-        held = ((key, self._before.get(namespace, key)) for key in keys)
-        now = [(key, one.position) for key, one in held if one is not None]
-        if scan.summary is None:
-            same = now == list(scan.rows)
-        else:
-            same = summarize(now, degree=scan.summary[0]) == scan.summary
-        return same and not any(
-            (changed.value is not None or key in keys)
-            for (name, key), changed in changes.changes.items()
-            if name == namespace and scan.start_key <= key and (not end or key < end)
-        )
-
 
 def _code_of_names(action: Action) -> int:
     in_header, in_proposal, in_result = action.chaincode_names
@@ -225,15 +178,6 @@ def _code_of_writes(invoked: str, sets: tuple[ChaincodeSet, ...]) -> int:
         if not namespace or not all(key for key, _ in one.own.writes):
             return INVALID_WRITESET
     return VALID
-
-
-def _seen_end(scan: ReadScan) -> str | None:
-    """Where what the contract saw ends (exclusive); None when it saw nothing."""
-    if scan.is_exhausted:
-        return scan.end_key
-    if scan.rows:
-        return scan.rows[-1][0] + "\0"
-    return None if scan.summary is None else scan.end_key + "\0"
 
 
 def is_good_signature(key: ec.EllipticCurvePublicKey, message: bytes, signature: bytes) -> bool:

@@ -10,6 +10,7 @@ from typing import Protocol
 from ledger.audit.block_reading import read_block
 from ledger.audit.chain import ChainBroken, ChainHead
 from ledger.audit.replay import Findings, Place, Replay
+from ledger.audit.wire_fields import BrokenBytes
 from ledger.audit.world_state import StateKey, StateValue
 
 
@@ -76,6 +77,13 @@ def verify_ledger(stored: StoredLedger, *, genesis_raw: bytes | None = None) -> 
     _check_no_more_blocks(stored, height)
     _compare_with_replay(stored, replay)
     return _finished(replay, head)
+
+
+def _genesis_hash(raw: bytes) -> bytes:
+    try:
+        return read_block(raw).block_hash
+    except BrokenBytes as error:
+        raise ChainBroken(None, f"the genesis block agreed on cannot be read: {error}") from error
 
 
 def _finished(replay: Replay, head: ChainHead) -> Findings:

@@ -1,0 +1,97 @@
+"""`gridledger verify-chain`: a stopped peer's data folder, checked by the independent reading.
+
+It needs no plan and no keys, only the folder, so anyone who is given a copy can run it. Nothing
+that makes or commits blocks is used (`ledger/audit`); `gridledger network verify` asks the peer's
+own code instead.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ledger.audit.chain import ChainBroken
+from ledger.audit.replay import Findings
+from ledger.audit.stored_ledger import NoLedger, open_stored_ledger
+from ledger.audit.whole_ledger import verify_ledger
+
+EXIT_BROKEN = 1
+EXIT_NOTHING_TO_CHECK = 2
+
+
+def main(arguments: Sequence[str]) -> int:
+    """0: good; 1: broken, naming the block; 2: there is nothing that could be checked."""
+    options = _parser().parse_args(arguments)
+    genesis: Path | None = options.genesis
+    try:
+        agreed = None if genesis is None else genesis.read_bytes()
+        with open_stored_ledger(options.data) as stored:
+            findings = verify_ledger(stored, genesis_raw=agreed)
+    except ChainBroken as error:
+        broken = {"ok": False, "block": error.block_number, "wrong": str(error)}
+        print(json.dumps(broken) if options.json else f"BROKEN: {error}")
+        return EXIT_BROKEN
+    except (NoLedger, OSError) as error:
+        print(f"gridledger verify-chain: {error}", file=sys.stderr)
+        return EXIT_NOTHING_TO_CHECK
+    report = _json(findings) if options.json else _text(findings, genesis)
+    print(report)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="gridledger verify-chain",
+        description="Check a stopped validator's ledger from block 0 on: links, hashes, seals, "
+        "codes, world state and indexes, by a reading of its own.",
+    )
+    parser.add_argument(
+        "--data",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="the validator's data folder, e.g. network-data/members/dso/ledger",
+    )
+    parser.add_argument(
+        "--genesis",
+        type=Path,
+        metavar="FILE",
+        help="the genesis block agreed on, e.g. network-data/channel/genesis.block; "
+        "without it the stored one is believed and its hash printed",
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    return parser
+
+
+def _json(findings: Findings) -> str:
+    return json.dumps(
+        {
+            "ok": True,
+            "blocks": findings.blocks,
+            "transactions": findings.transactions,
+            "codes": dict(sorted(findings.codes.items())),
+            "unjudged": dict(sorted(findings.unjudged.items())),
+            "states": findings.states,
+            "genesis_hash": findings.genesis_hash.hex(),
+            "tip_hash": findings.tip_hash.hex(),
+            "commit_hash": findings.commit_hash.hex(),
+        }
+    )
+
+
+def _text(findings: Findings, genesis: Path | None) -> str:
+    valid = findings.codes[0]
+    trust = f"as in {genesis}" if genesis else "believed as stored: compare it with another's"
+    counts = f"{findings.transactions} transactions, {valid} of them valid"
+    lines = [
+        f"{findings.blocks} blocks are good: {counts}, {findings.states} values",
+        f"  genesis     {findings.genesis_hash.hex()}  {trust}",
+        f"  newest      {findings.tip_hash.hex()}",
+        f"  state hash  {findings.commit_hash.hex()}",
+    ]
+    if findings.unjudged:
+        count = sum(findings.unjudged.values())
+        codes = ", ".join(map(str, sorted(findings.unjudged)))
+        lines.append(f"  {count} refused transactions with codes {codes} show no fault here")
+    return "\n".join(lines)
