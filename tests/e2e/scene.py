@@ -18,6 +18,8 @@ from tests.e2e.running_demo import RunningDemo, long_listing
 
 HOURS, HOUSEHOLDS = 2, 6
 HASH = "0" * 64
+GATEWAY_FOLLOWS_S = 10
+"""Longest time a block may take from a peer to the gateway that follows it."""
 
 
 class Scene:
@@ -30,11 +32,19 @@ class Scene:
         self.peers: list[GatewayClient] = peers
 
     async def open_listing(self, **changes: Any) -> str:
-        """A listing of its own for each caller."""
+        """A listing of its own for each caller; the gateway has its block when this returns."""
         listing_id = next(self.demo.free_hours)
         parameters = long_listing(listing_id, **changes)
-        await self.actors["scheduler"].submit("market:open_listing", listing_id, parameters)
+        opened = await self.actors["scheduler"].commit(
+            "market:open_listing", listing_id, parameters
+        )
+        async with asyncio.timeout(GATEWAY_FOLLOWS_S):
+            while not await self._gateway_has(opened.tx_id):
+                pass
         return listing_id
+
+    async def _gateway_has(self, tx_id: str) -> bool:
+        return (await self.http.get(f"/v1/transactions/{tx_id}")).is_success
 
     async def on_every_peer(self, function: str, *args: str) -> list[bytes]:
         auditor = self.demo.settings.staff["auditor"].load()
