@@ -29,7 +29,7 @@ class Signer:
     def __init__(self, private_key: bytes | ec.EllipticCurvePrivateKey) -> None:
         """Take a key or its unencrypted PEM (PKCS#8 or SEC1); NodeFault if it is not P-256."""
         if isinstance(private_key, bytes):
-            private_key = _load_private_key(private_key)
+            private_key = load_private_key(private_key)
         if not isinstance(private_key.curve, ec.SECP256R1):
             raise NodeFault(f"signing key is on {private_key.curve.name}, P-256 is needed")
         self._key = private_key
@@ -126,7 +126,8 @@ def private_key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     )
 
 
-def _load_private_key(pem: bytes) -> ec.EllipticCurvePrivateKey:
+def load_private_key(pem: bytes) -> ec.EllipticCurvePrivateKey:
+    """An elliptic curve key from unencrypted PEM (PKCS#8 or SEC1); NodeFault if it is none."""
     try:
         key = serialization.load_pem_private_key(pem, password=None)
     except (ValueError, TypeError) as error:

@@ -69,7 +69,7 @@ class Endorser:
     def __init__(
         self,
         *,
-        identity: SigningIdentity,
+        identity: Callable[[], SigningIdentity],
         lifecycle: Lifecycle,
         chaincodes: Mapping[str, InstalledChaincode],
         ports: EndorserPorts,
@@ -162,9 +162,10 @@ class Endorser:
         return ProposalResponse(response, payload, self._endorse(payload))
 
     def _endorse(self, payload: bytes) -> Endorsement:
-        endorser = self._identity.serialized
+        identity = self._identity()
+        endorser = identity.serialized
         message = endorsement_message(payload, endorser)
-        signature = self._identity.sign(message)
+        signature = identity.sign(message)
         self._ports.on_signed(endorser, message, signature)
         return Endorsement(endorser, signature)
 

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 
 import grpc
 
+from ledger.model.config import ChannelConfig
 from ledger.node.announcements import Announcements
 from ledger.node.chaincode_host import ChaincodeHost
 from ledger.node.clock import now_ms
+from ledger.node.committer import CommittedBlock
 from ledger.node.config import NodeConfig
 from ledger.node.connection_watch import ConnectionWatch
 from ledger.node.endorsements import EndorsementCollector, EndorsingPeer
@@ -89,12 +91,22 @@ async def assemble(config: NodeConfig) -> Peer:
         submission=ordering.submission,
         endorsers=remote,
         catch_up=ordering.catch_up,
-        tasks=set(),
+        observers=ordering.observers,
+        is_validator=lambda: base.credentials.now.is_validator,
     )
     validator_service = ValidatorService(
-        consenter_by_tls_certificate=base.channel.consenter_by_tls_certificate,
+        identify=ordering.observers.identify,
         on_item=items.on_request,
+        on_closed=ordering.observers.closed,
     )
+
+    def follow_channel(committed: CommittedBlock) -> None:
+        if committed.validation.is_config:
+            ordering.channel_links.refresh()
+            validator_service.end_changed_streams()
+
+    announcements.subscribe(follow_channel)
+    ordering.channel_links.refresh()
     return Peer(
         base=base,
         ordering=ordering,
@@ -151,28 +163,41 @@ def _collector(
     remote: RemoteEndorsers,
     watch: ConnectionWatch,
 ) -> EndorsementCollector:
-    channel = base.channel.state.config
-    client_addresses = {
-        member.mspid: f"{host}:{port}"
-        for member in channel.members
-        for host, port in member.anchor_peers[:1]
-    }
-    peers = {
-        consenter.consenter_id: EndorsingPeer(
+    config = base.config
+    return EndorsementCollector(
+        channel_id=config.channel_id,
+        own=EndorsingPeer(
+            config.mspid,
+            config.consenter_id,
+            _client_addresses(base.channel.state.config).get(config.mspid, config.listen),
+        ),
+        others=lambda: _other_endorsers(base.channel.state.config, config.consenter_id),
+        process=contracts.process,
+        remote=remote,
+        layouts=base.definitions.layouts,
+        is_reachable=ordering.links.is_connected,
+        watch=watch,
+    )
+
+
+def _other_endorsers(channel: ChannelConfig, own_id: int) -> list[EndorsingPeer]:
+    """The validators' peers, by the addresses at which clients know their members."""
+    client_addresses = _client_addresses(channel)
+    return [
+        EndorsingPeer(
             consenter.mspid,
             consenter.consenter_id,
             client_addresses.get(consenter.mspid, f"{consenter.host}:{consenter.port}"),
         )
         for consenter in channel.consenters
+        if consenter.consenter_id != own_id
+    ]
+
+
+def _client_addresses(channel: ChannelConfig) -> dict[str, str]:
+    """host:port of each member's first anchor peer, by MSP id."""
+    return {
+        member.mspid: f"{host}:{port}"
+        for member in channel.members
+        for host, port in member.anchor_peers[:1]
     }
-    own = peers.pop(base.config.consenter_id)
-    return EndorsementCollector(
-        channel_id=base.config.channel_id,
-        own=own,
-        others=peers.values(),
-        process=contracts.process,
-        remote=remote,
-        layouts=base.definitions.layouts,
-        is_reachable=lambda consenter_id: ordering.links[consenter_id].connected,
-        watch=watch,
-    )

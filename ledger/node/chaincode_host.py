@@ -43,7 +43,7 @@ class ChaincodeHost:
             )
 
         self._endorser = Endorser(
-            identity=base.identity,
+            identity=lambda: base.credentials.identity,
             lifecycle=Lifecycle(
                 base.config.mspid, [definition_of(s) for s in base.config.chaincodes]
             ),

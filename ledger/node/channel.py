@@ -97,10 +97,10 @@ class CurrentChannel:
         """For the block after the newest one; take it once where two facts must agree."""
         return self._state
 
-    def consenter_by_tls_certificate(self, der: bytes) -> int | None:
-        """Which consenter connects with this TLS certificate (DER)."""
+    def consenter_by_tls_key(self, key: bytes) -> int | None:
+        """Which consenter connects with this TLS key (SubjectPublicKeyInfo)."""
         for consenter in self._state.config.consenters:
-            if parse_certificate(consenter.client_tls_cert).der == der:
+            if parse_certificate(consenter.client_tls_cert).public_key_der == key:
                 return consenter.consenter_id
         return None
 

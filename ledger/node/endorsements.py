@@ -73,19 +73,17 @@ class EndorsementCollector:
         *,
         channel_id: str,
         own: EndorsingPeer,
-        others: Iterable[EndorsingPeer],
+        others: Callable[[], Iterable[EndorsingPeer]],
         process: Callable[[SignedProposal], Awaitable[ProposalResponse]],
         remote: RemoteEndorsers,
         layouts: Callable[[str], list[Layout] | None],
         is_reachable: Callable[[int], bool],
         watch: ConnectionWatch,
     ) -> None:
+        """`others` are the other validators' peers in the configuration in force."""
         self._channel_id = channel_id
         self._own = own
-        self._peers: Mapping[str, EndorsingPeer] = {
-            own.mspid: own,
-            **{other.mspid: other for other in others},
-        }
+        self._others = others
         self._process = process
         self._remote = remote
         self._layouts = layouts
@@ -131,6 +129,11 @@ class EndorsementCollector:
                 (PeerError(target.address, target.mspid, text),),
             )
         return response
+
+    @property
+    def _peers(self) -> Mapping[str, EndorsingPeer]:
+        """One peer of each member; our own for ours."""
+        return {**{other.mspid: other for other in self._others()}, self._own.mspid: self._own}
 
     # -- planning ---------------------------------------------------------------------------------
 

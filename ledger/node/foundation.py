@@ -3,20 +3,16 @@
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from ledger.crypto.certificates import parse_certificate
-from ledger.crypto.signing import Signer, SigningIdentity
 from ledger.errors import NodeFault
 from ledger.model.codec_block import decode_block
-from ledger.model.config import ChannelConfig
 from ledger.model.config_codec import decode_config_block
 from ledger.node.chaincode_definitions import CommittedDefinitions
 from ledger.node.channel import CurrentChannel, open_channel
 from ledger.node.config import NodeConfig
-from ledger.node.files import read_private_key
+from ledger.node.credentials import Credentials
 from ledger.node.signatures import SignatureVerifier
 from ledger.ordering.envelopes import EnvelopeMemory
 from ledger.ordering.pool import PoolLimits, TransactionPool
-from ledger.rpc.transport import TlsMaterial
 from ledger.storage.fail_points import FailPoints, fail_points_of_environment
 from ledger.storage.ledger_store import LedgerStore
 from ledger.storage.leveldb import LevelDbStore
@@ -46,8 +42,7 @@ class Foundation:
 
     config: NodeConfig
     channel: CurrentChannel
-    tls: TlsMaterial
-    identity: SigningIdentity
+    credentials: Credentials
     kv: LevelDbStore
     store: LedgerStore
     definitions: CommittedDefinitions
@@ -73,8 +68,7 @@ def lay_foundation(config: NodeConfig) -> Foundation:
     return Foundation(
         config=config,
         channel=channel,
-        tls=_tls(config),
-        identity=_identity(config, channel.state.config),
+        credentials=Credentials(config, channel),
         kv=kv,
         store=store,
         definitions=CommittedDefinitions(store, channel),
@@ -83,31 +77,6 @@ def lay_foundation(config: NodeConfig) -> Foundation:
         memory=EnvelopeMemory(),
         pool=TransactionPool(PoolLimits()),
         fail_points=fail_points,
-    )
-
-
-def _identity(config: NodeConfig, channel: ChannelConfig) -> SigningIdentity:
-    """The peer's identity, which must be the consenter's that the channel knows."""
-    certificate_pem = config.identity_certificate.read_bytes()
-    signer = Signer(read_private_key(config.identity_key))
-    own = parse_certificate(certificate_pem)
-    for consenter in channel.consenters:
-        known = parse_certificate(consenter.identity_pem)
-        if consenter.consenter_id == config.consenter_id:
-            if own.public_key_der != known.public_key_der:
-                raise NodeFault(
-                    f"{config.identity_certificate} has another key than consenter "
-                    f"{config.consenter_id} of the channel"
-                )
-            return SigningIdentity(config.mspid, certificate_pem, signer)
-    raise NodeFault(f"the channel has no consenter {config.consenter_id}")
-
-
-def _tls(config: NodeConfig) -> TlsMaterial:
-    return TlsMaterial(
-        certificate_pem=config.tls_certificate.read_bytes(),
-        key_pem=read_private_key(config.tls_key),
-        ca_bundle_pem=config.tls_ca_bundle.read_bytes(),
     )
 
 

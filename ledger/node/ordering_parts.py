@@ -13,25 +13,28 @@ from ledger.node.admission import Admission, AdmissionRules
 from ledger.node.announcements import Announcements
 from ledger.node.block_proposer import BlockProposer
 from ledger.node.catch_up import CatchUp
+from ledger.node.channel_links import ChannelLinks
 from ledger.node.channel_updates import ChannelUpdates, UpdatePorts
 from ledger.node.clock import now_ms, steady_ms
 from ledger.node.committer import Committer
 from ledger.node.consensus_queue import ConsensusQueue, FetchedBlock, Stop
+from ledger.node.credentials import SignerInForce
 from ledger.node.driver import ConsensusDriver, DriverPorts
 from ledger.node.evidence_log import EvidenceLog
 from ledger.node.foundation import Foundation
 from ledger.node.intents import IntentSigner
 from ledger.node.message_judge import MessageJudge
 from ledger.node.observer_notice import ObserverNotice
+from ledger.node.observers import Observers
 from ledger.node.outbox import Outbox, OutboxHandlers
+from ledger.node.readiness import Readiness
 from ledger.node.signatures import SignaturesAt
 from ledger.node.submission import TransactionSubmission
 from ledger.node.telemetry import Telemetry
 from ledger.node.transaction_lookup import LedgerLookup
 from ledger.node.vote_memory import MemorySource, VoteMemory, open_vote_memory
 from ledger.ordering.consensus_verifier import ConsensusVerifier
-from ledger.rpc.transport import validator_channel
-from ledger.rpc.validator_links import ValidatorLink, ValidatorLinks
+from ledger.rpc.validator_links import ValidatorLinks
 from ledger.storage.journal import JOURNAL_FILE
 from ledger.validation.config_transaction import check_config_transaction
 from ledger.validation.context import ValidationContext
@@ -50,6 +53,8 @@ class OrderingParts:
     core: Core
     submission: TransactionSubmission
     updates: ChannelUpdates
+    observers: Observers
+    channel_links: ChannelLinks
     catch_up: CatchUp
     handlers: OutboxHandlers
     executor: Executor
@@ -78,7 +83,8 @@ def ordering_parts(
 ) -> OrderingParts:
     """Connect the ordering half on top of the foundation."""
     config = base.config
-    links = _links(base)
+    links = ValidatorLinks()
+    observers = Observers(base.channel)
     committer = Committer(
         store=base.store,
         channel=base.channel,
@@ -106,6 +112,9 @@ def ordering_parts(
     )
     announcements.subscribe(lambda _block: catch_up.on_committed())
     announcements.subscribe(telemetry.committed)
+    announcements.subscribe(
+        lambda _block: observers.tell(_status(committer, observes=notice.is_observing))
+    )
     submission = _submission(base, links, queue)
     return OrderingParts(
         links=links,
@@ -120,7 +129,18 @@ def ordering_parts(
             )
         ),
         submission=submission,
-        updates=_updates(base, submission),
+        updates=_updates(
+            base,
+            submission,
+            Readiness(
+                own_id=config.consenter_id,
+                is_connected=links.is_connected,
+                observer_height=observers.height_of,
+                height=base.store.height,
+            ),
+        ),
+        observers=observers,
+        channel_links=_channel_links(base, links),
         catch_up=catch_up,
         handlers=OutboxHandlers(
             broadcast=links.broadcast,
@@ -134,11 +154,13 @@ def ordering_parts(
     )
 
 
-def _links(base: Foundation) -> ValidatorLinks:
-    return ValidatorLinks(
-        ValidatorLink(validator.consenter_id, validator_channel(validator.address, base.tls))
-        for validator in base.config.validators
-        if validator.consenter_id != base.config.consenter_id
+def _channel_links(base: Foundation, links: ValidatorLinks) -> ChannelLinks:
+    return ChannelLinks(
+        own_id=base.config.consenter_id,
+        channel=base.channel,
+        credentials=base.credentials,
+        links=links,
+        addresses={one.consenter_id: one.address for one in base.config.validators},
     )
 
 
@@ -169,7 +191,7 @@ def _driver_ports(
     )
     signer = IntentSigner(
         consenter_id=config.consenter_id,
-        signer=base.identity.signer,
+        signer=SignerInForce(base.credentials),
         guard=memory.guard,
         domain=lambda: base.channel.state.domain,
         random_bytes=secrets.token_bytes,
@@ -234,15 +256,17 @@ def _submission(
     )
 
 
-def _updates(base: Foundation, submission: TransactionSubmission) -> ChannelUpdates:
+def _updates(
+    base: Foundation, submission: TransactionSubmission, readiness: Readiness
+) -> ChannelUpdates:
     return ChannelUpdates(
         base.channel,
         base.signatures,
         UpdatePorts(
-            identity=lambda: base.identity,
+            identity=lambda: base.credentials.identity,
             clock_ms=now_ms,
             random_bytes=secrets.token_bytes,
-            check_readiness=lambda _old, _new: None,
+            check_readiness=readiness.check,
             executor=base.workers.signatures,
             submit=submission.submit,
         ),

@@ -18,7 +18,7 @@ from ledger.node.assembly import Peer, assemble
 from ledger.node.config import NodeConfig, load_config
 from ledger.node.faults import FaultInterceptor, FaultSink
 from ledger.node.telemetry import configure_logging
-from ledger.rpc.transport import server_credentials, server_options
+from ledger.rpc.transport import TlsMaterial, server_credentials, server_options
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +90,9 @@ async def _listen(
     server = aio.server(options=server_options(), interceptors=[FaultInterceptor(faults)])
     handlers = peer.validator_handlers if for_validators else peer.client_handlers
     server.add_generic_rpc_handlers(handlers)
-    credentials = server_credentials(peer.base.tls, require_client=for_validators)
+    credentials = server_credentials(
+        lambda: _tls(peer, for_validators=for_validators), require_client=for_validators
+    )
     try:
         server.add_secure_port(address, credentials)
     except RuntimeError as error:
@@ -99,6 +101,11 @@ async def _listen(
         ) from error
     await server.start()
     return server
+
+
+def _tls(peer: Peer, *, for_validators: bool) -> TlsMaterial:
+    now = peer.base.credentials.now
+    return now.validator_tls if for_validators else now.client_tls
 
 
 def _tune_interpreter() -> None:

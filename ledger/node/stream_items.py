@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
 from ledger.node.catch_up import CatchUp
 from ledger.node.consensus_queue import ConsensusQueue
+from ledger.node.observers import Observers
 from ledger.node.remote_endorsers import RemoteEndorsers
 from ledger.node.submission import TransactionSubmission
 from ledger.rpc.validator_service import Reply
@@ -28,12 +29,17 @@ class StreamItems:
     submission: TransactionSubmission
     endorsers: RemoteEndorsers
     catch_up: CatchUp
+    observers: Observers
+    is_validator: Callable[[], bool]
+    """Whether this node is one; else the others take nothing from it but questions for blocks."""
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     under_way: dict[int, tuple[int, int]] = field(default_factory=dict)
     """(requests, bytes) by sender."""
 
     def on_request(self, sender: int, item: Item, reply: Reply) -> None:
         """An item on a stream that another validator opened."""
+        if sender < 0 and not self.observers.heard(sender, item, reply):
+            return
         kind = item.WhichOneof("kind")
         if kind == "consensus_message":
             self.queue.receive(sender, item.consensus_message)
@@ -43,9 +49,9 @@ class StreamItems:
             self._spawn(sender, item, self.endorsers.on_request(item.endorse_request, reply))
         elif kind == "block_request":
             self.catch_up.on_request(sender, item.block_request, reply)
-        elif kind == "status":
+        elif kind == "status" and sender > 0:
             self.catch_up.on_status(sender, item.status)
-        else:
+        elif kind != "status":
             log.warning("consenter %d sent an unexpected item: %s", sender, kind)
 
     def on_answer(self, sender: int, item: Item) -> None:
@@ -57,13 +63,16 @@ class StreamItems:
             self.endorsers.on_result(sender, item.endorse_result)
         elif kind == "block_response":
             self.catch_up.on_response(sender, item.block_response)
+        elif kind == "status":
+            self.catch_up.on_status(sender, item.status)
         else:
             log.warning("consenter %d sent an unexpected answer: %s", sender, kind)
 
     def on_connected(self, consenter_id: int) -> None:
         """A stream of ours is open: say where we are and what waits here."""
         self.catch_up.tell_status(consenter_id)
-        self.submission.send_pool_to(consenter_id)
+        if self.is_validator():
+            self.submission.send_pool_to(consenter_id)
 
     def on_disconnected(self, consenter_id: int) -> None:
         """A stream of ours broke: nothing more will be answered on it."""

@@ -1,7 +1,7 @@
 """TLS credentials, channel options and the raw-bytes serialisers every service shares."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 import grpc
 from grpc import aio
@@ -20,8 +20,10 @@ class TlsMaterial:
     """PEM bytes: own certificate and key, and the authorities whose certificates are accepted."""
 
     certificate_pem: bytes
-    key_pem: bytes
+    key_pem: bytes = field(repr=False)
     ca_bundle_pem: bytes
+    server_name: str = ""
+    """What the other side is called where that is not its host (`ledger.crypto.pinned_tls`)."""
 
 
 def identity_bytes(raw: bytes) -> bytes:
@@ -29,12 +31,32 @@ def identity_bytes(raw: bytes) -> bytes:
     return raw
 
 
-def server_credentials(tls: TlsMaterial, *, require_client: bool) -> grpc.ServerCredentials:
-    """TLS for a listener; only validators are asked for a certificate of their own."""
-    return grpc.ssl_server_credentials(
-        [(tls.key_pem, tls.certificate_pem)],
-        root_certificates=tls.ca_bundle_pem if require_client else None,
-        require_client_auth=require_client,
+def server_credentials(
+    current: Callable[[], TlsMaterial], *, require_client: bool
+) -> grpc.ServerCredentials:
+    """TLS for a listener; only validators are asked for a certificate of their own.
+
+    `current` is asked at every handshake, in a thread of gRPC's: renewed certificates and changed
+    members count without a restart.
+    """
+    served = current()
+
+    def configuration(tls: TlsMaterial) -> grpc.ServerCertificateConfiguration:
+        return grpc.ssl_server_certificate_configuration(
+            [(tls.key_pem, tls.certificate_pem)],
+            root_certificates=tls.ca_bundle_pem if require_client else None,
+        )
+
+    def renewed() -> grpc.ServerCertificateConfiguration | None:
+        nonlocal served
+        tls = current()
+        if tls == served:
+            return None
+        served = tls
+        return configuration(tls)
+
+    return grpc.dynamic_ssl_server_credentials(
+        configuration(served), renewed, require_client_authentication=require_client
     )
 
 
@@ -70,7 +92,10 @@ def channel_options() -> ChannelOptions:
 
 def validator_channel(address: str, tls: TlsMaterial) -> aio.Channel:
     """A mutual-TLS channel to another validator at `host:port`."""
-    return aio.secure_channel(address, channel_credentials(tls), options=channel_options())
+    options = list(channel_options())
+    if tls.server_name:
+        options.append(("grpc.ssl_target_name_override", tls.server_name))
+    return aio.secure_channel(address, channel_credentials(tls), options=options)
 
 
 def client_channel(address: str, ca_pem: bytes) -> aio.Channel:

@@ -47,7 +47,13 @@ class ValidatorLink:
         return self.connected and self._writer.send(item)
 
     async def run(self, handlers: LinkHandlers) -> None:
-        """Keep the stream open until cancelled."""
+        """Keep the stream open until cancelled; the channel is closed then."""
+        try:
+            await self._keep_open(handlers)
+        finally:
+            await self._channel.close()
+
+    async def _keep_open(self, handlers: LinkHandlers) -> None:
         backoff_ms = RECONNECT_BACKOFF_MS_MIN
         while True:
             self._was_connected = False
@@ -114,13 +120,36 @@ class ValidatorLink:
 
 
 class ValidatorLinks:
-    """All outgoing links of this validator."""
+    """All outgoing links of this validator; links come and go with the channel's validators."""
 
-    def __init__(self, links: Iterable[ValidatorLink]) -> None:
+    def __init__(self, links: Iterable[ValidatorLink] = ()) -> None:
         self._links = {link.consenter_id: link for link in links}
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._running: _Running | None = None
 
-    def __getitem__(self, consenter_id: int) -> ValidatorLink:
-        return self._links[consenter_id]
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """Consenter ids that links lead to, ascending."""
+        return tuple(sorted(self._links))
+
+    def is_connected(self, consenter_id: int) -> bool:
+        """Whether the validator can be reached now."""
+        link = self._links.get(consenter_id)
+        return link is not None and link.connected
+
+    def put(self, link: ValidatorLink) -> None:
+        """Add a link, in place of an earlier one to the same consenter."""
+        self.drop(link.consenter_id)
+        self._links[link.consenter_id] = link
+        if self._running is not None:
+            self._start(link, self._running)
+
+    def drop(self, consenter_id: int) -> None:
+        """End the link to a consenter, if there is one."""
+        self._links.pop(consenter_id, None)
+        task = self._tasks.pop(consenter_id, None)
+        if task is not None:
+            task.cancel()
 
     @property
     def connected_ids(self) -> tuple[int, ...]:
@@ -138,7 +167,37 @@ class ValidatorLinks:
             link.send(item)
 
     async def run(self, handlers: LinkHandlers) -> None:
-        """Run every link until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            for link in self._links.values():
-                group.create_task(link.run(handlers))
+        """Run every link, present and to come, until cancelled or one fails beyond repair."""
+        running = _Running(handlers, asyncio.get_running_loop().create_future())
+        self._running = running
+        for link in self._links.values():
+            self._start(link, running)
+        try:
+            await running.failed
+        finally:
+            self._running = None
+            tasks = list(self._tasks.values())
+            self._tasks.clear()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _start(self, link: ValidatorLink, running: "_Running") -> None:
+        task = asyncio.get_running_loop().create_task(link.run(running.handlers))
+        self._tasks[link.consenter_id] = task
+        task.add_done_callback(running.ended)
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """Links at work, and how the first failure among them comes out."""
+
+    handlers: LinkHandlers
+    failed: asyncio.Future[None]
+
+    def ended(self, task: asyncio.Task[None]) -> None:
+        """A link ends only when it is cancelled; anything else is a fault of this node."""
+        if not task.cancelled() and not self.failed.done():
+            error = task.exception()
+            assert error is not None, "a link does not end by itself"
+            self.failed.set_exception(error)

@@ -1,16 +1,18 @@
-"""gridledger.Validator: the receiving end of the other validators' streams.
+"""gridledger.Validator: the receiving end of other nodes' streams.
 
-The caller is known by its TLS certificate, which must be the one the channel configuration
-records for a consenter; nothing is read from a stream before that.
+The caller is known by the key of its TLS certificate: a validator's is recorded in the channel's
+configuration; a member's node with any other key may only follow. Nothing is read from a stream
+before that, and a stream ends when a configuration makes its caller somebody else.
 """
 
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
 
 import grpc
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from grpc import aio
 
 from ledger.errors import InvalidMessage
@@ -24,16 +26,39 @@ log = logging.getLogger(__name__)
 
 Reply = Callable[[Item], bool]
 ItemHandler = Callable[[int, Item, Reply], None]
+Identify = Callable[[bytes], int | None]
+"""Who has this TLS key (SubjectPublicKeyInfo): a consenter's id, a negative number for a node that
+may only follow, or None for nobody who is let in."""
+
+
+def _nobody_cares(_sender: int) -> None:
+    """For nodes that keep nothing about their callers."""
+
+
+@dataclass(slots=True, eq=False)
+class _Stream:
+    """One open stream of a caller."""
+
+    sender: int
+    key: bytes
+    writer: FrameWriter = field(default_factory=FrameWriter)
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class ValidatorService:
-    """Accepts streams from the channel's other consenters."""
+    """Accepts streams from the channel's other consenters, and from those who follow."""
 
     def __init__(
-        self, *, consenter_by_tls_certificate: Callable[[bytes], int | None], on_item: ItemHandler
+        self,
+        *,
+        identify: Identify,
+        on_item: ItemHandler,
+        on_closed: Callable[[int], None] = _nobody_cares,
     ) -> None:
-        self._consenter_by_tls_certificate = consenter_by_tls_certificate
+        self._identify = identify
         self._on_item = on_item
+        self._on_closed = on_closed
+        self._streams: set[_Stream] = set()
 
     def rpc_handlers(self) -> grpc.GenericRpcHandler:
         """The handler table to add to a server."""
@@ -48,21 +73,30 @@ class ValidatorService:
             },
         )
 
+    def end_changed_streams(self) -> None:
+        """The configuration changed: end the streams of callers that are now somebody else."""
+        for stream in self._streams:
+            if self._identify(stream.key) != stream.sender:
+                stream.ended.set()
+
     async def _exchange(
         self, requests: AsyncIterator[bytes], context: aio.ServicerContext[bytes, bytes]
     ) -> None:
-        sender = self._sender(context)
-        if sender is None:
+        key = _caller_key(context)
+        sender = None if key is None else self._identify(key)
+        if key is None or sender is None:
             await context.abort(
                 grpc.StatusCode.PERMISSION_DENIED,
-                "UNKNOWN_MEMBER: the TLS certificate is not a consenter's of this channel",
+                "UNKNOWN_MEMBER: the TLS certificate is nobody's who may connect to this channel",
             )
             return
         await context.send_initial_metadata(())
-        writer = FrameWriter()
-        tasks = [
-            asyncio.create_task(writer.run(context.write)),
-            asyncio.create_task(self._read(sender, requests, writer, context)),
+        stream = _Stream(sender, key)
+        self._streams.add(stream)
+        tasks: list[asyncio.Task[object]] = [
+            asyncio.create_task(stream.writer.run(context.write)),
+            asyncio.create_task(self._read(stream, requests, context)),
+            asyncio.create_task(stream.ended.wait()),
         ]
         try:
             # Without answers a stream is of no use; the other side opens a new one.
@@ -70,15 +104,16 @@ class ValidatorService:
             for task in ended:
                 task.result()
         finally:
+            self._streams.discard(stream)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            self._on_closed(sender)
 
     async def _read(
         self,
-        sender: int,
+        stream: _Stream,
         requests: AsyncIterator[bytes],
-        writer: FrameWriter,
         context: aio.ServicerContext[bytes, bytes],
     ) -> None:
         malformed = 0
@@ -87,19 +122,20 @@ class ValidatorService:
                 frame = decode_frame(raw)
             except InvalidMessage as error:
                 malformed += 1
-                log.warning("consenter %d sent a broken frame: %s", sender, error)
+                log.warning("consenter %d sent a broken frame: %s", stream.sender, error)
                 if malformed >= MALFORMED_FRAMES_MAX:
                     await context.abort(
                         grpc.StatusCode.INVALID_ARGUMENT, "MALFORMED: too many broken frames"
                     )
                 continue
             for item in frame.items:
-                self._on_item(sender, item, writer.send)
+                self._on_item(stream.sender, item, stream.writer.send)
 
-    def _sender(self, context: aio.ServicerContext[bytes, bytes]) -> int | None:
-        auth = context.auth_context()
-        pem = next(iter(auth.get("x509_pem_cert", ())), None)
-        if pem is None:
-            return None
-        der = x509.load_pem_x509_certificate(pem).public_bytes(Encoding.DER)
-        return self._consenter_by_tls_certificate(der)
+
+def _caller_key(context: aio.ServicerContext[bytes, bytes]) -> bytes | None:
+    """SubjectPublicKeyInfo of the certificate that TLS has checked."""
+    pem = next(iter(context.auth_context().get("x509_pem_cert", ())), None)
+    if pem is None:
+        return None
+    public_key = x509.load_pem_x509_certificate(pem).public_key()
+    return public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)

@@ -66,7 +66,7 @@ class EndorsingPeer(EndorsingWorld):
             for name in (CHAINCODE, SECOND)
         }
         self.endorser = Endorser(
-            identity=self.consortium.nodes()[0],
+            identity=lambda: self.consortium.nodes()[0],
             lifecycle=Lifecycle("CoopMSP", []),
             chaincodes={
                 name: InstalledChaincode("1.0", process)

@@ -8,6 +8,9 @@ import grpc
 import pytest
 from grpc import aio
 
+from ledger.crypto.certificates import parse_certificate
+from ledger.crypto.pinned_tls import pinned_name, trust_anchor
+from ledger.model.codec_block import decode_block
 from ledger.rpc.transport import (
     EXCHANGE_METHOD,
     TlsMaterial,
@@ -15,8 +18,10 @@ from ledger.rpc.transport import (
     identity_bytes,
     validator_channel,
 )
+from ledger.wire.validator_pb2 import BlockRequest, Frame, Item, TransactionBatch
 from network.authority import KeyPair, MemberAuthority
-from network.creation import member_authority
+from network.creation import member_authority, read_pair
+from network.plan import MemberPlan
 from tests.integration.running_network import RunningNetwork, running_network
 from tests.integration.validators import POLL_S
 
@@ -42,8 +47,16 @@ def tls_pair(authority: MemberAuthority) -> KeyPair:
     return authority.issue_tls("stranger", ("127.0.0.1",), now=datetime.now(tz=UTC))
 
 
-def material(pair: KeyPair, ca_bundle_pem: bytes) -> TlsMaterial:
-    return TlsMaterial(pair.certificate_pem, pair.key_pem, ca_bundle_pem)
+def towards(network: RunningNetwork, member: MemberPlan, pair: KeyPair) -> TlsMaterial:
+    """What a node with this pair uses towards a member's validator port: its key is known."""
+    pem = network.layout.member(member.id).credential("peer-tls").certificate.read_bytes()
+    server = parse_certificate(pem)
+    return TlsMaterial(
+        pair.certificate_pem,
+        pair.key_pem,
+        trust_anchor(server.public_key),
+        server_name=pinned_name(server.public_key_der),
+    )
 
 
 async def refusal(channel: aio.Channel, method: str) -> aio.AioRpcError:
@@ -75,23 +88,28 @@ def test_a_certificate_of_another_authority_is_refused_in_the_handshake(
     network: RunningNetwork, elsewhere: MemberAuthority
 ) -> None:
     first = network.plan.members[0]
-    bundle = network.layout.tls_ca_bundle.read_bytes()
 
     async def act() -> None:
         before = handshake_failures(network, "CERTIFICATE_VERIFY_FAILED")
         stranger = validator_channel(
-            first.validator_address, material(tls_pair(elsewhere), bundle)
+            first.validator_address, towards(network, first, tls_pair(elsewhere))
         )
         error = await refusal(stranger, EXCHANGE_METHOD)
         assert error.code() == grpc.StatusCode.UNAVAILABLE
         await handshake_failure(network, "CERTIFICATE_VERIFY_FAILED", beyond=before)
 
-        # Nobody connects to a server that the members' authorities did not certify either.
-        for address in (first.address, first.validator_address):
-            suspicious = client_channel(address, elsewhere.tls.certificate_pem)
-            error = await refusal(suspicious, DELIVER_METHOD)
-            assert error.code() == grpc.StatusCode.UNAVAILABLE
-            assert "CERTIFICATE_VERIFY_FAILED" in error.details()
+        # Nobody connects to a server either that the members' authorities did not certify, or
+        # to a validator with another key than the channel records.
+        suspicious = client_channel(first.address, elsewhere.tls.certificate_pem)
+        error = await refusal(suspicious, DELIVER_METHOD)
+        assert error.code() == grpc.StatusCode.UNAVAILABLE
+        assert "CERTIFICATE_VERIFY_FAILED" in error.details()
+        second, third = network.plan.members[1:3]
+        pair = read_pair(network.layout.member(third.id).credential("peer-tls"))
+        impostor = validator_channel(first.validator_address, towards(network, second, pair))
+        error = await refusal(impostor, EXCHANGE_METHOD)
+        assert error.code() == grpc.StatusCode.UNAVAILABLE
+        assert "CERTIFICATE_VERIFY_FAILED" in error.details()
 
     asyncio.run(act())
 
@@ -99,7 +117,8 @@ def test_a_certificate_of_another_authority_is_refused_in_the_handshake(
 @pytest.mark.row("E008")
 def test_plain_text_and_missing_certificates_are_refused(network: RunningNetwork) -> None:
     first = network.plan.members[0]
-    bundle = network.layout.tls_ca_bundle.read_bytes()
+    server_pem = network.layout.member(first.id).credential("peer-tls").certificate.read_bytes()
+    server = parse_certificate(server_pem)
 
     async def act() -> None:
         for address, method in (
@@ -112,25 +131,43 @@ def test_plain_text_and_missing_certificates_are_refused(network: RunningNetwork
             await handshake_failure(network, "WRONG_VERSION_NUMBER", beyond=before)
 
         before = handshake_failures(network, "PEER_DID_NOT_RETURN_A_CERTIFICATE")
-        error = await refusal(client_channel(first.validator_address, bundle), EXCHANGE_METHOD)
+        without = aio.secure_channel(
+            first.validator_address,
+            grpc.ssl_channel_credentials(trust_anchor(server.public_key)),
+            options=[("grpc.ssl_target_name_override", pinned_name(server.public_key_der))],
+        )
+        error = await refusal(without, EXCHANGE_METHOD)
         assert error.code() == grpc.StatusCode.UNAVAILABLE
         await handshake_failure(network, "PEER_DID_NOT_RETURN_A_CERTIFICATE", beyond=before)
 
     asyncio.run(act())
 
 
-def test_a_members_certificate_that_is_no_validators_opens_no_stream(
+def test_a_members_node_that_is_no_validator_may_only_ask_for_blocks(
     network: RunningNetwork,
 ) -> None:
-    """The TLS authority is right, but the channel records other certificates."""
+    """The TLS authority is a member's, but the channel records other keys."""
     first = network.plan.members[0]
-    bundle = network.layout.tls_ca_bundle.read_bytes()
     authority = member_authority(network.plan, "utility", network.layout)
+    tls = towards(network, first, tls_pair(authority))
 
     async def act() -> None:
-        channel = validator_channel(first.validator_address, material(tls_pair(authority), bundle))
-        error = await refusal(channel, EXCHANGE_METHOD)
-        assert error.code() == grpc.StatusCode.PERMISSION_DENIED
-        assert "UNKNOWN_MEMBER" in error.details()
+        async with (
+            asyncio.timeout(CALL_TIMEOUT_S),
+            validator_channel(first.validator_address, tls) as channel,
+        ):
+            call = channel.stream_stream(EXCHANGE_METHOD, identity_bytes, identity_bytes)()
+            forbidden = Frame(
+                items=[
+                    Item(transactions=TransactionBatch(batch_id=1, envelopes=[b"nonsense"])),
+                    Item(consensus_message=b"nonsense"),
+                ]
+            )
+            await call.write(forbidden.SerializeToString())
+            asking = Frame(items=[Item(block_request=BlockRequest(from_number=0, to_number=0))])
+            await call.write(asking.SerializeToString())
+            [answer] = Frame.FromString(await call.read()).items
+            [genesis] = answer.block_response.blocks
+            assert decode_block(genesis).number == 0
 
     asyncio.run(act())

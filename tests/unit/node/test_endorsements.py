@@ -118,7 +118,7 @@ class Scene:
         self.collector = EndorsementCollector(
             channel_id=CHANNEL_ID,
             own=peers[0],
-            others=peers[1:],
+            others=lambda: peers[1:],
             process=self.members[0].process,
             remote=self.remotes[0],
             layouts=self._layouts,

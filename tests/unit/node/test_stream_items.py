@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from ledger.node import stream_items
+from ledger.node.channel import open_channel
 from ledger.node.consensus_queue import ConsensusQueue, RawMessage
+from ledger.node.observers import Observers
 from ledger.node.stream_items import StreamItems
 from ledger.rpc.validator_service import Reply
 from ledger.wire.validator_pb2 import (
@@ -19,6 +21,7 @@ from ledger.wire.validator_pb2 import (
     TransactionBatch,
     TransactionBatchResult,
 )
+from tests.support.ledger_world import LedgerWorld
 
 pytestmark = pytest.mark.anyio
 
@@ -51,8 +54,14 @@ class Endorsers(Part):
 
 @pytest.fixture
 async def items():
+    world = LedgerWorld()
     made = StreamItems(
-        queue=ConsensusQueue(), submission=Part(), endorsers=Endorsers(), catch_up=Part()
+        queue=ConsensusQueue(),
+        submission=Part(),
+        endorsers=Endorsers(),
+        catch_up=Part(),
+        observers=Observers(open_channel(world.store, world.consortium.genesis)),
+        is_validator=lambda: True,
     )
     yield made
     for task in list(made.tasks):

@@ -3,12 +3,16 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import grpc
 import pytest
 from grpc import aio
 
 from ledger.crypto.certificates import parse_certificate
+from ledger.crypto.pinned_tls import pinned_name, self_issued_certificate, trust_anchor
+from ledger.crypto.signing import load_private_key
 from ledger.rpc import validator_links, validator_service
 from ledger.rpc.transport import (
     EXCHANGE_METHOD,
@@ -21,7 +25,7 @@ from ledger.rpc.transport import (
 from ledger.rpc.validator_links import LinkHandlers, ValidatorLink, ValidatorLinks
 from ledger.rpc.validator_service import Reply, ValidatorService
 from ledger.wire.validator_pb2 import Item, Status
-from tests.support.identities import Consortium, consortium
+from tests.support.identities import Consortium, consortium, make_consortium
 from tests.unit.rpc.loopback import until
 
 pytestmark = pytest.mark.anyio
@@ -43,15 +47,18 @@ class Receiver:
     def __init__(self, world: Consortium) -> None:
         self.world = world
         self.got: list[tuple[int, Item]] = []
+        self.closed: list[int] = []
+        self.consenters = world.config.consenters
+        self.tls = tls_of(world, 0)
         self.failure: Exception | None = None
         self.service = ValidatorService(
-            consenter_by_tls_certificate=self._consenter, on_item=self._on_item
+            identify=self._consenter, on_item=self._on_item, on_closed=self.closed.append
         )
         self.port = 0
 
-    def _consenter(self, der: bytes) -> int | None:
-        for consenter in self.world.config.consenters:
-            if parse_certificate(consenter.client_tls_cert).der == der:
+    def _consenter(self, key: bytes) -> int | None:
+        for consenter in self.consenters:
+            if parse_certificate(consenter.client_tls_cert).public_key_der == key:
                 return consenter.consenter_id
         return None
 
@@ -65,7 +72,7 @@ class Receiver:
     async def serving(self) -> AsyncIterator[None]:
         server = aio.server(options=server_options())
         server.add_generic_rpc_handlers((self.service.rpc_handlers(),))
-        credentials = server_credentials(tls_of(self.world, 0), require_client=True)
+        credentials = server_credentials(lambda: self.tls, require_client=True)
         self.port = server.add_secure_port(f"127.0.0.1:{self.port}", credentials)
         await server.start()
         try:
@@ -94,7 +101,6 @@ class Caller:
     async def close(self) -> None:
         self.task.cancel()
         await asyncio.gather(self.task, return_exceptions=True)
-        await self.channel.close()
 
 
 @pytest.fixture
@@ -202,3 +208,96 @@ async def test_a_failure_while_reading_ends_the_stream_not_the_node(
         receiver.failure = None
         await until(lambda: caller.links.send(1, status(2)))
         await until(lambda: (2, status(2)) in receiver.got)
+
+
+async def test_a_caller_that_a_configuration_removes_loses_its_stream(receiver, callers):
+    async with receiver.serving():
+        caller = callers(receiver, tls_of(receiver.world, 2))
+        await until(lambda: caller.links.connected_ids)
+        receiver.service.end_changed_streams()
+        assert caller.links.send(1, status(1))
+        await until(lambda: receiver.got)
+        receiver.consenters = receiver.consenters[:2]
+        receiver.service.end_changed_streams()
+        await until(lambda: receiver.closed == [3])
+        await until(lambda: "lost" in caller.news)
+        assert receiver.got == [(3, status(1))]
+
+
+async def test_a_link_is_replaced_and_dropped_while_others_run(receiver, callers):
+    async with receiver.serving():
+        caller = callers(receiver, tls_of(receiver.world, 1))
+        await until(lambda: caller.links.connected_ids == (1,))
+        channel = validator_channel(f"127.0.0.1:{receiver.port}", tls_of(receiver.world, 2))
+        caller.links.put(ValidatorLink(1, channel))
+        await until(lambda: caller.links.connected_ids == (1,))
+        assert caller.links.send(1, status(1))
+        await until(lambda: (3, status(1)) in receiver.got)
+        caller.links.drop(1)
+        assert caller.links.ids == ()
+        assert not caller.links.send(1, status(2))
+        await until(lambda: sorted(receiver.closed) == [2, 3])
+
+
+# -- TLS by keys ----------------------------------------------------------------------------------
+
+
+def pinned(world: Consortium, own: int, other: int) -> TlsMaterial:
+    """What validator `own` uses towards validator `other`: keys, no dates, no authorities."""
+    key = load_private_key(world.members[own].tls.key_pem)
+    server = parse_certificate(world.members[other].tls.certificate_pem)
+    return TlsMaterial(
+        self_issued_certificate(key),
+        world.members[own].tls.key_pem,
+        trust_anchor(server.public_key),
+        server_name=pinned_name(server.public_key_der),
+    )
+
+
+def accepting(world: Consortium, own: int, *accepted: int) -> TlsMaterial:
+    keys = [parse_certificate(world.members[i].tls.certificate_pem).public_key for i in accepted]
+    mine = pinned(world, own, own)
+    return TlsMaterial(mine.certificate_pem, mine.key_pem, b"".join(map(trust_anchor, keys)))
+
+
+@pytest.fixture
+def expired():
+    """A receiver of a consortium whose certificates all expired long ago."""
+    long_ago = datetime(2001, 1, 1, tzinfo=UTC)
+    made = Receiver(make_consortium(long_ago))
+    made.tls = accepting(made.world, 0, 1, 2)
+    return made
+
+
+async def test_expired_certificates_stop_nobody_whose_key_is_known(expired, callers):
+    async with expired.serving():
+        caller = callers(expired, pinned(expired.world, 2, 0))
+        await until(lambda: caller.links.connected_ids)
+        assert caller.links.send(1, status(1))
+        await until(lambda: expired.got == [(3, status(1))])
+
+
+async def test_another_key_under_the_same_name_is_refused_by_both_sides(expired):
+    world = expired.world
+    forged = self_issued_certificate(load_private_key(world.members[3].tls.key_pem))
+    stranger = replace(
+        pinned(world, 2, 0), certificate_pem=forged, key_pem=world.members[3].tls.key_pem
+    )
+    async with expired.serving():
+        error = await _stream_error(expired, stranger)
+        assert error.code() is grpc.StatusCode.UNAVAILABLE
+        error = await _stream_error(expired, pinned(world, 2, 1))
+        assert error.code() is grpc.StatusCode.UNAVAILABLE
+    assert expired.got == []
+
+
+async def test_a_listener_takes_up_new_keys_without_a_restart(expired):
+    world = expired.world
+    async with expired.serving():
+        error = await _stream_error(expired, pinned(world, 3, 0))
+        assert error.code() is grpc.StatusCode.UNAVAILABLE
+        expired.tls = accepting(world, 0, 1, 2, 3)
+        error = await _stream_error(
+            expired, pinned(world, 3, 0), *[b"\xff"] * validator_service.MALFORMED_FRAMES_MAX
+        )
+        assert error.code() is grpc.StatusCode.INVALID_ARGUMENT, "it was let in"
