@@ -5,8 +5,9 @@ every restart, as validators do, and never contradict themselves.
 """
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from ledger.consensus.core import Core
 from ledger.consensus.events import TransactionsWaiting
@@ -32,7 +33,9 @@ from ledger.ordering.consensus_codec import decode_message, encode_message
 from ledger.ordering.consensus_verifier import ConsensusVerifier
 from ledger.ordering.pool import BlockLimits, PoolLimits, TransactionPool
 from ledger.storage.fail_points import FailPoint, FailPoints
+from ledger.storage.files import Files
 from ledger.storage.journal import begin_journal
+from ledger.storage.kv import KeyValueStore
 from ledger.storage.opening import open_ledger
 from ledger.wire.validator_pb2 import Item
 from tests.durability.crashing_disk import CrashingDisk, Left
@@ -73,14 +76,31 @@ class InlineLoop:
     call_soon = call_soon_threadsafe
 
 
+class Disk(Files, Protocol):
+    """Files and a database."""
+
+    @property
+    def kv(self) -> KeyValueStore: ...
+
+
 class CrashStage:
     """What survives a crash is in `disk`; what others and clients heard is in the lists."""
 
-    def __init__(self, folder: Path, transactions: list[bytes]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        transactions: Sequence[bytes],
+        *,
+        disk: Disk | None = None,
+        journal: Path = JOURNAL,
+        rotation_bytes: int = ROTATION_BYTES,
+    ) -> None:
         self.world = ValidatorWorld()
         self.folder = folder
         self.transactions = transactions
-        self.disk = CrashingDisk()
+        self.journal_path = journal
+        self.rotation_bytes = rotation_bytes
+        self.disk: Disk = CrashingDisk() if disk is None else disk
         self.points = CountedPoints()
         self.sent: list[Message] = []
         self.acknowledged: list[CommittedBlock] = []
@@ -88,7 +108,7 @@ class CrashStage:
         self.certified: dict[tuple[int, bytes], Block] = {}
         self.news: list[str] = []
         self.now_ms = NOW_MS
-        begin_journal(JOURNAL, genesis_hash=self.world.domain.genesis_hash, files=self.disk)
+        begin_journal(journal, genesis_hash=self.world.domain.genesis_hash, files=self.disk)
 
     # -- life -------------------------------------------------------------------------------------
 
@@ -104,14 +124,14 @@ class CrashStage:
         )
         memory = open_vote_memory(
             MemorySource(
-                path=JOURNAL,
+                path=self.journal_path,
                 own_id=OWN,
                 genesis_hash=world.domain.genesis_hash,
                 store=world.store,
                 kv=world.kv,
                 files=self.disk,
                 fail_points=self.points,
-                rotation_bytes=ROTATION_BYTES,
+                rotation_bytes=self.rotation_bytes,
             )
         )
         self.committer = world.committer = world.new_committer()
