@@ -74,7 +74,7 @@ class ValidatorWorld(LedgerWorld):
             tip=self.tip,
             proposer=self.proposer() if proposer is None else proposer,
             entries=entries or (self.transaction(),),
-            last_config=0,
+            last_config=self.committer.last_config,
             now_ms=NOW_MS,
         )
 
