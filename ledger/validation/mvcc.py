@@ -60,19 +60,18 @@ def _check_range(
     end_key = _observed_end(query)
     if end_key is None:
         return
+    changed = earlier.changed_between(namespace, query.start_key, end_key)
+    gone = {key for key, update in changed if update.value is None}
     now = tuple(
         KeyRead(key, found.version)
         for key, found in state.range_state(namespace, query.start_key, end_key)
+        if key not in gone
     )
     if query.summary is None:
         unchanged = now == query.reads
     else:
         unchanged = summarize_range(now, query.summary.max_degree) == query.summary
-    if unchanged:
-        changed = earlier.changed_between(namespace, query.start_key, end_key)
-        present = {read.key for read in now} if changed else set()
-        unchanged = all(update.value is None and key not in present for key, update in changed)
-    if not unchanged:
+    if not unchanged or len(gone) < len(changed):
         raise TransactionInvalid(
             ValidationCode.PHANTOM_READ_CONFLICT,
             f"range [{query.start_key!r}, {end_key!r}) of {namespace!r} has other keys now",

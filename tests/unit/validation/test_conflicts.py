@@ -168,6 +168,14 @@ def test_a_scan_without_end_sees_everything_that_comes(world):
     assert world.codes(world.transaction(market(writes=[put("zzz")])), scan) == (VALID, PHANTOM)
 
 
+def test_a_key_that_came_after_the_scan_and_goes_within_the_block_is_no_phantom(world):
+    """As in Fabric: a range is compared with the state at the transaction's turn."""
+    scan = world.transaction(market(ranges=[RangeQuery("x", "z", True, ())]))
+    world.commit(world.transaction(market(writes=[put("y")])))
+    assert world.codes(world.transaction(market(writes=[delete("y")])), scan) == (VALID, VALID)
+    assert world.codes(scan) == (PHANTOM,)
+
+
 def test_an_empty_range_must_stay_empty(world):
     scan = world.transaction(market(ranges=[world.scan("x", "z")]))
     assert world.codes(scan) == (VALID,)
