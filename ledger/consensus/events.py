@@ -28,6 +28,9 @@ class Tip:
     commit_hash: bytes
     validators: tuple[int, ...]
     validator_set_hash: bytes
+    block_interval_ms: int = 0
+    """Least time to the next block; round 0 lasts this much longer, so that a pause between blocks
+    is not mistaken for a dead proposer."""
 
 
 @dataclass(frozen=True, slots=True)

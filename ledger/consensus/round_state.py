@@ -32,9 +32,6 @@ class CoreSettings:
     own_id: int
     base_timeout_ms: int = BASE_TIMEOUT_MS
     max_timeout_ms: int = MAX_TIMEOUT_MS
-    block_interval_ms: int = 0
-    """Minimum time between blocks; round 0 lasts this much longer, so that a pause between blocks
-    is not mistaken for a dead proposer."""
     max_clock_skew_ms: int = MAX_CLOCK_SKEW_MS
 
     def round_timeout_ms(self, round_number: int) -> int:
@@ -159,7 +156,7 @@ def start_timers(state: CoreState) -> list[Effect]:
     now.timer_running = True
     duration_ms = settings.round_timeout_ms(now.round)
     if now.round == 0:
-        duration_ms += settings.block_interval_ms
+        duration_ms += state.tip.block_interval_ms
     repeat_ms = settings.rebroadcast_interval_ms(now.round)
     return [
         SetTimer(TimerKind.ROUND, now.height, now.round, duration_ms),

@@ -122,12 +122,7 @@ def ordering_parts(
         queue=queue,
         memory=memory,
         ports=_driver_ports(base, committer, memory, notice),
-        core=Core(
-            CoreSettings(
-                own_id=config.consenter_id,
-                block_interval_ms=base.channel.state.config.block_interval_ms,
-            )
-        ),
+        core=Core(CoreSettings(own_id=config.consenter_id)),
         submission=submission,
         updates=_updates(
             base,

@@ -1,5 +1,7 @@
 """The normal course of a height, and the five rules that carry the safety proof."""
 
+from dataclasses import replace
+
 import pytest
 
 from ledger.consensus.effects import (
@@ -57,7 +59,9 @@ def test_waiting_transactions_start_the_round_timer():
 
 
 def test_a_configured_pause_between_blocks_lengthens_round_0_only():
-    scene = Scene(own=1, block_interval_ms=5000)
+    scene = Scene(own=1)
+    scene.tip = replace(scene.tip, block_interval_ms=5000)
+    scene.restart()
     assert scene.tell(TransactionsWaiting())[0].duration_ms == 7000
     assert only(scene.timeout(), SetTimer)[0].duration_ms == 4000
 

@@ -6,7 +6,7 @@ it would send is in `outbox`, with what was on disk at that moment.
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ledger.consensus.core import Core
@@ -17,6 +17,7 @@ from ledger.errors import InvalidMessage
 from ledger.model.block import Block
 from ledger.model.codec import decode_envelope
 from ledger.node.block_proposer import BlockProposer
+from ledger.node.channel import CurrentChannel
 from ledger.node.committer import CommittedBlock
 from ledger.node.consensus_queue import ConsensusQueue, FetchedBlock, Stop, Work
 from ledger.node.driver import ConsensusDriver, DriverPorts
@@ -111,7 +112,9 @@ class ValidatorStage:
         self.folder = folder
         self.now_ms = NOW_MS
         self.steady_ms = 0
-        self.block_interval_ms = block_interval_ms
+        state = self.world.channel.state
+        config = replace(state.config, block_interval_ms=block_interval_ms)
+        self.world.channel = CurrentChannel(replace(state, config=config), lambda _block: state)
         self.news: list[str] = []
         """What the operator heard."""
         self.memory: VoteMemory | None = None
@@ -139,7 +142,7 @@ class ValidatorStage:
         self.pool = TransactionPool(PoolLimits())
         self.queue = ScriptedQueue()
         self.outbox = Outbox(self.folder / "journal")
-        self.core = Core(CoreSettings(own_id=self.own, block_interval_ms=self.block_interval_ms))
+        self.core = Core(CoreSettings(own_id=self.own))
         self.driver = ConsensusDriver(
             core=self.core, queue=self.queue, ports=self._ports(), outbox=self.outbox
         )
@@ -155,7 +158,7 @@ class ValidatorStage:
                 consenter_id=self.own,
                 pool=self.pool,
                 limits=BlockLimits,
-                block_interval_ms=lambda: self.block_interval_ms,
+                block_interval_ms=lambda: world.channel.state.config.block_interval_ms,
             ),
             signer=IntentSigner(
                 consenter_id=self.own,
