@@ -57,11 +57,14 @@ class SimulatedDisk:
         self.spent_ms = 0
         """Virtual time the present piece of work has waited for the disk."""
         self.fault_count = 0
+        self.has_forgotten = False
+        """Something happened to it from outside: what was durable may be gone."""
         self.on_durable: Callable[[bytes], None] = lambda _content: None
         self._next_inode = 1
         self.names: dict[Path, Inode] = {}
         self.durable_names: dict[Path, Inode] = {}
         self.database = Database(image)
+        self._image: tuple[dict[Path, tuple[int, bytes]], MemoryView] | None = None
 
     def new_inode(self, content: bytes = b"") -> Inode:
         inode = Inode(self._next_inode, content)
@@ -81,6 +84,12 @@ class SimulatedDisk:
     def take_time(self) -> None:
         if self.happens(self.faults.slow):
             self.spent_ms += self.rng.randint(1, self.faults.slow_ms_max)
+
+    def check_block(self, start: bytes, stop: bytes) -> None:
+        """What the database does when it reads keys in [start, stop)."""
+        if any(start <= key < stop for key in self.database.damaged):
+            self.fault_count += 1
+            raise NodeFault("cannot read the database: corruption: block checksum mismatch")
 
     # -- what happens to it from outside ----------------------------------------------------------
 
@@ -129,10 +138,43 @@ class SimulatedDisk:
         return Backup(files, self.database.durable)
 
     def restore(self, backup: "Backup") -> None:
-        """Put a copy back: other files with the same bytes."""
+        """Put a copy back."""
+        self.restore_files(backup)
+        self.restore_database(backup)
+
+    def restore_files(self, backup: "Backup") -> None:
+        """Other files with the same bytes."""
         self.names = {path: self.new_inode(content) for path, content in backup.files.items()}
         self.durable_names = dict(self.names)
+
+    def restore_database(self, backup: "Backup") -> None:
+        """The ledger alone is older now."""
         self.database = Database(backup.database)
+
+    def keep_image(self) -> None:
+        """Remember everything, file identities too, as a snapshot below the file system does."""
+        files = {p: (i.number, bytes(i.durable)) for p, i in self.durable_names.items()}
+        self._image = (files, self.database.durable)
+
+    def go_back(self) -> None:
+        """The remembered image is put back; nothing in it can tell."""
+        if self._image is None:
+            return
+        files, database = self._image
+        self.names = {path: Inode(number, content) for path, (number, content) in files.items()}
+        self.durable_names = dict(self.names)
+        self.database = Database(database)
+
+    def damage_database(self) -> None:
+        """The block with the newest entries of the ledger has a wrong checksum."""
+        keys = self.database.view.ordered_keys
+        if keys:
+            first = self.rng.randrange(len(keys))
+            self.database.damaged.update(keys[first : first + 5])
+
+    def wipe_database(self) -> None:
+        """The ledger alone is lost."""
+        self.database = Database(MemoryView({}, []))
 
     def flip_bit(self) -> bool:
         """Somewhere in the journal; false when there is none."""
@@ -201,6 +243,11 @@ class SimulatedLogFile:
             inode.content[position : position + len(content)] = content[: end - position]
             content = bytes(len(content))
         inode.content += content
+
+    def overwrite(self, content: bytes) -> None:
+        disk = self._disk
+        disk.fail(disk.faults.write_fails, "input/output error (write)")
+        self._inode.content[: len(content)] = content
 
     def sync(self) -> None:
         disk, inode = self._disk, self._inode
@@ -290,15 +337,14 @@ class SimulatedStore:
     def get(self, key: bytes) -> bytes | None:
         if self._is_closed:
             raise NodeFault("the store is closed")
-        if self._database.damaged and key in self._database.damaged:
-            raise NodeFault("cannot read the database: corruption: block checksum mismatch")
+        if self._database.damaged:
+            self._disk.check_block(key, key + b"\0")
         return self._database.view.values.get(key)
 
     def iterate(
         self, start: bytes, stop: bytes, *, reverse: bool = False
     ) -> Iterator[tuple[bytes, bytes]]:
-        if any(start <= key < stop for key in self._database.damaged):
-            raise NodeFault("cannot scan the database: corruption: block checksum mismatch")
+        self._disk.check_block(start, stop)
         return self._database.view.iterate(start, stop, reverse=reverse)
 
     def write(self, batch: Batch, *, sync: bool) -> None:
@@ -320,7 +366,7 @@ class SimulatedStore:
             database.durable = view
 
     def snapshot(self) -> "SnapshotView":
-        return SnapshotView(self._database)
+        return SnapshotView(self._disk)
 
     def close(self) -> None:
         if not self._is_closed:
@@ -331,22 +377,22 @@ class SimulatedStore:
 class SnapshotView:
     """`KeyValueReader`: views are never changed in place, so a snapshot is a reference."""
 
-    __slots__ = ("_damaged", "_view")
+    __slots__ = ("_damaged", "_disk", "_view")
 
-    def __init__(self, database: Database) -> None:
-        self._view = database.view
-        self._damaged = database.damaged
+    def __init__(self, disk: SimulatedDisk) -> None:
+        self._disk = disk
+        self._view = disk.database.view
+        self._damaged = disk.database.damaged
 
     def get(self, key: bytes) -> bytes | None:
-        if self._damaged and key in self._damaged:
-            raise NodeFault("cannot read the database: corruption: block checksum mismatch")
+        if self._damaged:
+            self._disk.check_block(key, key + b"\0")
         return self._view.values.get(key)
 
     def iterate(
         self, start: bytes, stop: bytes, *, reverse: bool = False
     ) -> Iterator[tuple[bytes, bytes]]:
-        if any(start <= key < stop for key in self._damaged):
-            raise NodeFault("cannot scan the database: corruption: block checksum mismatch")
+        self._disk.check_block(start, stop)
         return self._view.iterate(start, stop, reverse=reverse)
 
 

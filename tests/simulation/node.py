@@ -154,7 +154,12 @@ class SimNode:
         self.loop.enter()
         self.fail_points = fail_points = NodeFailPoints(self)
         self.kv = SimulatedStore(self.disk)
-        self.store = open_ledger(self.kv, channel_id=CHANNEL_ID, genesis=world.consortium.genesis)
+        self.store = open_ledger(
+            self.kv,
+            channel_id=CHANNEL_ID,
+            genesis=world.consortium.genesis,
+            fail_points=fail_points,
+        )
         newest_config = self.store.block(self.store.last_config_number())
         assert newest_config is not None, "the ledger is whole"
         self.channel = CurrentChannel(world.channel_state(newest_config), world.channel_state)

@@ -25,6 +25,7 @@ from ledger.ordering.consensus_codec import decode_message
 from ledger.wire.validator_pb2 import Item
 from tests.simulation.adversary import Adversary
 from tests.simulation.clock import NodeClock
+from tests.simulation.disasters import Disasters
 from tests.simulation.disk import DiskFaults, SimulatedDisk
 from tests.simulation.event_loop import leave_loop
 from tests.simulation.invariants import WorldMonitor
@@ -137,6 +138,7 @@ class World:
             for identity in self.identities
         }
         self.workload = Workload(self, self._rng("workload"), self.swarm.load)
+        self.disasters = Disasters(self, self._rng("disasters"))
         self.observer = observer_factory(self)
 
     def _rng(self, purpose: str) -> random.Random:
@@ -252,6 +254,7 @@ class World:
         for node in self.nodes:
             node.disk.faults = swarm.disk
         self.workload.plan(swarm.chaos_ms)
+        self.disasters.plan()
         self._every(swarm.network.partition_every_ms, self.network.change_partition)
         self._every(swarm.network.reset_every_ms, self.network.reset_connection)
         self._every(swarm.process.pause_every_ms, self._pause_someone)
@@ -328,7 +331,9 @@ class World:
             waited_ms = 0
         for place in self._places_of[to]:
             epoch = self.network.epoch(source.slot, place.slot)
-            for delay_ms in self.network.delays(source.slot, place.slot):
+            hears_at_once = isinstance(place, Adversary)
+            delays = (0,) if hears_at_once else self.network.delays(source.slot, place.slot)
+            for delay_ms in delays:
                 self.at(waited_ms + delay_ms, place.slot, self._arrive, source, place, item, epoch)
 
     def _arrive(self, source: Place, place: Place, item: Item, epoch: int) -> None:
@@ -362,7 +367,20 @@ class World:
         self.observer.stopped(node, fault)
         if node.is_honest and not had_cause:
             raise Violation(f"I17: node {node.slot} stopped without a disk fault: {fault}")
+        if node.disk.database.damaged:
+            node.disk.wipe_database()  # an operator reads what the node says, and lets it sync
         self._restart_later(node)
+
+    def strike(self, node: SimNode, what: str, act: Callable[[], object]) -> None:
+        """The node's machine stops, something happens to its disk, somebody starts it again."""
+        if node.alive:
+            self._counts["crashes"] += 1
+            node.die(power_cut=False)
+            self.observer.crashed(node, what)
+            self._restart_later(node)
+        self.log(f"node {node.slot}: {what}")
+        node.disk.has_forgotten = True
+        act()
 
     def _restart_later(self, node: SimNode) -> None:
         delay_ms = 1 if self.is_calm else self._process_rng.randint(*RESTART_AFTER_MS)
