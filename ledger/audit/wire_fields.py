@@ -4,11 +4,12 @@ Only what the ledger's messages use: varints and length-delimited fields. The la
 repeated number counts for `number` and `content`, as protobuf has it.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 _VARINT, _FIXED64, _LENGTH_DELIMITED, _FIXED32 = 0, 1, 2, 5
 _VARINT_BYTES_MAX = 10
+_LAST_OF_ONE_BYTE = 0x7F
+"""The highest bit of a byte says that more follows."""
 _FIXED_BYTES = {_FIXED64: 8, _FIXED32: 4}
 
 
@@ -67,17 +68,17 @@ class Fields:
 
 def read_fields(raw: bytes) -> Fields:
     """Raises BrokenBytes."""
-    return Fields(tuple(_items(raw)))
-
-
-def _items(raw: bytes) -> Iterator[tuple[int, int | bytes]]:
+    items: list[tuple[int, int | bytes]] = []
     offset, end = 0, len(raw)
     while offset < end:
-        tag, offset = _varint(raw, offset)
+        tag = raw[offset]
+        offset += 1
+        if tag > _LAST_OF_ONE_BYTE:
+            tag, offset = _varint(raw, offset - 1)
         kind = tag & 7
         if kind == _VARINT:
             value, offset = _varint(raw, offset)
-            yield tag >> 3, value
+            items.append((tag >> 3, value))
             continue
         if kind == _LENGTH_DELIMITED:
             length, offset = _varint(raw, offset)
@@ -85,20 +86,22 @@ def _items(raw: bytes) -> Iterator[tuple[int, int | bytes]]:
             length = _FIXED_BYTES[kind]
         else:
             raise BrokenBytes(f"wire type {kind} at byte {offset}")
-        if offset + length > end:
-            raise BrokenBytes(f"a field ends {offset + length - end} bytes after the message")
-        yield tag >> 3, raw[offset : offset + length]
-        offset += length
+        stop = offset + length
+        if stop > end:
+            raise BrokenBytes(f"a field ends {stop - end} bytes after the message")
+        items.append((tag >> 3, raw[offset:stop]))
+        offset = stop
+    return Fields(tuple(items))
 
 
 def _varint(raw: bytes, offset: int) -> tuple[int, int]:
     """(number, where it ends)."""
-    number = 0
-    for position in range(_VARINT_BYTES_MAX):
-        if offset + position >= len(raw):
-            raise BrokenBytes("the message ends inside a number")
-        byte = raw[offset + position]
-        number |= (byte & 0x7F) << (7 * position)
-        if byte < 0x80:  # noqa: PLR2004 - the highest bit says that more follows
-            return number, offset + position + 1
-    raise BrokenBytes(f"a number of more than {_VARINT_BYTES_MAX} bytes")
+    number = shift = 0
+    for byte in raw[offset : offset + _VARINT_BYTES_MAX]:
+        number |= (byte & 0x7F) << shift
+        shift += 7
+        if byte <= _LAST_OF_ONE_BYTE:
+            return number, offset + shift // 7
+    if shift == 7 * _VARINT_BYTES_MAX:
+        raise BrokenBytes(f"a number of more than {_VARINT_BYTES_MAX} bytes")
+    raise BrokenBytes("the message ends inside a number")
