@@ -10,6 +10,7 @@ from ledger.audit.consenters import is_configuration
 from ledger.audit.members import Members
 from ledger.audit.read_rules import code_of_reads
 from ledger.audit.seals import is_good_seal
+from ledger.audit.state_digest import IDS_IN_USE_FROM, Place, StateDigest
 from ledger.audit.transaction_reading import ReadEntry, read_entry
 from ledger.audit.transaction_rules import DUPLICATE_TXID, VALID, BlockRules
 from ledger.audit.wire_fields import BrokenBytes
@@ -20,9 +21,6 @@ from ledger.audit.world_state import (
     WorldState,
     commit_hash,
 )
-
-Place = tuple[int, int, int]
-"""Where a transaction is recorded: block number, index, validation code."""
 
 _ANY_BROKEN_PART = frozenset({1, 2, 3, 5, 7, 13, 15, 16, 19, 20, 21, 22, 255})
 """Codes of entries that cannot be opened."""
@@ -52,6 +50,7 @@ class Replay:
         genesis = read_block(genesis_raw)
         self.findings = Findings(genesis_hash=self.head.block_hash)
         self.state = WorldState()
+        self._digest = StateDigest()
         self.places: dict[str, Place] = {}
         self.block_numbers = {self.head.block_hash: 0}
         self.written: set[tuple[str, str, int, int]] = set()
@@ -67,16 +66,19 @@ class Replay:
         self.head = extend_chain(before, raw, seal_is_good=is_good_seal)
         block = read_block(raw)
         try:
-            changes = self._judge(block)
+            changes, places = self._judge(block)
         except BrokenBytes as error:
             raise ChainBroken(block.number, f"cannot be judged: {error}") from error
+        self._digest.follow(self.state, changes.changes, places)
         self._check_commit_hash(block, before.commit_hash, changes.changes)
         self.state.apply(changes.changes)
+        self.places.update(places)
         self.block_numbers[self.head.block_hash] = block.number
         self._count(block)
         self._take_over_configuration(block)
 
-    def _judge(self, block: ReadBlock) -> BlockChanges:
+    def _judge(self, block: ReadBlock) -> tuple[BlockChanges, dict[str, Place]]:
+        """What the block changes, and the transactions whose ids it uses first."""
         rules = BlockRules(
             self._members, self.state, channel_id=self._channel_id, used_ids=self.places
         )
@@ -84,6 +86,7 @@ class Replay:
         alone = [None if one is None else rules.code_alone(one) for one in entries]
         changes = BlockChanges(self.state, block.number)
         passed: set[str] = set()
+        places: dict[str, Place] = {}
         for index, (entry, judged) in enumerate(zip(entries, alone, strict=True)):
             stored, code = block.codes[index], judged
             if entry is None or code is None:
@@ -96,11 +99,10 @@ class Replay:
             if stored == VALID and entry.action is not None:
                 keys = changes.write(index, entry.action.sets)
                 self.written |= {(*key, block.number, index) for key in keys}
-            is_unjudged = code == VALID and stored in _ANY_BROKEN_PART
-            if not is_unjudged and stored != DUPLICATE_TXID and rules.has_proven_id(entry):
+            if stored in IDS_IN_USE_FROM and entry.tx_id not in self.places:
                 # The first use of an id counts, for ever.
-                self.places.setdefault(entry.tx_id, (block.number, index, stored))
-        return changes
+                places.setdefault(entry.tx_id, (block.number, index, stored))
+        return changes, places
 
     def _compare(self, number: int, index: int, code: int | None, stored: int) -> None:
         if code == stored or (code is None and stored in _ANY_BROKEN_PART):
@@ -114,7 +116,7 @@ class Replay:
     def _check_commit_hash(
         self, block: ReadBlock, previous: bytes, changes: Mapping[StateKey, StateValue]
     ) -> None:
-        computed = commit_hash(previous, block.codes, changes)
+        computed = commit_hash(previous, block.codes, changes, self._digest.hash())
         same = computed == block.commit_hash
         _require(same, block.number, "has codes and changes that do not give its commit hash")
 

@@ -12,17 +12,17 @@ from pathlib import Path
 import plyvel
 
 from ledger.audit.chain import ChainBroken
-from ledger.audit.replay import Place
+from ledger.audit.state_digest import Place
 from ledger.audit.world_state import StateKey, StateValue
 
 DATABASE_FOLDER = "blocks-and-state"
 _FORMAT_KEY, _SAVEPOINT_KEY = b"f", b"s"
-_FORMAT = (1).to_bytes(8, "big")
+_FORMAT = (2).to_bytes(8, "big")
 _NUMBER = struct.Struct(">Q")
 _PLACE = struct.Struct(">QIB")
 _STATE = struct.Struct(">QIH")
 _ENTRY = struct.Struct(">HI")
-_SAVEPOINT = struct.Struct(">QQ32s32s")
+_SAVEPOINT = struct.Struct(">QQ32s32s2048s")
 _NAME, _KEY, _POSITION = struct.Struct(">H"), struct.Struct(">I"), struct.Struct(">QI")
 
 
@@ -48,7 +48,7 @@ class LevelDbLedger:
     def tip(self) -> tuple[int, int, bytes, bytes]:
         """(height, number of the newest configuration block, tip hash, commit hash)."""
         with _readable("the savepoint"):
-            height, last_config, tip_hash, commit_hash = _SAVEPOINT.unpack(
+            height, last_config, tip_hash, commit_hash, _ = _SAVEPOINT.unpack(
                 self._database.get(_SAVEPOINT_KEY, b"")
             )
             return height, last_config, tip_hash, commit_hash

@@ -9,7 +9,8 @@ from typing import Protocol
 
 from ledger.audit.block_reading import read_block
 from ledger.audit.chain import ChainBroken, ChainHead
-from ledger.audit.replay import Findings, Place, Replay
+from ledger.audit.replay import Findings, Replay
+from ledger.audit.state_digest import Place
 from ledger.audit.wire_fields import BrokenBytes
 from ledger.audit.world_state import StateKey, StateValue
 

@@ -15,7 +15,7 @@ Metadata = tuple[tuple[str, bytes], ...]
 _LENGTH = struct.Struct(">I")
 _POSITION = struct.Struct(">QIB")
 _COUNT = struct.Struct(">H")
-_COMMIT_MARK = b"gridledger commit hash v1"
+_COMMIT_MARK = b"gridledger commit hash v2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +99,11 @@ class BlockChanges:
         return self._before.get(namespace, key) if changed is None else changed
 
 
-def commit_hash(previous: bytes, codes: bytes, changes: Mapping[StateKey, StateValue]) -> bytes:
+def commit_hash(
+    previous: bytes, codes: bytes, changes: Mapping[StateKey, StateValue], state_hash: bytes
+) -> bytes:
     """What the next block's seals vote on (docs/wire.md); `previous` is empty for block 0."""
-    parts = (_COMMIT_MARK, previous, codes, _changes_hash(changes))
+    parts = (_COMMIT_MARK, previous, codes, _changes_hash(changes), state_hash)
     return hashlib.sha256(b"".join(map(_sized, parts))).digest()
 
 

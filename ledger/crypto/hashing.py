@@ -23,6 +23,11 @@ def sha256(data: bytes) -> bytes:
     return hashlib.sha256(data).digest()
 
 
+def expand(data: bytes, length_bytes: int) -> bytes:
+    """SHAKE256: as many pseudo-random bytes as asked for, fixed by `data`."""
+    return hashlib.shake_256(data).digest(length_bytes)
+
+
 def transaction_id(nonce: bytes, creator: bytes) -> str:
     """Id of the transaction a client starts: hex of SHA-256(nonce || SerializedIdentity)."""
     return hashlib.sha256(nonce + creator).hexdigest()

@@ -31,7 +31,7 @@ from ledger.ordering.seals import check_certificate
 from ledger.rpc.commit_notifier import CommittedTransaction
 from ledger.storage.ledger_store import LedgerStore
 from ledger.validation.block import validate_block
-from ledger.validation.commit_hash import commit_hash
+from ledger.validation.commit_hash import StateCommitment, commitment_after
 from ledger.validation.context import BlockValidation, ValidationContext
 
 
@@ -74,8 +74,8 @@ class Committer:
 
     def commit(self, block: Block) -> CommittedBlock:
         """Validate and apply as one synced batch; `tip` is the block afterwards."""
-        new_hash, committed = self._apply(block)
-        self._tip = self._tip_at(committed.block, new_hash)
+        after, committed = self._apply(block)
+        self._tip = self._tip_at(committed.block, after.commit_hash)
         return committed
 
     def certified(self, block: Block) -> Block:
@@ -112,8 +112,8 @@ class Committer:
             )
         return replace(block, metadata=(_seals_only(signed), b"", b"", b"", b""))
 
-    def _apply(self, block: Block) -> tuple[bytes, CommittedBlock]:
-        """(commit hash after the block, what to announce)."""
+    def _apply(self, block: Block) -> tuple[StateCommitment, CommittedBlock]:
+        """(the commitment after the block, what to announce)."""
         envelopes = [self._memory.decode(raw) for raw in block.entries]
         context = self._context()
         registry = self._channel.state.registry
@@ -124,17 +124,24 @@ class Committer:
             state=self._store,
             context=replace(context, signatures=signatures),
         )
-        new_hash = commit_hash(self._tip.commit_hash, validation.codes, validation.updates)
+        after = commitment_after(
+            self._store.tip().commitment,
+            block_number=block.number,
+            codes=validation.codes,
+            updates=validation.updates,
+            recorded=validation.recorded,
+            state=self._store,
+        )
         metadata = list(block.metadata)
         metadata[SLOT_TRANSACTIONS_FILTER] = bytes(validation.codes)
-        metadata[SLOT_COMMIT_HASH] = encode_commit_hash(new_hash)
+        metadata[SLOT_COMMIT_HASH] = encode_commit_hash(after.commit_hash)
         stored = replace(block, metadata=_five(metadata))
-        self._store.commit(stored, validation, commit_hash=new_hash)
+        self._store.commit(stored, validation, after)
         if validation.is_config:
             self._channel.advance(stored)
         for raw in block.entries:
             self._memory.forget(raw)
-        return new_hash, CommittedBlock(stored, validation, _fates(block.number, validation))
+        return after, CommittedBlock(stored, validation, _fates(block.number, validation))
 
     def _stored_tip(self) -> Tip:
         stored = self._store.tip()
@@ -143,15 +150,14 @@ class Committer:
         return self._tip_at(block, stored.commit_hash)
 
     def _tip_at(self, block: Block, commit_hash_after: bytes) -> Tip:
-        state = self._channel.state
+        validators = self._channel.state.validators
         return Tip(
             height=block.number,
             block_hash=block_hash(block.header),
             block_time_ms=_block_time_ms(block),
             commit_hash=commit_hash_after,
-            validators=state.validators.ids,
-            validator_set_hash=state.validators.set_hash,
-            block_interval_ms=state.config.block_interval_ms,
+            validators=validators.ids,
+            validator_set_hash=validators.set_hash,
         )
 
 

@@ -3,7 +3,6 @@
 from ledger.crypto.hashing import block_hash
 from ledger.model.block import Block
 from ledger.model.codec_block import encode_block
-from ledger.model.codes import ValidationCode
 from ledger.model.state import StateUpdates
 from ledger.storage import keyspace
 from ledger.storage.keyspace import Savepoint, TxLocation
@@ -28,13 +27,12 @@ def block_batch(block: Block, validation: BlockValidation, savepoint: Savepoint)
 
 def _transaction_index(block_number: int, validation: BlockValidation) -> Writes:
     """Each id points to the first transaction that had it, for ever."""
-    locations: dict[str, TxLocation] = {}
-    for index, (tx_id, code) in enumerate(zip(validation.tx_ids, validation.codes, strict=True)):
-        if tx_id and code != ValidationCode.DUPLICATE_TXID:
-            locations.setdefault(tx_id, TxLocation(block_number, index, code))
     return [
-        (keyspace.transaction_key(tx_id), keyspace.encode_location(location))
-        for tx_id, location in locations.items()
+        (
+            keyspace.transaction_key(one.tx_id),
+            keyspace.encode_location(TxLocation(block_number, one.tx_index, one.code)),
+        )
+        for one in validation.recorded
     ]
 
 

@@ -5,7 +5,7 @@ caller's rule, and the world state is rebuilt from the transactions and compared
 one; the commit hash, on which the seals of the next block vote, ties flags and state to the chain.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from ledger.crypto.hashing import block_data_hash, block_hash
 from ledger.errors import InvalidMessage, NodeFault, TransactionInvalid
@@ -25,7 +25,8 @@ from ledger.model.codes import ValidationCode
 from ledger.model.state import StateKey, StateUpdates, VersionedValue
 from ledger.storage.ledger_store import LedgerStore
 from ledger.validation.block import Entry, updates_of
-from ledger.validation.commit_hash import commit_hash
+from ledger.validation.commit_hash import BEFORE_GENESIS, StateCommitment, commitment_after
+from ledger.validation.transaction_index import RecordedTransaction, recorded_transactions
 
 CheckSeals = Callable[[Block], None]
 """Raises InvalidMessage unless a quorum sealed the block; not asked about the genesis block."""
@@ -45,16 +46,16 @@ def verify_chain(store: LedgerStore, check_seals: CheckSeals) -> int:
     Raises ChainBroken at the first block that does not fit. Memory grows with the world state.
     """
     state = _RebuiltState()
-    previous_hash, previous_commit_hash = b"", b""
+    previous_hash, commitment = b"", BEFORE_GENESIS
     height = store.height()
     for number in range(height):
         block = _read(store, number)
         _check_links(block, number, previous_hash)
         if number > 0:
-            _check_seals(block, previous_commit_hash, check_seals)
-        previous_commit_hash = _check_commit_hash(block, previous_commit_hash, state)
+            _check_seals(block, commitment.commit_hash, check_seals)
+        commitment = _check_commit_hash(block, commitment, state)
         previous_hash = block_hash(block.header)
-    if height and (previous_hash, previous_commit_hash) != _stored_tip(store):
+    if height and (previous_hash, commitment) != _stored_tip(store):
         raise ChainBroken(height - 1, "is not the block that the savepoint names")
     _compare_state(store, state, height)
     return height
@@ -65,6 +66,7 @@ class _RebuiltState:
 
     def __init__(self) -> None:
         self.values: dict[StateKey, VersionedValue] = {}
+        self.transactions: set[str] = set()
 
     def get_state(self, namespace: str, key: str) -> VersionedValue | None:
         return self.values.get((namespace, key))
@@ -82,7 +84,8 @@ class _RebuiltState:
     def has_metadata(self, namespace: str) -> bool:
         return True
 
-    def apply(self, updates: StateUpdates) -> None:
+    def apply(self, updates: StateUpdates, recorded: Sequence[RecordedTransaction]) -> None:
+        self.transactions.update(one.tx_id for one in recorded)
         for state_key, update in updates.keys.items():
             if update.value is None:
                 self.values.pop(state_key, None)
@@ -91,9 +94,9 @@ class _RebuiltState:
                 self.values[state_key] = value
 
 
-def _stored_tip(store: LedgerStore) -> tuple[bytes, bytes]:
+def _stored_tip(store: LedgerStore) -> tuple[bytes, StateCommitment]:
     tip = store.tip()
-    return tip.block_hash, tip.commit_hash
+    return tip.block_hash, tip.commitment
 
 
 def _read(store: LedgerStore, number: int) -> Block:
@@ -128,8 +131,10 @@ def _check_seals(block: Block, previous_commit_hash: bytes, check_seals: CheckSe
         )
 
 
-def _check_commit_hash(block: Block, previous: bytes, state: _RebuiltState) -> bytes:
-    """The commit hash after the block, computed again from its transactions and flags."""
+def _check_commit_hash(
+    block: Block, before: StateCommitment, state: _RebuiltState
+) -> StateCommitment:
+    """The commitment after the block, computed again from its transactions and flags."""
     flags = block.metadata[SLOT_TRANSACTIONS_FILTER]
     try:
         codes = [ValidationCode(flag) for flag in flags]
@@ -138,12 +143,23 @@ def _check_commit_hash(block: Block, previous: bytes, state: _RebuiltState) -> b
         raise ChainBroken(block.number, f"flags or commit hash are damaged: {error}") from error
     if len(codes) != len(block.entries):
         raise ChainBroken(block.number, f"{len(codes)} flags for {len(block.entries)} entries")
-    updates = updates_of(block.number, [_decode(raw) for raw in block.entries], codes, state)
-    computed = commit_hash(previous, codes, updates)
-    if computed != stored:
+    entries = [_decode(raw) for raw in block.entries]
+    updates = updates_of(block.number, entries, codes, state)
+    recorded: tuple[RecordedTransaction, ...] = ()
+    if block.number > 0:  # nobody signs the genesis block, its transaction uses up no id
+        recorded = recorded_transactions(entries, codes, state.transactions.__contains__)
+    after = commitment_after(
+        before,
+        block_number=block.number,
+        codes=codes,
+        updates=updates,
+        recorded=recorded,
+        state=state,
+    )
+    if after.commit_hash != stored:
         raise ChainBroken(block.number, "flags and changes do not give the stored commit hash")
-    state.apply(updates)
-    return computed
+    state.apply(updates, recorded)
+    return after
 
 
 def _decode(raw: bytes) -> Entry:

@@ -9,12 +9,13 @@ scan of one namespace is in the bytewise order of its keys.
 import struct
 from dataclasses import dataclass
 
+from ledger.crypto.set_digest import SET_DIGEST_BYTES, SetDigest
 from ledger.errors import NodeFault
 from ledger.model.codes import ValidationCode
 from ledger.model.rwset import Version
 from ledger.model.state import Metadata, VersionedValue
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 FORMAT_KEY = b"f"
 CHANNEL_KEY = b"c"
@@ -36,7 +37,7 @@ _POSITION = struct.Struct(">QI")
 _LOCATION = struct.Struct(">QIB")
 _STATE_HEAD = struct.Struct(">QIH")
 _METADATA_HEAD = struct.Struct(">HI")
-_SAVEPOINT = struct.Struct(">QQ32s32s")
+_SAVEPOINT = struct.Struct(f">QQ32s32s{SET_DIGEST_BYTES}s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,9 @@ class Savepoint:
     tip_hash: bytes
     """Hash of the header of block height - 1."""
     commit_hash: bytes
-    """Chained hash over codes and state changes up to the tip."""
+    """Chained hash over codes, state changes and state up to the tip."""
+    state_digest: SetDigest
+    """Of the world state and the transaction index."""
 
 
 def block_key(number: int) -> bytes:
@@ -148,8 +151,11 @@ def encode_number(number: int) -> bytes:
 
 
 def decode_number(value: bytes) -> int:
-    """Inverse of encode_number."""
-    (number,) = _NUMBER.unpack(value)
+    """Inverse of encode_number; NodeFault when the record is damaged."""
+    try:
+        (number,) = _NUMBER.unpack(value)
+    except struct.error as error:
+        raise NodeFault(f"a record of a block number is damaged: {error}") from error
     return int(number)
 
 
@@ -159,24 +165,32 @@ def encode_location(location: TxLocation) -> bytes:
 
 
 def decode_location(value: bytes) -> TxLocation:
-    """Inverse of encode_location."""
-    block_number, tx_index, code = _LOCATION.unpack(value)
-    return TxLocation(block_number, tx_index, ValidationCode(code))
+    """Inverse of encode_location; NodeFault when the record is damaged."""
+    try:
+        block_number, tx_index, code = _LOCATION.unpack(value)
+        return TxLocation(block_number, tx_index, ValidationCode(code))
+    except (struct.error, ValueError) as error:
+        raise NodeFault(f"the place of a transaction is damaged: {error}") from error
 
 
 def encode_savepoint(savepoint: Savepoint) -> bytes:
     """Value of the savepoint key."""
     return _SAVEPOINT.pack(
-        savepoint.height, savepoint.last_config_number, savepoint.tip_hash, savepoint.commit_hash
+        savepoint.height,
+        savepoint.last_config_number,
+        savepoint.tip_hash,
+        savepoint.commit_hash,
+        savepoint.state_digest.lanes,
     )
 
 
 def decode_savepoint(value: bytes) -> Savepoint:
     """Inverse of encode_savepoint."""
     try:
-        return Savepoint(*_SAVEPOINT.unpack(value))
+        height, last_config_number, tip_hash, commit_hash, lanes = _SAVEPOINT.unpack(value)
     except struct.error as error:
         raise NodeFault(f"the savepoint record is damaged: {error}") from error
+    return Savepoint(height, last_config_number, tip_hash, commit_hash, SetDigest(lanes))
 
 
 def encode_state(value: bytes, version: Version, metadata: Metadata) -> bytes:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ledger.crypto.hashing import block_hash
+from ledger.crypto.set_digest import EMPTY_SET
 from ledger.errors import NodeFault
 from ledger.model.block import Block
 from ledger.model.codec_block import decode_block
@@ -20,9 +21,16 @@ from ledger.storage.keyspace import Savepoint, TxLocation
 from ledger.storage.kv import KeyValueReader, KeyValueStore
 from ledger.storage.state_cache import StateCache
 from ledger.storage.state_view import StateView
+from ledger.validation.commit_hash import StateCommitment
 from ledger.validation.context import BlockValidation
 
-EMPTY = Savepoint(height=0, last_config_number=0, tip_hash=bytes(32), commit_hash=bytes(32))
+EMPTY = Savepoint(
+    height=0,
+    last_config_number=0,
+    tip_hash=bytes(32),
+    commit_hash=bytes(32),
+    state_digest=EMPTY_SET,
+)
 """The savepoint of a ledger without blocks."""
 
 
@@ -32,8 +40,13 @@ class LedgerTip:
 
     number: int
     block_hash: bytes
-    commit_hash: bytes
+    commitment: StateCommitment
     last_config_number: int
+
+    @property
+    def commit_hash(self) -> bytes:
+        """What the seals of the next block will name."""
+        return self.commitment.commit_hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +85,7 @@ class LedgerStore:
         return LedgerTip(
             number=savepoint.height - 1,
             block_hash=savepoint.tip_hash,
-            commit_hash=savepoint.commit_hash,
+            commitment=StateCommitment(savepoint.commit_hash, savepoint.state_digest),
             last_config_number=savepoint.last_config_number,
         )
 
@@ -121,11 +134,13 @@ class LedgerStore:
         """Every value the key had, newest first."""
         return self._moment.view.history(namespace, key)
 
-    def commit(self, block: Block, validation: BlockValidation, *, commit_hash: bytes) -> None:
+    def commit(
+        self, block: Block, validation: BlockValidation, commitment: StateCommitment
+    ) -> None:
         """Make a block and its consequences durable, all or nothing.
 
         `block` is the next one and carries its flags and commit hash in its metadata;
-        `commit_hash` is the chained hash after it. Returns when the batch is on disk.
+        `commitment` is the one after it. Returns when the batch is on disk.
         """
         before = self._moment.savepoint
         if block.number != before.height:
@@ -137,7 +152,8 @@ class LedgerStore:
             height=before.height + 1,
             last_config_number=block.number if validation.is_config else before.last_config_number,
             tip_hash=block_hash(block.header),
-            commit_hash=commit_hash,
+            commit_hash=commitment.commit_hash,
+            state_digest=commitment.digest,
         )
         self._fail_points.reach(FailPoint.BATCH_BEFORE_WRITE)
         self._kv.write(block_batch(block, validation, after), sync=True)

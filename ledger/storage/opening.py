@@ -12,7 +12,7 @@ from ledger.storage import keyspace
 from ledger.storage.fail_points import FailPoint, FailPoints
 from ledger.storage.kv import KeyValueStore
 from ledger.storage.ledger_store import LedgerStore
-from ledger.validation.commit_hash import commit_hash
+from ledger.validation.commit_hash import BEFORE_GENESIS, commitment_after
 from ledger.validation.context import BlockValidation
 
 DATABASE_FOLDER = "blocks-and-state"
@@ -23,6 +23,7 @@ GENESIS_VALIDATION = BlockValidation(
     updates=StateUpdates(),
     tx_ids=("",),
     details=("",),
+    recorded=(),
     is_config=True,
 )
 
@@ -66,7 +67,14 @@ def _begin(
     )
     fail_points.reach(FailPoint.LEDGER_BEGUN)
     store = LedgerStore(kv, fail_points)
-    first_hash = commit_hash(b"", GENESIS_VALIDATION.codes, GENESIS_VALIDATION.updates)
+    first = commitment_after(
+        BEFORE_GENESIS,
+        block_number=0,
+        codes=GENESIS_VALIDATION.codes,
+        updates=GENESIS_VALIDATION.updates,
+        recorded=GENESIS_VALIDATION.recorded,
+        state=store,
+    )
     slots = genesis.metadata
     assert (SLOT_TRANSACTIONS_FILTER, SLOT_COMMIT_HASH) == (2, 4), "slots as assembled here"
     metadata = (
@@ -74,9 +82,9 @@ def _begin(
         slots[1],
         bytes(GENESIS_VALIDATION.codes),
         slots[3],
-        encode_commit_hash(first_hash),
+        encode_commit_hash(first.commit_hash),
     )
-    store.commit(replace(genesis, metadata=metadata), GENESIS_VALIDATION, commit_hash=first_hash)
+    store.commit(replace(genesis, metadata=metadata), GENESIS_VALIDATION, first)
     return store
 
 

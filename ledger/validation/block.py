@@ -17,6 +17,7 @@ from ledger.validation.context import BlockValidation, ValidationContext
 from ledger.validation.endorsement_policies import EndorsementPolicies
 from ledger.validation.mvcc import check_reads
 from ledger.validation.signatures import signatures_to_check
+from ledger.validation.transaction_index import recorded_transactions
 from ledger.validation.updates import BlockUpdates
 
 Entry = Envelope | TransactionInvalid
@@ -140,5 +141,6 @@ class _BlockRun:
             updates=self._updates.finish(),
             tx_ids=tuple(self._tx_ids),
             details=tuple(self._details),
+            recorded=recorded_transactions(self._entries, self._codes, self._context.is_recorded),
             is_config=self._is_config,
         )

@@ -1,4 +1,4 @@
-"""The chained hash over validation codes and state changes: equal on every correct peer.
+"""The chained hash over validation codes, changes and state: equal on every correct peer.
 
 Each block's signed metadata carries the commit hash of the block before, so a commit seal also
 votes on the state: a peer whose state diverges cannot follow and stops.
@@ -6,25 +6,59 @@ votes on the state: a peer whose state diverges cannot follow and stops.
 
 import struct
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from ledger.crypto.hashing import sha256
+from ledger.crypto.set_digest import EMPTY_SET, SetDigest
 from ledger.model.codes import ValidationCode
-from ledger.model.state import KeyUpdate, StateKey, StateUpdates
+from ledger.model.state import KeyUpdate, StateKey, StateReader, StateUpdates
+from ledger.validation.state_digest import digest_after, state_hash
+from ledger.validation.transaction_index import RecordedTransaction
 
-_DOMAIN = b"gridledger commit hash v1"
+_DOMAIN = b"gridledger commit hash v2"
 _LENGTH = struct.Struct(">I")
 _VERSION = struct.Struct(">QIB")
 _METADATA_COUNT = struct.Struct(">H")
 
 
-def commit_hash(previous: bytes, codes: Sequence[ValidationCode], updates: StateUpdates) -> bytes:
+@dataclass(frozen=True, slots=True)
+class StateCommitment:
+    """What a ledger's outcome up to a block is known by, and what the next block needs of it."""
+
+    commit_hash: bytes
+    digest: SetDigest
+    """Of world state and used transaction ids after the block."""
+
+
+BEFORE_GENESIS = StateCommitment(commit_hash=b"", digest=EMPTY_SET)
+
+
+def commitment_after(
+    before: StateCommitment,
+    *,
+    block_number: int,
+    codes: Sequence[ValidationCode],
+    updates: StateUpdates,
+    recorded: Sequence[RecordedTransaction],
+    state: StateReader,
+) -> StateCommitment:
+    """The commitment after a block; `state` is the world state before it."""
+    digest = digest_after(before.digest, block_number, updates, recorded, state)
+    after = commit_hash(before.commit_hash, codes, updates_hash(updates), state_hash(digest))
+    return StateCommitment(after, digest)
+
+
+def commit_hash(
+    previous: bytes, codes: Sequence[ValidationCode], changes: bytes, state: bytes
+) -> bytes:
     """Commit hash after a block, 32 bytes.
 
-    `previous` is the commit hash after the block before (empty for the genesis block). Every part
-    is preceded by its length and keys are in bytewise order, so no two histories share an input.
-    The changes enter as a digest of their own: a receipt proves a code without showing them.
+    `previous` is the commit hash after the block before (empty for the genesis block), `changes`
+    the `updates_hash`, `state` the `state_hash` after the block. Every part is preceded by its
+    length, so no two histories share an input. Changes and state enter as hashes: a receipt
+    proves a code without showing them.
     """
-    parts = (_DOMAIN, previous, bytes(codes), updates_hash(updates))
+    parts = (_DOMAIN, previous, bytes(codes), changes, state)
     return sha256(b"".join(map(_sized, parts)))
 
 

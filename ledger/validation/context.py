@@ -7,6 +7,7 @@ from typing import Protocol
 from ledger.model.codes import ValidationCode
 from ledger.model.state import StateUpdates
 from ledger.model.transaction import Envelope
+from ledger.validation.transaction_index import RecordedTransaction
 
 
 class SignatureChecker(Protocol):
@@ -67,8 +68,10 @@ class BlockValidation:
     codes: tuple[ValidationCode, ...]
     updates: StateUpdates
     tx_ids: tuple[str, ...]
-    """Ids to record as used, one per entry; empty where the envelope did not prove its id."""
+    """One per entry; empty where the envelope did not prove its id."""
     details: tuple[str, ...]
     """Why, for people and logs, one per entry; empty for valid ones. Never part of a hash."""
+    recorded: tuple[RecordedTransaction, ...]
+    """Ids that this block uses first."""
     is_config: bool = False
     """Whether the block carries a valid CONFIG transaction."""

@@ -158,7 +158,7 @@ class LedgerStoreSuite:
         block = world.sealed_block([world.transaction()])
         world.commit(world.transaction())
         with pytest.raises(NodeFault, match="does not follow"):
-            world.store.commit(block, validation, commit_hash=bytes(32))
+            world.store.commit(block, validation, world.store.tip().commitment)
 
     def test_refuses_another_channel_and_another_genesis(self, world):
         world.commit(world.transaction())

@@ -61,7 +61,7 @@ from ledger.storage.ledger_store import LedgerStore
 from ledger.storage.memory import MemoryStore
 from ledger.storage.opening import open_ledger
 from ledger.validation.block import validate_block
-from ledger.validation.commit_hash import commit_hash
+from ledger.validation.commit_hash import commitment_after
 from ledger.validation.context import (
     BlockValidation,
     ChaincodeDefinition,
@@ -237,17 +237,23 @@ class LedgerWorld:
     def commit(self, *entries: bytes) -> tuple[ValidationCode, ...]:
         """Seal, validate and store the next block; returns its codes."""
         validation = self.validate(*entries)
-        tip = self.store.tip()
-        new_hash = commit_hash(tip.commit_hash, validation.codes, validation.updates)
+        after = commitment_after(
+            self.store.tip().commitment,
+            block_number=self.store.height(),
+            codes=validation.codes,
+            updates=validation.updates,
+            recorded=validation.recorded,
+            state=self.store,
+        )
         sealed = self.sealed_block(entries)
         metadata = (
             sealed.metadata[0],
             b"",
             bytes(validation.codes),
             b"",
-            encode_commit_hash(new_hash),
+            encode_commit_hash(after.commit_hash),
         )
-        self.store.commit(replace(sealed, metadata=metadata), validation, commit_hash=new_hash)
+        self.store.commit(replace(sealed, metadata=metadata), validation, after)
         return validation.codes
 
     def sealed_block(self, entries: Sequence[bytes]) -> Block:

@@ -16,7 +16,7 @@ from ledger.model.transaction import Endorsement
 from ledger.storage.block_batch import block_batch
 from ledger.storage.keyspace import Savepoint
 from ledger.validation.block import validate_block
-from ledger.validation.commit_hash import commit_hash
+from ledger.validation.commit_hash import commitment_after
 from ledger.wire import common_pb2, protos_pb2
 from tests.fuzz import samples
 from tests.fuzz.engine import Attempt, FuzzTarget, answer_kind
@@ -51,8 +51,16 @@ def _validate(raw: bytes, *, trusting: bool) -> str:
         context=context,
     )
     block = samples.renumbered(samples.blocks()[1], here.store.height())
-    new_hash = commit_hash(here.store.tip().commit_hash, validation.codes, validation.updates)
-    block_batch(replace(block, entries=(raw,)), validation, Savepoint(4, 0, bytes(32), new_hash))
+    after = commitment_after(
+        here.store.tip().commitment,
+        block_number=here.store.height(),
+        codes=validation.codes,
+        updates=validation.updates,
+        recorded=validation.recorded,
+        state=here.store,
+    )
+    savepoint = Savepoint(4, 0, bytes(32), after.commit_hash, after.digest)
+    block_batch(replace(block, entries=(raw,)), validation, savepoint)
     return answer_kind(validation.codes[0].name, validation.details[0])
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from ledger.crypto.hashing import block_data_hash, block_hash
+from ledger.crypto.set_digest import EMPTY_SET
 from ledger.model.codec import decode_envelope
 from ledger.model.codec_block import (
     decode_commit_hash,
@@ -17,7 +18,8 @@ from ledger.model.state import StateUpdates
 from ledger.storage import keyspace
 from ledger.storage.chain_check import ChainBroken
 from ledger.storage.leveldb import LevelDbStore
-from ledger.validation.commit_hash import commit_hash
+from ledger.validation.commit_hash import StateCommitment, commitment_after
+from ledger.validation.transaction_index import RecordedTransaction
 from tests.support.ledger_world import CHAINCODE, LedgerWorld, market, put
 
 BLOCKS = 4
@@ -119,7 +121,19 @@ def test_a_changed_flag_with_a_matching_commit_hash_is_found_by_the_next_seals(w
     flags = bytes([ValidationCode.MVCC_READ_CONFLICT, ValidationCode.MVCC_READ_CONFLICT])
     genesis_hash = decode_commit_hash(world.store.block(0).metadata[4])
     codes = [ValidationCode(flag) for flag in flags]
-    new_hash = commit_hash(genesis_hash, codes, StateUpdates())
+    recorded = [
+        RecordedTransaction(decode_envelope(raw).tx_id, index, code)
+        for index, (raw, code) in enumerate(zip(world.store.block(1).entries, codes, strict=True))
+    ]
+    after = commitment_after(
+        StateCommitment(genesis_hash, EMPTY_SET),
+        block_number=1,
+        codes=codes,
+        updates=StateUpdates(),
+        recorded=recorded,
+        state=world.store,
+    )
+    new_hash = after.commit_hash
     rewrite(world, 1, lambda block: slot(slot(block, 2, flags), 4, encode_commit_hash(new_hash)))
     assert broken_at(world) == 2
 

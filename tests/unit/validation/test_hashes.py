@@ -9,17 +9,21 @@ from hypothesis import strategies as st
 from ledger.model.codes import ValidationCode
 from ledger.model.rwset import KeyRead, Version
 from ledger.model.state import KeyUpdate, StateUpdates
-from ledger.validation.commit_hash import commit_hash
+from ledger.validation.commit_hash import commit_hash, updates_hash
 from ledger.validation.range_summary import encode_query_reads, summarize_range
 from ledger.wire import kvrwset_pb2
 
 VALID = ValidationCode.VALID
 AT = Version(5, 2)
-PINNED = "c4086e7557c1ded0e1a8ed8e837fa3f765334289b02be82d99a0117ac48ea39d"
+PINNED = "114007825a59eff07010980c46d3cdfa932edd2876539ae29eaa238ce05586ff"
 
 
 def updates(**keys: KeyUpdate) -> StateUpdates:
     return StateUpdates(keys={("ns", key): update for key, update in keys.items()})
+
+
+def hash_of(previous, codes, changed: StateUpdates, *, state: bytes = bytes(32)) -> bytes:
+    return commit_hash(previous, codes, updates_hash(changed), state)
 
 
 BASE = updates(a=KeyUpdate(b"1", AT), b=KeyUpdate(b"2", AT))
@@ -27,13 +31,13 @@ BASE = updates(a=KeyUpdate(b"1", AT), b=KeyUpdate(b"2", AT))
 
 def test_the_commit_hash_is_pinned():
     """A change of this value forks a running network: peers of two versions would disagree."""
-    found = commit_hash(bytes(32), [VALID, ValidationCode.MVCC_READ_CONFLICT], BASE)
+    found = hash_of(bytes(32), [VALID, ValidationCode.MVCC_READ_CONFLICT], BASE)
     assert found.hex() == PINNED
 
 
 def test_the_order_of_updates_does_not_matter():
     reordered = StateUpdates(keys=dict(reversed(BASE.keys.items())))
-    assert commit_hash(b"", [VALID], BASE) == commit_hash(b"", [VALID], reordered)
+    assert hash_of(b"", [VALID], BASE) == hash_of(b"", [VALID], reordered)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +59,11 @@ def test_the_order_of_updates_does_not_matter():
     ],
 )
 def test_any_other_outcome_has_another_hash(previous, codes, changed):
-    assert commit_hash(previous, codes, changed) != commit_hash(bytes(32), [VALID], BASE)
+    assert hash_of(previous, codes, changed) != hash_of(bytes(32), [VALID], BASE)
+
+
+def test_another_state_has_another_hash():
+    assert hash_of(b"", [VALID], BASE, state=b"x" * 32) != hash_of(b"", [VALID], BASE)
 
 
 NAMES = st.text(max_size=3)
@@ -72,7 +80,7 @@ OUTCOMES = st.builds(
 
 @given(first=OUTCOMES, second=OUTCOMES)
 def test_equal_hashes_mean_equal_changes(first, second):
-    same = commit_hash(b"", [VALID], first) == commit_hash(b"", [VALID], second)
+    same = hash_of(b"", [VALID], first) == hash_of(b"", [VALID], second)
     assert same == (first.keys == second.keys)
 
 
