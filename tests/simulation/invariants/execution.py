@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from ledger.audit.state_digest import IDS_IN_USE_FROM, Place, StateDigest
 from ledger.audit.wire_fields import Fields, read_fields
 from ledger.audit.world_state import StateKey, StateValue, WorldState, commit_hash
 
@@ -41,6 +42,7 @@ class Execution:
 
     state: WorldState = field(default_factory=WorldState)
     recorded: set[str] = field(default_factory=set)
+    digest: StateDigest = field(default_factory=StateDigest)
 
     def run(
         self, number: int, entries: Sequence[bytes], *, previous: bytes, members: int
@@ -56,9 +58,14 @@ class Execution:
             if code == VALID:
                 version = (number, position)
                 changes.update({key: StateValue(value, version) for key, value in tx.writes})
-        self.recorded.update(tx.tx_id for tx in readings)
+        places: dict[str, Place] = {}
+        for position, (tx, code) in enumerate(zip(readings, codes, strict=True)):
+            if code in IDS_IN_USE_FROM and tx.tx_id not in self.recorded:
+                places.setdefault(tx.tx_id, (number, position, code))
+        self.digest.follow(self.state, changes, places)
+        self.recorded.update(places)
         self.state.apply(changes)
-        outcome = commit_hash(previous, bytes(codes), changes)
+        outcome = commit_hash(previous, bytes(codes), changes, self.digest.hash())
         return Executed(bytes(codes), outcome)
 
     @staticmethod
