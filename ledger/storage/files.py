@@ -32,6 +32,10 @@ class LogFile(Protocol):
         """Write at the end; a crash may lose any part of it until `sync` returned."""
         ...
 
+    def overwrite(self, content: bytes) -> None:
+        """Write over the first bytes; may be torn by a crash like anything not synced."""
+        ...
+
     def sync(self) -> None:
         """Make content and length durable."""
         ...
@@ -77,8 +81,7 @@ class DiskLogFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-        self._file = os.open(path, flags, 0o600)
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -98,9 +101,16 @@ class DiskLogFile:
 
     def append(self, content: bytes) -> None:
         """See LogFile."""
-        rest = memoryview(content)
-        while rest:
-            rest = rest[os.write(self._file, rest) :]
+        self._write_at(os.fstat(self._file).st_size, content)
+
+    def overwrite(self, content: bytes) -> None:
+        """See LogFile."""
+        self._write_at(0, content)
+
+    def _write_at(self, position: int, content: bytes) -> None:
+        written = 0
+        while written < len(content):
+            written += os.pwrite(self._file, content[written:], position + written)
 
     def sync(self) -> None:
         """See LogFile."""

@@ -3,8 +3,9 @@
 Frame: header {magic, payload length, checksum of the frame before, checksum of this header} and
 body {payload, checksum of header and payload}. Every frame is written at once and synced, so a
 crash can only leave the last one incomplete: it ends early, or the end of it was never written
-and reads as zeros. That frame was never acknowledged and is dropped. Anything else that does not
-check is damage, and dropping it could lose a vote that was sent.
+and reads as zeros. That frame was never acknowledged and is dropped; a mark beside the log
+(`length_mark`) tells if it was. Anything else that does not check is damage, and dropping it could
+lose a vote that was sent.
 """
 
 import struct
@@ -16,6 +17,7 @@ from pathlib import Path
 from ledger.errors import NodeFault
 from ledger.storage.fail_points import FailPoint, FailPoints
 from ledger.storage.files import DiskFiles, FileIdentity, Files, LogFile
+from ledger.storage.length_mark import LengthMark
 
 FRAME_BYTES_MAX = 64 * 1024 * 1024
 _MAGIC = 0x47524C47
@@ -28,7 +30,10 @@ _SECTOR_BYTES = 512
 @dataclass(frozen=True, slots=True)
 class _Scan:
     payloads: list[bytes]
+    first: int
+    """Checksum of the first frame; 0 if there is none."""
     checksum: int
+    """Of the last frame."""
     good_bytes: int
 
 
@@ -54,17 +59,19 @@ class FrameLog:
         self._usable = True
         try:
             self._file: LogFile = self._files.open(path)
+            self._mark = LengthMark(path, self._files)
         except OSError as error:
             raise NodeFault(f"cannot open the journal {path}: {error}") from error
         try:
             scan = self._recover()
         except OSError as error:
-            self._file.close()
+            self.close()
             raise NodeFault(f"cannot use the journal {path}: {error}") from error
         except LogDamaged:
-            self._file.close()
+            self.close()
             raise
         self._recovered = scan.payloads
+        self._first = scan.first
         self._checksum = scan.checksum
         self._size_bytes = scan.good_bytes
 
@@ -95,11 +102,13 @@ class FrameLog:
             self._file.append(frame)
             self._fail_points.reach(FailPoint.FRAME_WRITTEN)
             self._file.sync()
+            self._fail_points.reach(FailPoint.FRAME_SYNCED)
+            self._first = self._first or checksum
+            self._size_bytes += len(frame)
+            self._mark.write(first=self._first, size_bytes=self._size_bytes)
         except OSError as error:
             raise self._fail("append to", error) from error
-        self._fail_points.reach(FailPoint.FRAME_SYNCED)
         self._checksum = checksum
-        self._size_bytes += len(frame)
 
     def replace(self, payload_for: Callable[[FileIdentity], bytes]) -> None:
         """Start over with a file of one frame, atomically: either file is found complete."""
@@ -108,27 +117,37 @@ class FrameLog:
             fresh = self._open_fresh()
             frame, checksum = _frame(payload_for(fresh.identity()), 0)
             self._write_fresh(fresh, frame)
+            self._mark.write(first=checksum, size_bytes=len(frame))
             self._file.close()
         except OSError as error:
             raise self._fail("rotate", error) from error
         self._fail_points.reach(FailPoint.ROTATION_DURABLE)
-        self._file, self._checksum, self._size_bytes = fresh, checksum, len(frame)
+        self._file, self._size_bytes = fresh, len(frame)
+        self._first = self._checksum = checksum
 
     def close(self) -> None:
         """Release the file; later writes raise NodeFault."""
         self._usable = False
         self._file.close()
+        self._mark.close()
 
     def _recover(self) -> _Scan:
         """Read all whole frames and cut off a torn one, durably."""
         self._files.sync_folder(self._path.parent)
         content = self._file.read_all()
         scan = _scan(self._path, content)
+        acknowledged = self._mark.read(first=scan.first)
+        if acknowledged > scan.good_bytes:
+            raise LogDamaged(
+                f"{self._path} is damaged at byte {scan.good_bytes}: {acknowledged} bytes of it"
+                " were durable; this validator must not vote with it"
+            )
         if scan.good_bytes < len(content):
             self._fail_points.reach(FailPoint.JOURNAL_TAIL_FOUND)
             self._file.cut(scan.good_bytes)
         # Whole frames too: a process killed between write and sync leaves them in the cache only.
         self._file.sync()
+        self._mark.write(first=scan.first, size_bytes=scan.good_bytes)
         if scan.good_bytes < len(content):
             self._fail_points.reach(FailPoint.JOURNAL_TAIL_CUT)
         return scan
@@ -162,7 +181,7 @@ class FrameLog:
 
 def _scan(path: Path, content: bytes) -> _Scan:
     payloads: list[bytes] = []
-    offset, checksum = 0, 0
+    offset, first, checksum = 0, 0, 0
     while offset < len(content):
         end = _frame_end(content, offset, checksum)
         if end is None:
@@ -174,8 +193,9 @@ def _scan(path: Path, content: bytes) -> _Scan:
             )
         payloads.append(content[offset + _HEADER.size : end - _CHECKSUM.size])
         (checksum,) = _CHECKSUM.unpack_from(content, end - _CHECKSUM.size)
+        first = first or checksum
         offset = end
-    return _Scan(payloads, checksum, offset)
+    return _Scan(payloads, first, checksum, offset)
 
 
 def _frame(payload: bytes, previous: int) -> tuple[bytes, int]:

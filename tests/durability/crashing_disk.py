@@ -104,6 +104,10 @@ class OpenFile:
         self._file.last_write_at = len(self._file.content)
         self._file.content += content
 
+    def overwrite(self, content: bytes) -> None:
+        self._file.last_write_at = 0
+        self._file.content[: len(content)] = content
+
     def sync(self) -> None:
         self._file.synced = bytes(self._file.content)
 

@@ -40,8 +40,10 @@ def observes_until_it_cannot_matter(stage: RealStage, *, newest: int) -> None:
     assert stage.is_asked_and_votes()
 
 
-def overwrite(stage: RealStage, content: bytes) -> None:
-    """The same file with other bytes."""
+def overwrite(stage: RealStage, content: bytes, *, mark: bool = True) -> None:
+    """The same file with other bytes, with or without the mark that tells its length."""
+    if not mark:
+        (stage.data / "journal.mark").unlink()
     with (stage.data / "journal").open("r+b") as file:
         file.truncate(0)
         file.write(content)
@@ -160,7 +162,7 @@ def test_a_journal_overwritten_in_place_by_an_older_copy(stage):
     stage.start()
     stage.decide()
     stage.stop()
-    overwrite(stage, old)
+    overwrite(stage, old, mark=False)
     stage.start()
     assert "is older than the ledger" in cause_of(stage)
     observes_until_it_cannot_matter(stage, newest=1)
@@ -171,7 +173,7 @@ def test_a_journal_older_than_a_seal_in_the_ledger(stage):
     old = (stage.data / "journal").read_bytes()
     stage.decide()
     stage.stop()
-    overwrite(stage, old)
+    overwrite(stage, old, mark=False)
     stage.start()
     assert stage.is_observing
     assert "carries a seal" in cause_of(stage)
@@ -263,6 +265,18 @@ def test_an_acknowledged_last_record_that_is_damaged_is_no_torn_end(stage):
     stage.start()
     assert "is damaged at byte" in cause_of(stage)
     assert stage.is_observing
+
+
+@pytest.mark.parametrize("lost_bytes", [1, 30, 3_000])
+def test_a_shorter_journal_than_was_acknowledged_is_damage(stage, lost_bytes):
+    """Cut off by whatever: a torn end is what was never acknowledged, and nothing else."""
+    stage.decide()
+    stage.stop()
+    content = (stage.data / "journal").read_bytes()
+    overwrite(stage, content[:-lost_bytes])
+    stage.start()
+    assert f"{len(content)} bytes of it were durable" in cause_of(stage)
+    observes_until_it_cannot_matter(stage, newest=1)
 
 
 def test_records_that_no_validator_can_have_written_are_set_aside_too(stage):

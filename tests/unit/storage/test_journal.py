@@ -1,6 +1,5 @@
 """The consensus journal and the sign guard under crashes and damage at every byte."""
 
-import os
 import resource
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.errors import NodeFault
+from ledger.storage.frame_log import LogDamaged
 from ledger.storage.journal import RECORD_BYTES_MAX, Journal
 from ledger.storage.sign_guard import VOTES_PER_HEIGHT_MAX, SignedVote, SignGuard
 
@@ -25,6 +25,16 @@ def write_journal(path: Path, records: list[bytes]) -> list[int]:
         lengths.append(path.stat().st_size)
     journal.close()
     return lengths
+
+
+def put(path: Path, content: bytes, *, mark: bytes = b"") -> None:
+    """Other bytes in the journal, and in the mark that tells how much was acknowledged."""
+    path.write_bytes(content)
+    mark_of(path).write_bytes(mark)
+
+
+def mark_of(path: Path) -> Path:
+    return path.with_name("journal.mark")
 
 
 def recovered(path: Path) -> list[bytes]:
@@ -57,7 +67,7 @@ def test_cut_at_every_byte_loses_at_most_the_last_record(tmp_path):
     lengths = write_journal(path, RECORDS)
     content = path.read_bytes()
     for cut in range(len(content)):
-        path.write_bytes(content[:cut])
+        put(path, content[:cut])
         whole = sum(length <= cut for length in lengths)
         assert recovered(path) == RECORDS[:whole], f"cut at {cut}"
         assert path.stat().st_size == (lengths[whole - 1] if whole else 0)
@@ -66,7 +76,7 @@ def test_cut_at_every_byte_loses_at_most_the_last_record(tmp_path):
 def test_after_a_torn_end_the_journal_goes_on(tmp_path):
     path = tmp_path / "journal"
     lengths = write_journal(path, RECORDS)
-    os.truncate(path, lengths[-1] - 3)
+    put(path, path.read_bytes()[: lengths[-1] - 3])
     journal = Journal(path)
     journal.append_all([b"again"])
     journal.close()
@@ -81,7 +91,7 @@ def test_flipping_any_bit_is_damage_and_named(tmp_path):
     for position in range(len(content)):
         damaged = bytearray(content)
         damaged[position] ^= 1 << (position % 8)
-        path.write_bytes(bytes(damaged))
+        put(path, bytes(damaged))
         frame = max(start for start in starts if start <= position)
         with pytest.raises(NodeFault, match=f"{path} is damaged at byte {frame} "):
             Journal(path)
@@ -92,8 +102,47 @@ def test_a_tail_that_was_never_written_reads_as_zeros_and_is_dropped(tmp_path):
     lengths = write_journal(path, [b"kept", b"y" * 2_000])
     content = path.read_bytes()
     for lost_from in (lengths[0], 512, 1_024, 1_536):
-        path.write_bytes(content[:lost_from] + bytes(len(content) - lost_from))
+        put(path, content[:lost_from] + bytes(len(content) - lost_from))
         assert recovered(path) == [b"kept"]
+
+
+def test_what_was_acknowledged_is_no_torn_end_wherever_it_is_cut(tmp_path):
+    """The mark beside the journal tells; only what came after it can be torn."""
+    path = tmp_path / "journal"
+    write_journal(path, RECORDS[:-1])
+    acknowledged, mark = path.stat().st_size, mark_of(path).read_bytes()
+    first_frame_bytes = write_journal(tmp_path / "other", [b""])[0]
+    journal = Journal(path)
+    journal.append_all([RECORDS[-1]])
+    journal.close()
+    content = path.read_bytes()
+    for cut in range(acknowledged, len(content)):
+        put(path, content[:cut], mark=mark)
+        assert recovered(path) == RECORDS[:-1]
+    for cut in range(first_frame_bytes + 10, acknowledged, 7):
+        put(path, content[:cut], mark=mark)
+        with pytest.raises(LogDamaged, match=f"{acknowledged} bytes of it were durable"):
+            Journal(path)
+    put(path, content[:512] + bytes(acknowledged - 512), mark=mark)
+    with pytest.raises(LogDamaged, match="were durable"):
+        Journal(path)
+
+
+def test_a_damaged_mark_or_that_of_another_journal_says_nothing(tmp_path):
+    path = tmp_path / "journal"
+    lengths = write_journal(path, RECORDS)
+    content, mark = path.read_bytes(), mark_of(path).read_bytes()
+    torn = content[: lengths[-1] - 1]
+    damaged_marks = [mark[:n] for n in range(len(mark))]
+    damaged_marks += [mark[:n] + bytes([mark[n] ^ 1]) + mark[n + 1 :] for n in range(len(mark))]
+    for damaged in damaged_marks:
+        put(path, torn, mark=damaged)
+        assert recovered(path) == RECORDS[:-1]
+    (tmp_path / "elsewhere").mkdir()
+    other = tmp_path / "elsewhere" / "journal"
+    write_journal(other, [b"o" * 5_000, b"o" * 5_000])
+    put(path, torn, mark=mark_of(other).read_bytes())
+    assert recovered(path) == RECORDS[:-1]
 
 
 def test_a_record_dropped_in_the_middle_is_damage(tmp_path):
@@ -130,7 +179,7 @@ def test_entries_written_together_are_found_together_or_not_at_all(tmp_path):
     journal.close()
     content = path.read_bytes()
     for cut in range(before, len(content)):
-        path.write_bytes(content[:cut])
+        put(path, content[:cut])
         assert recovered(path) == [b"before"]
 
 
