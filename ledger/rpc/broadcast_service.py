@@ -6,11 +6,24 @@ Ordering happens inside the validator peers, so every peer answers this service.
 from collections.abc import AsyncIterator
 
 import grpc
-from grpc import aio
 
 from ledger.errors import InvalidMessage, Reason
+from ledger.rpc.client_limits import (
+    CALL_BYTES_MAX,
+    ClientLimits,
+    RefusalCounter,
+    Slots,
+    require_size,
+)
+from ledger.rpc.client_streams import (
+    ClientTooSlow,
+    Context,
+    first_in_time,
+    give_up,
+    write_in_time,
+)
 from ledger.rpc.ports import Submission
-from ledger.rpc.status import GatewayError
+from ledger.rpc.status import GatewayError, abort, gateway_error
 from ledger.rpc.transport import identity_bytes
 from ledger.wire import common_pb2, orderer_pb2
 
@@ -27,23 +40,48 @@ STATUS_BY_REASON: dict[Reason, int] = {
 class BroadcastService:
     """Answers each envelope with one BroadcastResponse, in order."""
 
-    def __init__(self, submission: Submission) -> None:
+    def __init__(
+        self,
+        submission: Submission,
+        *,
+        calls: Slots | None = None,
+        limits: ClientLimits | None = None,
+        refusals: RefusalCounter | None = None,
+    ) -> None:
+        """`calls` are the places for work that all services of the peer share."""
+        allowed = limits or ClientLimits()
         self._submission = submission
+        self._refusals = refusals or RefusalCounter()
+        self._calls = calls or Slots("calls", total=allowed.calls_max)
+        self._streams = Slots("broadcast streams", total=allowed.opening_streams_max)
 
-    async def broadcast(
-        self, requests: AsyncIterator[bytes], context: aio.ServicerContext[bytes, bytes]
-    ) -> AsyncIterator[bytes]:
+    async def broadcast(self, requests: AsyncIterator[bytes], context: Context) -> None:
         """The stream handler."""
-        async for raw in requests:
-            yield (await self._answer(raw)).SerializeToString()
+        try:
+            with self._streams.place():
+                raw = await first_in_time(requests)
+                while raw is not None:
+                    answer = await self._answer(raw)
+                    await write_in_time(context, answer.SerializeToString())
+                    raw = await anext(requests, None)
+        except ClientTooSlow as error:
+            self._refusals.note("Broadcast", "TOO_SLOW", str(error))
+            give_up(context, error)
+        except InvalidMessage as error:
+            self._refusals.note("Broadcast", error.reason, error.detail)
+            await abort(context, gateway_error(error))
 
     async def _answer(self, raw: bytes) -> orderer_pb2.BroadcastResponse:
         try:
-            await self._submission.submit(raw)
+            require_size(raw, CALL_BYTES_MAX)
+            with self._calls.place():
+                await self._submission.submit(raw)
         except InvalidMessage as error:
+            self._refusals.note("Broadcast", error.reason, error.detail)
             status = STATUS_BY_REASON.get(error.reason, common_pb2.FORBIDDEN)
             return _response(status, str(error))
         except GatewayError as error:
+            self._refusals.note("Broadcast", error.code.name, error.message)
             return _response(common_pb2.SERVICE_UNAVAILABLE, error.message)
         return _response(common_pb2.SUCCESS, "")
 

@@ -5,12 +5,11 @@ are statuses inside the stream, as Fabric sends them.
 """
 
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import grpc
-from grpc import aio
 
-from ledger.errors import InvalidMessage
+from ledger.errors import InvalidMessage, Reason
 from ledger.model.codec import decode_request
 from ledger.model.codec_block import decode_block
 from ledger.model.codec_filtered import filtered_block
@@ -18,6 +17,22 @@ from ledger.model.codec_parsing import length_delimited, parse_message
 from ledger.model.codes import HeaderType
 from ledger.rpc.access import RequestAccess
 from ledger.rpc.block_source import BlockSource
+from ledger.rpc.client_limits import (
+    QUESTION_BYTES_MAX,
+    ClientLimits,
+    RefusalCounter,
+    Slots,
+    require_size,
+    stream_places,
+)
+from ledger.rpc.client_streams import (
+    ClientTooSlow,
+    Context,
+    first_in_time,
+    give_up,
+    write_in_time,
+)
+from ledger.rpc.status import abort, gateway_error
 from ledger.rpc.transport import identity_bytes
 from ledger.wire import common_pb2, orderer_pb2, protos_pb2
 
@@ -36,6 +51,7 @@ class _Seek:
     stop: int | None
     final_status: int
     """Sent after the last block."""
+    identity: bytes = b""
 
 
 class SeekRefused(Exception):  # noqa: N818 - what happened, not a mistake
@@ -56,7 +72,15 @@ class DeliverService:
         source: BlockSource,
         access: RequestAccess,
         clock_ms: Callable[[], int],
+        limits: ClientLimits | None = None,
+        refusals: RefusalCounter | None = None,
+        streams: Slots | None = None,
     ) -> None:
+        """`streams` are the places of all streams of the peer, whichever service opens them."""
+        allowed = limits or ClientLimits()
+        self._refusals = refusals or RefusalCounter()
+        self._streams = streams or stream_places(allowed)
+        self._opening = Slots("streams being opened", total=allowed.opening_streams_max)
         self._channel_id = channel_id
         self._source = source
         self._access = access
@@ -78,22 +102,45 @@ class DeliverService:
         return self._handler(_orderer_block, _orderer_status)
 
     def _handler(self, encode: Encode, encode_status: EncodeStatus) -> grpc.RpcMethodHandler:
-        async def stream(
-            requests: AsyncIterator[bytes], _context: aio.ServicerContext[bytes, bytes]
-        ) -> AsyncIterator[bytes]:
-            async for raw in requests:
-                try:
-                    seek = await self._seek(raw)
-                    async for block_raw in self._source.follow_raw(seek.start, seek.stop):
-                        yield encode(block_raw)
-                except SeekRefused as refused:
-                    yield encode_status(refused.status)
-                    return
-                yield encode_status(seek.final_status)
-                if seek.final_status != common_pb2.SUCCESS:
-                    return
+        async def stream(requests: AsyncIterator[bytes], context: Context) -> None:
+            try:
+                with self._opening.place():
+                    raw = await first_in_time(requests)
+                while raw is not None:
+                    if not await self._serve(raw, context, encode, encode_status):
+                        return
+                    raw = await anext(requests, None)
+            except ClientTooSlow as error:
+                self._refusals.note("Deliver", "TOO_SLOW", str(error))
+                give_up(context, error)
+            except InvalidMessage as error:
+                self._refusals.note("Deliver", error.reason, error.detail)
+                await abort(context, gateway_error(error))
 
         return grpc.stream_stream_rpc_method_handler(stream, identity_bytes, identity_bytes)
+
+    async def _serve(
+        self, raw: bytes, context: Context, encode: Encode, encode_status: EncodeStatus
+    ) -> bool:
+        """Answer one request; false when the stream ends with it."""
+        try:
+            require_size(raw, QUESTION_BYTES_MAX)
+            seek = await self._seek(raw)
+            with self._streams.place(seek.identity):
+                async for block_raw in self._source.follow_raw(seek.start, seek.stop):
+                    await write_in_time(context, encode(block_raw))
+        except SeekRefused as refused:
+            self._refusals.note("Deliver", common_pb2.Status.Name(refused.status), str(refused))
+            await write_in_time(context, encode_status(refused.status))
+            return False
+        except InvalidMessage as error:
+            self._refusals.note("Deliver", error.reason, error.detail)
+            overloaded = error.reason is Reason.OVERLOADED
+            status = common_pb2.SERVICE_UNAVAILABLE if overloaded else common_pb2.BAD_REQUEST
+            await write_in_time(context, encode_status(status))
+            return False
+        await write_in_time(context, encode_status(seek.final_status))
+        return seek.final_status == common_pb2.SUCCESS
 
     def _peer_filtered(self, block_raw: bytes) -> bytes:
         filtered = filtered_block(self._channel_id, decode_block(block_raw))
@@ -119,7 +166,7 @@ class DeliverService:
             info = parse_message(orderer_pb2.SeekInfo, envelope.data_raw)
         except InvalidMessage as error:
             raise SeekRefused(common_pb2.BAD_REQUEST) from error
-        return self._range(info)
+        return replace(self._range(info), identity=header.creator)
 
     def _range(self, info: orderer_pb2.SeekInfo) -> _Seek:
         start = self._position(info.start)

@@ -7,9 +7,9 @@ The service unpacks and packs messages; the work is done by `Endorsements` (whic
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import NoReturn
 
 import grpc
-from grpc import aio
 
 from ledger.errors import InvalidMessage, Reason
 from ledger.model.codec import encode_envelope
@@ -18,6 +18,17 @@ from ledger.model.codec_proposal import decode_proposal
 from ledger.model.codes import ValidationCode
 from ledger.model.transaction import SignedProposal
 from ledger.rpc.access import RequestAccess
+from ledger.rpc.client_limits import (
+    CALL_BYTES_MAX,
+    QUESTION_BYTES_MAX,
+    STATUS_TIMEOUT_MS,
+    ClientLimits,
+    RefusalCounter,
+    Slots,
+    require_size,
+    stream_places,
+)
+from ledger.rpc.client_streams import ClientTooSlow, Context, give_up, write_in_time
 from ledger.rpc.commit_notifier import CommitNotifier
 from ledger.rpc.event_stream import ChaincodeEventStream
 from ledger.rpc.ports import Endorsements, Submission, TransactionLookup
@@ -25,7 +36,6 @@ from ledger.rpc.status import GatewayError, abort, gateway_error
 from ledger.rpc.transport import identity_bytes
 from ledger.wire import gateway_pb2, protos_pb2
 
-CONCURRENT_CALLS_MAX = 500
 ENDORSE_TIMEOUT_MS = 30_000
 SUBMIT_TIMEOUT_MS = 30_000
 
@@ -45,26 +55,39 @@ class GatewayService:
         lookup: TransactionLookup,
         notifier: CommitNotifier,
         events: ChaincodeEventStream,
+        limits: ClientLimits | None = None,
+        refusals: RefusalCounter | None = None,
+        streams: Slots | None = None,
     ) -> None:
+        """`streams` are the places of all streams of the peer, whichever service opens them."""
+        allowed = limits or ClientLimits()
         self._access = access
         self._endorsements = endorsements
         self._submission = submission
         self._lookup = lookup
         self._notifier = notifier
         self._events = events
-        self._calls = 0
+        self._refusals = refusals or RefusalCounter()
+        self._streams = streams or stream_places(allowed)
+        self.calls = Slots("calls", total=allowed.calls_max)
+        """Work under way; callers that wait for a commit are counted apart."""
+        self.waits = Slots(
+            "commit status calls",
+            total=allowed.status_waits_max,
+            each=allowed.status_waits_per_identity_max,
+        )
 
     def rpc_handlers(self) -> grpc.GenericRpcHandler:
         """The handler table to add to a server."""
         unary = {
-            "Endorse": self._endorse,
-            "Submit": self._submit,
+            "Endorse": self._working(self._endorse),
+            "Submit": self._working(self._submit),
             "CommitStatus": self._commit_status,
-            "Evaluate": self._evaluate,
+            "Evaluate": self._working(self._evaluate),
         }
         handlers = {
             name: grpc.unary_unary_rpc_method_handler(
-                self._answering(handler), identity_bytes, identity_bytes
+                self._answering(name, handler), identity_bytes, identity_bytes
             )
             for name, handler in unary.items()
         }
@@ -73,23 +96,36 @@ class GatewayService:
         )
         return grpc.method_handlers_generic_handler("gateway.Gateway", handlers)
 
+    def _working(self, handler: Handler) -> Handler:
+        async def work(request: bytes) -> bytes:
+            require_size(request, CALL_BYTES_MAX)
+            with self.calls.place():
+                return await handler(request)
+
+        return work
+
     def _answering(
-        self, handler: Handler
-    ) -> Callable[[bytes, aio.ServicerContext[bytes, bytes]], Awaitable[bytes]]:
-        async def answer(request: bytes, context: aio.ServicerContext[bytes, bytes]) -> bytes:
-            if self._calls >= CONCURRENT_CALLS_MAX:
-                await abort(context, _too_many_calls())
-            self._calls += 1
+        self, name: str, handler: Handler
+    ) -> Callable[[bytes, Context], Awaitable[bytes]]:
+        async def answer(request: bytes, context: Context) -> bytes:
             try:
                 return await handler(request)
-            except GatewayError as error:
-                await abort(context, error)
-            except InvalidMessage as error:
-                await abort(context, gateway_error(error))
-            finally:
-                self._calls -= 1
+            except (GatewayError, InvalidMessage) as error:
+                await self._refuse(name, error, context)
 
         return answer
+
+    async def _refuse(
+        self,
+        name: str,
+        error: GatewayError | InvalidMessage,
+        context: Context,
+    ) -> NoReturn:
+        if isinstance(error, InvalidMessage):
+            self._refusals.note(name, error.reason, error.detail)
+            await abort(context, gateway_error(error))
+        self._refusals.note(name, error.code.name, error.message)
+        await abort(context, error)
 
     async def _endorse(self, raw: bytes) -> bytes:
         request = parse_message(gateway_pb2.EndorseRequest, raw)
@@ -127,6 +163,7 @@ class GatewayService:
         return b""
 
     async def _commit_status(self, raw: bytes) -> bytes:
+        require_size(raw, QUESTION_BYTES_MAX)
         signed = parse_message(gateway_pb2.SignedCommitStatusRequest, raw)
         request = parse_message(gateway_pb2.CommitStatusRequest, signed.request)
         await self._access.require_reader(
@@ -137,13 +174,14 @@ class GatewayService:
         )
         fate = self._lookup.committed(request.transaction_id)
         if fate is None:
-            fate = await self._notifier.wait_for_transaction(request.transaction_id)
+            with self.waits.place(request.identity):
+                async with _deadline(STATUS_TIMEOUT_MS, "commit status timeout expired"):
+                    fate = await self._notifier.wait_for_transaction(request.transaction_id)
         return _commit_status_response(fate.code, fate.block_number)
 
-    async def _chaincode_events(
-        self, raw: bytes, context: aio.ServicerContext[bytes, bytes]
-    ) -> AsyncIterator[bytes]:
+    async def _chaincode_events(self, raw: bytes, context: Context) -> None:
         try:
+            require_size(raw, QUESTION_BYTES_MAX)
             signed = parse_message(gateway_pb2.SignedChaincodeEventsRequest, raw)
             request = parse_message(gateway_pb2.ChaincodeEventsRequest, signed.request)
             await self._access.require_reader(
@@ -152,12 +190,14 @@ class GatewayService:
                 message=signed.request,
                 signature=signed.signature,
             )
-            async for response in self._events.follow(request):
-                yield response
-        except GatewayError as error:
-            await abort(context, error)
-        except InvalidMessage as error:
-            await abort(context, gateway_error(error))
+            with self._streams.place(request.identity):
+                async for response in self._events.follow(request):
+                    await write_in_time(context, response)
+        except ClientTooSlow as error:
+            self._refusals.note("ChaincodeEvents", "TOO_SLOW", str(error))
+            give_up(context, error)
+        except (GatewayError, InvalidMessage) as error:
+            await self._refuse("ChaincodeEvents", error, context)
 
 
 def _proposal(
@@ -195,10 +235,3 @@ async def _deadline(timeout_ms: int, text: str) -> AsyncIterator[None]:
             yield
     except TimeoutError as error:
         raise GatewayError(grpc.StatusCode.DEADLINE_EXCEEDED, text) from error
-
-
-def _too_many_calls() -> GatewayError:
-    return GatewayError(
-        grpc.StatusCode.RESOURCE_EXHAUSTED,
-        f"the gateway serves at most {CONCURRENT_CALLS_MAX} calls at once",
-    )

@@ -191,19 +191,19 @@ def _commit_status() -> Attempt:
 
 
 def _chaincode_events() -> Attempt:
-    """The first response of a stream, if there is one."""
+    """A stream up to where it would wait."""
     serving, client = _Serving(), samples.world().client
 
     async def first(raw: bytes) -> object:
         signed = gateway_pb2.SignedChaincodeEventsRequest(request=raw, signature=client.sign(raw))
-        context = SimpleNamespace(abort=_raise_status)
-        stream = serving.gateway._chaincode_events(signed.SerializeToString(), context)
-        try:
-            return await anext(stream)
-        finally:
-            await stream.aclose()
+        context = SimpleNamespace(abort=_raise_status, write=_nothing)
+        return await serving.gateway._chaincode_events(signed.SerializeToString(), context)
 
     return serving.calling(first)
+
+
+async def _nothing(_raw: bytes) -> None:
+    """A client that reads at once."""
 
 
 async def _raise_status(code: object, message: str, trailing_metadata: object = ()) -> None:

@@ -13,6 +13,7 @@ from ledger.model.codes import ValidationCode
 from ledger.model.transaction import ChaincodeResponse, SignedProposal
 from ledger.rpc import gateway_service
 from ledger.rpc.client import error_details
+from ledger.rpc.client_limits import Slots
 from ledger.rpc.event_stream import ChaincodeEventStream
 from ledger.rpc.gateway_service import GatewayService
 from ledger.rpc.status import CODE_BY_REASON, GatewayError, PeerError
@@ -213,7 +214,7 @@ async def test_our_own_mistakes_end_the_call_and_nothing_else(world, channel, br
     assert error.code() is grpc.StatusCode.UNKNOWN
     world.failure = None
     await call(channel, "Endorse", endorse_request(world))
-    assert world.service._calls == 0
+    assert world.service.calls.taken == 0
 
 
 async def test_a_call_that_takes_too_long(world, channel, monkeypatch):
@@ -234,11 +235,11 @@ async def test_a_client_that_leaves_ends_the_work(world, channel):
         await world.left.wait()
     world.is_slow = False
     await call(channel, "Endorse", endorse_request(world))
-    assert world.service._calls == 0
+    assert world.service.calls.taken == 0
 
 
-async def test_calls_at_once_are_limited(world, channel, monkeypatch):
-    monkeypatch.setattr(gateway_service, "CONCURRENT_CALLS_MAX", 1)
+async def test_calls_at_once_are_limited(world, channel):
+    world.service.calls = Slots("calls", total=1)
     world.is_slow = True
     running = unary(channel, "/gateway.Gateway/Endorse")(endorse_request(world))
     async with asyncio.timeout(5):
@@ -291,7 +292,7 @@ async def test_a_client_that_stops_waiting_leaves_nothing(world, channel):
     call_ = unary(channel, "/gateway.Gateway/CommitStatus")(status_request(world, "ab"))
     await until(lambda: world.notifier._waiting)
     call_.cancel()
-    await until(lambda: not world.notifier._waiting and not world.service._calls)
+    await until(lambda: not world.notifier._waiting and not world.service.waits.taken)
 
 
 async def test_commit_status_is_for_members(world, channel):
