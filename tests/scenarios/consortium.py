@@ -21,10 +21,17 @@ from tests.support.unsigned_votes import NOW_MS, genesis_tip, make_block, sign, 
 class Consortium:
     """Cores, their journals, and everything they signed. The watch checks every step."""
 
-    def __init__(self, validators: int = 4, byzantine: Iterable[int] = ()) -> None:
+    def __init__(
+        self,
+        validators: int = 4,
+        byzantine: Iterable[int] = (),
+        *,
+        stops_at: Iterable[str] = ("I1", "I2", "I3", "I4"),
+    ) -> None:
+        """`stops_at`: the invariants that end the play at once; a fork is played to its end."""
         self.validators = tuple(range(1, validators + 1))
         self.byzantine = frozenset(byzantine)
-        self.watch = Watch(self.validators, self.byzantine)
+        self.watch = Watch(self.validators, self.byzantine, stops_at=stops_at)
         self.tips = {v: genesis_tip(self.validators) for v in self.validators}
         self.journals: dict[int, list[Record]] = defaultdict(list)
         self.cores: dict[int, Core] = {}

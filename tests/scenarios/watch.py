@@ -5,7 +5,7 @@ I3 no equivocation across restarts, I4 lock safety.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ledger.consensus.messages import CommitMessage, Message, PrepareMessage, RoundChangeMessage
 
@@ -22,7 +22,16 @@ def two_thirds(n: int) -> int:
 class Watch:
     """Sees everything that honest validators sign and commit."""
 
-    def __init__(self, validators: tuple[int, ...], byzantine: frozenset[int]) -> None:
+    def __init__(
+        self,
+        validators: tuple[int, ...],
+        byzantine: frozenset[int],
+        *,
+        stops_at: Iterable[str] = ("I1", "I2", "I3", "I4"),
+    ) -> None:
+        """Raises `Violation` for the invariants in `stops_at` and only notes the others."""
+        self.broken: list[str] = []
+        self._stops_at = frozenset(stops_at)
         self._needed = two_thirds(len(validators)) - len(byzantine)
         """Honest seals that make a certificate: every liar adds its own to anything."""
         self._byzantine = byzantine
@@ -48,7 +57,12 @@ class Watch:
     def on_committed(self, validator: int, height: int, digest: bytes) -> None:
         """A validator made a block durable."""
         if self._chain.setdefault(height, digest) != digest:
-            raise Violation(f"I1: {validator} committed another block at height {height}")
+            self._break(f"I1: {validator} committed another block at height {height}")
+
+    def _break(self, what: str) -> None:
+        self.broken.append(what)
+        if what.split(":", maxsplit=1)[0] in self._stops_at:
+            raise Violation(what)
 
     def _check_equivocation(self, message: Message) -> None:
         signed = message.signed
@@ -60,10 +74,10 @@ class Watch:
         else:
             content = message.signed.payload.digest
         if self._signed.setdefault((author, height, round_number, kind), content) != content:
-            raise Violation(f"I3: {author} signed two {kind}s at {height}/{round_number}")
+            self._break(f"I3: {author} signed two {kind}s at {height}/{round_number}")
         floor = self._announced.get((author, height), 0)
         if round_number < floor:
-            raise Violation(f"I3: {author} signed {kind} at {height}/{round_number} below {floor}")
+            self._break(f"I3: {author} signed {kind} at {height}/{round_number} below {floor}")
         if isinstance(message, RoundChangeMessage):
             self._announced[author, height] = round_number
 
@@ -76,11 +90,11 @@ class Watch:
     def _check_certificates(self, height: int) -> None:
         certificates = list(self._certificates(height))
         if len({digest for _, digest in certificates}) > 1:
-            raise Violation(f"I2: two blocks can be certified at height {height}")
+            self._break(f"I2: two blocks can be certified at height {height}")
         for sealed_round, sealed in certificates:
             for prepared_round, digest in self._prepared[height]:
                 if prepared_round > sealed_round and digest != sealed:
-                    raise Violation(
+                    self._break(
                         f"I4: another block prepared at {height}/{prepared_round} although one "
                         f"can be certified in round {sealed_round}"
                     )

@@ -64,6 +64,18 @@ def test_a_timer_that_fires_after_the_block_was_committed_is_ignored(scene):
     assert scene.tell(TimerExpired(TimerKind.ROUND, 2, 0)) == []
 
 
+def test_a_jump_starts_the_timers_of_the_new_round(scene):
+    scene.tell(TransactionsWaiting())
+    fresh = scene.block("fresh", author=scene.proposer(3))
+    timers = only(scene.receive(scene.justified(fresh, 3)), SetTimer)
+    assert [(t.kind, t.round) for t in timers] == [
+        (TimerKind.ROUND, 3),
+        (TimerKind.REBROADCAST, 3),
+    ]
+    scene.tell(TimerExpired(TimerKind.ROUND, 1, 0))  # the old one was on its way
+    assert scene.state.now.round == 3
+
+
 def test_a_stuck_validator_repeats_its_own_messages_of_the_round(scene):
     block = scene.block()
     scene.receive(scene.proposal(block), *scene.prepares(block))

@@ -259,6 +259,15 @@ def test_while_a_block_is_committed_nothing_is_voted(scene):
     assert scene.tell(TransactionsWaiting()) == []
 
 
+def test_while_a_block_is_committed_no_later_round_is_joined(scene):
+    block = accepted(scene)
+    scene.receive(*scene.commits(block, count=4))
+    fresh = scene.block("fresh", author=scene.proposer(3))
+    assert scene.receive(scene.justified(fresh, 3)) == []
+    assert scene.receive(*(scene.round_change(v, 7) for v in (2, 3, 4))) == []
+    assert scene.state.now.round == 0
+
+
 def test_commits_that_complete_an_earlier_round_still_decide(scene):
     block = accepted(scene)
     scene.timeout()

@@ -1,0 +1,13 @@
+"""Every catalogued mistake, by its number."""
+
+from tests.mutations.also_required import ALSO_REQUIRED
+from tests.mutations.liveness import LIVENESS
+from tests.mutations.mutation import Mutation
+from tests.mutations.safety import SAFETY
+
+MUTATIONS: tuple[Mutation, ...] = SAFETY + LIVENESS + ALSO_REQUIRED
+
+
+def mutation(number: str) -> Mutation:
+    """KeyError when there is none."""
+    return {found.number: found for found in MUTATIONS}[number]

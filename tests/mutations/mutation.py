@@ -1,0 +1,40 @@
+"""What a catalogued mistake is, and what must catch it."""
+
+from dataclasses import dataclass
+
+from tests.mutations.planting import Edit
+
+CORE = "ledger.consensus"
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Random schedules of the simulator that must find the mistake.
+
+    `breaks`: the invariants of which one must be broken; any other does not count.
+    """
+
+    breaks: tuple[str, ...]
+    validators: int = 4
+    profile: str = "safety"
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """One mistake. `test` is the named check that must fail while it is planted."""
+
+    number: str
+    bug: str
+    edits: tuple[Edit, ...]
+    test: str
+    """Node id below tests/; it passes on the shipped code."""
+    says: str = ""
+    """Part of the text it must fail with; any failed assertion will do without it."""
+    like: str = ""
+    """Who had it."""
+    search: Search | None = None
+
+
+def core(where: str, old: str, new: str) -> Edit:
+    """An edit in the consensus core: `where` is "module:function"."""
+    return Edit(f"{CORE}.{where}", old, new)
