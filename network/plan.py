@@ -11,14 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ledger.crypto.policy_text import majority_of_peers
+from ledger.model.codec_block import BLOCK_TRANSACTIONS_MAX
 
 MEMBERS_MIN = 4  # fewer cannot tolerate one faulty validator (n >= 3f + 1)
 MEMBERS_MAX = 64
 CHAINCODES_MAX = 64
 PLAN_BYTES_MAX = 1_000_000
-TRANSACTIONS_PER_BLOCK_MAX = 10_000
+TRANSACTIONS_PER_BLOCK_MAX = BLOCK_TRANSACTIONS_MAX
 BLOCK_BYTES_MIN = 64 * 1024
-BLOCK_BYTES_MAX = 32 * 1024 * 1024
+# A proposal of such a block, with its last transaction and its proofs, still fits a message.
+BLOCK_BYTES_MAX = 6 * 1024 * 1024
 BLOCK_INTERVAL_MS_MAX = 3_600_000
 CERTIFICATE_DAYS_MAX = 7300
 

@@ -11,23 +11,28 @@ from ledger.model.block import (
     ConsenterMetadata,
 )
 from ledger.model.codec_parsing import parse_message
+from ledger.model.config import CONSENTERS_MAX
 from ledger.wire import common_pb2, consensus_pb2
 
+BLOCK_TRANSACTIONS_MAX = 10_000
+"""Entries of any block; a channel's own limit is lower (`BatchLimits`)."""
+BLOCK_SIGNATURES_MAX = CONSENTERS_MAX
 CONSENTER_METADATA_VERSION = 1
 HASH_BYTES = 32
 
 
 def decode_block(raw: bytes) -> Block:
-    """A block with unchecked hashes and signatures; raises InvalidMessage MALFORMED.
+    """A block with unchecked hashes and signatures; raises InvalidMessage MALFORMED or OVERSIZED.
 
     Metadata slots left off at the end read as empty.
     """
     wire = parse_message(common_pb2.Block, raw)
     if not wire.HasField("header"):
         raise InvalidMessage(Reason.MALFORMED, "the block has no header")
+    if len(wire.metadata.metadata) > METADATA_SLOTS:
+        raise InvalidMessage(Reason.MALFORMED, f"{len(wire.metadata.metadata)} metadata slots")
+    require_possible_count(len(wire.data.data))
     metadata = tuple(wire.metadata.metadata)
-    if len(metadata) > METADATA_SLOTS:
-        raise InvalidMessage(Reason.MALFORMED, f"{len(metadata)} metadata slots")
     padding = (b"",) * (METADATA_SLOTS - len(metadata))
     signatures, last_config, flags, orderer, commit_hash = metadata + padding
     return Block(
@@ -39,6 +44,12 @@ def decode_block(raw: bytes) -> Block:
         entries=tuple(wire.data.data),
         metadata=(signatures, last_config, flags, orderer, commit_hash),
     )
+
+
+def require_possible_count(transactions: int) -> None:
+    """Raise InvalidMessage OVERSIZED for more transactions than any block has."""
+    if transactions > BLOCK_TRANSACTIONS_MAX:
+        raise InvalidMessage(Reason.OVERSIZED, f"a block of {transactions} transactions")
 
 
 def encode_block(block: Block) -> bytes:
@@ -58,11 +69,13 @@ def encode_block(block: Block) -> bytes:
 
 
 def decode_block_signatures(slot_raw: bytes) -> BlockSignatures:
-    """The signed value and its signatures, unchecked; raises InvalidMessage MALFORMED.
+    """The signed value and its signatures, unchecked; raises InvalidMessage.
 
     `consenter_id` is 0 for a Raft signature, which has a signature header instead.
     """
     wire = parse_message(common_pb2.Metadata, slot_raw)
+    if len(wire.signatures) > BLOCK_SIGNATURES_MAX:
+        raise InvalidMessage(Reason.OVERSIZED, f"a block with {len(wire.signatures)} signatures")
     value = parse_message(common_pb2.OrdererBlockMetadata, wire.value)
     return BlockSignatures(
         value_raw=wire.value,

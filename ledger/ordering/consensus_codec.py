@@ -32,6 +32,7 @@ from ledger.model.codec_block import (
     decode_identifier_header,
     encode_consenter_metadata,
     encode_orderer_block_metadata,
+    require_possible_count,
 )
 from ledger.model.codec_parsing import parse_message
 from ledger.wire.consensus_pb2 import (
@@ -199,8 +200,9 @@ def encode_proposed_block(block: ProposedBlock) -> bytes:
 
 
 def decode_proposed_block(raw: bytes) -> ProposedBlock:
-    """A block with its recomputed digest; raises InvalidMessage MALFORMED."""
+    """A block with its recomputed digest; raises InvalidMessage MALFORMED or OVERSIZED."""
     wire = parse_message(BlockProposal, raw)
+    require_possible_count(len(wire.entries))
     _require_one_encoding(wire, raw)
     header = BlockHeader(wire.header.number, wire.header.previous_hash, wire.header.data_hash)
     metadata = decode_consenter_metadata(wire.consenter_metadata)

@@ -6,6 +6,7 @@ Transactions enter on the event loop and leave on the consensus thread, hence th
 """
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -18,6 +19,8 @@ class PoolLimits:
     """How much may wait for ordering."""
 
     transactions_max: int = 5_000
+    transactions_per_creator_max: int = 500
+    """Of one certificate, so that no client displaces the others."""
     bytes_max: int = 64 * 1024 * 1024
     transaction_bytes_max: int = 1024 * 1024
 
@@ -40,6 +43,7 @@ class TransactionPool:
     def __init__(self, limits: PoolLimits) -> None:
         self._limits = limits
         self._waiting: dict[str, Envelope] = {}
+        self._of_creator: Counter[bytes] = Counter()
         self._bytes = 0
         self._lock = threading.Lock()
 
@@ -65,8 +69,8 @@ class TransactionPool:
         """Keep an envelope; false when it already waits (adding twice is not an error).
 
         Raises InvalidMessage REPLAYED for one that is in the ledger by now, OVERSIZED for a
-        single envelope above the limit and OVERLOADED when the pool is full; nothing is evicted
-        to make room.
+        single envelope above the limit and OVERLOADED when the pool is full or its creator's share
+        is; nothing is evicted to make room.
         """
         self.check_size(envelope.raw)
         size = len(envelope.raw)
@@ -83,7 +87,14 @@ class TransactionPool:
                 raise InvalidMessage(
                     Reason.OVERLOADED, "transaction pool is full, try again later"
                 )
+            creator = envelope.header.creator
+            if self._of_creator[creator] >= self._limits.transactions_per_creator_max:
+                raise InvalidMessage(
+                    Reason.OVERLOADED,
+                    f"{self._of_creator[creator]} transactions of this identity wait already",
+                )
             self._waiting[envelope.tx_id] = envelope
+            self._of_creator[creator] += 1
             self._bytes += size
         return True
 
@@ -91,16 +102,24 @@ class TransactionPool:
         """Forget transactions that are in a committed block, whatever their validation code."""
         with self._lock:
             for tx_id in tx_ids:
-                envelope = self._waiting.pop(tx_id, None)
-                if envelope is not None:
-                    self._bytes -= len(envelope.raw)
+                self._forget(tx_id)
 
     def remove_entries(self, raws: Iterable[bytes]) -> None:
         """Forget transactions by their bytes: some are recorded without their id."""
         with self._lock:
             recorded = set(raws)
             for tx_id in [i for i, e in self._waiting.items() if e.raw in recorded]:
-                self._bytes -= len(self._waiting.pop(tx_id).raw)
+                self._forget(tx_id)
+
+    def _forget(self, tx_id: str) -> None:
+        envelope = self._waiting.pop(tx_id, None)
+        if envelope is None:
+            return
+        self._bytes -= len(envelope.raw)
+        creator = envelope.header.creator
+        self._of_creator[creator] -= 1
+        if not self._of_creator[creator]:
+            del self._of_creator[creator]
 
     def oldest(self, limits: BlockLimits) -> tuple[Envelope, ...]:
         """The next batch in order of arrival within the block limits; nothing is removed.

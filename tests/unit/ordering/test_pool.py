@@ -53,6 +53,20 @@ def test_a_full_pool_refuses_and_evicts_nobody(envelopes: list[Envelope]) -> Non
     assert pool.all() == tuple(envelopes[:2])
 
 
+def test_no_creator_has_more_than_its_share(envelopes: list[Envelope]) -> None:
+    world = LedgerWorld()
+    world.client = world.consortium.members[1].client
+    other = decode_envelope(world.transaction())
+    pool = filled(envelopes[:2], transactions_per_creator_max=2)
+    assert refusal(pool, envelopes[2]) is Reason.OVERLOADED
+    assert pool.add(other, is_committed=not_committed)
+    pool.remove([envelopes[0].tx_id])
+    assert pool.add(envelopes[2], is_committed=not_committed)
+    pool.remove_entries([envelopes[2].raw, envelopes[1].raw])
+    for envelope in envelopes[3:5]:
+        assert pool.add(envelope, is_committed=not_committed)
+
+
 def test_bytes_are_limited_and_given_back(envelopes: list[Envelope]) -> None:
     size = len(envelopes[0].raw)
     pool = filled(envelopes[:2], bytes_max=2 * size + size // 2)
