@@ -36,6 +36,8 @@ class Byzantine(StrEnum):
     NONE = "none"
     TWIN = "twin"
     """Two correct nodes share one key (and one of them forgets its journal when it crashes)."""
+    MIXED = "twin and liar"
+    """Two correct nodes and a liar share one key."""
     ADVERSARY = "adversary"
     """Votes for anything, hides locks, proposes twice, completes old certificates."""
     SILENT = "silent"
@@ -186,7 +188,7 @@ def _liar(rng: random.Random, profile: Profile) -> Byzantine:
         [
             Byzantine.NONE,
             Byzantine.TWIN,
-            Byzantine.TWIN,
+            Byzantine.MIXED,
             Byzantine.ADVERSARY,
             Byzantine.ADVERSARY,
             Byzantine.SILENT,

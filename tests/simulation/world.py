@@ -149,15 +149,20 @@ class World:
         for identity in self.identities:
             if identity not in self.byzantine:
                 self._add_node(identity, image, is_honest=True)
-            elif kind is Byzantine.TWIN:
+            elif kind in {Byzantine.TWIN, Byzantine.MIXED}:
                 self._add_node(identity, image, is_honest=False)
                 self._add_node(identity, image, is_honest=False, forgets=True)
+                if kind is Byzantine.MIXED:
+                    self._add_liar(identity)
             elif kind is Byzantine.BAD_DISK:
                 self._add_node(identity, image, is_honest=False)
             elif kind is Byzantine.ADVERSARY:
-                self.places.append(Adversary(world=self, slot=len(self.places), identity=identity))
+                self._add_liar(identity)
             else:
                 self.places.append(Silent(slot=len(self.places), identity=identity))
+
+    def _add_liar(self, identity: int) -> None:
+        self.places.append(Adversary(world=self, slot=len(self.places), identity=identity))
 
     def _add_node(
         self, identity: int, image: Any, *, is_honest: bool, forgets: bool = False
@@ -207,6 +212,10 @@ class World:
             self._calm_down()
             recovery_ms, calm_ms = self._run_calm()
             self.observer.finished()
+        except Violation:
+            raise
+        except Exception as error:
+            raise Violation(f"I17: {type(error).__name__}: {error}") from error
         finally:
             leave_loop()
         return self._report(recovery_ms, calm_ms)

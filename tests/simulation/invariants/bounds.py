@@ -3,8 +3,10 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from ledger.audit.wire_fields import BrokenBytes, read_fields
 from ledger.consensus.limits import FUTURE_MESSAGES_PER_AUTHOR, KEPT_BLOCKS
 from ledger.node.consensus_queue import QUEUED_MESSAGES_PER_SENDER_MAX
+from ledger.wire.validator_pb2 import Item
 from tests.simulation.observer import Position, Violation
 
 if TYPE_CHECKING:
@@ -26,12 +28,43 @@ class CountsChecks(Protocol):
 
 @dataclass(slots=True)
 class Effort:
-    """I13: signatures a place verified, and how many its mail was worth."""
+    """Signatures verified by all nodes together, and how many their mail was worth."""
 
-    keys: tuple[CountsChecks, ...] = ()
-    before: int = 0
-    spent: int = 0
+    keys: tuple[CountsChecks, ...]
+    validators: int
+    before: int = field(init=False)
     allowed: int = 0
+    worth: dict[bytes, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.before = self._checks()
+
+    @property
+    def spent(self) -> int:
+        return self._checks() - self.before
+
+    def on_mail(self, item: Item) -> None:
+        """Something that a node will judge."""
+        raw = item.consensus_message
+        if raw:
+            if raw not in self.worth:
+                self.worth[raw] = self._parts(raw)
+            self.allowed += self.worth[raw]
+        else:
+            self.allowed += self.validators * len(item.block_response.blocks)
+
+    def _checks(self) -> int:
+        return sum(key.checks for key in self.keys)
+
+    def _parts(self, raw: bytes) -> int:
+        """Its own signature, each part's, a seal; a block may let early seals be judged."""
+        try:
+            message = read_fields(raw)
+        except BrokenBytes:
+            return 0
+        parts = len(message.contents(3)) + len(message.contents(4))
+        early_seals = self.validators if message.has(2) else 0
+        return 2 + parts + early_seals
 
 
 @dataclass(slots=True)
@@ -53,7 +86,6 @@ class Bounds:
     rounds_at_calm: dict[int, int] | None = None
     """Height → highest honest round when the network became calm."""
     steps: dict[int, int] = field(default_factory=dict)
-    effort: dict[int, Effort] = field(default_factory=dict)
     voices: dict[int, Voice] = field(default_factory=dict)
 
     def on_progress(self, node: "SimNode", position: Position, *, may_build: bool) -> None:
@@ -108,12 +140,11 @@ def _sizes(node: "SimNode", state: "CoreState", n: int) -> list[tuple[str, int, 
     ]
 
 
-def i13_bounded_work(effort: Effort, slot: int) -> None:
+def i13_bounded_work(effort: Effort) -> None:
     """Signatures verified are at most those that stand in the mail, and one seal a vote."""
-    if effort.spent > effort.allowed:
-        raise Violation(
-            f"I13: node {slot} verified {effort.spent} signatures, its mail holds {effort.allowed}"
-        )
+    spent = effort.spent
+    if spent > effort.allowed:
+        raise Violation(f"I13: {spent} signatures verified, the mail holds {effort.allowed}")
 
 
 def i15_few_rounds(bounds: Bounds, slot: int, position: Position) -> None:

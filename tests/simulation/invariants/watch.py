@@ -9,7 +9,7 @@ from ledger.model.codes import ValidationCode
 from ledger.node.committer import CommittedBlock
 from ledger.ordering.consensus_codec import encode_message
 from ledger.wire.validator_pb2 import Item
-from tests.simulation.invariants.bounds import Bounds, i16_no_storm
+from tests.simulation.invariants.bounds import Bounds, Effort, i13_bounded_work, i16_no_storm
 from tests.simulation.invariants.journals import Journals
 from tests.simulation.invariants.ledgers import (
     Ledgers,
@@ -39,6 +39,8 @@ class WorldMonitor(Observer):
         self.bounds = Bounds(
             validators=len(world.identities), repeat_ms=max(1, world.swarm.base_timeout_ms // 2)
         )
+        keys = () if world.consortium.real_signatures else world.consortium.members
+        self.effort = Effort(tuple(m.cheap for m in keys), validators=len(world.identities))
         self.trace = 0
         """I18: of everything that is sent and committed; a seed has one."""
         self._new_runs: set[int] = set()
@@ -61,6 +63,7 @@ class WorldMonitor(Observer):
         self.bounds.on_progress(
             node, position, may_build=newest.block_time_ms <= self._world.now_ms
         )
+        i13_bounded_work(self.effort)
 
     def stopped(self, node: "SimNode", fault: NodeFault) -> None:
         self.trace = zlib.crc32(str(fault).encode(), self.trace)
@@ -98,6 +101,7 @@ class WorldMonitor(Observer):
         self._new_runs.discard(node.slot)
 
     def received(self, node: "SimNode", sender: int, item: Item) -> None:
+        self.effort.on_mail(item)
         if node.is_honest and item.consensus_message:
             self.proposals.on_message(node.slot, item.consensus_message)
 
