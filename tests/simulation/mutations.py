@@ -17,7 +17,7 @@ from ledger.consensus import (
 from ledger.consensus.effects import Effect
 from ledger.consensus.quorum import weak_quorum
 from ledger.consensus.round_state import CoreState
-from tests.simulation import node
+from ledger.node import vote_memory
 
 Mutation = Callable[[ExitStack], None]
 
@@ -40,7 +40,7 @@ def _lock_lost_on_proposal_jump(stack: ExitStack) -> None:
 
 
 def _votes_not_persisted(stack: ExitStack) -> None:
-    stack.enter_context(patch.object(node, "recover", lambda _records: None))
+    stack.enter_context(patch.object(vote_memory, "recover", lambda _records: None))
 
 
 def _quorum_is_f_plus_one(stack: ExitStack) -> None:

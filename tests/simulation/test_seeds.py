@@ -1,4 +1,7 @@
-"""Random schedules over the shipped core; a failure names the command that replays it."""
+"""Random schedules over the shipped code; a failure names the command that replays it.
+
+The short form runs some hundred seeds of each kind, `./test --full` more than twenty thousand.
+"""
 
 import os
 import subprocess
@@ -7,40 +10,89 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulation.invariants import Violation
-from tests.simulation.mutations import MUTATIONS, planted
-from tests.simulation.world import World
+from tests.simulation.campaign import Campaign, Summary, run
+from tests.simulation.swarm import Byzantine, Profile
 
-SEEDS = {4: 300, 5: 150, 6: 100, 7: 100}
-SEEDS_TO_FIND_A_PLANTED_MISTAKE = 1500
-
-
-@pytest.mark.parametrize("validators", sorted(SEEDS))
-def test_no_seed_breaks_safety_or_stalls_once_the_network_is_calm(validators):
-    kinds = set()
-    highest_round = crashes = evidence = 0
-    for seed in range(SEEDS[validators]):
-        try:
-            report = World(seed=seed, validators=validators).run()
-        except Violation as violation:
-            pytest.fail(
-                f"{violation}; python -m tests.simulation --validators {validators} --seed {seed}"
-            )
-        kinds.add(report.byzantine)
-        highest_round = max(highest_round, report.max_round)
-        crashes += report.crashes
-        evidence += report.evidence
-    # The schedules must really have been hard, or passing them means nothing.
-    assert len(kinds) == 3
-    assert highest_round >= 3
-    assert crashes > SEEDS[validators]
-    assert evidence > 0
+CORES = os.cpu_count() or 1
+SHORT = {
+    (4, Profile.SAFETY): 150,
+    (4, Profile.DISK): 100,
+    (4, Profile.LIVENESS): 100,
+    (5, Profile.SAFETY): 60,
+    (6, Profile.SAFETY): 40,
+    (7, Profile.SAFETY): 30,
+    (7, Profile.DISK): 30,
+}
+FULL = {
+    (4, Profile.SAFETY): 9_000,
+    (4, Profile.DISK): 4_000,
+    (5, Profile.SAFETY): 3_000,
+    (6, Profile.SAFETY): 2_000,
+    (7, Profile.SAFETY): 1_000,
+    (7, Profile.DISK): 1_000,
+}
+LIVENESS_RUNS = 1_000
+ROOT = Path(__file__).parents[2]
 
 
-def test_a_seed_replays_exactly():
-    first = World(seed=2, validators=4).run()
-    assert World(seed=2, validators=4).run() == first
-    assert World(seed=3, validators=4).run().trace != first.trace
+def run_without_violation(campaign: Campaign) -> Summary:
+    summary = run(campaign)
+    for seed, text in summary.violations:
+        pytest.fail(f"{text}\nreplay: {campaign.replay_command(seed)}")
+    return summary
+
+
+@pytest.mark.parametrize(("validators", "profile"), sorted(SHORT))
+def test_no_seed_breaks_an_invariant(validators, profile):
+    run_without_violation(Campaign(validators, profile, 0, SHORT[validators, profile]))
+
+
+def test_the_schedules_are_hard():
+    """Passing them would mean nothing otherwise."""
+    summary = run_without_violation(Campaign(4, Profile.SAFETY, 0, 60))
+    assert {report.byzantine for report in summary.reports} >= {
+        Byzantine.NONE,
+        Byzantine.TWIN,
+        Byzantine.ADVERSARY,
+        Byzantine.SILENT,
+    }
+    assert max(report.max_round for report in summary.reports) >= 3
+    assert summary.total("crashes") > 30
+    assert summary.total("faults") > 0
+    assert summary.total("evidence") > 0
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(("validators", "profile"), sorted(FULL))
+def test_no_seed_of_many_breaks_an_invariant(validators, profile):
+    """Other seeds than in the short form."""
+    run_without_violation(
+        Campaign(validators, profile, 1_000, FULL[validators, profile], jobs=CORES)
+    )
+
+
+@pytest.mark.full
+def test_calm_heals_in_bounded_time():
+    """C20: a thousand runs, in D, the longest delay of a message in a calm network."""
+    campaign = Campaign(4, Profile.LIVENESS, 0, LIVENESS_RUNS, jobs=CORES)
+    summary = run_without_violation(campaign)
+    _, p99, highest = summary.delays("calm_ms")
+    assert p99 <= 50
+    assert highest <= 100
+    assert summary.stalls == 0
+
+
+@pytest.mark.parametrize("profile", list(Profile))
+def test_a_seed_replays_exactly(profile):
+    campaign = Campaign(4, profile, 0, 12)
+    assert run(campaign).trace == run(campaign).trace
+    assert run(Campaign(4, profile, 1, 12)).trace != run(campaign).trace
+
+
+def test_seeds_do_not_depend_on_what_ran_before_them_or_on_the_number_of_processes():
+    one_by_one = [run(Campaign(4, Profile.SAFETY, seed, 1)).reports[0] for seed in (31, 30)]
+    together = run(Campaign(4, Profile.SAFETY, 30, 2)).reports
+    assert sorted(together, key=lambda r: -r.seed) == one_by_one
 
 
 def test_a_seed_replays_exactly_under_another_hash_seed():
@@ -48,7 +100,7 @@ def test_a_seed_replays_exactly_under_another_hash_seed():
         subprocess.run(
             [sys.executable, "-m", "tests.simulation", "--validators", "7", "--seed", "11"],
             env={**os.environ, "PYTHONHASHSEED": hash_seed},
-            cwd=Path(__file__).parents[2],
+            cwd=ROOT,
             capture_output=True,
             check=True,
         ).stdout
@@ -57,12 +109,5 @@ def test_a_seed_replays_exactly_under_another_hash_seed():
     assert len(outputs) == 1
 
 
-@pytest.mark.parametrize("mistake", sorted(MUTATIONS))
-def test_a_planted_mistake_is_found(mistake):
-    with planted(mistake):
-        for seed in range(SEEDS_TO_FIND_A_PLANTED_MISTAKE):
-            try:
-                World(seed=seed, validators=4).run()
-            except Violation:
-                return
-    pytest.fail(f"{mistake}: not found in {SEEDS_TO_FIND_A_PLANTED_MISTAKE} seeds")
+def test_seeds_hold_with_real_signatures_too():
+    run_without_violation(Campaign(4, Profile.SAFETY, 0, 8, real_signatures=True))

@@ -1,0 +1,138 @@
+"""`gridledger simulate`: run or replay seeds of the simulator."""
+
+import argparse
+import logging
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.simulation.campaign import Campaign, Outcome, Summary, run, run_seed
+from tests.simulation.swarm import Profile
+
+DESCRIPTION = """\
+Runs the shipped consensus, storage and validation code of several validators in one process, on
+simulated networks, disks and clocks, with liars among them. Everything comes from the seed: the
+same seed does the same again. Times are in D, the longest delay of a message in a calm network.
+"""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Status 0 when no seed found a violation."""
+    options = _parser().parse_args(arguments)
+    if options.seed is not None:
+        return _replay(_campaign(options, first_seed=options.seed, seeds=1), trace=options.trace)
+    campaign = _campaign(options, first_seed=options.first_seed, seeds=options.seeds)
+    say(
+        f"{campaign.profile}, {campaign.validators} validators, seeds {campaign.first_seed} to "
+        f"{campaign.last_seed}, commit {commit()}"
+    )
+    began_s = time.monotonic()
+    summary = run(campaign, lambda outcome: _tell(campaign, outcome))
+    for line in summary_lines(campaign, summary, time.monotonic() - began_s):
+        say(line)
+    return 1 if summary.violations else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="gridledger simulate", description=DESCRIPTION)
+    parser.add_argument("--seeds", type=_positive, default=100, help="how many seeds")
+    parser.add_argument("--first-seed", type=int, default=0, metavar="S", help="the first of them")
+    parser.add_argument("--seed", type=int, metavar="S", help="run this one and show what it did")
+    parser.add_argument("--trace", action="store_true", help="with --seed: every event")
+    parser.add_argument("--validators", type=int, choices=(4, 5, 6, 7), default=4)
+    parser.add_argument("--profile", choices=list(Profile), default=Profile.SAFETY)
+    parser.add_argument("--jobs", type=_positive, default=1, help="processes (one per core)")
+    parser.add_argument(
+        "--real-signatures", action="store_true", help="P-256 instead of a keyed hash for votes"
+    )
+    return parser
+
+
+def say(line: str) -> None:
+    """To whoever runs the command."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("at least 1")
+    return value
+
+
+def _campaign(options: argparse.Namespace, *, first_seed: int, seeds: int) -> Campaign:
+    return Campaign(
+        validators=options.validators,
+        profile=str(options.profile),
+        first_seed=first_seed,
+        seeds=seeds,
+        real_signatures=options.real_signatures,
+        jobs=options.jobs,
+    )
+
+
+def _replay(campaign: Campaign, *, trace: bool) -> int:
+    logging.disable(logging.CRITICAL)
+    outcome = run_seed(campaign, campaign.first_seed, log=say if trace else None)
+    if outcome.report is not None:
+        say(str(outcome.report))
+        return 0
+    _tell(campaign, outcome)
+    return 1
+
+
+def _tell(campaign: Campaign, outcome: Outcome) -> None:
+    if outcome.report is None:
+        say(f"seed {outcome.seed}: {outcome.violation}")
+        say(f"  replay: {campaign.replay_command(outcome.seed)}")
+
+
+def summary_lines(campaign: Campaign, summary: Summary, seconds: float) -> list[str]:
+    """What a run of seeds says at its end."""
+    per_s = summary.schedules / max(seconds, 0.001)
+    per_core_s = summary.schedules / max(summary.cpu_s, 0.001)
+    kinds = sorted({str(report.byzantine) for report in summary.reports})
+    speed = (
+        f"{summary.schedules} schedules in {seconds:.1f} s: {per_s:.0f} schedules/s,"
+        f" {per_core_s:.0f} per second of one core"
+    )
+    deeds = (
+        f"{summary.total('events')} events, {summary.total('crashes')} crashes,"
+        f" {summary.total('faults')} stops for a disk, {summary.total('evidence')} proofs of"
+        f" double signing, liars: {', '.join(kinds)}"
+    )
+    lines = [speed, deeds]
+    for name, what in (("recovery_ms", "first"), ("calm_ms", "last")):
+        p50, p99, highest = summary.delays(name)
+        lines.append(
+            f"calm until the {what} block is everywhere: p50 {p50:.1f} D, p99 {p99:.1f} D,"
+            f" max {highest:.1f} D"
+        )
+    lines.append(f"{summary.stalls} stalls, {len(summary.violations)} violations")
+    lines.append(f"trace {summary.trace:08x}")
+    return lines
+
+
+def commit() -> str:
+    """Which code this was, if the repository can tell."""
+    root = Path(__file__).parents[2]
+    try:
+        found = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=10"],
+            cwd=root,
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return found.stdout.strip()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
