@@ -79,6 +79,35 @@ class CrashingDisk:
         self.kv.crash(left, rng)
 
 
+@dataclass(frozen=True)
+class Image:
+    """A disk of a stopped process: file contents by name, their inodes, and the database."""
+
+    files: dict[Path, bytes]
+    inodes: dict[Path, int]
+    database: dict[bytes, bytes]
+
+
+def image_of(disk: CrashingDisk) -> Image:
+    view = disk.kv.snapshot()
+    return Image(
+        {path: bytes(file.content) for path, file in disk.names.items()},
+        {path: file.number for path, file in disk.names.items()},
+        dict(view.iterate(b"", b"\xff" * 8)),
+    )
+
+
+def load(disk: CrashingDisk, image: Image, changed: dict[Path, bytes]) -> None:
+    """Back to an image in place, with other contents for some of its files."""
+    disk.names = {
+        path: File(image.inodes[path], bytearray(content), content)
+        for path, content in {**image.files, **changed}.items()
+    }
+    disk.synced_names = dict(disk.names)
+    disk.kv = CrashingStore()
+    disk.kv.write(list(image.database.items()), sync=True)
+
+
 def _torn(file: File, rng: random.Random) -> bytearray:
     """The last write ends anywhere; what is missing may read as zeros if the length was kept."""
     start = file.last_write_at
