@@ -65,7 +65,7 @@ class Execution:
         self.digest.follow(self.state, changes, places)
         self.recorded.update(places)
         self.state.apply(changes)
-        outcome = commit_hash(previous, bytes(codes), changes, self.digest.hash())
+        outcome = commit_hash(previous, bytes(codes), self.digest.hash())
         return Executed(bytes(codes), outcome)
 
     @staticmethod
