@@ -1,7 +1,6 @@
 """A ledger as its blocks make it: chain, codes, world state and every index, block by block."""
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ledger.audit.block_reading import ReadBlock, read_block
@@ -16,8 +15,6 @@ from ledger.audit.transaction_rules import DUPLICATE_TXID, VALID, BlockRules
 from ledger.audit.wire_fields import BrokenBytes
 from ledger.audit.world_state import (
     BlockChanges,
-    StateKey,
-    StateValue,
     WorldState,
     commit_hash,
 )
@@ -50,14 +47,14 @@ class Replay:
         genesis = read_block(genesis_raw)
         self.findings = Findings(genesis_hash=self.head.block_hash)
         self.state = WorldState()
-        self._digest = StateDigest()
+        self.digest = StateDigest()
         self.places: dict[str, Place] = {}
         self.block_numbers = {self.head.block_hash: 0}
         self.written: set[tuple[str, str, int, int]] = set()
         self._channel_id = read_entry(genesis.entries[0]).channel_id
         self._members = Members(genesis.entries[0])
         _require(genesis.codes == bytes((VALID,)), 0, "does not count its configuration as valid")
-        self._check_commit_hash(genesis, b"", {})
+        self._check_commit_hash(genesis, b"")
         self._count(genesis)
 
     def add(self, raw: bytes) -> None:
@@ -69,8 +66,8 @@ class Replay:
             changes, places = self._judge(block)
         except BrokenBytes as error:
             raise ChainBroken(block.number, f"cannot be judged: {error}") from error
-        self._digest.follow(self.state, changes.changes, places)
-        self._check_commit_hash(block, before.commit_hash, changes.changes)
+        self.digest.follow(self.state, changes.changes, places)
+        self._check_commit_hash(block, before.commit_hash)
         self.state.apply(changes.changes)
         self.places.update(places)
         self.block_numbers[self.head.block_hash] = block.number
@@ -113,10 +110,8 @@ class Replay:
         found = "cannot be opened" if code is None else f"should have code {code}"
         raise ChainBroken(number, f"transaction {index} has code {stored} and {found}")
 
-    def _check_commit_hash(
-        self, block: ReadBlock, previous: bytes, changes: Mapping[StateKey, StateValue]
-    ) -> None:
-        computed = commit_hash(previous, block.codes, changes, self._digest.hash())
+    def _check_commit_hash(self, block: ReadBlock, previous: bytes) -> None:
+        computed = commit_hash(previous, block.codes, self.digest.hash())
         same = computed == block.commit_hash
         _require(same, block.number, "has codes and changes that do not give its commit hash")
 

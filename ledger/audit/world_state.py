@@ -1,4 +1,4 @@
-"""The world state built anew from the blocks, and the hash that chains codes and changes."""
+"""The world state built anew from the blocks, and the hash that chains codes and state."""
 
 import hashlib
 import struct
@@ -13,8 +13,6 @@ StateKey = tuple[str, str]
 Metadata = tuple[tuple[str, bytes], ...]
 
 _LENGTH = struct.Struct(">I")
-_POSITION = struct.Struct(">QIB")
-_COUNT = struct.Struct(">H")
 _COMMIT_MARK = b"gridledger commit hash v2"
 
 
@@ -99,24 +97,10 @@ class BlockChanges:
         return self._before.get(namespace, key) if changed is None else changed
 
 
-def commit_hash(
-    previous: bytes, codes: bytes, changes: Mapping[StateKey, StateValue], state_hash: bytes
-) -> bytes:
+def commit_hash(previous: bytes, codes: bytes, state_hash: bytes) -> bytes:
     """What the next block's seals vote on (docs/wire.md); `previous` is empty for block 0."""
-    parts = (_COMMIT_MARK, previous, codes, _changes_hash(changes), state_hash)
+    parts = (_COMMIT_MARK, previous, codes, state_hash)
     return hashlib.sha256(b"".join(map(_sized, parts))).digest()
-
-
-def _changes_hash(changes: Mapping[StateKey, StateValue]) -> bytes:
-    digest = hashlib.sha256(_LENGTH.pack(len(changes)))
-    for namespace, key in sorted(changes):
-        changed = changes[namespace, key]
-        digest.update(_sized(namespace.encode()) + _sized(key.encode()))
-        digest.update(_POSITION.pack(*changed.position, changed.value is not None))
-        digest.update(_sized(changed.value or b"") + _COUNT.pack(len(changed.metadata)))
-        for name, content in changed.metadata:
-            digest.update(_sized(name.encode()) + _sized(content))
-    return digest.digest()
 
 
 def _sized(content: bytes) -> bytes:

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from ledger.wire import common_pb2 as ledger_dot_wire_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1aledger/wire/receipts.proto\x12\ngridledger\x1a\x18ledger/wire/common.proto\"\xdf\x01\n\x12TransactionReceipt\x12\x10\n\x08\x65nvelope\x18\x01 \x01(\x0c\x12\x19\n\x11transaction_index\x18\x02 \x01(\x04\x12\x19\n\x11transaction_count\x18\x03 \x01(\x04\x12\x13\n\x0bmerkle_path\x18\x04 \x03(\x0c\x12\'\n\x05\x62lock\x18\x05 \x01(\x0b\x32\x18.gridledger.SignedHeader\x12\x17\n\x0fvalidation_code\x18\x06 \x01(\r\x12*\n\x06\x63ommit\x18\x07 \x01(\x0b\x32\x1a.gridledger.CommitEvidence\"z\n\x0cSignedHeader\x12#\n\x06header\x18\x01 \x01(\x0b\x32\x13.common.BlockHeader\x12\x16\n\x0emetadata_value\x18\x02 \x01(\x0c\x12-\n\nsignatures\x18\x03 \x03(\x0b\x32\x19.common.MetadataSignature\"\xa3\x01\n\x0e\x43ommitEvidence\x12\x1c\n\x14previous_commit_hash\x18\x01 \x01(\x0c\x12\x1b\n\x13transactions_filter\x18\x02 \x01(\x0c\x12\x14\n\x0cupdates_hash\x18\x03 \x01(\x0c\x12,\n\nnext_block\x18\x04 \x01(\x0b\x32\x18.gridledger.SignedHeader\x12\x12\n\nstate_hash\x18\x05 \x01(\x0c\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1aledger/wire/receipts.proto\x12\ngridledger\x1a\x18ledger/wire/common.proto\"\xdf\x01\n\x12TransactionReceipt\x12\x10\n\x08\x65nvelope\x18\x01 \x01(\x0c\x12\x19\n\x11transaction_index\x18\x02 \x01(\x04\x12\x19\n\x11transaction_count\x18\x03 \x01(\x04\x12\x13\n\x0bmerkle_path\x18\x04 \x03(\x0c\x12\'\n\x05\x62lock\x18\x05 \x01(\x0b\x32\x18.gridledger.SignedHeader\x12\x17\n\x0fvalidation_code\x18\x06 \x01(\r\x12*\n\x06\x63ommit\x18\x07 \x01(\x0b\x32\x1a.gridledger.CommitEvidence\"z\n\x0cSignedHeader\x12#\n\x06header\x18\x01 \x01(\x0b\x32\x13.common.BlockHeader\x12\x16\n\x0emetadata_value\x18\x02 \x01(\x0c\x12-\n\nsignatures\x18\x03 \x03(\x0b\x32\x19.common.MetadataSignature\"\x8d\x01\n\x0e\x43ommitEvidence\x12\x1c\n\x14previous_commit_hash\x18\x01 \x01(\x0c\x12\x1b\n\x13transactions_filter\x18\x02 \x01(\x0c\x12\x12\n\nstate_hash\x18\x03 \x01(\x0c\x12,\n\nnext_block\x18\x04 \x01(\x0b\x32\x18.gridledger.SignedHeaderb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,5 +37,5 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SIGNEDHEADER']._serialized_start=294
   _globals['_SIGNEDHEADER']._serialized_end=416
   _globals['_COMMITEVIDENCE']._serialized_start=419
-  _globals['_COMMITEVIDENCE']._serialized_end=582
+  _globals['_COMMITEVIDENCE']._serialized_end=560
 # @@protoc_insertion_point(module_scope)

@@ -36,15 +36,13 @@ class SignedHeader(_message.Message):
     def __init__(self, header: _Optional[_Union[_common_pb2.BlockHeader, _Mapping]] = ..., metadata_value: _Optional[bytes] = ..., signatures: _Optional[_Iterable[_Union[_common_pb2.MetadataSignature, _Mapping]]] = ...) -> None: ...
 
 class CommitEvidence(_message.Message):
-    __slots__ = ("previous_commit_hash", "transactions_filter", "updates_hash", "next_block", "state_hash")
+    __slots__ = ("previous_commit_hash", "transactions_filter", "state_hash", "next_block")
     PREVIOUS_COMMIT_HASH_FIELD_NUMBER: _ClassVar[int]
     TRANSACTIONS_FILTER_FIELD_NUMBER: _ClassVar[int]
-    UPDATES_HASH_FIELD_NUMBER: _ClassVar[int]
-    NEXT_BLOCK_FIELD_NUMBER: _ClassVar[int]
     STATE_HASH_FIELD_NUMBER: _ClassVar[int]
+    NEXT_BLOCK_FIELD_NUMBER: _ClassVar[int]
     previous_commit_hash: bytes
     transactions_filter: bytes
-    updates_hash: bytes
-    next_block: SignedHeader
     state_hash: bytes
-    def __init__(self, previous_commit_hash: _Optional[bytes] = ..., transactions_filter: _Optional[bytes] = ..., updates_hash: _Optional[bytes] = ..., next_block: _Optional[_Union[SignedHeader, _Mapping]] = ..., state_hash: _Optional[bytes] = ...) -> None: ...
+    next_block: SignedHeader
+    def __init__(self, previous_commit_hash: _Optional[bytes] = ..., transactions_filter: _Optional[bytes] = ..., state_hash: _Optional[bytes] = ..., next_block: _Optional[_Union[SignedHeader, _Mapping]] = ...) -> None: ...

@@ -1,5 +1,7 @@
 """The state digest follows blocks and equals the digest of what is stored, whatever happened."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,7 +10,8 @@ from ledger.crypto.set_digest import EMPTY_SET
 from ledger.errors import TransactionInvalid
 from ledger.model.codes import ValidationCode as Code
 from ledger.model.rwset import Version
-from ledger.model.state import VersionedValue
+from ledger.model.state import KeyUpdate, StateUpdates, VersionedValue
+from ledger.validation.commit_hash import commitment_after
 from ledger.validation.state_digest import state_hash, transaction_element, value_element
 from ledger.validation.transaction_index import RecordedTransaction, recorded_transactions
 from tests.support.ledger_world import LedgerWorld, decoded, delete, market, put
@@ -52,6 +55,38 @@ def test_values_written_changed_and_deleted(world):
     )
     assert world.store.tip().commitment.digest == stored_digest(world)
     assert world.store.tip().commitment.digest != EMPTY_SET
+
+
+def test_any_other_outcome_gives_another_commitment(world):
+    """Codes, values, versions, metadata and ids: whatever differs shows."""
+    value = KeyUpdate(b"2", Version(1, 0))
+    base = {"a": KeyUpdate(b"1", Version(1, 0)), "b": value}
+    others = [
+        {"a": KeyUpdate(b"1", Version(1, 0))},
+        {**base, "b": KeyUpdate(b"3", Version(1, 0))},
+        {**base, "b": KeyUpdate(b"2", Version(1, 1))},
+        {**base, "b": KeyUpdate(b"2", Version(1, 0), (("n", b""),))},
+        {"a": base["a"], "c": value},
+    ]
+    used = RecordedTransaction("id", 0, Code.VALID)
+
+    def hash_of(keys, codes=(Code.VALID,), recorded=(used,)):
+        after = commitment_after(
+            world.store.tip().commitment,
+            block_number=1,
+            codes=codes,
+            updates=StateUpdates(keys={("ns", key): update for key, update in keys.items()}),
+            recorded=recorded,
+            state=world.store,
+        )
+        return after.commit_hash
+
+    found = [hash_of(base), *map(hash_of, others)]
+    found += [hash_of(base, codes=codes) for codes in ((), (Code.BAD_RWSET,), (Code.VALID,) * 2)]
+    found += [hash_of(base, recorded=()), hash_of(base, recorded=(replace(used, tx_index=1),))]
+    assert len(set(found)) == len(found)
+    assert hash_of(dict(reversed(base.items()))) == hash_of(base)
+    assert hash_of({**base, "never there": KeyUpdate(None, Version(1, 0))}) == hash_of(base)
 
 
 def test_used_ids_are_part_of_it(world):
