@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 import grpc
 
+from ledger.errors import InvalidMessage
 from ledger.model.config import ChannelConfig
 from ledger.node.announcements import Announcements
 from ledger.node.chaincode_host import ChaincodeHost
-from ledger.node.clock import now_ms
+from ledger.node.clock import now_ms, steady_ms
 from ledger.node.committer import CommittedBlock
 from ledger.node.config import NodeConfig
 from ledger.node.connection_watch import ConnectionWatch
@@ -21,11 +22,13 @@ from ledger.node.transaction_lookup import LedgerLookup
 from ledger.rpc.access import RequestAccess
 from ledger.rpc.block_source import BlockSource
 from ledger.rpc.broadcast_service import BroadcastService, broadcast_handlers
+from ledger.rpc.client_limits import RefusalCounter
 from ledger.rpc.commit_notifier import CommitNotifier
 from ledger.rpc.deliver_service import DeliverService
 from ledger.rpc.endorser_service import EndorserService, Process
 from ledger.rpc.event_stream import ChaincodeEventStream
 from ledger.rpc.gateway_service import GatewayService
+from ledger.rpc.misbehaviour import Misbehaviour
 from ledger.rpc.validator_links import LinkHandlers
 from ledger.rpc.validator_service import ValidatorService
 
@@ -56,6 +59,7 @@ class Peer:
                 on_item=self.items.on_answer,
                 on_connected=connected,
                 on_disconnected=self.items.on_disconnected,
+                on_rejected=self.items.on_rejected,
             )
         )
 
@@ -73,7 +77,13 @@ async def assemble(config: NodeConfig) -> Peer:
     telemetry = Telemetry()
     announcements = Announcements()
     notifier = CommitNotifier(base.store.height())
-    ordering = ordering_parts(base, telemetry, announcements)
+    misbehaviour = Misbehaviour(steady_ms=steady_ms)
+
+    def rejected(sender: int, error: InvalidMessage) -> None:
+        telemetry.rejected(sender, error)
+        misbehaviour.rejected(sender, error)
+
+    ordering = ordering_parts(base, telemetry, announcements, rejected)
     announcements.subscribe(
         lambda committed: notifier.committed(committed.block.number + 1, committed.transactions)
     )
@@ -93,12 +103,17 @@ async def assemble(config: NodeConfig) -> Peer:
         catch_up=ordering.catch_up,
         observers=ordering.observers,
         is_validator=lambda: base.credentials.now.is_validator,
+        on_rejected=rejected,
+        is_barred=misbehaviour.is_barred,
     )
     validator_service = ValidatorService(
         identify=ordering.observers.identify,
         on_item=items.on_request,
         on_closed=ordering.observers.closed,
+        on_rejected=rejected,
+        is_barred=misbehaviour.is_barred,
     )
+    misbehaviour.on_barred = validator_service.end_streams_of
 
     def follow_channel(committed: CommittedBlock) -> None:
         if committed.validation.is_config:
@@ -119,6 +134,7 @@ async def assemble(config: NodeConfig) -> Peer:
             notifier,
             contracts.process,
             _collector(base, ordering, contracts, remote, watch),
+            RefusalCounter(telemetry.counters),
         ),
         validator_handlers=(validator_service.rpc_handlers(),),
     )
@@ -130,6 +146,7 @@ def _client_handlers(
     notifier: CommitNotifier,
     process: Process,
     collector: EndorsementCollector,
+    refusals: RefusalCounter,
 ) -> Handlers:
     access = RequestAccess(
         channel_id=base.config.channel_id, signatures=base.signatures, clock_ms=now_ms
@@ -143,11 +160,17 @@ def _client_handlers(
         lookup=lookup,
         notifier=notifier,
         events=ChaincodeEventStream(source, lookup),
+        refusals=refusals,
     )
     deliver = DeliverService(
-        channel_id=base.config.channel_id, source=source, access=access, clock_ms=now_ms
+        channel_id=base.config.channel_id,
+        source=source,
+        access=access,
+        clock_ms=now_ms,
+        refusals=refusals,
+        streams=gateway.streams,
     )
-    broadcast = BroadcastService(ordering.updates)
+    broadcast = BroadcastService(ordering.updates, calls=gateway.calls, refusals=refusals)
     return (
         gateway.rpc_handlers(),
         EndorserService(process).rpc_handlers(),

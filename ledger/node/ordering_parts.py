@@ -34,6 +34,7 @@ from ledger.node.telemetry import Telemetry
 from ledger.node.transaction_lookup import LedgerLookup
 from ledger.node.vote_memory import MemorySource, VoteMemory, open_vote_memory
 from ledger.ordering.consensus_verifier import ConsensusVerifier
+from ledger.rpc.misbehaviour import RejectionHandler
 from ledger.rpc.validator_links import ValidatorLinks
 from ledger.storage.journal import JOURNAL_FILE
 from ledger.validation.config_transaction import check_config_transaction
@@ -79,7 +80,10 @@ class OrderingParts:
 
 
 def ordering_parts(
-    base: Foundation, telemetry: Telemetry, announcements: Announcements
+    base: Foundation,
+    telemetry: Telemetry,
+    announcements: Announcements,
+    on_rejected: RejectionHandler,
 ) -> OrderingParts:
     """Connect the ordering half on top of the foundation."""
     config = base.config
@@ -142,7 +146,7 @@ def ordering_parts(
             on_committed=announcements.publish,
             on_behind=catch_up.on_behind,
             tell_status=catch_up.tell_status,
-            on_rejected=telemetry.rejected,
+            on_rejected=on_rejected,
             on_stuck=submission.send_oldest_again,
         ),
         executor=base.workers.consensus,

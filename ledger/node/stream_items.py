@@ -1,20 +1,19 @@
 """Which part of the node answers which item of a validator stream."""
 
 import asyncio
-import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
+from ledger.errors import InvalidMessage, Reason
 from ledger.node.catch_up import CatchUp
 from ledger.node.consensus_queue import ConsensusQueue
 from ledger.node.observers import Observers
 from ledger.node.remote_endorsers import RemoteEndorsers
 from ledger.node.submission import TransactionSubmission
+from ledger.rpc.misbehaviour import RejectionHandler, nobody_counts
 from ledger.rpc.validator_service import Reply
 from ledger.wire.validator_pb2 import Item
-
-log = logging.getLogger(__name__)
 
 REQUESTS_PER_SENDER_MAX = 2_000
 REQUEST_BYTES_PER_SENDER_MAX = 64 * 1024 * 1024
@@ -32,6 +31,9 @@ class StreamItems:
     observers: Observers
     is_validator: Callable[[], bool]
     """Whether this node is one; else the others take nothing from it but questions for blocks."""
+    on_rejected: RejectionHandler = nobody_counts
+    is_barred: Callable[[int], bool] = lambda _sender: False
+    """Whether a validator sent too many unreadable messages; nothing of it is looked at then."""
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     under_way: dict[int, tuple[int, int]] = field(default_factory=dict)
     """(requests, bytes) by sender."""
@@ -52,10 +54,12 @@ class StreamItems:
         elif kind == "status" and sender > 0:
             self.catch_up.on_status(sender, item.status)
         elif kind != "status":
-            log.warning("consenter %d sent an unexpected item: %s", sender, kind)
+            self._refuse(sender, f"an item of kind {kind} is no request")
 
     def on_answer(self, sender: int, item: Item) -> None:
         """An item on a stream that we opened."""
+        if self.is_barred(sender):
+            return
         kind = item.WhichOneof("kind")
         if kind == "transactions_result":
             self.submission.on_result(sender, item.transactions_result)
@@ -66,7 +70,7 @@ class StreamItems:
         elif kind == "status":
             self.catch_up.on_status(sender, item.status)
         else:
-            log.warning("consenter %d sent an unexpected answer: %s", sender, kind)
+            self._refuse(sender, f"an item of kind {kind} is no answer")
 
     def on_connected(self, consenter_id: int) -> None:
         """A stream of ours is open: say where we are and what waits here."""
@@ -84,12 +88,16 @@ class StreamItems:
         requests, total = self.under_way.get(sender, (0, 0))
         if requests >= REQUESTS_PER_SENDER_MAX or total + size > REQUEST_BYTES_PER_SENDER_MAX:
             work.close()
-            log.warning("dropped a request of consenter %d: %d are under way", sender, requests)
+            error = InvalidMessage(Reason.OVERLOADED, f"{requests} of its requests are under way")
+            self.on_rejected(sender, error)
             return
         self.under_way[sender] = (requests + 1, total + size)
         task = asyncio.get_running_loop().create_task(work)
         self.tasks.add(task)
         task.add_done_callback(lambda done: self._finished(done, sender, size))
+
+    def _refuse(self, sender: int, detail: str) -> None:
+        self.on_rejected(sender, InvalidMessage(Reason.MALFORMED, detail))
 
     def _finished(self, task: asyncio.Task[None], sender: int, size: int) -> None:
         self.tasks.discard(task)

@@ -68,7 +68,7 @@ class GatewayService:
         self._notifier = notifier
         self._events = events
         self._refusals = refusals or RefusalCounter()
-        self._streams = streams or stream_places(allowed)
+        self.streams = streams or stream_places(allowed)
         self.calls = Slots("calls", total=allowed.calls_max)
         """Work under way; callers that wait for a commit are counted apart."""
         self.waits = Slots(
@@ -190,7 +190,7 @@ class GatewayService:
                 message=signed.request,
                 signature=signed.signature,
             )
-            with self._streams.place(request.identity):
+            with self.streams.place(request.identity):
                 async for response in self._events.follow(request):
                     await write_in_time(context, response)
         except ClientTooSlow as error:

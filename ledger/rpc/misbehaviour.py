@@ -19,18 +19,23 @@ BARRED_MS = 60_000
 
 UNREADABLE = frozenset({Reason.MALFORMED, Reason.OVERSIZED})
 
+RejectionHandler = Callable[[int, InvalidMessage], None]
+"""Told of the sender (a consenter's id) and of what was wrong with its message."""
+
 log = logging.getLogger(__name__)
+
+
+def nobody_counts(_sender: int, _error: InvalidMessage) -> None:
+    """For parts that stand alone."""
 
 
 class Misbehaviour:
     """Who sent what could not be read, by consenter id; lives on the event loop."""
 
-    def __init__(
-        self, *, steady_ms: Callable[[], int], on_barred: Callable[[int], None] | None = None
-    ) -> None:
-        """`on_barred` is told once when a sender is barred, to end its streams."""
+    def __init__(self, *, steady_ms: Callable[[], int]) -> None:
         self._steady_ms = steady_ms
-        self._on_barred = on_barred
+        self.on_barred: Callable[[int], None] | None = None
+        """Told once when a sender is barred, to end its streams."""
         self._seen: dict[int, deque[int]] = {}
         self._barred_until: dict[int, int] = {}
         self.counters: Counter[int] = Counter()
@@ -69,5 +74,5 @@ class Misbehaviour:
             error,
             BARRED_MS // 1000,
         )
-        if self._on_barred is not None:
-            self._on_barred(sender)
+        if self.on_barred is not None:
+            self.on_barred(sender)

@@ -14,6 +14,7 @@ from grpc import aio
 
 from ledger.errors import InvalidMessage
 from ledger.rpc.frames import FrameWriter, decode_frame
+from ledger.rpc.misbehaviour import RejectionHandler, nobody_counts
 from ledger.rpc.transport import EXCHANGE_METHOD, identity_bytes
 from ledger.wire.validator_pb2 import Item
 
@@ -30,6 +31,8 @@ class LinkHandlers:
     on_item: Callable[[int, Item], None]
     on_connected: Callable[[int], None]
     on_disconnected: Callable[[int], None]
+    on_rejected: RejectionHandler = nobody_counts
+    """A frame that cannot be read."""
 
 
 class ValidatorLink:
@@ -100,7 +103,7 @@ class ValidatorLink:
         try:
             frame = decode_frame(raw)
         except InvalidMessage as error:
-            log.warning("consenter %d sent a broken frame: %s", self.consenter_id, error)
+            handlers.on_rejected(self.consenter_id, error)
             return
         for item in frame.items:
             handlers.on_item(self.consenter_id, item)

@@ -17,6 +17,7 @@ from grpc import aio
 
 from ledger.errors import InvalidMessage
 from ledger.rpc.frames import FrameWriter, decode_frame
+from ledger.rpc.misbehaviour import BARRED_MS, RejectionHandler, nobody_counts
 from ledger.rpc.transport import identity_bytes
 from ledger.wire.validator_pb2 import Item
 
@@ -54,10 +55,15 @@ class ValidatorService:
         identify: Identify,
         on_item: ItemHandler,
         on_closed: Callable[[int], None] = _nobody_cares,
+        on_rejected: RejectionHandler = nobody_counts,
+        is_barred: Callable[[int], bool] = lambda _sender: False,
     ) -> None:
+        """`on_rejected` hears of unreadable frames, `is_barred` says who sent too many."""
         self._identify = identify
         self._on_item = on_item
         self._on_closed = on_closed
+        self._on_rejected = on_rejected
+        self._is_barred = is_barred
         self._streams: set[_Stream] = set()
 
     def rpc_handlers(self) -> grpc.GenericRpcHandler:
@@ -79,6 +85,12 @@ class ValidatorService:
             if self._identify(stream.key) != stream.sender:
                 stream.ended.set()
 
+    def end_streams_of(self, sender: int) -> None:
+        """The sender is barred."""
+        for stream in self._streams:
+            if stream.sender == sender:
+                stream.ended.set()
+
     async def _exchange(
         self, requests: AsyncIterator[bytes], context: aio.ServicerContext[bytes, bytes]
     ) -> None:
@@ -88,6 +100,12 @@ class ValidatorService:
             await context.abort(
                 grpc.StatusCode.PERMISSION_DENIED,
                 "UNKNOWN_MEMBER: the TLS certificate is nobody's who may connect to this channel",
+            )
+            return
+        if self._is_barred(sender):
+            await context.abort(
+                grpc.StatusCode.UNAVAILABLE,
+                f"BARRED: too many unreadable messages; try again in {BARRED_MS // 1000} s",
             )
             return
         await context.send_initial_metadata(())
@@ -122,7 +140,7 @@ class ValidatorService:
                 frame = decode_frame(raw)
             except InvalidMessage as error:
                 malformed += 1
-                log.warning("consenter %d sent a broken frame: %s", stream.sender, error)
+                self._on_rejected(stream.sender, error)
                 if malformed >= MALFORMED_FRAMES_MAX:
                     await context.abort(
                         grpc.StatusCode.INVALID_ARGUMENT, "MALFORMED: too many broken frames"
