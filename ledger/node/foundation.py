@@ -14,9 +14,9 @@ from ledger.node.signatures import SignatureVerifier
 from ledger.ordering.envelopes import EnvelopeMemory
 from ledger.ordering.pool import PoolLimits, TransactionPool
 from ledger.storage.fail_points import FailPoints, fail_points_of_environment
+from ledger.storage.ledger_folder import open_ledger_folder
 from ledger.storage.ledger_store import LedgerStore
 from ledger.storage.leveldb import LevelDbStore
-from ledger.storage.opening import DATABASE_FOLDER, open_ledger
 
 SIGNATURE_THREADS = 1
 """One: more would only compete with the other processes of a small machine."""
@@ -61,15 +61,17 @@ def lay_foundation(config: NodeConfig) -> Foundation:
         raise NodeFault(f"{config.genesis} is of channel {channel_id!r}")
     workers = _workers()
     config.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    kv = LevelDbStore(config.data_dir / DATABASE_FOLDER)
     fail_points = fail_points_of_environment()
-    store = open_ledger(kv, channel_id=channel_id, genesis=genesis, fail_points=fail_points)
+    ledger = open_ledger_folder(
+        config.data_dir, channel_id=channel_id, genesis=genesis, fail_points=fail_points
+    )
+    store = ledger.store
     channel = open_channel(store, genesis)
     return Foundation(
         config=config,
         channel=channel,
         credentials=Credentials(config, channel),
-        kv=kv,
+        kv=ledger.kv,
         store=store,
         definitions=CommittedDefinitions(store, channel),
         workers=workers,

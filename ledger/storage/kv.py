@@ -3,6 +3,13 @@
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
+from ledger.errors import NodeFault
+
+
+class StoreDamaged(NodeFault):
+    """What was durable cannot be read as it was written."""
+
+
 Batch = Sequence[tuple[bytes, bytes | None]]
 """Puts (key, value) and deletes (key, None), applied in order and all or nothing."""
 
@@ -22,7 +29,7 @@ class KeyValueReader(Protocol):
 
 
 class KeyValueStore(KeyValueReader, Protocol):
-    """An ordered store. Every method raises NodeFault when the medium fails."""
+    """An ordered store. Every method raises NodeFault when the medium fails, StoreDamaged."""
 
     def write(self, batch: Batch, *, sync: bool) -> None:
         """Apply all of `batch` or nothing; with `sync` it is on disk when this returns."""

@@ -8,12 +8,14 @@ from typing import Any
 import plyvel
 
 from ledger.errors import NodeFault
-from ledger.storage.kv import Batch, KeyValueReader
+from ledger.storage.kv import Batch, KeyValueReader, StoreDamaged
 
 WRITE_BUFFER_BYTES = 16 * 1024 * 1024
 BLOCK_CACHE_BYTES = 32 * 1024 * 1024
 BLOOM_FILTER_BITS_PER_KEY = 10
 OPEN_FILES_MAX = 256
+DAMAGE_WORDS = ("No such file", "Invalid argument")
+"""Input/output errors to LevelDB, damage to us: a file is missing, or shorter than it was."""
 
 
 class LevelDbView:
@@ -50,10 +52,14 @@ class LevelDbStore:
     """KeyValueStore in one folder, held by one process at a time."""
 
     def __init__(self, folder: Path) -> None:
-        """Open or create `folder`; NodeFault when it is held elsewhere, damaged or unwritable."""
+        """Open or create `folder`; NodeFault when it is held elsewhere or unwritable.
+
+        StoreDamaged when its files do not fit each other or their checksums.
+        """
         self._folder = folder
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            _require_current(folder)
             self._db = plyvel.DB(
                 str(folder),
                 create_if_missing=True,
@@ -101,8 +107,32 @@ class LevelDbStore:
         self._db.close()
 
 
+def damage_note_of(folder: Path) -> Path:
+    """Where it is written that damage was found in a database, for the next start."""
+    return folder.with_name(folder.name + ".damage")
+
+
+def _require_current(folder: Path) -> None:
+    """Without CURRENT, LevelDB would begin an empty database among the files of the old one."""
+    if not (folder / "CURRENT").exists() and any(folder.glob("MANIFEST-*")):
+        raise _damaged(folder, "open", "its file CURRENT is missing")
+
+
 def _fault(folder: Path, action: str, error: Exception) -> NodeFault:
+    is_damage = any(words in str(error) for words in DAMAGE_WORDS)
+    if isinstance(error, plyvel.CorruptionError) or is_damage:
+        return _damaged(folder, action, str(error))
     return NodeFault(
         f"cannot {action} the database in {folder}: {error}"
-        " (is another process using it, is the disk full or damaged?)"
+        " (is another process using it, is the disk full?)"
     )
+
+
+def _damaged(folder: Path, action: str, detail: str) -> StoreDamaged:
+    """The note makes the next start set the database aside even if opening it goes well."""
+    text = f"cannot {action} the database in {folder}, which is damaged: {detail}"
+    try:
+        damage_note_of(folder).write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        text += f" (and this cannot be noted: {error})"
+    return StoreDamaged(text)

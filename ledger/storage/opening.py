@@ -10,7 +10,7 @@ from ledger.model.codes import ValidationCode
 from ledger.model.state import StateUpdates
 from ledger.storage import keyspace
 from ledger.storage.fail_points import FailPoint, FailPoints
-from ledger.storage.kv import KeyValueStore
+from ledger.storage.kv import KeyValueStore, StoreDamaged
 from ledger.storage.ledger_store import LedgerStore
 from ledger.validation.commit_hash import BEFORE_GENESIS, commitment_after
 from ledger.validation.context import BlockValidation
@@ -38,7 +38,7 @@ def open_ledger(
     """The ledger in `kv`, begun with `genesis` if the store is empty.
 
     Raises NodeFault when the store holds another channel, another genesis block or another
-    format, or when its parts are not at the same height.
+    format, StoreDamaged when its parts are not at the same height.
     """
     reached = fail_points or FailPoints()
     if kv.get(keyspace.SAVEPOINT_KEY) is None:
@@ -56,6 +56,8 @@ def _begin(
 ) -> LedgerStore:
     if genesis.number != 0 or genesis.header.previous_hash or len(genesis.entries) != 1:
         raise NodeFault("this is no genesis block: number 0, no parent, one configuration")
+    if kv.get(keyspace.block_key(0)) is not None:
+        raise StoreDamaged("the database holds blocks and no savepoint")
     # Not synced on their own: the genesis block's synced batch follows in the same log.
     kv.write(
         [
@@ -106,6 +108,8 @@ def _require_consistent(store: LedgerStore) -> None:
     tip = store.tip()
     block = store.block(tip.number)
     if block is None or block_hash(block.header) != tip.block_hash:
-        raise NodeFault(f"the savepoint names block {tip.number}, which is not stored like that")
+        raise StoreDamaged(
+            f"the savepoint names block {tip.number}, which is not stored like that"
+        )
     if store.block_raw(tip.number + 1) is not None:
-        raise NodeFault(f"block {tip.number + 1} is stored above the savepoint")
+        raise StoreDamaged(f"block {tip.number + 1} is stored above the savepoint")

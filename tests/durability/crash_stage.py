@@ -36,10 +36,9 @@ from ledger.storage.fail_points import FailPoint, FailPoints
 from ledger.storage.files import Files
 from ledger.storage.journal import begin_journal
 from ledger.storage.kv import KeyValueStore
-from ledger.storage.opening import open_ledger
+from ledger.storage.ledger_store import LedgerStore
 from ledger.wire.validator_pb2 import Item
 from tests.durability.crashing_disk import CrashingDisk, Left
-from tests.support.identities import CHANNEL_ID
 from tests.support.validator_world import NOW_MS, ValidatorWorld
 
 OWN = 3
@@ -79,8 +78,9 @@ class InlineLoop:
 class Disk(Files, Protocol):
     """Files and a database."""
 
-    @property
-    def kv(self) -> KeyValueStore: ...
+    kv: KeyValueStore
+
+    def open_ledger(self, genesis: Block, fail_points: FailPoints) -> LedgerStore: ...
 
 
 class CrashStage:
@@ -115,13 +115,8 @@ class CrashStage:
     def start(self) -> None:
         """Open everything and start the driver; raises Crashed."""
         world = self.world
+        world.store = self.store = self.disk.open_ledger(world.consortium.genesis, self.points)
         world.kv = self.disk.kv
-        world.store = self.store = open_ledger(
-            world.kv,
-            channel_id=CHANNEL_ID,
-            genesis=world.consortium.genesis,
-            fail_points=self.points,
-        )
         memory = open_vote_memory(
             MemorySource(
                 path=self.journal_path,

@@ -5,9 +5,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from ledger.model.block import Block
+from ledger.storage.fail_points import FailPoints
 from ledger.storage.files import FileIdentity
 from ledger.storage.kv import Batch
+from ledger.storage.ledger_store import LedgerStore
 from ledger.storage.memory import MemoryStore, MemoryView
+from ledger.storage.opening import open_ledger
+from tests.support.identities import CHANNEL_ID
 
 SECTOR_BYTES = 512
 
@@ -59,6 +64,11 @@ class CrashingDisk:
 
     def sync_folder(self, folder: Path) -> None:
         self.synced_names = dict(self.names)
+
+    def open_ledger(self, genesis: Block, fail_points: FailPoints) -> LedgerStore:
+        return open_ledger(
+            self.kv, channel_id=CHANNEL_ID, genesis=genesis, fail_points=fail_points
+        )
 
     # -- what happens to it -----------------------------------------------------------------------
 

@@ -8,10 +8,14 @@ from pathlib import Path
 from ledger.consensus.events import HeadClaimed
 from ledger.consensus.messages import PrepareMessage
 from ledger.consensus.quorum import proposer_of
+from ledger.model.block import Block
+from ledger.storage.fail_points import FailPoints
 from ledger.storage.files import DiskFiles, LogFile
+from ledger.storage.ledger_folder import open_ledger_folder
+from ledger.storage.ledger_store import LedgerStore
 from ledger.storage.leveldb import LevelDbStore
-from ledger.storage.opening import DATABASE_FOLDER
 from tests.durability.crash_stage import OTHERS, OWN, CrashStage
+from tests.support.identities import CHANNEL_ID
 from tests.support.validator_world import VALIDATOR_IDS, ValidatorWorld
 
 
@@ -35,8 +39,12 @@ class RealDisk(DiskFiles):
         self._opened.append(file)
         return file
 
-    def open_database(self) -> None:
-        self.kv = LevelDbStore(self.folder / DATABASE_FOLDER)
+    def open_ledger(self, genesis: Block, fail_points: FailPoints) -> LedgerStore:
+        ledger = open_ledger_folder(
+            self.folder, channel_id=CHANNEL_ID, genesis=genesis, fail_points=fail_points
+        )
+        self.kv = ledger.kv
+        return ledger.store
 
     def close(self) -> None:
         """As the end of a process does."""
@@ -64,7 +72,6 @@ class RealStage(CrashStage):
 
     def start(self) -> None:
         self.news.clear()
-        self.disk.open_database()
         try:
             super().start()
         except BaseException:

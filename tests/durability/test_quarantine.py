@@ -8,6 +8,7 @@ from ledger.consensus.quarantine import NEVER
 from ledger.errors import NodeFault
 from ledger.storage.fail_points import FailPoint
 from ledger.storage.journal import Journal, begin_journal
+from ledger.storage.leveldb import LevelDbStore
 from ledger.storage.opening import DATABASE_FOLDER
 from tests.durability.crash_stage import Crashed
 from tests.durability.real_stage import RealStage
@@ -196,7 +197,7 @@ def test_an_image_put_back_below_the_file_system_shows_when_a_forgotten_seal_com
 def test_of_two_instances_the_copy_observes_and_a_second_on_one_folder_is_refused(stage, tmp_path):
     stage.decide()
     with pytest.raises(NodeFault, match="another process"):
-        type(stage.disk)(stage.data).open_database()
+        LevelDbStore(stage.data / DATABASE_FOLDER)
     with pytest.raises(NodeFault, match="cannot open the journal"):
         Journal(stage.data / "journal")
     stage.stop()
