@@ -77,7 +77,8 @@ def extend_chain(head: ChainHead, raw: bytes, *, seal_is_good: SealCheck) -> Cha
 
 
 def _check_place(block: ReadBlock, head: ChainHead) -> None:
-    _require(block.number == head.number + 1, block, f"stands after block {head.number}")
+    if block.number != head.number + 1:
+        raise ChainBroken(head.number + 1, f"says it is block {block.number}")
     _require(block.previous_hash == head.block_hash, block, "names another parent")
     _require(block.block_time_ms > head.block_time_ms, block, "is not later than its parent")
     _require(block.last_config == head.last_config, block, "names another configuration block")

@@ -29,8 +29,11 @@ class Consenters:
 
 def is_configuration(envelope_raw: bytes) -> bool:
     """Whether an entry of a block changes the channel's configuration."""
-    header = read_fields(envelope_raw).message(1, 1)
-    return read_fields(header.content(1)).number(1) == CONFIG_TRANSACTION
+    try:
+        header = read_fields(envelope_raw).message(1, 1)
+        return read_fields(header.content(1)).number(1) == CONFIG_TRANSACTION
+    except BrokenBytes:
+        return False
 
 
 def consenters_of(envelope_raw: bytes) -> Consenters:

@@ -26,8 +26,11 @@ class StateDigest:
 
     def hash(self) -> bytes:
         """32 bytes, a part of the commit hash."""
-        raw = struct.pack(_LANES_FORMAT, *[lane & 0xFFFF for lane in self._lanes])
-        return hashlib.sha256(_STATE_MARK + raw).digest()
+        return hashlib.sha256(_STATE_MARK + self.raw()).digest()
+
+    def raw(self) -> bytes:
+        """The 2,048 bytes as the savepoint has them."""
+        return struct.pack(_LANES_FORMAT, *[lane & 0xFFFF for lane in self._lanes])
 
     def follow(
         self,

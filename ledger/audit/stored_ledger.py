@@ -13,6 +13,7 @@ import plyvel
 
 from ledger.audit.chain import ChainBroken
 from ledger.audit.state_digest import Place
+from ledger.audit.whole_ledger import Savepoint
 from ledger.audit.world_state import StateKey, StateValue
 
 DATABASE_FOLDER = "blocks-and-state"
@@ -45,13 +46,10 @@ class LevelDbLedger:
         """Numbers of all stored blocks, ascending."""
         return (_number(key) for key, _ in self._under(b"B"))
 
-    def tip(self) -> tuple[int, int, bytes, bytes]:
-        """(height, number of the newest configuration block, tip hash, commit hash)."""
+    def savepoint(self) -> Savepoint:
+        """What the peer takes for its newest block."""
         with _readable("the savepoint"):
-            height, last_config, tip_hash, commit_hash, _ = _SAVEPOINT.unpack(
-                self._database.get(_SAVEPOINT_KEY, b"")
-            )
-            return height, last_config, tip_hash, commit_hash
+            return Savepoint(*_SAVEPOINT.unpack(self._database.get(_SAVEPOINT_KEY, b"")))
 
     def states(self) -> Iterator[tuple[StateKey, StateValue]]:
         """The whole world state."""

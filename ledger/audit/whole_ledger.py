@@ -5,7 +5,7 @@ that one can be compared with a genesis block from elsewhere.
 """
 
 from collections.abc import Iterable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from ledger.audit.block_reading import read_block
 from ledger.audit.chain import ChainBroken, ChainHead
@@ -13,6 +13,17 @@ from ledger.audit.replay import Findings, Replay
 from ledger.audit.state_digest import Place
 from ledger.audit.wire_fields import BrokenBytes
 from ledger.audit.world_state import StateKey, StateValue
+
+
+class Savepoint(NamedTuple):
+    """What a ledger says of its newest block."""
+
+    height: int
+    last_config: int
+    """Number of the newest configuration block."""
+    tip_hash: bytes
+    commit_hash: bytes
+    state_digest: bytes
 
 
 class StoredLedger(Protocol):
@@ -26,8 +37,8 @@ class StoredLedger(Protocol):
         """Numbers of all stored blocks, ascending."""
         ...
 
-    def tip(self) -> tuple[int, int, bytes, bytes]:
-        """(height, number of the newest configuration block, tip hash, commit hash)."""
+    def savepoint(self) -> Savepoint:
+        """What the peer takes for its newest block."""
         ...
 
     def states(self) -> Iterable[tuple[StateKey, StateValue]]:
@@ -58,24 +69,24 @@ def verify_ledger(stored: StoredLedger, *, genesis_raw: bytes | None = None) -> 
         raise ChainBroken(0, "is missing")
     replay = Replay(first)
     if genesis_raw is not None:
-        agreed = read_block(genesis_raw).block_hash
-        _require(
-            agreed == replay.head.block_hash, 0, "is not the genesis block that was agreed on"
-        )
-    height, last_config, tip_hash, tip_commit_hash = stored.tip()
-    for number in range(1, height):
+        agreed = _genesis_hash(genesis_raw)
+        _require(agreed == replay.head.block_hash, 0, "is not the genesis block agreed on")
+    savepoint = stored.savepoint()
+    for number in range(1, savepoint.height):
         raw = stored.block(number)
         if raw is None:
             raise ChainBroken(number, "is missing")
         replay.add(raw)
     head = replay.head
-    is_tip = (head.last_config, head.block_hash, head.commit_hash)
-    _require(
-        is_tip == (last_config, tip_hash, tip_commit_hash),
-        head.number,
-        "is not the block that the savepoint names",
+    computed = Savepoint(
+        height=head.number + 1,
+        last_config=head.last_config,
+        tip_hash=head.block_hash,
+        commit_hash=head.commit_hash,
+        state_digest=replay.digest.raw(),
     )
-    _check_no_more_blocks(stored, height)
+    _require(savepoint == computed, head.number, "is not the block that the savepoint names")
+    _check_no_more_blocks(stored, savepoint.height)
     _compare_with_replay(stored, replay)
     return _finished(replay, head)
 

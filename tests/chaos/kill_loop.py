@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from dataclasses import dataclass, field
 
 from network.plan import MemberPlan
@@ -39,7 +40,7 @@ class KillLoop:
             sizes = [1] * 5 + [2] * 3 + [len(members)] * 2
             count = min(chance.choice(sizes), kills - self.kills)
             await self._round(chance, chance.sample(members, count))
-        await recovered(self.validators, list(members))
+        await recovered(self.validators, list(members), since=time.monotonic())
 
     async def _round(self, chance: random.Random, victims: list[MemberPlan]) -> None:
         if chance.random() < AFTER_COMMIT:
@@ -52,9 +53,10 @@ class KillLoop:
         self.rounds += 1
         self.all_at_once += len(victims) == len(self.validators.members)
         await asyncio.sleep(DOWN_S * chance.random())
+        restarted = time.monotonic()
         self.validators.start(*victims)
         await self.validators.ready(*victims)
         if chance.random() >= HASTY_ROUNDS:
-            self.recovery_s += await recovered(self.validators, victims)
+            self.recovery_s += await recovered(self.validators, victims, since=restarted)
             async with asyncio.timeout(PROGRESS_TIMEOUT_S):
                 await self.load.next_commit()

@@ -62,7 +62,7 @@ class Perturber:
             print(f"  {kind:<8} {', '.join(victim.id for victim in victims)}", flush=True)
             await getattr(self, kind)(victims)
             self.done[kind] = self.done.get(kind, 0) + count
-            self.recovery_s += await recovered(self.validators, victims)
+            self.recovery_s += await recovered(self.validators, victims, since=time.monotonic())
             await asyncio.sleep(self.plan.rest_s * self._chance.random())
 
     def _draw(self) -> str:
@@ -107,10 +107,14 @@ class Perturber:
             await self.wires.heal(index)
 
 
-async def recovered(validators: Validators, victims: list[MemberPlan]) -> list[float]:
-    """Seconds until each victim has what the others had at the start; raises TimeoutError."""
+async def recovered(
+    validators: Validators, victims: list[MemberPlan], *, since: float
+) -> list[float]:
+    """Seconds from `since` (monotonic) until each victim has what the others have now.
+
+    Raises TimeoutError.
+    """
     others = [member for member in validators.members if member not in victims] or victims
-    started = time.monotonic()
     known = [head.height for head in await _heads(validators, others) if head is not None]
     target = max(known, default=1)
 
@@ -118,7 +122,7 @@ async def recovered(validators: Validators, victims: list[MemberPlan]) -> list[f
         while True:
             [head] = await _heads(validators, [victim])
             if head is not None and head.height >= target:
-                return time.monotonic() - started
+                return time.monotonic() - since
             await asyncio.sleep(POLL_S)
 
     async with asyncio.timeout(RECOVERY_TIMEOUT_S):
