@@ -10,6 +10,7 @@ from ledger.endorsement.lifecycle import Lifecycle
 from ledger.endorsement.limits import SimulationLimits
 from ledger.endorsement.peer_session import Execution, ExecutionFailed, RunningTransaction
 from ledger.endorsement.proposal_checks import ProposalRules, check_proposal
+from ledger.endorsement.proposal_rate import ProposalRate, ProposalRateLimit
 from ledger.endorsement.shim_handler import ChaincodeCall
 from ledger.endorsement.simulator import LIFECYCLE_NAMESPACE, TransactionSimulator
 from ledger.model.codec_action import encode_proposal_response_payload
@@ -74,12 +75,14 @@ class Endorser:
         chaincodes: Mapping[str, InstalledChaincode],
         ports: EndorserPorts,
         limits: SimulationLimits,
+        rate: ProposalRateLimit | None = None,
     ) -> None:
         self._identity = identity
         self._lifecycle = lifecycle
         self._chaincodes = chaincodes
         self._ports = ports
         self._limits = limits
+        self._rate = ProposalRate(rate)
 
     async def process(self, proposal: SignedProposal) -> ProposalResponse:
         """Simulate and endorse.
@@ -88,10 +91,12 @@ class Endorser:
         and a failure of this peer are responses without endorsement: status 500 with a payload
         is the contract's, without one it is this peer's.
         """
-        check_proposal(proposal, self._ports.rules(), self._ports.clock_ms())
+        now_ms = self._ports.clock_ms()
+        check_proposal(proposal, self._ports.rules(), now_ms)
         await self._ports.verify(
             proposal.header.creator, proposal.proposal_raw, proposal.signature
         )
+        self._rate.take(proposal.header.creator, now_ms)
         snapshot = self._ports.snapshot()
         simulator = TransactionSimulator(snapshot, proposal.tx_id, self._limits)
         try:

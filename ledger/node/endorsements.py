@@ -14,7 +14,7 @@ from zlib import crc32
 import grpc
 
 from ledger.crypto.policy import Layout
-from ledger.errors import InvalidMessage
+from ledger.errors import InvalidMessage, Reason
 from ledger.model.codec import prepared_transaction_payload
 from ledger.model.transaction import (
     ChaincodeResponse,
@@ -59,6 +59,8 @@ class _Answer:
     """The peer could not be reached: it has not judged the proposal."""
     height: int = 0
     """Blocks the peer had when it simulated."""
+    is_overloaded: bool = False
+    """The peer has too much to do, or too much of this client."""
 
     @property
     def endorsed(self) -> bool:
@@ -247,7 +249,12 @@ class EndorsementCollector:
         except EndorserUnreachable as error:
             return _Answer(peer, None, str(error), is_lost=True)
         except InvalidMessage as error:
-            return _Answer(peer, None, f"error validating proposal: {error}")
+            return _Answer(
+                peer,
+                None,
+                f"error validating proposal: {error}",
+                is_overloaded=error.reason is Reason.OVERLOADED,
+            )
         result = response.response
         text = f"chaincode response {result.status}, {result.message}"
         error_text = "" if response.endorsement else text
@@ -263,9 +270,9 @@ def _prepared(proposal: SignedProposal, answers: list[_Answer]) -> bytes:
     failed = [answer for answer in answers if not answer.endorsed]
     if failed:
         text = ENDORSE_FAILED if len(failed) == len(answers) else COLLECT_FAILED
-        raise GatewayError(
-            grpc.StatusCode.ABORTED, text, tuple(_detail(answer) for answer in failed)
-        )
+        overloaded = all(answer.is_overloaded for answer in failed)
+        code = grpc.StatusCode.RESOURCE_EXHAUSTED if overloaded else grpc.StatusCode.ABORTED
+        raise GatewayError(code, text, tuple(_detail(answer) for answer in failed))
     responses = [answer.response for answer in answers if answer.response is not None]
     first = responses[0].payload_raw
     differing = [a for a in answers if a.response is not None and a.response.payload_raw != first]

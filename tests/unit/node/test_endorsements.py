@@ -277,6 +277,12 @@ async def test_a_refusal_by_all_names_each_peer(scene):
     assert error.details[0].message == "error validating proposal: BAD_SIGNATURE: access denied"
 
 
+async def test_peers_that_have_too_much_of_a_client_say_so_in_the_status(scene):
+    for member in scene.members:
+        member.refusal = InvalidMessage(Reason.OVERLOADED, "too many")
+    assert (await scene.failure()).code is grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
 async def test_a_contract_error_shows_its_text(scene):
     for member in scene.members:
         member.status = 500
