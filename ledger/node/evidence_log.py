@@ -5,9 +5,11 @@ signatures; nothing here is secret.
 """
 
 import json
+import os
 from pathlib import Path
 
 from ledger.consensus.messages import Payload, Signed
+from ledger.errors import NodeFault
 
 EVIDENCE_BYTES_MAX = 16 * 1024 * 1024
 
@@ -20,14 +22,29 @@ class EvidenceLog:
         self.findings = 0
 
     def record(self, author: int, first: Signed[Payload], second: Signed[Payload]) -> None:
-        """Keep two conflicting signed payloads of one author."""
+        """Keep two conflicting signed payloads of one author; NodeFault when the disk fails."""
         self.findings += 1
-        if self._path.exists() and self._path.stat().st_size >= EVIDENCE_BYTES_MAX:
-            return
         line = {
             "author": author,
             "payloads": [first.payload_raw.hex(), second.payload_raw.hex()],
             "signatures": [first.signature.hex(), second.signature.hex()],
         }
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+        try:
+            self._append(json.dumps(line).encode() + b"\n")
+        except OSError as error:
+            raise NodeFault(f"cannot write evidence to {self._path}: {error}") from error
+
+    def _append(self, line: bytes) -> None:
+        with self._path.open("ab") as file:
+            size = file.tell()
+            if size >= EVIDENCE_BYTES_MAX:
+                return
+            file.write(line if self._ends_a_line(size) else b"\n" + line)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _ends_a_line(self, size: int) -> bool:
+        """False after a crash in the middle of a line."""
+        with self._path.open("rb") as file:
+            file.seek(max(0, size - 1))
+            return file.read(1) in (b"", b"\n")

@@ -59,7 +59,9 @@ class RealDisk(DiskFiles):
 class RealStage(CrashStage):
     """Its data folder is `data`; `start` and `stop` are a process's."""
 
-    def __init__(self, folder: Path, *, rotation_bytes: int = 8 * 1024 * 1024) -> None:
+    def __init__(
+        self, folder: Path, *, rotation_bytes: int = 8 * 1024 * 1024, starts: bool = True
+    ) -> None:
         self.data = folder / "ledger"
         super().__init__(
             folder,
@@ -68,7 +70,8 @@ class RealStage(CrashStage):
             journal=self.data / "journal",
             rotation_bytes=rotation_bytes,
         )
-        self.start()
+        if starts:
+            self.start()
 
     def start(self) -> None:
         self.news.clear()
