@@ -46,6 +46,7 @@ from gateway.mqtt.topics import gateway_access, meter_access
 from gateway.oracle.node import OracleNode
 from gateway.scheduler import Scheduler
 from gateway.settings import DemoSettings, MqttSettings, load_demo_settings
+from ledger.node import log_lines
 from ledger.rpc.client import GatewayClient
 
 ORACLE_USER, GATEWAY_USER = "oracle", "gateway"
@@ -262,7 +263,7 @@ def main() -> int:
     parser.add_argument("--config", type=Path, required=True)
     parser.add_argument("--report", type=Path, required=True)
     options = parser.parse_args()
-    logging.basicConfig(level=logging.WARNING, format="  %(name)s: %(message)s")
+    log_lines.configure(logging.WARNING, "  %(name)s: %(message)s")
     logging.getLogger("amqtt").setLevel(logging.ERROR)
     settings = load_demo_settings(options.config)
     table = LiveTable(out=sys.stdout, is_terminal=sys.stdout.isatty())

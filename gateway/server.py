@@ -24,6 +24,7 @@ from gateway.services import STREAMS_MAX, Services, Slots
 from gateway.sessions import Sessions, Viewer
 from gateway.settings import GatewaySettings, load_gateway_settings
 from gateway.transactions import Transactions
+from ledger.node import log_lines
 
 RECONNECT_MS_MIN, RECONNECT_MS_MAX = 200, 10_000
 STOP_TIMEOUT_S = 2
@@ -134,7 +135,7 @@ def main() -> int:
         "--config", type=Path, required=True, help="gateway.json (docs/gateway.md)"
     )
     options = parser.parse_args()
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
+    log_lines.configure(logging.WARNING, "%(asctime)s %(name)s %(message)s")
     try:
         settings = load_gateway_settings(options.config)
     except OSError as error:

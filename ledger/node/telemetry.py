@@ -1,12 +1,12 @@
 """Counters of a running node and its logging, one line per event on standard error."""
 
 import logging
-import sys
 from collections import Counter
 from dataclasses import dataclass, field
 
 from ledger.errors import InvalidMessage
 from ledger.model.codes import ValidationCode
+from ledger.node import log_lines
 from ledger.node.committer import CommittedBlock
 
 log = logging.getLogger(__name__)
@@ -44,8 +44,4 @@ class Telemetry:
 
 def configure_logging(level: str = "INFO") -> None:
     """Human-readable lines on standard error; the process manager keeps them in a file."""
-    logging.basicConfig(
-        stream=sys.stderr,
-        level=level,
-        format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
-    )
+    log_lines.configure(level, "%(asctime)s %(levelname)-7s %(name)s: %(message)s")
