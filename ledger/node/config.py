@@ -65,7 +65,7 @@ def load_config(path: Path) -> NodeConfig:
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
         return _config(raw, path.parent)
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise NodeFault(f"{path}: missing or wrong setting: {error}") from error
 
 

@@ -5,6 +5,7 @@ every test run.
 """
 
 import argparse
+import logging
 import sys
 import warnings
 
@@ -19,6 +20,7 @@ def main() -> int:
     """Status 1 when something was found."""
     options = _parser().parse_args()
     warnings.simplefilter("error")  # as in the test suite
+    logging.disable(logging.CRITICAL)
     if options.list:
         for target in TARGETS:
             print(f"{target.name:<28} {target.about}")
