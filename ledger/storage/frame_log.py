@@ -145,7 +145,10 @@ class FrameLog:
         if scan.good_bytes < len(content):
             self._fail_points.reach(FailPoint.JOURNAL_TAIL_FOUND)
             self._file.cut(scan.good_bytes)
-        # Whole frames too: a process killed between write and sync leaves them in the cache only.
+        # Whole frames too: a process killed between write and sync leaves them in the cache only,
+        # and after a failed sync the kernel calls bytes clean that the disk may never have got.
+        # Writing the same bytes again harms nothing, wherever a crash cuts it.
+        self._file.overwrite(content[: scan.good_bytes])
         self._file.sync()
         self._mark.write(first=scan.first, size_bytes=scan.good_bytes)
         if scan.good_bytes < len(content):

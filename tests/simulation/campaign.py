@@ -142,6 +142,7 @@ def _run_portion(portion: tuple[Campaign, Iterable[int]]) -> tuple[list[Outcome]
     level = logging.root.manager.disable
     logging.disable(logging.CRITICAL)  # simulated nodes have much to complain about
     gc.disable()
+    gc.freeze()  # what is here by now stays; only the worlds of this portion go
     began_s = time.process_time()
     try:
         outcomes = [run_seed(campaign, seed) for seed in seeds]

@@ -10,16 +10,17 @@ back below the file system) is done only to validators that count as faulty in t
 
 import random
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from ledger.errors import NodeFault
 from ledger.storage.files import FileIdentity
-from ledger.storage.kv import Batch
+from ledger.storage.kv import Batch, StoreDamaged
 from ledger.storage.memory import MemoryView
 
 SECTOR_BYTES = 512
+PAGE_BYTES = 4096
 FOLDER = Path("/validator")
 
 
@@ -39,13 +40,40 @@ class DiskFaults:
 class Inode:
     """One file: its bytes, and how many of them a power cut leaves for certain."""
 
-    __slots__ = ("content", "durable", "is_open", "number")
+    __slots__ = ("content", "durable", "forgotten_pages", "is_open", "number")
 
     def __init__(self, number: int, content: bytes = b"") -> None:
         self.number = number
         self.content = bytearray(content)
         self.durable = bytes(content)
         self.is_open = False
+        self.forgotten_pages: set[int] = set()
+        """Pages that a failed sync marked clean: readers see them, the disk never got them."""
+
+    def write(self, position: int, content: bytes) -> None:
+        """Put bytes there, beyond the end too; touched pages are dirty again."""
+        end = position + len(content)
+        self.content[position:end] = content
+        if self.forgotten_pages:
+            touched = range(position // PAGE_BYTES, -(-end // PAGE_BYTES))
+            self.forgotten_pages.difference_update(touched)
+
+    def sync(self) -> None:
+        """What is dirty is durable now."""
+        if not self.forgotten_pages:
+            self.durable = bytes(self.content)
+            return
+        written = bytearray(self.content)
+        for page in self.forgotten_pages:
+            start, stop = page * PAGE_BYTES, (page + 1) * PAGE_BYTES
+            length = len(written[start:stop])
+            written[start:stop] = self.durable[start:stop].ljust(length, b"\0")[:length]
+        self.durable = bytes(written)
+
+    def sync_fails(self) -> None:
+        """The kernel gives up on what was dirty and will report success the next time."""
+        first = len(self.durable) // PAGE_BYTES
+        self.forgotten_pages.update(range(first, -(-len(self.content) // PAGE_BYTES)))
 
 
 class SimulatedDisk:
@@ -59,7 +87,6 @@ class SimulatedDisk:
         self.fault_count = 0
         self.has_forgotten = False
         """Something happened to it from outside: what was durable may be gone."""
-        self.on_durable: Callable[[bytes], None] = lambda _content: None
         self._next_inode = 1
         self.names: dict[Path, Inode] = {}
         self.durable_names: dict[Path, Inode] = {}
@@ -89,7 +116,7 @@ class SimulatedDisk:
         """What the database does when it reads keys in [start, stop)."""
         if any(start <= key < stop for key in self.database.damaged):
             self.fault_count += 1
-            raise NodeFault("cannot read the database: corruption: block checksum mismatch")
+            raise StoreDamaged("cannot read the database: corruption: block checksum mismatch")
 
     # -- what happens to it from outside ----------------------------------------------------------
 
@@ -107,6 +134,7 @@ class SimulatedDisk:
         self.names = dict(self.durable_names)
         for inode in self.names.values():
             inode.content = bytearray(self._left_of(inode))
+            inode.forgotten_pages.clear()
             inode.durable = bytes(inode.content)
         self.database.power_cut(self.rng)
 
@@ -234,30 +262,29 @@ class SimulatedLogFile:
     def append(self, content: bytes) -> None:
         disk, inode = self._disk, self._inode
         if disk.happens(disk.faults.write_fails):
-            inode.content += content[: disk.rng.randint(0, len(content))]
+            inode.write(len(inode.content), content[: disk.rng.randint(0, len(content))])
             disk.fault_count += 1
             raise OSError("no space left on device")
         if disk.happens(disk.faults.misdirected) and inode.content:
             position = disk.rng.randrange(len(inode.content))
-            end = len(inode.content)
-            inode.content[position : position + len(content)] = content[: end - position]
+            inode.write(position, content[: len(inode.content) - position])
             content = bytes(len(content))
-        inode.content += content
+        inode.write(len(inode.content), content)
 
     def overwrite(self, content: bytes) -> None:
         disk = self._disk
         disk.fail(disk.faults.write_fails, "input/output error (write)")
-        self._inode.content[: len(content)] = content
+        self._inode.write(0, content)
 
     def sync(self) -> None:
         disk, inode = self._disk, self._inode
         disk.take_time()
         if disk.happens(disk.faults.sync_fails):
             disk.fault_count += 1
+            if disk.rng.random() < 0.5:
+                inode.sync_fails()
             raise OSError("input/output error (fsync)")
-        written = bytes(inode.content)
-        before, inode.durable = inode.durable, written
-        disk.on_durable(written[len(before) :])
+        inode.sync()
 
     def cut(self, size_bytes: int) -> None:
         del self._inode.content[size_bytes:]

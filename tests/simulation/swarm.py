@@ -125,6 +125,22 @@ class Swarm:
     rotation_bytes: int = 16 * 1024
 
 
+def quiet_swarm(chaos_ms: int) -> Swarm:
+    """No faults at all: for scripted runs, which plan their own."""
+    return Swarm(
+        network=NetworkFaults(),
+        process=ProcessFaults(),
+        disk=DiskFaults(),
+        clock=ClockFaults(),
+        load=Load(transactions=3),
+        byzantine=Byzantine.NONE,
+        faulty=0,
+        forgetful=0,
+        chaos_ms=chaos_ms,
+        calm_heights=1,
+    )
+
+
 def draw_swarm(rng: random.Random, profile: Profile, *, max_faulty: int) -> Swarm:
     """All draws are made for every profile, so that a change of one leaves the others alike."""
     swarm = Swarm(
