@@ -412,28 +412,27 @@ SIGNATURES_AND_IMPORT = (
 STATE = (
     Mutation(
         "A30",
-        "the state hash follows the order of a dictionary",
+        "what a block replaces stays in the state digest",
         (
             Edit(
-                "ledger.validation.commit_hash:updates_hash",
-                "sorted(updates.keys)",
-                "updates.keys",
+                "ledger.validation.state_digest:digest_after",
+                "removed=_removed(updates, state)",
+                "removed=()",
             ),
         ),
-        test="unit/validation/test_hashes.py::test_the_order_of_updates_does_not_matter",
-        like="many",
+        test="unit/validation/test_state_digest.py::test_values_written_changed_and_deleted",
     ),
     Mutation(
         "A31",
         "the state hash leaves the values out",
         (
             Edit(
-                "ledger.validation.commit_hash:_append_update",
-                '_sized(update.value or b"")',
+                "ledger.validation.state_digest:value_element",
+                "_sized(value.value)",
                 '_sized(b"")',
             ),
         ),
-        test="unit/validation/test_hashes.py::test_any_other_outcome_has_another_hash",
+        test="unit/validation/test_state_digest.py::test_equal_elements_mean_equal_values",
     ),
     Mutation(
         "A32",
