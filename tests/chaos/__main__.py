@@ -27,6 +27,7 @@ from tests.chaos.report import Report
 from tests.chaos.run import Scene, running_scene
 
 FOUR = Path(__file__).parent / "plans" / "four.toml"
+PERTURBED_S = 60.0
 SAME_TREE_OTHERWISE = {"PYTHONMALLOC": "debug", "PYTHONHASHSEED": "1"}
 """An upgrade without another tree: the same code under other interpreter settings."""
 
@@ -52,10 +53,9 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--plan", type=Path, default=FOUR, help="default plans/four.toml")
-    what = parser.add_mutually_exclusive_group()
-    what.add_argument("--seconds", type=float, default=60.0, help="perturb for so long (60)")
-    what.add_argument("--kills", type=int, help="kill -9 so many processes instead")
-    what.add_argument("--pause", type=float, metavar="SECONDS", help="pause two of them instead")
+    parser.add_argument("--seconds", type=float, help="perturb for so long; default 60")
+    parser.add_argument("--kills", type=int, help="kill -9 so many processes")
+    parser.add_argument("--pause", type=float, metavar="SECONDS", help="pause two of them")
     parser.add_argument("--seed", type=int, default=None, help="default: drawn and printed")
     parser.add_argument("--folder", type=Path, help="keep network and notes there, and add up")
     parser.add_argument(
@@ -91,6 +91,12 @@ async def _run(plan: ChaosPlan, folder: Path, options: argparse.Namespace) -> in
 async def _perturb(
     plan: ChaosPlan, scene: Scene, options: argparse.Namespace, report: Report, seed: int
 ) -> None:
+    nothing_asked = options.seconds is options.kills is options.pause is None
+    if options.seconds is not None or nothing_asked:
+        perturber = Perturber(plan, scene.validators, scene.wires, options.other_tree, seed)
+        await perturber.run(PERTURBED_S if nothing_asked else options.seconds)
+        report.add_perturbations(perturber.done)
+        report.recovery_s += perturber.recovery_s
     if options.kills is not None:
         loop = KillLoop(scene.validators, scene.load, seed)
         await loop.run(options.kills)
@@ -98,7 +104,7 @@ async def _perturb(
         report.rounds += loop.rounds
         report.all_at_once += loop.all_at_once
         report.recovery_s += loop.recovery_s
-    elif options.pause is not None:
+    if options.pause is not None:
         result = await pause_two(scene, seconds=options.pause)
         print(
             f"two of {plan.validators} paused for {result.paused_s:.0f} s:"
@@ -106,11 +112,6 @@ async def _perturb(
             f" the next {result.block_after_s:.1f} s after they went on"
         )
         assert result.commits_while_paused == 0, "two of four are no quorum"
-    else:
-        perturber = Perturber(plan, scene.validators, scene.wires, options.other_tree, seed)
-        await perturber.run(options.seconds)
-        report.add_perturbations(perturber.done)
-        report.recovery_s += perturber.recovery_s
 
 
 if __name__ == "__main__":

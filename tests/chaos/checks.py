@@ -50,7 +50,7 @@ class _Folder:
 
 async def judge(validators: Validators, notes: Path) -> Verdict:
     """Check everything; the validators must be stopped."""
-    reports = [await _verify_chain(validators, member) for member in validators.members]
+    reports = await asyncio.gather(*(_verify_chain(validators, m) for m in validators.members))
     wrong = [report["wrong"] for report in reports if not report["ok"]]
     folders = {member.id: _read(validators, member) for member in validators.members}
     first = next(iter(folders.values()))

@@ -22,7 +22,7 @@ from network.creation import member_authority
 from network.layout import NetworkLayout
 from network.plan import Plan
 
-HOUSEHOLDS = 8
+HOUSEHOLDS = 4
 FIRST_HOUR = datetime(2031, 1, 1, tzinfo=UTC)
 HOURS = 200_000
 OPEN_DAYS = 30

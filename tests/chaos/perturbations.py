@@ -53,9 +53,9 @@ class Perturber:
         self._weights = weights
 
     async def run(self, seconds: float) -> None:
-        """One perturbation after the other until the time is over and everybody is back."""
+        """One after the other until the time is over, every kind was there, and all are back."""
         deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
+        while self._due or time.monotonic() < deadline:
             kind = self._due.pop() if self._due else self._draw()
             count = self._chance.randint(1, self.plan.perturbed_at_once_max)
             victims = self._chance.sample(self.validators.members, count)
