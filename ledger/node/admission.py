@@ -33,6 +33,8 @@ class AdmissionRules:
     """Raises InvalidMessage for a CONFIG transaction that would not take effect now."""
     limits: Callable[[], BlockLimits]
     """Of the configuration in force."""
+    require_space: Callable[[], None] = lambda: None
+    """Raises InvalidMessage while this peer's disk is nearly full."""
 
 
 class Admission:
@@ -79,6 +81,7 @@ class Admission:
     def _judge(self, raw: bytes) -> Verdict:
         try:
             # What other validators would refuse a whole block for must not wait for one.
+            self._rules.require_space()
             self._pool.check_size(raw)
             require_well_formed_entry(raw)
         except InvalidMessage as error:

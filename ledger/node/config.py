@@ -5,11 +5,12 @@ secret.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ledger.errors import NodeFault
+from ledger.node.disk_watch import SpaceLimits
 
 CONFIG_BYTES_MAX = 1024 * 1024
 
@@ -56,6 +57,7 @@ class NodeConfig:
     data_dir: Path
     validators: tuple[ValidatorAddress, ...]
     chaincodes: tuple[ChaincodeSettings, ...] = ()
+    space: SpaceLimits = field(default_factory=SpaceLimits)
 
 
 def load_config(path: Path) -> NodeConfig:
@@ -94,4 +96,5 @@ def _config(raw: dict[str, Any], folder: Path) -> NodeConfig:
             ValidatorAddress(int(v["consenter_id"]), str(v["address"])) for v in raw["validators"]
         ),
         chaincodes=tuple(ChaincodeSettings(**c) for c in raw["chaincodes"]),
+        space=SpaceLimits(**raw.get("space", {})),
     )

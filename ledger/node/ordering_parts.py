@@ -6,7 +6,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from ledger.consensus.core import Core
-from ledger.consensus.events import TransactionsWaiting
+from ledger.consensus.events import TransactionsWaiting, VotingPaused
 from ledger.consensus.round_state import CoreSettings
 from ledger.model.config import WRITERS_POLICY
 from ledger.node.admission import Admission, AdmissionRules
@@ -19,6 +19,7 @@ from ledger.node.clock import now_ms, steady_ms
 from ledger.node.committer import Committer
 from ledger.node.consensus_queue import ConsensusQueue, FetchedBlock, Stop
 from ledger.node.credentials import SignerInForce
+from ledger.node.disk_watch import DiskWatch, space_of
 from ledger.node.driver import ConsensusDriver, DriverPorts
 from ledger.node.evidence_log import EvidenceLog
 from ledger.node.foundation import Foundation
@@ -49,6 +50,7 @@ class OrderingParts:
     links: ValidatorLinks
     committer: Committer
     queue: ConsensusQueue
+    disk: DiskWatch
     memory: VoteMemory
     ports: DriverPorts
     core: Core
@@ -119,11 +121,17 @@ def ordering_parts(
     announcements.subscribe(
         lambda _block: observers.tell(_status(committer, observes=notice.is_observing))
     )
-    submission = _submission(base, links, queue)
+    disk = DiskWatch(
+        lambda: space_of(config.data_dir),
+        config.space,
+        lambda paused: queue.post(VotingPaused(paused)),
+    )
+    submission = _submission(base, links, queue, disk)
     return OrderingParts(
         links=links,
         committer=committer,
         queue=queue,
+        disk=disk,
         memory=memory,
         ports=_driver_ports(base, committer, memory, notice),
         core=Core(CoreSettings(own_id=config.consenter_id)),
@@ -223,7 +231,7 @@ def _driver_ports(
 
 
 def _submission(
-    base: Foundation, links: ValidatorLinks, queue: ConsensusQueue
+    base: Foundation, links: ValidatorLinks, queue: ConsensusQueue, disk: DiskWatch
 ) -> TransactionSubmission:
     admission = Admission(
         rules=AdmissionRules(
@@ -239,6 +247,7 @@ def _submission(
                 SignaturesAt(base.signatures, base.channel.state.registry, now_ms()),
             ),
             limits=lambda: base.channel.state.block_limits,
+            require_space=disk.require_space,
         ),
         pool=base.pool,
         memory=base.memory,

@@ -33,6 +33,7 @@ STATUS_BY_REASON: dict[Reason, int] = {
     Reason.WRONG_CHANNEL: common_pb2.NOT_FOUND,
     Reason.OVERSIZED: common_pb2.REQUEST_ENTITY_TOO_LARGE,
     Reason.OVERLOADED: common_pb2.SERVICE_UNAVAILABLE,
+    Reason.NO_SPACE: common_pb2.SERVICE_UNAVAILABLE,
     Reason.REPLAYED: common_pb2.BAD_REQUEST,
 }
 

@@ -44,6 +44,7 @@ CODE_BY_REASON: dict[Reason, grpc.StatusCode] = {
     Reason.UNKNOWN_CHAINCODE: grpc.StatusCode.FAILED_PRECONDITION,
     Reason.POLICY_NOT_SATISFIED: grpc.StatusCode.PERMISSION_DENIED,
     Reason.OVERLOADED: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    Reason.NO_SPACE: grpc.StatusCode.UNAVAILABLE,
 }
 
 
