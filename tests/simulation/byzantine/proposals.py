@@ -109,6 +109,8 @@ def broken_justification(liar: Liar) -> bool:
     if not rounds or block is None:
         return False
     round_number = rng.choice(rounds)
+    if rng.random() < 0.4 and _broken_prepares(liar, round_number):
+        return True
     own = liar.round_change(liar.height, round_number).signed
     quorum = needed(liar.tip)
     known = [message.signed for message in _round_changes(liar, round_number)]
@@ -133,6 +135,30 @@ def broken_justification(liar: Liar) -> bool:
     return liar.say(
         Behaviour.BROKEN_JUSTIFICATION, liar.proposal(round_number, block, changes, prepares)
     )
+
+
+def _broken_prepares(liar: Liar, round_number: int) -> bool:
+    """Round changes in order, but the prepares are too few, repeated, or of something else."""
+    rng = liar.rng
+    justification = _any_quorum(liar, round_number)
+    if justification is None:
+        return False
+    changes, lock = justification
+    locks = _locks(liar)
+    if lock is None or not locks:
+        return False
+    other = rng.choice(locks)
+    prepares = rng.choice(
+        [
+            lock.prepares[:-1],
+            (*lock.prepares[:-1], lock.prepares[0]),
+            other.prepares,
+            (*lock.prepares[:-1], liar.signed_prepare(liar.height, 0, other.block.digest)),
+        ]
+    )
+    block = rng.choice([lock.block, other.block])
+    raw = liar.proposal(round_number, block, changes, prepares)
+    return liar.say(Behaviour.BROKEN_JUSTIFICATION, raw)
 
 
 def wrong_proposer(liar: Liar) -> bool:

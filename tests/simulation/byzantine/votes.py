@@ -24,6 +24,12 @@ def _block(liar: Liar, digest: bytes) -> ProposedBlock | None:
     return liar.memory.blocks[liar.height].get(digest)
 
 
+def _other_digest(liar: Liar, digest: bytes) -> bytes:
+    """Of another block of this height, or of none."""
+    others = [other for other in liar.memory.blocks[liar.height] if other != digest]
+    return liar.rng.choice(others) if others else liar.rng.randbytes(32)
+
+
 def double_vote(liar: Liar) -> bool:
     """B5: PREPARE and COMMIT for every block of a round, each block's to a part of the others."""
     target = _target(liar)
@@ -31,6 +37,8 @@ def double_vote(liar: Liar) -> bool:
         return False
     round_number, _ = target
     digests = [d for r, d in liar.memory.targets(liar.height) if r == round_number]
+    if len(digests) == 1:
+        digests.append(_other_digest(liar, digests[0]))
     for digest in digests:
         to = liar.some()
         liar.say(Behaviour.DOUBLE_VOTE, liar.prepare(liar.height, round_number, digest), to)

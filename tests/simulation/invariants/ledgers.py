@@ -51,7 +51,6 @@ class Ledgers:
     def on_started(self, node: "SimNode") -> None:
         """It may have died after a commit and before it could tell of it."""
         if node.disk.has_forgotten:
-            node.disk.has_forgotten = False
             self.reached.pop(node.slot, None)
         i09_nothing_is_lost(self, node)
         for number in range(max(1, self.reached.get(node.slot, 0)), node.store.height()):

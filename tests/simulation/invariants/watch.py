@@ -3,7 +3,7 @@
 import zlib
 from typing import TYPE_CHECKING
 
-from ledger.consensus.messages import Message, PrepareMessage, ProposalMessage
+from ledger.consensus.messages import Commit, Message, PrepareMessage, ProposalMessage
 from ledger.errors import InvalidMessage, NodeFault, Reason
 from ledger.model.codes import ValidationCode
 from ledger.node.committer import CommittedBlock
@@ -43,6 +43,9 @@ class WorldMonitor(Observer):
         self.effort = Effort(tuple(m.cheap for m in keys), validators=len(world.identities))
         self.trace = 0
         """I18: of everything that is sent and committed; a seed has one."""
+        self.contradictions = 0
+        """Statements of faulty nodes that contradict what their key said before."""
+        self._said: dict[tuple[int, int, int, type], bytes] = {}
         self._new_runs: set[int] = set()
 
     # -- processes --------------------------------------------------------------------------------
@@ -72,6 +75,7 @@ class WorldMonitor(Observer):
 
     def signed(self, node: "SimNode", message: Message) -> None:
         if not node.is_honest:
+            self._count_contradiction(message)
             return
         self.monitor.on_signed(message)
         if isinstance(message, ProposalMessage):
@@ -79,6 +83,14 @@ class WorldMonitor(Observer):
         elif isinstance(message, PrepareMessage):
             payload = message.signed.payload
             self.proposals.on_prepare(node.slot, (payload.height, payload.round, payload.digest))
+
+    def _count_contradiction(self, message: Message) -> None:
+        """Of twins, or of a validator whose disk forgot."""
+        signed = message.signed
+        slot = (signed.author, signed.payload.height, signed.payload.round, type(signed.payload))
+        known = self._said.setdefault(slot, signed.payload_raw)
+        if known != signed.payload_raw and not isinstance(signed.payload, Commit):
+            self.contradictions += 1
 
     def sent(self, node: "SimNode", to: int, item: Item) -> None:
         raw = item.consensus_message
