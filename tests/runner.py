@@ -69,6 +69,8 @@ def main(arguments: Sequence[str]) -> int:
         return show_rows(pytest_arguments, full=options.full)
     outcomes = [] if pytest_arguments else [_run(check) for check in static_checks()]
     outcomes.append(_run(Check("tests", pytest_command(options, pytest_arguments))))
+    if options.coverage or (options.full and not pytest_arguments):
+        outcomes.append(_run(Check("coverage", [sys.executable, "tests/core_coverage.py"])))
     print_table(outcomes)
     return 0 if all(outcome.passed for outcome in outcomes) else 1
 
@@ -77,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="./test", description=DESCRIPTION, allow_abbrev=False)
     parser.add_argument("--fast", action="store_true", help="leave out tests marked slow")
     parser.add_argument("--full", action="store_true", help="add tests that need the network")
+    parser.add_argument("--coverage", action="store_true", help="branches of the deciding code")
     parser.add_argument("--strict", action="store_true", help="a skipped test is a failure")
     parser.add_argument("--rows", action="store_true", help="which requirements have a test")
     parser.add_argument("--setup", action="store_true", help="apt install the system parts")

@@ -125,19 +125,6 @@ TIMERS_AND_HEIGHTS = (
         "test_a_new_validator_is_heard_from_the_next_height_on",
     ),
     Mutation(
-        "A38",
-        "votes are judged by the newest validator set, not by that of their height",
-        (
-            Edit(
-                "ledger.ordering.consensus_verifier:ConsensusVerifier._epoch",
-                "if height >= epoch.first_height:",
-                "if True:",
-            ),
-        ),
-        test="unit/node/test_channel_change.py::test_votes_are_judged_by_the_set_of_their_height",
-        says="BAD_SIGNATURE",
-    ),
-    Mutation(
         "A09",
         "catch-up commits a block that consensus has committed",
         (
@@ -509,6 +496,34 @@ STATE = (
             ),
         ),
         test=f"{_CODES}::test_a_forged_endorsement_counts_as_absent",
+    ),
+    Mutation(
+        "A38",
+        "votes are judged by the newest validator set, not by that of their height",
+        (
+            Edit(
+                "ledger.ordering.consensus_verifier:ConsensusVerifier._epoch",
+                "if height >= epoch.first_height:",
+                "if True:",
+            ),
+        ),
+        test="unit/node/test_channel_change.py::test_votes_are_judged_by_the_set_of_their_height",
+        says="BAD_SIGNATURE",
+    ),
+    Mutation(
+        "A39",
+        "the state digest follows the order of a dictionary",
+        (
+            Edit(
+                "ledger.validation.state_digest:_added",
+                "yield value_element(state_key, value)",
+                'yield b"%d" % list(updates.keys).index(state_key)'
+                " + value_element(state_key, value)",
+            ),
+        ),
+        test="unit/validation/test_state_digest.py::"
+        "test_any_other_outcome_gives_another_commitment",
+        like="many",
     ),
 )
 

@@ -5,7 +5,8 @@ from tests.mutations.liveness import LIVENESS
 from tests.mutations.mutation import Mutation
 from tests.mutations.safety import SAFETY
 
-MUTATIONS: tuple[Mutation, ...] = SAFETY + LIVENESS + ALSO_REQUIRED
+_BY_NUMBER = sorted(SAFETY, key=lambda one: (len(one.number.rstrip("b")), one.number))
+MUTATIONS: tuple[Mutation, ...] = (*_BY_NUMBER, *LIVENESS, *ALSO_REQUIRED)
 
 
 def mutation(number: str) -> Mutation:

@@ -24,10 +24,12 @@ OLD, NEW = (1, 2, 3, 4), (1, 2, 3, 5)
 class After:
     """Validator 1, when block 1 has put validator 5 in the place of validator 4."""
 
-    def __init__(self) -> None:
+    def __init__(self, *early: Message) -> None:
+        """`early` came before block 1 was committed."""
         self.core = Core(CoreSettings(own_id=1))
         genesis = genesis_tip(OLD)
         self.core.step(ev.Started(genesis))
+        self.receive(*early)
         changing = make_block(tip=genesis, proposer=2, entries=(b"change",), block_time_ms=NOW_MS)
         self.tip = replace(
             tip_after(genesis, changing), validators=NEW, validator_set_hash=sha256(bytes(NEW))
@@ -55,6 +57,15 @@ def test_a_removed_validator_is_not_heard_any_more():
     [refusal] = after.receive(prepare(after.block, 0, 4))
     assert isinstance(refusal, fx.Reject)
     assert refusal.error.reason == "NOT_A_VALIDATOR"
+
+
+def test_what_was_said_early_under_the_old_set_is_forgotten():
+    known = After()
+    early = [prepare(known.block, 0, author) for author in (2, 3, 4)]
+    assert [len(After().core.state.future), len(After(*early).core.state.future)] == [0, 0]
+    after = After(*early)
+    after.receive(proposal(known.block, 0, 3))
+    assert after.core.state.now.prepared is None, "only its own prepare and that of 3 would count"
 
 
 def test_a_block_that_names_the_old_set_is_refused():

@@ -198,6 +198,28 @@ def test_blocks_from_catch_up_move_the_height_whatever_the_round(scene):
     assert (scene.state.now.height, scene.state.now.round) == (2, 0)
 
 
+def test_while_a_block_is_written_nobody_is_asked_for_later_ones(scene):
+    block = scene.block()
+    scene.receive(scene.proposal(block), *scene.commits(block, count=4))
+    assert scene.receive(*(vote_at(3, author) for author in (2, 3, 4))) == []
+    asked = [e for e in scene.commit_durable(block) if isinstance(e, RequestSync)]
+    assert asked == [], "their votes are for the next height but one, and kept"
+
+
+def test_own_messages_of_a_past_height_tell_nobody_anything(scene):
+    change = scene.round_change(1, 1)
+    scene.commit_durable(scene.block())
+    assert scene.receive(change) == []
+
+
+def test_commits_far_from_the_round_are_not_kept(scene):
+    block = scene.block()
+    scene.receive(scene.proposal(block))
+    far = scene.state.now.votes.window + 1
+    assert scene.receive(*(scene.commit(v, block, far) for v in (2, 3, 4, 5))) == []
+    assert scene.state.now.votes.commit_rounds() == ()
+
+
 def test_an_old_commit_notice_changes_nothing(scene):
     genesis = scene.tip
     scene.commit_durable(scene.block("a"))

@@ -21,6 +21,7 @@ from ledger.consensus.effects import (
 )
 from ledger.consensus.events import (
     BlockBuilt,
+    Started,
     TimerKind,
     TransactionsGone,
     TransactionsWaiting,
@@ -281,6 +282,15 @@ def test_a_quorum_on_a_block_never_seen_asks_for_it_once(scene):
     assert only(scene.receive(*votes), RequestSync) == [RequestSync(1, 2)]
 
 
+def test_everyone_who_sealed_a_block_never_seen_was_asked_once(scene):
+    block = scene.block()
+    votes = [scene.commit(v, block, verified=False) for v in (2, 3, 4, 5)]
+    scene.receive(*votes)
+    asked = [only(scene.receive(vote), RequestSync) for vote in votes * 2]
+    sources = [effect.source for effects in asked for effect in effects]
+    assert sources == [3, 4, 5], "2 was asked first; a repeat timer begins anew"
+
+
 def test_a_quorum_on_another_state_stops_the_node(scene):
     block = scene.block(previous_commit_hash=b"x" * 32)
     scene.receive(scene.proposal(block))
@@ -312,6 +322,26 @@ def test_an_observer_follows_without_a_word():
     assert only(scene.receive(*scene.commits(block, count=4)), CommitBlock)
     assert only(scene.seen, SignAndSend) == []
     assert scene.journal == []
+
+
+def test_an_observer_follows_a_jump_without_a_word():
+    scene = Scene(own=9)
+    scene.tell(TransactionsWaiting())
+    scene.receive(*(scene.round_change(v, 7) for v in (2, 3)))
+    assert scene.state.now.round == 7
+    assert only(scene.seen, SignAndSend) == []
+
+
+def test_transactions_that_come_in_a_later_round_ask_for_no_block():
+    scene = Scene(own=3)  # proposer of round 1
+    scene.tell(TransactionsWaiting())
+    scene.timeout()
+    assert only(scene.tell(TransactionsWaiting()), RequestBlock) == []
+
+
+def test_a_core_is_started_once(scene):
+    with pytest.raises(AssertionError, match="Started comes once"):
+        scene.tell(Started(scene.tip))
 
 
 def test_a_single_validator_decides_alone():
