@@ -97,11 +97,27 @@ def _peer(arguments: Sequence[str]) -> int:
     return run_peer_process(options.config)
 
 
+def _member(arguments: Sequence[str]) -> int:
+    from network.member_command import main as run_member
+
+    return run_member(arguments)
+
+
+def _cert(arguments: Sequence[str]) -> int:
+    from network.cert_command import main as run_cert
+
+    return run_cert(arguments)
+
+
 COMMANDS = {
     "demo": Command("a four-member community trading on real household data", _demo),
     "network": Command(
         "init, up, status, verify, down, reset: a network on this machine", _network
     ),
+    "member": Command(
+        "propose, approve, list: members, validators and limits of a running channel", _member
+    ),
+    "cert": Command("status, rotate, revoke: certificates and keys of the members", _cert),
     "verify-chain": Command(
         "check a stopped validator's ledger, independently of the code that wrote it",
         _verify_chain,

@@ -65,13 +65,16 @@ def _write_members(plan: Plan, layout: NetworkLayout, *, now: datetime) -> None:
         authority = MemberAuthority.create(
             member.mspid, member.name, now=now, certificate_days=plan.certificate_days
         )
-        identity, tls = _write_credentials(member, folder, authority, now=now)
-        members.append(
-            authority.member_config(
-                orderer_endpoints=(member.address,), anchor_peers=((member.host, member.port),)
+        identity, tls = write_credentials(member, folder, authority, now=now)
+        members.append(member_config_of(member, authority))
+        consenters.append(
+            consenter_of(
+                member,
+                identity.certificate_pem,
+                tls.certificate_pem,
+                consenter_id=member.consenter_id,
             )
         )
-        consenters.append(_consenter(member, identity, tls))
         write_peer_settings(plan, member, folder)
     bundle = b"".join(pem for member in members for pem in member.tls_root_certs)
     write_new(layout.tls_ca_bundle, bundle, private=False)
@@ -95,9 +98,13 @@ def _write_members(plan: Plan, layout: NetworkLayout, *, now: datetime) -> None:
         begin_ledger_folder(layout.member(member.id), block)
 
 
-def _write_credentials(
+def write_credentials(
     member: MemberPlan, folder: MemberLayout, authority: MemberAuthority, *, now: datetime
 ) -> tuple[KeyPair, KeyPair]:
+    """Write a member's authorities, its validator's credentials and its administrator's.
+
+    Returns the validator's identity and its pair for connections.
+    """
     name = f"peer.{member.id}"
     identity = authority.issue_node(name, now=now)
     tls = authority.issue_tls(name, (member.host, *LOOPBACK_HOSTS), now=now)
@@ -109,15 +116,25 @@ def _write_credentials(
     return identity, tls
 
 
-def _consenter(member: MemberPlan, identity: KeyPair, tls: KeyPair) -> Consenter:
+def member_config_of(member: MemberPlan, authority: MemberAuthority) -> MemberConfig:
+    """How the channel configuration names a member of the plan."""
+    return authority.member_config(
+        orderer_endpoints=(member.address,), anchor_peers=((member.host, member.port),)
+    )
+
+
+def consenter_of(
+    member: MemberPlan, identity_pem: bytes, tls_pem: bytes, *, consenter_id: int
+) -> Consenter:
+    """How the channel configuration names a member's validator."""
     return Consenter(
-        consenter_id=member.consenter_id,
+        consenter_id=consenter_id,
         host=member.host,
         port=member.validator_port,
         mspid=member.mspid,
-        identity_pem=identity.certificate_pem,
-        client_tls_cert=tls.certificate_pem,
-        server_tls_cert=tls.certificate_pem,
+        identity_pem=identity_pem,
+        client_tls_cert=tls_pem,
+        server_tls_cert=tls_pem,
     )
 
 

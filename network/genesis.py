@@ -97,6 +97,18 @@ def genesis_block(config: ChannelConfig, *, timestamp_ns: int, nonce: bytes) -> 
     )
 
 
+def member_policies(mspid: str) -> dict[str, Policy]:
+    """A member's own policies, by full path: its people read, write, endorse and administer."""
+    policies: dict[str, Policy] = {}
+    for group in (APPLICATION, ORDERER):
+        path = f"{group}/{mspid}"
+        policies[f"{path}/Readers"] = _any_role(mspid, Role.MEMBER)
+        policies[f"{path}/Writers"] = _any_role(mspid, Role.ADMIN, Role.CLIENT)
+        policies[f"{path}/Admins"] = _any_role(mspid, Role.ADMIN)
+    policies[f"{APPLICATION}/{mspid}/Endorsement"] = _any_role(mspid, Role.PEER)
+    return policies
+
+
 def _check_members(members: tuple[MemberConfig, ...], consenters: tuple[Consenter, ...]) -> None:
     mspids = [member.mspid for member in members]
     ids = [consenter.consenter_id for consenter in consenters]
@@ -124,12 +136,7 @@ def _default_policies(
         BLOCK_VALIDATION_POLICY: block_validation_policy(consenters),
     }
     for member in members:
-        for group in (APPLICATION, ORDERER):
-            path = f"{group}/{member.mspid}"
-            policies[f"{path}/Readers"] = _any_role(member.mspid, Role.MEMBER)
-            policies[f"{path}/Writers"] = _any_role(member.mspid, Role.ADMIN, Role.CLIENT)
-            policies[f"{path}/Admins"] = _any_role(member.mspid, Role.ADMIN)
-        policies[f"{APPLICATION}/{member.mspid}/Endorsement"] = _any_role(member.mspid, Role.PEER)
+        policies.update(member_policies(member.mspid))
     return policies
 
 

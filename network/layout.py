@@ -141,11 +141,13 @@ def write_new(path: Path, content: bytes, *, private: bool) -> None:
         file.write(content)
 
 
-def write_replacing(path: Path, content: bytes) -> None:
+def write_replacing(path: Path, content: bytes, *, mode: int = PRIVATE_FILE_MODE) -> None:
     """Replace a generated file at once: a reader sees the old or the new one, never half."""
     temporary = path.with_name(path.name + ".new")
-    temporary.write_bytes(content)
-    temporary.chmod(PRIVATE_FILE_MODE)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+    temporary.chmod(mode)
     temporary.replace(path)
 
 

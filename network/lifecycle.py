@@ -44,7 +44,7 @@ def require_network(plan: Plan) -> NetworkLayout:
         raise LifecycleError(
             f"there is no network in {layout.root}; run `gridledger network init`"
         )
-    if _founding_facts(load_plan(layout.plan_copy)) != _founding_facts(plan):
+    if not _is_founded_as(plan, load_plan(layout.plan_copy)):
         raise LifecycleError(
             f"the network in {layout.root} was made with another name, channel or members; "
             f"{layout.plan_copy} has them"
@@ -56,10 +56,19 @@ def require_network(plan: Plan) -> NetworkLayout:
     return layout
 
 
-def _founding_facts(plan: Plan) -> tuple[object, ...]:
-    """What block 0 fixes; other fields of the plan may change between two runs of `up`."""
-    members = tuple((m.id, m.mspid, m.consenter_id) for m in plan.members)
-    return (plan.name, plan.channel_id, members)
+def _is_founded_as(plan: Plan, founding: Plan) -> bool:
+    """Whether the plan agrees with what block 0 fixes.
+
+    Members may have been added behind the founders; other fields may change between two runs of
+    `up`.
+    """
+
+    def facts(one: Plan) -> tuple[object, ...]:
+        founders = one.members[: len(founding.members)]
+        members = tuple((m.id, m.mspid, m.consenter_id) for m in founders)
+        return (one.name, one.channel_id, members)
+
+    return facts(plan) == facts(founding)
 
 
 def selected(plan: Plan, member_ids: Sequence[str]) -> tuple[MemberPlan, ...]:
@@ -82,6 +91,7 @@ def up(
             folder = layout.member(member.id)
             if read_pid_file(folder.pid_file) is not None:
                 continue
+            _require_keys(member, folder)
             _refuse_taken_ports(member)
             write_peer_settings(plan, member, folder)
             make_private_folder(folder.ledger_dir)
@@ -92,6 +102,13 @@ def up(
         stop_peers([folder for _, folder in started])
         raise
     return [member.id for member, _ in started]
+
+
+def _require_keys(member: MemberPlan, folder: MemberLayout) -> None:
+    if not folder.credential("peer").certificate.exists():
+        raise LifecycleError(
+            f"{member.id} has no keys yet; run: gridledger member propose add {member.id}"
+        )
 
 
 def _refuse_taken_ports(member: MemberPlan) -> None:

@@ -12,16 +12,18 @@ from pathlib import Path
 
 from ledger.crypto.policy_text import majority_of_peers
 from ledger.model.codec_block import BLOCK_TRANSACTIONS_MAX
+from ledger.model.config import (
+    BLOCK_BYTES_MAX,
+    BLOCK_BYTES_MIN,
+    BLOCK_INTERVAL_MS_MAX,
+    VALIDATORS_MIN,
+)
 
-MEMBERS_MIN = 4  # fewer cannot tolerate one faulty validator (n >= 3f + 1)
+MEMBERS_MIN = VALIDATORS_MIN
 MEMBERS_MAX = 64
+CONSENTER_ID_MAX = 2**31 - 1
 CHAINCODES_MAX = 64
-PLAN_BYTES_MAX = 1_000_000
-TRANSACTIONS_PER_BLOCK_MAX = BLOCK_TRANSACTIONS_MAX
-BLOCK_BYTES_MIN = 64 * 1024
-# A proposal of such a block, with its last transaction and its proofs, still fits a message.
-BLOCK_BYTES_MAX = 6 * 1024 * 1024
-BLOCK_INTERVAL_MS_MAX = 3_600_000
+PLAN_BYTES_MAX = 256 * 1024
 CERTIFICATE_DAYS_MAX = 7300
 
 FIRST_PEER_PORT = 7051
@@ -57,7 +59,7 @@ class MemberPlan:
     mspid: str
     """Fabric's membership id, e.g. `DsoMSP`."""
     consenter_id: int
-    """Number in the validator set, 1, 2, ... in the order of the plan."""
+    """Number in the validator set: 1, 2, ... in the order of the plan unless the plan names it."""
     host: str
     """Where others reach the peer; also the name in its TLS certificate."""
     port: int
@@ -234,7 +236,7 @@ def _member(entry: "_Table", *, consenter_id: int) -> MemberPlan:
         id=member_id,
         name=entry.text("name", re.compile(r".{1,100}"), default=member_id),
         mspid=entry.text("mspid", _MSPID),
-        consenter_id=consenter_id,
+        consenter_id=entry.integer("consenter_id", 1, CONSENTER_ID_MAX, default=consenter_id),
         host=entry.text("host", _HOST, default="127.0.0.1"),
         port=entry.integer("port", 1, 65535),
         validator_port=entry.integer("validator_port", 1, 65535),
@@ -247,7 +249,7 @@ def _blocks(table: "_Table") -> BlockPlan:
     preset = BlockPlan()
     return BlockPlan(
         max_transactions=table.integer(
-            "max_transactions", 1, TRANSACTIONS_PER_BLOCK_MAX, default=preset.max_transactions
+            "max_transactions", 1, BLOCK_TRANSACTIONS_MAX, default=preset.max_transactions
         ),
         max_bytes=table.integer(
             "max_bytes", BLOCK_BYTES_MIN, BLOCK_BYTES_MAX, default=preset.max_bytes
@@ -286,6 +288,7 @@ def _refuse_repeats(plan: Plan) -> None:
         field = f"members[{index}]"
         claim("id", member.id, f"{field}.id")
         claim("mspid", member.mspid, f"{field}.mspid")
+        claim("validator", member.consenter_id, f"{field}.consenter_id")
         claim("port", member.address, f"{field}.port")
         claim("port", member.validator_address, f"{field}.validator_port")
     for index, chaincode in enumerate(plan.chaincodes):

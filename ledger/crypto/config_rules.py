@@ -7,6 +7,7 @@ that blocks no longer fit. Pure: both configurations in, a named reason out.
 from ledger.crypto.certificates import Certificate, parse_certificate
 from ledger.crypto.msp import MspRegistry
 from ledger.errors import InvalidMessage, Reason
+from ledger.model.codec_block import BLOCK_TRANSACTIONS_MAX
 from ledger.model.codec_header import encode_identity
 from ledger.model.config import (
     ABSOLUTE_BYTES_MAX,
@@ -17,7 +18,6 @@ from ledger.model.config import (
     BLOCK_INTERVAL_MS_MAX,
     BLOCK_VALIDATION_POLICY,
     ORDERER,
-    TRANSACTIONS_PER_BLOCK_MAX,
     ChannelConfig,
     Consenter,
     block_validation_policy,
@@ -105,7 +105,7 @@ def _check_policies(new: ChannelConfig) -> None:
 def _check_limits(new: ChannelConfig) -> None:
     limits = new.batch_limits
     for name, value, least, most in (
-        ("max_transactions", limits.max_transactions, 1, TRANSACTIONS_PER_BLOCK_MAX),
+        ("max_transactions", limits.max_transactions, 1, BLOCK_TRANSACTIONS_MAX),
         ("max_bytes", limits.max_bytes, BLOCK_BYTES_MIN, BLOCK_BYTES_MAX),
         ("absolute_max_bytes", limits.absolute_max_bytes, limits.max_bytes, ABSOLUTE_BYTES_MAX),
         ("block_interval_ms", new.block_interval_ms, 0, BLOCK_INTERVAL_MS_MAX),
@@ -168,8 +168,22 @@ def _check_keys(old: ChannelConfig, new: ChannelConfig, registry: MspRegistry) -
         own = {_certificate(consenter, pem).public_key_der for pem in _certificates(consenter)}
         _claim(owners, own, consenter.consenter_id)
         if consenter.consenter_id in changed:
+            _check_one_tls_key(consenter)
             identity = encode_identity(consenter.mspid, consenter.identity_pem)
             registry.identity(identity).require_role(Role.PEER, Role.ORDERER)
+
+
+def _check_one_tls_key(consenter: Consenter) -> None:
+    """A node presents one key, whichever side opens the connection."""
+    keys = {
+        _certificate(consenter, pem).public_key_der
+        for pem in (consenter.client_tls_cert, consenter.server_tls_cert)
+    }
+    if len(keys) != 1:
+        raise InvalidMessage(
+            Reason.VALIDATOR_KEY_INVALID,
+            f"validator {consenter.consenter_id} has two TLS keys, one for each direction",
+        )
 
 
 def _claim(owners: dict[bytes, int], keys: set[bytes], consenter_id: int) -> None:

@@ -28,10 +28,9 @@ CONFIG_SIGNATURES_MAX = 2 * MEMBERS_MAX
 VALIDATORS_MIN = 4
 """Fewer cannot tolerate one faulty validator (n >= 3f + 1)."""
 
-TRANSACTIONS_PER_BLOCK_MAX = 10_000
 BLOCK_BYTES_MIN = 64 * 1024
-BLOCK_BYTES_MAX = 7 * 1024 * 1024
-"""A proposal with its justification must fit a consensus message (8 MiB)."""
+BLOCK_BYTES_MAX = 6 * 1024 * 1024
+"""A proposal of such a block, with its last transaction and its proofs, still fits a message."""
 ABSOLUTE_BYTES_MAX = 8 * 1024 * 1024
 BLOCK_INTERVAL_MS_MAX = 3_600_000
 

@@ -7,6 +7,7 @@ import grpc
 from ledger.errors import InvalidMessage
 from ledger.model.config import ChannelConfig
 from ledger.node.announcements import Announcements
+from ledger.node.certificate_watch import CertificateWatch
 from ledger.node.chaincode_host import ChaincodeHost
 from ledger.node.clock import now_ms, steady_ms
 from ledger.node.committer import CommittedBlock
@@ -28,7 +29,7 @@ from ledger.rpc.deliver_service import DeliverService
 from ledger.rpc.endorser_service import EndorserService, Process
 from ledger.rpc.event_stream import ChaincodeEventStream
 from ledger.rpc.gateway_service import GatewayService
-from ledger.rpc.misbehaviour import Misbehaviour
+from ledger.rpc.misbehaviour import Misbehaviour, RejectionHandler
 from ledger.rpc.validator_links import LinkHandlers
 from ledger.rpc.validator_service import ValidatorService
 
@@ -44,6 +45,7 @@ class Peer:
     contracts: ChaincodeHost
     items: StreamItems
     watch: ConnectionWatch
+    certificates: CertificateWatch
     client_handlers: Handlers
     validator_handlers: Handlers
 
@@ -96,31 +98,8 @@ async def assemble(config: NodeConfig) -> Peer:
         notifier=notifier,
     )
     watch = ConnectionWatch()
-    items = StreamItems(
-        queue=ordering.queue,
-        submission=ordering.submission,
-        endorsers=remote,
-        catch_up=ordering.catch_up,
-        observers=ordering.observers,
-        is_validator=lambda: base.credentials.now.is_validator,
-        on_rejected=rejected,
-        is_barred=misbehaviour.is_barred,
-    )
-    validator_service = ValidatorService(
-        identify=ordering.observers.identify,
-        on_item=items.on_request,
-        on_closed=ordering.observers.closed,
-        on_rejected=rejected,
-        is_barred=misbehaviour.is_barred,
-    )
-    misbehaviour.on_barred = validator_service.end_streams_of
-
-    def follow_channel(committed: CommittedBlock) -> None:
-        if committed.validation.is_config:
-            ordering.channel_links.refresh()
-            validator_service.end_changed_streams()
-
-    announcements.subscribe(follow_channel)
+    items = _stream_items(base, ordering, remote, misbehaviour, rejected)
+    validators = _validator_service(ordering, items, misbehaviour, announcements)
     ordering.channel_links.refresh()
     return Peer(
         base=base,
@@ -128,6 +107,12 @@ async def assemble(config: NodeConfig) -> Peer:
         contracts=contracts,
         items=items,
         watch=watch,
+        certificates=CertificateWatch(
+            credentials=base.credentials,
+            channel=base.channel,
+            clock_ms=now_ms,
+            on_reloaded=ordering.channel_links.refresh,
+        ),
         client_handlers=_client_handlers(
             base,
             ordering,
@@ -136,8 +121,52 @@ async def assemble(config: NodeConfig) -> Peer:
             _collector(base, ordering, contracts, remote, watch),
             RefusalCounter(telemetry.counters),
         ),
-        validator_handlers=(validator_service.rpc_handlers(),),
+        validator_handlers=(validators.rpc_handlers(),),
     )
+
+
+def _stream_items(
+    base: Foundation,
+    ordering: OrderingParts,
+    remote: RemoteEndorsers,
+    misbehaviour: Misbehaviour,
+    on_rejected: RejectionHandler,
+) -> StreamItems:
+    return StreamItems(
+        queue=ordering.queue,
+        submission=ordering.submission,
+        endorsers=remote,
+        catch_up=ordering.catch_up,
+        observers=ordering.observers,
+        is_validator=lambda: base.credentials.now.is_validator,
+        on_rejected=on_rejected,
+        is_barred=misbehaviour.is_barred,
+    )
+
+
+def _validator_service(
+    ordering: OrderingParts,
+    items: StreamItems,
+    misbehaviour: Misbehaviour,
+    announcements: Announcements,
+) -> ValidatorService:
+    """The receiving end of the others' streams; who may have one follows the channel."""
+    service = ValidatorService(
+        identify=ordering.observers.identify,
+        on_item=items.on_request,
+        on_closed=ordering.observers.closed,
+        on_rejected=items.on_rejected,
+        is_barred=misbehaviour.is_barred,
+    )
+    misbehaviour.on_barred = service.end_streams_of
+
+    def follow_channel(committed: CommittedBlock) -> None:
+        if committed.validation.is_config:
+            ordering.channel_links.refresh()
+            service.end_changed_streams()
+
+    announcements.subscribe(follow_channel)
+    return service
 
 
 def _client_handlers(

@@ -77,13 +77,15 @@ class CatchUp:
 
     # -- asking -----------------------------------------------------------------------------------
 
-    def on_status(self, sender: int, status: Status) -> None:
+    def on_status(
+        self, sender: int, status: Status, *, lag_tolerance_ms: int = LAG_TOLERANCE_MS
+    ) -> None:
         """Another validator tells its height (number of blocks)."""
         self._claims[sender] = status.height
         if self._on_claim is not None and status.height > 0:
             self._on_claim(HeadClaimed(sender, status.height - 1, status.observes))
         if status.height > self._reader.height():
-            self._ask_in(LAG_TOLERANCE_MS)
+            self._ask_in(lag_tolerance_ms)
 
     def on_behind(self, height: int, source: int) -> None:
         """Consensus saw messages for heights beyond ours."""

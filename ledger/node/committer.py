@@ -150,14 +150,15 @@ class Committer:
         return self._tip_at(block, stored.commit_hash)
 
     def _tip_at(self, block: Block, commit_hash_after: bytes) -> Tip:
-        validators = self._channel.state.validators
+        state = self._channel.state
         return Tip(
             height=block.number,
             block_hash=block_hash(block.header),
             block_time_ms=_block_time_ms(block),
             commit_hash=commit_hash_after,
-            validators=validators.ids,
-            validator_set_hash=validators.set_hash,
+            validators=state.validators.ids,
+            validator_set_hash=state.validators.set_hash,
+            block_interval_ms=state.config.block_interval_ms,
         )
 
 

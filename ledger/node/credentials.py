@@ -178,10 +178,18 @@ def _consenter(config: ChannelConfig, consenter_id: int) -> Consenter | None:
 
 
 def _candidates(certificate: Path, key: Path) -> list[KeyFiles]:
-    """The pair in use and, if it is there, the one that is to take over."""
-    found = [_read(certificate, key)]
+    """The pair in use and, if it is there, the one that is to take over.
+
+    While the latter is put in the place of the former, the two files of a pair may differ.
+    """
+    found = []
     if next_file(certificate).exists() and next_file(key).exists():
         found.append(_read(next_file(certificate), next_file(key)))
+    try:
+        found.insert(0, _read(certificate, key))
+    except NodeFault:
+        if not found:
+            raise
     return found
 
 

@@ -5,6 +5,7 @@ they are and ask for blocks.
 """
 
 import logging
+from collections.abc import Callable
 
 from ledger.crypto.hashing import sha256
 from ledger.node.channel import CurrentChannel
@@ -25,8 +26,10 @@ def observer_number(key: bytes) -> int:
 class Observers:
     """Who follows now, and how far each has come; belongs to the event loop."""
 
-    def __init__(self, channel: CurrentChannel) -> None:
+    def __init__(self, channel: CurrentChannel, status: Callable[[], Status]) -> None:
+        """`status` is this node's own."""
         self._channel = channel
+        self._status = status
         self._heights: dict[int, int] = {}
         self._replies: dict[int, Reply] = {}
 
@@ -49,6 +52,8 @@ class Observers:
         else:
             log.info("an observer may not send %s", kind)
             return False
+        if self._replies.get(number) != reply:
+            reply(Item(status=self._status()))  # else it would wait for the next block
         self._heights[number] = max(height, self._heights.get(number, 0))
         self._replies[number] = reply
         return True
@@ -58,10 +63,12 @@ class Observers:
         self._heights.pop(sender, None)
         self._replies.pop(sender, None)
 
-    def tell(self, status: Status) -> None:
+    def tell_all(self) -> None:
         """A block is there: let every observer fetch it."""
-        for reply in self._replies.values():
-            reply(Item(status=status))
+        if self._replies:
+            item = Item(status=self._status())
+            for reply in self._replies.values():
+                reply(item)
 
     def height_of(self, key: bytes) -> int | None:
         """Blocks that the observer with this TLS key has; None when it is not connected."""

@@ -90,7 +90,6 @@ def ordering_parts(
     """Connect the ordering half on top of the foundation."""
     config = base.config
     links = ValidatorLinks()
-    observers = Observers(base.channel)
     committer = Committer(
         store=base.store,
         channel=base.channel,
@@ -109,18 +108,21 @@ def ordering_parts(
         )
     )
     notice = ObserverNotice(config.data_dir)
+
+    def status() -> Status:
+        return _status(committer, observes=notice.is_observing)
+
+    observers = Observers(base.channel, status)
     catch_up = CatchUp(
         reader=base.store,
         links=links,
         deliver=lambda block, source: queue.post(FetchedBlock(block, source)),
-        status=lambda: _status(committer, observes=notice.is_observing),
+        status=status,
         on_claim=queue.claim,
     )
     announcements.subscribe(lambda _block: catch_up.on_committed())
     announcements.subscribe(telemetry.committed)
-    announcements.subscribe(
-        lambda _block: observers.tell(_status(committer, observes=notice.is_observing))
-    )
+    announcements.subscribe(lambda _block: observers.tell_all())
     disk = DiskWatch(
         lambda: space_of(config.data_dir),
         config.space,

@@ -56,6 +56,7 @@ async def _serve(config: NodeConfig, peer: Peer, stop: asyncio.Event) -> None:
     running = [
         asyncio.create_task(peer.run_links(), name="links"),
         asyncio.create_task(peer.ordering.run_consensus(), name="consensus"),
+        asyncio.create_task(peer.certificates.run(), name="certificates"),
         asyncio.create_task(faults.wait(), name="faults"),
         asyncio.create_task(peer.ordering.disk.run(), name="disk"),
     ]

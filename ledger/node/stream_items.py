@@ -68,7 +68,8 @@ class StreamItems:
         elif kind == "block_response":
             self.catch_up.on_response(sender, item.block_response)
         elif kind == "status":
-            self.catch_up.on_status(sender, item.status)
+            # Only who follows without a vote is told so: no block comes to it by consensus.
+            self.catch_up.on_status(sender, item.status, lag_tolerance_ms=0)
         else:
             self._refuse(sender, f"an item of kind {kind} is no answer")
 

@@ -7,6 +7,7 @@ import pytest
 
 from ledger.crypto.config_rules import changed_validators, check_successor
 from ledger.errors import InvalidMessage, Reason
+from ledger.model.codec_block import BLOCK_TRANSACTIONS_MAX
 from ledger.model.config import (
     ABSOLUTE_BYTES_MAX,
     APPLICATION,
@@ -14,7 +15,6 @@ from ledger.model.config import (
     BLOCK_BYTES_MIN,
     BLOCK_INTERVAL_MS_MAX,
     BLOCK_VALIDATION_POLICY,
-    TRANSACTIONS_PER_BLOCK_MAX,
     VALIDATORS_MIN,
     BatchLimits,
     ChannelConfig,
@@ -146,7 +146,7 @@ def test_a_key_that_another_validator_has() -> None:
     first = CONFIG.consenters[0]
     twin = another(5, identity_pem=first.identity_pem)
     assert refusal(with_consenters(*CONFIG.consenters, twin)) is Reason.VALIDATOR_KEY_INVALID
-    twin = another(5, client_tls_cert=first.identity_pem)
+    twin = another(5, client_tls_cert=first.identity_pem, server_tls_cert=first.identity_pem)
     assert refusal(with_consenters(*CONFIG.consenters, twin)) is Reason.VALIDATOR_KEY_INVALID
 
 
@@ -154,6 +154,11 @@ def test_a_key_that_another_validator_has() -> None:
 def test_a_certificate_that_does_not_parse(field: str) -> None:
     broken = another(5, **{field: b"nonsense"})
     assert refusal(with_consenters(*CONFIG.consenters, broken)) is Reason.VALIDATOR_KEY_INVALID
+
+
+def test_another_key_for_each_direction_of_connections() -> None:
+    two = another(5, client_tls_cert=another(6).client_tls_cert)
+    assert refusal(with_consenters(*CONFIG.consenters, two)) is Reason.VALIDATOR_KEY_INVALID
 
 
 def test_a_certificate_of_another_member() -> None:
@@ -204,7 +209,7 @@ def test_what_a_channel_keeps(change: dict[str, object]) -> None:
     "limits",
     [
         BatchLimits(max_transactions=0),
-        BatchLimits(max_transactions=TRANSACTIONS_PER_BLOCK_MAX + 1),
+        BatchLimits(max_transactions=BLOCK_TRANSACTIONS_MAX + 1),
         BatchLimits(max_bytes=BLOCK_BYTES_MIN - 1),
         BatchLimits(max_bytes=BLOCK_BYTES_MAX + 1),
         BatchLimits(max_bytes=BLOCK_BYTES_MAX, absolute_max_bytes=BLOCK_BYTES_MAX - 1),

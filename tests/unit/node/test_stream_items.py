@@ -44,7 +44,7 @@ class Part:
             raise self.failure
 
     def __getattr__(self, name: str):
-        return lambda *args: self.told.append((name, args[0]))
+        return lambda *args, **_kwargs: self.told.append((name, args[0]))
 
 
 class Endorsers(Part):
@@ -60,7 +60,7 @@ async def items():
         submission=Part(),
         endorsers=Endorsers(),
         catch_up=Part(),
-        observers=Observers(open_channel(world.store, world.consortium.genesis)),
+        observers=Observers(open_channel(world.store, world.consortium.genesis), Status),
         is_validator=lambda: True,
     )
     yield made

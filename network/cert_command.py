@@ -1,0 +1,135 @@
+"""`gridledger cert ...`: how long certificates are good, renewing them, revoking them."""
+
+import argparse
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ledger.crypto.certificates import load_x509
+from ledger.errors import GridledgerError
+from network.cert_inventory import Held, config_certificates, days_left, folder_certificates
+from network.creation import ADMIN, PEER, PEER_TLS, member_authority
+from network.layout import write_replacing
+from network.member_actions import Change, finish_all, replacement, start_proposal
+from network.member_channel import Desk, NoPeerAnswers, read_channel
+from network.member_command import add_plan_option, desk_of, run_action
+from network.member_folder import prepare_next_keys, renew
+from network.member_updates import with_revocations
+
+EXIT_FAILED = 1
+WARNING_DAYS = 30
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one action; 1 and one line on standard error when it cannot be done."""
+    options = _parser().parse_args(arguments)
+    action: Callable[[argparse.Namespace], int] = options.action
+    return run_action("cert", lambda: action(options))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="gridledger cert", description="Certificates and keys of the members."
+    )
+    actions = parser.add_subparsers(required=True, metavar="action")
+    status = actions.add_parser("status", help="days left; exit status 1 when one has expired")
+    status.set_defaults(action=_status)
+    rotate = actions.add_parser("rotate", help="renew certificates; a running peer takes them up")
+    rotate.add_argument("member", help="the member's id in the plan")
+    rotate.add_argument(
+        "--only", choices=(PEER, PEER_TLS, ADMIN), help="one of its certificates (all of them)"
+    )
+    rotate.add_argument(
+        "--new-key",
+        action="store_true",
+        help="new keys for the validator, through a proposal to the other members",
+    )
+    rotate.set_defaults(action=_rotate)
+    revoke = actions.add_parser("revoke", help="a certificate of a member no longer counts")
+    revoke.add_argument("member", help="the member's id in the plan")
+    revoke.add_argument("certificate", type=Path, help="the certificate's file (PEM)")
+    revoke.set_defaults(action=_revoke)
+    for command in (status, rotate, revoke):
+        add_plan_option(command)
+    return parser
+
+
+# -- status ---------------------------------------------------------------------------------------
+
+
+def _status(options: argparse.Namespace) -> int:
+    desk = desk_of(options, None)
+    held = list(folder_certificates(desk.plan, desk.layout))
+    try:
+        held += config_certificates(asyncio.run(read_channel(desk)).config)
+    except NoPeerAnswers as error:
+        print(f"the channel's own certificates are not shown: {error}")
+    print(f"{'member':<18} {'certificate':<18} {'where':<8} {'expires':<11} {'days left':>9}")
+    for one in sorted(held, key=lambda one: (days_left(one), one.member, one.name)):
+        print(_line(one))
+    return EXIT_FAILED if any(days_left(one) < 0 for one in held) else 0
+
+
+def _line(held: Held) -> str:
+    left = days_left(held)
+    expires = f"{held.certificate.not_valid_after_utc:%Y-%m-%d}"
+    remark = ""
+    if left < 0:
+        remark = "  EXPIRED"
+    elif left < WARNING_DAYS:
+        remark = "  renew it: gridledger cert rotate " + held.member
+    return f"{held.member:<18} {held.name:<18} {held.place:<8} {expires:<11} {left:>9}{remark}"
+
+
+# -- rotate ---------------------------------------------------------------------------------------
+
+
+def _rotate(options: argparse.Namespace) -> int:
+    desk = desk_of(options, options.member)
+    now = datetime.now(tz=UTC)
+    if options.new_key:
+        return asyncio.run(_new_keys(desk, now))
+    for name in (options.only,) if options.only else (PEER, PEER_TLS, ADMIN):
+        path = renew(desk.plan, desk.member, desk.layout, name, now=now)
+        until = load_x509(path.read_bytes()).not_valid_after_utc
+        print(f"renewed {path}, good until {until:%Y-%m-%d}; the key is the same")
+    return 0
+
+
+async def _new_keys(desk: Desk, now: datetime) -> int:
+    state = await read_channel(desk)
+    finish_all(desk, state.config)  # what an earlier rotation left
+    prepare_next_keys(desk.plan, desk.member, desk.layout, now=now)
+    await start_proposal(desk, state, replacement(state, desk, desk.member), print)
+    return 0
+
+
+# -- revoke ---------------------------------------------------------------------------------------
+
+
+def _revoke(options: argparse.Namespace) -> int:
+    return asyncio.run(_revoke_certificate(desk_of(options, options.member), options.certificate))
+
+
+async def _revoke_certificate(desk: Desk, path: Path) -> int:
+    state = await read_channel(desk)
+    revocation_list, subject = _revocation_list(desk, path)
+    updated = with_revocations(state.config, desk.member.mspid, revocation_list)
+    await start_proposal(desk, state, Change(updated, f"{subject} is revoked"), print)
+    return 0
+
+
+def _revocation_list(desk: Desk, path: Path) -> tuple[bytes, str]:
+    """The member's list with this certificate on it, written beside its authority."""
+    pem = path.read_bytes()
+    certificate = load_x509(pem)
+    authority = member_authority(desk.plan, desk.member.id, desk.layout)
+    name = certificate.subject.rfc4514_string()
+    if certificate.issuer != load_x509(authority.enrolment.certificate_pem).subject:
+        raise GridledgerError(f"{name} was not issued by {desk.member.mspid}'s authority")
+    place = desk.layout.member(desk.member.id).revocation_list
+    earlier = place.read_bytes() if place.exists() else None
+    revocation_list = authority.revoke([pem], now=datetime.now(tz=UTC), earlier=earlier)
+    write_replacing(place, revocation_list)
+    return revocation_list, name

@@ -1,0 +1,66 @@
+"""Certificates of a network and how long they are still good: on disk and in the channel."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+
+from ledger.crypto.certificates import load_x509
+from ledger.model.config import ChannelConfig, Consenter
+from network.layout import NetworkLayout
+from network.member_folder import credential_names
+from network.plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """One certificate and where it is."""
+
+    member: str
+    """Member id or MSP id."""
+    name: str
+    certificate: x509.Certificate
+    place: str
+
+
+def folder_certificates(plan: Plan, layout: NetworkLayout) -> Iterator[Held]:
+    """Authorities and credentials in the members' folders of this machine."""
+    for member in plan.members:
+        folder = layout.member(member.id)
+        files: list[tuple[str, Path]] = [
+            ("ca", folder.authority.certificate),
+            ("tlsca", folder.tls_authority.certificate),
+        ]
+        files += [(name, folder.credential(name).certificate) for name in credential_names(folder)]
+        for name, path in files:
+            if path.exists():
+                yield Held(member.id, name, load_x509(path.read_bytes()), "folder")
+
+
+def config_certificates(config: ChannelConfig) -> Iterator[Held]:
+    """Authorities and validators' certificates in the channel's configuration."""
+    for member in config.members:
+        for name, pems in (
+            ("ca", member.root_certs),
+            ("intermediate ca", member.intermediate_certs),
+            ("tlsca", member.tls_root_certs),
+        ):
+            for pem in pems:
+                yield Held(member.mspid, name, load_x509(pem), "channel")
+    for consenter in config.consenters:
+        yield from channel_certificates(consenter)
+
+
+def channel_certificates(consenter: Consenter) -> Iterator[Held]:
+    """A validator's identity and TLS certificates as the channel records them."""
+    name = f"validator {consenter.consenter_id}"
+    yield Held(consenter.mspid, name, load_x509(consenter.identity_pem), "channel")
+    yield Held(consenter.mspid, f"{name} tls", load_x509(consenter.server_tls_cert), "channel")
+
+
+def days_left(held: Held, now: datetime | None = None) -> int:
+    """Whole days until it expires; negative once it has."""
+    moment = datetime.now(tz=UTC) if now is None else now
+    return (held.certificate.not_valid_after_utc - moment) // timedelta(days=1)

@@ -1,0 +1,155 @@
+"""The channel's configuration as the running peers have it, and handing an update to them."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from grpc import aio
+
+from ledger.crypto.hashing import block_hash
+from ledger.crypto.signing import SigningIdentity
+from ledger.errors import GridledgerError, InvalidMessage
+from ledger.model.block import SLOT_SIGNATURES, Block
+from ledger.model.codec_block import decode_block, decode_block_signatures
+from ledger.model.config import VALIDATORS_MIN
+from ledger.model.config_codec import decode_config_block
+from ledger.node.channel import ChannelState, channel_state
+from ledger.rpc.deliver_client import follow_blocks, newest_block
+from ledger.rpc.transport import client_channel, identity_bytes
+from ledger.wire import common_pb2, orderer_pb2
+from network.definitions import admin_identity
+from network.layout import NetworkLayout
+from network.plan import MemberPlan, Plan
+
+ANSWER_TIMEOUT_S = 10.0
+EFFECT_TIMEOUT_S = 30.0
+POLL_S = 0.1
+
+
+class NoPeerAnswers(GridledgerError):  # noqa: N818 - what happened
+    """None of the members' peers could be asked."""
+
+
+class UpdateRefused(GridledgerError):  # noqa: N818
+    """A validator refused an update; the text is its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Where a command works: the network on disk, and the member it acts for."""
+
+    plan: Plan
+    layout: NetworkLayout
+    member: MemberPlan
+
+    @property
+    def admin(self) -> SigningIdentity:
+        """The member's administrator."""
+        return admin_identity(self.member, self.layout)
+
+    def peers(self) -> Sequence[MemberPlan]:
+        """Whom to ask: the own peer first."""
+        return sorted(self.plan.members, key=lambda one: one.id != self.member.id)
+
+
+async def read_channel(desk: Desk) -> ChannelState:
+    """The newest configuration that any peer has; raises NoPeerAnswers."""
+    answers = await asyncio.gather(*(_answer(desk, member) for member in desk.peers()))
+    states = [one for one in answers if isinstance(one, ChannelState)]
+    if not states:
+        reasons = "; ".join(str(one) for one in answers)
+        raise NoPeerAnswers(f"no peer tells the channel's configuration: {reasons}")
+    return max(states, key=lambda state: state.config_block)
+
+
+async def _answer(desk: Desk, member: MemberPlan) -> ChannelState | str:
+    """The configuration a peer has, or why it does not tell."""
+    try:
+        async with asyncio.timeout(ANSWER_TIMEOUT_S):
+            return await _read(desk, member)
+    except aio.AioRpcError as error:
+        return f"{member.id}: {error.details() or error.code().name}"
+    except (InvalidMessage, NoPeerAnswers) as error:
+        return f"{member.id}: {error}"
+    except TimeoutError:
+        return f"{member.id}: no answer"
+
+
+async def submit_update(desk: Desk, envelope_raw: bytes) -> str:
+    """Hand a CONFIG_UPDATE to ordering; the id of the member whose peer took it.
+
+    Peers that cannot be reached are passed over. Raises UpdateRefused with a peer's own words.
+    """
+    for member in desk.peers():
+        channel = client_channel(member.address, desk.layout.tls_ca_bundle.read_bytes())
+        try:
+            async with asyncio.timeout(EFFECT_TIMEOUT_S):
+                response = await _broadcast(channel, envelope_raw)
+        except (aio.AioRpcError, TimeoutError):
+            continue
+        finally:
+            await channel.close()
+        if response.status == common_pb2.SUCCESS:
+            return member.id
+        raise UpdateRefused(f"{member.id}'s validator refuses: {response.info}")
+    raise NoPeerAnswers("no peer takes the update: is the network running?")
+
+
+async def wait_for_sequence(desk: Desk, sequence: int) -> ChannelState:
+    """The configuration once it has that sequence number; raises TimeoutError."""
+    async with asyncio.timeout(EFFECT_TIMEOUT_S):
+        while True:
+            state = await read_channel(desk)
+            if state.config.sequence >= sequence:
+                return state
+            await asyncio.sleep(POLL_S)
+
+
+async def _read(desk: Desk, member: MemberPlan) -> ChannelState:
+    channel = client_channel(member.address, desk.layout.tls_ca_bundle.read_bytes())
+    identity, channel_id = desk.admin, desk.plan.channel_id
+    try:
+        newest = await newest_block(channel, identity, channel_id)
+        number = _config_number(newest)
+        async for block in follow_blocks(channel, identity, channel_id, number, number):
+            return _state(desk, block)
+    finally:
+        await channel.close()
+    raise NoPeerAnswers(f"{member.id} has no block {number}")
+
+
+def _state(desk: Desk, block: Block) -> ChannelState:
+    genesis = decode_block(desk.layout.genesis_block.read_bytes())
+    founders = len(decode_config_block(genesis).consenters)
+    return channel_state(
+        block,
+        genesis_hash=block_hash(genesis.header),
+        validators_min=min(VALIDATORS_MIN, founders),
+    )
+
+
+def _config_number(block: Block) -> int:
+    """The newest configuration block up to and with `block`."""
+    if block.number == 0:
+        return 0
+    try:
+        decode_config_block(block)
+    except InvalidMessage:
+        return decode_block_signatures(block.metadata[SLOT_SIGNATURES]).last_config_number
+    is_valid = block.metadata[2][:1] == b"\x00"
+    named = decode_block_signatures(block.metadata[SLOT_SIGNATURES]).last_config_number
+    return block.number if is_valid else named
+
+
+async def _broadcast(channel: aio.Channel, envelope_raw: bytes) -> orderer_pb2.BroadcastResponse:
+    call = channel.stream_stream(
+        "/orderer.AtomicBroadcast/Broadcast", identity_bytes, identity_bytes
+    )()
+    try:
+        await call.write(envelope_raw)
+        raw = await call.read()
+    finally:
+        call.cancel()
+    if raw is aio.EOF:
+        raise UpdateRefused("the peer ended the connection without an answer")
+    return orderer_pb2.BroadcastResponse.FromString(raw)

@@ -1,0 +1,133 @@
+"""A member's own folder: made for one that joins, and its credentials as they change."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from ledger.crypto.certificates import parse_certificate
+from ledger.crypto.signing import Signer
+from ledger.model.codec_block import decode_block
+from ledger.model.config import ChannelConfig, Consenter, MemberConfig
+from ledger.node.credentials import next_file
+from network.authority import KeyPair, MemberAuthority
+from network.creation import (
+    PEER,
+    PEER_TLS,
+    begin_ledger_folder,
+    consenter_of,
+    member_authority,
+    member_config_of,
+    write_credentials,
+)
+from network.layout import (
+    Credential,
+    MemberLayout,
+    NetworkLayout,
+    make_private_folder,
+    write_replacing,
+)
+from network.peer_settings import write_peer_settings
+from network.plan import MemberPlan, Plan
+
+
+def prepare_member(
+    plan: Plan, member: MemberPlan, layout: NetworkLayout, *, now: datetime
+) -> bool:
+    """Keys, certificates and an empty ledger folder for a member of the plan that has none.
+
+    Its TLS authority joins the bundle that clients trust. Returns False when the folder exists.
+    """
+    folder = layout.member(member.id)
+    if folder.credential(PEER).certificate.exists():
+        return False
+    authority = MemberAuthority.create(
+        member.mspid, member.name, now=now, certificate_days=plan.certificate_days
+    )
+    write_credentials(member, folder, authority, now=now)
+    genesis = decode_block(layout.genesis_block.read_bytes())
+    begin_ledger_folder(folder, genesis)
+    write_peer_settings(plan, member, folder)
+    bundle = layout.tls_ca_bundle.read_bytes()
+    write_replacing(layout.tls_ca_bundle, bundle + authority.tls.certificate_pem)
+    return True
+
+
+def joining_member(plan: Plan, member: MemberPlan, layout: NetworkLayout) -> MemberConfig:
+    """What the channel configuration says of an organisation that joins."""
+    return member_config_of(member, member_authority(plan, member.id, layout))
+
+
+def present_consenter(member: MemberPlan, layout: NetworkLayout, consenter_id: int) -> Consenter:
+    """The validator as its folder has it: with the next keys where there are any."""
+    folder = layout.member(member.id)
+    identity = _newest(folder.credential(PEER))
+    tls = _newest(folder.credential(PEER_TLS))
+    return consenter_of(member, identity.read_bytes(), tls.read_bytes(), consenter_id=consenter_id)
+
+
+def prepare_next_keys(
+    plan: Plan, member: MemberPlan, layout: NetworkLayout, *, now: datetime
+) -> None:
+    """New keys for the validator beside the present ones, to take over by configuration."""
+    folder, authority = layout.member(member.id), member_authority(plan, member.id, layout)
+    name = f"peer.{member.id}"
+    _write_next(folder.credential(PEER), authority.issue_node(name, now=now))
+    hosts = (member.host, "localhost", "127.0.0.1")
+    _write_next(folder.credential(PEER_TLS), authority.issue_tls(name, hosts, now=now))
+
+
+def finish_rotation(member: MemberPlan, layout: NetworkLayout, config: ChannelConfig) -> bool:
+    """Put the next keys in the place of the old ones once the channel names them."""
+    folder = layout.member(member.id)
+    keys = {
+        parse_certificate(pem).public_key_der
+        for one in config.consenters
+        if one.mspid == member.mspid
+        for pem in (one.identity_pem, one.server_tls_cert)
+    }
+    finished = False
+    for name in (PEER, PEER_TLS):
+        present = folder.credential(name)
+        certificate, key = next_file(present.certificate), next_file(present.key)
+        if not (certificate.exists() and key.exists()):
+            continue
+        pem = certificate.read_bytes()
+        if parse_certificate(pem).public_key_der not in keys:
+            continue
+        # A crash in between leaves a whole pair under the other name.
+        write_replacing(present.key, key.read_bytes())
+        write_replacing(present.certificate, pem)
+        certificate.unlink()
+        key.unlink()
+        finished = True
+    return finished
+
+
+def renew(
+    plan: Plan, member: MemberPlan, layout: NetworkLayout, name: str, *, now: datetime
+) -> Path:
+    """Replace a certificate by one of the same key with a new period; the file's path."""
+    place = layout.member(member.id).credential(name)
+    authority = member_authority(plan, member.id, layout)
+    write_replacing(
+        place.certificate, authority.renew(place.certificate.read_bytes(), now=now), mode=0o644
+    )
+    return place.certificate
+
+
+def credential_names(folder: MemberLayout) -> Iterator[str]:
+    """Names of the certificates in a member's folder."""
+    for path in sorted((folder.root / "credentials").glob("*.crt")):
+        yield path.stem
+
+
+def _newest(place: Credential) -> Path:
+    candidate = next_file(place.certificate)
+    return candidate if candidate.exists() and next_file(place.key).exists() else place.certificate
+
+
+def _write_next(place: Credential, pair: KeyPair) -> None:
+    assert Signer(pair.key_pem).public_key == parse_certificate(pair.certificate_pem).public_key
+    make_private_folder(place.key.parent)
+    write_replacing(next_file(place.key), pair.key_pem)
+    write_replacing(next_file(place.certificate), pair.certificate_pem, mode=0o644)

@@ -1,0 +1,125 @@
+"""What a proposal changes: one new channel configuration for each kind of it. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from ledger.errors import InvalidMessage, Reason
+from ledger.model.config import (
+    APPLICATION,
+    BLOCK_VALIDATION_POLICY,
+    ORDERER,
+    BatchLimits,
+    ChannelConfig,
+    Consenter,
+    MemberConfig,
+    block_validation_policy,
+)
+from network.genesis import member_policies
+
+
+def with_member(config: ChannelConfig, member: MemberConfig) -> ChannelConfig:
+    """An organisation joins; it has no validator yet."""
+    if any(known.mspid == member.mspid for known in config.members):
+        raise _wrong(f"{member.mspid} is a member already")
+    members = sorted((*config.members, member), key=lambda one: one.mspid)
+    return replace(
+        config,
+        members=tuple(members),
+        policies={**config.policies, **member_policies(member.mspid)},
+    )
+
+
+def without_member(config: ChannelConfig, mspid: str) -> ChannelConfig:
+    """An organisation leaves; its validator left before."""
+    below = tuple(f"{group}/{mspid}/" for group in (APPLICATION, ORDERER))
+    return replace(
+        config,
+        members=tuple(one for one in config.members if one.mspid != mspid),
+        policies={
+            path: policy for path, policy in config.policies.items() if not path.startswith(below)
+        },
+    )
+
+
+def with_validator(config: ChannelConfig, consenter: Consenter) -> ChannelConfig:
+    """A validator is added under a number that was never used."""
+    if any(one.consenter_id == consenter.consenter_id for one in config.consenters):
+        raise _wrong(f"there is a validator {consenter.consenter_id} already")
+    return _with_consenters(config, (*config.consenters, consenter))
+
+
+def without_validator(config: ChannelConfig, consenter_id: int) -> ChannelConfig:
+    """A validator is removed; its number is never used again."""
+    validator(config, consenter_id)
+    removed = max(config.removed_consenter_id, consenter_id)
+    left = (one for one in config.consenters if one.consenter_id != consenter_id)
+    return replace(_with_consenters(config, left), removed_consenter_id=removed)
+
+
+def with_replaced(config: ChannelConfig, consenter: Consenter) -> ChannelConfig:
+    """A validator gets other keys, certificates or another address."""
+    validator(config, consenter.consenter_id)
+    return _with_consenters(
+        config,
+        (
+            consenter if one.consenter_id == consenter.consenter_id else one
+            for one in config.consenters
+        ),
+    )
+
+
+def with_limits(
+    config: ChannelConfig,
+    *,
+    max_transactions: int | None = None,
+    max_bytes: int | None = None,
+    absolute_max_bytes: int | None = None,
+    block_interval_ms: int | None = None,
+) -> ChannelConfig:
+    """Other bounds of a block; what is None stays."""
+    old = config.batch_limits
+    limits = BatchLimits(
+        max_transactions=_given(max_transactions, old.max_transactions),
+        max_bytes=_given(max_bytes, old.max_bytes),
+        absolute_max_bytes=_given(absolute_max_bytes, old.absolute_max_bytes),
+    )
+    return replace(
+        config,
+        batch_limits=limits,
+        block_interval_ms=_given(block_interval_ms, config.block_interval_ms),
+    )
+
+
+def with_revocations(config: ChannelConfig, mspid: str, revocation_list: bytes) -> ChannelConfig:
+    """A member's list of certificates that no longer count (PEM), in place of earlier ones."""
+    if not any(one.mspid == mspid for one in config.members):
+        raise _wrong(f"{mspid} is no member")
+    return replace(
+        config,
+        members=tuple(
+            replace(one, revocation_lists=(revocation_list,)) if one.mspid == mspid else one
+            for one in config.members
+        ),
+    )
+
+
+def validator(config: ChannelConfig, consenter_id: int) -> Consenter:
+    """The validator of that number; raises InvalidMessage NOT_A_VALIDATOR."""
+    for one in config.consenters:
+        if one.consenter_id == consenter_id:
+            return one
+    raise InvalidMessage(Reason.NOT_A_VALIDATOR, f"the channel has no validator {consenter_id}")
+
+
+def _with_consenters(config: ChannelConfig, consenters: Iterable[Consenter]) -> ChannelConfig:
+    ordered = tuple(sorted(consenters, key=lambda one: one.consenter_id))
+    policies = {**config.policies, BLOCK_VALIDATION_POLICY: block_validation_policy(ordered)}
+    return replace(config, consenters=ordered, policies=policies)
+
+
+def _given(value: int | None, otherwise: int) -> int:
+    return otherwise if value is None else value
+
+
+def _wrong(detail: str) -> InvalidMessage:
+    return InvalidMessage(Reason.MALFORMED, detail)
