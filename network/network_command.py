@@ -21,6 +21,7 @@ from network.lifecycle import (
     status,
     up,
 )
+from network.observers import notice_of, release_observers, resync
 from network.plan import Plan, PlanError, default_plan_text, load_plan
 from network.processes import ProcessError
 
@@ -72,6 +73,11 @@ def _parser() -> argparse.ArgumentParser:
     verifying = add("verify", "check every block and the state of stopped validators", _verify)
     for command in (starting, stopping, verifying):
         command.add_argument("members", nargs="*", metavar="member", help="only these")
+    resyncing = add(
+        "resync", "set a stopped validator's ledger aside; it fetches all again", _resync
+    )
+    resyncing.add_argument("member")
+    add("release-observers", "all are stopped at one block: let every observer vote", _release)
     add("status", "how each validator is; exit status 1 unless all listen", _status)
     deleting = add("reset", "stop everything and delete keys, blocks and logs", _reset)
     deleting.add_argument(
@@ -134,6 +140,8 @@ def _status(options: argparse.Namespace) -> int:
             f"{_megabytes(row.resident_bytes):>9} {_megabytes(row.disk_bytes):>9} "
             f"{_head(found.get(row.member.id), is_running=row.pid is not None)}"
         )
+        if row.pid is not None and (notice := notice_of(layout.member(row.member.id))):
+            print(f"{'':<14} {notice}")
     return 0 if all(row.listening for row in rows) else EXIT_FAILED
 
 
@@ -162,6 +170,18 @@ def _verify(options: argparse.Namespace) -> int:
         else:
             print(f"  {member.id:<14} {height} blocks are good")
     return outcome
+
+
+def _resync(options: argparse.Namespace) -> int:
+    kept = resync(load_plan(options.plan), options.member)
+    print(f"the ledger is kept as {kept}; `gridledger network up` fetches the blocks again")
+    return 0
+
+
+def _release(options: argparse.Namespace) -> int:
+    height, released = release_observers(load_plan(options.plan))
+    print(f"from height {height} on these vote again: {', '.join(released) or 'none observed'}")
+    return 0
 
 
 def _reset(options: argparse.Namespace) -> int:

@@ -1,0 +1,91 @@
+"""Real validators that lost their journals or whose ledgers are damaged, and their operator."""
+
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+
+from ledger.storage.journal import JOURNAL_FILE
+from ledger.storage.opening import DATABASE_FOLDER
+from network.lifecycle import down, up
+from network.network_command import main
+from network.observers import notice_of
+from tests.integration.running_network import RunningNetwork, create_test_network
+
+pytestmark = pytest.mark.slow
+
+WAIT_S = 30.0
+
+
+def wait_for_notice(network: RunningNetwork, member: str, words: str) -> None:
+    deadline = time.monotonic() + WAIT_S
+    while words not in notice_of(network.layout.member(member)):
+        assert time.monotonic() < deadline, notice_of(network.layout.member(member))
+        time.sleep(0.05)
+
+
+def ledger_dir(network: RunningNetwork, member: str) -> Path:
+    return network.layout.member(member).ledger_dir
+
+
+@pytest.fixture
+def network(tmp_path):
+    made = create_test_network(tmp_path)
+    yield made
+    down(made.plan)
+
+
+def test_with_two_of_four_journals_lost_nothing_moves_until_the_operator_says_so(network, capsys):
+    plan = f"--plan={network.plan_path}"
+    for member in ("dso", "utility"):
+        (ledger_dir(network, member) / JOURNAL_FILE).unlink()
+    up(network.plan)
+    wait_for_notice(network, "dso", "an operator must decide")
+    wait_for_notice(network, "utility", "an operator must decide")
+    assert main(["status", plan]) == 0
+    assert capsys.readouterr().out.count("observer: only 2 of 4 validators vote") == 2
+    assert main(["release-observers", plan]) == 1
+    assert "cooperative runs" in capsys.readouterr().err
+    down(network.plan)
+    assert main(["release-observers", plan]) == 0
+    assert "from height 1 on these vote again: dso, utility" in capsys.readouterr().out
+    assert main(["up", plan]) == 0  # returns when a contract's definition is on the channel
+    assert "contract energy is on the channel" in capsys.readouterr().out
+    assert not notice_of(network.layout.member("dso"))
+
+
+def test_one_that_lost_everything_follows_and_is_counted_out_until_blocks_have_passed(
+    network, capsys
+):
+    plan = f"--plan={network.plan_path}"
+    assert main(["up", plan]) == 0
+    down(network.plan, ["dso"])
+    shutil.rmtree(ledger_dir(network, "dso"))
+    up(network.plan, ["dso"])
+    wait_for_notice(network, "dso", "votes again from height 4, now at 2")
+    assert main(["status", plan]) == 0
+    assert "observer: votes again from height 4" in capsys.readouterr().out
+
+
+def test_a_damaged_database_is_fetched_again_without_asking(network):
+    plan = f"--plan={network.plan_path}"
+    assert main(["up", plan]) == 0
+    down(network.plan, ["dso"])
+    database = ledger_dir(network, "dso") / DATABASE_FOLDER
+    next(database.glob("MANIFEST-*")).write_bytes(b"not a manifest" * 9)
+    up(network.plan, ["dso"])
+    assert (ledger_dir(network, "dso") / f"{DATABASE_FOLDER}.damaged-1").is_dir()
+    down(network.plan)
+    assert main(["verify", plan, "dso"]) == 0
+
+
+def test_an_operator_may_have_a_ledger_fetched_again(network, capsys):
+    plan = f"--plan={network.plan_path}"
+    assert main(["up", plan]) == 0
+    assert main(["resync", plan, "dso"]) == 1
+    assert "dso runs" in capsys.readouterr().err
+    down(network.plan, ["dso"])
+    assert main(["resync", plan, "dso"]) == 0
+    assert main(["resync", plan, "dso"]) == 1
+    assert "has no ledger" in capsys.readouterr().err
