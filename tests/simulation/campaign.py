@@ -6,6 +6,7 @@ import multiprocessing
 import time
 import traceback
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -74,6 +75,14 @@ class Summary:
     def total(self, name: str) -> int:
         return sum(getattr(report, name) for report in self.reports)
 
+    @property
+    def tally(self) -> Counter[str]:
+        """How often each fault happened and each lie was told."""
+        total: Counter[str] = Counter()
+        for report in self.reports:
+            total.update(report.tally)
+        return total
+
     def delays(self, name: str) -> tuple[float, float, float]:
         """(p50, p99, max) of a time of the reports, in D."""
         values = sorted(getattr(report, name) / DELAY_BOUND_MS for report in self.reports)
@@ -109,6 +118,8 @@ def run_seed(
         if cause is not None:
             text += "\n" + "".join(traceback.format_exception(cause))
         return Outcome(seed, None, text)
+    finally:
+        world.dissolve()
 
 
 def run(campaign: Campaign, on_outcome: Callable[[Outcome], None] | None = None) -> Summary:

@@ -6,9 +6,10 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tests.simulation.byzantine.behaviours import Behaviour
 from tests.simulation.campaign import Campaign, Outcome, Summary, run, run_seed
 from tests.simulation.swarm import Profile
 
@@ -105,7 +106,7 @@ def summary_lines(campaign: Campaign, summary: Summary, seconds: float) -> list[
         f" {summary.total('faults')} stops for a disk, {summary.total('evidence')} proofs of"
         f" double signing, liars: {', '.join(kinds)}"
     )
-    lines = [speed, deeds]
+    lines = [speed, deeds, *_tally_lines(summary.tally)]
     for name, what in (("recovery_ms", "first"), ("calm_ms", "last")):
         p50, p99, highest = summary.delays(name)
         lines.append(
@@ -115,6 +116,18 @@ def summary_lines(campaign: Campaign, summary: Summary, seconds: float) -> list[
     lines.append(f"{summary.stalls} stalls, {len(summary.violations)} violations")
     lines.append(f"trace {summary.trace:08x}")
     return lines
+
+
+def _tally_lines(tally: Mapping[str, int]) -> list[str]:
+    """What these seeds covered: faults, then lies by their number."""
+    lies = sorted((int(name[1:].split()[0]), name) for name in tally if name in set(Behaviour))
+    faults = sorted(set(tally) - {name for _, name in lies})
+    told = [name for _, name in lies]
+    return [
+        f"{what}: " + ", ".join(f"{name} {tally[name]}" for name in names)
+        for what, names in (("faults", faults), ("lies", told))
+        if names
+    ]
 
 
 def commit() -> str:

@@ -33,9 +33,14 @@ class Network:
         rng, faults = self._rng, self._faults
         if self.is_calm:
             return (rng.randint(1, DELAY_BOUND_MS),)
-        if (source, to) in self._blocked or (faults.loss and rng.random() < faults.loss):
+        if (source, to) in self._blocked:
+            self._world.tally["message cut off"] += 1
+            return ()
+        if faults.loss and rng.random() < faults.loss:
+            self._world.tally["message lost"] += 1
             return ()
         if faults.duplicate and rng.random() < faults.duplicate:
+            self._world.tally["message doubled"] += 1
             return self._delay(source, to), self._delay(source, to)
         return (self._delay(source, to),)
 
@@ -44,11 +49,13 @@ class Network:
         delay_ms = 1 + int(rng.expovariate(1) * faults.mean_delay_ms)
         if faults.tail and rng.random() < faults.tail:
             delay_ms *= rng.randint(2, TAIL)
+            self._world.tally["message late"] += 1
         delay_ms = min(delay_ms, TAIL * DELAY_BOUND_MS)
         if faults.clog:
             link, now_ms = (source, to), self._world.now_ms
             if rng.random() < faults.clog:
                 self._clogged[link] = now_ms + rng.randint(1, CLOG_MS_MAX)
+                self._world.tally["link clogged"] += 1
             delay_ms = max(delay_ms, self._clogged.get(link, 0) - now_ms + 1)
         return delay_ms
 
@@ -86,6 +93,7 @@ class Network:
 
     def reset_connection(self) -> None:
         """One connection breaks, both ways, and is made again."""
+        self._world.tally["connection broken"] += 1
         places = self._world.places
         one, other = self._rng.sample(range(len(places)), 2)
         for source, to in ((one, other), (other, one)):
@@ -107,7 +115,9 @@ class Network:
         if rng.random() < 0.35:
             return frozenset()
         slots = list(range(count))
-        match rng.choice(self._faults.partitions):
+        kind = rng.choice(self._faults.partitions)
+        self._world.tally[f"partition: {kind}"] += 1
+        match kind:
             case Partition.UNIFORM:
                 groups = {slot: rng.randrange(2) for slot in slots}
                 cut = {(a, b) for a in slots for b in slots if groups[a] != groups[b]}

@@ -316,7 +316,8 @@ class SimNode:
             added = self.pool.add(envelope, is_committed=self.lookup.is_committed)
         except InvalidMessage:
             return False
-        self.queue.post(TransactionsWaiting())
+        if added:
+            self.queue.post(TransactionsWaiting())
         return added
 
     def on_connected(self, consenter_id: int) -> None:
@@ -382,12 +383,11 @@ class SimNode:
             self.world.progressed(self)
 
     def _drain(self) -> None:
-        self.loop.run_ready()
-        queue, driver = self.queue, self.driver
+        loop, queue, driver = self.loop, self.queue, self.driver
+        loop.run_ready()
         while not queue.is_empty():
             driver.step(queue.take(0))
         self.outbox.flush()
-        self.loop.run_ready()
 
     def _wait_for_disk(self) -> None:
         spent_ms, self.disk.spent_ms = self.disk.spent_ms, 0
