@@ -8,11 +8,18 @@ import time
 from pathlib import Path
 
 import uvicorn
+from fastapi import FastAPI
 
 from gateway.api.app import create_app
+from gateway.api.hosts import HEAD_BYTES_MAX, AllowedHosts
 from gateway.block_signal import BlockSignal
 from gateway.community import Community
 from gateway.errors import LedgerRefusal
+from gateway.http_connections import (
+    ConnectionLimits,
+    OpenConnections,
+    limited_http,
+)
 from gateway.ledger_link import LedgerLink
 from gateway.market import Market
 from gateway.meter_keys import LedgerMeterKeys
@@ -82,6 +89,27 @@ async def follow_blocks(ledger: Ledger, services: Services) -> None:
         pause_ms = min(2 * pause_ms, RECONNECT_MS_MAX)
 
 
+def web_config(
+    app: FastAPI, host: str, port: int, limits: ConnectionLimits | None = None
+) -> uvicorn.Config:
+    """How the application is served: no WebSockets, bounded heads, slow clients are closed."""
+    connections = OpenConnections(limits or ConnectionLimits())
+    return uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        http=limited_http(connections),
+        h11_max_incomplete_event_size=HEAD_BYTES_MAX,
+        # A line for every broken request would let strangers fill the disk.
+        log_level="error",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        ws="none",
+        timeout_graceful_shutdown=STOP_TIMEOUT_S,
+    )
+
+
 async def serve(settings: GatewaySettings) -> None:
     """Run until a signal ends the web server."""
     link = LedgerLink(
@@ -92,17 +120,8 @@ async def serve(settings: GatewaySettings) -> None:
         identity=settings.identity.load(),
     )
     services = build_services(settings, link)
-    server = uvicorn.Server(
-        uvicorn.Config(
-            create_app(services),
-            host=settings.host,
-            port=settings.port,
-            log_level="warning",
-            server_header=False,
-            ws="none",
-            timeout_graceful_shutdown=STOP_TIMEOUT_S,
-        )
-    )
+    app = create_app(services, hosts=AllowedHosts.of(settings.host, settings.allowed_hosts))
+    server = uvicorn.Server(web_config(app, settings.host, settings.port))
     background = [asyncio.create_task(follow_blocks(link, services))]
     if settings.mqtt is not None:
         background.append(

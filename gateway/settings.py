@@ -87,6 +87,8 @@ class GatewaySettings:
     community: CommunitySettings
     mqtt: MqttSettings | None
     links: tuple[LoginLink, ...]
+    allowed_hosts: tuple[str, ...] = ()
+    """Further names this gateway answers to, beside the address it listens on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,7 @@ def load_gateway_settings(path: Path) -> GatewaySettings:
         community=CommunitySettings(**raw["community"]),
         mqtt=_mqtt(raw["mqtt"]) if raw.get("mqtt") else None,
         links=tuple(LoginLink(**link) for link in raw.get("links", ())),
+        allowed_hosts=tuple(str(name) for name in raw.get("allowed_hosts", ())),
     )
 
 

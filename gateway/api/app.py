@@ -7,6 +7,7 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.api import explorer_routes, market_routes, problem_routes, transaction_routes
+from gateway.api.hosts import AllowedHosts, HostCheck
 from gateway.api.idempotency import Idempotency
 from gateway.api.limits import RateLimit, RequestLimits
 from gateway.api.problems import install_problem_handlers
@@ -49,7 +50,9 @@ PROBLEM_RESPONSE: dict[str, Any] = {
 }
 
 
-def create_app(services: Services, *, rate: RateLimit | None = None) -> FastAPI:
+def create_app(
+    services: Services, *, rate: RateLimit | None = None, hosts: AllowedHosts | None = None
+) -> FastAPI:
     """The application over the given use cases."""
     app = FastAPI(
         title=TITLE,
@@ -59,6 +62,7 @@ def create_app(services: Services, *, rate: RateLimit | None = None) -> FastAPI:
         redoc_url=None,
         middleware=[
             Middleware(SecurityHeaders),
+            Middleware(HostCheck, hosts=hosts or AllowedHosts()),
             Middleware(RequestLimits, rate=rate or RateLimit(), clock_ms=services.clock_ms),
             Middleware(Idempotency),
         ],
