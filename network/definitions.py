@@ -5,6 +5,8 @@ transaction of `_lifecycle` that a majority of members' peers endorse.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 import grpc
 from grpc import aio
@@ -19,11 +21,13 @@ from ledger.endorsement.lifecycle import (
 from ledger.endorsement.simulator import LIFECYCLE_NAMESPACE
 from ledger.node.chaincode_host import definition_of
 from ledger.node.config import ChaincodeSettings
-from ledger.rpc.client import GatewayClient
+from ledger.rpc.client import CommitFailed, GatewayClient
 from ledger.rpc.deliver_client import follow_blocks
 from ledger.rpc.transport import client_channel
 from network.layout import NetworkLayout
 from network.plan import MemberPlan, Plan
+
+T = TypeVar("T")
 
 READY_TIMEOUT_S = 30.0
 RETRY_INTERVAL_S = 0.1
@@ -86,20 +90,38 @@ async def _sequence(client: GatewayClient, identity: SigningIdentity, name: str)
 async def _commit(
     client: GatewayClient, identity: SigningIdentity, definition: FullDefinition
 ) -> int:
-    """Commit one definition, waiting until enough validators are connected; its block number."""
+    """Commit one definition, waiting until enough validators are connected; its block number.
+
+    A submission that failed may have reached some validators all the same: the same transaction is
+    handed in again, never a second one. Raises CommitFailed when it is recorded as invalid.
+    """
     function, argument = encode_commit_arguments(definition)
+
+    async def endorsed() -> tuple[str, bytes]:
+        proposal = client.propose(
+            identity.serialized, LIFECYCLE_NAMESPACE, function.decode(), [argument]
+        )
+        return proposal.tx_id, await client.endorse(proposal, identity.sign(proposal.raw))
+
     async with asyncio.timeout(READY_TIMEOUT_S):
-        while True:
-            try:
-                submitted = await client.submit_transaction(
-                    identity, LIFECYCLE_NAMESPACE, function.decode(), argument
-                )
-            except aio.AioRpcError as error:
-                if error.code() != grpc.StatusCode.UNAVAILABLE:
-                    raise
-                await asyncio.sleep(RETRY_INTERVAL_S)
-            else:
-                return submitted.status.block_number
+        tx_id, payload = await _once_available(endorsed)
+        signature = identity.sign(payload)
+        await _once_available(lambda: client.submit(tx_id, payload, signature))
+        status = await client.commit_status(tx_id, identity)
+    if not status.is_valid:
+        raise CommitFailed(tx_id, status)
+    return status.block_number
+
+
+async def _once_available(call: Callable[[], Awaitable[T]]) -> T:
+    """Repeat a call while its answer is UNAVAILABLE."""
+    while True:
+        try:
+            return await call()
+        except aio.AioRpcError as error:
+            if error.code() != grpc.StatusCode.UNAVAILABLE:
+                raise
+            await asyncio.sleep(RETRY_INTERVAL_S)
 
 
 async def wait_everywhere(plan: Plan, layout: NetworkLayout, block_number: int) -> None:
