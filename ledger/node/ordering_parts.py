@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
@@ -90,44 +91,20 @@ def ordering_parts(
     """Connect the ordering half on top of the foundation."""
     config = base.config
     links = ValidatorLinks()
-    committer = Committer(
-        store=base.store,
-        channel=base.channel,
-        context=lambda: _validation_context(base),
-        memory=base.memory,
-    )
+    committer = _committer(base)
     queue = ConsensusQueue()
-    memory = open_vote_memory(
-        MemorySource(
-            path=config.data_dir / JOURNAL_FILE,
-            own_id=config.consenter_id,
-            genesis_hash=base.channel.state.domain.genesis_hash,
-            store=base.store,
-            kv=base.kv,
-            fail_points=base.fail_points,
-        )
-    )
+    memory = _vote_memory(base)
     notice = ObserverNotice(config.data_dir)
 
     def status() -> Status:
         return _status(committer, observes=notice.is_observing)
 
     observers = Observers(base.channel, status)
-    catch_up = CatchUp(
-        reader=base.store,
-        links=links,
-        deliver=lambda block, source: queue.post(FetchedBlock(block, source)),
-        status=status,
-        on_claim=queue.claim,
-    )
+    catch_up = _catch_up(base, links, queue, status)
     announcements.subscribe(lambda _block: catch_up.on_committed())
     announcements.subscribe(telemetry.committed)
     announcements.subscribe(lambda _block: observers.tell_all())
-    disk = DiskWatch(
-        lambda: space_of(config.data_dir),
-        config.space,
-        lambda paused: queue.post(VotingPaused(paused)),
-    )
+    disk = _disk_watch(base, queue)
     submission = _submission(base, links, queue, disk)
     return OrderingParts(
         links=links,
@@ -138,16 +115,7 @@ def ordering_parts(
         ports=_driver_ports(base, committer, memory, notice),
         core=Core(CoreSettings(own_id=config.consenter_id)),
         submission=submission,
-        updates=_updates(
-            base,
-            submission,
-            Readiness(
-                own_id=config.consenter_id,
-                is_connected=links.is_connected,
-                observer_height=observers.height_of,
-                height=base.store.height,
-            ),
-        ),
+        updates=_updates(base, submission, _readiness(base, links, observers)),
         observers=observers,
         channel_links=_channel_links(base, links),
         catch_up=catch_up,
@@ -170,6 +138,57 @@ def _channel_links(base: Foundation, links: ValidatorLinks) -> ChannelLinks:
         credentials=base.credentials,
         links=links,
         addresses={one.consenter_id: one.address for one in base.config.validators},
+    )
+
+
+def _committer(base: Foundation) -> Committer:
+    return Committer(
+        store=base.store,
+        channel=base.channel,
+        context=lambda: _validation_context(base),
+        memory=base.memory,
+    )
+
+
+def _catch_up(
+    base: Foundation, links: ValidatorLinks, queue: ConsensusQueue, status: Callable[[], Status]
+) -> CatchUp:
+    return CatchUp(
+        reader=base.store,
+        links=links,
+        deliver=lambda block, source: queue.post(FetchedBlock(block, source)),
+        status=status,
+        on_claim=queue.claim,
+    )
+
+
+def _vote_memory(base: Foundation) -> VoteMemory:
+    return open_vote_memory(
+        MemorySource(
+            path=base.config.data_dir / JOURNAL_FILE,
+            own_id=base.config.consenter_id,
+            genesis_hash=base.channel.state.domain.genesis_hash,
+            store=base.store,
+            kv=base.kv,
+            fail_points=base.fail_points,
+        )
+    )
+
+
+def _disk_watch(base: Foundation, queue: ConsensusQueue) -> DiskWatch:
+    return DiskWatch(
+        lambda: space_of(base.config.data_dir),
+        base.config.space,
+        lambda paused: queue.post(VotingPaused(paused)),
+    )
+
+
+def _readiness(base: Foundation, links: ValidatorLinks, observers: Observers) -> Readiness:
+    return Readiness(
+        own_id=base.config.consenter_id,
+        is_connected=links.is_connected,
+        observer_height=observers.height_of,
+        height=base.store.height,
     )
 
 
