@@ -106,7 +106,15 @@ async def _commit(
     async with asyncio.timeout(READY_TIMEOUT_S):
         tx_id, payload = await _once_available(endorsed)
         signature = identity.sign(payload)
-        await _once_available(lambda: client.submit(tx_id, payload, signature))
+
+        async def handed_in() -> None:
+            try:
+                await client.submit(tx_id, payload, signature)
+            except aio.AioRpcError as error:
+                if error.code() != grpc.StatusCode.ALREADY_EXISTS:  # an earlier try came through
+                    raise
+
+        await _once_available(handed_in)
         status = await client.commit_status(tx_id, identity)
     if not status.is_valid:
         raise CommitFailed(tx_id, status)

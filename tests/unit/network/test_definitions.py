@@ -21,7 +21,13 @@ BLOCK = 7
 class ComingUp(grpc.GenericRpcHandler):
     """A gateway that is not reachable at first, then takes a transaction and says it did not."""
 
-    def __init__(self, outcome: ValidationCode = ValidationCode.VALID) -> None:
+    def __init__(
+        self,
+        outcome: ValidationCode = ValidationCode.VALID,
+        *,
+        has_come_through: bool = False,
+    ) -> None:
+        self._has_come_through = has_come_through
         self.endorsed: list[str] = []
         self.submitted: list[str] = []
         self._outcome = outcome
@@ -44,6 +50,8 @@ class ComingUp(grpc.GenericRpcHandler):
         self.submitted.append(gateway_pb2.SubmitRequest.FromString(raw).transaction_id)
         if len(self.submitted) == 1:
             await context.abort(grpc.StatusCode.UNAVAILABLE, "no quorum of receipts in time")
+        if self._has_come_through:
+            await context.abort(grpc.StatusCode.ALREADY_EXISTS, "it is in the ledger")
         return b""
 
     async def commitstatus(self, raw, context):
@@ -71,8 +79,11 @@ def commit_through(gateway: ComingUp) -> int:
     return asyncio.run(act())
 
 
-def test_a_submission_without_answer_is_repeated_with_the_same_transaction() -> None:
-    gateway = ComingUp()
+@pytest.mark.parametrize("has_come_through", [False, True])
+def test_a_submission_without_answer_is_repeated_with_the_same_transaction(
+    *, has_come_through: bool
+) -> None:
+    gateway = ComingUp(has_come_through=has_come_through)
     assert commit_through(gateway) == BLOCK
     assert len(gateway.endorsed) == 2
     assert gateway.submitted == [gateway.endorsed[1]] * 2
