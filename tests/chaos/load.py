@@ -23,7 +23,7 @@ from tests.chaos.community import ChaosCommunity
 DEPOSIT_UTOKEN = 1_000_000
 ENERGY_WH, PRICE_UTOKEN = "1000", "90000"
 AFTER_ERROR_S = 0.05
-ANSWER_TIMEOUT_S = 5.0
+ANSWER_TIMEOUT_S = 3.0
 """A client that waits longer asks somebody else."""
 
 
@@ -82,8 +82,8 @@ class Load:
 
     async def _worker(self, chance: random.Random, notes) -> None:
         orders: deque[tuple[SigningIdentity, tuple[str, ...]]] = deque()
+        client = chance.choice(self.clients)
         while True:
-            client = chance.choice(self.clients)
             try:
                 async with asyncio.timeout(ANSWER_TIMEOUT_S):
                     if not orders and chance.random() < 0.2:
@@ -93,6 +93,7 @@ class Load:
             except (aio.AioRpcError, TimeoutError):
                 self.errors += 1
                 await asyncio.sleep(AFTER_ERROR_S)
+                client = chance.choice(self.clients)
                 continue
             notes.write(f"{answer.tx_id} {answer.code} {answer.block_number}\n")
             self.acknowledged += 1
