@@ -2,11 +2,12 @@
 
 from tests.mutations.also_required import ALSO_REQUIRED
 from tests.mutations.liveness import LIVENESS
+from tests.mutations.membership import MEMBERSHIP
 from tests.mutations.mutation import Mutation
 from tests.mutations.safety import SAFETY
 
 _BY_NUMBER = sorted(SAFETY, key=lambda one: (len(one.number.rstrip("b")), one.number))
-MUTATIONS: tuple[Mutation, ...] = (*_BY_NUMBER, *LIVENESS, *ALSO_REQUIRED)
+MUTATIONS: tuple[Mutation, ...] = (*_BY_NUMBER, *LIVENESS, *ALSO_REQUIRED, *MEMBERSHIP)
 
 
 def mutation(number: str) -> Mutation:

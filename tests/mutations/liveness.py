@@ -1,6 +1,7 @@
 """Mistakes that stop or slow a ledger: L1 to L9 (L2, a small linear timeout, is none)."""
 
-from tests.mutations.mutation import Mutation, Search, core
+from tests.mutations.mutation import REFUSED, Mutation, Search, core
+from tests.mutations.planting import Edit
 
 _STALL = ("I14", "I15")
 _ROUND_CHANGES = "unit/consensus/test_round_change_rules.py"
@@ -79,6 +80,7 @@ LIVENESS = (
         (
             core("catching_up:ask_those_ahead", "    now = state.now\n", "    return []\n"),
             core("upon_vote:_fetch_unknown_block", "    now = state.now\n", "    return []\n"),
+            Edit("ledger.node.catch_up:CatchUp._next_source", "> height]", "> height + 10**9]"),
         ),
         test="unit/consensus/test_limits.py::"
         "test_a_vote_two_heights_ahead_asks_its_author_for_blocks_once",
@@ -112,7 +114,7 @@ LIVENESS = (
         test="unit/consensus/test_proposal_rules.py::"
         "test_a_prepared_block_is_proposed_again_with_its_first_author_and_time",
         like="Besu 6613",
-        search=Search(_STALL, profile="liveness"),
+        search=Search((*_STALL, REFUSED), profile="liveness"),
     ),
     Mutation(
         "L9",

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from tests.mutations.planting import Edit
 
 CORE = "ledger.consensus"
+REFUSED = "refusal"
+"""The simulator's alarm without a number: an honest validator refused an honest one's message."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Mistakes in the protocol that can break safety: M01 to M24."""
 
-from tests.mutations.mutation import Mutation, Search, core
+from tests.mutations.mutation import REFUSED, Mutation, Search, core
 from tests.mutations.planting import Edit
 
 _FORK = ("I1", "I2", "I4", "I7")
@@ -48,7 +48,7 @@ QUORUM_AND_LOCKS = (
             ),
         ),
         test="unit/consensus/test_locks.py::test_through_a_jump_after_f_plus_one_others",
-        search=Search(_FORK),
+        search=Search((*_FORK, "I10")),
     ),
     Mutation(
         "M03b",
@@ -64,7 +64,7 @@ QUORUM_AND_LOCKS = (
         "test_the_lock_travels_with_the_validator_and_the_fresh_block_is_refused",
         says="I1",
         like="Besu 2026",
-        search=Search(_FORK),
+        search=Search((*_FORK, "I10")),
     ),
     Mutation(
         "M04",
@@ -287,7 +287,7 @@ VOTES = (
             ),
         ),
         test=f"{_VOTING}::test_a_second_proposal_in_the_round_is_not_prepared",
-        search=Search((*_FORK, "I3")),
+        search=Search((*_FORK, "I3", "I17")),
     ),
     Mutation(
         "M18",
@@ -307,7 +307,7 @@ VOTES = (
             ),
         ),
         test=f"{_VOTING}::test_no_commit_with_one_prepare_less_than_a_quorum",
-        search=Search((*_FORK, "I5")),
+        search=Search((*_FORK, REFUSED)),
     ),
     Mutation(
         "M20",

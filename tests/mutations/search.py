@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.mutations.mutation import Mutation, Search
+from tests.mutations.mutation import REFUSED, Mutation, Search
 from tests.mutations.planting import planted
 from tests.simulation.observer import Violation
 from tests.simulation.world import World
@@ -46,7 +46,8 @@ def violation_of(search: Search, seed: int) -> str:
     try:
         World(seed=seed, validators=search.validators, profile=search.profile).run()
     except Violation as violation:
-        return str(violation).split(":")[0]
+        text = str(violation)
+        return REFUSED if text.startswith("honest message") else text.split(":", maxsplit=1)[0]
     return ""
 
 

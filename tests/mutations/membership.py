@@ -1,0 +1,94 @@
+"""Mistakes in who may vote and who may change that: V01 and up."""
+
+from tests.mutations.mutation import Mutation, Search, core
+from tests.mutations.planting import Edit
+
+_CHANGE = "unit/node/test_channel_change.py"
+_RULES = "unit/crypto/test_config_rules.py"
+
+MEMBERSHIP = (
+    Mutation(
+        "V01",
+        "after lost memory a validator votes again at once, not three heights later",
+        (
+            core(
+                "quarantine:Quarantine.settle",
+                "tip_height + OBSERVED_HEIGHTS",
+                "tip_height + 1",
+            ),
+        ),
+        test="unit/consensus/test_quarantine.py::"
+        "test_it_votes_three_heights_after_the_newest_block_of_the_others",
+        search=Search(("I3", "I4", "I17"), profile="disk"),
+    ),
+    Mutation(
+        "V02",
+        "one answer about the others' height ends the quarantine",
+        (
+            core(
+                "quarantine:Quarantine.settle",
+                "len(covered) >= answers_needed(len(others) + 1)",
+                "covered",
+            ),
+        ),
+        test="unit/consensus/test_quarantine.py::test_repeated_and_foreign_claims_do_not_add_up",
+        search=Search(("I3", "I4", "I17"), profile="disk"),
+    ),
+    Mutation(
+        "V03",
+        "a minority runs up its rounds alone",
+        (core("upon_timer:upon_timer", " or not now.is_shared", ""),),
+        test="scenarios/test_consensus_scenarios.py::"
+        "test_two_dead_validators_of_four_stop_everything_and_nothing_forks",
+        search=Search(("I14", "I15"), profile="liveness"),
+    ),
+    Mutation(
+        "V04",
+        "a bad signature approves a configuration",
+        (
+            Edit(
+                "ledger.validation.config_transaction:update_signers",
+                "if signatures.verify(header.creator, message, item.signature):",
+                "if True:",
+            ),
+        ),
+        test="unit/validation/test_config_signatures.py::"
+        "test_a_signature_over_something_else_approves_nothing",
+    ),
+    Mutation(
+        "V05",
+        "a configuration need not be what its update leads to",
+        (
+            Edit(
+                "ledger.validation.config_transaction:check_config_transaction",
+                "_bytes(expected) != _bytes(carried.config)",
+                "False",
+            ),
+        ),
+        test=f"{_CHANGE}::test_a_configuration_that_its_update_does_not_give",
+    ),
+    Mutation(
+        "V06",
+        "anyone may order a configuration",
+        (
+            Edit(
+                "ledger.validation.config_transaction:check_config_transaction",
+                "creator.public_key_der not in current.validator_keys()",
+                "False",
+            ),
+        ),
+        test=f"{_CHANGE}::test_only_a_validator_orders_a_configuration",
+    ),
+    Mutation(
+        "V07",
+        "our own rules are not asked when enough admins signed",
+        (
+            Edit(
+                "ledger.validation.config_transaction:next_config",
+                "    check_successor(",
+                "    (lambda *_, **__: None)(",
+            ),
+        ),
+        test=f"{_CHANGE}::test_rules_count_although_every_admin_signed",
+    ),
+)
