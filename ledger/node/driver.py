@@ -119,7 +119,8 @@ class ConsensusDriver:
         if isinstance(work, RawMessage):
             found += _judged(work.sender, work.raw, self._ports, self._outbox)
         elif isinstance(work, FetchedBlock):
-            found += self._commit_fetched(work)
+            # The core hears first that the height is over: an expired timer may be of that height.
+            found = self._commit_fetched(work) + found
         elif work is not None and not isinstance(work, Stop):
             found.append(work)
         return found

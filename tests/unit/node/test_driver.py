@@ -325,6 +325,19 @@ def test_a_fetched_block_replaces_the_vote_under_way(stage):
     assert stage.core.state.now.height == 2
 
 
+def test_a_fetched_block_comes_before_a_timer_that_expired_meanwhile(stage):
+    """A process that stood still finds both at once; the timer is of a height that is over."""
+    block = stage.world.block()
+    stage.receive(stage.world.proposal(block))
+    stage.play()
+    stage.now_ms += 2 * BASE_TIMEOUT_MS
+    stage.steady_ms += 2 * BASE_TIMEOUT_MS
+    stage.fetch(stage.world.certified(block=block))
+    stage.play()
+    assert stage.core.state.now.height == 2
+    assert stage.outbox.messages(RoundChangeMessage) == []
+
+
 def test_a_fetched_block_with_too_few_seals_counts_against_its_source(stage):
     stage.fetch(stage.world.certified(signers=(1, 2)), source=4)
     stage.play()
