@@ -22,8 +22,10 @@ class RunningNetwork:
     plan_path: Path
 
 
-def create_test_network(folder: Path, *, min_interval_ms: int = 0) -> RunningNetwork:
-    """Keys and genesis block of a network that does not run yet."""
+def create_test_network(
+    folder: Path, *, min_interval_ms: int = 0, founded: datetime | None = None
+) -> RunningNetwork:
+    """Keys and genesis block of a network that does not run yet, founded now or earlier."""
     start = free_port_range(9)
     text = default_plan_text(
         name="test-network",
@@ -35,7 +37,7 @@ def create_test_network(folder: Path, *, min_interval_ms: int = 0) -> RunningNet
     path = folder / "network.toml"
     path.write_text(text, encoding="utf-8")
     plan = load_plan(path)
-    layout = create_network(plan, text, now=datetime.now(tz=UTC))
+    layout = create_network(plan, text, now=founded or datetime.now(tz=UTC))
     return RunningNetwork(plan=plan, layout=layout, plan_path=path)
 
 

@@ -1,0 +1,69 @@
+"""Changing a running channel in tests, with the commands an operator types."""
+
+from pathlib import Path
+
+from ledger.node.channel import ChannelState
+from network.cert_command import main as cert_main
+from network.layout import NetworkLayout
+from network.member_channel import Desk, read_channel
+from network.member_command import main as member_main
+from network.member_proposals import pending
+from network.plan import Plan, load_plan
+from network.ports import free_port_range
+from tests.integration.running_network import RunningNetwork
+
+FIFTH = "school"
+FIFTH_MEMBER = """
+[[members]]
+id = "school"
+name = "School"
+mspid = "SchoolMSP"
+host = "127.0.0.1"
+port = {port}
+validator_port = {validator_port}
+"""
+
+
+def with_fifth_member(network: RunningNetwork) -> RunningNetwork:
+    """The same network with one more member written into its plan."""
+    start = free_port_range(2)
+    text = network.plan_path.read_text(encoding="utf-8")
+    text += FIFTH_MEMBER.format(port=start, validator_port=start + 1)
+    network.plan_path.write_text(text, encoding="utf-8")
+    plan: Plan = load_plan(network.plan_path)
+    return RunningNetwork(plan, NetworkLayout(plan.data_dir), network.plan_path)
+
+
+def member(network: RunningNetwork, *words: str) -> int:
+    """`gridledger member ...`: its exit status."""
+    return member_main([*words, "--plan", str(network.plan_path)])
+
+
+def cert(network: RunningNetwork, *words: str) -> int:
+    """`gridledger cert ...`: its exit status."""
+    return cert_main([*words, "--plan", str(network.plan_path)])
+
+
+def proposal(network: RunningNetwork) -> Path:
+    """The one proposal that waits."""
+    [path] = pending(network.layout)
+    return path
+
+
+def change(network: RunningNetwork, *words: str, approve: tuple[str, ...]) -> None:
+    """Propose a change and let others approve it, after which it is in force."""
+    assert member(network, "propose", *words) == 0
+    approve_by(network, *approve)
+
+
+def approve_by(network: RunningNetwork, *members: str) -> None:
+    """Let these members approve what waits; afterwards nothing waits."""
+    name = proposal(network).stem
+    for one in members:
+        assert member(network, "approve", name, "--as", one) == 0
+    assert pending(network.layout) == []
+
+
+async def channel_of(network: RunningNetwork, asked: str) -> ChannelState:
+    """The newest configuration, asked for by that member's administrator."""
+    return await read_channel(Desk(network.plan, network.layout, network.plan.member(asked)))

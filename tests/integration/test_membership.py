@@ -1,0 +1,309 @@
+"""Members, validators, keys and limits of a running channel change under load."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import pytest
+from grpc import aio
+
+from ledger.crypto.certificates import parse_certificate
+from ledger.model.block import SLOT_SIGNATURES, SLOT_TRANSACTIONS_FILTER, Block
+from ledger.model.codec_block import decode_block_signatures
+from ledger.rpc.client import GatewayClient, error_details
+from network.bench_community import Community
+from network.definitions import admin_identity, commit_definitions, connect
+from network.lifecycle import down, up
+from network.member_proposals import pending
+from network.verification import verify_member
+from tests.integration.membership import (
+    FIFTH,
+    approve_by,
+    cert,
+    change,
+    channel_of,
+    member,
+    proposal,
+    with_fifth_member,
+)
+from tests.integration.running_network import RunningNetwork, running_network
+from tests.integration.test_consortium import fully_connected, place_one
+from tests.integration.validators import agreed_head, blocks_of
+
+pytestmark = pytest.mark.slow
+
+T = TypeVar("T")
+HOUSEHOLDS = 48
+OTHERS = ("municipality", "dso")
+"""Who approves what the cooperative proposes; three of four are a majority."""
+
+
+@dataclass
+class Channel:
+    """A community that trades, and the members who run its channel."""
+
+    network: RunningNetwork
+    runner: asyncio.Runner
+    client: GatewayClient
+    community: Community
+
+    def run(self, scene: Coroutine[Any, Any, T]) -> T:
+        return self.runner.run(scene)
+
+    def change_under_load(self, *words: str, approve: tuple[str, ...] = OTHERS) -> None:
+        """Change the channel while offers are being placed, all of which become valid."""
+
+        self.under_load(lambda: change(self.network, *words, approve=approve))
+
+    def under_load(self, act: Callable[[], None]) -> None:
+        """Households place offers from before `act` until after it; all become valid."""
+
+        async def trade(placed: asyncio.Semaphore, done: asyncio.Event) -> None:
+            while not done.is_set():
+                offers = await self.community.offers(HOUSEHOLDS)
+                await asyncio.gather(*(place_one(self.client, offer) for offer in offers))
+                placed.release()
+
+        async def scene() -> None:
+            placed, done = asyncio.Semaphore(0), asyncio.Event()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(trade(placed, done))
+                await placed.acquire()
+                await asyncio.to_thread(act)
+                done.set()
+
+        self.run(scene())
+
+    def agree(self) -> None:
+        """All are up, hold the same blocks, and are reached by the first."""
+        self.run(agreed_head(self.network))
+        founders = self.network.plan.members[:4]
+        identity = admin_identity(founders[0], self.network.layout)
+        self.run(fully_connected(self.client, identity, founders))
+
+    def place(self) -> None:
+        async def scene() -> None:
+            [offer] = await self.community.offers(1)
+            await place_one(self.client, offer)
+
+        self.run(scene())
+
+    def validators(self) -> tuple[int, ...]:
+        return self.run(channel_of(self.network, "dso")).validators.ids
+
+
+@pytest.fixture(scope="module")
+def channel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Channel]:
+    folder = tmp_path_factory.mktemp("membership")
+    with running_network(folder) as network, asyncio.Runner() as runner:
+        runner.run(commit_definitions(network.plan, network.layout))
+
+        async def founded() -> Channel:
+            client = connect(network.plan, network.plan.members[0], network.layout)
+            community = Community(network.plan, network.layout, [client])
+            await community.settle_in(HOUSEHOLDS)
+            return Channel(network, runner, client, community)
+
+        made = runner.run(founded())
+        try:
+            yield made
+        finally:
+            runner.run(made.client.close())
+            down(made.network.plan)
+
+
+def test_a_fifth_validator_joins_under_load(channel: Channel, capsys) -> None:
+    channel.network = with_fifth_member(channel.network)
+    with pytest.raises(Exception, match="has no keys yet"):
+        up(channel.network.plan, [FIFTH])
+    channel.change_under_load("add", FIFTH)
+    up(channel.network.plan, [FIFTH])
+    channel.change_under_load("add", FIFTH, approve=("municipality", "utility"))
+    assert channel.validators() == (1, 2, 3, 4, 5)
+    channel.agree()
+    capsys.readouterr()
+    assert member(channel.network, "list") == 0
+    assert "   5 SchoolMSP" in capsys.readouterr().out
+
+
+def sealed_by(block: Block) -> set[int]:
+    certificate = decode_block_signatures(block.metadata[SLOT_SIGNATURES])
+    return {signature.consenter_id for signature in certificate.signatures}
+
+
+def test_blocks_need_four_of_five_and_the_fifth_signs(channel: Channel) -> None:
+    async def scene() -> list[set[int]]:
+        head = await agreed_head(channel.network)
+        down(channel.network.plan, ["utility"])
+        [offer] = await channel.community.offers(1)
+        await place_one(channel.client, offer)
+        dso = channel.network.plan.member("dso")
+        blocks = await blocks_of(channel.network, dso, head.height, head.height)
+        return [sealed_by(block) for block in blocks]
+
+    assert channel.run(scene()) == [{1, 2, 3, 5}]
+    up(channel.network.plan)
+    channel.agree()
+
+
+def test_a_removal_that_would_stop_the_channel_names_who_is_down(channel: Channel, capsys) -> None:
+    assert member(channel.network, "propose", "remove", FIFTH) == 0
+    name = proposal(channel.network).stem
+    assert member(channel.network, "approve", name, "--as", "dso") == 0
+    down(channel.network.plan, ["municipality", "utility"])
+    capsys.readouterr()
+    assert member(channel.network, "approve", name, "--as", "utility") == 1
+    wrong = capsys.readouterr().err
+    assert "QUORUM_AT_RISK" in wrong
+    assert "validator 2 (MunicipalityMSP" in wrong
+    assert "validator 4 (UtilityMSP" in wrong
+    proposal(channel.network).unlink()
+    up(channel.network.plan)
+    channel.agree()
+    assert channel.validators() == (1, 2, 3, 4, 5)
+
+
+def test_the_fifth_validator_leaves_under_load_and_goes_on_following(channel: Channel) -> None:
+    channel.change_under_load("remove", FIFTH)
+    assert channel.validators() == (1, 2, 3, 4)
+    channel.place()
+    channel.agree()  # the one removed included
+
+
+def test_a_validator_gets_a_new_key_under_load(channel: Channel) -> None:
+    before = channel.run(channel_of(channel.network, "dso")).config
+    old = {one.consenter_id: one for one in before.consenters}
+
+    def rotate() -> None:
+        assert cert(channel.network, "rotate", "dso", "--new-key") == 0
+        approve_by(channel.network, "cooperative", "utility")
+
+    channel.under_load(rotate)
+    after = channel.run(channel_of(channel.network, "dso")).config
+    new = {one.consenter_id: one for one in after.consenters}
+    for name in ("identity_pem", "server_tls_cert"):
+        keys = [parse_certificate(getattr(c[3], name)).public_key_der for c in (old, new)]
+        assert keys[0] != keys[1]
+    # It is needed: with another one down, nobody else could fill the quorum.
+    down(channel.network.plan, ["utility"])
+    channel.place()
+    up(channel.network.plan)
+    down(channel.network.plan, ["dso"])
+    up(channel.network.plan)
+    channel.agree()
+
+
+def test_a_new_key_is_refused_while_another_is_down(channel: Channel, capsys) -> None:
+    assert cert(channel.network, "rotate", "dso", "--new-key") == 0
+    name = proposal(channel.network).stem
+    assert member(channel.network, "approve", name, "--as", "municipality") == 0
+    down(channel.network.plan, ["utility"])
+    capsys.readouterr()
+    assert member(channel.network, "approve", name, "--as", "cooperative") == 1
+    wrong = capsys.readouterr().err
+    assert "QUORUM_AT_RISK" in wrong
+    assert "validator 4 (UtilityMSP" in wrong
+    up(channel.network.plan)
+    channel.agree()
+    approve_by(channel.network, "cooperative")
+
+
+def test_new_limits_hold_from_the_next_block_on(channel: Channel) -> None:
+    change(channel.network, "limits", "--max-transactions", "1", approve=OTHERS)
+
+    async def scene() -> None:
+        before = await agreed_head(channel.network)
+        offers = await channel.community.offers(8)
+        opened = await agreed_head(channel.network)
+        await asyncio.gather(*(place_one(channel.client, offer) for offer in offers))
+        after = await agreed_head(channel.network, at_least=opened.height + 8)
+        dso = channel.network.plan.member("dso")
+        blocks = await blocks_of(channel.network, dso, before.height, after.height - 1)
+        assert {len(block.entries) for block in blocks} == {1}
+        assert {block.metadata[SLOT_TRANSACTIONS_FILTER] for block in blocks} == {b"\0"}
+
+    channel.run(scene())
+    change(channel.network, "limits", "--max-transactions", "500", approve=OTHERS)
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (("limits", "--max-bytes", "1"), "LIMIT_OUT_OF_BOUNDS"),
+        (("limits",), "CONFIG_UNCHANGED"),
+        (("remove", "utility"), "TOO_FEW_VALIDATORS"),
+        (("add", "utility"), "there is a validator 4 already"),
+        (("add", FIFTH), "VALIDATOR_ID_REUSED"),
+        (("add", "nobody"), "there is no member 'nobody'"),
+        (("replace", "utility"), "CONFIG_UNCHANGED"),
+    ],
+)
+def test_proposals_that_could_never_be_are_not_written(channel, capsys, words, reason) -> None:
+    assert member(channel.network, "propose", *words) == 1
+    assert reason in capsys.readouterr().err
+    assert pending(channel.network.layout) == []
+
+
+def test_an_outdated_proposal_is_named_and_has_no_effect(channel: Channel, capsys) -> None:
+    network = channel.network
+    assert member(network, "propose", "limits", "--max-transactions", "400") == 0
+    outdated = proposal(network)
+    kept = outdated.read_bytes()
+    outdated.unlink()
+    change(network, "limits", "--max-transactions", "450", approve=OTHERS)
+    outdated.write_bytes(kept)
+    capsys.readouterr()
+    assert member(network, "approve", outdated.stem, "--as", "dso") == 1
+    assert "CONFIG_OUTDATED" in capsys.readouterr().err
+    assert member(network, "list") == 0
+    assert "cannot take effect" in capsys.readouterr().out
+    outdated.unlink()
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"nonsense", b"{}", b'{"id": "x", "title": "", "sequence": 0}']
+)
+def test_a_file_that_is_no_proposal(channel: Channel, capsys, tmp_path, content) -> None:
+    path = tmp_path / "proposal.json"
+    path.write_bytes(content)
+    assert member(channel.network, "approve", str(path), "--as", "dso") == 1
+    assert "is no proposal" in capsys.readouterr().err
+
+
+def test_a_revoked_client_may_do_nothing_more(channel: Channel, capsys) -> None:
+    async def fails() -> aio.AioRpcError | None:
+        [offer] = await channel.community.offers(1)
+        try:
+            await place_one(channel.client, offer)
+        except aio.AioRpcError as error:
+            return error
+        return None
+
+    async def victim() -> bytes:
+        [offer] = await channel.community.offers(1)
+        return offer.household.identity.certificate_pem
+
+    assert channel.run(fails()) is None
+    pem = channel.run(victim())
+    path = channel.network.layout.root / "victim.crt"
+    path.write_bytes(pem)
+    assert cert(channel.network, "revoke", "cooperative", str(path)) == 0
+    assert pending(channel.network.layout) == [], "its own administrator is enough"
+    channel.agree()
+    error = channel.run(fails())
+    assert error is not None
+    details = error_details(error)
+    assert details
+    assert all("CERTIFICATE_REVOKED" in text for text in details)
+    assert cert(channel.network, "revoke", "dso", str(path)) == 1
+    assert "was not issued by" in capsys.readouterr().err
+
+
+def test_every_change_is_in_every_ledger(channel: Channel) -> None:
+    """Who was removed meanwhile follows like the others."""
+    channel.agree()
+    down(channel.network.plan)
+    layout = channel.network.layout
+    heights = {verify_member(layout.member(m.id), layout) for m in channel.network.plan.members}
+    assert len(heights) == 1
