@@ -15,6 +15,8 @@ from ledger.consensus.messages import (
 
 CAPTURED_MAX = 300
 HEIGHTS_KEPT = 3
+ROUNDS_MAX = 10_000
+"""No honest validator gets there; a liar's own numbers lead nowhere."""
 
 Place = tuple[int, int]
 """(height, round)"""
@@ -39,6 +41,8 @@ class Memory:
     def learn(self, raw: bytes, message: Message, *, is_honest: bool) -> None:
         """Take in a message; what liars made themselves counts for less."""
         payload = message.signed.payload
+        if payload.round > ROUNDS_MAX:
+            return
         if is_honest:
             self.captured.append((raw, message))
             top = max(self.top_round[payload.height], payload.round)
@@ -56,13 +60,18 @@ class Memory:
             case CommitMessage(signed):
                 commit = signed.payload
                 self.commits[commit.height, commit.round, commit.digest][signed.author] = message
-            case RoundChangeMessage(signed, block):
-                if is_honest:
-                    self.round_changes[payload.height, payload.round][signed.author] = message
-                if block is not None:
-                    self._learn_block(block)
-                for prepare in message.prepares:
-                    self._learn_prepare(prepare)
+            case RoundChangeMessage():
+                self._learn_round_change(message, is_honest=is_honest)
+
+    def _learn_round_change(self, message: RoundChangeMessage, *, is_honest: bool) -> None:
+        signed = message.signed
+        if is_honest:
+            place = (signed.payload.height, signed.payload.round)
+            self.round_changes[place][signed.author] = message
+        if message.block is not None:
+            self._learn_block(message.block)
+        for prepare in message.prepares:
+            self._learn_prepare(prepare)
 
     def _learn_block(self, block: ProposedBlock) -> None:
         self.blocks[block.height][block.digest] = block
