@@ -2,7 +2,7 @@
 
 import signal
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -70,7 +70,7 @@ class NamedTests:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
         self, call: pytest.CallInfo[None]
-    ) -> Iterator[pytest.TestReport]:
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         if call.excinfo is not None:
             self._raised = call.excinfo.value
         return (yield)
@@ -92,6 +92,7 @@ class NamedTests:
 
     def _run(self, item: pytest.Item) -> BaseException | None:
         """What the test raised, if anything; every fixture is made anew."""
+        assert isinstance(item, pytest.Function), "named tests are functions"
         self._raised = None
         item._initrequest()
         with _limited():
