@@ -1,4 +1,4 @@
-"""The twenty-three ways to lie of the fault catalogue (docs/consensus.md), and a seed's choice."""
+"""The ways to lie of the catalogue in docs/reliability.md, and which of them a seed chooses."""
 
 import random
 from collections.abc import Mapping

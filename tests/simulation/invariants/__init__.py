@@ -1,6 +1,6 @@
 """What must hold after every step, written without the core's own code.
 
-Numbers are those of the fault catalogue in docs/consensus.md. `WorldMonitor` watches a world;
+Numbers are those of the catalogue in docs/reliability.md. `WorldMonitor` watches a world;
 `Monitor` is the part that judges votes alone and also serves scripted scenes.
 """
 
