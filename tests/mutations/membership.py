@@ -4,7 +4,8 @@ from tests.mutations.mutation import Mutation, Search, core
 from tests.mutations.planting import Edit
 
 _CHANGE = "unit/node/test_channel_change.py"
-_RULES = "unit/crypto/test_config_rules.py"
+_QUARANTINE = "durability/test_quarantine.py"
+_MEMORY = "ledger.node.vote_memory"
 
 MEMBERSHIP = (
     Mutation(
@@ -41,6 +42,53 @@ MEMBERSHIP = (
         test="scenarios/test_consensus_scenarios.py::"
         "test_two_dead_validators_of_four_stop_everything_and_nothing_forks",
         search=Search(("I14", "I15"), profile="liveness"),
+    ),
+    Mutation(
+        "V08",
+        "a missing journal is taken for a new one",
+        (
+            Edit(f"{_MEMORY}:_open", "if journal.content.is_empty:", "if False:"),
+            Edit(
+                f"{_MEMORY}:_reason_for_distrust",
+                "(0 if boot is None else boot.epoch) < ledger_epoch",
+                "boot is not None and boot.epoch < ledger_epoch",
+            ),
+        ),
+        test=f"{_QUARANTINE}::test_a_deleted_journal_before_the_first_block",
+        search=Search(("I3", "I17"), profile="disk"),
+    ),
+    Mutation(
+        "V09",
+        "a copy of a journal is believed",
+        (
+            Edit(f"{_MEMORY}:_reason_for_distrust", "boot.file != journal.identity()", "False"),
+            Edit(
+                f"{_MEMORY}:_reason_for_distrust",
+                "(0 if boot is None else boot.epoch) < ledger_epoch",
+                "False",
+            ),
+        ),
+        test=f"{_QUARANTINE}::test_a_folder_restored_from_an_older_copy",
+        search=Search(("I3", "I17"), profile="disk"),
+    ),
+    Mutation(
+        "V10",
+        "a seal of ours that the journal does not know makes nobody wonder",
+        (Edit(f"{_MEMORY}:_has_seal", "seal.consenter_id == consenter_id", "False"),),
+        test=f"{_QUARANTINE}::test_a_journal_older_than_a_seal_in_the_ledger",
+    ),
+    Mutation(
+        "V11",
+        "acknowledged records that are gone from the end of the journal pass for a torn end",
+        (
+            Edit(
+                "ledger.storage.frame_log:FrameLog._recover",
+                "acknowledged > scan.good_bytes",
+                "False",
+            ),
+        ),
+        test=f"{_QUARANTINE}::test_a_shorter_journal_than_was_acknowledged_is_damage",
+        search=Search(("I3", "I17"), profile="disk"),
     ),
     Mutation(
         "V04",
