@@ -44,6 +44,12 @@ def _verify_chain(arguments: Sequence[str]) -> int:
     return run_verify_chain(arguments)
 
 
+def _snapshot(arguments: Sequence[str]) -> int:
+    from network.snapshot_command import main as run_snapshot
+
+    return run_snapshot(arguments)
+
+
 def _simulate(arguments: Sequence[str]) -> int:
     """The simulator lies among the tests, which no installed package contains."""
     root = Path(__file__).resolve().parent.parent
@@ -121,6 +127,9 @@ COMMANDS = {
     "verify-chain": Command(
         "check a stopped validator's ledger, independently of the code that wrote it",
         _verify_chain,
+    ),
+    "snapshot": Command(
+        "create, verify, restore: a ledger's state in one file, with its proof", _snapshot
     ),
     "doctor": Command("what is missing here, and the fix", _doctor),
     "simulate": Command("run or replay seeds of the consensus simulator", _simulate),

@@ -17,7 +17,7 @@ from ledger.audit.whole_ledger import Savepoint
 from ledger.audit.world_state import StateKey, StateValue
 
 DATABASE_FOLDER = "blocks-and-state"
-_FORMAT_KEY, _SAVEPOINT_KEY = b"f", b"s"
+_FORMAT_KEY, _SAVEPOINT_KEY, _FIRST_BLOCK_KEY = b"f", b"s", b"b"
 _FORMAT = (2).to_bytes(8, "big")
 _NUMBER = struct.Struct(">Q")
 _PLACE = struct.Struct(">QIB")
@@ -103,6 +103,11 @@ def open_stored_ledger(folder: Path) -> Iterator[LevelDbLedger]:
     try:
         if database.get(_FORMAT_KEY) != _FORMAT:
             raise NoLedger(f"{place} is not in the format this program reads")
+        if database.get(_FIRST_BLOCK_KEY) is not None:
+            raise NoLedger(
+                f"{place} began with a snapshot and cannot be replayed from block 0;"
+                " `gridledger network verify` checks what it has"
+            )
         yield LevelDbLedger(database)
     except plyvel.Error as error:
         raise ChainBroken(None, f"the database is damaged: {error}") from error

@@ -16,18 +16,16 @@ from ledger.model.block import (
     SLOT_SIGNATURES,
     SLOT_TRANSACTIONS_FILTER,
     Block,
-    BlockSignatures,
 )
 from ledger.model.codec_block import (
     consenter_metadata,
     decode_block_signatures,
-    encode_block_signatures,
     encode_commit_hash,
 )
 from ledger.node.channel import CurrentChannel
 from ledger.node.signatures import SignaturesAt
 from ledger.ordering.envelopes import EnvelopeMemory
-from ledger.ordering.seals import check_certificate
+from ledger.ordering.seals import check_certificate, seals_only
 from ledger.rpc.commit_notifier import CommittedTransaction
 from ledger.storage.ledger_store import LedgerStore
 from ledger.validation.block import validate_block
@@ -110,7 +108,7 @@ class Committer:
             raise InvalidMessage(
                 Reason.MALFORMED, f"block {block.number} names another configuration block"
             )
-        return replace(block, metadata=(_seals_only(signed), b"", b"", b"", b""))
+        return replace(block, metadata=(seals_only(signed), b"", b"", b"", b""))
 
     def _apply(self, block: Block) -> tuple[StateCommitment, CommittedBlock]:
         """(the commitment after the block, what to announce)."""
@@ -178,9 +176,3 @@ def _fates(number: int, validation: BlockValidation) -> tuple[CommittedTransacti
 def _five(slots: Sequence[bytes]) -> tuple[bytes, bytes, bytes, bytes, bytes]:
     first, second, third, fourth, fifth = slots
     return (first, second, third, fourth, fifth)
-
-
-def _seals_only(signed: BlockSignatures) -> bytes:
-    """Slot 0 without fields that no seal covers and nobody reads."""
-    seals = tuple(replace(seal, signature_header_raw=b"") for seal in signed.signatures)
-    return encode_block_signatures(replace(signed, signatures=seals))

@@ -149,7 +149,8 @@ def _sealed_and_forgotten(source: MemorySource, journal: Journal) -> int | None:
     """A block with our seal at a height for which the journal knows no COMMIT of ours."""
     votes = SignGuard(journal)
     newest = source.store.height() - 1
-    oldest = max(journal.height, 1, newest - SEALS_LOOKED_THROUGH_MAX + 1)
+    begin = max(1, source.store.first_block)
+    oldest = max(journal.height, begin, newest - SEALS_LOOKED_THROUGH_MAX + 1)
     for number in range(newest, oldest - 1, -1):
         block = source.store.block(number)
         assert block is not None, "the ledger is whole"

@@ -1,5 +1,7 @@
 """Commit seals: Fabric's v3 block signature, made and checked over the block as it is carried."""
 
+from dataclasses import replace
+
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
 from ledger.consensus.messages import ProposedBlock, Seal
@@ -79,15 +81,26 @@ def sealed_block(block: ProposedBlock, round_: int, seals: tuple[Seal, ...]) -> 
     )
 
 
+def seals_only(signed: BlockSignatures) -> bytes:
+    """Metadata slot 0 without fields that no seal covers and nobody reads."""
+    seals = tuple(replace(seal, signature_header_raw=b"") for seal in signed.signatures)
+    return encode_block_signatures(replace(signed, signatures=seals))
+
+
 def check_certificate(block: Block, validators: ValidatorSet) -> ConsenterMetadata:
     """Raise InvalidMessage unless a quorum of `validators` sealed exactly this block.
 
     Counts signers, never signatures. Holds for any path a block comes in by: catch-up, snapshot,
     restored backup. Returns the signed consenter metadata.
     """
-    signed = decode_block_signatures(block.metadata[SLOT_SIGNATURES])
     if block_data_hash(block.entries) != block.header.data_hash:
         raise InvalidMessage(Reason.MALFORMED, f"block {block.number}: data hash does not match")
+    return check_seals(block, validators)
+
+
+def check_seals(block: Block, validators: ValidatorSet) -> ConsenterMetadata:
+    """`check_certificate` for a block of which only header and seals are at hand."""
+    signed = decode_block_signatures(block.metadata[SLOT_SIGNATURES])
     if len(signed.signatures) > len(validators.ids):
         raise InvalidMessage(
             Reason.OVERSIZED,

@@ -14,7 +14,7 @@ from ledger.model.codec_block import decode_block
 from ledger.model.codec_header import NONCE_BYTES
 from ledger.model.codes import HeaderType
 from ledger.rpc.transport import identity_bytes
-from ledger.wire import orderer_pb2, protos_pb2
+from ledger.wire import common_pb2, orderer_pb2, protos_pb2
 
 ENDLESS = 2**64 - 1
 
@@ -75,7 +75,12 @@ async def _blocks(channel: aio.Channel, request: bytes) -> AsyncIterator[Block]:
         async for raw in call:
             response = protos_pb2.DeliverResponse.FromString(raw)
             if response.WhichOneof("Type") == "status":
-                if response.status != 200:  # noqa: PLR2004 - common.Status SUCCESS
+                if response.status == common_pb2.NOT_FOUND:
+                    raise InvalidMessage(
+                        Reason.WRONG_HEIGHT,
+                        "the peer has no such channel, or joined it from a later snapshot",
+                    )
+                if response.status != common_pb2.SUCCESS:
                     raise InvalidMessage(
                         Reason.ROLE_NOT_ALLOWED,
                         f"the peer refuses to deliver blocks: status {response.status}",

@@ -16,7 +16,7 @@ from ledger.model.codec_filtered import filtered_block
 from ledger.model.codec_parsing import length_delimited, parse_message
 from ledger.model.codes import HeaderType
 from ledger.rpc.access import RequestAccess
-from ledger.rpc.block_source import BlockSource
+from ledger.rpc.block_source import BlockBeforeSnapshot, BlockSource
 from ledger.rpc.client_limits import (
     QUESTION_BYTES_MAX,
     ClientLimits,
@@ -129,6 +129,9 @@ class DeliverService:
             with self._streams.place(seek.identity):
                 async for block_raw in self._source.follow_raw(seek.start, seek.stop):
                     await write_in_time(context, encode(block_raw))
+        except BlockBeforeSnapshot:
+            await write_in_time(context, encode_status(common_pb2.NOT_FOUND))
+            return False
         except SeekRefused as refused:
             self._refusals.note("Deliver", common_pb2.Status.Name(refused.status), str(refused))
             await write_in_time(context, encode_status(refused.status))

@@ -6,14 +6,17 @@ one; the commit hash, on which the seals of the next block vote, ties flags and 
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 
 from ledger.crypto.hashing import block_data_hash, block_hash
+from ledger.crypto.set_digest import EMPTY_SET, SetDigest
 from ledger.errors import InvalidMessage, NodeFault, TransactionInvalid
 from ledger.model.block import (
     SLOT_COMMIT_HASH,
     SLOT_SIGNATURES,
     SLOT_TRANSACTIONS_FILTER,
     Block,
+    ConsenterMetadata,
 )
 from ledger.model.codec import decode_envelope
 from ledger.model.codec_block import (
@@ -25,7 +28,13 @@ from ledger.model.codes import ValidationCode
 from ledger.model.state import StateKey, StateUpdates, VersionedValue
 from ledger.storage.ledger_store import LedgerStore
 from ledger.validation.block import Entry, updates_of
-from ledger.validation.commit_hash import BEFORE_GENESIS, StateCommitment, commitment_after
+from ledger.validation.commit_hash import (
+    BEFORE_GENESIS,
+    StateCommitment,
+    commit_hash,
+    commitment_after,
+)
+from ledger.validation.state_digest import state_hash, transaction_element, value_element
 from ledger.validation.transaction_index import RecordedTransaction, recorded_transactions
 
 CheckSeals = Callable[[Block], None]
@@ -44,7 +53,10 @@ def verify_chain(store: LedgerStore, check_seals: CheckSeals) -> int:
     """Check the whole ledger; returns the number of blocks found good.
 
     Raises ChainBroken at the first block that does not fit. Memory grows with the world state.
+    A ledger that began with a snapshot is checked from there on (`_verify_from_snapshot`).
     """
+    if store.first_block > 0:
+        return _verify_from_snapshot(store, check_seals)
     state = _RebuiltState()
     previous_hash, commitment = b"", BEFORE_GENESIS
     height = store.height()
@@ -59,6 +71,47 @@ def verify_chain(store: LedgerStore, check_seals: CheckSeals) -> int:
         raise ChainBroken(height - 1, "is not the block that the savepoint names")
     _compare_state(store, state, height)
     return height
+
+
+def _verify_from_snapshot(store: LedgerStore, check_seals: CheckSeals) -> int:
+    """Blocks from the snapshot's on, and that the state is the one they lead to.
+
+    Which transaction wrote what before the snapshot cannot be told any more; the digest of all
+    that is stored must be what the newest block leads to, and that must follow from sealed blocks.
+    """
+    height = store.height()
+    before, after, previous_hash = b"", b"", b""
+    for number in range(store.first_block, height):
+        block = _read(store, number)
+        is_first = number == store.first_block
+        _check_links(block, number, block.header.previous_hash if is_first else previous_hash)
+        sealed = _sealed(block, check_seals)
+        if not is_first and sealed.previous_commit_hash != after:
+            raise ChainBroken(number, "its seals vote for another state than is stored")
+        before, after = sealed.previous_commit_hash, _stored_commit_hash(block)
+        previous_hash = block_hash(block.header)
+    digest = _stored_digest(store)
+    codes = block.metadata[SLOT_TRANSACTIONS_FILTER]
+    if commit_hash(before, codes, state_hash(digest)) != after:
+        raise ChainBroken(height - 1, "does not lead to the values and transactions stored")
+    if (previous_hash, StateCommitment(after, digest)) != _stored_tip(store):
+        raise ChainBroken(height - 1, "is not the block that the savepoint names")
+    return height - store.first_block
+
+
+def _stored_digest(store: LedgerStore) -> SetDigest:
+    """Summed up over everything that is stored."""
+    view = store.snapshot()
+    values = (
+        value_element((namespace, key), value) for namespace, key, value in view.all_states()
+    )
+    transactions = (
+        transaction_element(
+            found.block_number, RecordedTransaction(tx_id, found.tx_index, found.code)
+        )
+        for tx_id, found in view.all_transactions()
+    )
+    return EMPTY_SET.changed(added=chain(values, transactions), removed=())
 
 
 class _RebuiltState:
@@ -119,16 +172,26 @@ def _check_links(block: Block, number: int, previous_hash: bytes) -> None:
 
 
 def _check_seals(block: Block, previous_commit_hash: bytes, check_seals: CheckSeals) -> None:
-    try:
-        check_seals(block)
-        signed = decode_block_signatures(block.metadata[SLOT_SIGNATURES])
-        sealed = decode_consenter_metadata(signed.consenter_metadata_raw)
-    except InvalidMessage as error:
-        raise ChainBroken(block.number, f"the seals do not hold: {error}") from error
-    if sealed.previous_commit_hash != previous_commit_hash:
+    if _sealed(block, check_seals).previous_commit_hash != previous_commit_hash:
         raise ChainBroken(
             block.number, "its seals vote for another state than the blocks before it give"
         )
+
+
+def _sealed(block: Block, check_seals: CheckSeals) -> ConsenterMetadata:
+    try:
+        check_seals(block)
+        signed = decode_block_signatures(block.metadata[SLOT_SIGNATURES])
+        return decode_consenter_metadata(signed.consenter_metadata_raw)
+    except InvalidMessage as error:
+        raise ChainBroken(block.number, f"the seals do not hold: {error}") from error
+
+
+def _stored_commit_hash(block: Block) -> bytes:
+    try:
+        return decode_commit_hash(block.metadata[SLOT_COMMIT_HASH])
+    except InvalidMessage as error:
+        raise ChainBroken(block.number, f"the commit hash is damaged: {error}") from error
 
 
 def _check_commit_hash(
@@ -138,9 +201,9 @@ def _check_commit_hash(
     flags = block.metadata[SLOT_TRANSACTIONS_FILTER]
     try:
         codes = [ValidationCode(flag) for flag in flags]
-        stored = decode_commit_hash(block.metadata[SLOT_COMMIT_HASH])
-    except (ValueError, InvalidMessage) as error:
-        raise ChainBroken(block.number, f"flags or commit hash are damaged: {error}") from error
+    except ValueError as error:
+        raise ChainBroken(block.number, f"the flags are damaged: {error}") from error
+    stored = _stored_commit_hash(block)
     if len(codes) != len(block.entries):
         raise ChainBroken(block.number, f"{len(codes)} flags for {len(block.entries)} entries")
     entries = [_decode(raw) for raw in block.entries]

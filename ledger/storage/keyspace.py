@@ -21,6 +21,10 @@ FORMAT_KEY = b"f"
 CHANNEL_KEY = b"c"
 GENESIS_HASH_KEY = b"g"
 SAVEPOINT_KEY = b"s"
+BEFORE_TIP_KEY = b"u"
+"""What the newest block replaced (ledger.storage.before_tip)."""
+FIRST_BLOCK_KEY = b"b"
+"""Number of the first block of an unbroken row, in a ledger that begins with a snapshot."""
 BOOT_EPOCH_KEY = b"e"
 """How often the node started with this database (number)."""
 _BLOCK = b"B"
@@ -77,6 +81,16 @@ def block_by_hash_key(block_hash: bytes) -> bytes:
 def transaction_key(tx_id: str) -> bytes:
     """Key of the location of a transaction."""
     return _TRANSACTION + tx_id.encode()
+
+
+def all_transactions_range() -> tuple[bytes, bytes]:
+    """Database range of the whole transaction index."""
+    return _TRANSACTION, _TRANSACTION + b"\xff"
+
+
+def split_transaction_key(database_key: bytes) -> str:
+    """The transaction id in a key of the transaction index."""
+    return database_key[len(_TRANSACTION) :].decode()
 
 
 def state_key(namespace: str, key: str) -> bytes:

@@ -7,6 +7,7 @@ see half a block and never wait for a commit.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from ledger.crypto.hashing import block_hash
 from ledger.crypto.set_digest import EMPTY_SET
@@ -15,6 +16,7 @@ from ledger.model.block import Block
 from ledger.model.codec_block import decode_block
 from ledger.model.state import HistoryEntry, VersionedValue
 from ledger.storage import keyspace
+from ledger.storage.before_tip import encode_before_tip
 from ledger.storage.block_batch import block_batch
 from ledger.storage.fail_points import FailPoint, FailPoints
 from ledger.storage.keyspace import Savepoint, TxLocation
@@ -70,6 +72,10 @@ class LedgerStore:
         self._fail_points = fail_points or FailPoints()
         record = kv.get(keyspace.SAVEPOINT_KEY)
         savepoint = EMPTY if record is None else keyspace.decode_savepoint(record)
+        first = kv.get(keyspace.FIRST_BLOCK_KEY)
+        self.first_block: Final = 0 if first is None else keyspace.decode_number(first)
+        """All blocks from this one on are here. If it is not 0 the ledger began with a snapshot,
+        and of the blocks below only those with a configuration are."""
         self._cache = StateCache(savepoint.height)
         self._moment = self._capture(savepoint)
 
@@ -94,11 +100,14 @@ class LedgerStore:
         return self._moment.savepoint.last_config_number
 
     def block_raw(self, number: int) -> bytes | None:
-        """Block bytes as stored (common.Block), with flags and commit hash; None if not yet."""
+        """Block bytes as stored (common.Block), with flags and commit hash.
+
+        None when the ledger is not that high, or for a block before its snapshot.
+        """
         return self._moment.reader.get(keyspace.block_key(number)) if number >= 0 else None
 
     def block(self, number: int) -> Block | None:
-        """The decoded block, or None when the ledger is not that high."""
+        """The decoded block, or None like `block_raw`."""
         raw = self.block_raw(number)
         return None if raw is None else decode_block(raw)
 
@@ -155,8 +164,10 @@ class LedgerStore:
             commit_hash=commitment.commit_hash,
             state_digest=commitment.digest,
         )
+        replaced = encode_before_tip(before, validation.updates, self)
+        batch = block_batch(block, validation, after)
         self._fail_points.reach(FailPoint.BATCH_BEFORE_WRITE)
-        self._kv.write(block_batch(block, validation, after), sync=True)
+        self._kv.write([*batch, (keyspace.BEFORE_TIP_KEY, replaced)], sync=True)
         self._fail_points.reach(FailPoint.BATCH_WRITTEN)
         self._cache.advance(validation.updates, after.height)
         self._moment = self._capture(after)

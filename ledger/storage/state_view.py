@@ -9,6 +9,7 @@ from ledger.model.codec_block import decode_block
 from ledger.model.rwset import Version
 from ledger.model.state import HistoryEntry, VersionedValue
 from ledger.storage import keyspace
+from ledger.storage.keyspace import TxLocation
 from ledger.storage.kv import KeyValueReader
 from ledger.storage.state_cache import StateCache
 
@@ -52,6 +53,11 @@ class StateView:
         for database_key, record in self._reader.iterate(*keyspace.all_states_range()):
             namespace, key = keyspace.split_state_key(database_key)
             yield namespace, key, keyspace.decode_state(record)
+
+    def all_transactions(self) -> Iterator[tuple[str, TxLocation]]:
+        """Every transaction id in use and where it was first recorded."""
+        for database_key, record in self._reader.iterate(*keyspace.all_transactions_range()):
+            yield keyspace.split_transaction_key(database_key), keyspace.decode_location(record)
 
     def has_metadata(self, namespace: str) -> bool:
         """See StateReader."""

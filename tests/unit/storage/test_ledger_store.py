@@ -59,7 +59,8 @@ def test_a_block_is_one_synced_write():
     assert len(kv.writes) == 1
     size, sync = kv.writes[0]
     assert sync
-    assert size == 2 + 5 * 3 + 1  # block and its hash; id, state, history of each; savepoint
+    # Block and its hash; id, state, history of each; savepoint; what it replaced.
+    assert size == 2 + 5 * 3 + 2
 
 
 def test_a_failed_write_leaves_the_ledger_as_it_was():
