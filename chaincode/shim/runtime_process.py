@@ -16,6 +16,7 @@ import sys
 
 from chaincode.shim.chaincode import load_chaincode
 from chaincode.shim.errors import ProtocolError
+from chaincode.shim.file_sandbox import libraries, restrict_files
 from chaincode.shim.running_page import RunningPage
 from chaincode.shim.sandbox import deny_system_calls, die_with_parent, limit_resources
 from chaincode.shim.session import ChaincodeSession
@@ -38,6 +39,8 @@ def main(arguments: list[str] | None = None) -> int:
     limit_resources(memory_bytes=options.memory_bytes)
     if not deny_system_calls():
         log.warning("no system call filter on this machine; contracts could open sockets")
+    if not restrict_files(libraries(options.module)):
+        log.warning("no Landlock on this machine; contracts could read this user's files")
     chaincode = load_chaincode(options.module, version=options.chaincode_id.rpartition(":")[2])
     session = ChaincodeSession(chaincode, options.chaincode_id, page.running)
     serve(channel, session, page)

@@ -86,7 +86,7 @@ async def test_a_contract_that_loops_or_dies_fails_only_its_own_transaction(worl
         ("trouble:fork", None, "PermissionError"),
         ("trouble:open_socket", None, "PermissionError"),
         ("trouble:run_program", None, "PermissionError"),
-        ("trouble:fill_disk", None, "OSError"),
+        ("trouble:fill_disk", None, "Error"),
         ("trouble:nothing", None, "UNKNOWN_FUNCTION"),
         ("trouble:loop_over_keys", None, "more than 10000 keys read"),
     ],

@@ -6,6 +6,7 @@ import socket
 import sys
 import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 
 from chaincode.shim import Context, Contract, ContractError, query, transaction
 
@@ -199,6 +200,30 @@ class Trouble(Contract):
         with tempfile.TemporaryFile() as file:
             for _ in range(64):
                 file.write(bytes(1024 * 1024))
+
+    @transaction
+    async def read_file(self, ctx: Context, path: str) -> bytes:
+        return _read(path)
+
+    @transaction
+    async def write_file(self, ctx: Context, path: str) -> int:
+        return _write(path)
+
+    @transaction
+    async def list_folder(self, ctx: Context, path: str) -> int:
+        return _count(path)
+
+
+def _read(path: str) -> bytes:
+    return Path(path).read_bytes()
+
+
+def _write(path: str) -> int:
+    return Path(path).write_bytes(b"x")
+
+
+def _count(path: str) -> int:
+    return len(list(Path(path).iterdir()))
 
 
 CONTRACTS = (Shelf, Trouble)
