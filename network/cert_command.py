@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ledger.crypto.certificates import load_x509
 from ledger.errors import GridledgerError
+from ledger.node.certificate_watch import WARNING_DAYS
 from network.cert_inventory import Held, config_certificates, days_left, folder_certificates
 from network.creation import ADMIN, PEER, PEER_TLS, member_authority
 from network.layout import write_replacing
@@ -18,7 +19,6 @@ from network.member_folder import prepare_next_keys, renew
 from network.member_updates import with_revocations
 
 EXIT_FAILED = 1
-WARNING_DAYS = 30
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -77,7 +77,7 @@ def _line(held: Held) -> str:
     remark = ""
     if left < 0:
         remark = "  EXPIRED"
-    elif left < WARNING_DAYS:
+    elif left < WARNING_DAYS[0]:
         remark = "  renew it: gridledger cert rotate " + held.member
     return f"{held.member:<18} {held.name:<18} {held.place:<8} {expires:<11} {left:>9}{remark}"
 

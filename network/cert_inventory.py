@@ -9,6 +9,7 @@ from cryptography import x509
 
 from ledger.crypto.certificates import load_x509
 from ledger.model.config import ChannelConfig, Consenter
+from ledger.node.certificate_watch import WARNING_DAYS
 from network.layout import NetworkLayout
 from network.member_folder import credential_names
 from network.plan import Plan
@@ -64,3 +65,15 @@ def days_left(held: Held, now: datetime | None = None) -> int:
     """Whole days until it expires; negative once it has."""
     moment = datetime.now(tz=UTC) if now is None else now
     return (held.certificate.not_valid_after_utc - moment) // timedelta(days=1)
+
+
+def expiring(plan: Plan, layout: NetworkLayout) -> Iterator[str]:
+    """One sentence for each certificate on this machine that ends soon or has ended."""
+    for held in folder_certificates(plan, layout):
+        left = days_left(held)
+        if left < WARNING_DAYS[0]:
+            when = "has expired" if left < 0 else f"expires in {left} days"
+            yield (
+                f"{held.member}: certificate {held.name} {when}; "
+                f"renew it: gridledger cert rotate {held.member}"
+            )

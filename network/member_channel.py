@@ -23,6 +23,8 @@ from network.plan import MemberPlan, Plan
 
 ANSWER_TIMEOUT_S = 10.0
 EFFECT_TIMEOUT_S = 30.0
+STRAGGLER_WAIT_S = 5.0
+"""So long a peer that is behind is waited for, so that the next update meets no old state."""
 POLL_S = 0.1
 
 
@@ -96,12 +98,19 @@ async def submit_update(desk: Desk, envelope_raw: bytes) -> str:
 
 
 async def wait_for_sequence(desk: Desk, sequence: int) -> ChannelState:
-    """The configuration once it has that sequence number; raises TimeoutError."""
+    """The configuration with that sequence number; raises TimeoutError.
+
+    Every peer that answers has it then, except stragglers.
+    """
+    loop = asyncio.get_running_loop()
+    patience_ends = loop.time() + STRAGGLER_WAIT_S
     async with asyncio.timeout(EFFECT_TIMEOUT_S):
         while True:
-            state = await read_channel(desk)
-            if state.config.sequence >= sequence:
-                return state
+            answers = await asyncio.gather(*(_answer(desk, member) for member in desk.peers()))
+            states = [one for one in answers if isinstance(one, ChannelState)]
+            arrived = [one for one in states if one.config.sequence >= sequence]
+            if arrived and (len(arrived) == len(states) or loop.time() > patience_ends):
+                return arrived[0]
             await asyncio.sleep(POLL_S)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from grpc.aio import AioRpcError
 
 from ledger.errors import GridledgerError
+from network.cert_inventory import expiring
 from network.definitions import commit_definitions
 from network.heads import Head, heads
 from network.lifecycle import (
@@ -142,6 +143,8 @@ def _status(options: argparse.Namespace) -> int:
         )
         if row.pid is not None and (notice := notice_of(layout.member(row.member.id))):
             print(f"{'':<14} {notice}")
+    for line in expiring(plan, layout):
+        print(line)
     return 0 if all(row.listening for row in rows) else EXIT_FAILED
 
 

@@ -282,6 +282,7 @@ def _submission(
         links=links,
         validators=lambda: len(base.channel.state.validators.ids),
         address=base.channel.address,
+        is_validator=lambda: base.credentials.now.is_validator,
     )
 
 

@@ -63,13 +63,18 @@ class TransactionSubmission:
         links: ValidatorLinks,
         validators: Callable[[], int],
         address: Callable[[int], tuple[str, str]],
+        is_validator: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`validators` is their present number, `address` a consenter's (host:port, MSP id)."""
+        """`validators` is their present number, `address` a consenter's (host:port, MSP id).
+
+        `is_validator` says whether this node is one now.
+        """
         self._admission = admission
         self._pool = pool
         self._links = links
         self._validators = validators
         self._address = address
+        self._is_validator = is_validator
         self._batch_ids = itertools.count(1)
         # Entering is already coalesced, so what leaves needs no window of its own.
         self._outgoing: Coalescer[_Submission] = Coalescer(self._send_batch, window_ms=0)
@@ -82,6 +87,12 @@ class TransactionSubmission:
         Raises InvalidMessage for what this validator refuses and GatewayError UNAVAILABLE with
         the others' answers when a quorum cannot be had.
         """
+        if not self._is_validator():
+            raise GatewayError(
+                grpc.StatusCode.UNAVAILABLE,
+                "this peer follows the channel without being a validator of it; "
+                "submit to a validator's peer",
+            )
         refusal = await self._enter_own_pool(envelope_raw)
         if refusal is not None:
             raise refusal
