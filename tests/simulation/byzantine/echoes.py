@@ -49,10 +49,31 @@ def mutation(liar: Liar) -> bool:
     keeps_author = rng.random() < 0.1
     if not keeps_author:
         payload.author = liar.identity
-    _change_one_thing(liar, payload)
+    if (wire.round_changes or wire.prepares) and rng.random() < 0.4:
+        _change_a_part(liar, wire)
+    else:
+        _change_one_thing(liar, payload)
     wire.signed.payload = payload.SerializeToString(deterministic=True)
     wire.signed.signature = liar.sign_raw(wire.signed.payload)
     return liar.say(Behaviour.MUTATION, wire.SerializeToString())
+
+
+def _change_a_part(liar: Liar, wire: ConsensusMessage) -> None:
+    """One part of the justification: changed by one and signed by the liar, doubled or gone."""
+    rng = liar.rng
+    parts = rng.choice([part for part in (wire.round_changes, wire.prepares) if part])
+    number = rng.randrange(len(parts))
+    match rng.randrange(3):
+        case 0:
+            del parts[number]
+        case 1:
+            parts.append(parts[number])
+        case _:
+            payload = ConsensusPayload.FromString(parts[number].payload)
+            payload.author = liar.identity
+            _change_one_thing(liar, payload)
+            parts[number].payload = payload.SerializeToString(deterministic=True)
+            parts[number].signature = liar.sign_raw(parts[number].payload)
 
 
 def _change_one_thing(liar: Liar, payload: ConsensusPayload) -> None:
