@@ -183,6 +183,11 @@ def test_with_the_journal_gone_as_well_it_observes(stage):
     assert stage.is_observing
 
 
+def start_and_read_all(stage: RealStage) -> None:
+    stage.start()
+    verify_chain(stage.store, lambda _block: None)
+
+
 def test_damage_found_while_running_stops_it_and_the_next_start_sets_aside(stage):
     stage.restart()  # the blocks are in a table now
     stage.stop()
@@ -190,9 +195,8 @@ def test_damage_found_while_running_stops_it_and_the_next_start_sets_aside(stage
     content = bytearray(table.read_bytes())
     content[len(content) // 3] ^= 1
     table.write_bytes(bytes(content))
-    stage.start()
     with pytest.raises(NodeFault, match="which is damaged"):
-        verify_chain(stage.store, lambda _block: None)
+        start_and_read_all(stage)
     stage.stop()
     stage.start()
     assert stage.height == 1

@@ -58,7 +58,8 @@ def test_each_failed_operation_is_a_clean_stop_and_a_safe_resume(
     tmp_path, left, keeps_failed_batch
 ):
     names, state = undisturbed(tmp_path)
-    for nth in range(1, len(names) + 1):
+    step = 1 if left is Left.EVERYTHING else 3
+    for nth in range(1, len(names) + 1, step):
         if keeps_failed_batch and not names[nth - 1].startswith("write"):
             continue
         stage = fails_and_goes_on(tmp_path, nth, left, keeps_failed_batch=keeps_failed_batch)
