@@ -15,7 +15,6 @@ from ledger.model.codec_block import decode_block
 from ledger.model.config_codec import decode_config_block
 from ledger.node.snapshot_reading import SnapshotFindings, read_snapshot
 from ledger.storage import keyspace
-from ledger.storage.journal import JOURNAL_FILE
 from ledger.storage.ledger_store import LedgerStore
 from ledger.storage.leveldb import LevelDbStore
 from ledger.storage.opening import DATABASE_FOLDER, open_ledger
@@ -55,7 +54,7 @@ def verify_snapshot(path: Path, genesis: Block) -> SnapshotFindings:
 def restore_snapshot(path: Path, data_dir: Path, genesis: Block) -> SnapshotFindings:
     """Make a data folder of a snapshot; raises SnapshotRefused and leaves nothing then.
 
-    `data_dir` must not exist, be empty, or hold a validator's journal and nothing else: NodeFault.
+    `data_dir` must not hold a ledger (NodeFault); a validator's journal may be in it and stays.
     """
     require_no_ledger(data_dir)
     channel_id = decode_config_block(genesis).channel_id
@@ -80,15 +79,12 @@ def restore_snapshot(path: Path, data_dir: Path, genesis: Block) -> SnapshotFind
 
 def require_no_ledger(data_dir: Path) -> None:
     """Raise NodeFault unless a ledger may begin in this folder."""
-    if not data_dir.exists():
-        return
-    if not data_dir.is_dir():
+    if data_dir.exists() and not data_dir.is_dir():
         raise NodeFault(f"{data_dir} is no folder")
-    found = sorted(entry.name for entry in data_dir.iterdir())
-    others = [name for name in found if not name.startswith(JOURNAL_FILE)]
-    if others:
+    if (data_dir / DATABASE_FOLDER).exists():
         raise NodeFault(
-            f"{data_dir} holds {others[0]} and is never overwritten; move the folder away first"
+            f"{data_dir} holds a ledger, which is never overwritten;"
+            " `gridledger network resync MEMBER` sets it aside"
         )
 
 
