@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from ledger.consensus.events import HeadClaimed
 from ledger.model.block import Block
 from ledger.node import catch_up
 from ledger.node.catch_up import BLOCKS_PER_REQUEST_MAX, CatchUp
@@ -33,11 +34,13 @@ class Scene:
         self.have = height
         self.links = FakeLinks(*(up or (2, 3, 4)))
         self.delivered: list[tuple[Block, int]] = []
+        self.claimed: list[HeadClaimed] = []
         self.catch_up = CatchUp(
             reader=self,
             links=self.links,
             deliver=lambda block, source: self.delivered.append((block, source)),
             status=lambda: Status(height=self.have),
+            on_claim=self.claimed.append,
         )
 
     def height(self) -> int:
@@ -238,3 +241,10 @@ async def test_a_flood_of_requests_gets_one_answer(chain: list[bytes]) -> None:
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert len(replies) == 1
+
+
+async def test_what_others_say_about_their_height_is_passed_on(chain: list[bytes]) -> None:
+    scene = Scene(chain[:2])
+    scene.catch_up.on_status(2, Status(height=9, observes=True))
+    scene.catch_up.on_status(3, Status(height=0))  # nobody has no genesis block
+    assert scene.claimed == [HeadClaimed(2, 8, observes=True)]

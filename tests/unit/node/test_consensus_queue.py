@@ -2,7 +2,7 @@
 
 import pytest
 
-from ledger.consensus.events import TransactionsWaiting
+from ledger.consensus.events import HeadClaimed, TransactionsWaiting
 from ledger.node import consensus_queue
 from ledger.node.consensus_queue import (
     QUEUED_MESSAGES_PER_SENDER_MAX,
@@ -49,3 +49,13 @@ def test_stop_overtakes_everything() -> None:
         queue.receive(2, b"x")
     queue.post(Stop())
     assert queue.take(0) == Stop()
+
+
+def test_only_the_newest_word_of_each_about_its_height_waits() -> None:
+    queue = ConsensusQueue()
+    for newest in range(1_000):
+        queue.claim(HeadClaimed(2, newest))
+        queue.claim(HeadClaimed(3, newest))
+    assert queue.take(0) == HeadClaimed(2, 999)
+    queue.claim(HeadClaimed(2, 5))
+    assert [queue.take(0) for _ in range(3)] == [HeadClaimed(3, 999), HeadClaimed(2, 5), None]
