@@ -23,7 +23,7 @@ from ledger.node.consensus_queue import ConsensusQueue, FetchedBlock, RawMessage
 from ledger.node.early_messages import NotYetJudged
 from ledger.node.evidence_log import EvidenceLog
 from ledger.node.intents import IntentSigner
-from ledger.node.message_judge import MessageJudge
+from ledger.node.message_judge import MessageJudge, NoLongerJudged
 from ledger.node.outbox import Outbox
 from ledger.node.timers import Timers
 from ledger.ordering.journal_codec import encode_record
@@ -245,6 +245,9 @@ def _judged(sender: int, raw: bytes, ports: DriverPorts, outbox: Outbox) -> list
     except NotYetJudged:
         # Perhaps it is under a configuration that we lack: a hint to catch up, no fault.
         outbox.behind(ports.committer.tip.height + 1, sender)
+        return []
+    except NoLongerJudged:
+        outbox.tell_status(sender)
         return []
     except InvalidMessage as error:
         outbox.rejected(sender, error)

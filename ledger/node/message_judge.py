@@ -19,6 +19,13 @@ from ledger.ordering.envelopes import EnvelopeMemory
 from ledger.ordering.pool import BlockLimits
 
 
+class NoLongerJudged(InvalidMessage):
+    """No fault of the sender's: it is behind, at a height decided under a set of long ago."""
+
+    def __init__(self, height: int) -> None:
+        super().__init__(Reason.WRONG_HEIGHT, f"the validators of height {height} are forgotten")
+
+
 class MessageJudge:
     """Judges messages of the height under decision; belongs to the consensus thread."""
 
@@ -50,9 +57,11 @@ class MessageJudge:
         """The message, every signed part verified; raises InvalidMessage.
 
         One of a later height that does not hold under the configuration of now is kept for its
-        height: NotYetJudged.
+        height: NotYetJudged. One of a height whose validators are not remembered: NoLongerJudged.
         """
         message = self._decode(raw)
+        if not self._verifier.knows(message.signed.payload.height):
+            raise NoLongerJudged(message.signed.payload.height)
         try:
             return self._checked(message)
         except InvalidMessage as error:
@@ -70,11 +79,16 @@ class MessageJudge:
     def _checked(self, message: Message) -> Message:
         self._verifier.check(message)
         if isinstance(message, ProposalMessage | RoundChangeMessage):
-            if message.block is not None:
+            if message.block is not None and not self._is_past(message):
                 self._check_block(message.block)
         elif isinstance(message, CommitMessage):
             return self._with_seal(message)
         return message
+
+    def _is_past(self, message: Message) -> bool:
+        """Of a decided height: its author is behind, and another configuration was in force."""
+        height = message.signed.payload.height
+        return self._next_height is not None and height < self._next_height()
 
     def know(self, block: ProposedBlock) -> None:
         """Note a block whose contents need no check: our own."""

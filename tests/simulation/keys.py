@@ -74,6 +74,8 @@ class SimMember:
     mspid: str
     config: MemberConfig
     node: SigningIdentity
+    next_node: SigningIdentity
+    """The node's identity after a change of its key."""
     admin: SigningIdentity
     client: SigningIdentity
     cheap: KeyedHashKey
@@ -146,6 +148,7 @@ def _member(index: int) -> SimMember:
         mspid=mspid,
         config=MemberConfig(mspid=mspid, root_certs=(root,), tls_root_certs=(root,)),
         node=identity("peer", Role.PEER),
+        next_node=identity("next peer", Role.PEER),
         admin=identity("admin", Role.ADMIN),
         client=identity("client", Role.CLIENT),
         cheap=KeyedHashKey(f"{mspid} votes"),

@@ -78,7 +78,13 @@ class NodeLinks:
         return True
 
     def broadcast(self, item: Item) -> None:
-        self._node.world.broadcast(self._node, item)
+        """To the validators in force; of our height hear those who only follow, too."""
+        node = self._node
+        validators = node.channel.state.validators.ids
+        hearers = node.world.everyone if item.HasField("status") else validators
+        for identity in hearers:
+            if identity != node.identity:
+                node.world.send(node, identity, item)
 
 
 class WatchedSigner(IntentSigner):
@@ -284,7 +290,11 @@ class SimNode:
     # -- from outside -----------------------------------------------------------------------------
 
     def receive(self, item: Item, sender: int) -> None:
-        """An item on a stream of another validator."""
+        """An item on a stream of another validator, or of a node that only follows."""
+        if sender not in self.channel.state.validators.ids and self._is_from_follower(
+            item, sender
+        ):
+            return
         match item.WhichOneof("kind"):
             case "consensus_message":
                 self.queue.receive(sender, item.consensus_message)
@@ -301,6 +311,13 @@ class SimNode:
                 )
             case "block_response":
                 self.catch_up.on_response(sender, item.block_response)
+
+    def _is_from_follower(self, item: Item, sender: int) -> bool:
+        """See `ledger.node.observers`: it may tell its height and ask for blocks, nothing else."""
+        kind = item.WhichOneof("kind")
+        if kind == "status" and item.status.height < self.store.height():
+            self.catch_up.tell_status(sender)
+        return kind not in {"block_request", "block_response"}
 
     def submit(self, raw: bytes) -> None:
         """A client's transaction: into our pool and, if it is new here, to all others."""

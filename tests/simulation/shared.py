@@ -17,6 +17,8 @@ from ledger.storage.opening import open_ledger
 from tests.simulation.disk import SimulatedDisk, SimulatedStore
 from tests.simulation.keys import CHANNEL_ID, SimConsortium
 
+STATES_MAX = 50
+
 
 class SharedEnvelopes(EnvelopeMemory):
     """One node's commit must not make the others decode again."""
@@ -44,7 +46,10 @@ class ChannelStates:
     def __call__(self, block: Block) -> ChannelState:
         state = self._known.get(block.entries)
         if state is None or state.config_block != block.number:
-            state = self._known[block.entries] = self._consortium.state(block)
+            state = self._consortium.state(block)
+            if len(self._known) >= STATES_MAX:
+                self._known.clear()
+            self._known[block.entries] = state
         return state
 
 

@@ -123,6 +123,8 @@ class Swarm:
     base_timeout_ms: int = BASE_TIMEOUT_MS
     max_timeout_ms: int = MAX_TIMEOUT_MS
     rotation_bytes: int = 16 * 1024
+    config_changes: int = 0
+    """Proposals to change the validator set or the limits."""
 
 
 def quiet_swarm(chaos_ms: int) -> Swarm:
@@ -182,6 +184,8 @@ def _of_profile(swarm: Swarm, rng: random.Random, profile: Profile) -> Swarm:
             calm_heights=3,
             max_timeout_ms=LIVENESS_CAP_MS,
         )
+    if profile is Profile.MEMBERSHIP:
+        return replace(swarm, config_changes=rng.randint(2, 6), calm_heights=3)
     if profile is Profile.DISK:
         return replace(
             swarm,

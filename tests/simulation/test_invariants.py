@@ -35,7 +35,6 @@ from ledger.model.codec_block import (
 )
 from ledger.node.driver import ConsensusDriver
 from ledger.ordering.consensus_verifier import ConsensusVerifier
-from ledger.wire.validator_pb2 import Item
 from tests.simulation.adversary import Adversary
 from tests.simulation.disk import DiskFaults, SimulatedLogFile, SimulatedStore
 from tests.simulation.invariants import Monitor, Violation, WorldMonitor
@@ -52,6 +51,7 @@ from tests.simulation.invariants.ledgers import (
     i08_executes_to_the_same,
     i09_acknowledged_is_there,
 )
+from tests.simulation.invariants.mail import MailReader
 from tests.simulation.network import Network
 from tests.simulation.oracle import PREPARE, Statement
 from tests.simulation.swarm import (
@@ -231,6 +231,9 @@ class Lie:
         self.watch = self.world.observer
         self.slot = self.world.honest[0].slot
 
+    def hears(self, raw: bytes) -> None:
+        self.watch.proposals.on_message(self.slot, self.watch.mail.bytes(raw))
+
     def prepared(self, round_number, digest) -> None:
         self.watch.proposals.on_prepare(self.slot, (1, round_number, digest))
 
@@ -250,7 +253,7 @@ def lie():
 def test_i5_an_unjustified_proposal_is_prepared(lie):
     block = lie.liar.fresh_block()
     round_number = lie.my_round()
-    lie.watch.proposals.on_message(lie.slot, lie.liar.proposal(round_number, block))
+    lie.hears(lie.liar.proposal(round_number, block))
     with violates("I5"):
         lie.prepared(round_number, block.digest)
 
@@ -259,7 +262,7 @@ def test_i5_a_justified_one_may_be(lie):
     block = lie.liar.fresh_block()
     round_number = lie.my_round()
     changes = [replace_author(lie, author, round_number) for author in lie.liar.tip.validators[:3]]
-    lie.watch.proposals.on_message(lie.slot, lie.liar.proposal(round_number, block, changes))
+    lie.hears(lie.liar.proposal(round_number, block, changes))
     lie.prepared(round_number, block.digest)
 
 
@@ -277,7 +280,7 @@ def test_i6_nobody_proposed_what_is_prepared(lie):
 def test_i6_somebody_proposed_out_of_turn(lie):
     block = lie.liar.fresh_block()
     wrong = lie.my_round() + 1
-    lie.watch.proposals.on_message(lie.slot, lie.liar.proposal(wrong, block))
+    lie.hears(lie.liar.proposal(wrong, block))
     with violates("I6"):
         lie.prepared(wrong, block.digest)
 
@@ -477,7 +480,7 @@ def test_i13_more_is_verified_than_came():
     key = SimpleNamespace(checks=0)
     effort = Effort((key,), validators=4)
     raw = prepare_bytes()
-    effort.on_mail(Item(consensus_message=raw))
+    effort.on_mail(MailReader().bytes(raw))
     key.checks += 2  # the vote and a seal
     i13_bounded_work(effort)
     key.checks += 1

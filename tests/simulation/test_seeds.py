@@ -18,6 +18,7 @@ SHORT = {
     (4, Profile.SAFETY): 150,
     (4, Profile.DISK): 100,
     (4, Profile.LIVENESS): 100,
+    (4, Profile.MEMBERSHIP): 25,
     (5, Profile.SAFETY): 60,
     (6, Profile.SAFETY): 40,
     (7, Profile.SAFETY): 30,
@@ -26,6 +27,7 @@ SHORT = {
 FULL = {
     (4, Profile.SAFETY): 9_000,
     (4, Profile.DISK): 4_000,
+    (4, Profile.MEMBERSHIP): 1_000,
     (5, Profile.SAFETY): 3_000,
     (6, Profile.SAFETY): 2_000,
     (7, Profile.SAFETY): 1_000,

@@ -46,7 +46,10 @@ class Workload:
         raw = self._transaction()
         self.submitted += 1
         self._world.observer.submitted(raw)
-        node = self._rng.choice(self._world.honest)
+        # A node that only follows takes no transactions.
+        newest = max((n.committer for n in self._world.honest), key=lambda c: c.tip.height).tip
+        validators = [n for n in self._world.honest if n.identity in newest.validators]
+        node = self._rng.choice(validators)
         node.work(node.submit, raw)
 
     def _give(self, raw: bytes) -> None:

@@ -31,7 +31,8 @@ from tests.simulation.disasters import Disasters
 from tests.simulation.disk import DiskFaults, SimulatedDisk
 from tests.simulation.event_loop import leave_loop
 from tests.simulation.invariants import WorldMonitor
-from tests.simulation.keys import START_MS, sim_consortium
+from tests.simulation.keys import SPARE_MEMBERS, START_MS, sim_consortium
+from tests.simulation.membership import Membership
 from tests.simulation.network import Network
 from tests.simulation.node import SimNode, standard_core
 from tests.simulation.observer import Observer, Violation
@@ -111,6 +112,10 @@ class World:
         self.core_factory = core_factory
         self.consortium = sim_consortium(validators, real_signatures=real_signatures)
         self.identities = tuple(range(1, validators + 1))
+        """The validators at the beginning."""
+        spares = SPARE_MEMBERS if self.profile is Profile.MEMBERSHIP else 0
+        self.everyone = tuple(range(1, validators + spares + 1))
+        """Also nodes that only follow at first."""
         self.max_faulty = max_faulty(validators)
         self.swarm = swarm or draw_swarm(
             self._rng("swarm"), self.profile, max_faulty=self.max_faulty
@@ -142,9 +147,10 @@ class World:
         self.honest = [node for node in self.nodes if node.is_honest]
         self._places_of = {
             identity: tuple(p for p in self.places if p.identity == identity)
-            for identity in self.identities
+            for identity in self.everyone
         }
         self.workload = Workload(self, self._rng("workload"), self.swarm.load)
+        self.membership = Membership(self, self._rng("membership"))
         self.disasters = Disasters(self, self._rng("disasters"))
         self.observer = observer_factory(self)
 
@@ -153,7 +159,7 @@ class World:
 
     def _make_places(self, image: Any) -> None:
         kind = self.swarm.byzantine
-        for identity in self.identities:
+        for identity in self.everyone:
             if identity not in self.byzantine:
                 self._add_node(identity, image, is_honest=True)
             elif kind in {Byzantine.TWIN, Byzantine.MIXED}:
@@ -281,6 +287,7 @@ class World:
             node.disk.faults = swarm.disk
         self.workload.plan(swarm.chaos_ms)
         self.disasters.plan()
+        self.membership.plan(swarm.config_changes)
         self._every(swarm.network.partition_every_ms, self.network.change_partition)
         self._every(swarm.network.reset_every_ms, self.network.reset_connection)
         self._every(swarm.process.pause_every_ms, self._pause_someone)
@@ -344,11 +351,6 @@ class World:
         return times[0], times[-1]
 
     # -- what places use --------------------------------------------------------------------------
-
-    def broadcast(self, source: Place, item: Item) -> None:
-        for identity in self.identities:
-            if identity != source.identity:
-                self.send(source, identity, item)
 
     def send(self, source: Place, to: int, item: Item) -> None:
         """Give an item to the network."""

@@ -3,10 +3,9 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from ledger.audit.wire_fields import BrokenBytes, read_fields
 from ledger.consensus.limits import FUTURE_MESSAGES_PER_AUTHOR, KEPT_BLOCKS
 from ledger.node.consensus_queue import QUEUED_MESSAGES_PER_SENDER_MAX
-from ledger.wire.validator_pb2 import Item
+from tests.simulation.invariants.mail import Mail
 from tests.simulation.observer import Position, Violation
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ class Effort:
     validators: int
     before: int = field(init=False)
     allowed: int = 0
-    worth: dict[bytes, int] = field(default_factory=dict)
+    steps: int = 0
 
     def __post_init__(self) -> None:
         self.before = self._checks()
@@ -43,28 +42,23 @@ class Effort:
     def spent(self) -> int:
         return self._checks() - self.before
 
-    def on_mail(self, item: Item) -> None:
-        """Something that a node will judge."""
-        raw = item.consensus_message
-        if raw:
-            if raw not in self.worth:
-                self.worth[raw] = self._parts(raw)
-            self.allowed += self.worth[raw]
-        else:
-            self.allowed += self.validators * len(item.block_response.blocks)
+    def on_mail(self, mail: Mail) -> None:
+        """A node will judge its signatures and a seal; a block may let early seals be judged."""
+        self.allowed += mail.signatures + 1
+        if mail.has_block:
+            self.allowed += self.validators
+
+    def on_blocks(self, count: int) -> None:
+        """Each has a seal of every validator at most."""
+        self.allowed += self.validators * count
+
+    def is_due(self) -> bool:
+        """Not after every step: what was too much stays too much."""
+        self.steps += 1
+        return self.steps % LOOKED_AT_EVERY == 0
 
     def _checks(self) -> int:
         return sum(key.checks for key in self.keys)
-
-    def _parts(self, raw: bytes) -> int:
-        """Its own signature, each part's, a seal; a block may let early seals be judged."""
-        try:
-            message = read_fields(raw)
-        except BrokenBytes:
-            return 0
-        parts = len(message.contents(3)) + len(message.contents(4))
-        early_seals = self.validators if message.has(2) else 0
-        return 2 + parts + early_seals
 
 
 @dataclass(slots=True)

@@ -15,6 +15,8 @@ from ledger.audit.world_state import StateKey, StateValue, WorldState, commit_ha
 
 VALID, ENDORSEMENT_POLICY_FAILURE, DUPLICATE_TXID, MVCC_READ_CONFLICT = 0, 10, 9, 11
 READINGS_KEPT = 4_096
+CONFIG = 1
+"""Type of an envelope that carries a configuration."""
 
 Version = tuple[int, int]
 """(block, position)"""
@@ -28,6 +30,7 @@ class ReadTransaction:
     endorsers: int
     reads: tuple[tuple[StateKey, Version | None], ...]
     writes: tuple[tuple[StateKey, bytes], ...]
+    is_config: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +48,27 @@ class Execution:
     digest: StateDigest = field(default_factory=StateDigest)
 
     def run(
-        self, number: int, entries: Sequence[bytes], *, previous: bytes, members: int
+        self,
+        number: int,
+        entries: Sequence[bytes],
+        *,
+        previous: bytes,
+        members: int,
+        given: bytes = b"",
     ) -> Executed:
-        """Judge a block in order and take over what valid transactions write."""
+        """Judge a block in order and take over what valid transactions write.
+
+        Whether a configuration may change is not judged here: `given` are the block's own codes.
+        """
         readings = [self.reading(entry) for entry in entries]
         codes = bytearray()
         changes: dict[StateKey, StateValue] = {}
         passed: set[str] = set()
         for position, tx in enumerate(readings):
-            code = self._code(tx, changes, passed, members)
+            if tx.is_config and tx.tx_id not in self.recorded:
+                code = given[position]
+            else:
+                code = self._code(tx, changes, passed, members)
             codes.append(code)
             if code == VALID:
                 version = (number, position)
@@ -98,6 +113,8 @@ def read_transaction(entry: bytes) -> ReadTransaction:
     """Envelope > Payload > Transaction > action > endorsed action > result > read-write sets."""
     payload = read_fields(entry).message(1)
     channel_header = read_fields(payload.message(1).content(1))
+    if channel_header.number(1) == CONFIG:
+        return ReadTransaction(_text(channel_header, 5), 0, (), (), is_config=True)
     action = read_fields(payload.content(2)).message(1, 2, 2)
     results = read_fields(read_fields(action.content(1)).content(2)).content(1)
     reads: list[tuple[StateKey, Version | None]] = []

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ledger.audit.block_reading import block_id, header_der
 from ledger.audit.wire_fields import read_fields
+from tests.simulation.invariants.mail import Mail
 from tests.simulation.observer import Violation
 from tests.simulation.oracle import COMMIT, PREPARE, PROPOSAL, ROUND_CHANGE, Statement
 
@@ -57,15 +58,16 @@ class Journals:
     """What each place's disk is known to hold."""
 
     files: dict[tuple[int, int], DurableFile] = field(default_factory=dict)
-    good: dict[int, set[bytes]] = field(default_factory=dict)
+    good: dict[int, set[Mail]] = field(default_factory=dict)
     """Slot → messages that were found covered."""
 
-    def on_sent(self, node: "SimNode", raw: bytes, statement: Statement) -> None:
+    def on_sent(self, node: "SimNode", mail: Mail) -> None:
         """An honest node sends a consensus message of its own."""
         good = self.good.setdefault(node.slot, set())
-        if raw not in good:
-            i11_persisted_before_sent(self, node, statement)
-            good.add(raw)
+        if mail not in good:
+            assert mail.statement is not None, "an honest node's message can be read"
+            i11_persisted_before_sent(self, node, mail.statement)
+            good.add(mail)
 
     def on_started(self, node: "SimNode") -> None:
         """A crash may have changed the disk."""

@@ -110,6 +110,7 @@ def i08_executes_to_the_same(ledgers: Ledgers, block: ReadBlock) -> None:
         block.entries,
         previous=ledgers.heads[-1].commit_hash,
         members=ledgers.members,
+        given=block.codes,
     )
     i08_compare(expected, block)
 

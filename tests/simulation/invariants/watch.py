@@ -16,6 +16,7 @@ from tests.simulation.invariants.ledgers import (
     i07_all_stored,
     i09_acknowledged_is_there,
 )
+from tests.simulation.invariants.mail import MailReader
 from tests.simulation.invariants.proposals import Proposals
 from tests.simulation.invariants.signatures import SecondOpinion
 from tests.simulation.invariants.votes import Monitor
@@ -34,13 +35,14 @@ class WorldMonitor(Observer):
         opinion = SecondOpinion(world.consortium)
         self.monitor = Monitor(world.identities, world.byzantine)
         self.ledgers = Ledgers(opinion.seal_is_good, members=len(world.consortium.members))
+        self.mail = MailReader()
         self.proposals = Proposals(self.ledgers.situations, opinion.signature_is_good)
         self.journals = Journals()
         self.bounds = Bounds(
-            validators=len(world.identities), repeat_ms=max(1, world.swarm.base_timeout_ms // 2)
+            validators=len(world.everyone), repeat_ms=max(1, world.swarm.base_timeout_ms // 2)
         )
         keys = () if world.consortium.real_signatures else world.consortium.members
-        self.effort = Effort(tuple(m.cheap for m in keys), validators=len(world.identities))
+        self.effort = Effort(tuple(m.cheap for m in keys), validators=len(world.everyone))
         self.trace = 0
         """I18: of everything that is sent and committed; a seed has one."""
         self.contradictions = 0
@@ -66,7 +68,8 @@ class WorldMonitor(Observer):
         self.bounds.on_progress(
             node, position, may_build=newest.block_time_ms <= self._world.now_ms
         )
-        i13_bounded_work(self.effort)
+        if self.effort.is_due():
+            i13_bounded_work(self.effort)
 
     def stopped(self, node: "SimNode", fault: NodeFault) -> None:
         self.trace = zlib.crc32(str(fault).encode(), self.trace)
@@ -79,7 +82,7 @@ class WorldMonitor(Observer):
             return
         self.monitor.on_signed(message)
         if isinstance(message, ProposalMessage):
-            self.proposals.on_message(node.slot, encode_message(message))
+            self.proposals.on_message(node.slot, self.mail.bytes(encode_message(message)))
         elif isinstance(message, PrepareMessage):
             payload = message.signed.payload
             self.proposals.on_prepare(node.slot, (payload.height, payload.round, payload.digest))
@@ -93,15 +96,13 @@ class WorldMonitor(Observer):
             self.contradictions += 1
 
     def sent(self, node: "SimNode", to: int, item: Item) -> None:
-        raw = item.consensus_message
-        if not raw:
+        mail = self.mail.item(item)
+        if mail is None:
             return
-        self.trace = zlib.crc32(raw, self.trace)
+        self.trace = (31 * self.trace + mail.checksum + to) & 0xFFFFFFFF
         if not node.is_honest:
             return
-        statement = self.proposals.reading(raw)
-        assert statement is not None, "an honest node's message can be read"
-        self.journals.on_sent(node, raw, statement)
+        self.journals.on_sent(node, mail)
         now = node.core.state.now
         i16_no_storm(
             self.bounds,
@@ -113,9 +114,13 @@ class WorldMonitor(Observer):
         self._new_runs.discard(node.slot)
 
     def received(self, node: "SimNode", sender: int, item: Item) -> None:
-        self.effort.on_mail(item)
-        if node.is_honest and item.consensus_message:
-            self.proposals.on_message(node.slot, item.consensus_message)
+        mail = self.mail.item(item)
+        if mail is None:
+            self.effort.on_blocks(len(item.block_response.blocks))
+            return
+        self.effort.on_mail(mail)
+        if node.is_honest and mail.is_proposal:
+            self.proposals.on_message(node.slot, mail)
 
     def evidence(self, node: "SimNode", author: int) -> None:
         if author not in self._world.byzantine:
@@ -136,6 +141,7 @@ class WorldMonitor(Observer):
         if node.is_honest:
             number = committed.block.number
             self.ledgers.on_committed(node, number)
+            self.monitor.sets[number + 1] = self.ledgers.situations[number + 1].validators
             self.monitor.on_committed(node.slot, number, self.ledgers.blocks[number].block_id)
             self.trace = zlib.crc32(self.ledgers.blocks[number].commit_hash, self.trace)
 

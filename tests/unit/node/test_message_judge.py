@@ -6,7 +6,7 @@ import pytest
 
 from ledger.consensus.messages import CommitMessage, Message
 from ledger.errors import InvalidMessage, Reason
-from ledger.node.message_judge import MessageJudge
+from ledger.node.message_judge import MessageJudge, NoLongerJudged
 from ledger.ordering import block_building
 from ledger.ordering.consensus_codec import encode_message
 from ledger.ordering.consensus_verifier import ConsensusVerifier
@@ -90,3 +90,31 @@ def test_a_block_of_another_configuration(world: ValidatorWorld) -> None:
     verifier = ConsensusVerifier(world.validators, world.domain)
     ahead = MessageJudge(verifier, world.memory, limits=BlockLimits, last_config=lambda: 3)
     assert refusal(ahead, world.proposal(world.block())) is Reason.MALFORMED
+
+
+def test_a_decided_height_is_not_judged_by_the_configuration_of_now(
+    world: ValidatorWorld,
+) -> None:
+    """Its author is only behind: the block names what was in force when it was decided."""
+    behind = MessageJudge(
+        ConsensusVerifier(world.validators, world.domain),
+        world.memory,
+        limits=BlockLimits,
+        last_config=lambda: 1,
+        next_height=lambda: 2,
+    )
+    proposal = world.proposal(world.block())
+    assert behind.judge(encode_message(proposal)) == proposal
+
+
+def test_a_height_whose_validators_are_forgotten_is_nobodys_fault(world: ValidatorWorld) -> None:
+    """After a restart only the set in force is known; the signature may be of another set."""
+    restarted = MessageJudge(
+        ConsensusVerifier(world.validators, world.domain, first_height=2),
+        world.memory,
+        limits=BlockLimits,
+        last_config=lambda: 1,
+        next_height=lambda: 2,
+    )
+    with pytest.raises(NoLongerJudged):
+        restarted.judge(encode_message(world.prepare(3, world.block())))

@@ -1,0 +1,61 @@
+"""What a message on the network says, read once however many places send or get it."""
+
+import zlib
+from dataclasses import dataclass
+
+from ledger.audit.wire_fields import BrokenBytes, Fields, read_fields
+from ledger.wire.validator_pb2 import Item
+from tests.simulation.oracle import PROPOSAL, Statement, read_statement
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Mail:
+    """A consensus message; `statement` is None when nobody can read it."""
+
+    raw: bytes
+    checksum: int
+    statement: Statement | None
+    signatures: int
+    """Its own and those of its parts."""
+    has_block: bool
+
+    @property
+    def is_proposal(self) -> bool:
+        return self.statement is not None and self.statement.kind == PROPOSAL
+
+
+class MailReader:
+    """Remembers every message of a run."""
+
+    def __init__(self) -> None:
+        self._by_item: dict[int, tuple[Item, Mail | None]] = {}
+        self._by_bytes: dict[bytes, Mail] = {}
+
+    def item(self, item: Item) -> Mail | None:
+        """None for what is no consensus message."""
+        known = self._by_item.get(id(item))
+        if known is None:  # the item is kept, so no other one gets its id
+            raw = item.consensus_message
+            known = self._by_item[id(item)] = (item, self.bytes(raw) if raw else None)
+        return known[1]
+
+    def bytes(self, raw: bytes) -> Mail:
+        mail = self._by_bytes.get(raw)
+        if mail is None:
+            mail = self._by_bytes[raw] = _read(raw)
+        return mail
+
+
+def _read(raw: bytes) -> Mail:
+    try:
+        message = read_fields(raw)
+        statement = read_statement(message.content(1))
+    except BrokenBytes:
+        message, statement = Fields(()), None
+    return Mail(
+        raw=raw,
+        checksum=zlib.crc32(raw),
+        statement=statement,
+        signatures=1 + len(message.contents(3)) + len(message.contents(4)),
+        has_block=message.has(2),
+    )
