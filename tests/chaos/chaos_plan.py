@@ -31,6 +31,8 @@ class Weights:
     """Every byte to and from the others is late."""
     restart: int = 0
     """SIGTERM, then started again."""
+    wipe: int = 0
+    """Killed, its data folder deleted, started again; one validator at a time."""
     upgrade: int = 0
     """SIGTERM, then started from another tree or under another interpreter setting."""
 

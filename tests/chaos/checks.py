@@ -18,9 +18,11 @@ from ledger.audit.wire_fields import BrokenBytes
 from network.bench_community import CHAINCODE
 from network.plan import MemberPlan
 from tests.chaos.load import read_acknowledged
-from tests.chaos.validators import Validators
+from tests.chaos.validators import Validators, wipes
 
 MONEY_KINDS = {"account": 1, "payout": 1, "escrow": 1, "deposit": -1}
+FORGOTTEN = "does not remember its votes"
+FAULTS = ("Traceback", "NodeFault", "Halt")
 AMOUNT_FIELDS = ("balance_utoken", "amount_utoken", "locked_utoken")
 
 
@@ -145,10 +147,9 @@ def _lines(validators: Validators, member: MemberPlan, name: str) -> int:
 
 
 def _log_complaints(validators: Validators, member: MemberPlan) -> list[str]:
+    """Lines nobody wants; only who lost its data folder may have forgotten its votes."""
     log = validators.folder(member).log_file.read_text(encoding="utf-8", errors="replace")
-    marks = ("Traceback", "NodeFault", "does not remember its votes", "Halt")
-    return [
-        f"{member.id}'s log: {line.strip()}"
-        for line in log.splitlines()
-        if any(mark in line for mark in marks)
-    ]
+    lines = [f"{member.id}'s log: {line.strip()}" for line in log.splitlines()]
+    forgotten = [line for line in lines if FORGOTTEN in line]
+    unexplained = forgotten[wipes(validators, member) :]
+    return unexplained + [line for line in lines if any(mark in line for mark in FAULTS)]

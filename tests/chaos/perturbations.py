@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import shutil
 import signal
 import time
 from collections.abc import Mapping
@@ -11,7 +12,7 @@ from typing import Protocol
 from network.heads import Head, heads
 from network.plan import MemberPlan
 from tests.chaos.chaos_plan import ChaosPlan
-from tests.chaos.validators import Validators
+from tests.chaos.validators import Validators, note_wipe, returns_to_vote, wipes
 
 RECOVERY_WANTED_S = 20.0
 """What is expected; how many took longer is reported."""
@@ -57,7 +58,8 @@ class Perturber:
         deadline = time.monotonic() + seconds
         while self._due or time.monotonic() < deadline:
             kind = self._due.pop() if self._due else self._draw()
-            count = self._chance.randint(1, self.plan.perturbed_at_once_max)
+            most = 1 if kind == "wipe" else self.plan.perturbed_at_once_max
+            count = self._chance.randint(1, most)
             victims = self._chance.sample(self.validators.members, count)
             print(f"  {kind:<8} {', '.join(victim.id for victim in victims)}", flush=True)
             await getattr(self, kind)(victims)
@@ -83,6 +85,15 @@ class Perturber:
     async def upgrade(self, victims: list[MemberPlan]) -> None:
         await self.validators.stop(*victims)
         self.validators.start(*victims, environment=self.other_environment)
+
+    async def wipe(self, victims: list[MemberPlan]) -> None:
+        await self.validators.kill(*victims)
+        for victim in victims:
+            await asyncio.to_thread(shutil.rmtree, self.validators.folder(victim).ledger_dir)
+            note_wipe(self.validators, victim)
+        self.validators.start(*victims)
+        # More observers than f would stop everything for an operator, as promised.
+        await asyncio.gather(*(_votes_again(self.validators, victim) for victim in victims))
 
     async def pause(self, victims: list[MemberPlan]) -> None:
         self.validators.signal(signal.SIGSTOP, *victims)
@@ -110,13 +121,13 @@ class Perturber:
 async def recovered(
     validators: Validators, victims: list[MemberPlan], *, since: float
 ) -> list[float]:
-    """Seconds from `since` (monotonic) until each victim has what the others have now.
+    """Seconds from `since` (monotonic) until each victim has a block made after now.
 
-    Raises TimeoutError.
+    The load must be running. Raises TimeoutError.
     """
     others = [member for member in validators.members if member not in victims] or victims
     known = [head.height for head in await _heads(validators, others) if head is not None]
-    target = max(known, default=1)
+    target = max(known, default=1) + 1
 
     async def one(victim: MemberPlan) -> float:
         while True:
@@ -127,6 +138,14 @@ async def recovered(
 
     async with asyncio.timeout(RECOVERY_TIMEOUT_S):
         return list(await asyncio.gather(*(one(victim) for victim in victims)))
+
+
+async def _votes_again(validators: Validators, victim: MemberPlan) -> None:
+    async with asyncio.timeout(RECOVERY_TIMEOUT_S):
+        while True:
+            if returns_to_vote(validators, victim) == wipes(validators, victim):
+                return
+            await asyncio.sleep(POLL_S)
 
 
 async def agreed(validators: Validators) -> Head:

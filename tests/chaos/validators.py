@@ -29,6 +29,8 @@ from network.processes import (
 
 EXIT_TIMEOUT_S = 20.0
 READY_TIMEOUT_S = 90.0
+WIPES = "wipes.txt"
+VOTES_AGAIN = "this validator votes again"
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,24 @@ class Validators:
         """SIGTERM, and wait for the end."""
         folders = [self.folder(member) for member in members or self.members]
         await asyncio.to_thread(stop_peers, folders, timeout_s=EXIT_TIMEOUT_S)
+
+
+def note_wipe(validators: Validators, member: MemberPlan) -> None:
+    """Remember, beside the network, that the member lost its data folder."""
+    with (validators.layout.root / WIPES).open("a", encoding="ascii") as notes:
+        notes.write(f"{member.id}\n")
+
+
+def wipes(validators: Validators, member: MemberPlan) -> int:
+    """How often the member lost its data folder so far."""
+    path = validators.layout.root / WIPES
+    return path.read_text(encoding="ascii").split().count(member.id) if path.exists() else 0
+
+
+def returns_to_vote(validators: Validators, member: MemberPlan) -> int:
+    """How often the member, an observer before, said that it votes again."""
+    log = validators.folder(member).log_file.read_text(encoding="utf-8", errors="replace")
+    return log.count(VOTES_AGAIN)
 
 
 def _await_ends(processes: Sequence[ProcessId]) -> None:
