@@ -72,9 +72,9 @@ def test_links_between_documents_lead_somewhere() -> None:
 
 def test_commands_named_in_documents_exist() -> None:
     documents = "".join(text_of(path) for path in repository_files() if path.endswith(".md"))
-    named = set(re.findall(r"\bgridledger ([a-z]+)\b", documents))
+    named = set(re.findall(r"\bgridledger ([a-z-]+)\b", documents))
     assert named & set(COMMANDS), "the documents name no command at all"
-    in_code = set(re.findall(r"(?:`|bin/)gridledger ([a-z]+)\b", documents))
+    in_code = set(re.findall(r"(?:`|bin/)gridledger ([a-z-]+)\b", documents))
     assert in_code - set(COMMANDS) == set()
 
 
