@@ -112,8 +112,12 @@ def _up(options: argparse.Namespace) -> int:
 
     started = up(plan, options.members, on_ready=ready)
     print(f"{len(started)} started" if started else "all of them run already", flush=True)
+    layout = require_network(plan)
+    for member in selected(plan, options.members):
+        if notice := notice_of(layout.member(member.id)):
+            print(f"  {member.id:<14} {notice}")
     if not options.members:
-        for name in asyncio.run(commit_definitions(plan, require_network(plan))):
+        for name in asyncio.run(commit_definitions(plan, layout)):
             print(f"  contract {name} is on the channel")
     return 0
 

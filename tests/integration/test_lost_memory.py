@@ -62,7 +62,8 @@ def test_one_that_lost_everything_follows_and_is_counted_out_until_blocks_have_p
     assert main(["up", plan]) == 0
     down(network.plan, ["dso"])
     shutil.rmtree(ledger_dir(network, "dso"))
-    up(network.plan, ["dso"])
+    assert main(["up", plan, "dso"]) == 0
+    assert "dso            observer: " in capsys.readouterr().out
     wait_for_notice(network, "dso", "votes again from height 4, now at 2")
     assert main(["status", plan]) == 0
     assert "observer: votes again from height 4" in capsys.readouterr().out
