@@ -25,7 +25,7 @@ MEMORY = (
         ),
         test=f"{_LIMITS}::test_heights_far_ahead_are_not_kept",
         like="Besu's buffer, CometBFT",
-        search=Search(("I12",)),
+        search=Search(("I12",), liars=True),
     ),
     Mutation(
         "A02",
@@ -39,7 +39,7 @@ MEMORY = (
         ),
         test=f"{_LIMITS}::test_a_future_height_keeps_a_quota_for_each_author",
         like="Besu",
-        search=Search(("I12",)),
+        search=Search(("I12",), liars=True),
     ),
     Mutation(
         "A03",
@@ -65,7 +65,7 @@ MEMORY = (
         ),
         test=f"{_LIMITS}::test_votes_far_ahead_of_the_round_are_not_kept",
         like="Besu, GHSA-23rh-rrqg-wq82",
-        search=Search(("I12",)),
+        search=Search(("I12",), liars=True),
     ),
     Mutation(
         "A05",
@@ -79,7 +79,7 @@ MEMORY = (
         ),
         test="unit/consensus/test_round_change_rules.py::test_a_round_out_of_bounds",
         like="Besu 11102",
-        search=Search(("I12", "I15")),
+        search=Search(("I12", "I15"), liars=True),
     ),
 )
 
@@ -325,7 +325,7 @@ SIGNATURES_AND_IMPORT = (
         (Edit("ledger.crypto.signing:verify_signature", "s > HALF_ORDER", "False"),),
         test="unit/crypto/test_signing.py::"
         "test_the_high_form_of_a_good_signature_is_refused_and_can_be_normalised",
-        search=Search(("I13", "I8"), profile="safety"),
+        search=Search(("I13", "I8"), liars=True),
     ),
     Mutation(
         "A24",
@@ -356,7 +356,7 @@ SIGNATURES_AND_IMPORT = (
             ),
         ),
         test=f"{_VOTING}::test_seals_that_come_before_the_block_are_verified_when_it_comes",
-        search=Search(("I7",)),
+        search=Search(("I7",), liars=True),
     ),
     Mutation(
         "A27",
@@ -386,7 +386,7 @@ SIGNATURES_AND_IMPORT = (
             ),
         ),
         test="unit/ordering/test_seals.py::test_what_a_seal_covers_cannot_be_changed",
-        search=Search(("I1", "I7", "I8")),
+        search=Search(("I1", "I7", "I8"), liars=True),
     ),
     Mutation(
         "A29",
@@ -445,7 +445,7 @@ STATE = (
             ),
         ),
         test=f"{_CODES}::test_duplicate_txid_in_the_same_block_keeps_the_first",
-        search=Search(("I8",)),
+        search=Search(("I8",), liars=True),
     ),
     Mutation(
         "A34",

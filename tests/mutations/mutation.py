@@ -19,6 +19,8 @@ class Search:
     breaks: tuple[str, ...]
     validators: int = 4
     profile: str = "safety"
+    liars: bool = False
+    """In every schedule f validators lie: some rules only a liar can break."""
 
 
 @dataclass(frozen=True, slots=True)

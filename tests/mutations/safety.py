@@ -48,7 +48,7 @@ QUORUM_AND_LOCKS = (
             ),
         ),
         test="unit/consensus/test_locks.py::test_through_a_jump_after_f_plus_one_others",
-        search=Search((*_FORK, "I10")),
+        search=Search((*_FORK, "I10"), liars=True),
     ),
     Mutation(
         "M03b",
@@ -64,7 +64,7 @@ QUORUM_AND_LOCKS = (
         "test_the_lock_travels_with_the_validator_and_the_fresh_block_is_refused",
         says="I1",
         like="Besu 2026",
-        search=Search((*_FORK, "I10")),
+        search=Search((*_FORK, "I10"), liars=True),
     ),
     Mutation(
         "M04",
@@ -124,7 +124,7 @@ JUSTIFICATION = (
         ),
         test=f"{_PROPOSAL_RULES}::test_the_same_author_fills_the_quorum_twice",
         like="go-ibft 50",
-        search=Search((*_FORK, "I5")),
+        search=Search((*_FORK, "I5"), liars=True),
     ),
     Mutation(
         "M08",
@@ -138,7 +138,7 @@ JUSTIFICATION = (
         ),
         test=f"{_PROPOSAL_RULES}::test_the_same_prepare_twice",
         like="Besu 1736",
-        search=Search((*_FORK, "I5")),
+        search=Search((*_FORK, "I5"), liars=True),
     ),
     Mutation(
         "M09",
@@ -153,7 +153,7 @@ JUSTIFICATION = (
         ),
         test=f"{_PROPOSAL_RULES}::test_a_round_change_to_another_round_fills_the_quorum",
         like="go-ibft 51",
-        search=Search((*_FORK, "I5")),
+        search=Search((*_FORK, "I5"), liars=True),
     ),
     Mutation(
         "M10",
@@ -166,7 +166,7 @@ JUSTIFICATION = (
             ),
         ),
         test=f"{_ROUND_CHANGES}::test_prepared_in_no_earlier_round",
-        search=Search((*_FORK, "I5")),
+        search=Search((*_FORK, "I5"), liars=True),
     ),
     Mutation(
         "M11",
@@ -182,7 +182,7 @@ JUSTIFICATION = (
         test="scenarios/test_fork_prepares_of_another_round.py::"
         "test_a_proof_of_another_round_is_refused_and_the_decided_block_is_proposed_again",
         says="I1",
-        search=Search((*_FORK, "I5")),
+        search=Search((*_FORK, "I5"), liars=True),
     ),
     Mutation(
         "M12",
@@ -196,7 +196,7 @@ JUSTIFICATION = (
             ),
         ),
         test=f"{_ROUND_CHANGES}::test_a_claim_with_prepares_for_another_block",
-        search=Search((*_FORK, "I5")),
+        search=Search((*_FORK, "I5"), liars=True),
     ),
     Mutation(
         "M13",
@@ -210,7 +210,7 @@ JUSTIFICATION = (
             ),
         ),
         test=f"{_PROPOSAL_RULES}::test_a_fresh_block_although_one_is_prepared",
-        search=Search((*_FORK, "I5")),
+        search=Search((*_FORK, "I5"), liars=True),
     ),
     Mutation(
         "M14",
@@ -219,7 +219,7 @@ JUSTIFICATION = (
         test="scenarios/test_fork_lower_lock_chosen.py::test_the_lower_lock_is_refused",
         says="I1",
         like="go-ibft 52",
-        search=Search((*_FORK, "I5")),
+        search=Search((*_FORK, "I5"), liars=True),
     ),
     Mutation(
         "M15",
@@ -232,7 +232,7 @@ JUSTIFICATION = (
             ),
         ),
         test=f"{_PROPOSAL_RULES}::test_a_later_round_without_justification",
-        search=Search((*_FORK, "I5")),
+        search=Search((*_FORK, "I5"), liars=True),
     ),
     Mutation(
         "M16",
@@ -251,7 +251,7 @@ JUSTIFICATION = (
             ),
         ),
         test=f"{_PROPOSAL_RULES}::test_one_round_change_less_than_a_quorum",
-        search=Search((*_FORK, "I5")),
+        search=Search((*_FORK, "I5"), liars=True),
     ),
     Mutation(
         "M22",
@@ -266,7 +266,7 @@ JUSTIFICATION = (
         test="scenarios/test_fork_prepares_of_another_round.py::"
         "test_a_proof_of_another_round_is_refused_and_the_decided_block_is_proposed_again",
         says="I1",
-        search=Search((*_FORK, "I5")),
+        search=Search((*_FORK, "I5"), liars=True),
     ),
 )
 
@@ -294,7 +294,7 @@ VOTES = (
         "whose turn it is to propose is not checked",
         (core("proposal_rules:check_proposal", "if signed.author != expected:", "if False:"),),
         test=f"{_PROPOSAL_RULES}::test_someone_else_than_the_proposer_of_the_round_proposes",
-        search=Search(("I6",)),
+        search=Search(("I6",), liars=True),
     ),
     Mutation(
         "M19",

@@ -5,16 +5,19 @@ found in: when the world has changed and it finds nothing any more, the first se
 again, and when these do not help, measure again.
 """
 
+import random
 import time
 import tomllib
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ledger.consensus.quorum import max_faulty
 from tests.mutations.mutation import REFUSED, Mutation, Search
 from tests.mutations.planting import planted
 from tests.simulation.observer import Violation
+from tests.simulation.swarm import Byzantine, Profile, Swarm, draw_swarm
 from tests.simulation.world import World
 
 FOUND = Path(__file__).with_name("found.toml")
@@ -44,11 +47,24 @@ class Found:
 def violation_of(search: Search, seed: int) -> str:
     """The number of the invariant that a seed breaks, as the code now stands; empty: none."""
     try:
-        World(seed=seed, validators=search.validators, profile=search.profile).run()
+        World(
+            seed=seed,
+            validators=search.validators,
+            profile=search.profile,
+            swarm=_swarm_with_liars(search, seed) if search.liars else None,
+        ).run()
     except Violation as violation:
         text = str(violation)
         return REFUSED if text.startswith("honest message") else text.split(":", maxsplit=1)[0]
     return ""
+
+
+def _swarm_with_liars(search: Search, seed: int) -> Swarm:
+    """What the seed draws, with as many liars as there may be."""
+    faulty = max_faulty(search.validators)
+    rng = random.Random(f"{seed} swarm")
+    drawn = draw_swarm(rng, Profile(search.profile), max_faulty=faulty)
+    return replace(drawn, byzantine=Byzantine.ADVERSARY, faulty=faulty, forgetful=0)
 
 
 def hunt(mutation: Mutation, seeds: Iterable[int], *, seconds_max: float | None = None) -> Found:
