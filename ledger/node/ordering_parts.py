@@ -94,7 +94,7 @@ def ordering_parts(
     committer = _committer(base)
     queue = ConsensusQueue()
     memory = _vote_memory(base)
-    notice = ObserverNotice(config.data_dir)
+    notice = ObserverNotice(config.data_dir, memory.journal, next_height=committer.tip.height + 1)
 
     def status() -> Status:
         return _status(committer, observes=notice.is_observing)
