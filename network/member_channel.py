@@ -14,9 +14,9 @@ from ledger.model.codec_block import decode_block, decode_block_signatures
 from ledger.model.config import VALIDATORS_MIN
 from ledger.model.config_codec import decode_config_block
 from ledger.node.channel import ChannelState, channel_state
+from ledger.rpc.broadcast_client import broadcast
 from ledger.rpc.deliver_client import follow_blocks, newest_block
-from ledger.rpc.transport import client_channel, identity_bytes
-from ledger.wire import common_pb2, orderer_pb2
+from ledger.rpc.transport import client_channel
 from network.definitions import admin_identity
 from network.layout import NetworkLayout
 from network.plan import MemberPlan, Plan
@@ -86,14 +86,14 @@ async def submit_update(desk: Desk, envelope_raw: bytes) -> str:
         channel = client_channel(member.address, desk.layout.tls_ca_bundle.read_bytes())
         try:
             async with asyncio.timeout(EFFECT_TIMEOUT_S):
-                response = await _broadcast(channel, envelope_raw)
+                answer = await broadcast(channel, envelope_raw)
         except (aio.AioRpcError, TimeoutError):
             continue
         finally:
             await channel.close()
-        if response.status == common_pb2.SUCCESS:
+        if answer.is_accepted:
             return member.id
-        raise UpdateRefused(f"{member.id}'s validator refuses: {response.info}")
+        raise UpdateRefused(f"{member.id}'s validator refuses: {answer.info}")
     raise NoPeerAnswers("no peer takes the update: is the network running?")
 
 
@@ -148,17 +148,3 @@ def _config_number(block: Block) -> int:
     is_valid = block.metadata[2][:1] == b"\x00"
     named = decode_block_signatures(block.metadata[SLOT_SIGNATURES]).last_config_number
     return block.number if is_valid else named
-
-
-async def _broadcast(channel: aio.Channel, envelope_raw: bytes) -> orderer_pb2.BroadcastResponse:
-    call = channel.stream_stream(
-        "/orderer.AtomicBroadcast/Broadcast", identity_bytes, identity_bytes
-    )()
-    try:
-        await call.write(envelope_raw)
-        raw = await call.read()
-    finally:
-        call.cancel()
-    if raw is aio.EOF:
-        raise UpdateRefused("the peer ended the connection without an answer")
-    return orderer_pb2.BroadcastResponse.FromString(raw)

@@ -23,16 +23,18 @@ from ledger.model.codec_header import (
     decode_identity,
     encode_signature_header,
 )
-from ledger.model.codec_parsing import parse_message
 from ledger.model.config import CONFIG_BYTES_MAX, ChannelConfig
-from ledger.model.config_codec_encode import encode_config
-from ledger.model.config_difference import compute_update
-from ledger.model.config_tree import apply_update
-from ledger.model.config_update import config_signature_message, encode_update_payload
+from ledger.model.config_update import (
+    SignedUpdate,
+    UpdateSignature,
+    encode_update_payload,
+    require_update,
+    update_between,
+    updated_tree,
+)
 from ledger.model.policy import MetaRule, SignaturePolicy
 from ledger.node.channel import ChannelState
 from ledger.validation.config_transaction import NextConfig, next_config
-from ledger.wire import common_pb2
 from network.layout import NetworkLayout, make_private_folder, write_replacing
 
 ID_CHARACTERS = 8
@@ -45,20 +47,6 @@ class ProposalError(GridledgerError):
 
 
 @dataclass(frozen=True, slots=True)
-class Signature:
-    """common.ConfigSignature."""
-
-    header_raw: bytes
-    signature: bytes
-
-    @property
-    def mspid(self) -> str:
-        """Whose admin signed."""
-        header = parse_message(common_pb2.SignatureHeader, self.header_raw)
-        return decode_identity(header.creator)[0]
-
-
-@dataclass(frozen=True, slots=True)
 class Proposal:
     """An update that waits for signatures."""
 
@@ -68,7 +56,7 @@ class Proposal:
     """common.ConfigUpdate bytes."""
     sequence: int
     """Of the configuration it changes."""
-    signatures: tuple[Signature, ...] = ()
+    signatures: tuple[UpdateSignature, ...] = ()
 
     @property
     def id(self) -> str:
@@ -78,17 +66,14 @@ class Proposal:
     def signed_by(self, admin: SigningIdentity) -> "Proposal":
         """With this admin's signature; a second one of the same member replaces the first."""
         header = encode_signature_header(admin.serialized, secrets.token_bytes(NONCE_BYTES))
-        signature = admin.sign(config_signature_message(header, self.update_raw))
-        others = tuple(one for one in self.signatures if one.mspid != admin.mspid)
-        return replace(self, signatures=(*others, Signature(header, signature)))
+        signature = admin.sign(UpdateSignature(header, b"").message(self.update_raw))
+        others = tuple(one for one in self.signatures if _member_of(one) != admin.mspid)
+        return replace(self, signatures=(*others, UpdateSignature(header, signature)))
 
     def envelope(self, sender: SigningIdentity, channel_id: str) -> bytes:
         """The CONFIG_UPDATE envelope to submit."""
-        signed = common_pb2.ConfigUpdateEnvelope(config_update=self.update_raw)
-        for one in self.signatures:
-            signed.signatures.add(signature_header=one.header_raw, signature=one.signature)
         payload = encode_update_payload(
-            signed,
+            SignedUpdate(self.update_raw, self.signatures),
             channel_id=channel_id,
             creator=sender.serialized,
             nonce=secrets.token_bytes(NONCE_BYTES),
@@ -99,12 +84,9 @@ class Proposal:
 
 def propose(state: ChannelState, updated: ChannelConfig, title: str) -> Proposal:
     """An unsigned proposal; raises InvalidMessage CONFIG_UNCHANGED."""
-    original = common_pb2.Config.FromString(state.tree_raw)
-    tree = common_pb2.ConfigEnvelope.FromString(encode_config(updated)).config
-    update = compute_update(original, tree, channel_id=state.config.channel_id)
     return Proposal(
         title=title,
-        update_raw=update.SerializeToString(deterministic=True),
+        update_raw=update_between(state.tree_raw, updated),
         sequence=state.config.sequence,
     )
 
@@ -129,7 +111,7 @@ def standing(proposal: Proposal, state: ChannelState, sender: SigningIdentity) -
     envelope = decode_request(proposal.envelope(sender, state.config.channel_id))
     needed, eligible = _required(proposal, state)
     signed = tuple(
-        sorted({one.mspid for one in proposal.signatures if _counts(one, proposal, checker)})
+        sorted({_member_of(one) for one in proposal.signatures if _counts(one, proposal, checker)})
     )
     may_sign = tuple(sorted(eligible - set(signed)))
     try:
@@ -157,19 +139,22 @@ class _Signatures:
         return True
 
 
-def _counts(one: Signature, proposal: Proposal, checker: _Signatures) -> bool:
-    creator = parse_message(common_pb2.SignatureHeader, one.header_raw).creator
-    message = config_signature_message(one.header_raw, proposal.update_raw)
-    return checker.verify(creator, message, one.signature)
+def _counts(one: UpdateSignature, proposal: Proposal, checker: _Signatures) -> bool:
+    return checker.verify(one.creator, one.message(proposal.update_raw), one.signature)
+
+
+def _member_of(one: UpdateSignature) -> str:
+    """Whose admin signed (MSP id)."""
+    return decode_identity(one.creator)[0]
 
 
 def _required(proposal: Proposal, state: ChannelState) -> tuple[int, set[str]]:
     """(members that must sign, members that may) over all policies the update touches."""
     paths: list[str] = []
     try:
-        apply_update(
-            common_pb2.Config.FromString(state.tree_raw),
-            parse_message(common_pb2.ConfigUpdate, proposal.update_raw),
+        updated_tree(
+            state.tree_raw,
+            proposal.update_raw,
             channel_id=state.config.channel_id,
             check_policy=paths.append,
         )
@@ -214,7 +199,7 @@ def save(proposal: Proposal, path: Path) -> None:
         "update": _text(proposal.update_raw),
         "signatures": [
             {
-                "member": one.mspid,
+                "member": _member_of(one),
                 "header": _text(one.header_raw),
                 "signature": _text(one.signature),
             }
@@ -260,12 +245,13 @@ def pending(layout: NetworkLayout) -> list[Path]:
 
 def _proposal(content: dict[str, Any]) -> Proposal:
     update_raw = _bytes(content["update"])
-    parse_message(common_pb2.ConfigUpdate, update_raw)
+    require_update(update_raw)
     signatures = tuple(
-        Signature(_bytes(one["header"]), _bytes(one["signature"])) for one in content["signatures"]
+        UpdateSignature(_bytes(one["header"]), _bytes(one["signature"]))
+        for one in content["signatures"]
     )
     for one in signatures:
-        _ = one.mspid  # every signature must say whose it is
+        _member_of(one)  # every signature must say whose it is
     return Proposal(str(content["title"]), update_raw, int(content["sequence"]), signatures)
 
 

@@ -17,7 +17,7 @@ from ledger.errors import NodeFault
 from ledger.model.block import Block
 from ledger.model.config import VALIDATORS_MIN, ChannelConfig
 from ledger.model.config_codec import decode_config_block
-from ledger.model.config_update import config_of_block
+from ledger.model.config_update import tree_of_block
 from ledger.ordering.pool import BlockLimits
 from ledger.ordering.validator_set import ValidatorSet, validator_set
 from ledger.storage.ledger_store import LedgerStore
@@ -78,7 +78,7 @@ def channel_state(
             genesis_hash=genesis_hash,
             validator_set_hash=validators.set_hash,
         ),
-        tree_raw=config_of_block(block).SerializeToString(),
+        tree_raw=tree_of_block(block),
         validators_min=validators_min,
     )
 

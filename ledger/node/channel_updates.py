@@ -15,7 +15,7 @@ from ledger.model.codec import decode_request, encode_envelope
 from ledger.model.codec_header import NONCE_BYTES
 from ledger.model.codes import HeaderType
 from ledger.model.config import WRITERS_POLICY, ChannelConfig
-from ledger.model.config_update import encode_config_payload
+from ledger.model.config_update import ConfigTransaction, encode_config_payload
 from ledger.model.transaction import Envelope
 from ledger.node.channel import CurrentChannel
 from ledger.node.signatures import SignaturesAt, SignatureVerifier
@@ -82,8 +82,7 @@ class ChannelUpdates:
         identity = self._ports.identity()
         nonce = self._ports.random_bytes(NONCE_BYTES)
         payload = encode_config_payload(
-            following.tree,
-            update.raw,
+            ConfigTransaction(following.tree_raw, update.raw),
             channel_id=following.channel.channel_id,
             creator=identity.serialized,
             nonce=nonce,

@@ -206,24 +206,21 @@ class TransactionSubmission:
             for run in _runs(raws)
         ]
 
-    @property
-    def _quorum(self) -> int:
-        return quorum(self._validators())
-
     def _settle(self, submission: _Submission) -> None:
         if submission.done.done():
             return
-        if submission.accepted >= self._quorum:
+        if submission.accepted >= quorum(self._validators()):
             submission.done.set_result(None)
             return
         outstanding = submission.asked - submission.accepted - len(submission.refusals)
-        if submission.accepted + outstanding < self._quorum:
+        if submission.accepted + outstanding < quorum(self._validators()):
             submission.done.set_exception(self._no_quorum(submission))
 
     def _no_quorum(self, submission: _Submission) -> GatewayError:
+        needed = quorum(self._validators())
         return GatewayError(
             grpc.StatusCode.UNAVAILABLE,
-            f"{submission.accepted} of the {self._quorum} validators needed hold the transaction",
+            f"{submission.accepted} of the {needed} validators needed hold the transaction",
             submission.refusals,
         )
 

@@ -12,18 +12,16 @@ from ledger.crypto.config_rules import check_successor
 from ledger.crypto.msp import Identity, MspRegistry
 from ledger.errors import InvalidMessage, Reason
 from ledger.model.codec import decode_request
-from ledger.model.codec_parsing import parse_message
 from ledger.model.config import ChannelConfig
-from ledger.model.config_codec import decode_config
-from ledger.model.config_tree import apply_update
 from ledger.model.config_update import (
-    config_signature_message,
+    SignedUpdate,
+    channel_of_tree,
     decode_config_transaction,
     decode_update,
+    updated_tree,
 )
 from ledger.model.transaction import Envelope
 from ledger.validation.context import SignatureChecker
-from ledger.wire import common_pb2
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +47,8 @@ class ConfigInForce:
 class NextConfig:
     """The result of an update."""
 
-    tree: common_pb2.Config
+    tree_raw: bytes
+    """common.Config bytes."""
     channel: ChannelConfig
 
 
@@ -67,16 +66,15 @@ def next_config(
         )
     signed = decode_update(update)
     signers = update_signers(signed, current.registry, signatures)
-    tree = apply_update(
-        parse_message(common_pb2.Config, current.tree_raw),
-        parse_message(common_pb2.ConfigUpdate, signed.config_update),
+    tree_raw = updated_tree(
+        current.tree_raw,
+        signed.update_raw,
         channel_id=channel_id,
         check_policy=lambda path: current.policies.require_path(path, signers),
     )
-    raw = common_pb2.ConfigEnvelope(config=tree).SerializeToString()
-    channel = decode_config(raw, channel_id=channel_id)
+    channel = channel_of_tree(tree_raw, channel_id=channel_id)
     check_successor(current.channel, channel, validators_min=current.validators_min)
-    return NextConfig(tree, channel)
+    return NextConfig(tree_raw, channel)
 
 
 def check_config_transaction(
@@ -93,9 +91,8 @@ def check_config_transaction(
             Reason.ROLE_NOT_ALLOWED, f"{creator.subject} is no validator of the channel"
         )
     carried = decode_config_transaction(envelope)
-    update = decode_request(carried.last_update.SerializeToString())
-    expected = next_config(update, current, signatures).tree
-    if _bytes(expected) != _bytes(carried.config):
+    update = decode_request(carried.last_update_raw)
+    if next_config(update, current, signatures).tree_raw != carried.tree_raw:
         raise InvalidMessage(
             Reason.CONFIG_MISMATCH,
             "ConfigEnvelope LastUpdate did not produce the supplied config result",
@@ -103,20 +100,14 @@ def check_config_transaction(
 
 
 def update_signers(
-    update: common_pb2.ConfigUpdateEnvelope, registry: MspRegistry, signatures: SignatureChecker
+    update: SignedUpdate, registry: MspRegistry, signatures: SignatureChecker
 ) -> list[Identity]:
     """Members whose signature on the update is good; a bad one counts as absent."""
     signers = []
-    for item in update.signatures:
+    for one in update.signatures:
         try:
-            header = parse_message(common_pb2.SignatureHeader, item.signature_header)
-            message = config_signature_message(item.signature_header, update.config_update)
-            if signatures.verify(header.creator, message, item.signature):
-                signers.append(registry.identity(header.creator))
+            if signatures.verify(one.creator, one.message(update.update_raw), one.signature):
+                signers.append(registry.identity(one.creator))
         except InvalidMessage:
             continue  # a stranger's signature neither helps nor harms
     return signers
-
-
-def _bytes(config: common_pb2.Config) -> bytes:
-    return config.SerializeToString(deterministic=True)

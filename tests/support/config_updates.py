@@ -1,6 +1,7 @@
 """Configuration updates as admins make them: computed, signed, and wrapped by a validator."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from ledger.crypto.hashing import transaction_id
 from ledger.crypto.signing import SigningIdentity
@@ -10,7 +11,9 @@ from ledger.model.config import ChannelConfig
 from ledger.model.config_codec_encode import encode_config
 from ledger.model.config_difference import compute_update
 from ledger.model.config_update import (
-    config_signature_message,
+    ConfigTransaction,
+    SignedUpdate,
+    UpdateSignature,
     encode_config_payload,
     encode_update_payload,
 )
@@ -26,15 +29,14 @@ def tree_of_config(config: ChannelConfig) -> common_pb2.Config:
 
 def sign_update(
     update: common_pb2.ConfigUpdate, signers: Iterable[SigningIdentity]
-) -> common_pb2.ConfigUpdateEnvelope:
+) -> SignedUpdate:
     """The update with the signatures of these admins."""
     raw = update.SerializeToString()
-    signed = common_pb2.ConfigUpdateEnvelope(config_update=raw)
+    signatures = []
     for signer in signers:
-        header = encode_signature_header(signer.serialized, NONCE)
-        signature = signer.sign(config_signature_message(header, raw))
-        signed.signatures.add(signature_header=header, signature=signature)
-    return signed
+        unsigned = UpdateSignature(encode_signature_header(signer.serialized, NONCE), b"")
+        signatures.append(replace(unsigned, signature=signer.sign(unsigned.message(raw))))
+    return SignedUpdate(raw, tuple(signatures))
 
 
 def update_envelope(
@@ -51,9 +53,7 @@ def update_envelope(
     return signed_envelope(sign_update(update, signers), sender=sender, channel_id=channel)
 
 
-def signed_envelope(
-    update: common_pb2.ConfigUpdateEnvelope, *, sender: SigningIdentity, channel_id: str
-) -> bytes:
+def signed_envelope(update: SignedUpdate, *, sender: SigningIdentity, channel_id: str) -> bytes:
     payload = encode_update_payload(
         update,
         channel_id=channel_id,
@@ -74,8 +74,7 @@ def config_transaction(
 ) -> bytes:
     """The CONFIG envelope with which a validator orders an update."""
     payload = encode_config_payload(
-        tree,
-        update_raw,
+        ConfigTransaction(tree.SerializeToString(), update_raw),
         channel_id=channel_id,
         creator=validator.serialized,
         nonce=nonce,

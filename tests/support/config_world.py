@@ -101,7 +101,7 @@ class ConfigWorld(ValidatorWorld):
             decode_request(update_raw), self.channel.state.in_force, self.verifier
         )
         return config_transaction(
-            following.tree,
+            common_pb2.Config.FromString(following.tree_raw),
             update_raw,
             validator or self.consortium.members[0].node,
             channel_id=CHANNEL_ID,

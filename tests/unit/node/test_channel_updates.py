@@ -8,6 +8,7 @@ import pytest
 from ledger.errors import InvalidMessage, Reason
 from ledger.model.codec import decode_envelope
 from ledger.model.config import ChannelConfig
+from ledger.model.config_update import SignedUpdate
 from ledger.node.channel_updates import ChannelUpdates, UpdatePorts
 from ledger.ordering.block_building import build_block, check_contents
 from ledger.ordering.pool import BlockLimits, PoolLimits, TransactionPool
@@ -117,8 +118,7 @@ async def test_bytes_that_are_no_envelope(desk, raw):
 async def test_an_update_of_nonsense(desk):
     admin = desk.world.admins[0]
     for content in (b"", b"\xff\xff"):
-        wire = common_pb2.ConfigUpdateEnvelope(config_update=content)
-        raw = signed_envelope(wire, sender=admin, channel_id=CHANNEL_ID)
+        raw = signed_envelope(SignedUpdate(content), sender=admin, channel_id=CHANNEL_ID)
         assert await desk.refusal(raw) in (Reason.MALFORMED, Reason.WRONG_CHANNEL)
     many = sign_update(common_pb2.ConfigUpdate(channel_id=CHANNEL_ID), [admin] * 201)
     raw = signed_envelope(many, sender=admin, channel_id=CHANNEL_ID)
