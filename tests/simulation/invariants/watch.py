@@ -39,10 +39,10 @@ class WorldMonitor(Observer):
         self.proposals = Proposals(self.ledgers.situations, opinion.signature_is_good)
         self.journals = Journals()
         self.bounds = Bounds(
-            validators=len(world.everyone), repeat_ms=max(1, world.swarm.base_timeout_ms // 2)
+            validators=len(world.identities), repeat_ms=max(1, world.swarm.base_timeout_ms // 2)
         )
         keys = () if world.consortium.real_signatures else world.consortium.members
-        self.effort = Effort(tuple(m.cheap for m in keys), validators=len(world.everyone))
+        self.effort = Effort(tuple(m.cheap for m in keys), validators=len(world.identities))
         self.trace = 0
         """I18: of everything that is sent and committed; a seed has one."""
         self.contradictions = 0
@@ -141,7 +141,6 @@ class WorldMonitor(Observer):
         if node.is_honest:
             number = committed.block.number
             self.ledgers.on_committed(node, number)
-            self.monitor.sets[number + 1] = self.ledgers.situations[number + 1].validators
             self.monitor.on_committed(node.slot, number, self.ledgers.blocks[number].block_id)
             self.trace = zlib.crc32(self.ledgers.blocks[number].commit_hash, self.trace)
 
