@@ -1,6 +1,6 @@
 """All fuzz targets. A new one goes into the module of `tests.fuzz.targets` it is nearest to.
 
-Reserved for parts that do not exist yet: the snapshot loader and the chaincode package reader.
+Reserved for parts that do not exist yet: the chaincode package reader.
 """
 
 from tests.fuzz.engine import FuzzTarget
@@ -13,6 +13,7 @@ from tests.fuzz.targets import (
     model,
     services,
     settings,
+    snapshots,
     storage,
     validation,
 )
@@ -24,6 +25,7 @@ TARGETS: tuple[FuzzTarget, ...] = (
     *validation.TARGETS,
     *identities.TARGETS,
     *storage.TARGETS,
+    *snapshots.TARGETS,
     *services.TARGETS,
     *contracts.TARGETS,
     *gateway.TARGETS,
