@@ -45,6 +45,7 @@ class Peer:
     contracts: ChaincodeHost
     items: StreamItems
     watch: ConnectionWatch
+    misbehaviour: Misbehaviour
     certificates: CertificateWatch
     client_handlers: Handlers
     validator_handlers: Handlers
@@ -62,6 +63,7 @@ class Peer:
                 on_connected=connected,
                 on_disconnected=self.items.on_disconnected,
                 on_rejected=self.items.on_rejected,
+                is_barred=self.misbehaviour.is_barred,
             )
         )
 
@@ -98,7 +100,7 @@ async def assemble(config: NodeConfig) -> Peer:
         notifier=notifier,
     )
     watch = ConnectionWatch()
-    items = _stream_items(base, ordering, remote, misbehaviour, rejected)
+    items = _stream_items(base, ordering, remote, rejected)
     validators = _validator_service(ordering, items, misbehaviour, announcements)
     ordering.channel_links.refresh()
     return Peer(
@@ -107,6 +109,7 @@ async def assemble(config: NodeConfig) -> Peer:
         contracts=contracts,
         items=items,
         watch=watch,
+        misbehaviour=misbehaviour,
         certificates=CertificateWatch(
             credentials=base.credentials,
             channel=base.channel,
@@ -129,7 +132,6 @@ def _stream_items(
     base: Foundation,
     ordering: OrderingParts,
     remote: RemoteEndorsers,
-    misbehaviour: Misbehaviour,
     on_rejected: RejectionHandler,
 ) -> StreamItems:
     return StreamItems(
@@ -140,7 +142,6 @@ def _stream_items(
         observers=ordering.observers,
         is_validator=lambda: base.credentials.now.is_validator,
         on_rejected=on_rejected,
-        is_barred=misbehaviour.is_barred,
     )
 
 
@@ -158,7 +159,12 @@ def _validator_service(
         on_rejected=items.on_rejected,
         is_barred=misbehaviour.is_barred,
     )
-    misbehaviour.on_barred = service.end_streams_of
+
+    def bar(sender: int) -> None:
+        service.end_streams_of(sender)
+        ordering.links.cut(sender)
+
+    misbehaviour.on_barred = bar
 
     def follow_channel(committed: CommittedBlock) -> None:
         if committed.validation.is_config:

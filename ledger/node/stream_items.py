@@ -32,8 +32,6 @@ class StreamItems:
     is_validator: Callable[[], bool]
     """Whether this node is one; else the others take nothing from it but questions for blocks."""
     on_rejected: RejectionHandler = nobody_counts
-    is_barred: Callable[[int], bool] = lambda _sender: False
-    """Whether a validator sent too many unreadable messages; nothing of it is looked at then."""
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     under_way: dict[int, tuple[int, int]] = field(default_factory=dict)
     """(requests, bytes) by sender."""
@@ -58,8 +56,6 @@ class StreamItems:
 
     def on_answer(self, sender: int, item: Item) -> None:
         """An item on a stream that we opened."""
-        if self.is_barred(sender):
-            return
         kind = item.WhichOneof("kind")
         if kind == "transactions_result":
             self.submission.on_result(sender, item.transactions_result)

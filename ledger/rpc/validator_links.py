@@ -33,6 +33,8 @@ class LinkHandlers:
     on_disconnected: Callable[[int], None]
     on_rejected: RejectionHandler = nobody_counts
     """A frame that cannot be read."""
+    is_barred: Callable[[int], bool] = lambda _consenter_id: False
+    """Whether the other side sent too many unreadable messages; no stream is opened then."""
 
 
 class ValidatorLink:
@@ -44,10 +46,15 @@ class ValidatorLink:
         self._was_connected = False
         self._channel = channel
         self._writer = FrameWriter()
+        self._cut = asyncio.Event()
 
     def send(self, item: Item) -> bool:
         """Queue an item; false when the link is down or does not keep up."""
         return self.connected and self._writer.send(item)
+
+    def cut(self) -> None:
+        """End the stream of now; whether there is another one is the handlers' to say."""
+        self._cut.set()
 
     async def run(self, handlers: LinkHandlers) -> None:
         """Keep the stream open until cancelled; the channel is closed then."""
@@ -62,7 +69,8 @@ class ValidatorLink:
             self._was_connected = False
             try:
                 await self._channel.channel_ready()
-                await self._exchange(handlers)
+                if not handlers.is_barred(self.consenter_id):
+                    await self._exchange(handlers)
             except (aio.AioRpcError, asyncio.InvalidStateError) as error:
                 log.debug("link to consenter %d broke: %s", self.consenter_id, error)
             if self._was_connected:
@@ -76,7 +84,11 @@ class ValidatorLink:
             request_serializer=identity_bytes,
             response_deserializer=identity_bytes,
         )()
-        tasks = [asyncio.create_task(self._writer.run(call.write))]
+        self._cut.clear()
+        tasks: list[asyncio.Task[object]] = [
+            asyncio.create_task(self._writer.run(call.write)),
+            asyncio.create_task(self._cut.wait()),
+        ]
         try:
             # The server sends its initial metadata once it has accepted our certificate.
             await call.initial_metadata()
@@ -153,6 +165,12 @@ class ValidatorLinks:
         task = self._tasks.pop(consenter_id, None)
         if task is not None:
             task.cancel()
+
+    def cut(self, consenter_id: int) -> None:
+        """End the stream to a consenter; the link stays."""
+        link = self._links.get(consenter_id)
+        if link is not None:
+            link.cut()
 
     @property
     def connected_ids(self) -> tuple[int, ...]:

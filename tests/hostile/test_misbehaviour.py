@@ -7,8 +7,10 @@ import pytest
 from grpc import aio
 
 from ledger.errors import InvalidMessage, Reason
+from ledger.rpc import validator_links
 from ledger.rpc.misbehaviour import BARRED_MS, MALFORMED_MAX, WINDOW_MS, Misbehaviour
 from ledger.rpc.transport import EXCHANGE_METHOD, identity_bytes, validator_channel
+from ledger.rpc.validator_links import LinkHandlers, ValidatorLink, ValidatorLinks
 from ledger.rpc.validator_service import ValidatorService
 from ledger.wire.validator_pb2 import Frame, Item, Status
 from tests.support.identities import consortium
@@ -146,3 +148,33 @@ async def test_its_streams_end_and_are_refused_while_others_go_on(watched, garba
             watched.now_ms += BARRED_MS
             await exchange(bad, STATUS)
             await until(lambda: 2 in {sender for sender, _ in victim.got})
+
+
+async def test_our_own_stream_to_it_is_cut_and_opened_again_later(watched, monkeypatch):
+    monkeypatch.setattr(validator_links, "RECONNECT_BACKOFF_MS_MIN", 1)
+    monkeypatch.setattr(validator_links, "RECONNECT_BACKOFF_MS_MAX", 1)
+    other = Receiver(consortium())
+    async with other.serving():
+        channel = validator_channel(f"127.0.0.1:{other.port}", tls_of(other.world, 1))
+        links = ValidatorLinks([ValidatorLink(1, channel)])
+        watched.standing.on_barred = links.cut
+        running = asyncio.create_task(
+            links.run(
+                LinkHandlers(
+                    on_item=lambda *_: None,
+                    on_connected=lambda _: None,
+                    on_disconnected=lambda _: None,
+                    is_barred=watched.standing.is_barred,
+                )
+            )
+        )
+        await until(lambda: links.connected_ids == (1,))
+        watched.hear(MALFORMED_MAX, sender=1)
+        await until(lambda: links.connected_ids == ())
+        for _ in range(20):
+            await asyncio.sleep(0.002)
+            assert links.connected_ids == ()
+        watched.now_ms += BARRED_MS
+        await until(lambda: links.connected_ids == (1,))
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
