@@ -82,11 +82,7 @@ async def assemble(config: NodeConfig) -> Peer:
     announcements = Announcements()
     notifier = CommitNotifier(base.store.height())
     misbehaviour = Misbehaviour(steady_ms=steady_ms)
-
-    def rejected(sender: int, error: InvalidMessage) -> None:
-        telemetry.rejected(sender, error)
-        misbehaviour.rejected(sender, error)
-
+    rejected = _both(telemetry.rejected, misbehaviour.rejected)
     ordering = ordering_parts(base, telemetry, announcements, rejected)
     announcements.subscribe(
         lambda committed: notifier.committed(committed.block.number + 1, committed.transactions)
@@ -126,6 +122,14 @@ async def assemble(config: NodeConfig) -> Peer:
         ),
         validator_handlers=(validators.rpc_handlers(),),
     )
+
+
+def _both(first: RejectionHandler, second: RejectionHandler) -> RejectionHandler:
+    def rejected(sender: int, error: InvalidMessage) -> None:
+        first(sender, error)
+        second(sender, error)
+
+    return rejected
 
 
 def _stream_items(
