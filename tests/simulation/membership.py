@@ -9,6 +9,7 @@ import random
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ledger.crypto.signing import SigningIdentity
 from ledger.errors import InvalidMessage
 from ledger.model.codec import decode_request
 from ledger.model.config import ChannelConfig
@@ -39,7 +40,13 @@ class Membership:
 
     def _propose(self) -> None:
         world = self._world
-        running = [n for n in world.honest if n.alive and world.now_ms >= n.busy_until_ms]
+        running = [
+            node
+            for node in world.honest
+            if node.alive
+            and world.now_ms >= node.busy_until_ms
+            and node.identity in node.committer.tip.validators
+        ]
         if not running:
             return
         node = self._rng.choice(running)
@@ -95,6 +102,13 @@ class Membership:
         new = replace(old, identity_pem=pem, client_tls_cert=pem, server_tls_cert=pem)
         return f"rotate {identity}", with_replaced(config, new)
 
+    def _identity(self, node: SimNode) -> SigningIdentity:
+        """With the key that is in force."""
+        member = self._world.consortium.member(node.identity)
+        consenters = node.channel.state.config.consenters
+        pem = next(c.identity_pem for c in consenters if c.consenter_id == node.identity)
+        return next(i for i in (member.node, member.next_node) if i.certificate_pem == pem)
+
     def _ordered(self, node: SimNode, updated: ChannelConfig) -> bytes:
         world, state = self._world, node.channel.state
         members = world.consortium.members
@@ -104,9 +118,9 @@ class Membership:
         )
         following = next_config(decode_request(update), state.in_force, world.signatures)
         return config_transaction(
-            following.tree,
+            common_pb2.Config.FromString(following.tree_raw),
             update,
-            world.consortium.member(node.identity).node,
+            self._identity(node),
             channel_id=CHANNEL_ID,
             nonce=self._rng.randbytes(NONCE_BYTES),
         )

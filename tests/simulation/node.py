@@ -31,7 +31,6 @@ from ledger.ordering.pool import PoolLimits, TransactionPool
 from ledger.storage.fail_points import FailPoint, FailPoints
 from ledger.storage.journal import JOURNAL_FILE, begin_journal
 from ledger.storage.opening import open_ledger
-from ledger.validation.config_transaction import check_config_transaction
 from ledger.validation.context import ValidationContext
 from ledger.wire.validator_pb2 import Item, Status, TransactionBatch
 from tests.simulation.clock import NodeClock
@@ -272,8 +271,8 @@ class SimNode:
             policies=state.policies,
             definition=definition,
             is_recorded=self.lookup.is_committed,
-            check_config=lambda envelope, signatures: check_config_transaction(
-                envelope, state.in_force, signatures
+            check_config=lambda envelope, signatures: self.world.config_verdicts.check(
+                envelope, state, signatures
             ),
         )
 

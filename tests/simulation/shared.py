@@ -8,12 +8,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 
+from ledger.errors import InvalidMessage
 from ledger.model.block import Block
+from ledger.model.transaction import Envelope
 from ledger.node.channel import ChannelState
 from ledger.node.signatures import SignatureVerifier
 from ledger.ordering.envelopes import EnvelopeMemory
 from ledger.storage.memory import MemoryView
 from ledger.storage.opening import open_ledger
+from ledger.validation.config_transaction import check_config_transaction
+from ledger.validation.context import SignatureChecker
 from tests.simulation.disk import SimulatedDisk, SimulatedStore
 from tests.simulation.keys import CHANNEL_ID, SimConsortium
 
@@ -51,6 +55,26 @@ class ChannelStates:
                 self._known.clear()
             self._known[block.entries] = state
         return state
+
+
+class ConfigVerdicts:
+    """Whether a CONFIG envelope may follow a configuration: worked out once for all nodes."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[bytes, int, bytes], InvalidMessage | None] = {}
+
+    def check(self, envelope: Envelope, state: ChannelState, signatures: SignatureChecker) -> None:
+        """`ValidationContext.check_config`; all certificates are valid at all times here."""
+        question = (envelope.raw, state.config_block, state.tree_raw)
+        if question not in self._known:
+            self._known[question] = None
+            try:
+                check_config_transaction(envelope, state.in_force, signatures)
+            except InvalidMessage as error:
+                self._known[question] = error
+        error = self._known[question]
+        if error is not None:
+            raise error
 
 
 @cache

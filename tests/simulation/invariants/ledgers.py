@@ -36,6 +36,8 @@ class Ledgers:
     reached: dict[int, int] = field(default_factory=dict)
     """Slot → number of blocks it said were durable."""
     situations: dict[int, Situation] = field(default_factory=dict)
+    validators: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    """Height → who decides it."""
 
     def begin(self, genesis_raw: bytes) -> None:
         self._extend(*_genesis(genesis_raw))
@@ -66,7 +68,9 @@ class Ledgers:
     def _extend(self, head: ChainHead, block: ReadBlock) -> None:
         self.heads.append(head)
         self.blocks.append(block)
-        self.situations[head.number + 1] = _situation(head)
+        situation = _situation(head)
+        self.situations[situation.height] = situation
+        self.validators[situation.height] = situation.validators
 
     def take(self, head: ChainHead, block: ReadBlock) -> None:
         """The chain goes on with this block, unless it had it already."""

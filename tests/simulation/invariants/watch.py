@@ -33,16 +33,16 @@ class WorldMonitor(Observer):
     def __init__(self, world: "World") -> None:
         self._world = world
         opinion = SecondOpinion(world.consortium)
-        self.monitor = Monitor(world.identities, world.byzantine)
         self.ledgers = Ledgers(opinion.seal_is_good, members=len(world.consortium.members))
+        self.monitor = Monitor(world.identities, world.byzantine, sets=self.ledgers.validators)
         self.mail = MailReader()
         self.proposals = Proposals(self.ledgers.situations, opinion.signature_is_good)
         self.journals = Journals()
         self.bounds = Bounds(
-            validators=len(world.identities), repeat_ms=max(1, world.swarm.base_timeout_ms // 2)
+            validators=len(world.everyone), repeat_ms=max(1, world.swarm.base_timeout_ms // 2)
         )
         keys = () if world.consortium.real_signatures else world.consortium.members
-        self.effort = Effort(tuple(m.cheap for m in keys), validators=len(world.identities))
+        self.effort = Effort(tuple(m.cheap for m in keys), validators=len(world.everyone))
         self.trace = 0
         """I18: of everything that is sent and committed; a seed has one."""
         self.contradictions = 0

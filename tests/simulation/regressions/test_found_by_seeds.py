@@ -1,0 +1,84 @@
+"""What random seeds found in shipped code, as worlds that do it on purpose.
+
+A seed means other events after every change of the code, so each finding is played here by a
+script: the faults that mattered and nothing else. The seeds that showed it first are named.
+"""
+
+from dataclasses import replace
+
+import pytest
+
+from ledger.consensus.limits import MAX_CLOCK_SKEW_MS
+from tests.simulation.disk import DiskFaults
+from tests.simulation.swarm import (
+    DELAY_BOUND_MS,
+    LIVENESS_CAP_MS,
+    MINUTES_10_MS,
+    Byzantine,
+    ProcessFaults,
+    quiet_swarm,
+)
+from tests.simulation.world import World
+
+SEEDS = range(5)
+CALM_BOUND_MS = 50 * DELAY_BOUND_MS
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_validator_that_is_rounds_ahead_and_a_dead_one(seed):
+    """Liveness, seeds 24 and 193 of four: with all timers at the cap, the one ahead stayed ahead.
+
+    Two of the three that live stand still for a minute while the third gives up rounds.
+    """
+    swarm = replace(
+        quiet_swarm(70_000), byzantine=Byzantine.SILENT, faulty=1, max_timeout_ms=LIVENESS_CAP_MS
+    )
+    world = World(seed=seed, validators=4, swarm=swarm)
+    for node in world.nodes[:2]:
+        world.at(1_000, node.slot, node.pause, 60_000)
+    assert world.run().calm_ms <= CALM_BOUND_MS
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_tip_from_fast_clocks(seed):
+    """Safety, seed 19 of four: with right clocks again nobody proposed for ten minutes."""
+    world = World(seed=seed, validators=4, swarm=quiet_swarm(20_000))
+    for node in world.nodes:
+        node.clock.offset_ms = MINUTES_10_MS
+    report = world.run()
+    assert report.height >= 2, "something was decided with the wrong clocks"
+    assert report.calm_ms <= CALM_BOUND_MS
+
+
+def test_a_tip_from_clocks_that_are_a_little_fast():
+    world = World(seed=1, validators=4, swarm=quiet_swarm(20_000))
+    for node in world.nodes:
+        node.clock.offset_ms = MAX_CLOCK_SKEW_MS
+    assert world.run().calm_ms <= CALM_BOUND_MS
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_votes_that_a_failed_sync_left_in_the_cache(seed):
+    """Disk, seeds 118, 213, 285 of four, and safety 30: a restart sent what was not durable (I11).
+
+    The process ends between write and sync, or the sync fails; later the power goes.
+    """
+    swarm = replace(
+        quiet_swarm(40_000),
+        disk=DiskFaults(sync_fails=0.03),
+        process=ProcessFaults(crash=0.01, power_share=0.5),
+    )
+    World(seed=seed, validators=4, swarm=swarm).run()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_mail_of_a_height_before_the_configuration(seed):
+    """Membership, seeds 1, 6, 12 and 39 of four: late mail was held against its honest author."""
+    swarm = quiet_swarm(30_000)
+    swarm = replace(
+        swarm,
+        config_changes=6,
+        network=replace(swarm.network, mean_delay_ms=600, tail=0.05),
+        process=ProcessFaults(crash=0.002, power_share=0.5),
+    )
+    World(seed=seed, validators=4, profile="membership", swarm=swarm).run()
