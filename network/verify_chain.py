@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ledger.audit.chain import ChainBroken
-from ledger.audit.replay import Findings
+from ledger.audit.findings import Findings
 from ledger.audit.stored_ledger import NoLedger, open_stored_ledger
 from ledger.audit.whole_ledger import verify_ledger
 
@@ -68,6 +68,7 @@ def _json(findings: Findings) -> str:
     return json.dumps(
         {
             "ok": True,
+            "first_block": findings.first_block,
             "blocks": findings.blocks,
             "transactions": findings.transactions,
             "codes": dict(sorted(findings.codes.items())),
@@ -90,6 +91,11 @@ def _text(findings: Findings, genesis: Path | None) -> str:
         f"  newest      {findings.tip_hash.hex()}",
         f"  state hash  {findings.commit_hash.hex()}",
     ]
+    if findings.first_block:
+        lines.append(
+            f"  It began with a snapshot: block {findings.first_block} and later ones are a chain,"
+            " of the earlier ones it has the configurations."
+        )
     if findings.unjudged:
         count = sum(findings.unjudged.values())
         codes = ", ".join(map(str, sorted(findings.unjudged)))

@@ -76,10 +76,35 @@ def extend_chain(head: ChainHead, raw: bytes, *, seal_is_good: SealCheck) -> Cha
         raise ChainBroken(head.number + 1, f"cannot be read: {error}") from error
 
 
+def leap_chain(head: ChainHead, number: int, raw: bytes, *, seal_is_good: SealCheck) -> ChainHead:
+    """The head after block `number`, with the blocks in between unknown; raises ChainBroken.
+
+    No configuration may be among them. What a snapshot leaves of a chain is followed like this:
+    its parent, and the state it votes on, are not compared with anything.
+    """
+    try:
+        block = read_block(raw)
+        if block.number != number:
+            raise ChainBroken(number, f"says it is block {block.number}")
+        _check_set(block, head)
+        _check_entries(block)
+        _check_seals(block, head.consenters, seal_is_good)
+        return _next_head(head, block)
+    except BrokenBytes as error:
+        raise ChainBroken(number, f"cannot be read: {error}") from error
+
+
 def _check_place(block: ReadBlock, head: ChainHead) -> None:
     if block.number != head.number + 1:
         raise ChainBroken(head.number + 1, f"says it is block {block.number}")
     _require(block.previous_hash == head.block_hash, block, "names another parent")
+    _check_set(block, head)
+    same_state = block.previous_commit_hash == head.commit_hash
+    _require(same_state, block, "names another state after its parent")
+
+
+def _check_set(block: ReadBlock, head: ChainHead) -> None:
+    """Later than the head, and made under its configuration."""
     _require(block.block_time_ms > head.block_time_ms, block, "is not later than its parent")
     _require(block.last_config == head.last_config, block, "names another configuration block")
     same_set = block.validator_set_hash == head.consenters.set_hash
@@ -87,16 +112,18 @@ def _check_place(block: ReadBlock, head: ChainHead) -> None:
     _require(
         block.proposer in head.consenters.certificates, block, "has an author outside the set"
     )
-    same_state = block.previous_commit_hash == head.commit_hash
-    _require(same_state, block, "names another state after its parent")
 
 
 def _check_contents(block: ReadBlock) -> None:
+    _check_entries(block)
+    _require(len(block.commit_hash) == HASH_BYTES, block, "lacks a commit hash")
+
+
+def _check_entries(block: ReadBlock) -> None:
     data_hash = hashlib.sha256(b"".join(block.entries)).digest()
     _require(data_hash == block.data_hash, block, "has another data hash")
     _require(bool(block.entries), block, "is empty")
     _require(len(block.codes) == len(block.entries), block, "lacks validation codes")
-    _require(len(block.commit_hash) == HASH_BYTES, block, "lacks a commit hash")
     if block.number:
         root = merkle_root(block.entries)
         _require(root == block.transactions_root, block, "has another Merkle root")

@@ -1,11 +1,9 @@
 """A ledger as its blocks make it: chain, codes, world state and every index, block by block."""
 
-from collections import Counter
-from dataclasses import dataclass, field
-
 from ledger.audit.block_reading import ReadBlock, read_block
 from ledger.audit.chain import ChainBroken, extend_chain, start_chain
 from ledger.audit.consenters import is_configuration
+from ledger.audit.findings import Findings
 from ledger.audit.members import Members
 from ledger.audit.read_rules import code_of_reads
 from ledger.audit.seals import is_good_seal
@@ -24,21 +22,6 @@ _ANY_BROKEN_PART = frozenset({1, 2, 3, 5, 7, 13, 15, 16, 19, 20, 21, 22, 255})
 _CONFIGURATION_REFUSED = 6
 
 
-@dataclass(slots=True)
-class Findings:
-    """What a good ledger contains."""
-
-    blocks: int = 0
-    transactions: int = 0
-    codes: Counter[int] = field(default_factory=Counter)
-    unjudged: Counter[int] = field(default_factory=Counter)
-    """Refused transactions, by code, that this reading can open and finds nothing wrong with."""
-    states: int = 0
-    genesis_hash: bytes = b""
-    tip_hash: bytes = b""
-    commit_hash: bytes = b""
-
-
 class Replay:
     """The ledger as its blocks make it, block by block."""
 
@@ -55,7 +38,7 @@ class Replay:
         self._members = Members(genesis.entries[0])
         _require(genesis.codes == bytes((VALID,)), 0, "does not count its configuration as valid")
         self._check_commit_hash(genesis, b"")
-        self._count(genesis)
+        self.findings.count(genesis.codes)
 
     def add(self, raw: bytes) -> None:
         """Check the next block and apply it; raises ChainBroken."""
@@ -71,7 +54,7 @@ class Replay:
         self.state.apply(changes.changes)
         self.places.update(places)
         self.block_numbers[self.head.block_hash] = block.number
-        self._count(block)
+        self.findings.count(block.codes)
         self._take_over_configuration(block)
 
     def _judge(self, block: ReadBlock) -> tuple[BlockChanges, dict[str, Place]]:
@@ -118,11 +101,6 @@ class Replay:
     def _take_over_configuration(self, block: ReadBlock) -> None:
         if is_configuration(block.entries[0]) and block.codes[0] == VALID:
             self._members = Members(block.entries[0])
-
-    def _count(self, block: ReadBlock) -> None:
-        self.findings.blocks += 1
-        self.findings.transactions += len(block.entries)
-        self.findings.codes.update(block.codes)
 
 
 def _open(raw: bytes) -> ReadEntry | None:

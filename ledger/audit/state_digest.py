@@ -44,12 +44,18 @@ class StateDigest:
             if held is not None:
                 self._lanes = list(map(operator.sub, self._lanes, _value_lanes(state_key, held)))
             if changed.value is not None:
-                self._lanes = list(
-                    map(operator.add, self._lanes, _value_lanes(state_key, changed))
-                )
+                self.add_value(state_key, changed)
         for tx_id, place in places.items():
-            element = b"T" + _sized(tx_id.encode()) + struct.pack(">QIB", *place)
-            self._lanes = list(map(operator.add, self._lanes, _lanes(element)))
+            self.add_transaction(tx_id, place)
+
+    def add_value(self, state_key: StateKey, held: StateValue) -> None:
+        """A key of the state, counted once."""
+        self._lanes = list(map(operator.add, self._lanes, _value_lanes(state_key, held)))
+
+    def add_transaction(self, tx_id: str, place: Place) -> None:
+        """A used transaction id, counted once."""
+        element = b"T" + _sized(tx_id.encode()) + struct.pack(">QIB", *place)
+        self._lanes = list(map(operator.add, self._lanes, _lanes(element)))
 
 
 def _value_lanes(state_key: StateKey, held: StateValue) -> tuple[int, ...]:

@@ -1,7 +1,8 @@
 """What a stopped peer has in its LevelDB folder, read key by key.
 
 One byte of prefix tells the kind: B block, X number by hash, T place of a transaction, S state,
-H history, s savepoint. Numbers are big-endian; names are preceded by their length.
+H history, s savepoint, b first block after a snapshot.
+Numbers are big-endian; names are preceded by their length.
 """
 
 import struct
@@ -13,7 +14,7 @@ import plyvel
 
 from ledger.audit.chain import ChainBroken
 from ledger.audit.state_digest import Place
-from ledger.audit.whole_ledger import Savepoint
+from ledger.audit.storage_port import Savepoint
 from ledger.audit.world_state import StateKey, StateValue
 
 DATABASE_FOLDER = "blocks-and-state"
@@ -32,7 +33,7 @@ class NoLedger(Exception):  # noqa: N818 - what is wrong, not that something is
 
 
 class LevelDbLedger:
-    """Implements `whole_ledger.StoredLedger`; records that cannot be read raise ChainBroken."""
+    """Implements `storage_port.StoredLedger`; records that cannot be read raise ChainBroken."""
 
     def __init__(self, database: plyvel.DB) -> None:
         self._database = database
@@ -45,6 +46,11 @@ class LevelDbLedger:
     def block_numbers(self) -> Iterable[int]:
         """Numbers of all stored blocks, ascending."""
         return (_number(key) for key, _ in self._under(b"B"))
+
+    def first_block(self) -> int:
+        """Number of the first block of the unbroken row; later than 0 after a snapshot."""
+        found = self._database.get(_FIRST_BLOCK_KEY)
+        return 0 if found is None else _number(found)
 
     def savepoint(self) -> Savepoint:
         """What the peer takes for its newest block."""

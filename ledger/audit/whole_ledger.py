@@ -4,65 +4,21 @@ Pure: whoever stores the ledger hands in what it holds. Nothing stored is believ
 that one can be compared with a genesis block from elsewhere.
 """
 
-from collections.abc import Iterable
-from typing import NamedTuple, Protocol
-
 from ledger.audit.block_reading import read_block
 from ledger.audit.chain import ChainBroken, ChainHead
-from ledger.audit.replay import Findings, Replay
-from ledger.audit.state_digest import Place
+from ledger.audit.findings import Findings
+from ledger.audit.from_snapshot import verify_from_snapshot
+from ledger.audit.replay import Replay
+from ledger.audit.storage_port import Savepoint, StoredLedger
 from ledger.audit.wire_fields import BrokenBytes
-from ledger.audit.world_state import StateKey, StateValue
-
-
-class Savepoint(NamedTuple):
-    """What a ledger says of its newest block."""
-
-    height: int
-    last_config: int
-    """Number of the newest configuration block."""
-    tip_hash: bytes
-    commit_hash: bytes
-    state_digest: bytes
-
-
-class StoredLedger(Protocol):
-    """What a peer has on disk."""
-
-    def block(self, number: int) -> bytes | None:
-        """The stored bytes of a block."""
-        ...
-
-    def block_numbers(self) -> Iterable[int]:
-        """Numbers of all stored blocks, ascending."""
-        ...
-
-    def savepoint(self) -> Savepoint:
-        """What the peer takes for its newest block."""
-        ...
-
-    def states(self) -> Iterable[tuple[StateKey, StateValue]]:
-        """The whole world state."""
-        ...
-
-    def transactions(self) -> Iterable[tuple[str, Place]]:
-        """The index of transactions."""
-        ...
-
-    def block_hashes(self) -> Iterable[tuple[bytes, int]]:
-        """The index of blocks by hash."""
-        ...
-
-    def history(self) -> Iterable[tuple[str, str, int, int]]:
-        """(namespace, key, block number, index) of every recorded write."""
-        ...
 
 
 def verify_ledger(stored: StoredLedger, *, genesis_raw: bytes | None = None) -> Findings:
     """Check everything; raises ChainBroken at the first thing that is wrong, block by block.
 
     `genesis_raw` is the genesis block as it was agreed on; without it the stored one is believed.
-    Memory grows with the world state and the number of transactions.
+    Memory grows with the world state and the number of transactions. A ledger that began with a
+    snapshot is checked from there on.
     """
     first = stored.block(0)
     if first is None:
@@ -71,6 +27,9 @@ def verify_ledger(stored: StoredLedger, *, genesis_raw: bytes | None = None) -> 
     if genesis_raw is not None:
         agreed = _genesis_hash(genesis_raw)
         _require(agreed == replay.head.block_hash, 0, "is not the genesis block agreed on")
+    first_block = stored.first_block()
+    if first_block:
+        return verify_from_snapshot(stored, replay.head, first_block)
     savepoint = stored.savepoint()
     for number in range(1, savepoint.height):
         raw = stored.block(number)

@@ -34,21 +34,29 @@ class DefinedWorld(LedgerWorld):
 
     def __init__(self) -> None:
         super().__init__(MemoryStore())
-        self.definitions[LIFECYCLE_NAMESPACE] = LIFECYCLE_DEFINITION
-        definition = FullDefinition(
-            name=CHAINCODE, sequence=1, version="1.0", policy=application_policy(THREE_OF_FOUR)
-        )
-        writes = tuple(KeyWrite(key, value) for key, value in encode_definition(definition))
-        results = ReadWriteSet((NamespaceReadWriteSet(LIFECYCLE_NAMESPACE, writes=writes),))
-        assert self.commit(
-            self.transaction(
-                results, chaincode=LIFECYCLE_NAMESPACE, endorsed_chaincode=LIFECYCLE_NAMESPACE
-            )
-        ) == (ValidationCode.VALID,)
+        assert self.commit(definition_for(self)) == (ValidationCode.VALID,)
 
     def records(self) -> Records:
         """A copy of everything stored."""
-        return Records(self.kv.iterate(b"", END))
+        return records_of(self)
+
+
+def definition_for(world: LedgerWorld) -> bytes:
+    """The transaction that puts the contract's definition on the world's ledger."""
+    world.definitions[LIFECYCLE_NAMESPACE] = LIFECYCLE_DEFINITION
+    definition = FullDefinition(
+        name=CHAINCODE, sequence=1, version="1.0", policy=application_policy(THREE_OF_FOUR)
+    )
+    writes = tuple(KeyWrite(key, value) for key, value in encode_definition(definition))
+    results = ReadWriteSet((NamespaceReadWriteSet(LIFECYCLE_NAMESPACE, writes=writes),))
+    return world.transaction(
+        results, chaincode=LIFECYCLE_NAMESPACE, endorsed_chaincode=LIFECYCLE_NAMESPACE
+    )
+
+
+def records_of(world: LedgerWorld) -> Records:
+    """A copy of everything that the world's ledger stores."""
+    return Records(world.kv.iterate(b"", END))
 
 
 def audit(records: Records, genesis_raw: bytes | None = None) -> Findings:
