@@ -1,5 +1,6 @@
 """Real validators that lost their journals or whose ledgers are damaged, and their operator."""
 
+import asyncio
 import shutil
 import time
 from pathlib import Path
@@ -12,6 +13,7 @@ from network.lifecycle import down, up
 from network.network_command import main
 from network.observers import notice_of
 from tests.integration.running_network import RunningNetwork, create_test_network
+from tests.integration.validators import agreed_head
 
 pytestmark = pytest.mark.slow
 
@@ -55,38 +57,46 @@ def test_with_two_of_four_journals_lost_nothing_moves_until_the_operator_says_so
     assert not notice_of(network.layout.member("dso"))
 
 
+@pytest.fixture(scope="module")
+def running(tmp_path_factory):
+    """Four validators with a contract on the channel; each test takes another one of them."""
+    made = create_test_network(tmp_path_factory.mktemp("lost-memory"))
+    assert main(["up", f"--plan={made.plan_path}"]) == 0
+    yield made
+    down(made.plan)
+
+
 def test_one_that_lost_everything_follows_and_is_counted_out_until_blocks_have_passed(
-    network, capsys
+    running, capsys
 ):
-    plan = f"--plan={network.plan_path}"
-    assert main(["up", plan]) == 0
-    down(network.plan, ["dso"])
-    shutil.rmtree(ledger_dir(network, "dso"))
+    plan = f"--plan={running.plan_path}"
+    down(running.plan, ["dso"])
+    shutil.rmtree(ledger_dir(running, "dso"))
     assert main(["up", plan, "dso"]) == 0
     assert "dso            observer: " in capsys.readouterr().out
-    wait_for_notice(network, "dso", "votes again from height 4, now at 2")
+    wait_for_notice(running, "dso", "votes again from height 4, now at 2")
     assert main(["status", plan]) == 0
-    assert "observer: votes again from height 4" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "observer: votes again from height 4" in out
+    assert "is missing" in out
 
 
-def test_a_damaged_database_is_fetched_again_without_asking(network):
-    plan = f"--plan={network.plan_path}"
-    assert main(["up", plan]) == 0
-    down(network.plan, ["dso"])
-    database = ledger_dir(network, "dso") / DATABASE_FOLDER
+def test_a_damaged_database_is_fetched_again_without_asking(running):
+    down(running.plan, ["utility"])
+    database = ledger_dir(running, "utility") / DATABASE_FOLDER
     next(database.glob("MANIFEST-*")).write_bytes(b"not a manifest" * 9)
-    up(network.plan, ["dso"])
-    assert (ledger_dir(network, "dso") / f"{DATABASE_FOLDER}.damaged-1").is_dir()
-    down(network.plan)
-    assert main(["verify", plan, "dso"]) == 0
+    up(running.plan, ["utility"])
+    assert (ledger_dir(running, "utility") / f"{DATABASE_FOLDER}.damaged-1").is_dir()
+    asyncio.run(agreed_head(running, at_least=2))
+    down(running.plan, ["utility"])
+    assert main(["verify", f"--plan={running.plan_path}", "utility"]) == 0
 
 
-def test_an_operator_may_have_a_ledger_fetched_again(network, capsys):
-    plan = f"--plan={network.plan_path}"
-    assert main(["up", plan]) == 0
-    assert main(["resync", plan, "dso"]) == 1
-    assert "dso runs" in capsys.readouterr().err
-    down(network.plan, ["dso"])
-    assert main(["resync", plan, "dso"]) == 0
-    assert main(["resync", plan, "dso"]) == 1
+def test_an_operator_may_have_a_ledger_fetched_again(running, capsys):
+    plan = f"--plan={running.plan_path}"
+    assert main(["resync", plan, "municipality"]) == 1
+    assert "municipality runs" in capsys.readouterr().err
+    down(running.plan, ["municipality"])
+    assert main(["resync", plan, "municipality"]) == 0
+    assert main(["resync", plan, "municipality"]) == 1
     assert "has no ledger" in capsys.readouterr().err
