@@ -32,9 +32,6 @@ class Observer:
     def started(self, node: "SimNode") -> None:
         """The process runs (again); its ledger is open."""
 
-    def persisted(self, node: "SimNode", content: bytes) -> None:
-        """These bytes of the journal (a frame) are on disk."""
-
     def signed(self, node: "SimNode", message: Message) -> None:
         """A vote was signed, durable, and may leave from now on (also again after a restart)."""
 

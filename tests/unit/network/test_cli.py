@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from network import cli
 from network.cli import COMMANDS, main
 
 
@@ -25,6 +26,24 @@ def test_an_unknown_command_is_named(capsys: pytest.CaptureFixture[str]) -> None
     captured = capsys.readouterr()
     assert captured.out == ""
     assert "'dance'" in captured.err
+
+
+def test_simulate_says_where_the_simulator_is(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """An installed package has no tests beside it."""
+    monkeypatch.setattr(cli, "__file__", str(tmp_path / "network" / "cli.py"))
+    assert main(["simulate", "--seeds", "1"]) == 1
+    assert "source repository" in capsys.readouterr().err
+
+
+def test_simulate_runs_and_replays_seeds(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["simulate", "--seeds", "2", "--first-seed", "7"]) == 0
+    shown = capsys.readouterr().out
+    assert "seeds 7 to 8, commit" in shown
+    assert "0 stalls, 0 violations" in shown
+    assert main(["simulate", "--seed", "7", "--trace"]) == 0
+    assert "signs Prepare" in capsys.readouterr().out
 
 
 def test_version_is_that_of_the_distribution(capsys: pytest.CaptureFixture[str]) -> None:
