@@ -141,7 +141,7 @@ PLANS = st.tuples(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(blocks=st.lists(st.lists(PLANS, min_size=1, max_size=5), min_size=1, max_size=3))
 def test_reads_and_scans_of_random_blocks(blocks):
     world = DefinedWorld()

@@ -25,7 +25,7 @@ from tests.unit.audit.ledgers import DefinedWorld, Records, audit
 
 BLOCKS = 6
 TAMPERED = 3
-FLIPPED_EVERY = 53
+FLIPPED_EVERY = 89
 SLOT_SEALS, SLOT_CODES, SLOT_COMMIT_HASH = 0, 2, 4
 
 Change = Callable[[Block], Block]
