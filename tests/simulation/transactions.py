@@ -56,9 +56,19 @@ def definition(namespace: str) -> ChaincodeDefinition | None:
     return DEFINITION if namespace == CHAINCODE else None
 
 
-@lru_cache(maxsize=5_000)
 def build(consortium: SimConsortium, order: Order) -> bytes:
-    """Envelope bytes; equal for equal arguments in every process."""
+    """Envelope bytes; equal for equal arguments in every process. Large ones are not kept."""
+    if order.value_bytes >= LARGEST_VALUE_BYTES:
+        return _build(consortium, order)
+    return _kept(consortium, order)
+
+
+@lru_cache(maxsize=5_000)
+def _kept(consortium: SimConsortium, order: Order) -> bytes:
+    return _build(consortium, order)
+
+
+def _build(consortium: SimConsortium, order: Order) -> bytes:
     client = consortium.members[order.serial % len(consortium.members)].client
     nonce = sha256(f"{order.serial} {order.key} {order.version}".encode()).digest()[:24]
     _, proposal_raw = build_proposal(
