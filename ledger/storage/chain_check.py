@@ -26,6 +26,7 @@ from ledger.model.codec_block import (
 )
 from ledger.model.codes import ValidationCode
 from ledger.model.state import StateKey, StateUpdates, VersionedValue
+from ledger.storage.config_blocks import config_blocks, last_config_before
 from ledger.storage.ledger_store import LedgerStore
 from ledger.validation.block import Entry, updates_of
 from ledger.validation.commit_hash import (
@@ -76,10 +77,13 @@ def verify_chain(store: LedgerStore, check_seals: CheckSeals) -> int:
 def _verify_from_snapshot(store: LedgerStore, check_seals: CheckSeals) -> int:
     """Blocks from the snapshot's on, and that the state is the one they lead to.
 
-    Which transaction wrote what before the snapshot cannot be told any more; the digest of all
-    that is stored must be what the newest block leads to, and that must follow from sealed blocks.
+    The configurations before come first, in order: they say who seals. Which transaction wrote
+    what before the snapshot cannot be told any more; the digest of all that is stored must be what
+    the newest block leads to, and that must follow from sealed blocks.
     """
     height = store.height()
+    for block in _configurations_before(store):
+        _sealed(block, check_seals)
     before, after, previous_hash = b"", b"", b""
     for number in range(store.first_block, height):
         block = _read(store, number)
@@ -97,6 +101,15 @@ def _verify_from_snapshot(store: LedgerStore, check_seals: CheckSeals) -> int:
     if (previous_hash, StateCommitment(after, digest)) != _stored_tip(store):
         raise ChainBroken(height - 1, "is not the block that the savepoint names")
     return height - store.first_block
+
+
+def _configurations_before(store: LedgerStore) -> list[Block]:
+    """Who seals the snapshot's block is known from these."""
+    first = store.first_block
+    try:
+        return config_blocks(store, last_config_before(_read(store, first)))
+    except (NodeFault, InvalidMessage) as error:
+        raise ChainBroken(first, f"its configurations cannot be read: {error}") from error
 
 
 def _stored_digest(store: LedgerStore) -> SetDigest:

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from ledger.errors import NodeFault
-from ledger.model.block import SLOT_SIGNATURES, Block
-from ledger.model.codec_block import decode_block_signatures, encode_block
+from ledger.model.block import Block
+from ledger.model.codec_block import encode_block
 from ledger.storage import keyspace
 from ledger.storage.before_tip import BeforeTip, decode_before_tip
+from ledger.storage.config_blocks import config_blocks
 from ledger.storage.kv import KeyValueReader
 from ledger.storage.ledger_store import LedgerStore
 from ledger.storage.snapshot_file import (
@@ -44,14 +45,15 @@ def export_snapshot(reader: KeyValueReader, store: LedgerStore, file: BinaryIO) 
     )
     writer = FrameWriter(file)
     writer.write(FrameKind.HEAD, encode_head(head))
-    config_blocks = [block for block in _config_blocks(store, before) if block.number < number]
-    for block in config_blocks:
+    newest_config = before.savepoint.last_config_number
+    earlier = [block for block in config_blocks(store, newest_config) if block.number < number]
+    for block in earlier:
         writer.write(FrameKind.CONFIG, encode_block(block))
     writer.write(FrameKind.BLOCK, encode_block(_stored(store, number)))
     writer.write(FrameKind.NEXT, encode_block(header_and_seals(_stored(store, tip.number))))
     values = writer.write_records(FrameKind.STATE, _values(reader, before))
     transactions = writer.write_records(FrameKind.TRANSACTIONS, _transactions(reader, tip.number))
-    writer.end(Counts(len(config_blocks), values, transactions))
+    writer.end(Counts(len(earlier), values, transactions))
     return head
 
 
@@ -80,17 +82,6 @@ def _before_tip(reader: KeyValueReader, store: LedgerStore) -> BeforeTip:
             "the newest block replaced too much to be noted; try again after the next block"
         )
     return before
-
-
-def _config_blocks(store: LedgerStore, before: BeforeTip) -> Iterator[Block]:
-    """Blocks with a configuration after the genesis block, ascending."""
-    found: list[Block] = []
-    number = before.savepoint.last_config_number
-    while number > 0:
-        block = _stored(store, number)
-        found.append(block)
-        number = decode_block_signatures(block.metadata[SLOT_SIGNATURES]).last_config_number
-    return reversed(found)
 
 
 def _stored(store: LedgerStore, number: int) -> Block:
