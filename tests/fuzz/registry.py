@@ -5,8 +5,10 @@ Reserved for parts that do not exist yet: the chaincode package reader.
 
 from tests.fuzz.engine import FuzzTarget
 from tests.fuzz.targets import (
+    configuration,
     consensus,
     contracts,
+    copies,
     core,
     gateway,
     identities,
@@ -30,6 +32,8 @@ TARGETS: tuple[FuzzTarget, ...] = (
     *contracts.TARGETS,
     *gateway.TARGETS,
     *settings.TARGETS,
+    *configuration.TARGETS,
+    *copies.TARGETS,
 )
 
 
