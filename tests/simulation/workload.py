@@ -49,8 +49,10 @@ class Workload:
         # A node that only follows takes no transactions.
         newest = max((n.committer for n in self._world.honest), key=lambda c: c.tip.height).tip
         validators = [n for n in self._world.honest if n.identity in newest.validators]
-        node = self._rng.choice(validators)
-        node.work(node.submit, raw)
+        for node in self._rng.sample(validators, len(validators)):
+            node.work(node.submit, raw)
+            if node.alive:  # else it died of it, and the client tries another
+                return
 
     def _give(self, raw: bytes) -> None:
         running = [place for place in self._world.places if place.alive]
