@@ -14,7 +14,7 @@ from tests.fuzz.engine import Attempt, FuzzTarget, Shape
 from tests.support.snapshot_world import read, reconfigured, snapshot_of, written
 
 SNAPSHOT_BYTES_MAX = 256 * 1024
-AUDITED_BYTES_MAX = 128 * 1024
+AUDITED_BYTES_MAX = 16 * 1024
 """The verifier reads in Python and in a command of its own: nobody waits for it."""
 _FRAME_HEAD = struct.Struct(">BI")
 _CHECKSUM_BYTES = 4
