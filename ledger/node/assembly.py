@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import grpc
 
 from ledger.errors import InvalidMessage
-from ledger.model.config import ChannelConfig
 from ledger.node.announcements import Announcements
 from ledger.node.certificate_watch import CertificateWatch
 from ledger.node.chaincode_host import ChaincodeHost
@@ -14,6 +13,7 @@ from ledger.node.committer import CommittedBlock
 from ledger.node.config import NodeConfig
 from ledger.node.connection_watch import ConnectionWatch
 from ledger.node.endorsements import EndorsementCollector, EndorsingPeer
+from ledger.node.endorsing_peers import OtherEndorsers, client_addresses
 from ledger.node.foundation import Foundation, lay_foundation
 from ledger.node.ordering_parts import OrderingParts, ordering_parts
 from ledger.node.remote_endorsers import RemoteEndorsers
@@ -231,35 +231,12 @@ def _collector(
         own=EndorsingPeer(
             config.mspid,
             config.consenter_id,
-            _client_addresses(base.channel.state.config).get(config.mspid, config.listen),
+            client_addresses(base.channel.state.config).get(config.mspid, config.listen),
         ),
-        others=lambda: _other_endorsers(base.channel.state.config, config.consenter_id),
+        others=OtherEndorsers(base.channel, config.consenter_id),
         process=contracts.process,
         remote=remote,
         layouts=base.definitions.layouts,
         is_reachable=ordering.links.is_connected,
         watch=watch,
     )
-
-
-def _other_endorsers(channel: ChannelConfig, own_id: int) -> list[EndorsingPeer]:
-    """The validators' peers, by the addresses at which clients know their members."""
-    client_addresses = _client_addresses(channel)
-    return [
-        EndorsingPeer(
-            consenter.mspid,
-            consenter.consenter_id,
-            client_addresses.get(consenter.mspid, f"{consenter.host}:{consenter.port}"),
-        )
-        for consenter in channel.consenters
-        if consenter.consenter_id != own_id
-    ]
-
-
-def _client_addresses(channel: ChannelConfig) -> dict[str, str]:
-    """host:port of each member's first anchor peer, by MSP id."""
-    return {
-        member.mspid: f"{host}:{port}"
-        for member in channel.members
-        for host, port in member.anchor_peers[:1]
-    }

@@ -7,7 +7,7 @@ that the policy allows. All results must be equal, byte for byte.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from zlib import crc32
 
@@ -75,17 +75,21 @@ class EndorsementCollector:
         *,
         channel_id: str,
         own: EndorsingPeer,
-        others: Callable[[], Iterable[EndorsingPeer]],
+        others: Callable[[], Sequence[EndorsingPeer]],
         process: Callable[[SignedProposal], Awaitable[ProposalResponse]],
         remote: RemoteEndorsers,
         layouts: Callable[[str], list[Layout] | None],
         is_reachable: Callable[[int], bool],
         watch: ConnectionWatch,
     ) -> None:
-        """`others` are the other validators' peers in the configuration in force."""
+        """`others` are the other validators' peers in the configuration in force.
+
+        The same object each time until they change: what follows from it is remembered.
+        """
         self._channel_id = channel_id
         self._own = own
         self._others = others
+        self._known: tuple[Sequence[EndorsingPeer], Mapping[str, EndorsingPeer]] = ((), {})
         self._process = process
         self._remote = remote
         self._layouts = layouts
@@ -135,7 +139,11 @@ class EndorsementCollector:
     @property
     def _peers(self) -> Mapping[str, EndorsingPeer]:
         """One peer of each member; our own for ours."""
-        return {**{other.mspid: other for other in self._others()}, self._own.mspid: self._own}
+        others = self._others()
+        if others is not self._known[0] or not self._known[1]:
+            by_member = {other.mspid: other for other in others}
+            self._known = (others, {**by_member, self._own.mspid: self._own})
+        return self._known[1]
 
     # -- planning ---------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from ledger.model.codec_block import decode_block_signatures
 from ledger.model.codes import ValidationCode
 from ledger.model.config import BatchLimits
 from ledger.node.channel import open_channel
+from ledger.node.endorsing_peers import OtherEndorsers
 from ledger.ordering.consensus_verifier import EPOCHS_MAX, ConsensusVerifier
 from tests.support.config_updates import config_transaction, tree_of_config
 from tests.support.config_world import ConfigWorld
@@ -121,6 +122,16 @@ def test_listeners_hear_of_a_change_and_of_nothing_else(world: ConfigWorld) -> N
     world.reconfigure(five(world))
     world.follow(signers=(1, 2, 3, 4))
     assert heard == [2]
+
+
+def test_endorsers_follow_the_validators(world: ConfigWorld) -> None:
+    others = OtherEndorsers(world.channel, own_id=1)
+    before = others()
+    assert [peer.consenter_id for peer in before] == [2, 3, 4]
+    world.follow()
+    assert others() is before, "made once for a configuration"
+    world.reconfigure(five(world))
+    assert [peer.consenter_id for peer in others()] == [2, 3, 4, 5]
 
 
 # -- what has no effect ---------------------------------------------------------------------------
