@@ -211,8 +211,8 @@ DISK = (
         (
             Edit(
                 "ledger.storage.ledger_store:LedgerStore.commit",
-                "self._kv.write(block_batch(block, validation, after), sync=True)",
-                "pairs = list(block_batch(block, validation, after))\n"
+                "self._kv.write([*batch, (keyspace.BEFORE_TIP_KEY, replaced)], sync=True)",
+                "pairs = [*batch, (keyspace.BEFORE_TIP_KEY, replaced)]\n"
                 "    self._kv.write(pairs[:1], sync=True)\n"
                 "    self._kv.write(pairs[1:], sync=True)",
             ),

@@ -96,8 +96,8 @@ MEMBERSHIP = (
         (
             Edit(
                 "ledger.validation.config_transaction:update_signers",
-                "if signatures.verify(header.creator, message, item.signature):",
-                "if True:",
+                "signatures.verify(one.creator, one.message(update.update_raw), one.signature)",
+                "True",
             ),
         ),
         test="unit/validation/test_config_signatures.py::"

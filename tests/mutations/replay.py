@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tests.mutations.mutation import Mutation
 from tests.mutations.named_tests import Verdict, run_named_tests
+from tests.mutations.planting import StaleEdit
 from tests.mutations.search import Found, hunt, read_found, violation_of
 
 QUICK_SCHEDULES = 50
@@ -57,9 +58,12 @@ def _replay(mutation: Mutation, found: Found) -> tuple[str, str]:
     alone = violation_of(mutation.search, found.seed)
     if alone:
         return "", f"seed {found.seed} breaks {alone} without the mistake"
-    again = hunt(mutation, [found.seed])
-    if not again.is_found:
-        again = hunt(mutation, range(TRIED_AGAIN))
+    try:
+        again = hunt(mutation, [found.seed])
+        if not again.is_found:
+            again = hunt(mutation, range(TRIED_AGAIN))
+    except StaleEdit as error:
+        return "", str(error)
     if not again.is_found:
         return "", f"seed {found.seed} and {TRIED_AGAIN} others find nothing: measure again"
     return again.invariant, ""

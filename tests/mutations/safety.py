@@ -394,7 +394,7 @@ VOTES = (
             ),
             core("votes:VoteStore.add_commit", "votes[signed.author] = message", "pass"),
             Edit(
-                "ledger.ordering.seals:check_certificate",
+                "ledger.ordering.seals:check_seals",
                 "len(signers) < needed",
                 "len(signed.signatures) < needed",
             ),
