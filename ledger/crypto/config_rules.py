@@ -11,6 +11,7 @@ from ledger.model.codec_block import BLOCK_TRANSACTIONS_MAX
 from ledger.model.codec_header import encode_identity
 from ledger.model.config import (
     ABSOLUTE_BYTES_MAX,
+    ABSOLUTE_BYTES_MIN,
     ADMINS_POLICY,
     APPLICATION,
     BLOCK_BYTES_MAX,
@@ -104,10 +105,11 @@ def _check_policies(new: ChannelConfig) -> None:
 
 def _check_limits(new: ChannelConfig) -> None:
     limits = new.batch_limits
+    absolute_min = max(limits.max_bytes, ABSOLUTE_BYTES_MIN)
     for name, value, least, most in (
         ("max_transactions", limits.max_transactions, 1, BLOCK_TRANSACTIONS_MAX),
         ("max_bytes", limits.max_bytes, BLOCK_BYTES_MIN, BLOCK_BYTES_MAX),
-        ("absolute_max_bytes", limits.absolute_max_bytes, limits.max_bytes, ABSOLUTE_BYTES_MAX),
+        ("absolute_max_bytes", limits.absolute_max_bytes, absolute_min, ABSOLUTE_BYTES_MAX),
         ("block_interval_ms", new.block_interval_ms, 0, BLOCK_INTERVAL_MS_MAX),
     ):
         if not least <= value <= most:

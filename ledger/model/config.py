@@ -31,6 +31,8 @@ VALIDATORS_MIN = 4
 BLOCK_BYTES_MIN = 64 * 1024
 BLOCK_BYTES_MAX = 6 * 1024 * 1024
 """A proposal of such a block, with its last transaction and its proofs, still fits a message."""
+ABSOLUTE_BYTES_MIN = 1024 * 1024
+"""As much as one transaction may have: a later configuration must still fit a block."""
 ABSOLUTE_BYTES_MAX = 8 * 1024 * 1024
 BLOCK_INTERVAL_MS_MAX = 3_600_000
 

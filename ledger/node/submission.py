@@ -193,6 +193,8 @@ class TransactionSubmission:
 
     def send_oldest_again(self) -> None:
         """Nothing gets committed: perhaps the proposer never got what waits here."""
+        if not self._is_validator():
+            return
         for item in self._unawaited(self._pool.oldest(AGAIN)):
             self._links.broadcast(item)
 

@@ -10,6 +10,7 @@ from ledger.errors import InvalidMessage, Reason
 from ledger.model.codec_block import BLOCK_TRANSACTIONS_MAX
 from ledger.model.config import (
     ABSOLUTE_BYTES_MAX,
+    ABSOLUTE_BYTES_MIN,
     APPLICATION,
     BLOCK_BYTES_MAX,
     BLOCK_BYTES_MIN,
@@ -214,6 +215,7 @@ def test_what_a_channel_keeps(change: dict[str, object]) -> None:
         BatchLimits(max_bytes=BLOCK_BYTES_MAX + 1),
         BatchLimits(max_bytes=BLOCK_BYTES_MAX, absolute_max_bytes=BLOCK_BYTES_MAX - 1),
         BatchLimits(absolute_max_bytes=ABSOLUTE_BYTES_MAX + 1),
+        BatchLimits(max_bytes=BLOCK_BYTES_MIN, absolute_max_bytes=ABSOLUTE_BYTES_MIN - 1),
     ],
 )
 def test_block_limits_out_of_bounds(limits: BatchLimits) -> None:

@@ -27,12 +27,14 @@ class Scene:
         self.gate = Gate(LedgerWorld())
         self.world = self.gate.world
         self.links = FakeLinks(*up)
+        self.is_validator = True
         self.submission = TransactionSubmission(
             admission=self.gate.admission,
             pool=self.gate.pool,
             links=self.links,
             validators=lambda: 4,
             address=lambda i: (f"peer{i}:7051", f"Org{i}MSP"),
+            is_validator=lambda: self.is_validator,
         )
 
     def batches(self) -> list[tuple[int, TransactionBatch]]:
@@ -224,3 +226,16 @@ async def test_a_failure_of_our_own_reaches_every_caller(scene):
     async with asyncio.timeout(5):
         failures = await asyncio.gather(*tasks, return_exceptions=True)
     assert all(isinstance(one, RuntimeError) for one in failures)
+
+
+async def test_a_node_that_only_follows_orders_nothing_and_says_so(scene):
+    raw = scene.world.transaction()
+    waiting = await scene.submitting(raw)
+    scene.is_validator = False
+    with pytest.raises(GatewayError, match="without being a validator") as refused:
+        await scene.submission.submit(scene.world.transaction())
+    assert refused.value.code is grpc.StatusCode.UNAVAILABLE
+    before = len(scene.batches())
+    scene.submission.send_oldest_again()
+    assert len(scene.batches()) == before, "validators take nothing from it"
+    waiting.cancel()
