@@ -68,14 +68,17 @@ def _status(options: argparse.Namespace) -> int:
     print(f"{'member':<18} {'certificate':<18} {'where':<8} {'expires':<11} {'days left':>9}")
     for one in sorted(held, key=lambda one: (days_left(one), one.member, one.name)):
         print(_line(one))
-    return EXIT_FAILED if any(days_left(one) < 0 for one in held) else 0
+    ended = [one for one in held if days_left(one) < 0 and not one.only_its_key_counts]
+    return EXIT_FAILED if ended else 0
 
 
 def _line(held: Held) -> str:
     left = days_left(held)
     expires = f"{held.certificate.not_valid_after_utc:%Y-%m-%d}"
     remark = ""
-    if left < 0:
+    if held.only_its_key_counts:
+        remark = "  only its key counts" if left < WARNING_DAYS[0] else ""
+    elif left < 0:
         remark = "  EXPIRED"
     elif left < WARNING_DAYS[0]:
         remark = "  renew it: gridledger cert rotate " + held.member

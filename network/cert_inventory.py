@@ -24,6 +24,8 @@ class Held:
     name: str
     certificate: x509.Certificate
     place: str
+    only_its_key_counts: bool = False
+    """Nobody asks for its dates: consensus and connections between validators go by keys."""
 
 
 def folder_certificates(plan: Plan, layout: NetworkLayout) -> Iterator[Held]:
@@ -57,8 +59,9 @@ def config_certificates(config: ChannelConfig) -> Iterator[Held]:
 def channel_certificates(consenter: Consenter) -> Iterator[Held]:
     """A validator's identity and TLS certificates as the channel records them."""
     name = f"validator {consenter.consenter_id}"
-    yield Held(consenter.mspid, name, load_x509(consenter.identity_pem), "channel")
-    yield Held(consenter.mspid, f"{name} tls", load_x509(consenter.server_tls_cert), "channel")
+    identity, tls = load_x509(consenter.identity_pem), load_x509(consenter.server_tls_cert)
+    yield Held(consenter.mspid, name, identity, "channel", only_its_key_counts=True)
+    yield Held(consenter.mspid, f"{name} tls", tls, "channel", only_its_key_counts=True)
 
 
 def days_left(held: Held, now: datetime | None = None) -> int:

@@ -35,6 +35,20 @@ STATUS_BY_REASON: dict[Reason, int] = {
     Reason.OVERLOADED: common_pb2.SERVICE_UNAVAILABLE,
     Reason.NO_SPACE: common_pb2.SERVICE_UNAVAILABLE,
     Reason.REPLAYED: common_pb2.BAD_REQUEST,
+    Reason.POLICY_NOT_SATISFIED: common_pb2.FORBIDDEN,
+    Reason.CONFIG_OUTDATED: common_pb2.BAD_REQUEST,
+    Reason.CONFIG_UNCHANGED: common_pb2.BAD_REQUEST,
+    Reason.CONFIG_MISMATCH: common_pb2.BAD_REQUEST,
+    Reason.UNKNOWN_POLICY: common_pb2.BAD_REQUEST,
+    Reason.SETTING_FIXED: common_pb2.BAD_REQUEST,
+    Reason.LIMIT_OUT_OF_BOUNDS: common_pb2.BAD_REQUEST,
+    Reason.BLOCK_POLICY_MISMATCH: common_pb2.BAD_REQUEST,
+    Reason.TOO_MANY_VALIDATOR_CHANGES: common_pb2.BAD_REQUEST,
+    Reason.TOO_FEW_VALIDATORS: common_pb2.BAD_REQUEST,
+    Reason.VALIDATOR_ID_REUSED: common_pb2.BAD_REQUEST,
+    Reason.VALIDATOR_KEY_INVALID: common_pb2.BAD_REQUEST,
+    Reason.VALIDATOR_NOT_READY: common_pb2.SERVICE_UNAVAILABLE,
+    Reason.QUORUM_AT_RISK: common_pb2.SERVICE_UNAVAILABLE,
 }
 
 

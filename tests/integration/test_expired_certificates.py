@@ -92,7 +92,7 @@ def test_blocks_are_decided_while_every_validators_identity_has_expired(network)
     asyncio.run(scene())
 
 
-def test_with_renewed_identities_transactions_are_valid_again(network):
+def test_with_renewed_identities_transactions_are_valid_again(network, capsys):
     for member in network.plan.members:
         assert cert(network, "rotate", member.id, "--only", PEER) == 0
 
@@ -104,3 +104,5 @@ def test_with_renewed_identities_transactions_are_valid_again(network):
         await agreed_head(network, at_least=3)
 
     asyncio.run(scene())
+    assert cert(network, "status") == 0, "what the channel records goes by keys"
+    assert "only its key counts" in capsys.readouterr().out
