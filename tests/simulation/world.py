@@ -133,6 +133,8 @@ class World:
         self.trace = 0
         self.events = 0
         self._serial = 0
+        self._has_news = False
+        """Some node may be higher than before."""
         self._queue: list[tuple[int, int, int, Callable[..., None], tuple[Any, ...]]] = []
         shared = shared_parts(self.consortium)
         self.memory, self.signatures = shared.memory, shared.signatures
@@ -341,7 +343,9 @@ class World:
         for _ in range(self.swarm.calm_heights):
             height = max(node.committer.tip.height for node in self.honest)
             self.workload.submit_calm()
-            while any(node.committer.tip.height <= height for node in self.honest):
+            self._has_news = True
+            while not self._has_news or not self._is_everywhere(height + 1):
+                self._has_news = False
                 if self.now_ms - began_ms > bound_ms or not self._queue:
                     raise Violation(
                         f"I14: no new block everywhere {self.now_ms - began_ms} ms after "
@@ -350,6 +354,9 @@ class World:
                 self._next()
             times.append(self.now_ms - began_ms)
         return times[0], times[-1]
+
+    def _is_everywhere(self, height: int) -> bool:
+        return all(node.committer.tip.height >= height for node in self.honest)
 
     # -- what places use --------------------------------------------------------------------------
 
@@ -429,6 +436,7 @@ class World:
     # -- what nodes tell --------------------------------------------------------------------------
 
     def started(self, node: SimNode) -> None:
+        self._has_news = True
         self.observer.started(node)
 
     def progressed(self, node: SimNode) -> None:
@@ -443,6 +451,7 @@ class World:
         self.observer.signed(node, message)
 
     def committed(self, node: SimNode, committed: CommittedBlock) -> None:
+        self._has_news = True
         self.trace = zlib.crc32(committed.block.header.data_hash, self.trace)
         self.log(f"node {node.slot} commits block {committed.block.number}")
         self.observer.committed(node, committed)
