@@ -1,7 +1,9 @@
 """What every test may use; the row report that `./test --rows` prints."""
 
 import json
+import logging
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
@@ -54,6 +56,13 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     skipped = reporter is not None and reporter.stats.get("skipped")
     if skipped and session.config.getoption("--strict-skips") and exitstatus == 0:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture(autouse=True)
+def logging_stays_on() -> Iterator[None]:
+    """Commands that silence logging do it for a process of their own, not for the next test."""
+    yield
+    logging.disable(logging.NOTSET)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pytest
 from tests.fuzz.engine import Finding, FuzzTarget, Report, judge, regression_inputs, run
 from tests.fuzz.registry import TARGETS
 
-FAST_SECONDS = 0.8
+FAST_SECONDS = 0.5
 FULL_SECONDS = 5.0
 
 each_target = pytest.mark.parametrize("target", TARGETS, ids=[target.name for target in TARGETS])

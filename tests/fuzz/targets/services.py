@@ -20,7 +20,7 @@ from ledger.model.codec import encode_envelope, encode_request_payload
 from ledger.model.codec_proposal import decode_proposal
 from ledger.model.codes import HeaderType
 from ledger.model.transaction import ChaincodeResponse, SignedProposal
-from ledger.node.admission import Admission
+from ledger.node.admission import Admission, AdmissionRules
 from ledger.node.catch_up import CatchUp
 from ledger.node.signatures import SignatureVerifier
 from ledger.node.transaction_lookup import LedgerLookup
@@ -269,8 +269,8 @@ def _admitting() -> Attempt:
     return attempt
 
 
-def _admission_rules() -> SimpleNamespace:
-    return SimpleNamespace(
+def _admission_rules() -> AdmissionRules:
+    return AdmissionRules(
         channel_id=CHANNEL_ID,
         is_committed=lambda _: False,
         clock_ms=lambda: NOW_MS,

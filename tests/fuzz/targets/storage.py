@@ -39,6 +39,9 @@ class MemoryFile:
     def append(self, content: bytes) -> None:
         self.content += content
 
+    def overwrite(self, content: bytes) -> None:
+        self.content = content + self.content[len(content) :]
+
     def sync(self) -> None:
         pass
 
