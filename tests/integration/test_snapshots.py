@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from ledger.errors import InvalidMessage, Reason
 from ledger.rpc.client import GatewayClient
 from ledger.storage.journal import JOURNAL_FILE, Journal
+from ledger.storage.opening import DATABASE_FOLDER
 from network.bench_community import Community
 from network.definitions import commit_definitions, connect
 from network.lifecycle import down, up
@@ -175,6 +176,23 @@ def test_its_ledger_is_checked_from_the_snapshot_on(scene: Scene, capsys) -> Non
     assert "snapshot" in capsys.readouterr().err
     assert scene.snapshot().exists(), "and gives snapshots itself"
     scene.start()
+    scene.run(agreed_head(scene.network))
+
+
+def test_with_its_journal_it_remembers_its_votes(scene: Scene) -> None:
+    """Only the database is lost: the snapshot goes beside the journal."""
+    scene.stop()
+    snapshot = scene.snapshot()
+    (scene.ledger_dir / DATABASE_FOLDER).rename(scene.folder / "lost-database")
+    assert (
+        snapshot_main(["restore", str(snapshot), f"--data={scene.ledger_dir}", scene.genesis]) == 0
+    )
+    scene.start()
+    scene.run(agreed_head(scene.network))
+    assert notice_of(scene.network.layout.member(scene.victim.id)) == ""
+    assert down(scene.network.plan, [scene.others[-1].id])
+    scene.trade(1)
+    up(scene.network.plan)
     scene.run(agreed_head(scene.network))
 
 
