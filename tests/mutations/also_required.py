@@ -15,7 +15,7 @@ _CONFLICTS = "unit/validation/test_conflicts.py"
 MEMORY = (
     Mutation(
         "A01",
-        "messages of future heights kept without bound",
+        "messages of any height ahead are kept",
         (
             core(
                 "future_messages:FutureMessages.keep",
@@ -24,12 +24,11 @@ MEMORY = (
             ),
         ),
         test=f"{_LIMITS}::test_heights_far_ahead_are_not_kept",
-        like="Besu's buffer, CometBFT",
         search=Search(("I12",), liars=True),
     ),
     Mutation(
         "A02",
-        "no quota for each author among them",
+        "one author's messages of future heights kept without bound",
         (
             core(
                 "future_messages:FutureMessages.keep",

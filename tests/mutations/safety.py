@@ -63,7 +63,6 @@ QUORUM_AND_LOCKS = (
         test="scenarios/test_fork_lock_lost_on_jump.py::"
         "test_the_lock_travels_with_the_validator_and_the_fresh_block_is_refused",
         says="I1",
-        like="Besu 2026",
         search=Search((*_FORK, "I10"), liars=True),
     ),
     Mutation(
@@ -78,7 +77,7 @@ QUORUM_AND_LOCKS = (
             GUARD_FORGETS,
         ),
         test="unit/consensus/test_locks.py::test_through_a_restart",
-        like="Besu, restart",
+        like="whoever stores no consensus state",
         search=Search((*_FORK, "I3")),
     ),
     Mutation(

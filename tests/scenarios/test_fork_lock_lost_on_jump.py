@@ -1,7 +1,7 @@
 """A fork: a validator that is locked on a block is carried to a later round and forgets its lock.
 
-The lock is saved when a round timer fires, but not when a justified proposal of a later round
-comes first. Hyperledger Besu's QBFT and IBFT 2.0 read like that (as of 2026).
+The mistake is easy to make: the lock is saved when a round timer fires, and forgotten when a
+justified proposal of a later round comes first.
 
 Four validators, 4 lies. Proposers of rounds 0, 1, 2 are 2, 3, 4. A is the block of round 0.
 
