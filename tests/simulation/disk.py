@@ -362,8 +362,7 @@ class SimulatedStore:
         self._is_closed = False
 
     def get(self, key: bytes) -> bytes | None:
-        if self._is_closed:
-            raise NodeFault("the store is closed")
+        self._require_open()
         if self._database.damaged:
             self._disk.check_block(key, key + b"\0")
         return self._database.view.values.get(key)
@@ -371,12 +370,12 @@ class SimulatedStore:
     def iterate(
         self, start: bytes, stop: bytes, *, reverse: bool = False
     ) -> Iterator[tuple[bytes, bytes]]:
+        self._require_open()
         self._disk.check_block(start, stop)
         return self._database.view.iterate(start, stop, reverse=reverse)
 
     def write(self, batch: Batch, *, sync: bool) -> None:
-        if self._is_closed:
-            raise NodeFault("the store is closed")
+        self._require_open()
         disk, database = self._disk, self._database
         before = database.view
         if disk.happens(disk.faults.write_fails):
@@ -392,7 +391,12 @@ class SimulatedStore:
                 raise NodeFault("cannot write the database: input/output error (fsync)")
             database.durable = view
 
+    def _require_open(self) -> None:
+        if self._is_closed:
+            raise NodeFault("the store is closed")
+
     def snapshot(self) -> "SnapshotView":
+        self._require_open()
         return SnapshotView(self._disk)
 
     def close(self) -> None:
