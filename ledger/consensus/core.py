@@ -90,8 +90,9 @@ class Core:
 def _quarantine(event: Started) -> Quarantine | None:
     if not event.memory_lost:
         return None
-    is_decided = event.vote_from_height != NEVER
-    return Quarantine(vote_from=event.vote_from_height if is_decided else None)
+    if event.vote_from_height == NEVER:
+        return Quarantine()
+    return Quarantine(vote_from=event.vote_from_height, set_hash=event.set_hash)
 
 
 def _dispatch(state: CoreState, event: Event) -> list[Effect]:

@@ -67,9 +67,14 @@ class Persist:
 
 @dataclass(frozen=True, slots=True)
 class PersistVoteFrom:
-    """Note in the journal, with fsync, from which height on this quarantined validator votes."""
+    """Note in the journal, with fsync, from which height on this quarantined validator votes.
 
-    height: int
+    None: what was noted before is void, because the set of validators changed.
+    """
+
+    height: int | None
+    set_hash: bytes
+    """Of the validators for whom this holds."""
 
 
 @dataclass(frozen=True, slots=True)

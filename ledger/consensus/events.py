@@ -46,6 +46,8 @@ class Started:
     recovered: SafetyRecord | None = None
     vote_from_height: int = 0
     memory_lost: bool = False
+    set_hash: bytes = b""
+    """With `memory_lost`: of the validators when `vote_from_height` was fixed."""
 
 
 @dataclass(frozen=True, slots=True)

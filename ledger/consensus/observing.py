@@ -51,14 +51,14 @@ def observe(state: CoreState) -> list[Effect]:
     if quarantine is None:
         return []
     effects: list[Effect] = []
-    if quarantine.settle(state.tip.height, state.others):
-        assert quarantine.vote_from is not None, "settled"
-        state.vote_from_height = quarantine.vote_from
-        effects.append(PersistVoteFrom(quarantine.vote_from))
+    if quarantine.settle(state.tip, state.others):
+        vote_from = quarantine.vote_from
+        state.vote_from_height = NEVER if vote_from is None else vote_from
+        effects.append(PersistVoteFrom(vote_from, quarantine.set_hash))
     if quarantine.vote_from is not None and state.now.height >= quarantine.vote_from:
         state.quarantine = None
         return [*effects, TellObserving("")]
-    news = quarantine.words(state.tip.height, state.others)
+    news = quarantine.words(state.tip, state.others)
     if news != quarantine.news:
         quarantine.news = news
         effects.append(TellObserving(news))

@@ -11,6 +11,7 @@ it; so a liar can neither lower M below what one honest answer shows nor raise i
 
 from dataclasses import dataclass, field
 
+from ledger.consensus.events import Tip
 from ledger.consensus.quorum import max_faulty, quorum
 
 OBSERVED_HEIGHTS = 3
@@ -29,6 +30,8 @@ class Quarantine:
 
     vote_from: int | None = None
     """The first height it votes at; None until enough heads are known."""
+    set_hash: bytes = b""
+    """Of the validators when `vote_from` was fixed."""
     heads: dict[int, int] = field(default_factory=dict)
     """Consenter -> number of its newest block, as told since this start."""
     observers: set[int] = field(default_factory=set)
@@ -44,34 +47,46 @@ class Quarantine:
         else:
             self.observers.discard(author)
 
-    def settle(self, tip_height: int, others: tuple[int, ...]) -> bool:
-        """Fix `vote_from` if enough of `others` are known; true when this call did."""
-        covered = [i for i in others if self.heads.get(i, NEVER) <= tip_height]
-        if self.vote_from is None and len(covered) >= answers_needed(len(others) + 1):
-            self.vote_from = tip_height + OBSERVED_HEIGHTS
-            return True
-        return False
+    def settle(self, tip: Tip, others: tuple[int, ...]) -> bool:
+        """Fix or take back `vote_from`; true when this call did.
 
-    def words(self, tip_height: int, others: tuple[int, ...]) -> str:
+        Votes of a later set of validators may reach further, so a new set begins the count anew.
+        """
+        if self.vote_from is not None:
+            is_voided = self.set_hash != tip.validator_set_hash and tip.height + 1 < self.vote_from
+            if is_voided:
+                self.vote_from = None
+                self.settle(tip, others)
+            return is_voided
+        if len(self._covered(tip, others)) < answers_needed(len(tip.validators)):
+            return False
+        self.vote_from = tip.height + OBSERVED_HEIGHTS
+        self.set_hash = tip.validator_set_hash
+        return True
+
+    def words(self, tip: Tip, others: tuple[int, ...]) -> str:
         """One sentence for the operator."""
-        observing = sorted(self.observers & set(others))
-        voters = len(others) - len(observing)
-        if voters < quorum(len(others) + 1):
+        validators = len(tip.validators)
+        voters = len(others) - len(self.observers & set(others))
+        if voters < quorum(validators):
             return (
-                f"observer: only {voters} of {len(others) + 1} validators vote, a block needs "
-                f"{quorum(len(others) + 1)}; this does not end by itself, an operator must decide"
+                f"observer: only {voters} of {validators} validators vote, a block needs "
+                f"{quorum(validators)}; this does not end by itself, an operator must decide"
             )
         if self.vote_from is not None:
-            return f"observer: votes again from height {self.vote_from}, now at {tip_height + 1}"
-        return self._waiting(tip_height, others)
+            return f"observer: votes again from height {self.vote_from}, now at {tip.height + 1}"
+        return self._waiting(tip, others)
 
-    def _waiting(self, tip_height: int, others: tuple[int, ...]) -> str:
-        needed = answers_needed(len(others) + 1)
-        covered = [i for i in others if self.heads.get(i, NEVER) <= tip_height]
+    def _covered(self, tip: Tip, others: tuple[int, ...]) -> list[int]:
+        return [i for i in others if self.heads.get(i, NEVER) <= tip.height]
+
+    def _waiting(self, tip: Tip, others: tuple[int, ...]) -> str:
+        covered = self._covered(tip, others)
         ahead = [
             f"consenter {i} claims block {self.heads[i]}"
             for i in others
             if i in self.heads and i not in covered
         ]
+        needed = answers_needed(len(tip.validators))
         text = f"observer: {len(covered)} of {needed} needed validators have told a block we have"
         return "; ".join([text, *ahead])

@@ -193,8 +193,8 @@ class ConsensusDriver:
                 self._timers.set(kind, height, round_, at_ms)
             case effects.CancelTimer(kind):
                 self._timers.cancel(kind)
-            case effects.PersistVoteFrom(height):
-                self._ports.journal.note_quarantine(height)
+            case effects.PersistVoteFrom(height, set_hash):
+                self._ports.journal.note_quarantine(height, set_hash=set_hash)
                 self._ports.fail_points.reach(FailPoint.QUARANTINE_NOTED)
             case effects.Halt(reason):
                 raise NodeFault(f"safety stop: {reason}")

@@ -72,6 +72,7 @@ class VoteMemory:
             recovered=self.recovered,
             vote_from_height=vote_from,
             memory_lost=is_lost,
+            set_hash=b"" if note is None else note.set_hash,
         )
 
 

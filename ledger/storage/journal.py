@@ -134,12 +134,14 @@ class Journal:
         entries.append(boot_entry(Boot(epoch, self.identity())))
         self._add(entries, sync=True)
 
-    def note_quarantine(self, vote_from: int | None, *, cause: str | None = None) -> None:
+    def note_quarantine(
+        self, vote_from: int | None, *, cause: str | None = None, set_hash: bytes = b""
+    ) -> None:
         """Memory is lost (`cause`), or it is known from which height on that does not matter."""
         if cause is None:
             before = self._content.quarantine
             cause = "" if before is None else before.cause
-        self._add([quarantine_entry(QuarantineNote(cause, vote_from))], sync=True)
+        self._add([quarantine_entry(QuarantineNote(cause, vote_from, set_hash))], sync=True)
 
     def restart(self, height: int) -> None:
         """Begin `height` and forget what belongs to lower ones.

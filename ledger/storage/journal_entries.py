@@ -46,6 +46,8 @@ class QuarantineNote:
     cause: str
     vote_from: int | None
     """It votes from this height on; None while that is not known."""
+    set_hash: bytes = b""
+    """Of the validators for whom that was found out."""
 
 
 @dataclass(slots=True)
@@ -114,7 +116,7 @@ class JournalContent:
 _ENTRY_HEAD = struct.Struct(">BI")
 _HEIGHT = struct.Struct(">Q")
 _BOOT = struct.Struct(">QQq")
-_VOTE_FROM = struct.Struct(">Q")
+_VOTE_FROM = struct.Struct(">QB")
 _UNDECIDED = 2**64 - 1
 
 
@@ -137,13 +139,16 @@ def quarantine_entry(note: QuarantineNote) -> Entry:
     """Memory was lost; the cause is cut to its limit."""
     vote_from = _UNDECIDED if note.vote_from is None else note.vote_from
     cause = note.cause.encode()[:QUARANTINE_CAUSE_BYTES_MAX]
-    return EntryKind.QUARANTINE, _VOTE_FROM.pack(vote_from) + cause
+    head = _VOTE_FROM.pack(vote_from, len(note.set_hash))
+    return EntryKind.QUARANTINE, head + note.set_hash + cause
 
 
 def _decode_quarantine(content: bytes) -> QuarantineNote:
-    (vote_from,) = _VOTE_FROM.unpack_from(content)
-    cause = content[_VOTE_FROM.size :].decode(errors="replace")
-    return QuarantineNote(cause, None if vote_from == _UNDECIDED else vote_from)
+    vote_from, hash_bytes = _VOTE_FROM.unpack_from(content)
+    cause_at = _VOTE_FROM.size + hash_bytes
+    cause = content[cause_at:].decode(errors="replace")
+    set_hash = content[_VOTE_FROM.size : cause_at]
+    return QuarantineNote(cause, None if vote_from == _UNDECIDED else vote_from, set_hash)
 
 
 def encode_entry(entry: Entry) -> bytes:

@@ -1,11 +1,14 @@
 """A validator without memory of its votes: the M + 3 rule, and what the operator is told."""
 
+from dataclasses import replace
+
 import pytest
 
 from ledger.consensus import effects as fx
 from ledger.consensus import events as ev
 from ledger.consensus.quarantine import NEVER, Quarantine, answers_needed
 from ledger.consensus.quorum import max_faulty, quorum
+from tests.support.unsigned_votes import tip_after
 from tests.unit.consensus.scene import Scene
 
 
@@ -127,7 +130,7 @@ def test_when_too_many_observe_it_says_that_this_does_not_end():
 def test_a_decided_quarantine_outlives_a_restart_without_being_decided_again():
     scene = observer(tip=1)
     scene.core = type(scene.core)(scene.settings)
-    scene.tell(ev.Started(scene.tip, None, 5, memory_lost=True))
+    scene.tell(ev.Started(scene.tip, None, 5, True, scene.tip.validator_set_hash))
     assert "votes again from height 5" in news(scene)
     for author in (2, 3, 4):
         claim(scene, author, 1)
@@ -136,6 +139,55 @@ def test_a_decided_quarantine_outlives_a_restart_without_being_decided_again():
     assert news(scene) == ""
     scene.receive(scene.proposal(scene.block()))
     assert len(votes(scene)) == 1
+
+
+def with_another_set(scene: Scene, validators: tuple[int, ...]) -> None:
+    """The next block changes who decides."""
+    block = scene.block(author=scene.proposer())
+    tip = tip_after(scene.tip, block)
+    scene.validators = validators
+    scene.tip = replace(tip, validators=validators, validator_set_hash=bytes(validators))
+    scene.tell(ev.BlockCommitted(scene.tip))
+
+
+def test_another_set_of_validators_begins_the_count_anew():
+    """Those of the old set may have stopped long ago: what they say bounds no later vote."""
+    scene = observer()
+    for author in (2, 3, 4):
+        claim(scene, author, 0)
+    assert noted(scene) == [3]
+    with_another_set(scene, (1, 5, 6, 7))
+    assert noted(scene) == [3, None]
+    assert scene.state.vote_from_height == NEVER
+    for author in (5, 6, 7):
+        claim(scene, author, 1)
+    assert noted(scene) == [3, None, 4]
+
+
+def test_a_larger_set_that_has_told_enough_already_goes_on_from_its_own_count():
+    scene = observer()
+    for author in (2, 3, 4, 5):
+        claim(scene, author, 0)
+    with_another_set(scene, (1, 2, 3, 4, 5))
+    assert noted(scene) == [3, 4]
+
+
+def test_a_set_that_changed_while_it_was_down_voids_what_was_noted():
+    scene = observer(tip=1)
+    scene.core = type(scene.core)(scene.settings)
+    scene.tell(ev.Started(scene.tip, None, 5, memory_lost=True, set_hash=b"of another set"))
+    assert noted(scene) == [None]
+    assert scene.state.vote_from_height == NEVER
+
+
+def test_when_the_height_is_reached_a_new_set_does_not_matter():
+    scene = observer()
+    for author in (2, 3, 4):
+        claim(scene, author, 0)
+    grow(scene)
+    with_another_set(scene, (1, 2, 3, 4, 5))
+    assert scene.state.now.height == 3
+    assert scene.state.quarantine is None
 
 
 def test_who_is_not_in_quarantine_does_not_listen_to_claims():

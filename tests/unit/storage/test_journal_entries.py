@@ -56,7 +56,7 @@ def test_trust_begins_where_the_quarantine_ends():
 
 def test_a_new_file_keeps_all_but_the_records_and_a_quarantine_that_is_over():
     for vote_from, is_kept in ((None, True), (9, True), (8, False)):
-        note = QuarantineNote("lost", vote_from)
+        note = QuarantineNote("lost", vote_from, b"s" * 32)
         content = content_of([*ENTRIES, quarantine_entry(note)])
         carried = content_of(content.carried_to((11, 12), 8))
         assert carried.genesis_hash == b"g" * 32
@@ -76,8 +76,8 @@ def test_a_rotated_journal_knows_its_own_file(tmp_path):
     again = Journal(tmp_path / "journal")
     assert again.content.boot.file == again.identity()
     assert again.content.quarantine == QuarantineNote("a new disk", None)
-    again.note_quarantine(4)
-    assert again.content.quarantine == QuarantineNote("a new disk", 4)
+    again.note_quarantine(4, set_hash=b"s")
+    assert again.content.quarantine == QuarantineNote("a new disk", 4, b"s")
     again.close()
 
 
