@@ -7,6 +7,7 @@ Neither needs a restart.
 """
 
 import logging
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,6 +39,15 @@ class KeyFiles:
 
 
 @dataclass(frozen=True, slots=True)
+class _OnDisk:
+    """What the files held when they were last read; the pair in use first."""
+
+    identity: list[KeyFiles]
+    tls: list[KeyFiles]
+    ca_bundle_pem: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class InForce:
     """What the node uses under one configuration; replaced as a whole."""
 
@@ -57,8 +67,11 @@ class Credentials:
         self._config = config
         self._channel = channel
         self._presented: dict[bytes, bytes] = {}
+        # Files change on the event loop, the configuration on the consensus thread.
+        self._lock = threading.Lock()
         self._stamp = self._files_stamp()
-        self._in_force = self._select(channel.state)
+        self._disk = _read_disk(config)
+        self._in_force = self._select(channel.state, self._disk)
         channel.subscribe(self._on_channel)
 
     @property
@@ -78,29 +91,41 @@ class Credentials:
             return False
         self._stamp = stamp
         try:
-            self._in_force = self._select(self._channel.state)
-        except (NodeFault, InvalidMessage, OSError) as error:
+            disk = _read_disk(self._config)
+            with self._lock:
+                self._in_force = self._select(self._channel.state, disk)
+                self._disk = disk
+        except NodeFault as error:
             log.warning("changed certificate files are not used: %s", error)
             return False
         log.info("certificates were read again")
         return True
 
     def _on_channel(self, state: ChannelState) -> None:
-        self._in_force = self._select(state)
+        """What is in memory will do unless the configuration names a key that is not."""
+        with self._lock:
+            try:
+                self._in_force = self._select(state, self._disk)
+            except NodeFault:
+                self._disk = _read_disk(self._config)
+                self._in_force = self._select(state, self._disk)
 
-    def _select(self, state: ChannelState) -> InForce:
+    def _select(self, state: ChannelState, disk: _OnDisk) -> InForce:
         config = self._config
         own = _consenter(state.config, config.consenter_id)
-        identity = self._identity(own)
+        identity = _chosen(
+            disk.identity,
+            None if own is None else own.identity_pem,
+            what=f"{config.identity_certificate} has another key than that",
+            consenter_id=config.consenter_id,
+        )
         tls = _chosen(
-            _candidates(config.tls_certificate, config.tls_key),
+            disk.tls,
             None if own is None else own.server_tls_cert,
             what=f"{config.tls_key} is not the TLS key",
             consenter_id=config.consenter_id,
         )
-        client_tls = TlsMaterial(
-            tls.certificate_pem, tls.key_pem, read_bounded(config.tls_ca_bundle)
-        )
+        client_tls = TlsMaterial(tls.certificate_pem, tls.key_pem, disk.ca_bundle_pem)
         presented = tls.certificate_pem if own is None else self._self_issued(tls.key_pem)
         return InForce(
             identity=SigningIdentity(
@@ -116,15 +141,6 @@ class Credentials:
         if key_pem not in self._presented:
             self._presented[key_pem] = self_issued_certificate(load_private_key(key_pem))
         return self._presented[key_pem]
-
-    def _identity(self, own: Consenter | None) -> KeyFiles:
-        config = self._config
-        return _chosen(
-            _candidates(config.identity_certificate, config.identity_key),
-            None if own is None else own.identity_pem,
-            what=f"{config.identity_certificate} has another key than that",
-            consenter_id=config.consenter_id,
-        )
 
     def _files_stamp(self) -> tuple[int, ...]:
         config = self._config
@@ -171,6 +187,18 @@ def accepted_callers(config: ChannelConfig) -> bytes:
     }
     roots = {pem for member in config.members for pem in member.tls_root_certs}
     return b"".join(sorted(anchors) + sorted(roots))
+
+
+def _read_disk(config: NodeConfig) -> _OnDisk:
+    """Every credential file; raises NodeFault for what cannot be used."""
+    try:
+        return _OnDisk(
+            identity=_candidates(config.identity_certificate, config.identity_key),
+            tls=_candidates(config.tls_certificate, config.tls_key),
+            ca_bundle_pem=read_bounded(config.tls_ca_bundle),
+        )
+    except (InvalidMessage, OSError) as error:
+        raise NodeFault(f"credentials of {config.member} cannot be read: {error}") from error
 
 
 def _consenter(config: ChannelConfig, consenter_id: int) -> Consenter | None:

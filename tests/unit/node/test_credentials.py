@@ -135,6 +135,16 @@ def test_files_that_change_are_taken_up_and_wrong_ones_are_not(folder, world, ca
     assert credentials.identity.certificate_pem == renewed
 
 
+def test_a_file_in_disorder_does_not_matter_while_the_key_stays(folder, world):
+    credentials = Credentials(folder.config(), world.channel)
+    before = credentials.identity
+    (folder.root / "node.crt").write_bytes(b"half a fi")
+    world.reconfigure(replace(world.config, block_interval_ms=9))
+    assert credentials.identity.certificate_pem == before.certificate_pem
+    with pytest.raises(NodeFault, match="cannot be read"):
+        Credentials(folder.config(), world.channel)
+
+
 def test_half_a_replacement_is_bridged_by_the_pair_beside_it(folder, world):
     pair = new_pair(world)
     folder.write("node-next", pair)
