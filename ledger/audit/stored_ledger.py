@@ -109,11 +109,6 @@ def open_stored_ledger(folder: Path) -> Iterator[LevelDbLedger]:
     try:
         if database.get(_FORMAT_KEY) != _FORMAT:
             raise NoLedger(f"{place} is not in the format this program reads")
-        if database.get(_FIRST_BLOCK_KEY) is not None:
-            raise NoLedger(
-                f"{place} began with a snapshot and cannot be replayed from block 0;"
-                " `gridledger network verify` checks what it has"
-            )
         yield LevelDbLedger(database)
     except plyvel.Error as error:
         raise ChainBroken(None, f"the database is damaged: {error}") from error

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from ledger.audit.stored_ledger import open_stored_ledger
+from ledger.audit.whole_ledger import verify_ledger
 from ledger.crypto.hashing import block_hash
 from ledger.errors import NodeFault
 from ledger.model.codec_block import encode_block
@@ -164,6 +166,11 @@ def test_the_newest_configuration_comes_along(tmp_path):
     channel = open_channel(joined.store, world.consortium.genesis)
     assert channel.state.validators.set_hash == world.channel.state.validators.set_hash
     assert joined.store.last_config_number() == 4
+    joined.kv.close()
+    with open_stored_ledger(folder) as stored:
+        genesis_raw = encode_block(world.consortium.genesis)
+        assert verify_ledger(stored, genesis_raw=genesis_raw).first_block == 5
+    joined = LedgerWorld(LevelDbStore(folder / DATABASE_FOLDER))
     checked = []
     verify_chain(joined.store, lambda block: checked.append(block.number))
     assert checked == [2, 4, 5], "configurations before it say who sealed it"
