@@ -26,6 +26,7 @@ FLOOD_SECONDS = 20.0
 WARM_UP_SECONDS = 5.0
 GROWTH_BYTES_MAX = 96 * 1024 * 1024
 TRANSACTIONS_MIN = 10
+LOG_LINES_MAX = 5_000
 VICTIM, LIAR = 0, 3
 
 
@@ -36,10 +37,18 @@ def test_garbage_stops_neither_blocks_nor_grows_memory(tmp_path: Path, record_pr
         for name, value in figures.items():
             record_property(name, value)
         market.run(market.close())
+        log = network.layout.member(network.plan.members[VICTIM].id).log_file.read_text()
     # Shown by `pytest -rP`; what is promised is asserted.
-    print(figures)  # noqa: T201
+    print(figures, log.count("\n"), "log lines")  # noqa: T201
     assert figures["transactions"] >= TRANSACTIONS_MIN
     assert figures["grown_bytes"] <= GROWTH_BYTES_MAX
+    assert "UNKNOWN" not in flood_answers(figures), "a handler failed"
+    assert "Traceback" not in log
+    assert log.count("\n") <= LOG_LINES_MAX, "strangers do not fill the disk"
+
+
+def flood_answers(figures: dict[str, int | float | str]) -> str:
+    return str(figures["answers"])
 
 
 async def _soak(market: MarketScene) -> dict[str, int | float | str]:
