@@ -41,12 +41,26 @@ class Relay:
     target_port: int
     there: Gate = field(default_factory=Gate)
     back: Gate = field(default_factory=Gate)
+    connections: set[asyncio.Task[None]] = field(default_factory=set)
+
+    async def close(self) -> None:
+        """End every connection."""
+        ending = list(self.connections)
+        for connection in ending:
+            connection.cancel()
+        await asyncio.gather(*ending, return_exceptions=True)
 
     async def serve(self) -> asyncio.Server:
-        return await asyncio.start_server(self._relay, "127.0.0.1", self.port)
+        return await asyncio.start_server(self._accept, "127.0.0.1", self.port)
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = asyncio.create_task(self._relay(reader, writer))
+        self.connections.add(connection)
+        connection.add_done_callback(self.connections.discard)
 
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         ends = [writer]
+        pumps: list[asyncio.Task[None]] = []
         try:
             await self.there.pass_through()
             far_reader, far_writer = await asyncio.open_connection(
@@ -58,14 +72,15 @@ class Relay:
                 asyncio.create_task(_pump(far_reader, writer, self.back)),
             ]
             await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
-            for pump in pumps:
-                pump.cancel()
-            await asyncio.gather(*pumps, return_exceptions=True)
         except OSError:
             return  # the target does not run: its caller hears of it by the closed connection
         finally:
+            for pump in pumps:
+                pump.cancel()
+            await asyncio.gather(*pumps, return_exceptions=True)
             for end in ends:
                 end.close()
+            await asyncio.gather(*(end.wait_closed() for end in ends), return_exceptions=True)
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, gate: Gate) -> None:
@@ -89,6 +104,7 @@ class RelayedNetwork:
     async def close(self) -> None:
         for server in self.servers:
             server.close()
+        await asyncio.gather(*(relay.close() for relay in self.relays))
 
     async def cut(self, index: int) -> None:
         for relay in self._of(index):
