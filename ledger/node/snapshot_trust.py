@@ -7,6 +7,7 @@ validators before it sealed it and its administrators signed it, as when it was 
 from collections.abc import Iterator
 
 from ledger.crypto.hashing import block_hash
+from ledger.crypto.merkle import merkle_root
 from ledger.crypto.msp import MspRegistry
 from ledger.crypto.signing import verify_signature
 from ledger.errors import InvalidMessage, NodeFault, TransactionInvalid
@@ -74,6 +75,11 @@ class TrustChain:
             metadata = check_certificate(block, self._state.validators)
         except InvalidMessage as error:
             raise SnapshotRefused(SnapshotProblem.BAD_SEALS, str(error)) from error
+        # The data hash does not say where one entry ends and the next begins.
+        if not block.entries or metadata.transactions_root != merkle_root(block.entries):
+            raise SnapshotRefused(
+                SnapshotProblem.BAD_BLOCK, f"block {block.number}: Merkle root is wrong"
+            )
         return self._require_in_force(block, metadata)
 
     def check_header_sealed(self, block: Block) -> ConsenterMetadata:

@@ -23,7 +23,6 @@ FRAME_BYTES_MAX = 64 * 1024 * 1024
 """No block and no value is longer; a longer frame is refused unread."""
 CHUNK_BYTES = 128 * 1024
 """A frame of records is closed once it holds so much."""
-RECORD_KEY_BYTES_MAX = 64 * 1024
 
 _VERSION = struct.Struct(">I")
 _FRAME_HEAD = struct.Struct(">BI")
@@ -177,8 +176,6 @@ def decode_records(payload: bytes) -> Iterator[Record]:
         key_length, value_length = _RECORD.unpack_from(payload, offset)
         key_at = offset + _RECORD.size
         offset = key_at + key_length + value_length
-        if key_length > RECORD_KEY_BYTES_MAX:
-            raise SnapshotRefused(SnapshotProblem.OVERSIZED, f"a key of {key_length} bytes")
         if offset > end:
             raise SnapshotRefused(SnapshotProblem.DAMAGED, "a record ends after its frame")
         yield payload[key_at : key_at + key_length], payload[key_at + key_length : offset]

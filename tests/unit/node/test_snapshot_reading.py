@@ -336,6 +336,24 @@ def test_changed_codes_are_noticed(world, raw):
         assert problem(forged, world) is Problem.BAD_BLOCK
 
 
+def test_entries_cut_elsewhere_are_noticed(world, raw, changed_world):
+    """The data hash is over the entries one after another: it is the same."""
+
+    def recut(block):
+        first, *others = block.entries
+        entries = (first[:-1], first[-1:] + b"".join(others)) + (b"",) * max(0, len(others) - 1)
+        return replace(block, entries=entries[: max(len(block.entries), 2)])
+
+    cut = Forger(raw).with_frame(FrameKind.BLOCK, relabelled(recut))
+    assert problem(cut, world) is Problem.BAD_BLOCK
+
+    def appended(block):
+        return replace(block, entries=(*block.entries, b""))
+
+    more = Forger(snapshot_of(changed_world)).with_frame(FrameKind.CONFIG, relabelled(appended))
+    assert problem(more, changed_world) is Problem.BAD_BLOCK
+
+
 # -- what is in it --------------------------------------------------------------------------------
 
 
@@ -499,10 +517,8 @@ def test_a_length_is_judged_before_it_is_read(world, raw):
     assert problem(long_frame, world) is Problem.OVERSIZED
     claimed = head + struct.pack(">BI", 1, FRAME_BYTES_MAX) + b"short"
     assert problem(claimed, world) is Problem.TRUNCATED
-    long_key = Forger(raw).with_frame(
-        FrameKind.STATE, lambda _: _RECORD.pack(70_000, 0) + bytes(70_000)
-    )
-    assert problem(long_key, world) is Problem.OVERSIZED
+    long_key = Forger(raw).with_frame(FrameKind.STATE, lambda _: _RECORD.pack(2**31, 0) + b"x")
+    assert problem(long_key, world) is Problem.DAMAGED
     long_record = Forger(raw).with_frame(FrameKind.STATE, lambda _: _RECORD.pack(9, 2**31) + b"x")
     assert problem(long_record, world) is Problem.DAMAGED
 
