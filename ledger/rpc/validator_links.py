@@ -92,6 +92,9 @@ class ValidatorLink:
         try:
             # The server sends its initial metadata once it has accepted our certificate.
             await call.initial_metadata()
+            if call.done():  # refused: there is a status instead of a stream
+                log.debug("consenter %d refuses: %s", self.consenter_id, await call.details())
+                return
             self._set_connected(handlers)
             tasks.append(asyncio.create_task(self._read(call, handlers)))
             # A stream that can only be read or only be written is of no use.

@@ -90,9 +90,16 @@ class Victim(Receiver):
             identify=self._consenter,
             on_item=self._judge,
             on_rejected=watched.standing.rejected,
-            is_barred=watched.standing.is_barred,
+            is_barred=self._is_barred,
         )
+        self.refused: list[int] = []
         watched.standing.on_barred = self.service.end_streams_of
+
+    def _is_barred(self, sender: int) -> bool:
+        barred = self.watched.standing.is_barred(sender)
+        if barred:
+            self.refused.append(sender)
+        return barred
 
     def _judge(self, sender: int, item: Item, reply) -> None:
         if item.consensus_message == b"\xff":
@@ -148,6 +155,29 @@ async def test_its_streams_end_and_are_refused_while_others_go_on(watched, garba
             watched.now_ms += BARRED_MS
             await exchange(bad, STATUS)
             await until(lambda: 2 in {sender for sender, _ in victim.got})
+
+
+async def test_who_is_barred_is_not_connected_for_a_moment_again_and_again(watched, monkeypatch):
+    monkeypatch.setattr(validator_links, "RECONNECT_BACKOFF_MS_MIN", 1)
+    monkeypatch.setattr(validator_links, "RECONNECT_BACKOFF_MS_MAX", 1)
+    victim = Victim(watched)
+    watched.hear(MALFORMED_MAX, sender=2)
+    async with victim.serving():
+        news: list[str] = []
+        channel = validator_channel(f"127.0.0.1:{victim.port}", tls_of(victim.world, 1))
+        links = ValidatorLinks([ValidatorLink(1, channel)])
+        handlers = LinkHandlers(
+            on_item=lambda *_: None,
+            on_connected=lambda _: news.append("connected"),
+            on_disconnected=lambda _: news.append("lost"),
+        )
+        running = asyncio.create_task(links.run(handlers))
+        await until(lambda: len(victim.refused) > 5)
+        assert news == []
+        watched.now_ms += BARRED_MS
+        await until(lambda: news == ["connected"])
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
 
 
 async def test_our_own_stream_to_it_is_cut_and_opened_again_later(watched, monkeypatch):
