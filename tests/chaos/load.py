@@ -117,12 +117,11 @@ class Load:
     async def _orders(
         self, client: GatewayClient, chance: random.Random
     ) -> deque[tuple[SigningIdentity, tuple[str, ...]]]:
-        """An offer and a bid of each household in a new listing, in any order."""
+        """An offer or a bid of each household in a new listing: nobody trades with itself."""
         listing = await self.community.open_listing(client)
         orders = []
         for home in self.community.households:
             offer = ("market:place_offer", listing, home.res_id, ENERGY_WH, PRICE_UTOKEN)
             bid = ("market:place_bid", listing, ENERGY_WH, PRICE_UTOKEN)
-            orders += [(home.identity, offer), (home.identity, bid)]
-        chance.shuffle(orders)
+            orders.append((home.identity, chance.choice((offer, bid))))
         return deque(orders)
