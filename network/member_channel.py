@@ -77,6 +77,24 @@ async def _answer(desk: Desk, member: MemberPlan) -> ChannelState | str:
         return f"{member.id}: no answer"
 
 
+async def height_of(desk: Desk, address: str) -> int | None:
+    """Blocks that the peer at an address (host:port for clients) has; None when it is down.
+
+    Asked as the desk's own administrator: every member may read.
+    """
+    if not address:
+        return None
+    channel = client_channel(address, desk.layout.tls_ca_bundle.read_bytes())
+    try:
+        async with asyncio.timeout(ANSWER_TIMEOUT_S):
+            newest = await newest_block(channel, desk.admin, desk.plan.channel_id)
+    except (aio.AioRpcError, InvalidMessage, TimeoutError):
+        return None
+    finally:
+        await channel.close()
+    return newest.number + 1
+
+
 async def submit_update(desk: Desk, envelope_raw: bytes) -> str:
     """Hand a CONFIG_UPDATE to ordering; the id of the member whose peer took it.
 

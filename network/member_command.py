@@ -12,9 +12,9 @@ from grpc.aio import AioRpcError
 
 from ledger.errors import GridledgerError
 from ledger.node.channel import ChannelState
+from ledger.node.endorsing_peers import client_addresses
 from network.arguments import whole_number
 from network.cert_inventory import channel_certificates, days_left
-from network.heads import head
 from network.lifecycle import LifecycleError, require_network
 from network.member_actions import (
     Change,
@@ -25,7 +25,7 @@ from network.member_actions import (
     replacement,
     start_proposal,
 )
-from network.member_channel import Desk, read_channel
+from network.member_channel import Desk, height_of, read_channel
 from network.member_proposals import ProposalError, find, load, pending, standing
 from network.member_updates import with_limits
 from network.plan import Plan, PlanError, load_plan
@@ -167,17 +167,17 @@ def _limits(state: ChannelState, _desk: Desk, options: argparse.Namespace) -> Ch
 async def _list(options: argparse.Namespace) -> int:
     desk = desk_of(options, None)
     state = await read_channel(desk)
-    by_mspid = {member.mspid: member for member in desk.plan.members}
+    addresses = client_addresses(state.config)
     print(f"channel {state.config.channel_id}, configuration of block {state.config_block}")
     print(f"{'id':>4} {'member':<18} {'address':<22} {'height':>7}  {'cert days left':>14}")
-    for consenter in state.config.consenters:
-        planned = by_mspid.get(consenter.mspid)
-        found = None if planned is None else await head(desk.plan, planned, desk.layout)
+    asked = [addresses.get(one.mspid, "") for one in state.config.consenters]
+    heights = await asyncio.gather(*(height_of(desk, address) for address in asked))
+    for consenter, height in zip(state.config.consenters, heights, strict=True):
         left = min(days_left(one) for one in channel_certificates(consenter))
-        height = "down" if found is None else str(found.height)
         print(
             f"{consenter.consenter_id:>4} {consenter.mspid:<18} "
-            f"{f'{consenter.host}:{consenter.port}':<22} {height:>7}  {left:>14}"
+            f"{f'{consenter.host}:{consenter.port}':<22} "
+            f"{'down' if height is None else height:>7}  {left:>14}"
         )
     others = {one.mspid for one in state.config.members}
     others -= {one.mspid for one in state.config.consenters}

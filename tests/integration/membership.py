@@ -13,22 +13,25 @@ from network.ports import free_port_range
 from tests.integration.running_network import RunningNetwork
 
 FIFTH = "school"
-FIFTH_MEMBER = """
+ONE_MORE_MEMBER = """
 [[members]]
-id = "school"
-name = "School"
-mspid = "SchoolMSP"
+id = "{id}"
+mspid = "{mspid}"
 host = "127.0.0.1"
 port = {port}
 validator_port = {validator_port}
 """
 
 
-def with_fifth_member(network: RunningNetwork) -> RunningNetwork:
-    """The same network with one more member written into its plan."""
-    start = free_port_range(2)
+def with_more_members(network: RunningNetwork, *names: str) -> RunningNetwork:
+    """The same network with more members written into its plan."""
+    start = free_port_range(2 * len(names))
     text = network.plan_path.read_text(encoding="utf-8")
-    text += FIFTH_MEMBER.format(port=start, validator_port=start + 1)
+    for number, name in enumerate(names):
+        port = start + 2 * number
+        text += ONE_MORE_MEMBER.format(
+            id=name, mspid=f"{name.capitalize()}MSP", port=port, validator_port=port + 1
+        )
     network.plan_path.write_text(text, encoding="utf-8")
     plan: Plan = load_plan(network.plan_path)
     return RunningNetwork(plan, NetworkLayout(plan.data_dir), network.plan_path)
@@ -54,6 +57,15 @@ def change(network: RunningNetwork, *words: str, approve: tuple[str, ...]) -> No
     """Propose a change and let others approve it, after which it is in force."""
     assert member(network, "propose", *words) == 0
     approve_by(network, *approve)
+
+
+def approve_by_all_needed(network: RunningNetwork, *members: str) -> None:
+    """Let members approve what waits, one after the other, until it is in force."""
+    name = proposal(network).stem
+    for one in members:
+        if pending(network.layout):
+            assert member(network, "approve", name, "--as", one) == 0
+    assert pending(network.layout) == []
 
 
 def approve_by(network: RunningNetwork, *members: str) -> None:

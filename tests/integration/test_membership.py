@@ -25,7 +25,7 @@ from tests.integration.membership import (
     channel_of,
     member,
     proposal,
-    with_fifth_member,
+    with_more_members,
 )
 from tests.integration.running_network import RunningNetwork, running_network
 from tests.integration.test_consortium import fully_connected, place_one
@@ -114,7 +114,7 @@ def channel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Channel]:
 
 
 def test_a_fifth_validator_joins_under_load(channel: Channel, capsys) -> None:
-    channel.network = with_fifth_member(channel.network)
+    channel.network = with_more_members(channel.network, FIFTH)
     with pytest.raises(Exception, match="has no keys yet"):
         up(channel.network.plan, [FIFTH])
     channel.change_under_load("add", FIFTH)
