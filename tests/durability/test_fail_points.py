@@ -126,7 +126,7 @@ def test_a_second_crash_while_recovering_changes_nothing(tmp_path):
 
 @pytest.mark.full
 def test_a_second_crash_while_recovering_changes_nothing_in_many_more_cases(tmp_path):
-    for seed in range(50, 4_000):
+    for seed in range(50, 2_000):
         require_same_end(play_with_two_crashes(tmp_path, seed))
 
 
