@@ -1,4 +1,7 @@
-"""Members, validators, keys and limits of a running channel change under load."""
+"""Members, validators, keys and limits of a running channel change under load.
+
+The tests tell one story on one network, in the order they stand in.
+"""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator
