@@ -11,6 +11,10 @@ MESSAGE_BYTES_MAX = 16 * 1024 * 1024
 CONCURRENT_STREAMS_MAX = 1_000
 # Fabric clients may ping every 60 s, also when idle; gRPC's floor is 300 s and cuts them off.
 CLIENT_PING_INTERVAL_MS_MIN = 60_000
+HANDSHAKE_TIMEOUT_MS = 5_000
+"""From a connection to the end of its TLS handshake; gRPC's own limit is two minutes."""
+IDLE_CONNECTION_MS = 10 * 60_000
+"""A client's connection without a call is closed after this; its next call opens another."""
 
 ChannelOptions = Sequence[tuple[str, int | str]]
 
@@ -73,6 +77,10 @@ def server_options() -> ChannelOptions:
         ("grpc.max_concurrent_streams", CONCURRENT_STREAMS_MAX),
         ("grpc.http2.min_ping_interval_without_data_ms", CLIENT_PING_INTERVAL_MS_MIN),
         ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.keepalive_time_ms", 60_000),
+        ("grpc.keepalive_timeout_ms", 20_000),
+        ("grpc.server_handshake_timeout_ms", HANDSHAKE_TIMEOUT_MS),
+        ("grpc.max_connection_idle_ms", IDLE_CONNECTION_MS),
         ("grpc.so_reuseport", 0),
     )
 

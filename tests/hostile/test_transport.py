@@ -3,11 +3,13 @@
 import asyncio
 import ssl
 import warnings
+from contextlib import suppress
 
 import grpc
 import pytest
 from grpc import aio
 
+from ledger.rpc import transport
 from ledger.rpc.transport import (
     CONCURRENT_STREAMS_MAX,
     MESSAGE_BYTES_MAX,
@@ -115,6 +117,22 @@ async def test_old_versions_of_tls_are_refused(version, is_taken):
             with pytest.raises(OSError):
                 await opening
     finally:
+        await server.stop(0)
+
+
+async def test_a_connection_without_a_handshake_is_closed(monkeypatch):
+    monkeypatch.setattr(transport, "HANDSHAKE_TIMEOUT_MS", 100)
+    server = aio.server(options=server_options())
+    credentials = server_credentials(lambda: tls_of(consortium(), 0), require_client=True)
+    port = server.add_secure_port("127.0.0.1:0", credentials)
+    await server.start()
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        async with asyncio.timeout(5):
+            with suppress(ConnectionError):
+                assert await reader.read() == b""
+    finally:
+        writer.close()
         await server.stop(0)
 
 
