@@ -104,7 +104,7 @@ class _Liars:
             case 1:
                 return (*items, items[at])
             case 2:
-                return items * 50
+                return (items * 50)[:500]
             case _:
                 return (*items[:at], self._signed(items[at]), *items[at + 1 :])
 
