@@ -5,10 +5,10 @@ Reserved for parts that do not exist yet: the chaincode package reader.
 
 from tests.fuzz.engine import FuzzTarget
 from tests.fuzz.targets import (
+    audit,
     configuration,
     consensus,
     contracts,
-    copies,
     core,
     gateway,
     identities,
@@ -33,7 +33,7 @@ TARGETS: tuple[FuzzTarget, ...] = (
     *gateway.TARGETS,
     *settings.TARGETS,
     *configuration.TARGETS,
-    *copies.TARGETS,
+    *audit.TARGETS,
 )
 
 
