@@ -18,7 +18,7 @@ SHORT = {
     (4, Profile.SAFETY): 150,
     (4, Profile.DISK): 100,
     (4, Profile.LIVENESS): 100,
-    (4, Profile.MEMBERSHIP): 25,
+    (4, Profile.MEMBERSHIP): 10,
     (5, Profile.SAFETY): 60,
     (6, Profile.SAFETY): 40,
     (7, Profile.SAFETY): 30,
@@ -86,9 +86,9 @@ def test_calm_heals_in_bounded_time():
 
 @pytest.mark.parametrize("profile", list(Profile))
 def test_a_seed_replays_exactly(profile):
-    campaign = Campaign(4, profile, 0, 12)
-    assert run(campaign).trace == run(campaign).trace
-    assert run(Campaign(4, profile, 1, 12)).trace != run(campaign).trace
+    first = run(Campaign(4, profile, 0, 5)).trace
+    assert run(Campaign(4, profile, 0, 5)).trace == first
+    assert run(Campaign(4, profile, 1, 5)).trace != first
 
 
 def test_seeds_do_not_depend_on_what_ran_before_them_or_on_the_number_of_processes():
