@@ -41,6 +41,8 @@ class ChannelState:
     """common.Config bytes: what an update changes."""
     validators_min: int
     """Four, or fewer on a channel founded with fewer (for development)."""
+    validator_keys: frozenset[bytes]
+    """SubjectPublicKeyInfo of the key each validator signs with."""
 
     @property
     def in_force(self) -> ConfigInForce:
@@ -51,6 +53,7 @@ class ChannelState:
             registry=self.registry,
             policies=self.policies,
             validators_min=self.validators_min,
+            validator_keys=self.validator_keys,
         )
 
 
@@ -80,6 +83,9 @@ def channel_state(
         ),
         tree_raw=tree_of_block(block),
         validators_min=validators_min,
+        validator_keys=frozenset(
+            parse_certificate(one.identity_pem).public_key_der for one in config.consenters
+        ),
     )
 
 

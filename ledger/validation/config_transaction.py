@@ -6,7 +6,6 @@ versions, signatures under each element's policy, then our own rules over old an
 
 from dataclasses import dataclass
 
-from ledger.crypto.certificates import parse_certificate
 from ledger.crypto.channel_policies import ChannelPolicies
 from ledger.crypto.config_rules import check_successor
 from ledger.crypto.msp import Identity, MspRegistry
@@ -35,12 +34,8 @@ class ConfigInForce:
     policies: ChannelPolicies
     validators_min: int
     """Four, or fewer on a channel founded with fewer."""
-
-    def validator_keys(self) -> frozenset[bytes]:
-        """SubjectPublicKeyInfo of every validator."""
-        return frozenset(
-            parse_certificate(one.identity_pem).public_key_der for one in self.channel.consenters
-        )
+    validator_keys: frozenset[bytes]
+    """SubjectPublicKeyInfo of every validator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +81,7 @@ def check_config_transaction(
     of `next_config`.
     """
     creator = current.registry.identity(envelope.header.creator)
-    if creator.public_key_der not in current.validator_keys():
+    if creator.public_key_der not in current.validator_keys:
         raise InvalidMessage(
             Reason.ROLE_NOT_ALLOWED, f"{creator.subject} is no validator of the channel"
         )
