@@ -11,6 +11,8 @@ from pathlib import Path
 from network.layout import MemberLayout, NetworkLayout, write_replacing
 from network.plan import MemberPlan, Plan
 
+MEGABYTE = 1024 * 1024
+
 
 def peer_settings(plan: Plan, member: MemberPlan, folder: MemberLayout) -> dict[str, object]:
     """The content of `peer.json` as JSON values."""
@@ -42,6 +44,7 @@ def peer_settings(plan: Plan, member: MemberPlan, folder: MemberLayout) -> dict[
             {"consenter_id": other.consenter_id, "address": other.validator_address}
             for other in plan.members
         ],
+        "space": _space(plan),
         "chaincodes": [
             {
                 "name": chaincode.name,
@@ -53,6 +56,12 @@ def peer_settings(plan: Plan, member: MemberPlan, folder: MemberLayout) -> dict[
             for chaincode in plan.chaincodes
         ],
     }
+
+
+def _space(plan: Plan) -> dict[str, int]:
+    """Free bytes below which the peer stops something, where the plan says so."""
+    wanted = {"transactions_bytes": plan.disk.transactions_mb, "votes_bytes": plan.disk.votes_mb}
+    return {name: value * MEGABYTE for name, value in wanted.items() if value is not None}
 
 
 def write_peer_settings(plan: Plan, member: MemberPlan, folder: MemberLayout) -> None:

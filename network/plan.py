@@ -7,7 +7,7 @@ the field (`members[2].port: ...`). Everything else in `network/` works from the
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ledger.crypto.policy_text import majority_of_peers
@@ -25,6 +25,7 @@ CONSENTER_ID_MAX = 2**31 - 1
 CHAINCODES_MAX = 64
 PLAN_BYTES_MAX = 256 * 1024
 CERTIFICATE_DAYS_MAX = 7300
+DISK_MB_MAX = 2**40
 
 FIRST_PEER_PORT = 7051
 FIRST_VALIDATOR_PORT = 7061
@@ -89,6 +90,16 @@ class BlockPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class DiskPlan:
+    """Free megabytes below which a validator stops something; None: its own limits."""
+
+    transactions_mb: int | None = None
+    """No new transactions."""
+    votes_mb: int | None = None
+    """No votes."""
+
+
+@dataclass(frozen=True, slots=True)
 class ChaincodePlan:
     """A contract every peer runs."""
 
@@ -116,6 +127,7 @@ class Plan:
     blocks: BlockPlan
     members: tuple[MemberPlan, ...]
     chaincodes: tuple[ChaincodePlan, ...]
+    disk: DiskPlan = field(default_factory=DiskPlan)
 
     def member(self, member_id: str) -> MemberPlan:
         """The member of that id; `PlanError` names those there are."""
@@ -132,6 +144,13 @@ DEFAULT_MEMBERS = (
     ("dso", "Distribution grid operator", "DsoMSP"),
     ("utility", "Utility", "UtilityMSP"),
 )
+
+
+_DISK_LINES = """
+# [disk]                       # free megabytes below which a validator stops something
+# transactions_mb = 1024       # takes no transactions; without it 5 % of the disk or 1024
+# votes_mb = 256               # does not vote; without it 1 % of the disk or 256
+"""
 
 
 def default_plan_text(
@@ -174,7 +193,7 @@ port = {gateway_port}
 max_transactions = 500
 max_bytes = 2097152
 min_interval_ms = {min_interval_ms}   # 0: a block as soon as transactions wait
-
+{_DISK_LINES}
 [[chaincodes]]
 name = "energy"
 version = "1.0"
@@ -206,6 +225,7 @@ def parse_plan(table: Mapping[str, object], *, folder: Path) -> Plan:
     network = top.table("network")
     gateway = top.table("gateway", required=False)
     blocks = top.table("blocks", required=False)
+    disk = top.table("disk", required=False)
     members = tuple(
         _member(entry, consenter_id=index + 1)
         for index, entry in enumerate(top.tables("members", MEMBERS_MIN, MEMBERS_MAX))
@@ -223,8 +243,12 @@ def parse_plan(table: Mapping[str, object], *, folder: Path) -> Plan:
         chaincodes=tuple(
             _chaincode(entry, mspids) for entry in top.tables("chaincodes", 1, CHAINCODES_MAX)
         ),
+        disk=DiskPlan(
+            transactions_mb=disk.optional_integer("transactions_mb", 0, DISK_MB_MAX),
+            votes_mb=disk.optional_integer("votes_mb", 0, DISK_MB_MAX),
+        ),
     )
-    for part in (top, network, gateway, blocks):
+    for part in (top, network, gateway, blocks, disk):
         part.refuse_unknown()
     _refuse_repeats(plan)
     return plan
@@ -337,6 +361,10 @@ class _Table:
                 self._field(key), f"must be text like {pattern.pattern}, got {value!r}"
             )
         return value
+
+    def optional_integer(self, key: str, least: int, most: int) -> int | None:
+        """A whole number if the key is there."""
+        return self.integer(key, least, most) if key in self._table else None
 
     def integer(self, key: str, least: int, most: int, *, default: int | None = None) -> int:
         value = self._get(key)

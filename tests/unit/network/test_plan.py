@@ -8,9 +8,14 @@ from typing import Any
 import pytest
 
 from ledger.crypto.policy_text import majority_of_peers
+from ledger.node.config import load_config
+from ledger.node.disk_watch import SpaceLimits
+from network.layout import NetworkLayout, make_private_folder
+from network.peer_settings import peer_settings, write_peer_settings
 from network.plan import (
     BlockPlan,
     ChaincodePlan,
+    DiskPlan,
     MemberPlan,
     PlanError,
     default_plan_text,
@@ -137,3 +142,15 @@ def test_the_written_plan_shows_every_setting_there_is() -> None:
     assert set(written["blocks"]) == names(BlockPlan)
     assert set(written["chaincodes"][0]) | {"endorsement_policy"} == names(ChaincodePlan)
     assert "# endorsement_policy" in default_plan_text()
+    assert all(f"# {name} =" in default_plan_text() for name in names(DiskPlan))
+
+
+def test_limits_of_free_space_reach_the_peer_in_bytes(tmp_path: Path) -> None:
+    changed = {**table(), "disk": {"votes_mb": 3}}
+    plan = parse_plan(changed, folder=tmp_path)
+    folder = NetworkLayout(plan.data_dir).member("dso")
+    assert peer_settings(plan, plan.member("dso"), folder)["space"] == {"votes_bytes": 3 * 2**20}
+    make_private_folder(folder.root)
+    write_peer_settings(plan, plan.member("dso"), folder)
+    assert load_config(folder.peer_config).space == SpaceLimits(votes_bytes=3 * 2**20)
+    assert refusal({**table(), "disk": {"votes_mb": -1}}).field == "disk.votes_mb"
