@@ -109,6 +109,7 @@ def run(
     inputs: int | None = None,
     seconds: float | None = None,
     findings_max: int = 1,
+    budget_ms: int = BUDGET_MS,
 ) -> Report:
     """Try inputs until the time is over, the number is reached or enough was found."""
     report = Report(target.name)
@@ -116,7 +117,7 @@ def run(
     corpus = _Corpus(target, seed)
     ends_at = None if seconds is None else time.monotonic() + seconds
     for data in corpus.inputs():
-        outcome = judge(target, attempt, data, report)
+        outcome = judge(target, attempt, data, report, budget_ms=budget_ms)
         report.inputs += 1
         if isinstance(outcome, Finding):
             report.findings.append(outcome)
@@ -129,7 +130,14 @@ def run(
     raise AssertionError("inputs never end")
 
 
-def judge(target: FuzzTarget, attempt: Attempt, data: bytes, report: Report) -> Finding | str:
+def judge(
+    target: FuzzTarget,
+    attempt: Attempt,
+    data: bytes,
+    report: Report,
+    *,
+    budget_ms: int = BUDGET_MS,
+) -> Finding | str:
     """Try one input: what it was answered with, or why that is wrong."""
     peak = _peak_memory_bytes()
     answer, took_ms = _try(target, attempt, data)
@@ -139,11 +147,11 @@ def judge(target: FuzzTarget, attempt: Attempt, data: bytes, report: Report) -> 
     if grown > MEMORY_PER_INPUT_MAX:
         return Finding(target.name, f"takes {grown >> 20} MiB of memory", data)
     for _ in range(REPEATS_BEFORE_SLOW):
-        if took_ms <= BUDGET_MS:
+        if took_ms <= budget_ms:
             break
         took_ms = min(took_ms, _try(target, attempt, data)[1])
-    if took_ms > BUDGET_MS:
-        return Finding(target.name, f"takes {took_ms:.0f} ms, {BUDGET_MS} are allowed", data)
+    if took_ms > budget_ms:
+        return Finding(target.name, f"takes {took_ms:.0f} ms, {budget_ms} are allowed", data)
     report.slowest_ms = max(report.slowest_ms, took_ms)
     return answer
 
