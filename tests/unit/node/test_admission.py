@@ -19,6 +19,7 @@ from ledger.model.codes import HeaderType
 from ledger.model.config import WRITERS_POLICY
 from ledger.model.transaction import Envelope
 from ledger.node.admission import Admission, AdmissionRules
+from ledger.node.disk_watch import DiskWatch, Space, SpaceLimits
 from ledger.node.signatures import SignatureVerifier
 from ledger.ordering.envelopes import EnvelopeMemory
 from ledger.ordering.pool import BlockLimits, PoolLimits, TransactionPool
@@ -41,6 +42,8 @@ class Gate:
         self.added = 0
         self.limits = BlockLimits()
         self.config_refusal: InvalidMessage | None = None
+        self.space = Space(free=2**40, total=2**41)
+        self.disk = DiskWatch(lambda: self.space, SpaceLimits(), lambda _paused: None)
         self.now_ms = int(world.consortium.created.timestamp() * 1000) + 60_000
         self.admission = Admission(
             rules=AdmissionRules(
@@ -52,6 +55,7 @@ class Gate:
                 ),
                 check_config=self._check_config,
                 limits=lambda: self.limits,
+                require_space=self.disk.require_space,
             ),
             pool=self.pool,
             memory=self.memory,
@@ -209,3 +213,14 @@ def _with_unknown_algorithm(node: SigningIdentity) -> SigningIdentity:
     assert der.count(ecdsa_with_sha256) == 2
     pem = DER_cert_to_PEM_cert(der.replace(ecdsa_with_sha256, unknown)).encode()
     return SigningIdentity(node.mspid, pem, node.signer)
+
+
+async def test_while_the_disk_is_nearly_full_nothing_new_is_taken(gate) -> None:
+    raw = gate.world.transaction()
+    gate.space = Space(free=1, total=2**41)
+    gate.disk.check()
+    assert await gate.reason(raw) is Reason.NO_SPACE
+    assert len(gate.pool) == 0
+    gate.space = Space(free=2**40, total=2**41)
+    gate.disk.check()
+    assert await gate.reason(raw) is None
