@@ -6,7 +6,7 @@ and says nothing.
 """
 
 from ledger.consensus.catching_up import upon_future_height, upon_past_height
-from ledger.consensus.effects import CommitIntent, Effect, PrepareIntent, Reject, SignAndSend
+from ledger.consensus.effects import Effect, Reject
 from ledger.consensus.events import (
     BlockBuilt,
     BlockCommitted,
@@ -25,29 +25,26 @@ from ledger.consensus.future_messages import EarlyMessage, FutureMessages
 from ledger.consensus.messages import (
     CommitMessage,
     Message,
-    Prepare,
     PrepareMessage,
     ProposalMessage,
     RoundChangeMessage,
 )
 from ledger.consensus.observing import observe, upon_observing_event
 from ledger.consensus.quarantine import NEVER, Quarantine
+from ledger.consensus.resuming import resume
 from ledger.consensus.round_state import (
     CoreSettings,
     CoreState,
     Phase,
-    keep_block,
     new_height_state,
-    start_timers,
     stop_timers,
 )
 from ledger.consensus.upon_proposal import (
-    proposal_intent,
     upon_block_built,
     upon_proposal,
     upon_transactions_waiting,
 )
-from ledger.consensus.upon_round_change import round_change_intent, upon_round_change
+from ledger.consensus.upon_round_change import upon_round_change
 from ledger.consensus.upon_timer import upon_timer, upon_transactions_gone
 from ledger.consensus.upon_vote import upon_commit, upon_prepare
 from ledger.errors import InvalidMessage, Reason
@@ -84,7 +81,7 @@ class Core:
             vote_from_height=event.vote_from_height,
             quarantine=_quarantine(event),
         )
-        return observe(self._state) + _resume(self._state)
+        return observe(self._state) + resume(self._state)
 
 
 def _quarantine(event: Started) -> Quarantine | None:
@@ -163,40 +160,9 @@ def _upon_block_committed(state: CoreState, tip: Tip) -> list[Effect]:
         state.future = FutureMessages()  # they were signed under the set before
     state.tip = tip
     state.now = new_height_state(tip)
-    effects += observe(state) + _resume(state)
+    effects += observe(state) + resume(state)
     for early in state.future.release(state.now.height):
         effects += _receive(state, early)
         if state.halted:
             break
-    return effects
-
-
-def _resume(state: CoreState) -> list[Effect]:
-    """Take up the votes of an earlier run at this height: same round, same lock, same answers."""
-    record = state.recovered
-    if record is None or record.height != state.now.height or not state.may_vote:
-        return []
-    now = state.now
-    now.round = record.round
-    now.prepared = record.prepared
-    now.proposal_made = record.proposal
-    now.accepted = record.accepted
-    now.commit_voted = record.committed
-    now.is_shared = record.round == 0 or record.accepted is not None
-    for block in (record.prepared.block if record.prepared else None, record.accepted):
-        if block is not None:
-            keep_block(now, block)
-    effects: list[Effect] = []
-    if record.round > 0 or record.accepted is not None:
-        effects += start_timers(state)
-    locked_here = record.prepared is not None and record.prepared.round == record.round
-    if record.announced and not locked_here:
-        effects.append(SignAndSend(round_change_intent(state)))
-    if record.proposal is not None:
-        effects.append(SignAndSend(proposal_intent(record.proposal)))
-    if record.accepted is not None:
-        prepare = Prepare(now.height, now.round, record.accepted.digest)
-        effects.append(SignAndSend(PrepareIntent(prepare)))
-        if record.committed:
-            effects.append(SignAndSend(CommitIntent(now.round, record.accepted)))
     return effects

@@ -12,6 +12,7 @@ from ledger.consensus.events import HeadClaimed, MemoryLost, VotingPaused
 from ledger.consensus.messages import Prepare, PrepareMessage
 from ledger.consensus.quarantine import NEVER, Quarantine
 from ledger.consensus.records import PrepareVoted
+from ledger.consensus.resuming import answers_of_earlier_run, repeat_answers
 from ledger.consensus.round_state import CoreState, Phase
 from ledger.consensus.upon_vote import progress
 
@@ -69,10 +70,14 @@ def _upon_voting_paused(state: CoreState, *, paused: bool) -> list[Effect]:
     """Stop voting, or go on where the height stands: a proposal seen meanwhile gets its vote."""
     state.paused = paused
     now = state.now
-    if now.phase is not Phase.VOTING or not state.may_vote or now.accepted is None:
+    if now.phase is not Phase.VOTING or not state.may_vote:
         return []
     effects: list[Effect] = []
-    if PrepareMessage not in now.own:
+    earlier = answers_of_earlier_run(state)
+    if earlier is not None and not now.own:  # the height began during the pause
+        effects += repeat_answers(state, earlier)
+    has_voted = PrepareMessage in now.own or (earlier is not None and earlier.accepted is not None)
+    if now.accepted is not None and not has_voted:
         prepare = Prepare(now.height, now.round, now.accepted.digest)
         effects.append(Persist(PrepareVoted(now.height, now.round, now.accepted)))
         effects.append(SignAndSend(PrepareIntent(prepare)))

@@ -8,6 +8,7 @@ from ledger.consensus import effects as fx
 from ledger.consensus import events as ev
 from ledger.consensus.quarantine import NEVER, Quarantine, answers_needed
 from ledger.consensus.quorum import max_faulty, quorum
+from ledger.consensus.recovery import recover
 from tests.support.unsigned_votes import tip_after
 from tests.unit.consensus.scene import Scene
 
@@ -253,3 +254,52 @@ def test_a_block_that_was_asked_for_before_the_pause_is_not_proposed():
     scene.tell(ev.TransactionsWaiting())
     scene.tell(ev.BlockBuilt(1, 0, scene.block()))
     assert len(votes(scene)) == 2  # the proposal and its prepare
+
+
+def behind_its_journal(scene: Scene, tip: ev.Tip) -> None:
+    """A start with votes for the next height but one, as after a ledger was set aside."""
+    recovered = recover(scene.journal)
+    assert recovered is not None
+    scene.core = type(scene.core)(scene.settings)
+    scene.seen.clear()
+    scene.tell(ev.Started(tip, recovered, vote_from_height=recovered.height))
+
+
+def locked_at_height_two() -> tuple[Scene, ev.Tip]:
+    """A scene whose validator is locked there, and the tip two blocks below."""
+    scene = Scene(own=1, validators=4)
+    genesis = scene.tip
+    grow(scene)
+    block = scene.block(author=scene.proposer())
+    scene.receive(scene.proposal(block), *scene.prepares(block))
+    assert scene.state.now.prepared is not None
+    return scene, genesis
+
+
+def test_a_lock_of_an_earlier_run_survives_a_height_that_begins_during_a_pause():
+    scene, genesis = locked_at_height_two()
+    behind_its_journal(scene, genesis)
+    scene.tell(ev.VotingPaused(paused=True))
+    scene.tell(ev.BlockCommitted(scene.tip))
+    assert votes(scene) == []
+    scene.tell(ev.VotingPaused(paused=False))
+    kinds = [type(effect.intent).__name__ for effect in votes(scene)]
+    assert kinds == ["PrepareIntent", "CommitIntent"]
+    scene.timeout()
+    round_change = votes(scene)[-1].intent
+    assert isinstance(round_change, fx.RoundChangeIntent)
+    assert round_change.payload.prepared_round == 0
+
+
+def test_what_was_announced_before_is_announced_again_after_the_pause():
+    scene, genesis = locked_at_height_two()
+    scene.timeout()
+    behind_its_journal(scene, genesis)
+    scene.tell(ev.VotingPaused(paused=True))
+    scene.tell(ev.BlockCommitted(scene.tip))
+    fresh = scene.lock(scene.block("b", author=scene.proposer(1)))
+    scene.receive(scene.justified(fresh.block, 1))  # the earlier run prepared nothing in round 1
+    scene.tell(ev.VotingPaused(paused=False))
+    kinds = [type(effect.intent).__name__ for effect in votes(scene)]
+    assert kinds == ["RoundChangeIntent", "PrepareIntent"]
+    assert recover(scene.journal) is not None
