@@ -125,7 +125,19 @@ def load_authority(pem: bytes) -> x509.Certificate:
     return certificate
 
 
+def require_readable(certificate: x509.Certificate) -> None:
+    """Raise InvalidMessage unless name and validity can be read; the library reads them late."""
+    try:
+        for name in (certificate.subject, certificate.issuer):
+            name.rfc4514_string()
+        for time in (certificate.not_valid_before_utc, certificate.not_valid_after_utc):
+            milliseconds(time)
+    except UNREADABLE as error:
+        raise _invalid(f"not readable: {error}") from None
+
+
 def _check_authority(certificate: x509.Certificate) -> None:
+    require_readable(certificate)
     _refuse_unknown_critical(certificate, _CA_EXTENSIONS)
     constraints = extension(certificate, x509.BasicConstraints)
     if constraints is None or not constraints.ca:

@@ -21,6 +21,7 @@ from ledger.crypto.certificates import (
     milliseconds,
     parse_certificate,
 )
+from ledger.crypto.pinned_tls import tls_authority
 from ledger.errors import InvalidMessage, Reason
 from ledger.model.codec_header import decode_identity
 from ledger.model.config import ChannelConfig, MemberConfig
@@ -103,6 +104,8 @@ class Msp:
         self._intermediates = [load_authority(pem) for pem in config.intermediate_certs]
         for intermediate in self._intermediates:
             self._chain(intermediate)
+        for pem in (*config.tls_root_certs, *config.tls_intermediate_certs):
+            tls_authority(pem)
         self._revoked = frozenset[tuple[bytes, int]]().union(
             *(self._revocations(pem) for pem in config.revocation_lists)
         )

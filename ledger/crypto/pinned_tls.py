@@ -7,6 +7,7 @@ certificate's signature with the anchor's key and never the anchor's own, so onl
 recorded key is accepted.
 """
 
+import re
 from datetime import datetime
 
 from cryptography import x509
@@ -14,10 +15,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from ledger.crypto.certificates import load_x509, require_readable
 from ledger.crypto.hashing import sha256
 from ledger.crypto.signing import generate_key
+from ledger.errors import InvalidMessage, Reason
 
 _NAME_BYTES = 24
+_PINNED_NAME = re.compile(rf"[0-9a-f]{{{2 * _NAME_BYTES}}}\.key")
 _FROM = datetime(1970, 1, 1)  # noqa: DTZ001 - the X.509 library takes UTC without a zone
 _FOR_EVER = datetime(9999, 12, 31, 23, 59, 59)  # noqa: DTZ001
 
@@ -48,6 +52,25 @@ def trust_anchor(public_key: ec.EllipticCurvePublicKey) -> bytes:
     certificate = builder.add_extension(
         x509.BasicConstraints(ca=True, path_length=0), critical=True
     ).sign(generate_key(), hashes.SHA256())
+    return certificate.public_bytes(serialization.Encoding.PEM)
+
+
+def tls_authority(pem: bytes) -> bytes:
+    """A member's TLS authority as one certificate in PEM, whatever else stood in `pem`.
+
+    Raises InvalidMessage CERTIFICATE_INVALID when it cannot be read, or has the name of an anchor:
+    TLS libraries look an issuer up by its name, so it would keep a validator out.
+    """
+    certificate = load_x509(pem)
+    require_readable(certificate)
+    for attribute in certificate.subject:
+        name = attribute.value
+        # Names are compared without regard to case and blanks around them.
+        if isinstance(name, str) and _PINNED_NAME.fullmatch(name.strip().lower()):
+            raise InvalidMessage(
+                Reason.CERTIFICATE_INVALID,
+                f"a TLS authority must not be named like a validator's key: {name}",
+            )
     return certificate.public_bytes(serialization.Encoding.PEM)
 
 

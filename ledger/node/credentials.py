@@ -14,7 +14,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from ledger.crypto.certificates import parse_certificate
-from ledger.crypto.pinned_tls import self_issued_certificate, trust_anchor
+from ledger.crypto.pinned_tls import self_issued_certificate, tls_authority, trust_anchor
 from ledger.crypto.signing import Signer, SigningIdentity, load_private_key
 from ledger.errors import InvalidMessage, NodeFault
 from ledger.model.config import ChannelConfig, Consenter
@@ -185,7 +185,7 @@ def accepted_callers(config: ChannelConfig) -> bytes:
         trust_anchor(parse_certificate(one.client_tls_cert).public_key)
         for one in config.consenters
     }
-    roots = {pem for member in config.members for pem in member.tls_root_certs}
+    roots = {tls_authority(pem) for member in config.members for pem in member.tls_root_certs}
     return b"".join(sorted(anchors) + sorted(roots))
 
 

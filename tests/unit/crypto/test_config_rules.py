@@ -1,11 +1,19 @@
 """Which configuration may follow which: one validator at a time, never below what is safe."""
 
+import base64
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
+from ledger.crypto.certificates import parse_certificate
 from ledger.crypto.config_rules import changed_validators, check_successor
+from ledger.crypto.pinned_tls import pinned_name, tls_authority
+from ledger.crypto.signing import generate_key
 from ledger.errors import InvalidMessage, Reason
 from ledger.model.codec_block import BLOCK_TRANSACTIONS_MAX
 from ledger.model.config import (
@@ -246,6 +254,71 @@ def test_an_authority_that_cannot_be_one() -> None:
     first, *others = CONFIG.members
     broken = replace(first, root_certs=(FIFTH.identity_pem,))
     assert refusal(replace(CONFIG, members=(broken, *others))) is Reason.CERTIFICATE_INVALID
+
+
+def without_reading(text: bytes, replacement: bytes) -> bytes:
+    """An authority's certificate (PEM) in which some bytes were put before it was signed."""
+    key, name = generate_key(), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "authority")])
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), serial_number=1)
+        .not_valid_before(datetime(2051, 1, 1, tzinfo=UTC))
+        .not_valid_after(datetime(2052, 1, 1, tzinfo=UTC))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    signed = made.tbs_certificate_bytes
+    assert text in signed
+    assert len(text) == len(replacement)
+    signed = signed.replace(text, replacement)
+    signature = key.sign(signed, ec.ECDSA(hashes.SHA256()))
+    algorithm = bytes.fromhex("300a06082a8648ce3d040302")
+    content = signed + algorithm + b"\x03" + bytes([len(signature) + 1, 0]) + signature
+    der = b"\x30\x82" + len(content).to_bytes(2, "big") + content
+    lines = base64.encodebytes(der)
+    return b"-----BEGIN CERTIFICATE-----\n" + lines + b"-----END CERTIFICATE-----\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "replacement"),
+    [(b"20510101000000Z", b"00000101000000Z"), (b"authority", b"\xff" * 9)],
+)
+def test_an_authority_whose_dates_or_name_cannot_be_read_when_they_are_needed(
+    text: bytes, replacement: bytes
+) -> None:
+    """One member's administrators may change its authorities: no node may stop at what they do."""
+    pem = without_reading(text, replacement)
+    first, *others = CONFIG.members
+    for broken in (
+        replace(first, root_certs=(*first.root_certs, pem)),
+        replace(first, tls_root_certs=(*first.tls_root_certs, pem)),
+    ):
+        assert refusal(replace(CONFIG, members=(broken, *others))) is Reason.CERTIFICATE_INVALID
+
+
+def named_like(name: str) -> bytes:
+    """A TLS authority (PEM) of that name."""
+    key = generate_key()
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    made = x509.CertificateBuilder(subject, subject, key.public_key(), serial_number=1)
+    made = made.not_valid_before(datetime(2026, 1, 1, tzinfo=UTC))
+    made = made.not_valid_after(datetime(2027, 1, 1, tzinfo=UTC))
+    return made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+
+def test_a_tls_authority_that_would_keep_a_validator_out() -> None:
+    first, *others = CONFIG.members
+    victim = parse_certificate(CONFIG.consenters[-1].client_tls_cert).public_key_der
+    name = pinned_name(victim)
+    for pem in (b"no certificate", named_like(name), named_like(f" {name.upper()} ")):
+        broken = replace(first, tls_root_certs=(*first.tls_root_certs, pem))
+        assert refusal(replace(CONFIG, members=(broken, *others))) is Reason.CERTIFICATE_INVALID
+    harmless = replace(first, tls_root_certs=(*first.tls_root_certs, named_like("tls.example")))
+    check_successor(CONFIG, replace(CONFIG, members=(harmless, *others)), validators_min=4)
+
+
+def test_only_the_first_certificate_of_an_authority_counts() -> None:
+    hidden = named_like("one.example") + named_like("0" * 48 + ".key")
+    assert tls_authority(hidden).count(b"BEGIN CERTIFICATE") == 1
 
 
 def test_a_revocation_list_of_another_authority() -> None:
