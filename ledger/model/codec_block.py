@@ -19,6 +19,8 @@ BLOCK_TRANSACTIONS_MAX = 10_000
 BLOCK_SIGNATURES_MAX = CONSENTERS_MAX
 CONSENTER_METADATA_VERSION = 1
 HASH_BYTES = 32
+IDENTIFIER_HEADER_BYTES_MAX = 64
+"""An id and 24 random bytes are half of it. Every seal of every block is kept for ever."""
 
 
 def decode_block(raw: bytes) -> Block:
@@ -138,6 +140,11 @@ def encode_identifier_header(consenter_id: int, nonce: bytes) -> bytes:
 
 def decode_identifier_header(raw: bytes) -> tuple[int, bytes]:
     """(consenter id, nonce); raises InvalidMessage MALFORMED."""
+    if len(raw) > IDENTIFIER_HEADER_BYTES_MAX:
+        raise InvalidMessage(
+            Reason.MALFORMED,
+            f"an identifier header of {len(raw)} bytes, at most {IDENTIFIER_HEADER_BYTES_MAX}",
+        )
     wire = parse_message(common_pb2.IdentifierHeader, raw)
     return wire.identifier, wire.nonce
 

@@ -109,9 +109,9 @@ def _payload(fields: ConsensusPayload) -> Payload:
     if fields.type == ConsensusPayload.ROUND_CHANGE:
         if not fields.has_prepared:
             return RoundChange(height, round_, None, None)
+        _require_digest(fields.prepared_digest)
         return RoundChange(height, round_, fields.prepared_round, fields.prepared_digest)
-    if len(fields.digest) != DIGEST_BYTES:
-        raise InvalidMessage(Reason.MALFORMED, "a block id has 32 bytes")
+    _require_digest(fields.digest)
     if fields.type == ConsensusPayload.PROPOSAL:
         return Proposal(height, round_, fields.digest)
     if fields.type == ConsensusPayload.PREPARE:
@@ -119,6 +119,11 @@ def _payload(fields: ConsensusPayload) -> Payload:
     if fields.type == ConsensusPayload.COMMIT:
         return Commit(height, round_, fields.digest, _seal(fields))
     raise InvalidMessage(Reason.MALFORMED, f"unknown consensus message type {fields.type}")
+
+
+def _require_digest(digest: bytes) -> None:
+    if len(digest) != DIGEST_BYTES:
+        raise InvalidMessage(Reason.MALFORMED, f"a block id has {DIGEST_BYTES} bytes")
 
 
 def _seal(fields: ConsensusPayload) -> Seal:

@@ -15,6 +15,7 @@ from ledger.consensus.records import (
     RoundAnnounced,
 )
 from ledger.errors import InvalidMessage, NodeFault, Reason
+from ledger.model.codec_block import IDENTIFIER_HEADER_BYTES_MAX, encode_identifier_header
 from ledger.ordering import consensus_codec
 from ledger.ordering.consensus_codec import (
     decode_message,
@@ -115,6 +116,28 @@ def test_a_vote_may_not_carry_luggage() -> None:
     with pytest.raises(InvalidMessage) as refused:
         decode_message(wire.SerializeToString())
     assert refused.value.reason is Reason.OVERSIZED
+
+
+def signed_again(message: Message, **fields: bytes) -> bytes:
+    """A message with other fields in the payload that its author signs."""
+    wire = ConsensusMessage.FromString(encode_message(message))
+    payload = ConsensusPayload.FromString(wire.signed.payload)
+    for name, value in fields.items():
+        setattr(payload, name, value)
+    wire.signed.payload = payload.SerializeToString(deterministic=True)
+    return wire.SerializeToString()
+
+
+def test_a_liar_cannot_bloat_what_others_keep() -> None:
+    """Evidence keeps two payloads, and blocks keep every seal's header for ever."""
+    huge = encode_identifier_header(3, bytes(IDENTIFIER_HEADER_BYTES_MAX))
+    for raw in (
+        signed_again(MESSAGES["locked round change"], prepared_digest=bytes(1_000_000)),
+        signed_again(MESSAGES["commit"], seal_identifier_header=huge),
+    ):
+        with pytest.raises(InvalidMessage) as refused:
+            decode_message(raw)
+        assert refused.value.reason is Reason.MALFORMED
 
 
 def test_huge_justifications_are_refused_before_any_signature() -> None:
