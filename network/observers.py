@@ -48,8 +48,9 @@ def release_observers(plan: Plan) -> tuple[int, list[str]]:
     """Let all observers vote again at once, because too few others are left to make blocks.
 
     Sound only while every validator is stopped at the same block: then nothing that anyone
-    acknowledged can be contradicted. Returns the height they vote from and who observed. Raises
-    LifecycleError naming who runs or is behind.
+    acknowledged can be contradicted. That every member put back an older copy of everything cannot
+    be seen from here. Returns the height they vote from and who observed. Raises LifecycleError
+    naming who runs, is behind, or has voted above.
     """
     layout = require_network(plan)
     folders = {member.id: layout.member(member.id) for member in plan.members}
@@ -63,7 +64,23 @@ def release_observers(plan: Plan) -> tuple[int, list[str]]:
             " the same, then stop them again"
         )
     height = next(iter(tips.values())).height + 1
+    for name, folder in folders.items():
+        _require_nothing_decided_above(name, folder, height)
     return height, [name for name, folder in folders.items() if _release(folder, height)]
+
+
+def _require_nothing_decided_above(name: str, folder: MemberLayout, height: int) -> None:
+    """A journal outlives a ledger that was put back from a copy, and knows how far that was."""
+    journal = Journal(folder.ledger_dir / JOURNAL_FILE)
+    try:
+        if journal.height > height:
+            raise LifecycleError(
+                f"{name} has voted at height {journal.height}, so blocks up to"
+                f" {journal.height - 1} were decided and {height - 1} is not the newest:"
+                " put a newer copy of a ledger back"
+            )
+    finally:
+        journal.close()
 
 
 def _release(folder: MemberLayout, height: int) -> bool:

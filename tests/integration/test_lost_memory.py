@@ -3,11 +3,13 @@
 import asyncio
 import shutil
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from ledger.storage.journal import JOURNAL_FILE
+from ledger.storage.journal import JOURNAL_FILE, Journal
 from ledger.storage.opening import DATABASE_FOLDER
 from network.lifecycle import down, up
 from network.network_command import main
@@ -31,6 +33,20 @@ def ledger_dir(network: RunningNetwork, member: str) -> Path:
     return network.layout.member(member).ledger_dir
 
 
+@contextmanager
+def voted_above(folder: Path, *, height: int) -> Iterator[None]:
+    """A journal that is ahead of its ledger, for a while."""
+    files = (folder / JOURNAL_FILE, folder / f"{JOURNAL_FILE}.mark")
+    before = [path.read_bytes() for path in files]
+    journal = Journal(files[0])
+    journal.restart(height)
+    journal.append_all([b"vote"])
+    journal.close()
+    yield
+    for path, content in zip(files, before, strict=True):
+        path.write_bytes(content)
+
+
 @pytest.fixture
 def network(tmp_path):
     made = create_test_network(tmp_path)
@@ -50,6 +66,9 @@ def test_with_two_of_four_journals_lost_nothing_moves_until_the_operator_says_so
     assert main(["release-observers", plan]) == 1
     assert "cooperative runs" in capsys.readouterr().err
     down(network.plan)
+    with voted_above(ledger_dir(network, "municipality"), height=3):
+        assert main(["release-observers", plan]) == 1
+        assert "municipality has voted at height 3" in capsys.readouterr().err
     assert main(["release-observers", plan]) == 0
     assert "from height 1 on these vote again: dso, utility" in capsys.readouterr().out
     assert main(["up", plan]) == 0  # returns when a contract's definition is on the channel
