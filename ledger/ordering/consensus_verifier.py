@@ -111,10 +111,16 @@ def _signed_parts(message: Message) -> Iterator[Signed[Payload]]:
 
 
 def _require_possible_size(message: Message, validators: int) -> None:
-    """A certificate holds each validator at most once; checked before any signature is."""
-    parts = sum(1 for _ in _signed_parts(message)) - 1
-    certificates = 2 if isinstance(message, ProposalMessage) else 1
-    if parts > certificates * validators:
+    """A certificate holds each validator at most once; checked before any signature is.
+
+    Here and not only in the core: what is attached is its sender's, who need not be the author.
+    """
+    prepares = (
+        message.prepares if isinstance(message, ProposalMessage | RoundChangeMessage) else ()
+    )
+    round_changes = message.round_changes if isinstance(message, ProposalMessage) else ()
+    longest = max(len(prepares), len(round_changes))
+    if longest > validators:
         raise InvalidMessage(
-            Reason.OVERSIZED, f"a justification of {parts} parts among {validators} validators"
+            Reason.OVERSIZED, f"a justification of {longest} parts among {validators} validators"
         )

@@ -8,7 +8,7 @@ from ledger.consensus.messages import Message, Signed
 from ledger.errors import InvalidMessage, Reason
 from ledger.ordering.consensus_verifier import ConsensusVerifier
 from ledger.ordering.seals import make_seal
-from tests.support.validator_world import NONCE, ValidatorWorld
+from tests.support.validator_world import NONCE, VALIDATOR_IDS, ValidatorWorld
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +107,16 @@ def test_a_certificate_larger_than_the_set_is_refused_unverified(
     block = world.block()
     change = forged(world.round_change(1, 1).signed)
     flood = world.proposal(block, 1, round_changes=(change,) * 20)
+    assert refusal(verifier, flood) is Reason.OVERSIZED
+
+
+def test_what_is_attached_to_anothers_proposal_counts_against_its_sender(
+    world: ValidatorWorld, verifier: ConsensusVerifier
+) -> None:
+    """Refused before the core, which would blame the author: enough of that bars a validator."""
+    block = world.block()
+    good = world.proposal(block, 1, round_changes=(world.round_change(1, 1).signed,))
+    flood = replace(good, round_changes=good.round_changes * (len(VALIDATOR_IDS) + 1))
     assert refusal(verifier, flood) is Reason.OVERSIZED
 
 
