@@ -2,7 +2,7 @@
 
 from ledger.consensus.effects import Effect, RequestSync, TellStatus
 from ledger.consensus.future_messages import EarlyMessage
-from ledger.consensus.messages import RoundChangeMessage
+from ledger.consensus.messages import Message, RoundChangeMessage
 from ledger.consensus.round_state import CoreState, Phase
 
 
@@ -33,15 +33,16 @@ def ask_those_ahead(state: CoreState, *, at_least: int) -> list[Effect]:
     return effects
 
 
-def upon_past_height(state: CoreState, early: EarlyMessage) -> list[Effect]:
+def upon_past_height(state: CoreState, message: Message) -> list[Effect]:
     """Its author is behind: let it know our height.
 
     Votes for the block just committed are usually the last of a full set, not of a straggler; a
     round change for it never is.
     """
-    just_committed = early.height == state.tip.height
-    if just_committed and not isinstance(early.message, RoundChangeMessage):
+    author = message.signed.author
+    just_committed = message.signed.payload.height == state.tip.height
+    if just_committed and not isinstance(message, RoundChangeMessage):
         return []
-    if early.author == state.settings.own_id:
+    if author == state.settings.own_id:
         return []
-    return [TellStatus(to=early.author)]
+    return [TellStatus(to=author)]

@@ -67,9 +67,10 @@ class Core:
         """Take one event; the effects are to be performed in order."""
         if isinstance(event, Started):
             return tuple(self._start(event))
-        if self.state.halted:
+        state = self.state
+        if state.halted:
             return ()
-        return tuple(_dispatch(self.state, event))
+        return tuple(_dispatch(state, event))
 
     def _start(self, event: Started) -> list[Effect]:
         assert self._state is None, "Started comes once"
@@ -95,7 +96,7 @@ def _quarantine(event: Started) -> Quarantine | None:
 def _dispatch(state: CoreState, event: Event) -> list[Effect]:
     match event:
         case MessageReceived(message, now_ms):
-            return _receive(state, EarlyMessage(message, now_ms))
+            return _receive(state, message, now_ms)
         case TimerExpired():
             return upon_timer(state, event)
         case TransactionsWaiting():
@@ -120,23 +121,24 @@ def _take_block(state: CoreState, event: BlockBuilt) -> list[Effect]:
         return [Reject(state.settings.own_id, error)]
 
 
-def _receive(state: CoreState, early: EarlyMessage) -> list[Effect]:
+def _receive(state: CoreState, message: Message, now_ms: int) -> list[Effect]:
     """Route a message by height; a broken rule comes back as `Reject`."""
-    if early.height < state.now.height:
-        return upon_past_height(state, early)  # its author may have left the set since
-    if early.author not in state.tip.validators:
+    author, height, now = message.signed.author, message.signed.payload.height, state.now
+    if height < now.height:
+        return upon_past_height(state, message)  # its author may have left the set since
+    if author not in state.tip.validators:
         error = InvalidMessage(
-            Reason.NOT_A_VALIDATOR, f"{early.author} is no validator of height {state.now.height}"
+            Reason.NOT_A_VALIDATOR, f"{author} is no validator of height {now.height}"
         )
-        return [Reject(early.author, error)]
-    if early.height > state.now.height:
-        return upon_future_height(state, early)
+        return [Reject(author, error)]
+    if height > now.height:
+        return upon_future_height(state, EarlyMessage(message, now_ms))
     if state.now.phase is Phase.COMMITTING:
         return []
     try:
-        return _handle(state, early.message, early.now_ms)
+        return _handle(state, message, now_ms)
     except InvalidMessage as error:
-        return [Reject(early.author, error)]
+        return [Reject(author, error)]
 
 
 def _handle(state: CoreState, message: Message, now_ms: int) -> list[Effect]:
@@ -162,7 +164,7 @@ def _upon_block_committed(state: CoreState, tip: Tip) -> list[Effect]:
     state.now = new_height_state(tip)
     effects += observe(state) + resume(state)
     for early in state.future.release(state.now.height):
-        effects += _receive(state, early)
+        effects += _receive(state, early.message, early.now_ms)
         if state.halted:
             break
     return effects

@@ -189,5 +189,7 @@ def consenter_metadata(block: Block) -> ConsenterMetadata | None:
     """What the seals of a block also signed; None for the genesis block, which has no seals."""
     if block.number == 0:
         return None
-    signed = decode_block_signatures(block.metadata[SLOT_SIGNATURES])
-    return decode_consenter_metadata(signed.consenter_metadata_raw)
+    # The seals stay unread: there are many, and the signed value stands beside them.
+    signed = parse_message(common_pb2.Metadata, block.metadata[SLOT_SIGNATURES])
+    value = parse_message(common_pb2.OrdererBlockMetadata, signed.value)
+    return decode_consenter_metadata(value.consenter_metadata)

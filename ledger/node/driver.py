@@ -83,13 +83,12 @@ class ConsensusDriver:
 
     def wait_ms(self) -> int | None:
         """Until the next timer or the next block may be built; None when nothing is planned."""
-        waits = []
         timer_at_ms = self._timers.next_at_ms()
-        if timer_at_ms is not None:
-            waits.append(timer_at_ms - self._ports.steady_ms())
+        wait_ms = None if timer_at_ms is None else max(0, timer_at_ms - self._ports.steady_ms())
         if self._ports.proposer.can_build:
-            waits.append(_interval_left_ms(self._ports))
-        return max(0, min(waits)) if waits else None
+            interval_ms = _interval_left_ms(self._ports)
+            return interval_ms if wait_ms is None else min(wait_ms, interval_ms)
+        return wait_ms
 
     def run(self, started: events.Started) -> None:
         """Start and work until `Stop`; raises NodeFault when the node must stop by itself."""
@@ -127,15 +126,18 @@ class ConsensusDriver:
 
     def _drain(self) -> None:
         """Give the core its events, its own signed messages among them, until nothing follows."""
+        own = self._own
         while True:
-            if not self._own and self._ports.proposer.can_build:
+            if not own and self._ports.proposer.can_build:
                 self._build()
-            if not self._own:
+            if not own:
                 return
-            current = self._own.popleft()
+            current = own.popleft()
             if isinstance(current, events.TransactionsWaiting) and not len(self._ports.pool):
                 continue
-            self._perform_all(self._core.step(current))
+            step = self._core.step(current)
+            if step:
+                self._perform_all(step)
 
     def _build(self) -> None:
         committer = self._ports.committer
@@ -158,19 +160,20 @@ class ConsensusDriver:
             if isinstance(effect, effects.Persist):
                 records.append(encode_record(effect.record))
                 continue
-            self._persist(records)
-            records = []
+            if records:
+                self._persist(records)
+                records = []
             if isinstance(effect, effects.SignAndSend):
                 self._sign_and_send(effect)
             else:
                 self._perform(effect)
-        self._persist(records)
+        if records:
+            self._persist(records)
 
     def _persist(self, records: list[bytes]) -> None:
-        if records:
-            self._ports.fail_points.reach(FailPoint.STEP_BEFORE_PERSIST)
-            self._ports.journal.append_all(records)
-            self._ports.fail_points.reach(FailPoint.STEP_PERSISTED)
+        self._ports.fail_points.reach(FailPoint.STEP_BEFORE_PERSIST)
+        self._ports.journal.append_all(records)
+        self._ports.fail_points.reach(FailPoint.STEP_PERSISTED)
 
     def _sign_and_send(self, effect: effects.SignAndSend) -> None:
         self._ports.fail_points.reach(FailPoint.MESSAGE_BEFORE_SIGN)

@@ -82,14 +82,17 @@ class IntentSigner:
         return is_ours and not self._guard.has_signed(block.number, Commit.__name__)
 
     def _signed(self, payload: P, digest: bytes) -> Signed[P]:
+        payload_raw = encode_payload(payload, self._consenter_id)
         vote = self._guard.sign_once(
             height=payload.height,
             round_=payload.round,
             kind=type(payload).__name__,
             digest=digest,
-            payload=encode_payload(payload, self._consenter_id),
+            payload=payload_raw,
             sign=lambda raw: self._signer.sign(sign_bytes(self._domain(), raw)),
         )
+        if vote.payload == payload_raw:
+            return Signed(payload, self._consenter_id, payload_raw, vote.signature)
         # After a restart this is the earlier vote, whose seal has another nonce.
         signed, _author = decode_payload(vote.payload)
         assert isinstance(signed, type(payload)), "the guard keeps kinds apart"

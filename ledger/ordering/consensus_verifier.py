@@ -1,6 +1,5 @@
 """Signatures of consensus messages, checked before the core sees them and only once each."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
@@ -69,9 +68,13 @@ class ConsensusVerifier:
     def check(self, message: Message) -> None:
         """Raise InvalidMessage unless every signed part of the message is its author's."""
         epoch = self._epoch(message.signed.payload.height)
-        _require_possible_size(message, len(epoch.validators.ids))
-        for signed in _signed_parts(message):
-            self._check_signed(signed, epoch)
+        attached = _attached(message)
+        for certificate in attached:
+            _require_possible_size(certificate, len(epoch.validators.ids))
+        self._check_signed(message.signed, epoch)
+        for certificate in attached:
+            for signed in certificate:
+                self._check_signed(signed, epoch)
 
     def check_seal(self, message: CommitMessage, block: ProposedBlock) -> CommitMessage:
         """The message marked as sealing `block`; raises InvalidMessage when it does not."""
@@ -101,26 +104,22 @@ class ConsensusVerifier:
         self._good[known] = None
 
 
-def _signed_parts(message: Message) -> Iterator[Signed[Payload]]:
-    yield message.signed
+def _attached(message: Message) -> tuple[tuple[Signed[Payload], ...], ...]:
+    """Certificates of others' messages that it carries; none in a vote."""
     if isinstance(message, ProposalMessage):
-        yield from message.round_changes
-        yield from message.prepares
-    elif isinstance(message, RoundChangeMessage):
-        yield from message.prepares
+        return message.round_changes, message.prepares
+    if isinstance(message, RoundChangeMessage):
+        return (message.prepares,)
+    return ()
 
 
-def _require_possible_size(message: Message, validators: int) -> None:
-    """A certificate holds each validator at most once; checked before any signature is.
+def _require_possible_size(certificate: tuple[Signed[Payload], ...], validators: int) -> None:
+    """It holds each validator at most once; checked before any signature is.
 
     Here and not only in the core: what is attached is its sender's, who need not be the author.
     """
-    prepares = (
-        message.prepares if isinstance(message, ProposalMessage | RoundChangeMessage) else ()
-    )
-    round_changes = message.round_changes if isinstance(message, ProposalMessage) else ()
-    longest = max(len(prepares), len(round_changes))
-    if longest > validators:
+    if len(certificate) > validators:
         raise InvalidMessage(
-            Reason.OVERSIZED, f"a justification of {longest} parts among {validators} validators"
+            Reason.OVERSIZED,
+            f"a justification of {len(certificate)} parts among {validators} validators",
         )

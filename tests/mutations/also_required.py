@@ -341,7 +341,7 @@ SIGNATURES_AND_IMPORT = (
     Mutation(
         "A25",
         "votes of strangers are counted",
-        (core("core:_receive", "early.author not in state.tip.validators", "False"),),
+        (core("core:_receive", "author not in state.tip.validators", "False"),),
         test=f"{_VOTING}::test_votes_of_strangers_are_refused",
     ),
     Mutation(
