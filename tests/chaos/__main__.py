@@ -25,6 +25,7 @@ from tests.chaos.pause_run import pause_two
 from tests.chaos.perturbations import Perturber, agreed
 from tests.chaos.report import Report
 from tests.chaos.run import Scene, running_scene
+from tests.support.command_line import positive_count, positive_seconds
 
 FOUR = Path(__file__).parent / "plans" / "four.toml"
 PERTURBED_S = 60.0
@@ -43,7 +44,7 @@ def main(arguments: Sequence[str]) -> int:
         if folder is None:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="chaos-")))
         folder.mkdir(parents=True, exist_ok=True)
-        return asyncio.run(_run(load_chaos_plan(options.plan), folder, options))
+        return asyncio.run(_run(options.plan, folder, options))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -52,23 +53,51 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--plan", type=Path, default=FOUR, help="default plans/four.toml")
-    parser.add_argument("--seconds", type=float, help="perturb for so long; default 60")
-    parser.add_argument("--kills", type=int, help="kill -9 so many processes")
-    parser.add_argument("--pause", type=float, metavar="SECONDS", help="pause two of them")
+    seconds, count = positive_seconds, positive_count
+    parser.add_argument("--plan", type=_plan, default=str(FOUR), help="default plans/four.toml")
+    parser.add_argument("--seconds", type=seconds, help="perturb for so long; default 60")
+    parser.add_argument("--kills", type=count, help="kill -9 so many processes")
+    parser.add_argument("--pause", type=seconds, metavar="SECONDS", help="pause two of them")
     parser.add_argument("--seed", type=int, default=None, help="default: drawn and printed")
-    parser.add_argument("--folder", type=Path, help="keep network and notes there, and add up")
+    parser.add_argument("--folder", type=_folder, help="keep network and notes there, and add up")
     parser.add_argument(
         "--relays", action="store_true", help="TCP relays even where namespaces are allowed"
     )
     parser.add_argument(
         "--other-tree",
-        type=lambda text: {"PYTHONPATH": str(Path(text).resolve())},
+        type=_other_tree,
         default=SAME_TREE_OTHERWISE,
         metavar="DIR",
         help="upgraded validators run the code of this folder, e.g. of another release",
     )
     return parser
+
+
+def _plan(text: str) -> ChaosPlan:
+    try:
+        return load_chaos_plan(Path(text))
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"cannot read {text}: {error.strerror}") from error
+    except KeyError as error:
+        raise argparse.ArgumentTypeError(f"{text} has no {error.args[0]!r}") from error
+    except (TypeError, ValueError) as error:
+        raise argparse.ArgumentTypeError(f"{text} is no chaos plan: {error}") from error
+
+
+def _folder(text: str) -> Path:
+    folder = Path(text)
+    if folder.exists() and not folder.is_dir():
+        raise argparse.ArgumentTypeError(f"{text} is no folder")
+    return folder
+
+
+def _other_tree(text: str) -> dict[str, str]:
+    """The environment in which a process runs that folder's code."""
+    if not (Path(text) / "ledger").is_dir():
+        raise argparse.ArgumentTypeError(
+            f"{text} holds no Gridledger: its folder ledger is missing"
+        )
+    return {"PYTHONPATH": str(Path(text).resolve())}
 
 
 async def _run(plan: ChaosPlan, folder: Path, options: argparse.Namespace) -> int:

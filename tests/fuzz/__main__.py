@@ -8,24 +8,26 @@ import argparse
 import logging
 import sys
 import warnings
+from collections.abc import Sequence
 
 from tests.fuzz.engine import ACCEPTED, REGRESSIONS, Finding, FuzzTarget, Report, run
 from tests.fuzz.registry import TARGETS, target_named
+from tests.support.command_line import positive_seconds
 
 SECONDS_DEFAULT = 60.0
 FINDINGS_MAX = 5
 
 
-def main() -> int:
+def main(arguments: Sequence[str]) -> int:
     """Status 1 when something was found."""
-    options = _parser().parse_args()
+    options = _parser().parse_args(arguments)
     warnings.simplefilter("error")  # as in the test suite
     logging.disable(logging.CRITICAL)
     if options.list:
         for target in TARGETS:
             print(f"{target.name:<28} {target.about}")
         return 0
-    chosen = TARGETS if options.target is None else [target_named(options.target)]
+    chosen = TARGETS if options.target is None else [options.target]
     found = 0
     for target in chosen:
         report = run(target, seed=options.seed, seconds=options.seconds, findings_max=FINDINGS_MAX)
@@ -38,12 +40,20 @@ def main() -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
-    parser.add_argument("--target", choices=[target.name for target in TARGETS])
-    parser.add_argument("--seconds", type=float, default=SECONDS_DEFAULT, help="for each target")
+    parser.add_argument("--target", type=_target, metavar="NAME", help="one that --list shows")
+    parser.add_argument(
+        "--seconds", type=positive_seconds, default=SECONDS_DEFAULT, help="for each target"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--list", action="store_true", help="print the targets and end")
     parser.add_argument("--answers", action="store_true", help="print every kind of answer")
     return parser
+
+
+def _target(name: str) -> FuzzTarget:
+    if all(target.name != name for target in TARGETS):
+        raise argparse.ArgumentTypeError(f"there is no target {name!r}; --list shows all")
+    return target_named(name)
 
 
 def _print_report(report: Report, *, show_answers: bool) -> None:
@@ -68,4 +78,4 @@ def _keep(target: FuzzTarget, finding: Finding) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -15,14 +15,15 @@ from tests.mutations.mutation import Mutation
 from tests.mutations.replay import judge_all, write_json
 from tests.mutations.search import hunt, read_found, write_found
 from tests.mutations.table import catalogue_lines, search_line, table_lines
+from tests.support.command_line import positive_count, positive_seconds
 
 
 def main(arguments: Sequence[str]) -> int:
     """Status 0 when every mistake asked for is caught."""
     options = _parser().parse_args(arguments)
     mutations = [m for m in MUTATIONS if not options.name or m.number in options.name]
-    if not mutations:
-        _say(f"no such mistake: {', '.join(options.name)}; --list shows all")
+    if unknown := set(options.name or ()) - {mutation.number for mutation in mutations}:
+        _say(f"no such mistake: {', '.join(sorted(unknown))}; --list shows all")
         return 2
     logging.disable(logging.CRITICAL)  # what planted mistakes make a node say
     if options.list:
@@ -64,8 +65,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--every-seed", action="store_true", help="also replay the slow finds")
     parser.add_argument("--search", action="store_true", help="search from scratch")
     parser.add_argument("--measure", action="store_true", help="search and rewrite found.toml")
-    parser.add_argument("--schedules", type=int, default=5_000, help="of a search, for each")
-    parser.add_argument("--seconds", type=float, default=120, help="of a search, for each")
+    parser.add_argument("--schedules", type=positive_count, default=5_000, help="for each")
+    parser.add_argument("--seconds", type=positive_seconds, default=120, help="for each")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the judgements there")
     return parser
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from ledger.consensus.quorum import quorum
+from tests.mutations.__main__ import main
 from tests.mutations.catalogue import MUTATIONS, mutation
 from tests.mutations.planting import Edit, StaleEdit, planted
 from tests.mutations.replay import Judgement, read_json
@@ -56,3 +57,8 @@ def test_an_edit_whose_text_is_gone_is_named():
     stale = Edit("ledger.consensus.quorum:quorum", "3 * validators", "0")
     with pytest.raises(StaleEdit, match="quorum holds 0 times"), planted([stale]):
         pass
+
+
+def test_a_name_that_is_not_in_the_catalogue_is_refused_beside_one_that_is(capsys):
+    assert main(["--name", "M01", "M99"]) == 2
+    assert capsys.readouterr().out == "no such mistake: M99; --list shows all\n"
