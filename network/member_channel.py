@@ -14,6 +14,7 @@ from ledger.model.codec_block import decode_block, decode_block_signatures
 from ledger.model.config import VALIDATORS_MIN
 from ledger.model.config_codec import decode_config_block
 from ledger.node.channel import ChannelState, channel_state
+from ledger.node.endorsing_peers import client_addresses
 from ledger.rpc.broadcast_client import broadcast
 from ledger.rpc.deliver_client import follow_blocks, newest_block
 from ledger.rpc.transport import client_channel
@@ -75,6 +76,12 @@ async def _answer(desk: Desk, member: MemberPlan) -> ChannelState | str:
         return f"{member.id}: {error}"
     except TimeoutError:
         return f"{member.id}: no answer"
+
+
+def peer_addresses(desk: Desk, state: ChannelState) -> dict[str, str]:
+    """host:port for clients, by MSP id: as the plan has it now, else as the channel does."""
+    planned = {member.mspid: member.address for member in desk.plan.members}
+    return client_addresses(state.config) | planned
 
 
 async def height_of(desk: Desk, address: str) -> int | None:

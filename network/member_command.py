@@ -12,7 +12,6 @@ from grpc.aio import AioRpcError
 
 from ledger.errors import GridledgerError
 from ledger.node.channel import ChannelState
-from ledger.node.endorsing_peers import client_addresses
 from network.arguments import whole_number
 from network.cert_inventory import channel_certificates, days_left
 from network.lifecycle import LifecycleError, require_network
@@ -25,7 +24,7 @@ from network.member_actions import (
     replacement,
     start_proposal,
 )
-from network.member_channel import Desk, height_of, read_channel
+from network.member_channel import Desk, height_of, peer_addresses, read_channel
 from network.member_proposals import ProposalError, find, load, pending, standing
 from network.member_updates import with_limits
 from network.plan import Plan, PlanError, load_plan
@@ -167,9 +166,9 @@ def _limits(state: ChannelState, _desk: Desk, options: argparse.Namespace) -> Ch
 async def _list(options: argparse.Namespace) -> int:
     desk = desk_of(options, None)
     state = await read_channel(desk)
-    addresses = client_addresses(state.config)
     print(f"channel {state.config.channel_id}, configuration of block {state.config_block}")
     print(f"{'id':>4} {'member':<18} {'address':<22} {'height':>7}  {'cert days left':>14}")
+    addresses = peer_addresses(desk, state)
     asked = [addresses.get(one.mspid, "") for one in state.config.consenters]
     heights = await asyncio.gather(*(height_of(desk, address) for address in asked))
     for consenter, height in zip(state.config.consenters, heights, strict=True):
