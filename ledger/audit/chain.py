@@ -67,13 +67,17 @@ def start_chain(genesis_raw: bytes) -> ChainHead:
 def extend_chain(head: ChainHead, raw: bytes, *, seal_is_good: SealCheck) -> ChainHead:
     """The head after the next block; raises ChainBroken."""
     try:
-        block = read_block(raw)
-        _check_place(block, head)
-        _check_contents(block)
-        _check_seals(block, head.consenters, seal_is_good)
-        return _next_head(head, block)
+        return extend_by(head, read_block(raw), seal_is_good=seal_is_good)
     except BrokenBytes as error:
         raise ChainBroken(head.number + 1, f"cannot be read: {error}") from error
+
+
+def extend_by(head: ChainHead, block: ReadBlock, *, seal_is_good: SealCheck) -> ChainHead:
+    """`extend_chain` with a block that is read already; raises BrokenBytes, too."""
+    _check_place(block, head)
+    _check_contents(block)
+    _check_seals(block, head.consenters, seal_is_good)
+    return _next_head(head, block)
 
 
 def leap_chain(head: ChainHead, number: int, raw: bytes, *, seal_is_good: SealCheck) -> ChainHead:

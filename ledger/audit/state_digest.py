@@ -1,7 +1,6 @@
 """The digest of the whole state, kept from block to block (docs/wire.md, "The commit hash")."""
 
 import hashlib
-import operator
 import struct
 from collections.abc import Mapping
 
@@ -14,15 +13,27 @@ IDS_IN_USE_FROM = frozenset({0, 6, 10, 11, 12, 14, 23, 24, 25})
 """Codes of transactions whose id counts as used from then on."""
 
 _LANES = 1_024
-_LANES_FORMAT = f"<{_LANES}H"
+_LANE_BITS = 16
+_BYTES = 2 * _LANES
+# One number holds every second lane, each with 16 bits above it for what the sum carries over.
+_EVEN = int.from_bytes(b"\xff\xff\0\0" * (_LANES // 2), "little")
+_ONES = int.from_bytes(b"\1\0\0\0" * (_LANES // 2), "little")
 _SET_MARK, _STATE_MARK = b"gridledger set digest v1", b"gridledger state v1"
+
+_Lanes = tuple[int, int]
+"""(even lanes, odd lanes)"""
 
 
 class StateDigest:
-    """1,024 numbers of 16 bits: the sum over every value and every used transaction id."""
+    """1,024 numbers of 16 bits: the sum over every value and every used transaction id.
+
+    What was added and what was taken away are two sums, each of even and of odd lanes, so that no
+    lane ever borrows from its neighbour; their difference is taken lane by lane at the end.
+    """
 
     def __init__(self) -> None:
-        self._lanes = [0] * _LANES
+        self._added = (0, 0)
+        self._removed = (0, 0)
 
     def hash(self) -> bytes:
         """32 bytes, a part of the commit hash."""
@@ -30,7 +41,8 @@ class StateDigest:
 
     def raw(self) -> bytes:
         """The 2,048 bytes as the savepoint has them."""
-        return struct.pack(_LANES_FORMAT, *[lane & 0xFFFF for lane in self._lanes])
+        even, odd = map(_difference, self._added, self._removed)
+        return (even | odd << _LANE_BITS).to_bytes(_BYTES, "little")
 
     def follow(
         self,
@@ -42,7 +54,7 @@ class StateDigest:
         for state_key, changed in changes.items():
             held = before.get(*state_key)
             if held is not None:
-                self._lanes = list(map(operator.sub, self._lanes, _value_lanes(state_key, held)))
+                self._removed = _sum(self._removed, _value_element(state_key, held))
             if changed.value is not None:
                 self.add_value(state_key, changed)
         for tx_id, place in places.items():
@@ -50,15 +62,15 @@ class StateDigest:
 
     def add_value(self, state_key: StateKey, held: StateValue) -> None:
         """A key of the state, counted once."""
-        self._lanes = list(map(operator.add, self._lanes, _value_lanes(state_key, held)))
+        self._added = _sum(self._added, _value_element(state_key, held))
 
     def add_transaction(self, tx_id: str, place: Place) -> None:
         """A used transaction id, counted once."""
         element = b"T" + _sized(tx_id.encode()) + struct.pack(">QIB", *place)
-        self._lanes = list(map(operator.add, self._lanes, _lanes(element)))
+        self._added = _sum(self._added, element)
 
 
-def _value_lanes(state_key: StateKey, held: StateValue) -> tuple[int, ...]:
+def _value_element(state_key: StateKey, held: StateValue) -> bytes:
     assert held.value is not None, "a deleted key has no element"
     parts = [
         b"S",
@@ -67,12 +79,18 @@ def _value_lanes(state_key: StateKey, held: StateValue) -> tuple[int, ...]:
         *(_sized(name.encode()) + _sized(content) for name, content in held.metadata),
         _sized(held.value),
     ]
-    return _lanes(b"".join(parts))
+    return b"".join(parts)
 
 
-def _lanes(element: bytes) -> tuple[int, ...]:
-    wide = hashlib.shake_256(_SET_MARK + element).digest(2 * _LANES)
-    return struct.unpack(_LANES_FORMAT, wide)
+def _sum(lanes: _Lanes, element: bytes) -> _Lanes:
+    wide = int.from_bytes(hashlib.shake_256(_SET_MARK + element).digest(_BYTES), "little")
+    even, odd = lanes
+    return (even + (wide & _EVEN)) & _EVEN, (odd + (wide >> _LANE_BITS & _EVEN)) & _EVEN
+
+
+def _difference(added: int, removed: int) -> int:
+    """Of every second lane, modulo 2**16: 2**16 - lane is its bits turned round, plus one."""
+    return (added + (removed ^ _EVEN) + _ONES) & _EVEN
 
 
 def _sized(content: bytes) -> bytes:

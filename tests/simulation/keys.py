@@ -9,7 +9,7 @@ always real.
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from hashlib import blake2b, sha256
 
 from cryptography import x509
@@ -32,6 +32,9 @@ START_MS = 1_767_225_600_000
 SPARE_MEMBERS = 2
 """Members whose nodes are no validators at first, for runs that change the set."""
 
+SIGNATURES_KEPT = 500
+"""Of each validator: several nodes verify what one signed, soon afterwards."""
+
 _DETERMINISTIC = ec.ECDSA(hashes.SHA256(), deterministic_signing=True)
 _VALID_FROM = datetime.fromtimestamp(START_MS / 1000, UTC) - timedelta(days=1)
 _VALID_TO = _VALID_FROM + timedelta(days=7_000)
@@ -42,10 +45,11 @@ class KeyedHashKey:
 
     def __init__(self, name: str) -> None:
         self._secret = sha256(name.encode()).digest()
+        self.sign = lru_cache(maxsize=SIGNATURES_KEPT)(self._sign)
         self.checks = 0
         """Signatures that shipped code verified with it, by whatever node."""
 
-    def sign(self, message: bytes) -> bytes:
+    def _sign(self, message: bytes) -> bytes:
         """A DER sequence of two positive integers, both far below half the curve's order."""
         digest = blake2b(message, key=self._secret, digest_size=30).digest()
         return b"\x30\x24\x02\x10\x40" + digest[:15] + b"\x02\x10\x40" + digest[15:]

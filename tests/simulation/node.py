@@ -15,6 +15,7 @@ from ledger.consensus.events import TransactionsWaiting
 from ledger.consensus.messages import Message
 from ledger.consensus.round_state import CoreSettings
 from ledger.errors import InvalidMessage, NodeFault, TransactionInvalid
+from ledger.model.transaction import Envelope
 from ledger.node.block_proposer import BlockProposer
 from ledger.node.catch_up import CatchUp
 from ledger.node.channel import CurrentChannel
@@ -135,6 +136,7 @@ class SimNode:
         self.busy_until_ms = 0
         self._backlog: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
         self._wake_at_ms: int | None = None
+        self._batch: tuple[tuple[Envelope, ...], Item] | None = None
 
     # -- life -------------------------------------------------------------------------------------
 
@@ -294,22 +296,21 @@ class SimNode:
             item, sender
         ):
             return
-        match item.WhichOneof("kind"):
+        kind, content, _ = self.world.parcels.open(item)
+        match kind:
             case "consensus_message":
-                self.queue.receive(sender, item.consensus_message)
+                self.queue.receive(sender, content)
             case "transactions":
-                for raw in item.transactions.envelopes:
+                for raw in content:
                     self.admit(raw)
             case "status":
-                self.catch_up.on_status(sender, item.status)
+                self.catch_up.on_status(sender, content)
             case "block_request":
                 self.catch_up.on_request(
-                    sender,
-                    item.block_request,
-                    lambda answer: self.world.send(self, sender, answer),
+                    sender, content, lambda answer: self.world.send(self, sender, answer)
                 )
             case "block_response":
-                self.catch_up.on_response(sender, item.block_response)
+                self.catch_up.on_response(sender, content)
 
     def _is_from_follower(self, item: Item, sender: int) -> bool:
         """See `ledger.node.observers`: it may tell its height and ask for blocks, nothing else."""
@@ -339,10 +340,19 @@ class SimNode:
     def on_connected(self, consenter_id: int) -> None:
         """A stream of ours is open: say where we are and what waits here."""
         self.catch_up.tell_status(consenter_id)
-        waiting = [envelope.raw for envelope in self.pool.all()]
-        if waiting:
-            item = Item(transactions=TransactionBatch(envelopes=waiting))
-            self.links.send(consenter_id, item)
+        waiting = self._waiting()
+        if waiting is not None:
+            self.links.send(consenter_id, waiting)
+
+    def _waiting(self) -> Item | None:
+        """What waits in the pool; the same item as long as that does not change."""
+        waiting = self.pool.all()
+        if not waiting:
+            return None
+        if self._batch is None or self._batch[0] != waiting:
+            envelopes = [envelope.raw for envelope in waiting]
+            self._batch = waiting, Item(transactions=TransactionBatch(envelopes=envelopes))
+        return self._batch[1]
 
     # -- time -------------------------------------------------------------------------------------
 
@@ -368,7 +378,8 @@ class SimNode:
         if wait_ms is None:
             return
         now_ms = self.world.now_ms
-        at_ms = max(now_ms + max(1, self.clock.until(wait_ms)), self.busy_until_ms)
+        at_ms = now_ms + (self.clock.until(wait_ms) or 1)
+        at_ms = max(at_ms, self.busy_until_ms)
         if self._wake_at_ms is None or at_ms < self._wake_at_ms:
             self._wake_at_ms = at_ms
             self.world.at(at_ms - now_ms, self.slot, self._wake, self.run, at_ms)
@@ -458,9 +469,9 @@ class SimNode:
         self.catch_up.on_committed()
 
     def _send_oldest_again(self) -> None:
-        waiting = [envelope.raw for envelope in self.pool.all()]
-        if waiting:
-            self.links.broadcast(Item(transactions=TransactionBatch(envelopes=waiting)))
+        waiting = self._waiting()
+        if waiting is not None:
+            self.links.broadcast(waiting)
 
     @property
     def position(self) -> tuple[int, int, int]:

@@ -6,7 +6,7 @@ always give the same answer, so they are done once for a process instead of once
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 from ledger.errors import InvalidMessage
 from ledger.model.block import Block
@@ -22,6 +22,7 @@ from tests.simulation.disk import SimulatedDisk, SimulatedStore
 from tests.simulation.keys import CHANNEL_ID, SimConsortium
 
 STATES_MAX = 50
+SIGNATURES_MAX = 1_000
 
 
 class SharedEnvelopes(EnvelopeMemory):
@@ -75,6 +76,13 @@ class ConfigVerdicts:
         error = self._known[question]
         if error is not None:
             raise error
+
+
+class RememberedSignatures:
+    """`SignatureChecker`: asks the shipped one once a run; members' roots never change here."""
+
+    def __init__(self, checker: SignatureChecker) -> None:
+        self.verify = lru_cache(maxsize=SIGNATURES_MAX)(checker.verify)
 
 
 @cache

@@ -22,6 +22,7 @@ from tests.simulation.invariants.bounds import (
 from tests.simulation.invariants.mail import MailReader
 from tests.simulation.invariants.scenes import calm_swarm, calm_world, first_violation, violates
 from tests.simulation.network import Network
+from tests.simulation.parcels import Parcels
 from tests.simulation.world import World
 
 A = b"a" * 32
@@ -52,7 +53,7 @@ def test_i13_more_is_verified_than_came():
     key = SimpleNamespace(checks=0)
     effort = Effort((key,), validators=4)
     raw = prepare_bytes()
-    effort.on_mail(MailReader().bytes(raw))
+    effort.on_mail(MailReader(Parcels()).bytes(raw))
     key.checks += 2  # the vote and a seal
     i13_bounded_work(effort)
     key.checks += 1

@@ -36,7 +36,8 @@ from tests.simulation.membership import Membership
 from tests.simulation.network import Network
 from tests.simulation.node import SimNode, standard_core
 from tests.simulation.observer import Observer, Violation
-from tests.simulation.shared import ConfigVerdicts, shared_parts
+from tests.simulation.parcels import Parcels
+from tests.simulation.shared import ConfigVerdicts, RememberedSignatures, shared_parts
 from tests.simulation.swarm import (
     DELAY_BOUND_MS,
     LIVENESS_CAP_MS,
@@ -137,9 +138,10 @@ class World:
         """Some node may be higher than before."""
         self._queue: list[tuple[int, int, int, Callable[..., None], tuple[Any, ...]]] = []
         shared = shared_parts(self.consortium)
-        self.memory, self.signatures = shared.memory, shared.signatures
+        self.memory, self.signatures = shared.memory, RememberedSignatures(shared.signatures)
         self.channel_state = shared.channel_state
         self.config_verdicts = ConfigVerdicts()
+        self.parcels = Parcels()
         self.decode = lru_cache(maxsize=1_000)(decode_message)
         faulty = self._rng("faulty").sample(self.identities, self.swarm.faulty)
         self.byzantine = frozenset(faulty)

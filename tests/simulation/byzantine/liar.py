@@ -202,11 +202,11 @@ class Liar:
 
     def hear(self, item: Item) -> Message | None:
         """Remember what a message says."""
-        if item.WhichOneof("kind") == "transactions":
-            self.memory.transactions.update(dict.fromkeys(item.transactions.envelopes))
+        kind, raw, _ = self.world.parcels.open(item)
+        if kind == "transactions":
+            self.memory.transactions.update(dict.fromkeys(raw))
             return None
-        raw = item.consensus_message
-        if not raw:
+        if kind != "consensus_message" or not raw:
             return None
         try:
             message = self.world.decode(raw)

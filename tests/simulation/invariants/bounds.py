@@ -87,9 +87,10 @@ class Bounds:
         steps = self.steps[node.slot] = self.steps.get(node.slot, 0) + 1
         if steps % LOOKED_AT_EVERY == 0:
             i12_bounded_memory(self, node)
-        if self.rounds_at_calm is not None and not may_build:
-            self._excuse(position)
-        i15_few_rounds(self, node.slot, position)
+        if self.rounds_at_calm is not None:
+            if not may_build:
+                self._excuse(position)
+            i15_few_rounds(self, node.slot, position)
 
     def on_calm(self, positions: list[Position]) -> None:
         self.rounds_at_calm = {}

@@ -76,7 +76,9 @@ class Journals:
     def durable(self, slot: int, disk: "SimulatedDisk") -> Iterator[DurableFile]:
         """Every file of a disk, read again where its durable bytes have changed."""
         for inode in disk.durable_names.values():
-            known = self.files.setdefault((slot, inode.number), DurableFile())
+            known = self.files.get((slot, inode.number))
+            if known is None:
+                known = self.files[slot, inode.number] = DurableFile()
             if known.content is not inode.durable:
                 if not inode.durable.startswith(known.content):
                     known = self.files[slot, inode.number] = DurableFile()

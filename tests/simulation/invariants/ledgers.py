@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from ledger.audit.block_reading import ReadBlock, read_block
-from ledger.audit.chain import ChainBroken, ChainHead, SealCheck, extend_chain, start_chain
+from ledger.audit.chain import ChainBroken, ChainHead, SealCheck, extend_by, start_chain
 from ledger.audit.wire_fields import BrokenBytes
 from tests.simulation.invariants.execution import Executed, Execution
 from tests.simulation.observer import Violation
@@ -97,7 +97,7 @@ def i07_it_verifies(ledgers: Ledgers, slot: int, number: int, raw: bytes) -> Non
         block = read_block(raw)
         if block.number < len(ledgers.blocks):
             i01_same_block_and_state(ledgers, slot, block)
-        head = extend_chain(ledgers.heads[number - 1], raw, seal_is_good=ledgers.seal_is_good)
+        head = extend_by(ledgers.heads[number - 1], block, seal_is_good=ledgers.seal_is_good)
     except (ChainBroken, BrokenBytes, IndexError) as error:
         raise Violation(f"I7: node {slot}: {error}") from error
     ledgers.take(head, block)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from ledger.audit.wire_fields import BrokenBytes, Fields, read_fields
 from ledger.wire.validator_pb2 import Item
 from tests.simulation.oracle import PROPOSAL, Statement, read_statement
+from tests.simulation.parcels import Parcels
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,17 +28,20 @@ class Mail:
 class MailReader:
     """Remembers every message of a run."""
 
-    def __init__(self) -> None:
-        self._by_item: dict[int, tuple[Item, Mail | None]] = {}
+    def __init__(self, parcels: Parcels) -> None:
+        self._parcels = parcels
+        self._by_item: dict[int, Mail | None] = {}
         self._by_bytes: dict[bytes, Mail] = {}
 
     def item(self, item: Item) -> Mail | None:
         """None for what is no consensus message."""
-        known = self._by_item.get(id(item))
-        if known is None:  # the item is kept, so no other one gets its id
-            raw = item.consensus_message
-            known = self._by_item[id(item)] = (item, self.bytes(raw) if raw else None)
-        return known[1]
+        try:
+            return self._by_item[id(item)]
+        except KeyError:  # the parcels keep the item, so no other one gets its id
+            kind, raw, _ = self._parcels.open(item)
+            is_mail = kind == "consensus_message" and raw
+            mail = self._by_item[id(item)] = self.bytes(raw) if is_mail else None
+            return mail
 
     def bytes(self, raw: bytes) -> Mail:
         mail = self._by_bytes.get(raw)

@@ -35,7 +35,7 @@ class WorldMonitor(Observer):
         opinion = SecondOpinion(world.consortium)
         self.ledgers = Ledgers(opinion.seal_is_good, members=len(world.consortium.members))
         self.monitor = Monitor(world.identities, world.byzantine, sets=self.ledgers.validators)
-        self.mail = MailReader()
+        self.mail = MailReader(world.parcels)
         self.proposals = Proposals(self.ledgers.situations, opinion.signature_is_good)
         self.journals = Journals()
         self.bounds = Bounds(
