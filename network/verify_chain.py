@@ -11,10 +11,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from ledger.audit.block_reading import read_block
 from ledger.audit.chain import ChainBroken
 from ledger.audit.findings import Findings
 from ledger.audit.stored_ledger import NoLedger, open_stored_ledger
 from ledger.audit.whole_ledger import verify_ledger
+from ledger.audit.wire_fields import BrokenBytes
 
 EXIT_BROKEN = 1
 EXIT_NOTHING_TO_CHECK = 2
@@ -25,19 +27,22 @@ def main(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
     genesis: Path | None = options.genesis
     try:
-        agreed = None if genesis is None else genesis.read_bytes()
+        agreed = None if genesis is None else _agreed_genesis(genesis)
         with open_stored_ledger(options.data) as stored:
             findings = verify_ledger(stored, genesis_raw=agreed)
     except ChainBroken as error:
         broken = {"ok": False, "block": error.block_number, "wrong": str(error)}
         print(json.dumps(broken) if options.json else f"BROKEN: {error}")
         return EXIT_BROKEN
-    except (NoLedger, OSError) as error:
-        print(f"gridledger verify-chain: {error}", file=sys.stderr)
-        return EXIT_NOTHING_TO_CHECK
-    report = _json(findings) if options.json else _text(findings, genesis)
-    print(report)
-    return 0
+    except OSError as error:
+        wrong = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    except NoLedger as error:
+        wrong = str(error)
+    else:
+        print(_json(findings) if options.json else _text(findings, genesis))
+        return 0
+    print(f"gridledger verify-chain: {wrong}", file=sys.stderr)
+    return EXIT_NOTHING_TO_CHECK
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -62,6 +67,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     return parser
+
+
+def _agreed_genesis(path: Path) -> bytes:
+    """A file that holds no block says nothing about the ledger: NoLedger, not ChainBroken."""
+    raw = path.read_bytes()
+    try:
+        read_block(raw)
+    except BrokenBytes as error:
+        raise NoLedger(f"{path} is no genesis block: {error}") from error
+    return raw
 
 
 def _json(findings: Findings) -> str:

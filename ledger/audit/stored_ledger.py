@@ -104,16 +104,22 @@ def open_stored_ledger(folder: Path) -> Iterator[LevelDbLedger]:
         database = plyvel.DB(str(place), create_if_missing=False)
     except plyvel.Error as error:
         raise NoLedger(
-            f"{place} cannot be opened; stop the validator that uses it first ({error})"
+            f"{place} cannot be opened; stop the validator that uses it first ({_words_of(error)})"
         ) from error
     try:
         if database.get(_FORMAT_KEY) != _FORMAT:
             raise NoLedger(f"{place} is not in the format this program reads")
         yield LevelDbLedger(database)
     except plyvel.Error as error:
-        raise ChainBroken(None, f"the database is damaged: {error}") from error
+        raise ChainBroken(None, f"the database is damaged: {_words_of(error)}") from error
     finally:
         database.close()
+
+
+def _words_of(error: Exception) -> str:
+    """LevelDB's own words; plyvel hands them on as bytes."""
+    said = error.args[0] if error.args else ""
+    return said.decode("utf-8", "replace") if isinstance(said, bytes) else str(error)
 
 
 def _number(raw: bytes) -> int:

@@ -119,13 +119,20 @@ def _require_current(folder: Path) -> None:
 
 
 def _fault(folder: Path, action: str, error: Exception) -> NodeFault:
-    is_damage = any(words in str(error) for words in DAMAGE_WORDS)
+    said = _words_of(error)
+    is_damage = any(words in said for words in DAMAGE_WORDS)
     if isinstance(error, plyvel.CorruptionError) or is_damage:
-        return _damaged(folder, action, str(error))
+        return _damaged(folder, action, said)
     return NodeFault(
-        f"cannot {action} the database in {folder}: {error}"
+        f"cannot {action} the database in {folder}: {said}"
         " (is another process using it, is the disk full?)"
     )
+
+
+def _words_of(error: Exception) -> str:
+    """LevelDB's own words; plyvel hands them on as bytes."""
+    said = error.args[0] if error.args else ""
+    return said.decode("utf-8", "replace") if isinstance(said, bytes) else str(error)
 
 
 def _damaged(folder: Path, action: str, detail: str) -> StoreDamaged:

@@ -117,6 +117,18 @@ def test_a_folder_without_a_ledger_is_said_to_be_one(
     assert "there is no ledger in" in capsys.readouterr().err
 
 
+def test_a_wrong_genesis_file_says_nothing_against_the_ledger(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wrong = tmp_path / "network.toml"
+    command = ["verify-chain", "--data", str(tmp_path), "--genesis", str(wrong)]
+    assert gridledger(command) == 2
+    assert f"{wrong}: No such file or directory" in capsys.readouterr().err
+    wrong.write_text("[network]\n")
+    assert gridledger(command) == 2
+    assert f"{wrong} is no genesis block" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("line", "complaint"),
     [
