@@ -75,15 +75,16 @@ def progress(state: CoreState) -> list[Effect]:
         return []
     effects: list[Effect] = []
     digest = now.accepted.digest
-    prepares = now.votes.prepares(now.round, digest)
-    if state.may_vote and not now.commit_voted and len(prepares) >= state.quorum:
-        certificate = prepares[: state.quorum]
-        now.prepared = PreparedCertificate(now.round, now.accepted, certificate)
-        now.commit_voted = True
-        effects += [
-            Persist(CommitVoted(now.height, now.round, digest, certificate)),
-            SignAndSend(CommitIntent(now.round, now.accepted)),
-        ]
+    if not now.commit_voted and state.may_vote:
+        prepares = now.votes.prepares(now.round, digest)
+        if len(prepares) >= state.quorum:
+            certificate = prepares[: state.quorum]
+            now.prepared = PreparedCertificate(now.round, now.accepted, certificate)
+            now.commit_voted = True
+            effects += [
+                Persist(CommitVoted(now.height, now.round, digest, certificate)),
+                SignAndSend(CommitIntent(now.round, now.accepted)),
+            ]
     return effects + decide(state, digest)
 
 

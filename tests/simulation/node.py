@@ -270,7 +270,7 @@ class SimNode:
         return ValidationContext(
             channel_id=CHANNEL_ID,
             signatures=self.world.signatures,
-            policies=state.policies,
+            policies=self.world.policies(state.policies),
             definition=definition,
             is_recorded=self.lookup.is_committed,
             check_config=lambda envelope, signatures: self.world.config_verdicts.check(

@@ -17,12 +17,13 @@ from ledger.ordering.envelopes import EnvelopeMemory
 from ledger.storage.memory import MemoryView
 from ledger.storage.opening import open_ledger
 from ledger.validation.config_transaction import check_config_transaction
-from ledger.validation.context import SignatureChecker
+from ledger.validation.context import PolicyEvaluator, SignatureChecker
 from tests.simulation.disk import SimulatedDisk, SimulatedStore
 from tests.simulation.keys import CHANNEL_ID, SimConsortium
 
 STATES_MAX = 50
 SIGNATURES_MAX = 1_000
+POLICY_ANSWERS_MAX = 100
 
 
 class SharedEnvelopes(EnvelopeMemory):
@@ -83,6 +84,15 @@ class RememberedSignatures:
 
     def __init__(self, checker: SignatureChecker) -> None:
         self.verify = lru_cache(maxsize=SIGNATURES_MAX)(checker.verify)
+
+
+class RememberedPolicies:
+    """`PolicyEvaluator`: what the shipped one was satisfied with it is asked once a run."""
+
+    def __init__(self, policies: PolicyEvaluator) -> None:
+        remember = lru_cache(maxsize=POLICY_ANSWERS_MAX)
+        self.require_application_policy = remember(policies.require_application_policy)
+        self.require_key_policy = remember(policies.require_key_policy)
 
 
 @cache

@@ -37,7 +37,12 @@ from tests.simulation.network import Network
 from tests.simulation.node import SimNode, standard_core
 from tests.simulation.observer import Observer, Violation
 from tests.simulation.parcels import Parcels
-from tests.simulation.shared import ConfigVerdicts, RememberedSignatures, shared_parts
+from tests.simulation.shared import (
+    ConfigVerdicts,
+    RememberedPolicies,
+    RememberedSignatures,
+    shared_parts,
+)
 from tests.simulation.swarm import (
     DELAY_BOUND_MS,
     LIVENESS_CAP_MS,
@@ -141,6 +146,8 @@ class World:
         self.memory, self.signatures = shared.memory, RememberedSignatures(shared.signatures)
         self.channel_state = shared.channel_state
         self.config_verdicts = ConfigVerdicts()
+        self.policies = lru_cache(maxsize=100)(RememberedPolicies)
+        """By the shipped policies of a configuration."""
         self.parcels = Parcels()
         self.decode = lru_cache(maxsize=1_000)(decode_message)
         faulty = self._rng("faulty").sample(self.identities, self.swarm.faulty)
