@@ -65,7 +65,7 @@ class ChannelLinks:
             address=self._addresses.get(consenter.consenter_id, named),
             server_key=parse_certificate(consenter.server_tls_cert).public_key_der,
             own_key_pem=own.validator_tls.key_pem,
-            presented_pem=own.validator_tls.certificate_pem,
+            presented_pem=own.link_certificate_pem,
         )
 
 

@@ -55,7 +55,10 @@ class InForce:
     client_tls: TlsMaterial
     """For the port of clients: the member's certificate."""
     validator_tls: TlsMaterial
-    """For the port of validators and for links: what this node presents, and whom it accepts."""
+    """For the port of validators: its key, by which alone they know it, and whom it accepts."""
+    link_certificate_pem: bytes
+    """Presented when calling validators. One that the configuration here does not name yet (or
+    has not read of yet, on a ledger that begins anew) calls as any node of its member."""
     is_validator: bool
 
 
@@ -126,13 +129,14 @@ class Credentials:
             consenter_id=config.consenter_id,
         )
         client_tls = TlsMaterial(tls.certificate_pem, tls.key_pem, disk.ca_bundle_pem)
-        presented = tls.certificate_pem if own is None else self._self_issued(tls.key_pem)
+        pinned = self._self_issued(tls.key_pem)
         return InForce(
             identity=SigningIdentity(
                 config.mspid, identity.certificate_pem, Signer(identity.key_pem)
             ),
             client_tls=client_tls,
-            validator_tls=TlsMaterial(presented, tls.key_pem, accepted_callers(state.config)),
+            validator_tls=TlsMaterial(pinned, tls.key_pem, accepted_callers(state.config)),
+            link_certificate_pem=tls.certificate_pem if own is None else pinned,
             is_validator=own is not None,
         )
 

@@ -19,6 +19,7 @@ from network.bench_community import Community
 from network.definitions import admin_identity, commit_definitions, connect
 from network.lifecycle import down, up
 from network.member_proposals import pending
+from network.observers import resync
 from network.verification import verify_member
 from tests.integration.membership import (
     FIFTH,
@@ -165,6 +166,14 @@ def test_a_removal_that_would_stop_the_channel_names_who_is_down(channel: Channe
     up(channel.network.plan)
     channel.agree()
     assert channel.validators() == (1, 2, 3, 4, 5)
+
+
+def test_the_fifth_validator_begins_anew_from_the_genesis_block(channel: Channel) -> None:
+    """There it is no validator yet, while the others know it as one."""
+    down(channel.network.plan, [FIFTH])
+    resync(channel.network.plan, FIFTH)
+    up(channel.network.plan, [FIFTH])
+    channel.agree()
 
 
 def test_the_fifth_validator_leaves_under_load_and_goes_on_following(channel: Channel) -> None:

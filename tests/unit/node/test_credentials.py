@@ -76,13 +76,19 @@ def rotate(world: ConfigWorld, pair: KeyPair) -> None:
     world.reconfigure(world.with_consenters(*others, rotated))
 
 
-def test_a_validator_presents_a_certificate_of_its_own_and_an_observer_its_members(folder, world):
+def test_a_validator_calls_with_a_certificate_of_its_own_and_an_observer_its_members(
+    folder, world
+):
     validator = Credentials(folder.config(), world.channel).now
     observer = Credentials(folder.config(consenter_id=9), world.channel).now
     member_pem = (folder.root / "tls.crt").read_bytes()
     assert validator.is_validator
     assert not observer.is_validator
-    assert observer.validator_tls.certificate_pem == member_pem
+    assert observer.link_certificate_pem == member_pem
+    assert observer.validator_tls.certificate_pem != member_pem, (
+        "the others may know it as a validator already, and then by its key alone"
+    )
+    assert validator.link_certificate_pem == validator.validator_tls.certificate_pem
     assert validator.validator_tls.certificate_pem != member_pem
     assert validator.client_tls.certificate_pem == member_pem, "clients know authorities, not keys"
     keys = {
