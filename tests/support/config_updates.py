@@ -31,7 +31,7 @@ def sign_update(
     update: common_pb2.ConfigUpdate, signers: Iterable[SigningIdentity]
 ) -> SignedUpdate:
     """The update with the signatures of these admins."""
-    raw = update.SerializeToString()
+    raw = update.SerializeToString(deterministic=True)
     signatures = []
     for signer in signers:
         unsigned = UpdateSignature(encode_signature_header(signer.serialized, NONCE), b"")
@@ -74,7 +74,7 @@ def config_transaction(
 ) -> bytes:
     """The CONFIG envelope with which a validator orders an update."""
     payload = encode_config_payload(
-        ConfigTransaction(tree.SerializeToString(), update_raw),
+        ConfigTransaction(tree.SerializeToString(deterministic=True), update_raw),
         channel_id=channel_id,
         creator=validator.serialized,
         nonce=nonce,
