@@ -1,15 +1,22 @@
 """A ledger worth copying, its snapshot, and ways to write a snapshot that lies."""
 
 import io
+import struct
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+import pytest
+
 from ledger.model.block import Block
 from ledger.node.snapshot_reading import SnapshotFindings, read_snapshot
+from ledger.storage.snapshot_errors import SnapshotProblem, SnapshotRefused
 from ledger.storage.snapshot_export import export_snapshot
 from ledger.storage.snapshot_file import FrameKind, FrameWriter, decode_end, read_frames
 from tests.support.config_world import ConfigWorld
 from tests.support.ledger_world import LedgerWorld, delete, market, put
+
+RECORD_LENGTHS = struct.Struct(">II")
+END_COUNTS = struct.Struct(">QQQ")
 
 Frames = list[tuple[FrameKind, bytes]]
 
@@ -50,6 +57,25 @@ def snapshot_of(world: LedgerWorld) -> bytes:
 
 def read(raw: bytes, genesis: Block) -> SnapshotFindings:
     return read_snapshot(io.BytesIO(raw), genesis, lambda _: None)
+
+
+def problem(raw: bytes, world: LedgerWorld) -> SnapshotProblem:
+    """Why this file is refused; it must be."""
+    with pytest.raises(SnapshotRefused) as refused:
+        read(raw, world.consortium.genesis)
+    return refused.value.problem
+
+
+def records(*pairs: tuple[bytes, bytes]) -> bytes:
+    """The payload of a frame of these records."""
+    return b"".join(
+        RECORD_LENGTHS.pack(len(key), len(value)) + key + value for key, value in pairs
+    )
+
+
+def end(config_blocks: int, values: int, transactions: int) -> bytes:
+    """The payload of the last frame, its running hash left empty."""
+    return END_COUNTS.pack(config_blocks, values, transactions) + bytes(32)
 
 
 def frames_of(raw: bytes) -> Frames:
