@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 from ledger.crypto.hashing import endorsement_message, proposal_hash
 from ledger.crypto.signing import SigningIdentity
@@ -11,6 +10,7 @@ from ledger.endorsement.limits import SimulationLimits
 from ledger.endorsement.peer_session import Execution, ExecutionFailed, RunningTransaction
 from ledger.endorsement.proposal_checks import ProposalRules, check_proposal
 from ledger.endorsement.proposal_rate import ProposalRate, ProposalRateLimit
+from ledger.endorsement.runtime import ChaincodeRuntime
 from ledger.endorsement.shim_handler import ChaincodeCall
 from ledger.endorsement.simulator import LIFECYCLE_NAMESPACE, TransactionSimulator
 from ledger.model.codec_action import encode_proposal_response_payload
@@ -29,25 +29,12 @@ STATUS_REFUSED = 400
 STATUS_ERROR = 500
 
 
-class RunsChaincode(Protocol):
-    """A chaincode of this peer, whatever runs it."""
-
-    async def execute(
-        self,
-        proposal: SignedProposal,
-        simulator: TransactionSimulator,
-        args: tuple[bytes, ...] | None = None,
-    ) -> Execution:
-        """See `ledger.endorsement.process.ChaincodeProcess.execute`."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class InstalledChaincode:
     """A chaincode this peer can run, and the version of its code."""
 
     version: str
-    runner: RunsChaincode
+    runner: ChaincodeRuntime
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +108,9 @@ class Endorser:
         assert runner is not None
         return await runner.execute(transaction.proposal, simulator, call.args)
 
-    def _installed(self, name: str, snapshot: StateSnapshot) -> tuple[str, RunsChaincode | None]:
+    def _installed(
+        self, name: str, snapshot: StateSnapshot
+    ) -> tuple[str, ChaincodeRuntime | None]:
         """Version and runner of a defined chaincode (None: the lifecycle itself)."""
         definition = self._ports.definition(name, snapshot)
         if definition is None:

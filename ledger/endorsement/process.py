@@ -7,7 +7,6 @@ their clients. A process that dies while idle blames nobody.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
 
 from ledger.endorsement.child_process import ChaincodeProgram
 from ledger.endorsement.limits import ProcessLimits
@@ -18,6 +17,7 @@ from ledger.endorsement.process_life import (
     ProcessLife,
     WaitingTransaction,
 )
+from ledger.endorsement.runtime import CallChaincode
 from ledger.endorsement.shim_handler import ChaincodeCall
 from ledger.endorsement.simulator import TransactionSimulator
 from ledger.errors import InvalidMessage, NodeFault, Reason
@@ -26,9 +26,6 @@ from ledger.model.transaction import SignedProposal
 log = logging.getLogger(__name__)
 
 BACKOFF_DOUBLINGS_MAX = 10
-
-CallChaincode = Callable[[RunningTransaction, ChaincodeCall], Awaitable[Execution]]
-"""Runs a chaincode that a contract called, in the same simulation; raises ExecutionFailed."""
 
 
 class ChaincodeProcess:
@@ -93,14 +90,7 @@ class ChaincodeProcess:
         simulator: TransactionSimulator,
         args: tuple[bytes, ...] | None = None,
     ) -> Execution:
-        """Run a proposal's function in a simulation; the answer names the one it ended in.
-
-        With `args`, another chaincode of the same transaction calls: that is not repeated in
-        another process, because the caller's part of the simulation would be lost.
-
-        Raises ExecutionFailed when this peer cannot, InvalidMessage OVERLOADED or REPLAYED when
-        it will not.
-        """
+        """See `ledger.endorsement.runtime.ChaincodeRuntime.execute`."""
         if self._waiting >= self._limits.waiting_max:
             raise InvalidMessage(
                 Reason.OVERLOADED, f"{self._waiting} transactions wait for {self._program.name}"
