@@ -147,6 +147,17 @@ class RoundChangeMessage:
 Message = ProposalMessage | PrepareMessage | CommitMessage | RoundChangeMessage
 
 
+def signed_parts(message: Message) -> tuple[Signed[Payload], ...]:
+    """Everything in a message that bears a signature: itself first, then what justifies it."""
+    match message:
+        case ProposalMessage(signed, _, round_changes, prepares):
+            return (signed, *round_changes, *prepares)
+        case RoundChangeMessage(signed, _, prepares):
+            return (signed, *prepares)
+        case _:
+            return (message.signed,)
+
+
 @dataclass(frozen=True, slots=True)
 class PreparedCertificate:
     """A validator's lock: a block and the quorum of prepares it got in `round`."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 from ledger.consensus import effects, events
 from ledger.consensus.core import Core
+from ledger.consensus.messages import Message
 from ledger.errors import InvalidMessage, NodeFault
 from ledger.model.block import Block
 from ledger.node.block_proposer import BlockProposer
@@ -255,7 +256,7 @@ def _judged(sender: int, raw: bytes, ports: DriverPorts, outbox: Outbox) -> list
     except InvalidMessage as error:
         outbox.rejected(sender, error)
         return []
-    return [events.MessageReceived(message, ports.clock_ms())]
+    return [*_forgotten_vote(message, ports), events.MessageReceived(message, ports.clock_ms())]
 
 
 def _tell(effect: effects.Effect, ports: DriverPorts, outbox: Outbox) -> None:
@@ -309,5 +310,24 @@ def _forgotten_seal(block: Block, ports: DriverPorts) -> list[events.Event]:
     if not ports.signer.forgot_sealing(block):
         return []
     cause = f"block {block.number} carries a seal of this validator that it does not remember"
+    journal.note_quarantine(None, cause=cause)
+    return [events.MemoryLost()]
+
+
+def _forgotten_vote(message: Message, ports: DriverPorts) -> list[events.Event]:
+    """Our signature on what our journal does not know: it is not what we wrote last.
+
+    An older copy of ledger and journal written into the files of the newer ones shows in nothing
+    else.
+    """
+    forgotten = ports.signer.forgot_signing(message)
+    journal = ports.journal
+    if forgotten is None or not journal.content.is_trusted_at(forgotten.payload.height):
+        return []
+    place = forgotten.payload
+    cause = (
+        f"a {type(place).__name__} for height {place.height}, round {place.round} carries a"
+        " signature of this validator that it does not remember"
+    )
     journal.note_quarantine(None, cause=cause)
     return [events.MemoryLost()]

@@ -25,6 +25,7 @@ from ledger.consensus.messages import (
     Signed,
     SigningDomain,
     sign_bytes,
+    signed_parts,
 )
 from ledger.crypto.signing import Signer
 from ledger.model.block import SLOT_SIGNATURES, Block
@@ -80,6 +81,25 @@ class IntentSigner:
         signed = decode_block_signatures(block.metadata[SLOT_SIGNATURES])
         is_ours = any(seal.consenter_id == self._consenter_id for seal in signed.signatures)
         return is_ours and not self._guard.has_signed(block.number, Commit.__name__)
+
+    def forgot_signing(self, message: Message) -> Signed[Payload] | None:
+        """The first part of it, not of a height that is over, that we signed and know nothing of.
+
+        Every signature of `message` has been verified.
+        """
+        for signed in signed_parts(message):
+            if signed.author == self._consenter_id and not self._remembers(signed):
+                return signed
+        return None
+
+    def _remembers(self, signed: Signed[Payload]) -> bool:
+        payload = signed.payload
+        return self._guard.may_have_signed(
+            height=payload.height,
+            round_=payload.round,
+            kind=type(payload).__name__,
+            payload=signed.payload_raw,
+        )
 
     def _signed(self, payload: P, digest: bytes) -> Signed[P]:
         payload_raw = encode_payload(payload, self._consenter_id)

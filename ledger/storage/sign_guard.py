@@ -43,6 +43,8 @@ class SignGuard:
         self._lock = threading.Lock()
         self._votes: dict[Slot, SignedVote] = {}
         self._newest = (0, 0)
+        self._dropped_round = -1
+        """Up to here votes of the newest height may be missing, because there was no more room."""
         for raw in journal.read_votes():
             slot, vote = _decode(raw)
             self._remember(slot, vote)
@@ -51,6 +53,20 @@ class SignGuard:
         """Whether a vote of this kind for that height, the newest one, is remembered."""
         with self._lock:
             return any(slot[0] == height and slot[2] == kind for slot in self._votes)
+
+    def may_have_signed(self, *, height: int, round_: int, kind: str, payload: bytes) -> bool:
+        """False only when these bytes for that slot were certainly not signed here.
+
+        Heights that are over, and rounds there was no more room for, are not remembered.
+        """
+        with self._lock:
+            newest_height = self._newest[0]
+            if height < max(newest_height, self._journal.height):
+                return True
+            if height == newest_height and round_ <= self._dropped_round:
+                return True
+            known = self._votes.get((height, round_, kind))
+            return known is not None and known.payload == payload
 
     def sign_once(
         self,
@@ -100,10 +116,13 @@ class SignGuard:
     def _remember(self, slot: Slot, vote: SignedVote) -> None:
         if slot[0] > self._newest[0]:
             self._votes.clear()
+            self._dropped_round = -1
         self._newest = max(self._newest, slot[:2])
         if len(self._votes) >= VOTES_PER_HEIGHT_MAX:
             # The oldest rounds can only be refused from now on, which is safe.
-            del self._votes[next(iter(self._votes))]
+            oldest = next(iter(self._votes))
+            self._dropped_round = max(self._dropped_round, oldest[1])
+            del self._votes[oldest]
         self._votes[slot] = vote
 
 

@@ -1,16 +1,18 @@
 """A validator that lost the memory of its votes observes, and says so; one that did not, votes."""
 
 import shutil
+import subprocess
 
 import pytest
 
+from ledger.consensus.messages import PrepareMessage, RoundChange, RoundChangeMessage
 from ledger.consensus.quarantine import NEVER
 from ledger.errors import NodeFault
 from ledger.storage.fail_points import FailPoint
 from ledger.storage.journal import Journal, begin_journal
 from ledger.storage.leveldb import LevelDbStore
 from ledger.storage.opening import DATABASE_FOLDER
-from tests.durability.crash_stage import Crashed
+from tests.durability.crash_stage import OTHERS, Crashed
 from tests.durability.real_stage import RealStage
 
 
@@ -48,6 +50,14 @@ def overwrite(stage: RealStage, content: bytes, *, mark: bool = True) -> None:
     with (stage.data / "journal").open("r+b") as file:
         file.truncate(0)
         file.write(content)
+
+
+def locked_round_change(stage: RealStage, vote: PrepareMessage) -> RoundChangeMessage:
+    """Another validator gives up round 0; among the prepares of its lock is our `vote`."""
+    block = next(reversed(stage.blocks.values()))
+    others = [stage.world.prepare(i, block).signed for i in OTHERS[:2]]
+    claim = RoundChange(block.height, 1, 0, block.digest)
+    return RoundChangeMessage(stage.world.signed(claim, OTHERS[0]), block, (vote.signed, *others))
 
 
 def cause_of(stage: RealStage) -> str:
@@ -192,6 +202,42 @@ def test_an_image_put_back_below_the_file_system_shows_when_a_forgotten_seal_com
     stage.restart()
     assert stage.is_observing
     observes_until_it_cannot_matter(stage, newest=4)
+
+
+@pytest.mark.parametrize("what", ["the vote itself", "a justification that holds it"])
+def test_a_copy_written_into_the_files_shows_when_a_forgotten_vote_comes(stage, tmp_path, what):
+    """`cp` over them keeps inode and generation of the journal; ledger and mark fit it."""
+    stage.stop()
+    stage.copy_to(tmp_path / "backup")
+    stage.start()
+    assert stage.is_asked_and_votes()
+    vote = stage.sent[-1]
+    stage.stop()
+    shutil.rmtree(stage.data / DATABASE_FOLDER)  # else LevelDB reads newer files on, and tells
+    subprocess.run(["cp", "-a", f"{tmp_path / 'backup'}/.", str(stage.data)], check=True)
+    stage.start()
+    assert not stage.is_observing, "nothing on the disk can tell"
+    if what == "the vote itself":
+        stage.receive(vote)
+    else:
+        stage.receive(locked_round_change(stage, vote))
+    assert stage.is_observing
+    assert "Prepare for height 1, round 0 carries a signature of this validator" in cause_of(stage)
+    stage.restart()
+    observes_until_it_cannot_matter(stage, newest=3)
+
+
+def test_what_it_signed_itself_comes_back_without_harm(stage):
+    """Also after a restart, when its height is over, and in the justification of another."""
+    assert stage.is_asked_and_votes()
+    vote = stage.sent[-1]
+    for _ in range(2):
+        stage.receive(vote, locked_round_change(stage, vote))
+        assert not stage.is_observing
+        stage.restart()
+    stage.others_decide()
+    stage.receive(vote)
+    assert not stage.is_observing
 
 
 def test_of_two_instances_the_copy_observes_and_a_second_on_one_folder_is_refused(stage, tmp_path):
