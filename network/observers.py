@@ -6,7 +6,7 @@ from pathlib import Path
 from ledger.errors import NodeFault
 from ledger.model.codec_block import decode_block
 from ledger.model.config_codec import decode_config_block
-from ledger.node.observer_notice import NOTICE_FILE
+from ledger.node import disk_watch, observer_notice
 from ledger.storage.journal import JOURNAL_FILE, Journal
 from ledger.storage.ledger_folder import set_ledger_aside
 from ledger.storage.leveldb import LevelDbStore
@@ -26,8 +26,9 @@ class _Tip:
 
 def notice_of(folder: MemberLayout) -> str:
     """What a running validator says about not voting; empty when it votes."""
-    path = folder.ledger_dir / NOTICE_FILE
-    return path.read_text(encoding="utf-8").strip() if path.exists() else ""
+    files = (observer_notice.NOTICE_FILE, disk_watch.NOTICE_FILE)
+    paths = (folder.ledger_dir / name for name in files)
+    return "; ".join(path.read_text(encoding="utf-8").strip() for path in paths if path.exists())
 
 
 def resync(plan: Plan, member_id: str) -> Path:
@@ -36,7 +37,7 @@ def resync(plan: Plan, member_id: str) -> Path:
     For a ledger that reads well and holds another state than the others agreed on. Returns where
     it is kept; raises LifecycleError while the validator runs or when it has no ledger.
     """
-    folder = require_network(plan).member(plan.member(member_id).id)
+    folder = require_network(plan).member(plan.peer(member_id).id)
     _require_stopped(folder)
     kept = set_ledger_aside(folder.ledger_dir)
     if kept is None:
@@ -53,7 +54,7 @@ def release_observers(plan: Plan) -> tuple[int, list[str]]:
     naming who runs, is behind, or has voted above.
     """
     layout = require_network(plan)
-    folders = {member.id: layout.member(member.id) for member in plan.members}
+    folders = {peer.id: layout.member(peer.id) for peer in plan.peers}
     for folder in folders.values():
         _require_stopped(folder)
     tips = {name: _tip(folder, layout) for name, folder in folders.items()}

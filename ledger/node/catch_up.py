@@ -74,6 +74,7 @@ class CatchUp:
         self._timer: asyncio.TimerHandle | None = None
         self._news: asyncio.TimerHandle | None = None
         self._answering: set[int] = set()
+        self._short_of_disk: set[int] = set()
 
     # -- asking -----------------------------------------------------------------------------------
 
@@ -82,10 +83,20 @@ class CatchUp:
     ) -> None:
         """Another validator tells its height (number of blocks)."""
         self._claims[sender] = status.height
+        self._note_voting(sender, disk_short=status.disk_short)
         if self._on_claim is not None and status.height > 0:
             self._on_claim(HeadClaimed(sender, status.height - 1, status.observes))
         if status.height > self._reader.height():
             self._ask_in(lag_tolerance_ms)
+
+    def _note_voting(self, sender: int, *, disk_short: bool) -> None:
+        """One line when a validator stops voting for its disk, and one when it goes on."""
+        if disk_short and sender not in self._short_of_disk:
+            self._short_of_disk.add(sender)
+            log.warning("consenter %d is not voting: disk short", sender)
+        elif not disk_short and sender in self._short_of_disk:
+            self._short_of_disk.discard(sender)
+            log.info("consenter %d has room on its disk again", sender)
 
     def on_behind(self, height: int, source: int) -> None:
         """Consensus saw messages for heights beyond ours."""
@@ -96,7 +107,7 @@ class CatchUp:
         """After every commit: go on with the next run when one is complete."""
         if self._news is None:
             loop = asyncio.get_running_loop()
-            self._news = loop.call_later(STATUS_DELAY_MS / 1000, self._tell_everyone)
+            self._news = loop.call_later(STATUS_DELAY_MS / 1000, self._tell_the_news)
         if self._run is not None and self._reader.height() > self._run.last:
             self._end_run()
             if self._next_source() is not None:
@@ -161,8 +172,12 @@ class CatchUp:
         """Let a validator know our height."""
         self._links.send(consenter_id, Item(status=self._status()))
 
-    def _tell_everyone(self) -> None:
+    def _tell_the_news(self) -> None:
         self._news = None
+        self.tell_everyone()
+
+    def tell_everyone(self) -> None:
+        """Let every validator know our height and whether we vote."""
         self._links.broadcast(Item(status=self._status()))
 
     def on_request(self, sender: int, request: BlockRequest, reply: Reply) -> None:

@@ -24,6 +24,9 @@ VOTES_BYTES = 256 * 1024 * 1024
 # Space that returns must be this much above a limit, so that nothing flaps around it.
 MARGIN_PERCENT = 10
 
+NOTICE_FILE = "disk-short.txt"
+"""In the data folder while votes are paused; `gridledger network status` reads it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Space:
@@ -103,12 +106,36 @@ class DiskWatch:
             _tell("does not vote" if paused else "votes again", space)
             self._pause_voting(paused)
 
+    @property
+    def is_voting_paused(self) -> bool:
+        """Whether votes are paused now."""
+        return self._paused
+
     def require_space(self) -> None:
         """Raise InvalidMessage NO_SPACE while new transactions are refused."""
         if self._refuses:
             raise InvalidMessage(
                 Reason.NO_SPACE, "the disk of this peer is nearly full; try another peer"
             )
+
+
+class DiskNotice:
+    """The pause in a file, for who asks on this machine."""
+
+    def __init__(self, folder: Path) -> None:
+        """What an earlier run left goes; the watch looks at the disk anew."""
+        self._path = folder / NOTICE_FILE
+        self.tell(paused=False)
+
+    def tell(self, *, paused: bool) -> None:
+        """What is the case now. A disk too full for this line is no fault: the log says it."""
+        try:
+            if paused:
+                self._path.write_text("not voting: disk short\n", encoding="utf-8")
+            else:
+                self._path.unlink(missing_ok=True)
+        except OSError as error:
+            log.warning("cannot write %s: %s", self._path, error)
 
 
 def _is_short(free: int, limit: int, *, was_short: bool) -> bool:

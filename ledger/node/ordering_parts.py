@@ -20,7 +20,7 @@ from ledger.node.clock import now_ms, steady_ms
 from ledger.node.committer import Committer
 from ledger.node.consensus_queue import ConsensusQueue, FetchedBlock, Stop
 from ledger.node.credentials import SignerInForce
-from ledger.node.disk_watch import DiskWatch, space_of
+from ledger.node.disk_watch import DiskNotice, DiskWatch, space_of
 from ledger.node.driver import ConsensusDriver, DriverPorts
 from ledger.node.evidence_log import EvidenceLog
 from ledger.node.foundation import Foundation
@@ -97,14 +97,14 @@ def ordering_parts(
     notice = ObserverNotice(config.data_dir, memory.journal, next_height=committer.tip.height + 1)
 
     def status() -> Status:
-        return _status(committer, observes=notice.is_observing)
+        return _status(committer, observes=notice.is_observing, disk_short=disk.is_voting_paused)
 
     observers = Observers(base.channel, status)
     catch_up = _catch_up(base, links, queue, status)
     announcements.subscribe(lambda _block: catch_up.on_committed())
     announcements.subscribe(telemetry.committed)
     announcements.subscribe(lambda _block: observers.tell_all())
-    disk = _disk_watch(base, queue)
+    disk = _disk_watch(base, queue, on_changed=catch_up.tell_everyone)
     submission = _submission(base, links, queue, disk)
     return OrderingParts(
         links=links,
@@ -175,11 +175,22 @@ def _vote_memory(base: Foundation) -> VoteMemory:
     )
 
 
-def _disk_watch(base: Foundation, queue: ConsensusQueue) -> DiskWatch:
+def _disk_watch(
+    base: Foundation, queue: ConsensusQueue, on_changed: Callable[[], None]
+) -> DiskWatch:
+    """`on_changed` is called in the turn of the event loop after votes stopped or go on."""
+    notice = DiskNotice(base.config.data_dir)
+    loop = asyncio.get_running_loop()
+
+    def changed(event: VotingPaused) -> None:
+        queue.post(event)
+        notice.tell(paused=event.paused)
+        loop.call_soon(on_changed)
+
     return DiskWatch(
         lambda: space_of(base.config.data_dir),
         base.config.space,
-        lambda paused: queue.post(VotingPaused(paused)),
+        lambda paused: changed(VotingPaused(paused)),
     )
 
 
@@ -303,11 +314,12 @@ def _updates(
     )
 
 
-def _status(committer: Committer, *, observes: bool) -> Status:
+def _status(committer: Committer, *, observes: bool, disk_short: bool) -> Status:
     tip = committer.tip
     return Status(
         height=tip.height + 1,
         block_hash=tip.block_hash,
         commit_hash=tip.commit_hash,
         observes=observes,
+        disk_short=disk_short,
     )

@@ -17,7 +17,6 @@ from ledger.errors import NodeFault
 from ledger.node.assembly import Peer, assemble
 from ledger.node.config import NodeConfig, load_config
 from ledger.node.faults import FaultInterceptor, FaultSink
-from ledger.node.telemetry import configure_logging
 from ledger.rpc.transport import TlsMaterial, server_credentials, server_options
 
 log = logging.getLogger(__name__)
@@ -30,23 +29,30 @@ THREAD_SWITCH_INTERVAL_S = 0.005
 GC_YOUNG_OBJECTS_MAX = 50_000
 
 
-async def run_peer(config_path: Path) -> None:
-    """Run one validator until SIGTERM or SIGINT; raises NodeFault when it must stop by itself."""
-    configure_logging()
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+async def run_peer(config_path: Path) -> str:
+    """Run one validator until one of STOP_SIGNALS; its name.
+
+    Raises NodeFault when the validator must stop by itself.
+    """
     _tune_interpreter()
     config = load_config(config_path)
-    stop = asyncio.Event()
+    signals: asyncio.Queue[signal.Signals] = asyncio.Queue()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    for number in STOP_SIGNALS:
+        loop.add_signal_handler(number, signals.put_nowait, number)
     peer = await assemble(config)
     try:
-        await _serve(config, peer, stop)
+        return (await _serve(config, peer, signals)).name
     finally:
         await peer.close()
 
 
-async def _serve(config: NodeConfig, peer: Peer, stop: asyncio.Event) -> None:
+async def _serve(
+    config: NodeConfig, peer: Peer, signals: asyncio.Queue[signal.Signals]
+) -> signal.Signals:
     faults = FaultSink()
     asyncio.get_running_loop().set_exception_handler(faults.on_loop_error)
     servers = [
@@ -60,7 +66,7 @@ async def _serve(config: NodeConfig, peer: Peer, stop: asyncio.Event) -> None:
         asyncio.create_task(faults.wait(), name="faults"),
         asyncio.create_task(peer.ordering.disk.run(), name="disk"),
     ]
-    stopping = asyncio.create_task(_wait(stop), name="stop")
+    stopping = asyncio.create_task(signals.get(), name="stop")
     log.info(
         "%s (consenter %d) serves clients on %s and validators on %s, height %d",
         config.member,
@@ -74,8 +80,10 @@ async def _serve(config: NodeConfig, peer: Peer, stop: asyncio.Event) -> None:
         for task in running:
             if task.done():
                 raise _cause(task)
+        return stopping.result()
     finally:
-        for task in (*running, stopping):
+        stopping.cancel()
+        for task in running:
             task.cancel()
         await asyncio.gather(*running, stopping, return_exceptions=True)
         await asyncio.gather(*(server.stop(SHUTDOWN_GRACE_S) for server in servers))
@@ -115,7 +123,3 @@ def _tune_interpreter() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(GC_YOUNG_OBJECTS_MAX)
-
-
-async def _wait(stop: asyncio.Event) -> None:
-    await stop.wait()

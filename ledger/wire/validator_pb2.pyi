@@ -99,15 +99,17 @@ class BlockResponse(_message.Message):
     def __init__(self, blocks: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class Status(_message.Message):
-    __slots__ = ("height", "block_hash", "commit_hash", "round", "observes")
+    __slots__ = ("height", "block_hash", "commit_hash", "round", "observes", "disk_short")
     HEIGHT_FIELD_NUMBER: _ClassVar[int]
     BLOCK_HASH_FIELD_NUMBER: _ClassVar[int]
     COMMIT_HASH_FIELD_NUMBER: _ClassVar[int]
     ROUND_FIELD_NUMBER: _ClassVar[int]
     OBSERVES_FIELD_NUMBER: _ClassVar[int]
+    DISK_SHORT_FIELD_NUMBER: _ClassVar[int]
     height: int
     block_hash: bytes
     commit_hash: bytes
     round: int
     observes: bool
-    def __init__(self, height: _Optional[int] = ..., block_hash: _Optional[bytes] = ..., commit_hash: _Optional[bytes] = ..., round: _Optional[int] = ..., observes: _Optional[bool] = ...) -> None: ...
+    disk_short: bool
+    def __init__(self, height: _Optional[int] = ..., block_hash: _Optional[bytes] = ..., commit_hash: _Optional[bytes] = ..., round: _Optional[int] = ..., observes: _Optional[bool] = ..., disk_short: _Optional[bool] = ...) -> None: ...

@@ -5,6 +5,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from ledger.storage.opening import DATABASE_FOLDER
 from network.lifecycle import down, up
 from network.network_command import main
 from network.observers import notice_of
+from network.plan import DISK_MB_MAX, DiskPlan
+from network.processes import ProcessError
 from tests.integration.running_network import RunningNetwork, create_test_network
 from tests.integration.validators import agreed_head
 
@@ -31,6 +34,17 @@ def wait_for_notice(network: RunningNetwork, member: str, words: str) -> None:
 
 def ledger_dir(network: RunningNetwork, member: str) -> Path:
     return network.layout.member(member).ledger_dir
+
+
+def log_of(network: RunningNetwork, member: str) -> str:
+    return network.layout.member(member).log_file.read_text(encoding="utf-8")
+
+
+def wait_for_log(network: RunningNetwork, member: str, words: str) -> None:
+    deadline = time.monotonic() + WAIT_S
+    while words not in log_of(network, member):
+        assert time.monotonic() < deadline, log_of(network, member)
+        time.sleep(0.05)
 
 
 @contextmanager
@@ -98,6 +112,34 @@ def test_one_that_lost_everything_follows_and_is_counted_out_until_blocks_have_p
     out = capsys.readouterr().out
     assert "observer: votes again from height 4" in out
     assert "is missing" in out
+
+
+def test_one_whose_disk_is_short_says_that_it_does_not_vote_and_why_it_ended(running, capsys):
+    plan = f"--plan={running.plan_path}"
+    down(running.plan, ["cooperative"])
+    with_little_room = replace(running.plan, disk=DiskPlan(votes_mb=DISK_MB_MAX))
+    up(with_little_room, ["cooperative"])
+    wait_for_notice(running, "cooperative", "not voting: disk short")
+    assert main(["status", plan]) == 0
+    assert "not voting: disk short" in capsys.readouterr().out
+    wait_for_log(running, "municipality", "is not voting: disk short")
+    down(running.plan, ["cooperative"])
+    assert log_of(running, "cooperative").splitlines()[-1].endswith("ended by a signal: SIGTERM")
+    up(running.plan, ["cooperative"])
+    assert not notice_of(running.layout.member("cooperative"))
+    wait_for_log(running, "municipality", "has room on its disk again")
+
+
+def test_a_fault_is_the_last_line_of_a_log(running):
+    down(running.plan, ["utility"])
+    certificate = running.layout.member("utility").credential("peer").certificate
+    content = certificate.read_bytes()
+    certificate.write_bytes(b"no certificate")
+    with pytest.raises(ProcessError):
+        up(running.plan, ["utility"])
+    assert "ended by a fault: " in log_of(running, "utility").splitlines()[-1]
+    certificate.write_bytes(content)
+    up(running.plan, ["utility"])
 
 
 def test_a_damaged_database_is_fetched_again_without_asking(running):

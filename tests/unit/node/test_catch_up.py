@@ -243,6 +243,20 @@ async def test_a_flood_of_requests_gets_one_answer(chain: list[bytes]) -> None:
     assert len(replies) == 1
 
 
+async def test_a_validator_that_does_not_vote_for_its_disk_is_named_once(
+    chain: list[bytes], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    scene = Scene(chain)
+    for is_short in (False, True, True, False, False, True):
+        scene.catch_up.on_status(2, Status(height=1, disk_short=is_short))
+    assert [record.getMessage() for record in caplog.records] == [
+        "consenter 2 is not voting: disk short",
+        "consenter 2 has room on its disk again",
+        "consenter 2 is not voting: disk short",
+    ]
+
+
 async def test_what_others_say_about_their_height_is_passed_on(chain: list[bytes]) -> None:
     scene = Scene(chain[:2])
     scene.catch_up.on_status(2, Status(height=9, observes=True))

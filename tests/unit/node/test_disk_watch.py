@@ -10,7 +10,7 @@ from ledger.consensus.events import VotingPaused
 from ledger.consensus.messages import PrepareMessage
 from ledger.errors import InvalidMessage, NodeFault, Reason
 from ledger.node import disk_watch
-from ledger.node.disk_watch import DiskWatch, Space, SpaceLimits, space_of
+from ledger.node.disk_watch import NOTICE_FILE, DiskNotice, DiskWatch, Space, SpaceLimits, space_of
 from tests.unit.node.validator_stage import ValidatorStage
 
 MIB = 1024 * 1024
@@ -61,6 +61,22 @@ def test_both_go_on_when_there_is_a_little_more_than_the_limit():
     assert disk.refuses
     disk.now_has(110)
     assert not disk.refuses
+
+
+def test_the_pause_stands_in_a_file_while_it_lasts(tmp_path):
+    (tmp_path / NOTICE_FILE).write_text("of an earlier run")
+    notice = DiskNotice(tmp_path)
+    assert not (tmp_path / NOTICE_FILE).exists()
+    notice.tell(paused=True)
+    assert (tmp_path / NOTICE_FILE).read_text() == "not voting: disk short\n"
+    notice.tell(paused=False)
+    assert not (tmp_path / NOTICE_FILE).exists()
+
+
+def test_a_disk_too_full_for_the_notice_is_no_fault(tmp_path, caplog):
+    notice = DiskNotice(tmp_path / "no folder")
+    notice.tell(paused=True)
+    assert "cannot write" in caplog.text
 
 
 @pytest.mark.parametrize(
