@@ -1,7 +1,4 @@
-"""All fuzz targets. A new one goes into the module of `tests.fuzz.targets` it is nearest to.
-
-Reserved for parts that do not exist yet: the chaincode package reader.
-"""
+"""All fuzz targets. A new one goes into the module of `tests.fuzz.targets` it is nearest to."""
 
 from tests.fuzz.engine import FuzzTarget
 from tests.fuzz.targets import (
@@ -13,6 +10,7 @@ from tests.fuzz.targets import (
     gateway,
     identities,
     model,
+    packages,
     services,
     settings,
     snapshots,
@@ -30,6 +28,7 @@ TARGETS: tuple[FuzzTarget, ...] = (
     *snapshots.TARGETS,
     *services.TARGETS,
     *contracts.TARGETS,
+    *packages.TARGETS,
     *gateway.TARGETS,
     *settings.TARGETS,
     *configuration.TARGETS,
