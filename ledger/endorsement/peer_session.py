@@ -48,20 +48,32 @@ class Execution:
 class RunningTransaction:
     """One transaction in a chaincode; `on_done` is called once, with the result or the reason."""
 
-    __slots__ = ("args", "attempts", "handler", "namespace", "on_done", "proposal", "simulator")
+    __slots__ = (
+        "args",
+        "attempts",
+        "awaits_call",
+        "handler",
+        "is_init",
+        "namespace",
+        "on_done",
+        "proposal",
+        "simulator",
+    )
 
     def __init__(
         self,
         *,
         namespace: str,
         proposal: SignedProposal,
-        args: tuple[bytes, ...],
+        args: tuple[bytes, ...] | None,
         simulator: TransactionSimulator,
         on_done: Callable[[Execution | ExecutionFailed], None],
     ) -> None:
+        """`args` are another chaincode's that calls; None: the proposal's own."""
         self.namespace = namespace
         self.proposal = proposal
-        self.args = args
+        self.args = proposal.args if args is None else args
+        self.is_init = proposal.is_init and args is None
         self.simulator = simulator
         self.on_done = on_done
         self.attempts = 0
@@ -78,6 +90,7 @@ class RunningTransaction:
         if self.attempts > 1:
             self.simulator = self.simulator.fresh()
         self.simulator.read_definition(self.namespace)
+        self.awaits_call = False
         self.handler = TransactionHandler(self.namespace, self.simulator)
 
 
@@ -106,8 +119,9 @@ class PeerSession:
         proposal = transaction.proposal
         channel_id, tx_id = transaction.key
         self._running[(channel_id, tx_id)] = transaction
-        kind = ChaincodeMessage.INIT if proposal.is_init else ChaincodeMessage.TRANSACTION
-        arguments = protos_pb2.ChaincodeInput(args=transaction.args, is_init=proposal.is_init)
+        is_init = transaction.is_init
+        kind = ChaincodeMessage.INIT if is_init else ChaincodeMessage.TRANSACTION
+        arguments = protos_pb2.ChaincodeInput(args=transaction.args, is_init=is_init)
         return ChaincodeMessage(
             type=kind,
             payload=arguments.SerializeToString(),
@@ -156,6 +170,7 @@ class PeerSession:
 
     def call_answered(self, transaction: RunningTransaction, outcome: Execution | str) -> bytes:
         """The message that gives a contract the answer of the chaincode it called."""
+        transaction.awaits_call = False
         if isinstance(outcome, str):
             return _error(transaction.key, outcome)
         response = outcome.response
@@ -184,11 +199,14 @@ class PeerSession:
         return [registered.SerializeToString(), ready.SerializeToString()]
 
     def _request(self, transaction: RunningTransaction, message: ChaincodeMessage) -> list[bytes]:
+        if transaction.awaits_call:
+            return []  # one request at a time; Fabric's peer says nothing to a second either
         try:
             answer = transaction.handler.answer(message.type, message.payload)
         except SimulationRefused as refusal:
             return [_error(transaction.key, str(refusal))]
         if isinstance(answer, ChaincodeCall):
+            transaction.awaits_call = True
             self._on_call(transaction, answer)
             return []
         return [_response(transaction.key, answer)]

@@ -2,10 +2,16 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, cast
 
+from ledger.endorsement.chaincode_life import (
+    STREAM_TERMINATED,
+    TIMEOUT_EXPIRED,
+    WATCH_INTERVAL_MS,
+    ChaincodeLife,
+    Ending,
+    LifeParts,
+)
 from ledger.endorsement.child_process import (
     ChaincodeProgram,
     ChildProcess,
@@ -14,77 +20,20 @@ from ledger.endorsement.child_process import (
     PageReading,
 )
 from ledger.endorsement.limits import ProcessLimits
-from ledger.endorsement.peer_session import (
-    Execution,
-    ExecutionFailed,
-    Key,
-    PeerSession,
-    RunningTransaction,
-    StreamBroken,
-)
-from ledger.endorsement.shim_handler import ChaincodeCall
+from ledger.endorsement.peer_session import StreamBroken
 
 log = logging.getLogger(__name__)
 
-WATCH_INTERVAL_MS = 100
-STREAM_TERMINATED = "chaincode stream terminated"
-TIMEOUT_EXPIRED = "timeout expired while executing transaction"
 
-
-class WaitingTransaction(RunningTransaction):
-    """A transaction whose caller awaits `future`."""
-
-    __slots__ = ("begun_at", "future")
-
-    def __init__(
-        self, future: asyncio.Future[Execution], begun_at: float, **transaction: Any
-    ) -> None:
-        super().__init__(on_done=self._done, **transaction)
-        self.future = future
-        self.begun_at = begun_at
-
-    def fail(self, text: str) -> None:
-        """End it without a result."""
-        tx_id = self.proposal.tx_id
-        self._done(ExecutionFailed(f"failed to execute transaction {tx_id}: {text}"))
-
-    def _done(self, outcome: Execution | ExecutionFailed) -> None:
-        if self.future.done():
-            return
-        if isinstance(outcome, ExecutionFailed):
-            self.future.set_exception(outcome)
-        else:
-            self.future.set_result(outcome)
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """How a process ended: the transaction it was running (empty: none) and its fate's text."""
-
-    blamed_tx_id: str
-    text: str
-    was_ready: bool
-
-
-class ProcessLife:
+class ProcessLife(ChaincodeLife):
     """Runs one process; `run` returns when it has ended and is reaped."""
 
-    def __init__(
-        self,
-        program: ChaincodeProgram,
-        limits: ProcessLimits,
-        *,
-        in_flight: Mapping[Key, WaitingTransaction],
-        on_ready: Callable[[], None],
-        on_call: Callable[[RunningTransaction, ChaincodeCall], None],
-    ) -> None:
+    def __init__(self, program: ChaincodeProgram, limits: ProcessLimits, parts: LifeParts) -> None:
         """OSError if the system cannot start a process."""
+        super().__init__(program.chaincode_id, parts)
         self._program = program
         self._limits = limits
-        self._in_flight = in_flight
-        self._announce_ready = on_ready
         self._lost = asyncio.Event()
-        self._session = PeerSession(program.chaincode_id, on_ready=self._on_ready, on_call=on_call)
         self._stream = FrameProtocol(
             frame_bytes_max=limits.frame_bytes_max,
             on_frames=self._on_frames,
@@ -103,22 +52,8 @@ class ProcessLife:
         """Process id."""
         return self._child.pid
 
-    def begin(self, transaction: WaitingTransaction) -> None:
-        """Send a transaction; before registration it waits for `begin_all`."""
-        if self._session.is_ready and not self._session.is_running(transaction.key):
-            self._stream.send(self._session.begin(transaction))
-
-    def forget(self, key: Key) -> None:
-        """Nobody waits for this transaction any more."""
-        self._session.forget(key)
-
-    def answer_call(self, transaction: RunningTransaction, outcome: Execution | str) -> None:
-        """Give a contract the answer of the chaincode it called, if it is still there."""
-        if self._session.is_running(transaction.key):
-            self._stream.send(self._session.call_answered(transaction, outcome))
-
     async def run(self) -> Ending:
-        """Until the process has ended; cancelling ends it."""
+        """See `ChaincodeLife.run`; the process is reaped then."""
         loop = asyncio.get_running_loop()
         try:
             await loop.connect_read_pipe(
@@ -164,11 +99,10 @@ class ProcessLife:
             status,
             reading.tx_id or "nothing",
         )
-        return Ending(reading.tx_id, self._blame_text, self._session.is_ready)
+        return Ending(self._blame_text, self.is_ready, reading.tx_id)
 
-    def _on_ready(self) -> None:
-        # After REGISTERED and READY, which leave in this turn of the event loop.
-        asyncio.get_running_loop().call_soon(self._announce_ready)
+    def _send(self, message: bytes) -> None:
+        self._stream.send(message)
 
     def _on_frames(self, frames: list[bytes]) -> None:
         self._heard_at = asyncio.get_running_loop().time()
@@ -189,10 +123,9 @@ class ProcessLife:
             self._blame_text = TIMEOUT_EXPIRED
             self._child.kill()
             return
-        oldest = now - self._limits.transaction_timeout_ms / 1000
-        for transaction in list(self._in_flight.values()):
-            if transaction.begun_at > oldest:
-                break
-            transaction.fail(TIMEOUT_EXPIRED)
-            if self._heard_at < oldest:
-                self._child.kill()  # it says nothing at all
+        timeout_ms = self._limits.transaction_timeout_ms
+        if (
+            self._expire(now, timeout_ms, TIMEOUT_EXPIRED)
+            and now - self._heard_at > timeout_ms / 1000
+        ):
+            self._child.kill()  # it says nothing at all

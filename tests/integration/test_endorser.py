@@ -238,7 +238,7 @@ async def test_a_contract_calls_another_in_the_same_simulation():
         assert [w.key for w in namespaces[CHAINCODE].writes] == ["called"]
         assert len(namespaces["_lifecycle"].reads) == 2
         for name, text in (
-            (CHAINCODE, "cannot be called from here"),
+            (CHAINCODE, "cannot call itself"),
             ("nothing", "successfully defined"),
             ("_lifecycle", "cannot be called by a contract"),
         ):

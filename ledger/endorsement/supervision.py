@@ -1,0 +1,221 @@
+"""Supervision of one chaincode: life after life, and the transactions in them.
+
+Where it is known which transaction ended a life, that one fails and all others run again in the
+next life, unseen by their clients; a life that ends idle blames nobody. Where it is not known,
+all that had begun fail.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from ledger.endorsement.chaincode_life import (
+    STREAM_TERMINATED,
+    ChaincodeLife,
+    Ending,
+    LifeParts,
+    WaitingTransaction,
+)
+from ledger.endorsement.limits import RuntimeLimits
+from ledger.endorsement.peer_session import Execution, ExecutionFailed, Key, RunningTransaction
+from ledger.endorsement.runtime import CallChaincode
+from ledger.endorsement.shim_handler import ChaincodeCall
+from ledger.endorsement.simulator import TransactionSimulator
+from ledger.errors import InvalidMessage, Reason
+from ledger.model.transaction import SignedProposal
+
+log = logging.getLogger(__name__)
+
+BACKOFF_DOUBLINGS_MAX = 10
+
+
+class SupervisedRuntime:
+    """A `ledger.endorsement.runtime.ChaincodeRuntime` over lives that `new_life` makes."""
+
+    def __init__(
+        self,
+        name: str,
+        new_life: Callable[[LifeParts], ChaincodeLife],
+        limits: RuntimeLimits,
+        call: CallChaincode | None = None,
+    ) -> None:
+        """`new_life` may raise OSError; `name` is the chaincode's, its namespace."""
+        self._name = name
+        self._new_life = new_life
+        self._limits = limits
+        self._call = call
+        self._in_flight: dict[Key, WaitingTransaction] = {}
+        self._places = asyncio.Semaphore(limits.in_flight_max)
+        self._waiting = 0
+        self._calls: dict[Key, asyncio.Task[None]] = {}
+        self._life: ChaincodeLife | None = None
+        self._failures_in_a_row = 0
+        self._supervision: asyncio.Task[None] | None = None
+        self._first_start: asyncio.Future[bool] | None = None
+        self.restarts = 0
+        """Lives begun after the first."""
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the chaincode is registered now."""
+        return self._life is not None and self._life.is_ready
+
+    async def start(self) -> None:
+        """See `ledger.endorsement.runtime.ChaincodeRuntime.start`."""
+        self._first_start = asyncio.get_running_loop().create_future()
+        self._supervision = asyncio.create_task(self._supervise(), name=self._name)
+
+    async def has_started(self) -> bool:
+        """Wait until the chaincode registered in its first life, or that life has ended."""
+        assert self._first_start is not None
+        return await asyncio.shield(self._first_start)
+
+    async def stop(self) -> None:
+        """See `ledger.endorsement.runtime.ChaincodeRuntime.stop`."""
+        if self._supervision is None:
+            return
+        tasks = (self._supervision, *self._calls.values())
+        self._supervision = None
+        for transaction in self._in_flight.values():
+            transaction.fail(f"chaincode {self._name} is stopped")
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def execute(
+        self,
+        proposal: SignedProposal,
+        simulator: TransactionSimulator,
+        args: tuple[bytes, ...] | None = None,
+    ) -> Execution:
+        """See `ledger.endorsement.runtime.ChaincodeRuntime.execute`."""
+        if self._waiting >= self._limits.waiting_max:
+            raise InvalidMessage(
+                Reason.OVERLOADED, f"{self._waiting} transactions wait for {self._name}"
+            )
+        self._waiting += 1
+        try:
+            await self._places.acquire()
+        finally:
+            self._waiting -= 1
+        try:
+            return await self._run(proposal, simulator, args)
+        finally:
+            self._places.release()
+
+    async def _run(
+        self,
+        proposal: SignedProposal,
+        simulator: TransactionSimulator,
+        args: tuple[bytes, ...] | None,
+    ) -> Execution:
+        if self._supervision is None:
+            raise ExecutionFailed(f"chaincode {self._name} is not running")
+        loop = asyncio.get_running_loop()
+        transaction = WaitingTransaction(
+            loop.create_future(),
+            loop.time(),
+            namespace=self._name,
+            proposal=proposal,
+            args=args,
+            simulator=simulator,
+        )
+        if args is not None:
+            transaction.attempts = self._limits.attempts_max
+        key = transaction.key
+        if key in self._in_flight:
+            raise InvalidMessage(
+                Reason.REPLAYED, f"transaction {key[1]} is being simulated already"
+            )
+        self._in_flight[key] = transaction
+        try:
+            if self._life is not None:
+                self._life.begin(transaction)
+            execution = await transaction.future
+            self._failures_in_a_row = 0
+            return execution
+        finally:
+            self._forget(key)
+
+    def _forget(self, key: Key) -> None:
+        del self._in_flight[key]
+        if self._life is not None:
+            self._life.forget(key)
+        self._cancel_call(key)
+
+    # -- one life after another -------------------------------------------------------------------
+
+    async def _supervise(self) -> None:
+        while True:
+            ending = await self._one_life()
+            self._failures_in_a_row += 1
+            self._note_start(succeeded=False)
+            self._settle(ending)
+            await asyncio.sleep(self._backoff_ms(ending) / 1000)
+            self.restarts += 1
+
+    async def _one_life(self) -> Ending:
+        parts = LifeParts(self._in_flight, on_ready=self._begin_all, on_call=self._on_call)
+        try:
+            self._life = self._new_life(parts)
+            return await self._life.run()
+        except OSError:
+            log.exception("chaincode %s cannot be started", self._name)
+            return Ending(STREAM_TERMINATED, was_ready=False)
+        finally:
+            self._life = None
+
+    def _begin_all(self) -> None:
+        self._note_start(succeeded=True)
+        if self._life is not None:
+            for transaction in self._in_flight.values():
+                self._life.begin(transaction)
+
+    def _note_start(self, *, succeeded: bool) -> None:
+        if self._first_start is not None and not self._first_start.done():
+            self._first_start.set_result(succeeded)
+
+    def _settle(self, ending: Ending) -> None:
+        """Fail what the ending fails; prepare the others for the next life."""
+        for key, transaction in self._in_flight.items():
+            if ending.blamed_tx_id in (None, key[1]) or not ending.was_ready:
+                transaction.fail(ending.text)
+            elif transaction.attempts >= self._limits.attempts_max:
+                transaction.fail(STREAM_TERMINATED)
+            else:
+                self._cancel_call(key)
+                transaction.restart()
+
+    def _backoff_ms(self, ending: Ending) -> int:
+        """No wait after the first loss; then longer, until a transaction succeeds."""
+        doublings = self._failures_in_a_row - (2 if ending.was_ready else 1)
+        if doublings < 0:
+            return 0
+        wait_ms = self._limits.restart_backoff_ms << min(doublings, BACKOFF_DOUBLINGS_MAX)
+        return min(wait_ms, self._limits.restart_backoff_max_ms)
+
+    # -- chaincode to chaincode -------------------------------------------------------------------
+
+    def _on_call(self, transaction: RunningTransaction, call: ChaincodeCall) -> None:
+        task = asyncio.create_task(self._answer_call(transaction, call))
+        self._calls[transaction.key] = task
+
+    def _cancel_call(self, key: Key) -> None:
+        """What a contract called must not write to a simulation that has ended."""
+        if (call := self._calls.pop(key, None)) is not None:
+            call.cancel()
+
+    async def _answer_call(self, transaction: RunningTransaction, call: ChaincodeCall) -> None:
+        outcome: Execution | str
+        if self._call is None:
+            outcome = f"chaincode {call.chaincode_name} cannot be called from here"
+        elif call.chaincode_name == self._name:
+            outcome = f"chaincode {self._name} cannot call itself"
+        else:
+            try:
+                outcome = await self._call(transaction, call)
+            except (ExecutionFailed, InvalidMessage) as error:
+                outcome = str(error)
+        del self._calls[transaction.key]
+        if self._life is not None:
+            self._life.answer_call(transaction, outcome)
