@@ -7,9 +7,9 @@ A package is a gzipped tar of `metadata.json` {type, label, path} and `code.tar.
 import json
 import re
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any
 
+from ledger.crypto.hashing import sha256
 from ledger.endorsement.archives import ArchiveLimits, ArchiveRefused, read_archive
 
 METADATA_FILE = "metadata.json"
@@ -99,7 +99,7 @@ def read_package(raw: bytes) -> ChaincodePackage:
 
 def package_id(label: str, raw: bytes) -> str:
     """The id by which members name a package they installed."""
-    return f"{label}:{sha256(raw).hexdigest()}"
+    return f"{label}:{sha256(raw).hex()}"
 
 
 def code_files(package: ChaincodePackage) -> dict[str, bytes]:
