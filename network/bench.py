@@ -234,9 +234,9 @@ async def _submit_all(
 
 def _processes(plan: Plan, layout: NetworkLayout) -> list[int]:
     pids = [os.getpid()]
-    for member in plan.members:
-        process = read_pid_file(layout.member(member.id).pid_file)
-        assert process is not None, f"{member.id} runs"
+    for peer in plan.peers:
+        process = read_pid_file(layout.member(peer.id).pid_file)
+        assert process is not None, f"{peer.id} runs"
         pids.append(process.pid)
     return pids
 
@@ -244,12 +244,12 @@ def _processes(plan: Plan, layout: NetworkLayout) -> list[int]:
 def _resident(plan: Plan, layout: NetworkLayout) -> dict[str, float]:
     """Megabytes by process: each validator and its contract processes, and this client."""
     resident = {"client": _megabytes([os.getpid()], own_only=True)}
-    for member in plan.members:
-        process = read_pid_file(layout.member(member.id).pid_file)
+    for peer in plan.peers:
+        process = read_pid_file(layout.member(peer.id).pid_file)
         if process is not None:
             own = _megabytes([process.pid], own_only=True)
-            resident[member.id] = own
-            resident[f"{member.id} contracts"] = round(_megabytes([process.pid]) - own, 1)
+            resident[peer.id] = own
+            resident[f"{peer.id} contracts"] = round(_megabytes([process.pid]) - own, 1)
     return resident
 
 

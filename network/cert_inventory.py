@@ -30,8 +30,8 @@ class Held:
 
 def folder_certificates(plan: Plan, layout: NetworkLayout) -> Iterator[Held]:
     """Authorities and credentials in the members' folders of this machine."""
-    for member in plan.members:
-        folder = layout.member(member.id)
+    for peer in plan.peers:
+        folder = layout.member(peer.id)
         files: list[tuple[str, Path]] = [
             ("ca", folder.authority.certificate),
             ("tlsca", folder.tls_authority.certificate),
@@ -39,7 +39,7 @@ def folder_certificates(plan: Plan, layout: NetworkLayout) -> Iterator[Held]:
         files += [(name, folder.credential(name).certificate) for name in credential_names(folder)]
         for name, path in files:
             if path.exists():
-                yield Held(member.id, name, load_x509(path.read_bytes()), "folder")
+                yield Held(peer.id, name, load_x509(path.read_bytes()), "folder")
 
 
 def config_certificates(config: ChannelConfig) -> Iterator[Held]:

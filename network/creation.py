@@ -18,7 +18,7 @@ from network.authority import LOOPBACK_HOSTS, Authority, KeyPair, MemberAuthorit
 from network.genesis import GENESIS_NONCE_BYTES, default_channel_config, genesis_block
 from network.layout import Credential, MemberLayout, NetworkLayout, make_private_folder, write_new
 from network.peer_settings import write_peer_settings
-from network.plan import MemberPlan, Plan
+from network.plan import MemberPlan, PeerPlan, Plan
 
 PEER = "peer"
 PEER_TLS = "peer-tls"
@@ -65,17 +65,20 @@ def _write_members(plan: Plan, layout: NetworkLayout, *, now: datetime) -> None:
         authority = MemberAuthority.create(
             member.mspid, member.name, now=now, certificate_days=plan.certificate_days
         )
-        identity, tls = write_credentials(member, folder, authority, now=now)
+        write_authorities(member, folder, authority, now=now)
         members.append(member_config_of(member, authority))
-        consenters.append(
-            consenter_of(
-                member,
-                identity.certificate_pem,
-                tls.certificate_pem,
-                consenter_id=member.consenter_id,
+        for peer in member.peers:
+            folder = layout.member(peer.id)
+            identity, tls = write_peer_credentials(peer, folder, authority, now=now)
+            consenters.append(
+                consenter_of(
+                    peer,
+                    identity.certificate_pem,
+                    tls.certificate_pem,
+                    consenter_id=peer.consenter_id,
+                )
             )
-        )
-        write_peer_settings(plan, member, folder)
+            write_peer_settings(plan, peer, folder)
     bundle = b"".join(pem for member in members for pem in member.tls_root_certs)
     write_new(layout.tls_ca_bundle, bundle, private=False)
     config = default_channel_config(
@@ -94,44 +97,57 @@ def _write_members(plan: Plan, layout: NetworkLayout, *, now: datetime) -> None:
         nonce=secrets.token_bytes(GENESIS_NONCE_BYTES),
     )
     write_new(layout.genesis_block, encode_block(block), private=False)
-    for member in plan.members:
-        begin_ledger_folder(layout.member(member.id), block)
+    for peer in plan.peers:
+        begin_ledger_folder(layout.member(peer.id), block)
 
 
-def write_credentials(
+def write_authorities(
     member: MemberPlan, folder: MemberLayout, authority: MemberAuthority, *, now: datetime
-) -> tuple[KeyPair, KeyPair]:
-    """Write a member's authorities, its validator's credentials and its administrator's.
-
-    Returns the validator's identity and its pair for connections.
-    """
-    name = f"peer.{member.id}"
-    identity = authority.issue_node(name, now=now)
-    tls = authority.issue_tls(name, (member.host, *LOOPBACK_HOSTS), now=now)
+) -> None:
+    """Write a member's authorities and its administrator's credentials."""
     write_pair(folder.authority, authority.enrolment.pair)
     write_pair(folder.tls_authority, authority.tls.pair)
+    write_pair(folder.credential(ADMIN), authority.issue_admin(f"admin.{member.id}", now=now))
+
+
+def write_peer_credentials(
+    peer: PeerPlan, folder: MemberLayout, authority: MemberAuthority, *, now: datetime
+) -> tuple[KeyPair, KeyPair]:
+    """Write a peer's identity and its pair for connections, and return them."""
+    identity = authority.issue_node(f"peer.{peer.id}", now=now)
+    tls = issue_peer_tls(peer, authority, now=now)
     write_pair(folder.credential(PEER), identity)
     write_pair(folder.credential(PEER_TLS), tls)
-    write_pair(folder.credential(ADMIN), authority.issue_admin(f"admin.{member.id}", now=now))
     return identity, tls
 
 
+def issue_peer_tls(peer: PeerPlan, authority: MemberAuthority, *, now: datetime) -> KeyPair:
+    """A pair for connections, good for every name the peer is reached by."""
+    hosts = (peer.host, peer.external_host, *LOOPBACK_HOSTS)
+    return authority.issue_tls(f"peer.{peer.id}", hosts, now=now)
+
+
 def member_config_of(member: MemberPlan, authority: MemberAuthority) -> MemberConfig:
-    """How the channel configuration names a member of the plan."""
+    """How the channel configuration names a member of the plan.
+
+    Its peers' addresses stand in the order of their consenter ids: that says whose each one is.
+    """
+    peers = sorted(member.peers, key=lambda peer: peer.consenter_id)
     return authority.member_config(
-        orderer_endpoints=(member.address,), anchor_peers=((member.host, member.port),)
+        orderer_endpoints=tuple(peer.external_address for peer in peers),
+        anchor_peers=tuple((peer.external_host, peer.port) for peer in peers),
     )
 
 
 def consenter_of(
-    member: MemberPlan, identity_pem: bytes, tls_pem: bytes, *, consenter_id: int
+    peer: PeerPlan, identity_pem: bytes, tls_pem: bytes, *, consenter_id: int
 ) -> Consenter:
-    """How the channel configuration names a member's validator."""
+    """How the channel configuration names a validator."""
     return Consenter(
         consenter_id=consenter_id,
-        host=member.host,
-        port=member.validator_port,
-        mspid=member.mspid,
+        host=peer.host,
+        port=peer.validator_port,
+        mspid=peer.mspid,
         identity_pem=identity_pem,
         client_tls_cert=tls_pem,
         server_tls_cert=tls_pem,

@@ -25,7 +25,7 @@ from ledger.rpc.client import CommitFailed, GatewayClient
 from ledger.rpc.deliver_client import follow_blocks
 from ledger.rpc.transport import client_channel
 from network.layout import NetworkLayout
-from network.plan import MemberPlan, Plan
+from network.plan import PeerPlan, Plan
 
 T = TypeVar("T")
 
@@ -33,18 +33,16 @@ READY_TIMEOUT_S = 30.0
 RETRY_INTERVAL_S = 0.1
 
 
-def admin_identity(member: MemberPlan, layout: NetworkLayout) -> SigningIdentity:
-    """The member's administrator, from its folder."""
-    pair = layout.member(member.id).credential("admin")
+def admin_identity(peer: PeerPlan, layout: NetworkLayout) -> SigningIdentity:
+    """The administrator of the peer's member, from the member's folder."""
+    pair = layout.member(peer.member_id).credential("admin")
     signer = Signer(pair.key.read_bytes())
-    return SigningIdentity(member.mspid, pair.certificate.read_bytes(), signer)
+    return SigningIdentity(peer.mspid, pair.certificate.read_bytes(), signer)
 
 
-def connect(plan: Plan, member: MemberPlan, layout: NetworkLayout) -> GatewayClient:
-    """A client of that member's peer."""
-    return GatewayClient.connect(
-        member.address, layout.tls_ca_bundle.read_bytes(), plan.channel_id
-    )
+def connect(plan: Plan, peer: PeerPlan, layout: NetworkLayout) -> GatewayClient:
+    """A client of that peer."""
+    return GatewayClient.connect(peer.address, layout.tls_ca_bundle.read_bytes(), plan.channel_id)
 
 
 async def commit_definitions(plan: Plan, layout: NetworkLayout) -> list[str]:
@@ -135,9 +133,9 @@ async def _once_available(call: Callable[[], Awaitable[T]]) -> T:
 async def wait_everywhere(plan: Plan, layout: NetworkLayout, block_number: int) -> None:
     """Wait until every validator that answers has the block, so that any of them serves it."""
 
-    async def has_block(member: MemberPlan) -> None:
-        channel = client_channel(member.address, layout.tls_ca_bundle.read_bytes())
-        identity = admin_identity(member, layout)
+    async def has_block(peer: PeerPlan) -> None:
+        channel = client_channel(peer.address, layout.tls_ca_bundle.read_bytes())
+        identity = admin_identity(peer, layout)
         try:
             async with asyncio.timeout(READY_TIMEOUT_S):
                 blocks = follow_blocks(
@@ -150,4 +148,4 @@ async def wait_everywhere(plan: Plan, layout: NetworkLayout, block_number: int) 
         finally:
             await channel.close()
 
-    await asyncio.gather(*(has_block(member) for member in plan.members))
+    await asyncio.gather(*(has_block(peer) for peer in plan.peers))

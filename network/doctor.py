@@ -11,7 +11,8 @@ from enum import StrEnum
 from pathlib import Path
 
 from network.layout import NetworkLayout, exposed_keys
-from network.plan import Plan, PlanError, load_plan
+from network.plan import Plan, load_plan
+from network.plan_table import PlanError
 from network.processes import ProcessError, is_listening, read_pid_file
 
 PYTHON_MIN = (3, 11)
@@ -101,8 +102,8 @@ def _check_files(plan: Plan, layout: NetworkLayout) -> Iterator[Finding]:
     for key in exposed_keys(layout):
         yield Finding(Level.FAULT, f"others may read {key}", f"chmod 600 {key}")
     needed = [layout.genesis_block, layout.tls_ca_bundle]
-    for member in plan.members:
-        folder = layout.member(member.id)
+    for peer in plan.peers:
+        folder = layout.member(peer.id)
         for pair in (folder.credential("peer"), folder.credential("peer-tls")):
             needed += [pair.certificate, pair.key]
     missing = [path for path in needed if not path.exists()]
@@ -114,21 +115,21 @@ def _check_files(plan: Plan, layout: NetworkLayout) -> Iterator[Finding]:
 
 def check_ports(plan: Plan, layout: NetworkLayout) -> Iterator[Finding]:
     """Every port is either free or held by the peer it belongs to."""
-    for member in plan.members:
+    for peer in plan.peers:
         try:
-            process = read_pid_file(layout.member(member.id).pid_file)
+            process = read_pid_file(layout.member(peer.id).pid_file)
         except ProcessError as error:
             yield Finding(Level.FAULT, str(error), "delete the file")
             continue
-        for address in (member.address, member.validator_address):
+        for address in (peer.address, peer.validator_address):
             listening = is_listening(address)
             if process is not None and listening:
-                yield Finding(Level.OK, f"{member.id} listens on {address} ({process.pid})")
+                yield Finding(Level.OK, f"{peer.id} listens on {address} ({process.pid})")
             elif process is not None:
-                log = layout.member(member.id).log_file
-                yield Finding(Level.FAULT, f"{member.id} runs, {address} is silent", f"read {log}")
+                log = layout.member(peer.id).log_file
+                yield Finding(Level.FAULT, f"{peer.id} runs, {address} is silent", f"read {log}")
             elif listening:
-                yield _port_taken(address, f"members: {member.id}")
+                yield _port_taken(address, f"members: {peer.id}")
     gateway = f"{plan.gateway_host}:{plan.gateway_port}"
     if is_listening(gateway):
         yield Finding(Level.NOTE, f"the gateway's port {gateway} is in use", "fine if it is ours")

@@ -14,7 +14,7 @@ from ledger.rpc.deliver_client import newest_block
 from ledger.rpc.transport import client_channel
 from network.definitions import admin_identity
 from network.layout import NetworkLayout
-from network.plan import MemberPlan, Plan
+from network.plan import PeerPlan, Plan
 
 ANSWER_TIMEOUT_S = 5.0
 
@@ -30,12 +30,12 @@ class Head:
     """Commit hash after the newest block: equal on all validators at the same height."""
 
 
-async def head(plan: Plan, member: MemberPlan, layout: NetworkLayout) -> Head | None:
+async def head(plan: Plan, peer: PeerPlan, layout: NetworkLayout) -> Head | None:
     """The validator's head; None when it does not answer."""
-    channel = client_channel(member.address, layout.tls_ca_bundle.read_bytes())
+    channel = client_channel(peer.address, layout.tls_ca_bundle.read_bytes())
     try:
         async with asyncio.timeout(ANSWER_TIMEOUT_S):
-            block = await newest_block(channel, admin_identity(member, layout), plan.channel_id)
+            block = await newest_block(channel, admin_identity(peer, layout), plan.channel_id)
     except (aio.AioRpcError, InvalidMessage, TimeoutError):
         return None
     finally:
@@ -48,8 +48,8 @@ async def head(plan: Plan, member: MemberPlan, layout: NetworkLayout) -> Head | 
 
 
 async def heads(
-    plan: Plan, layout: NetworkLayout, members: Sequence[MemberPlan] | None = None
+    plan: Plan, layout: NetworkLayout, peers: Sequence[PeerPlan] | None = None
 ) -> list[Head | None]:
-    """Heads in the order of the members (all of the plan's by default)."""
-    asked = plan.members if members is None else members
-    return list(await asyncio.gather(*(head(plan, member, layout) for member in asked)))
+    """Heads in the order of the peers (all of the plan's by default)."""
+    asked = plan.peers if peers is None else peers
+    return list(await asyncio.gather(*(head(plan, peer, layout) for peer in asked)))

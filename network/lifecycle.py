@@ -7,7 +7,7 @@ from pathlib import Path
 
 from network.layout import MemberLayout, NetworkLayout, exposed_keys, make_private_folder
 from network.peer_settings import write_peer_settings
-from network.plan import MemberPlan, Plan, load_plan
+from network.plan import PeerPlan, Plan, load_plan
 from network.process_usage import resident_bytes
 from network.processes import (
     is_listening,
@@ -26,7 +26,7 @@ class LifecycleError(Exception):
 class PeerStatus:
     """How one validator is."""
 
-    member: MemberPlan
+    peer: PeerPlan
     pid: int | None
     """None when it does not run."""
     listening: bool
@@ -59,25 +59,24 @@ def require_network(plan: Plan) -> NetworkLayout:
 def _is_founded_as(plan: Plan, founding: Plan) -> bool:
     """Whether the plan agrees with what block 0 fixes.
 
-    Members may have been added behind the founders; other fields may change between two runs of
+    Members and peers may have been added since; other fields may change between two runs of
     `up`.
     """
 
-    def facts(one: Plan) -> tuple[object, ...]:
-        founders = one.members[: len(founding.members)]
-        members = tuple((m.id, m.mspid, m.consenter_id) for m in founders)
-        return (one.name, one.channel_id, members)
+    def peers(one: Plan) -> set[tuple[str, str, int]]:
+        return {(peer.id, peer.mspid, peer.consenter_id) for peer in one.peers}
 
-    return facts(plan) == facts(founding)
+    same_channel = (plan.name, plan.channel_id) == (founding.name, founding.channel_id)
+    return same_channel and peers(founding) <= peers(plan)
 
 
-def selected(plan: Plan, member_ids: Sequence[str]) -> tuple[MemberPlan, ...]:
-    """The members named, or all of them."""
-    return tuple(map(plan.member, member_ids)) if member_ids else plan.members
+def selected(plan: Plan, peer_ids: Sequence[str]) -> tuple[PeerPlan, ...]:
+    """The peers named, or all of them; a member's id names its first peer."""
+    return tuple(map(plan.peer, peer_ids)) if peer_ids else plan.peers
 
 
 def up(
-    plan: Plan, member_ids: Sequence[str] = (), *, on_ready: Callable[[str], None] | None = None
+    plan: Plan, peer_ids: Sequence[str] = (), *, on_ready: Callable[[str], None] | None = None
 ) -> list[str]:
     """Start the validators that do not run and wait until each accepts connections.
 
@@ -85,56 +84,56 @@ def up(
     Raises `ProcessError` or `LifecycleError`.
     """
     layout = require_network(plan)
-    started: list[tuple[MemberPlan, MemberLayout]] = []
+    started: list[tuple[PeerPlan, MemberLayout]] = []
     try:
-        for member in selected(plan, member_ids):
-            folder = layout.member(member.id)
+        for peer in selected(plan, peer_ids):
+            folder = layout.member(peer.id)
             if read_pid_file(folder.pid_file) is not None:
                 continue
-            _require_keys(member, folder)
-            _refuse_taken_ports(member)
-            write_peer_settings(plan, member, folder)
+            _require_keys(peer, folder)
+            _refuse_taken_ports(peer)
+            write_peer_settings(plan, peer, folder)
             make_private_folder(folder.ledger_dir)
             start_peer(folder)
-            started.append((member, folder))
+            started.append((peer, folder))
         wait_until_ready(started, on_ready=on_ready)
     except BaseException:
         stop_peers([folder for _, folder in started])
         raise
-    return [member.id for member, _ in started]
+    return [peer.id for peer, _ in started]
 
 
-def _require_keys(member: MemberPlan, folder: MemberLayout) -> None:
+def _require_keys(peer: PeerPlan, folder: MemberLayout) -> None:
     if not folder.credential("peer").certificate.exists():
         raise LifecycleError(
-            f"{member.id} has no keys yet; run: gridledger member propose add {member.id}"
+            f"{peer.id} has no keys yet; run: gridledger member propose add {peer.id}"
         )
 
 
-def _refuse_taken_ports(member: MemberPlan) -> None:
-    for address in (member.address, member.validator_address):
+def _refuse_taken_ports(peer: PeerPlan) -> None:
+    for address in (peer.address, peer.validator_address):
         if is_listening(address):
             raise LifecycleError(
-                f"{address}, wanted by {member.id}, is in use; `gridledger doctor` says by whom"
+                f"{address}, wanted by {peer.id}, is in use; `gridledger doctor` says by whom"
             )
 
 
-def down(plan: Plan, member_ids: Sequence[str] = ()) -> list[str]:
+def down(plan: Plan, peer_ids: Sequence[str] = ()) -> list[str]:
     """Stop the validators; returns the ids of those that ran."""
     layout = NetworkLayout(plan.data_dir)
-    return stop_peers([layout.member(member.id) for member in selected(plan, member_ids)])
+    return stop_peers([layout.member(peer.id) for peer in selected(plan, peer_ids)])
 
 
 def status(plan: Plan) -> Iterator[PeerStatus]:
     """How each validator is, in the plan's order."""
     layout = require_network(plan)
-    for member in plan.members:
-        folder = layout.member(member.id)
+    for peer in plan.peers:
+        folder = layout.member(peer.id)
         process = read_pid_file(folder.pid_file)
         yield PeerStatus(
-            member=member,
+            peer=peer,
             pid=process.pid if process else None,
-            listening=process is not None and is_listening(member.address),
+            listening=process is not None and is_listening(peer.address),
             resident_bytes=resident_bytes(process.pid) if process else 0,
             disk_bytes=folder_bytes(folder.ledger_dir),
         )

@@ -10,6 +10,7 @@ from ledger.crypto.config_rules import check_successor
 from ledger.errors import Reason
 from ledger.model.config import ChannelConfig
 from ledger.node.channel import ChannelState
+from network.creation import member_authority
 from network.member_channel import (
     POLL_S,
     Desk,
@@ -22,6 +23,7 @@ from network.member_folder import (
     finish_rotation,
     joining_member,
     prepare_member,
+    prepare_peer,
     present_consenter,
 )
 from network.member_proposals import (
@@ -42,7 +44,7 @@ from network.member_updates import (
     without_member,
     without_validator,
 )
-from network.plan import MemberPlan
+from network.plan import PeerPlan
 
 CATCH_UP_TIMEOUT_S = 20.0
 """How long a candidate may take for its last blocks while an update waits for it."""
@@ -58,19 +60,23 @@ class Change:
     title: str
 
 
-def addition(state: ChannelState, desk: Desk, member: MemberPlan, *, now: datetime) -> Change:
+def addition(state: ChannelState, desk: Desk, peer: PeerPlan, *, now: datetime) -> Change:
     """A member's organisation joins, or, when it has, its validator is added."""
+    member = desk.plan.member(peer.member_id)
     prepare_member(desk.plan, member, desk.layout, now=now)
     config = state.config
     if all(one.mspid != member.mspid for one in config.members):
         joining = joining_member(desk.plan, member, desk.layout)
         return Change(with_member(config, joining), f"{member.mspid} joins the channel")
-    consenter = present_consenter(member, desk.layout, member.consenter_id)
-    title = f"validator {member.consenter_id} of {member.mspid} is added"
-    return Change(with_validator(config, consenter), title)
+    authority = member_authority(desk.plan, member.id, desk.layout)
+    prepare_peer(desk.plan, peer, desk.layout, authority, now=now)
+    consenter = present_consenter(peer, desk.layout, peer.consenter_id)
+    title = f"validator {peer.consenter_id} of {peer.mspid} is added"
+    address = (peer.external_host, peer.port)
+    return Change(with_validator(config, consenter, client_address=address), title)
 
 
-def removal(state: ChannelState, member: MemberPlan) -> Change:
+def removal(state: ChannelState, member: PeerPlan) -> Change:
     """A member's validator is removed, or, when it has none, its organisation leaves."""
     config = state.config
     for one in config.consenters:
@@ -82,7 +88,7 @@ def removal(state: ChannelState, member: MemberPlan) -> Change:
     return Change(without_member(config, member.mspid), f"{member.mspid} leaves the channel")
 
 
-def replacement(state: ChannelState, desk: Desk, member: MemberPlan) -> Change:
+def replacement(state: ChannelState, desk: Desk, member: PeerPlan) -> Change:
     """A member's validator gets the keys, certificates and address its folder and plan have."""
     known = validator(state.config, member.consenter_id)
     consenter = present_consenter(member, desk.layout, known.consenter_id)
@@ -157,8 +163,8 @@ def _clean_up(desk: Desk, path: Path, config: ChannelConfig) -> None:
 
 def finish_all(desk: Desk, config: ChannelConfig) -> None:
     """On this machine, put next keys that are in force in the place of the old ones."""
-    for member in desk.plan.members:
-        finish_rotation(member, desk.layout, config)
+    for peer in desk.plan.peers:
+        finish_rotation(peer, desk.layout, config)
 
 
 async def _submit(desk: Desk, proposal: Proposal) -> None:

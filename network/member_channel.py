@@ -20,7 +20,7 @@ from ledger.rpc.deliver_client import follow_blocks, newest_block
 from ledger.rpc.transport import client_channel
 from network.definitions import admin_identity
 from network.layout import NetworkLayout
-from network.plan import MemberPlan, Plan
+from network.plan import MemberPlan, PeerPlan, Plan
 
 ANSWER_TIMEOUT_S = 10.0
 EFFECT_TIMEOUT_S = 30.0
@@ -50,14 +50,14 @@ class Desk:
         """The member's administrator."""
         return admin_identity(self.member, self.layout)
 
-    def peers(self) -> Sequence[MemberPlan]:
-        """Whom to ask: the own peer first."""
-        return sorted(self.plan.members, key=lambda one: one.id != self.member.id)
+    def peers(self) -> Sequence[PeerPlan]:
+        """Whom to ask: the member's own peers first."""
+        return sorted(self.plan.peers, key=lambda one: one.member_id != self.member.id)
 
 
 async def read_channel(desk: Desk) -> ChannelState:
     """The newest configuration that any peer has; raises NoPeerAnswers."""
-    answers = await asyncio.gather(*(_answer(desk, member) for member in desk.peers()))
+    answers = await asyncio.gather(*(_answer(desk, peer) for peer in desk.peers()))
     states = [one for one in answers if isinstance(one, ChannelState)]
     if not states:
         reasons = "; ".join(str(one) for one in answers)
@@ -65,22 +65,22 @@ async def read_channel(desk: Desk) -> ChannelState:
     return max(states, key=lambda state: state.config_block)
 
 
-async def _answer(desk: Desk, member: MemberPlan) -> ChannelState | str:
+async def _answer(desk: Desk, peer: PeerPlan) -> ChannelState | str:
     """The configuration a peer has, or why it does not tell."""
     try:
         async with asyncio.timeout(ANSWER_TIMEOUT_S):
-            return await _read(desk, member)
+            return await _read(desk, peer)
     except aio.AioRpcError as error:
-        return f"{member.id}: {error.details() or error.code().name}"
+        return f"{peer.id}: {error.details() or error.code().name}"
     except (InvalidMessage, NoPeerAnswers) as error:
-        return f"{member.id}: {error}"
+        return f"{peer.id}: {error}"
     except TimeoutError:
-        return f"{member.id}: no answer"
+        return f"{peer.id}: no answer"
 
 
-def peer_addresses(desk: Desk, state: ChannelState) -> dict[str, str]:
-    """host:port for clients, by MSP id: as the plan has it now, else as the channel does."""
-    planned = {member.mspid: member.address for member in desk.plan.members}
+def peer_addresses(desk: Desk, state: ChannelState) -> dict[int, str]:
+    """host:port for clients, by consenter id: as the plan has it now, else as the channel does."""
+    planned = {peer.consenter_id: peer.address for peer in desk.plan.peers}
     return client_addresses(state.config) | planned
 
 
@@ -103,12 +103,12 @@ async def height_of(desk: Desk, address: str) -> int | None:
 
 
 async def submit_update(desk: Desk, envelope_raw: bytes) -> str:
-    """Hand a CONFIG_UPDATE to ordering; the id of the member whose peer took it.
+    """Hand a CONFIG_UPDATE to ordering; the id of the peer that took it.
 
     Peers that cannot be reached are passed over. Raises UpdateRefused with a peer's own words.
     """
-    for member in desk.peers():
-        channel = client_channel(member.address, desk.layout.tls_ca_bundle.read_bytes())
+    for peer in desk.peers():
+        channel = client_channel(peer.address, desk.layout.tls_ca_bundle.read_bytes())
         try:
             async with asyncio.timeout(EFFECT_TIMEOUT_S):
                 answer = await broadcast(channel, envelope_raw)
@@ -117,8 +117,8 @@ async def submit_update(desk: Desk, envelope_raw: bytes) -> str:
         finally:
             await channel.close()
         if answer.is_accepted:
-            return member.id
-        raise UpdateRefused(f"{member.id}'s validator refuses: {answer.info}")
+            return peer.id
+        raise UpdateRefused(f"{peer.id}'s validator refuses: {answer.info}")
     raise NoPeerAnswers("no peer takes the update: is the network running?")
 
 
@@ -131,7 +131,7 @@ async def wait_for_sequence(desk: Desk, sequence: int) -> ChannelState:
     patience_ends = loop.time() + STRAGGLER_WAIT_S
     async with asyncio.timeout(EFFECT_TIMEOUT_S):
         while True:
-            answers = await asyncio.gather(*(_answer(desk, member) for member in desk.peers()))
+            answers = await asyncio.gather(*(_answer(desk, peer) for peer in desk.peers()))
             states = [one for one in answers if isinstance(one, ChannelState)]
             arrived = [one for one in states if one.config.sequence >= sequence]
             if arrived and (len(arrived) == len(states) or loop.time() > patience_ends):
@@ -139,8 +139,8 @@ async def wait_for_sequence(desk: Desk, sequence: int) -> ChannelState:
             await asyncio.sleep(POLL_S)
 
 
-async def _read(desk: Desk, member: MemberPlan) -> ChannelState:
-    channel = client_channel(member.address, desk.layout.tls_ca_bundle.read_bytes())
+async def _read(desk: Desk, peer: PeerPlan) -> ChannelState:
+    channel = client_channel(peer.address, desk.layout.tls_ca_bundle.read_bytes())
     identity, channel_id = desk.admin, desk.plan.channel_id
     try:
         newest = await newest_block(channel, identity, channel_id)
@@ -149,7 +149,7 @@ async def _read(desk: Desk, member: MemberPlan) -> ChannelState:
             return _state(desk, block)
     finally:
         await channel.close()
-    raise NoPeerAnswers(f"{member.id} has no block {number}")
+    raise NoPeerAnswers(f"{peer.id} has no block {number}")
 
 
 def _state(desk: Desk, block: Block) -> ChannelState:

@@ -27,7 +27,8 @@ from network.member_actions import (
 from network.member_channel import Desk, height_of, peer_addresses, read_channel
 from network.member_proposals import ProposalError, find, load, pending, standing
 from network.member_updates import with_limits
-from network.plan import Plan, PlanError, load_plan
+from network.plan import Plan, load_plan
+from network.plan_table import PlanError
 
 EXIT_FAILED = 1
 NUMBER_MAX = 2**31 - 1
@@ -106,7 +107,7 @@ def _propose_kinds(
         ("replace", "a validator gets the keys or the address its folder and plan have", _replace),
     ):
         kind = kinds.add_parser(name, help=text, description=text)
-        kind.add_argument("id", help="the member's id in the plan")
+        kind.add_argument("id", help="the member's or further peer's id in the plan")
         kind.set_defaults(action=_propose, change=change)
         made.append(kind)
     limits = kinds.add_parser("limits", help="other bounds of a block")
@@ -136,15 +137,15 @@ async def _approve(options: argparse.Namespace) -> int:
 
 
 def _add(state: ChannelState, desk: Desk, options: argparse.Namespace) -> Change:
-    return addition(state, desk, desk.plan.member(options.id), now=datetime.now(tz=UTC))
+    return addition(state, desk, desk.plan.peer(options.id), now=datetime.now(tz=UTC))
 
 
 def _remove(state: ChannelState, desk: Desk, options: argparse.Namespace) -> Change:
-    return removal(state, desk.plan.member(options.id))
+    return removal(state, desk.plan.peer(options.id))
 
 
 def _replace(state: ChannelState, desk: Desk, options: argparse.Namespace) -> Change:
-    return replacement(state, desk, desk.plan.member(options.id))
+    return replacement(state, desk, desk.plan.peer(options.id))
 
 
 def _limits(state: ChannelState, _desk: Desk, options: argparse.Namespace) -> Change:
@@ -169,7 +170,7 @@ async def _list(options: argparse.Namespace) -> int:
     print(f"channel {state.config.channel_id}, configuration of block {state.config_block}")
     print(f"{'id':>4} {'member':<18} {'address':<22} {'height':>7}  {'cert days left':>14}")
     addresses = peer_addresses(desk, state)
-    asked = [addresses.get(one.mspid, "") for one in state.config.consenters]
+    asked = [addresses.get(one.consenter_id, "") for one in state.config.consenters]
     heights = await asyncio.gather(*(height_of(desk, address) for address in asked))
     for consenter, height in zip(state.config.consenters, heights, strict=True):
         left = min(days_left(one) for one in channel_certificates(consenter))

@@ -15,9 +15,11 @@ from network.creation import (
     PEER_TLS,
     begin_ledger_folder,
     consenter_of,
+    issue_peer_tls,
     member_authority,
     member_config_of,
-    write_credentials,
+    write_authorities,
+    write_peer_credentials,
 )
 from network.layout import (
     Credential,
@@ -27,13 +29,13 @@ from network.layout import (
     write_replacing,
 )
 from network.peer_settings import write_peer_settings
-from network.plan import MemberPlan, Plan
+from network.plan import MemberPlan, PeerPlan, Plan
 
 
 def prepare_member(
     plan: Plan, member: MemberPlan, layout: NetworkLayout, *, now: datetime
 ) -> bool:
-    """Keys, certificates and an empty ledger folder for a member of the plan that has none.
+    """Keys, certificates and empty ledger folders for a member of the plan that has none.
 
     Its TLS authority joins the bundle that clients trust. Returns False when the folder exists.
     """
@@ -43,12 +45,29 @@ def prepare_member(
     authority = MemberAuthority.create(
         member.mspid, member.name, now=now, certificate_days=plan.certificate_days
     )
-    write_credentials(member, folder, authority, now=now)
-    genesis = decode_block(layout.genesis_block.read_bytes())
-    begin_ledger_folder(folder, genesis)
-    write_peer_settings(plan, member, folder)
+    write_authorities(member, folder, authority, now=now)
+    for peer in member.peers:
+        prepare_peer(plan, peer, layout, authority, now=now)
     bundle = layout.tls_ca_bundle.read_bytes()
     write_replacing(layout.tls_ca_bundle, bundle + authority.tls.certificate_pem)
+    return True
+
+
+def prepare_peer(
+    plan: Plan,
+    peer: PeerPlan,
+    layout: NetworkLayout,
+    authority: MemberAuthority,
+    *,
+    now: datetime,
+) -> bool:
+    """Keys, certificates and an empty ledger folder for one peer; False when it has them."""
+    folder = layout.member(peer.id)
+    if folder.credential(PEER).certificate.exists():
+        return False
+    write_peer_credentials(peer, folder, authority, now=now)
+    begin_ledger_folder(folder, decode_block(layout.genesis_block.read_bytes()))
+    write_peer_settings(plan, peer, folder)
     return True
 
 
@@ -57,32 +76,28 @@ def joining_member(plan: Plan, member: MemberPlan, layout: NetworkLayout) -> Mem
     return member_config_of(member, member_authority(plan, member.id, layout))
 
 
-def present_consenter(member: MemberPlan, layout: NetworkLayout, consenter_id: int) -> Consenter:
+def present_consenter(peer: PeerPlan, layout: NetworkLayout, consenter_id: int) -> Consenter:
     """The validator as its folder has it: with the next keys where there are any."""
-    folder = layout.member(member.id)
+    folder = layout.member(peer.id)
     identity = _newest(folder.credential(PEER))
     tls = _newest(folder.credential(PEER_TLS))
-    return consenter_of(member, identity.read_bytes(), tls.read_bytes(), consenter_id=consenter_id)
+    return consenter_of(peer, identity.read_bytes(), tls.read_bytes(), consenter_id=consenter_id)
 
 
-def prepare_next_keys(
-    plan: Plan, member: MemberPlan, layout: NetworkLayout, *, now: datetime
-) -> None:
+def prepare_next_keys(plan: Plan, peer: PeerPlan, layout: NetworkLayout, *, now: datetime) -> None:
     """New keys for the validator beside the present ones, to take over by configuration."""
-    folder, authority = layout.member(member.id), member_authority(plan, member.id, layout)
-    name = f"peer.{member.id}"
-    _write_next(folder.credential(PEER), authority.issue_node(name, now=now))
-    hosts = (member.host, "localhost", "127.0.0.1")
-    _write_next(folder.credential(PEER_TLS), authority.issue_tls(name, hosts, now=now))
+    folder, authority = layout.member(peer.id), member_authority(plan, peer.member_id, layout)
+    _write_next(folder.credential(PEER), authority.issue_node(f"peer.{peer.id}", now=now))
+    _write_next(folder.credential(PEER_TLS), issue_peer_tls(peer, authority, now=now))
 
 
-def finish_rotation(member: MemberPlan, layout: NetworkLayout, config: ChannelConfig) -> bool:
+def finish_rotation(peer: PeerPlan, layout: NetworkLayout, config: ChannelConfig) -> bool:
     """Put the next keys in the place of the old ones once the channel names them."""
-    folder = layout.member(member.id)
+    folder = layout.member(peer.id)
     keys = {
         parse_certificate(pem).public_key_der
         for one in config.consenters
-        if one.mspid == member.mspid
+        if one.mspid == peer.mspid
         for pem in (one.identity_pem, one.server_tls_cert)
     }
     finished = False
@@ -103,12 +118,10 @@ def finish_rotation(member: MemberPlan, layout: NetworkLayout, config: ChannelCo
     return finished
 
 
-def renew(
-    plan: Plan, member: MemberPlan, layout: NetworkLayout, name: str, *, now: datetime
-) -> Path:
+def renew(plan: Plan, peer: PeerPlan, layout: NetworkLayout, name: str, *, now: datetime) -> Path:
     """Replace a certificate by one of the same key with a new period; the file's path."""
-    place = layout.member(member.id).credential(name)
-    authority = member_authority(plan, member.id, layout)
+    place = layout.member(peer.id).credential(name)
+    authority = member_authority(plan, peer.member_id, layout)
     write_replacing(
         place.certificate, authority.renew(place.certificate.read_bytes(), now=now), mode=0o644
     )

@@ -41,19 +41,33 @@ def without_member(config: ChannelConfig, mspid: str) -> ChannelConfig:
     )
 
 
-def with_validator(config: ChannelConfig, consenter: Consenter) -> ChannelConfig:
-    """A validator is added under a number that was never used."""
+def with_validator(
+    config: ChannelConfig, consenter: Consenter, *, client_address: tuple[str, int] | None = None
+) -> ChannelConfig:
+    """A validator is added under a number that was never used.
+
+    `client_address` is the (host, port) where clients reach it.
+    """
     if any(one.consenter_id == consenter.consenter_id for one in config.consenters):
         raise _wrong(f"there is a validator {consenter.consenter_id} already")
-    return _with_consenters(config, (*config.consenters, consenter))
+    grown = _with_consenters(config, (*config.consenters, consenter))
+    if client_address is None:
+        return grown
+    known = _known_addresses(config, consenter.mspid)
+    known[consenter.consenter_id] = client_address
+    return _with_addresses(grown, consenter.mspid, known)
 
 
 def without_validator(config: ChannelConfig, consenter_id: int) -> ChannelConfig:
     """A validator is removed; its number is never used again."""
-    validator(config, consenter_id)
+    mspid = validator(config, consenter_id).mspid
     removed = max(config.removed_consenter_id, consenter_id)
     left = (one for one in config.consenters if one.consenter_id != consenter_id)
-    return replace(_with_consenters(config, left), removed_consenter_id=removed)
+    smaller = replace(_with_consenters(config, left), removed_consenter_id=removed)
+    known = _known_addresses(config, mspid)
+    if known.pop(consenter_id, None) is None or not known:
+        return smaller  # the last address stays: clients of the member still ask there
+    return _with_addresses(smaller, mspid, known)
 
 
 def with_replaced(config: ChannelConfig, consenter: Consenter) -> ChannelConfig:
@@ -109,6 +123,30 @@ def validator(config: ChannelConfig, consenter_id: int) -> Consenter:
         if one.consenter_id == consenter_id:
             return one
     raise InvalidMessage(Reason.NOT_A_VALIDATOR, f"the channel has no validator {consenter_id}")
+
+
+def _known_addresses(config: ChannelConfig, mspid: str) -> dict[int, tuple[str, int]]:
+    """(host, port) for clients of a member's validators, by consenter id."""
+    ids = [one.consenter_id for one in config.consenters if one.mspid == mspid]
+    anchors = next((one.anchor_peers for one in config.members if one.mspid == mspid), ())
+    return dict(zip(ids, anchors, strict=False))
+
+
+def _with_addresses(
+    config: ChannelConfig, mspid: str, known: dict[int, tuple[str, int]]
+) -> ChannelConfig:
+    """The member's addresses stand in the order of its consenter ids."""
+    anchors = tuple(known[consenter_id] for consenter_id in sorted(known))
+    endpoints = tuple(f"{host}:{port}" for host, port in anchors)
+    return replace(
+        config,
+        members=tuple(
+            replace(one, anchor_peers=anchors, orderer_endpoints=endpoints)
+            if one.mspid == mspid
+            else one
+            for one in config.members
+        ),
+    )
 
 
 def _with_consenters(config: ChannelConfig, consenters: Iterable[Consenter]) -> ChannelConfig:

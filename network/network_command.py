@@ -23,7 +23,8 @@ from network.lifecycle import (
     up,
 )
 from network.observers import notice_of, release_observers, resync
-from network.plan import Plan, PlanError, default_plan_text, load_plan
+from network.plan import Plan, default_plan_text, load_plan
+from network.plan_table import PlanError
 from network.processes import ProcessError
 
 EXIT_FAILED = 1
@@ -73,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     stopping = add("down", "stop the validators; their data stays", _down)
     verifying = add("verify", "check every block and the state of stopped validators", _verify)
     for command in (starting, stopping, verifying):
-        command.add_argument("members", nargs="*", metavar="member", help="only these")
+        command.add_argument("peers", nargs="*", metavar="peer", help="only these")
     resyncing = add(
         "resync", "set a stopped validator's ledger aside; it fetches all again", _resync
     )
@@ -96,8 +97,8 @@ def _init(options: argparse.Namespace) -> int:
         print(f"wrote the plan {path}")
     plan = load_plan(path)
     layout = create_network(plan, path.read_text(encoding="utf-8"), now=datetime.now(tz=UTC))
-    for member in plan.members:
-        print(f"  {member.id:<14} {member.mspid:<18} {member.address}")
+    for peer in plan.peers:
+        print(f"  {peer.id:<14} {peer.mspid:<18} {peer.address}")
     print(f"keys, certificates and genesis block are in {layout.root}")
     print("next: gridledger network up")
     return 0
@@ -105,25 +106,25 @@ def _init(options: argparse.Namespace) -> int:
 
 def _up(options: argparse.Namespace) -> int:
     plan = load_plan(options.plan)
-    address_of = {member.id: member.address for member in plan.members}
+    address_of = {peer.id: peer.address for peer in plan.peers}
 
-    def ready(member_id: str) -> None:
-        print(f"  {member_id:<14} listens on {address_of[member_id]}", flush=True)
+    def ready(peer_id: str) -> None:
+        print(f"  {peer_id:<14} listens on {address_of[peer_id]}", flush=True)
 
-    started = up(plan, options.members, on_ready=ready)
+    started = up(plan, options.peers, on_ready=ready)
     print(f"{len(started)} started" if started else "all of them run already", flush=True)
     layout = require_network(plan)
-    for member in selected(plan, options.members):
-        if notice := notice_of(layout.member(member.id)):
-            print(f"  {member.id:<14} {notice}")
-    if not options.members:
+    for peer in selected(plan, options.peers):
+        if notice := notice_of(layout.member(peer.id)):
+            print(f"  {peer.id:<14} {notice}")
+    if not options.peers:
         for name in asyncio.run(commit_definitions(plan, layout)):
             print(f"  contract {name} is on the channel")
     return 0
 
 
 def _down(options: argparse.Namespace) -> int:
-    stopped = down(load_plan(options.plan), options.members)
+    stopped = down(load_plan(options.plan), options.peers)
     print(f"stopped {', '.join(stopped)}" if stopped else "none of them ran")
     return 0
 
@@ -132,20 +133,20 @@ def _status(options: argparse.Namespace) -> int:
     plan: Plan = load_plan(options.plan)
     layout = require_network(plan)
     rows = list(status(plan))
-    running = [row.member for row in rows if row.pid is not None]
+    running = [row.peer for row in rows if row.pid is not None]
     answers = asyncio.run(heads(plan, layout, running))
-    found = {member.id: head for member, head in zip(running, answers, strict=True)}
+    found = {peer.id: head for peer, head in zip(running, answers, strict=True)}
     print(
         f"{'member':<14} {'process':>8} {'address':<21} {'memory':>9} {'disk':>9} "
         f"{'height':>7}  state hash"
     )
     for row in rows:
         print(
-            f"{row.member.id:<14} {row.pid or '-':>8} {row.member.address:<21} "
+            f"{row.peer.id:<14} {row.pid or '-':>8} {row.peer.address:<21} "
             f"{_megabytes(row.resident_bytes):>9} {_megabytes(row.disk_bytes):>9} "
-            f"{_head(found.get(row.member.id), is_running=row.pid is not None)}"
+            f"{_head(found.get(row.peer.id), is_running=row.pid is not None)}"
         )
-        if row.pid is not None and (notice := notice_of(layout.member(row.member.id))):
+        if row.pid is not None and (notice := notice_of(layout.member(row.peer.id))):
             print(f"{'':<14} {notice}")
     for line in expiring(plan, layout):
         print(line)
@@ -168,14 +169,14 @@ def _verify(options: argparse.Namespace) -> int:
     plan = load_plan(options.plan)
     layout = require_network(plan)
     outcome = 0
-    for member in selected(plan, options.members):
+    for peer in selected(plan, options.peers):
         try:
-            height = verify_member(layout.member(member.id), layout)
+            height = verify_member(layout.member(peer.id), layout)
         except GridledgerError as error:
-            print(f"  {member.id:<14} DAMAGED: {error}")
+            print(f"  {peer.id:<14} DAMAGED: {error}")
             outcome = EXIT_FAILED
         else:
-            print(f"  {member.id:<14} {height} blocks are good")
+            print(f"  {peer.id:<14} {height} blocks are good")
     return outcome
 
 

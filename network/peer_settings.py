@@ -9,12 +9,12 @@ import os
 from pathlib import Path
 
 from network.layout import MemberLayout, NetworkLayout, write_replacing
-from network.plan import MemberPlan, Plan
+from network.plan import PeerPlan, Plan
 
 MEGABYTE = 1024 * 1024
 
 
-def peer_settings(plan: Plan, member: MemberPlan, folder: MemberLayout) -> dict[str, object]:
+def peer_settings(plan: Plan, peer: PeerPlan, folder: MemberLayout) -> dict[str, object]:
     """The content of `peer.json` as JSON values."""
     network = NetworkLayout(folder.root.parent.parent)
     identity, tls = folder.credential("peer"), folder.credential("peer-tls")
@@ -23,12 +23,12 @@ def peer_settings(plan: Plan, member: MemberPlan, folder: MemberLayout) -> dict[
         return os.path.relpath(path, folder.root)
 
     return {
-        "member": member.id,
-        "mspid": member.mspid,
-        "consenter_id": member.consenter_id,
+        "member": peer.id,
+        "mspid": peer.mspid,
+        "consenter_id": peer.consenter_id,
         "channel_id": plan.channel_id,
-        "listen": member.address,
-        "validator_listen": member.validator_address,
+        "listen": peer.address,
+        "validator_listen": peer.validator_address,
         "tls": {
             "certificate": relative(tls.certificate),
             "key": relative(tls.key),
@@ -42,7 +42,7 @@ def peer_settings(plan: Plan, member: MemberPlan, folder: MemberLayout) -> dict[
         "data_dir": relative(folder.ledger_dir),
         "validators": [
             {"consenter_id": other.consenter_id, "address": other.validator_address}
-            for other in plan.members
+            for other in plan.peers
         ],
         "space": _space(plan),
         "chaincodes": [
@@ -64,7 +64,7 @@ def _space(plan: Plan) -> dict[str, int]:
     return {name: value * MEGABYTE for name, value in wanted.items() if value is not None}
 
 
-def write_peer_settings(plan: Plan, member: MemberPlan, folder: MemberLayout) -> None:
-    """Write or renew `peer.json` of one member."""
-    content = json.dumps(peer_settings(plan, member, folder), indent=2) + "\n"
+def write_peer_settings(plan: Plan, peer: PeerPlan, folder: MemberLayout) -> None:
+    """Write or renew `peer.json` of one peer."""
+    content = json.dumps(peer_settings(plan, peer, folder), indent=2) + "\n"
     write_replacing(folder.peer_config, content.encode("utf-8"))

@@ -6,8 +6,8 @@ the field (`members[2].port: ...`). Everything else in `network/` works from the
 
 import re
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from ledger.crypto.policy_text import majority_of_peers
@@ -18,9 +18,10 @@ from ledger.model.config import (
     BLOCK_INTERVAL_MS_MAX,
     VALIDATORS_MIN,
 )
+from network.plan_table import PlanError, PlanTable
 
-MEMBERS_MIN = VALIDATORS_MIN
 MEMBERS_MAX = 64
+PEERS_PER_MEMBER_MAX = 16
 CONSENTER_ID_MAX = 2**31 - 1
 CHAINCODES_MAX = 64
 PLAN_BYTES_MAX = 256 * 1024
@@ -40,43 +41,55 @@ _MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 _HOST = re.compile(r"[A-Za-z0-9.:-]{1,253}")
 
 
-class PlanError(ValueError):
-    """The plan breaks a rule; the text begins with the field."""
-
-    def __init__(self, field: str, problem: str) -> None:
-        super().__init__(f"{field}: {problem}")
-        self.field = field
-        self.problem = problem
-
-
-@dataclass(frozen=True, slots=True)
-class MemberPlan:
-    """One member organisation and its validator peer."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerPlan:
+    """One validator peer."""
 
     id: str
     """Folder and command-line name, e.g. `dso`."""
-    name: str
-    """For people, e.g. `Distribution grid operator`."""
+    member_id: str
+    """The member it belongs to; a member's first peer has the member's own id."""
     mspid: str
-    """Fabric's membership id, e.g. `DsoMSP`."""
+    """Fabric's membership id of the member, e.g. `DsoMSP`."""
     consenter_id: int
     """Number in the validator set: 1, 2, ... in the order of the plan unless the plan names it."""
     host: str
-    """Where others reach the peer; also the name in its TLS certificate."""
+    """Where the peer listens and this machine and other validators reach it."""
     port: int
     """Fabric's gRPC services for clients, over TLS."""
     validator_port: int
     """Consensus with the other validators, over mutual TLS."""
+    external_host: str
+    """What clients elsewhere call the peer: in the channel and, as `host`, in its certificate."""
 
     @property
     def address(self) -> str:
-        """`host:port` for clients."""
+        """`host:port` for clients of this machine."""
         return f"{self.host}:{self.port}"
+
+    @property
+    def external_address(self) -> str:
+        """`host:port` as the channel tells clients."""
+        return f"{self.external_host}:{self.port}"
 
     @property
     def validator_address(self) -> str:
         """`host:port` for the other validators."""
         return f"{self.host}:{self.validator_port}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberPlan(PeerPlan):
+    """One member organisation: its first peer, and what further ones it has."""
+
+    name: str
+    """For people, e.g. `Distribution grid operator`."""
+    further_peers: tuple[PeerPlan, ...] = ()
+
+    @property
+    def peers(self) -> tuple[PeerPlan, ...]:
+        """All its peers, the first one first."""
+        return (self, *self.further_peers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +142,11 @@ class Plan:
     chaincodes: tuple[ChaincodePlan, ...]
     disk: DiskPlan = field(default_factory=DiskPlan)
 
+    @property
+    def peers(self) -> tuple[PeerPlan, ...]:
+        """Every validator of every member."""
+        return tuple(peer for member in self.members for peer in member.peers)
+
     def member(self, member_id: str) -> MemberPlan:
         """The member of that id; `PlanError` names those there are."""
         for member in self.members:
@@ -136,6 +154,14 @@ class Plan:
                 return member
         known = ", ".join(member.id for member in self.members)
         raise PlanError("members", f"there is no member {member_id!r}; there are {known}")
+
+    def peer(self, peer_id: str) -> PeerPlan:
+        """The peer of that id; `PlanError` names those there are."""
+        for peer in self.peers:
+            if peer.id == peer_id:
+                return peer
+        known = ", ".join(peer.id for peer in self.peers)
+        raise PlanError("members", f"there is no peer {peer_id!r}; there are {known}")
 
 
 DEFAULT_MEMBERS = (
@@ -150,6 +176,16 @@ _DISK_LINES = """
 # [disk]                       # free megabytes below which a validator stops something
 # transactions_mb = 1024       # takes no transactions; without it 5 % of the disk or 1024
 # votes_mb = 256               # does not vote; without it 1 % of the disk or 256
+"""
+
+
+_FURTHER_LINES = """
+# external_host = "grid.example"  # what clients elsewhere call the peer; without it, `host`
+# consenter_id = 4                # its number among the validators; without it, its place here
+# [[members.peers]]               # one more peer of the member above
+# id = "utility-second"
+# port = 9051
+# validator_port = 9061
 """
 
 
@@ -200,7 +236,7 @@ version = "1.0"
 sequence = 1
 module = "chaincode.energy"
 # endorsement_policy = "OutOf(3, 'CooperativeMSP.peer', ...)"; without it, a majority of members
-{members}"""
+{members}{_FURTHER_LINES}"""
 
 
 def load_plan(path: Path) -> Plan:
@@ -221,15 +257,12 @@ def load_plan(path: Path) -> Plan:
 
 def parse_plan(table: Mapping[str, object], *, folder: Path) -> Plan:
     """Check a parsed plan and freeze it. Raises `PlanError`."""
-    top = _Table("", table)
+    top = PlanTable("", table)
     network = top.table("network")
     gateway = top.table("gateway", required=False)
     blocks = top.table("blocks", required=False)
     disk = top.table("disk", required=False)
-    members = tuple(
-        _member(entry, consenter_id=index + 1)
-        for index, entry in enumerate(top.tables("members", MEMBERS_MIN, MEMBERS_MAX))
-    )
+    members = _members(top)
     mspids = [member.mspid for member in members]
     plan = Plan(
         name=network.text("name", _IDENTIFIER),
@@ -241,7 +274,7 @@ def parse_plan(table: Mapping[str, object], *, folder: Path) -> Plan:
         blocks=_blocks(blocks),
         members=members,
         chaincodes=tuple(
-            _chaincode(entry, mspids) for entry in top.tables("chaincodes", 1, CHAINCODES_MAX)
+            _chaincode(entry, mspids) for entry in top.tables("chaincodes", 0, CHAINCODES_MAX)
         ),
         disk=DiskPlan(
             transactions_mb=disk.optional_integer("transactions_mb", 0, DISK_MB_MAX),
@@ -254,22 +287,47 @@ def parse_plan(table: Mapping[str, object], *, folder: Path) -> Plan:
     return plan
 
 
-def _member(entry: "_Table", *, consenter_id: int) -> MemberPlan:
-    member_id = entry.text("id", _IDENTIFIER)
-    member = MemberPlan(
-        id=member_id,
-        name=entry.text("name", re.compile(r".{1,100}"), default=member_id),
-        mspid=entry.text("mspid", _MSPID),
+def _members(top: PlanTable) -> tuple[MemberPlan, ...]:
+    """The members; consenter ids that are not named count all peers in the order of the plan."""
+    members: list[MemberPlan] = []
+    peers = 0
+    for entry in top.tables("members", 1, MEMBERS_MAX):
+        members.append(_member(entry, peers_before=peers))
+        peers += len(members[-1].peers)
+    if peers < VALIDATORS_MIN:
+        raise PlanError("members", f"{VALIDATORS_MIN} or more peers are needed, got {peers}")
+    return tuple(members)
+
+
+def _member(entry: PlanTable, *, peers_before: int) -> MemberPlan:
+    member_id, mspid = entry.text("id", _IDENTIFIER), entry.text("mspid", _MSPID)
+    name = entry.text("name", re.compile(r".{1,100}"), default=member_id)
+    first = _peer(entry, member_id, mspid, consenter_id=peers_before + 1)
+    further = []
+    for number, peer in enumerate(
+        entry.tables("peers", 0, PEERS_PER_MEMBER_MAX), peers_before + 2
+    ):
+        further.append(_peer(peer, member_id, mspid, consenter_id=number))
+        peer.refuse_unknown()
+    entry.refuse_unknown()
+    return MemberPlan(name=name, further_peers=tuple(further), **asdict(first))
+
+
+def _peer(entry: PlanTable, member_id: str, mspid: str, *, consenter_id: int) -> PeerPlan:
+    host = entry.text("host", _HOST, default="127.0.0.1")
+    return PeerPlan(
+        id=entry.text("id", _IDENTIFIER),
+        member_id=member_id,
+        mspid=mspid,
         consenter_id=entry.integer("consenter_id", 1, CONSENTER_ID_MAX, default=consenter_id),
-        host=entry.text("host", _HOST, default="127.0.0.1"),
+        host=host,
         port=entry.integer("port", 1, 65535),
         validator_port=entry.integer("validator_port", 1, 65535),
+        external_host=entry.text("external_host", _HOST, default=host),
     )
-    entry.refuse_unknown()
-    return member
 
 
-def _blocks(table: "_Table") -> BlockPlan:
+def _blocks(table: PlanTable) -> BlockPlan:
     preset = BlockPlan()
     return BlockPlan(
         max_transactions=table.integer(
@@ -284,7 +342,7 @@ def _blocks(table: "_Table") -> BlockPlan:
     )
 
 
-def _chaincode(entry: "_Table", mspids: list[str]) -> ChaincodePlan:
+def _chaincode(entry: PlanTable, mspids: list[str]) -> ChaincodePlan:
     chaincode = ChaincodePlan(
         name=entry.text("name", _CHAINCODE_NAME),
         version=entry.text("version", _CHAINCODE_VERSION),
@@ -309,76 +367,16 @@ def _refuse_repeats(plan: Plan) -> None:
 
     claim("port", f"{plan.gateway_host}:{plan.gateway_port}", "gateway.port")
     for index, member in enumerate(plan.members):
-        field = f"members[{index}]"
-        claim("id", member.id, f"{field}.id")
-        claim("mspid", member.mspid, f"{field}.mspid")
-        claim("validator", member.consenter_id, f"{field}.consenter_id")
-        claim("port", member.address, f"{field}.port")
-        claim("port", member.validator_address, f"{field}.validator_port")
+        claim("mspid", member.mspid, f"members[{index}].mspid")
+        _claim_peer(claim, member, f"members[{index}]")
+        for number, peer in enumerate(member.further_peers):
+            _claim_peer(claim, peer, f"members[{index}].peers[{number}]")
     for index, chaincode in enumerate(plan.chaincodes):
         claim("chaincode", chaincode.name, f"chaincodes[{index}].name")
 
 
-class _Table:
-    """A TOML table that knows its own name and which of its keys were read."""
-
-    def __init__(self, path: str, table: Mapping[str, object]) -> None:
-        self._path = path
-        self._table = table
-        self._read: set[str] = set()
-
-    def _field(self, key: str) -> str:
-        return f"{self._path}.{key}" if self._path else key
-
-    def _get(self, key: str) -> object | None:
-        self._read.add(key)
-        return self._table.get(key)
-
-    def table(self, key: str, *, required: bool = True) -> "_Table":
-        value = self._get(key)
-        if value is None and not required:
-            value = {}
-        if not isinstance(value, dict):
-            raise PlanError(self._field(key), f"a table [{key}] is needed")
-        return _Table(self._field(key), value)
-
-    def tables(self, key: str, least: int, most: int) -> list["_Table"]:
-        value = self._get(key)
-        if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
-            raise PlanError(self._field(key), f"[[{key}]] tables are needed")
-        if not least <= len(value) <= most:
-            raise PlanError(self._field(key), f"{least} to {most} are needed, got {len(value)}")
-        return [_Table(f"{self._field(key)}[{index}]", entry) for index, entry in enumerate(value)]
-
-    def text(self, key: str, pattern: re.Pattern[str], *, default: str | None = None) -> str:
-        value = self._get(key)
-        if value is None:
-            value = default
-        if value is None:
-            raise PlanError(self._field(key), "is missing")
-        if not isinstance(value, str) or pattern.fullmatch(value) is None:
-            raise PlanError(
-                self._field(key), f"must be text like {pattern.pattern}, got {value!r}"
-            )
-        return value
-
-    def optional_integer(self, key: str, least: int, most: int) -> int | None:
-        """A whole number if the key is there."""
-        return self.integer(key, least, most) if key in self._table else None
-
-    def integer(self, key: str, least: int, most: int, *, default: int | None = None) -> int:
-        value = self._get(key)
-        if value is None:
-            value = default
-        if value is None:
-            raise PlanError(self._field(key), "is missing")
-        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-            raise PlanError(
-                self._field(key), f"must be a whole number from {least} to {most}, got {value!r}"
-            )
-        return value
-
-    def refuse_unknown(self) -> None:
-        unknown = sorted(set(self._table) - self._read)
-        if unknown:
-            raise PlanError(self._field(unknown[0]), "is not a known field")
+def _claim_peer(claim: Callable[[str, object, str], None], peer: PeerPlan, field: str) -> None:
+    claim("id", peer.id, f"{field}.id")
+    claim("validator", peer.consenter_id, f"{field}.consenter_id")
+    claim("port", peer.address, f"{field}.port")
+    claim("port", peer.validator_address, f"{field}.validator_port")

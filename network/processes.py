@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from network.layout import PRIVATE_FILE_MODE, MemberLayout, write_replacing
-from network.plan import MemberPlan
+from network.plan import PeerPlan
 
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 10.0
@@ -115,7 +115,7 @@ def died(layout: MemberLayout) -> str:
 
 
 def wait_until_ready(
-    members: Sequence[tuple[MemberPlan, MemberLayout]],
+    peers: Sequence[tuple[PeerPlan, MemberLayout]],
     *,
     timeout_s: float = START_TIMEOUT_S,
     on_ready: Callable[[str], None] | None = None,
@@ -125,7 +125,7 @@ def wait_until_ready(
     Raises `ProcessError` as soon as one of them ends, or at the timeout.
     """
     deadline = time.monotonic() + timeout_s
-    waiting = list(members)
+    waiting = list(peers)
     while waiting:
         plan, layout = waiting[0]
         process = read_pid_file(layout.pid_file)

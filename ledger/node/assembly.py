@@ -231,7 +231,7 @@ def _collector(
         own=EndorsingPeer(
             config.mspid,
             config.consenter_id,
-            client_addresses(base.channel.state.config).get(config.mspid, config.listen),
+            client_addresses(base.channel.state.config).get(config.consenter_id, config.listen),
         ),
         others=OtherEndorsers(base.channel, config.consenter_id),
         process=contracts.process,

@@ -28,17 +28,21 @@ def _other_endorsers(channel: ChannelConfig, own_id: int) -> list[EndorsingPeer]
         EndorsingPeer(
             consenter.mspid,
             consenter.consenter_id,
-            addresses.get(consenter.mspid, f"{consenter.host}:{consenter.port}"),
+            addresses.get(consenter.consenter_id, f"{consenter.host}:{consenter.port}"),
         )
         for consenter in channel.consenters
         if consenter.consenter_id != own_id
     ]
 
 
-def client_addresses(channel: ChannelConfig) -> dict[str, str]:
-    """host:port of each member's first anchor peer, by MSP id."""
-    return {
-        member.mspid: f"{host}:{port}"
-        for member in channel.members
-        for host, port in member.anchor_peers[:1]
-    }
+def client_addresses(channel: ChannelConfig) -> dict[int, str]:
+    """host:port for clients, by consenter id.
+
+    A member's anchor peers stand in the order of its consenters' ids.
+    """
+    addresses: dict[int, str] = {}
+    for member in channel.members:
+        ids = [one.consenter_id for one in channel.consenters if one.mspid == member.mspid]
+        for consenter_id, (host, port) in zip(ids, member.anchor_peers, strict=False):
+            addresses[consenter_id] = f"{host}:{port}"
+    return addresses

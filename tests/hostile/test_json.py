@@ -11,7 +11,8 @@ from gateway.settings import load_gateway_settings
 from gateway.strict_json import DEPTH_MAX, INTEGER_MAX, BadJson, parse_strictly
 from ledger.errors import NodeFault
 from ledger.node.config import load_config
-from network.plan import PlanError, load_plan
+from network.plan import load_plan
+from network.plan_table import PlanError
 from tests.unit.gateway.ledger_double import LedgerDouble, services_over
 
 

@@ -243,7 +243,7 @@ def test_new_limits_hold_from_the_next_block_on(channel: Channel) -> None:
         (("remove", "utility"), "TOO_FEW_VALIDATORS"),
         (("add", "utility"), "there is a validator 4 already"),
         (("add", FIFTH), "VALIDATOR_ID_REUSED"),
-        (("add", "nobody"), "there is no member 'nobody'"),
+        (("add", "nobody"), "there is no peer 'nobody'"),
         (("replace", "utility"), "CONFIG_UNCHANGED"),
     ],
 )

@@ -55,7 +55,7 @@ def test_a_killed_validator_is_seen_and_started_again(tmp_path: Path) -> None:
         killed = process_of(network, "dso")
         send_signal(killed, signal.SIGKILL)
         assert wait_for_exit(killed, timeout_s=10)
-        assert [row.member.id for row in status(network.plan) if not row.listening] == ["dso"]
+        assert [row.peer.id for row in status(network.plan) if not row.listening] == ["dso"]
         assert up(network.plan) == ["dso"]
         assert process_of(network, "dso") != killed
         assert all(row.listening for row in status(network.plan))
@@ -64,7 +64,7 @@ def test_a_killed_validator_is_seen_and_started_again(tmp_path: Path) -> None:
 def test_one_member_can_be_stopped_alone(tmp_path: Path) -> None:
     with running_network(tmp_path) as network:
         assert down(network.plan, ["utility"]) == ["utility"]
-        assert [row.member.id for row in status(network.plan) if row.pid is None] == ["utility"]
+        assert [row.peer.id for row in status(network.plan) if row.pid is None] == ["utility"]
 
 
 def test_a_second_start_on_a_taken_port_is_refused(

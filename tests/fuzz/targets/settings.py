@@ -9,7 +9,8 @@ from pathlib import Path
 from gateway.settings import load_gateway_settings
 from ledger.errors import NodeFault
 from ledger.node.config import CONFIG_BYTES_MAX, load_config
-from network.plan import PLAN_BYTES_MAX, PlanError, default_plan_text, load_plan
+from network.plan import PLAN_BYTES_MAX, default_plan_text, load_plan
+from network.plan_table import PlanError
 from tests.fuzz.engine import Attempt, FuzzTarget, Shape
 
 SETTINGS_BYTES_MAX = 64 * 1024

@@ -13,6 +13,7 @@ from ledger.model.codec_block import decode_block
 from ledger.model.config_codec import decode_config_block
 from ledger.model.policy import Role
 from ledger.node.config import load_config
+from ledger.node.endorsing_peers import client_addresses
 from network.creation import CreationError, create_network, member_authority
 from network.layout import NetworkLayout, exposed_keys
 from network.lifecycle import LifecycleError, down, require_network, reset, status, up
@@ -62,6 +63,33 @@ def test_every_peer_can_read_its_settings_and_files(plan: Plan, layout: NetworkL
         )
         assert [path for path in files if not path.is_file()] == []
         assert len(config.validators) == 4
+
+
+def test_a_member_may_have_several_peers(tmp_path: Path) -> None:
+    text = (
+        default_plan_text(name="test-net")
+        + """
+[[members.peers]]
+id = "utility-second"
+port = 9051
+validator_port = 9061
+external_host = "second.example"
+"""
+    )
+    path = tmp_path / "network.toml"
+    path.write_text(text, encoding="utf-8")
+    plan = load_plan(path)
+    layout = create_network(plan, text, now=NOW)
+    config = decode_config_block(decode_block(layout.genesis_block.read_bytes()))
+    assert [one.mspid for one in config.consenters].count("UtilityMSP") == 2
+    assert client_addresses(config)[5] == "second.example:9051"
+    folder = layout.member("utility-second")
+    assert load_config(folder.peer_config).mspid == "UtilityMSP"
+    assert not folder.authority.key.exists()
+    assert not folder.credential("admin").key.exists()
+    tls = x509.load_pem_x509_certificate(folder.credential("peer-tls").certificate.read_bytes())
+    names = tls.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert "second.example" in names.get_values_for_type(x509.DNSName)
 
 
 def test_a_network_can_be_moved(layout: NetworkLayout, tmp_path: Path) -> None:

@@ -22,7 +22,8 @@ def test_a_peer_is_asked_where_the_plan_has_it_now(tmp_path: Path) -> None:
     path.write_text(default_plan_text(), encoding="utf-8")
     plan = load_plan(path)
     mine = replace(plan.members[0], mspid=first.mspid, host="127.0.0.1", port=9999)
+    ids = {one.mspid: one.consenter_id for one in state.config.consenters}
     desk = Desk(replace(plan, members=(mine,)), NetworkLayout(tmp_path), mine)
     addresses = peer_addresses(desk, state)
-    assert addresses[first.mspid] == "127.0.0.1:9999"
-    assert addresses[second.mspid] == "other.example:7052"
+    assert addresses[ids[first.mspid]] == "127.0.0.1:9999"
+    assert addresses[ids[second.mspid]] == "other.example:7052"

@@ -8,6 +8,7 @@ import pytest
 
 from ledger.errors import InvalidMessage, Reason
 from ledger.model.config import BLOCK_VALIDATION_POLICY, block_validation_policy
+from ledger.node.endorsing_peers import client_addresses
 from network.authority import MemberAuthority
 from network.layout import NetworkLayout
 from network.member_proposals import (
@@ -119,6 +120,27 @@ def test_validators_come_and_go_with_the_block_policy(world):
         assert changed.policies[BLOCK_VALIDATION_POLICY] == block_validation_policy(
             changed.consenters
         )
+
+
+def test_clients_are_told_where_each_validator_of_a_member_is(world):
+    """Addresses follow the consenters' ids, and go with their validator."""
+    config = world.config
+    first = config.consenters[0]
+    anchored = replace(
+        config,
+        members=tuple(
+            replace(one, anchor_peers=(("first.example", 7051),))
+            if one.mspid == first.mspid
+            else one
+            for one in config.members
+        ),
+    )
+    second = replace(world.candidate(5), mspid=first.mspid)
+    grown = with_validator(anchored, second, client_address=("second.example", 9051))
+    assert client_addresses(grown)[1] == "first.example:7051"
+    assert client_addresses(grown)[5] == "second.example:9051"
+    assert client_addresses(without_validator(grown, 1))[5] == "second.example:9051"
+    assert client_addresses(without_validator(grown, 5)) == {1: "first.example:7051"}
 
 
 def test_a_member_brings_its_policies_and_takes_them_along(world):

@@ -17,11 +17,11 @@ from network.plan import (
     ChaincodePlan,
     DiskPlan,
     MemberPlan,
-    PlanError,
     default_plan_text,
     load_plan,
     parse_plan,
 )
+from network.plan_table import PlanError
 
 
 def table() -> dict[str, Any]:
@@ -109,10 +109,36 @@ def test_a_missing_field_is_named() -> None:
     assert refusal(changed).field == "network"
 
 
-def test_a_plan_with_three_members_cannot_tolerate_a_fault() -> None:
+def test_a_plan_with_three_peers_cannot_tolerate_a_fault() -> None:
     changed = table()
     changed["members"].pop()
     assert refusal(changed).field == "members"
+    changed["members"][0]["peers"] = [further_peer()]
+    plan = parse_plan(changed, folder=Path("/somewhere"))
+    assert len(plan.members) == 3
+    assert [(peer.id, peer.consenter_id) for peer in plan.peers] == [
+        ("cooperative", 1),
+        ("second", 2),
+        ("municipality", 3),
+        ("dso", 4),
+    ]
+
+
+def further_peer(**changed: object) -> dict[str, object]:
+    known = {"id": "second", "port": 9051, "validator_port": 9061, "external_host": "two.example"}
+    return known | changed
+
+
+def test_a_further_peer_belongs_to_its_member() -> None:
+    changed = table()
+    changed["members"][2]["peers"] = [further_peer()]
+    peer = parse_plan(changed, folder=Path("/somewhere")).peer("second")
+    assert (peer.member_id, peer.mspid) == ("dso", "DsoMSP")
+    assert peer.address == "127.0.0.1:9051"
+    assert peer.external_address == "two.example:9051"
+    for mistake, field in (({"id": "dso"}, "id"), ({"port": 7051}, "port"), ({"x": 1}, "x")):
+        changed["members"][2]["peers"] = [further_peer(**mistake)]
+        assert refusal(changed).field == f"members[2].peers[0].{field}"
 
 
 def test_an_unreadable_plan_is_an_error_of_the_plan(tmp_path: Path) -> None:
@@ -138,7 +164,10 @@ def test_the_written_plan_shows_every_setting_there_is() -> None:
         return {field.name for field in dataclasses.fields(kind)}
 
     written = table()
-    assert set(written["members"][0]) == names(MemberPlan) - {"consenter_id"}
+    further = {"consenter_id", "member_id", "external_host", "further_peers"}
+    assert set(written["members"][0]) == names(MemberPlan) - further
+    assert "# [[members.peers]]" in default_plan_text()
+    assert all(f"# {name} =" in default_plan_text() for name in ("external_host", "consenter_id"))
     assert set(written["blocks"]) == names(BlockPlan)
     assert set(written["chaincodes"][0]) | {"endorsement_policy"} == names(ChaincodePlan)
     assert "# endorsement_policy" in default_plan_text()

@@ -94,12 +94,14 @@ def test_a_peer_that_ended_is_reported_with_its_log(tmp_path: Path) -> None:
     layout.log_file.write_text("first line\nNodeFault: the disk is full\n")
     plan = MemberPlan(
         id="dso",
+        member_id="dso",
         name="DSO",
         mspid="DsoMSP",
         consenter_id=1,
         host="127.0.0.1",
         port=1,
         validator_port=2,
+        external_host="127.0.0.1",
     )
     with pytest.raises(ProcessError, match="the disk is full"):
         wait_until_ready([(plan, layout)], timeout_s=1)
