@@ -9,11 +9,12 @@ from ledger.consensus.effects import (
     TellObserving,
 )
 from ledger.consensus.events import HeadClaimed, MemoryLost, VotingPaused
-from ledger.consensus.messages import Prepare, PrepareMessage
+from ledger.consensus.messages import Prepare, PrepareMessage, RoundChangeMessage
 from ledger.consensus.quarantine import NEVER, Quarantine
-from ledger.consensus.records import PrepareVoted
+from ledger.consensus.records import PrepareVoted, RoundAnnounced, SafetyRecord
 from ledger.consensus.resuming import answers_of_earlier_run, repeat_answers
 from ledger.consensus.round_state import CoreState, Phase
+from ledger.consensus.upon_round_change import round_change_intent
 from ledger.consensus.upon_vote import progress
 
 
@@ -76,9 +77,25 @@ def _upon_voting_paused(state: CoreState, *, paused: bool) -> list[Effect]:
     earlier = answers_of_earlier_run(state)
     if earlier is not None and not now.own:  # the height began during the pause
         effects += repeat_answers(state, earlier)
+    effects += _announce_what_it_joined(state, earlier)
     has_voted = PrepareMessage in now.own or (earlier is not None and earlier.accepted is not None)
     if now.accepted is not None and not has_voted:
         prepare = Prepare(now.height, now.round, now.accepted.digest)
         effects.append(Persist(PrepareVoted(now.height, now.round, now.accepted)))
         effects.append(SignAndSend(PrepareIntent(prepare)))
     return effects + progress(state)
+
+
+def _announce_what_it_joined(state: CoreState, earlier: SafetyRecord | None) -> list[Effect]:
+    """During the pause it followed the others to this round without a word.
+
+    They wait until a quorum is here: nobody gives up a round that is not shared.
+    """
+    now = state.now
+    is_announced = RoundChangeMessage in now.own or (earlier is not None and earlier.announced)
+    if now.round == 0 or now.accepted is not None or is_announced:
+        return []
+    return [
+        Persist(RoundAnnounced(now.height, now.round)),
+        SignAndSend(round_change_intent(state)),
+    ]

@@ -6,6 +6,7 @@ import pytest
 
 from ledger.consensus import effects as fx
 from ledger.consensus import events as ev
+from ledger.consensus.messages import RoundChange
 from ledger.consensus.quarantine import NEVER, Quarantine, answers_needed
 from ledger.consensus.quorum import max_faulty, quorum
 from ledger.consensus.recovery import recover
@@ -254,6 +255,23 @@ def test_a_block_that_was_asked_for_before_the_pause_is_not_proposed():
     scene.tell(ev.TransactionsWaiting())
     scene.tell(ev.BlockBuilt(1, 0, scene.block()))
     assert len(votes(scene)) == 2  # the proposal and its prepare
+
+
+def test_a_round_it_was_pulled_to_during_a_pause_is_announced_after_it():
+    """The others wait for a quorum in that round, so silence would be for ever."""
+    scene = Scene(own=1, validators=4)
+    scene.tell(ev.VotingPaused(paused=True))
+    scene.receive(scene.round_change(2, 1), scene.round_change(3, 1))
+    assert scene.state.now.round == 1
+    assert votes(scene) == []
+    scene.tell(ev.VotingPaused(paused=False))
+    assert [vote.intent for vote in votes(scene)] == [
+        fx.RoundChangeIntent(RoundChange(1, 1, None, None))
+    ]
+    assert scene.state.now.is_shared
+    scene.tell(ev.VotingPaused(paused=True))
+    scene.tell(ev.VotingPaused(paused=False))
+    assert len(votes(scene)) == 1, "once is enough: it is repeated by its timer"
 
 
 def behind_its_journal(scene: Scene, tip: ev.Tip) -> None:
