@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Protocol
 
-from ledger.endorsement.simulator import RangeScan, Row, SimulationRefused, TransactionSimulator
+from ledger.endorsement.simulator import Row, SimulationRefused, TransactionSimulator
 from ledger.model.state import HistoryEntry
 from ledger.wire import protos_pb2, queryresult_pb2
 
@@ -22,8 +22,16 @@ class _Query(Protocol):
         ...
 
 
+class _Scan(Protocol):
+    """Rows of the public or the private state."""
+
+    def next_row(self) -> Row | None:
+        """The next row, None at the end."""
+        ...
+
+
 class _RangePages:
-    def __init__(self, namespace: str, scan: RangeScan) -> None:
+    def __init__(self, namespace: str, scan: _Scan) -> None:
         self._namespace = namespace
         self._scan = scan
         self._pending: Row | None = None
@@ -64,6 +72,13 @@ class OpenQueries:
         scan = self._simulator.scan(namespace, start_key, end_key)
         return self._open(_RangePages(namespace, scan))
 
+    def scan_private(
+        self, namespace: str, collection: str, start_key: str, end_key: str
+    ) -> bytes:
+        """The first page of [start_key, end_key) of a private data collection."""
+        scan = self._simulator.private.scan(namespace, collection, start_key, end_key)
+        return self._open(_RangePages(namespace, scan))
+
     def history(self, namespace: str, key: str) -> bytes:
         """The first page of a key's values, newest first."""
         return self._open(_HistoryPages(self._simulator.snapshot.history(namespace, key)))
@@ -72,6 +87,7 @@ class OpenQueries:
         self, namespace: str, request: protos_pb2.GetStateByRange, metadata: bytes
     ) -> bytes:
         """One page of `pageSize` rows; its bookmark is the key where the next begins."""
+        self._simulator.use.paging()
         wanted = protos_pb2.QueryMetadata.FromString(metadata)
         size = wanted.pageSize
         if not 0 < size <= self._simulator.limits.reads_max:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from google.protobuf.message import DecodeError
 
+from ledger.endorsement.key_spaces import KeySpace, KeySpaces
 from ledger.endorsement.queries import OpenQueries
 from ledger.endorsement.simulator import SimulationRefused, TransactionSimulator
 from ledger.wire import protos_pb2
@@ -33,14 +34,15 @@ class ChaincodeCall:
 class TransactionHandler:
     """Answers one transaction's requests from its simulator."""
 
-    __slots__ = ("_namespace", "_paged", "_queries", "_simulator", "_wrote")
+    __slots__ = ("_keys", "_namespace", "_queries")
 
-    def __init__(self, namespace: str, simulator: TransactionSimulator) -> None:
+    def __init__(
+        self, namespace: str, simulator: TransactionSimulator, *, is_init: bool = False
+    ) -> None:
+        """`is_init`: the chaincode's Init runs, which has no private data in Fabric."""
         self._namespace = namespace
-        self._simulator = simulator
+        self._keys = KeySpaces(simulator, namespace, is_init=is_init)
         self._queries = OpenQueries(simulator)
-        self._paged = False
-        self._wrote = False
 
     def answer(self, kind: int, payload: bytes) -> bytes | ChaincodeCall:
         """The payload of the answer; raises SimulationRefused."""
@@ -56,33 +58,36 @@ class TransactionHandler:
 
     def _get_state(self, payload: bytes) -> bytes:
         request = protos_pb2.GetState.FromString(payload)
-        _refuse_collection(request.collection)
-        return self._simulator.get_state(self._namespace, request.key)
+        return self._keys.readable(request.collection).get(request.key)
 
     def _get_states(self, payload: bytes) -> bytes:
         request = protos_pb2.GetStateMultiple.FromString(payload)
-        _refuse_collection(request.collection)
         _require_at_most(len(request.keys), GET_MULTIPLE_MAX, "keys")
-        namespace, get_state = self._namespace, self._simulator.get_state
+        keys = self._keys.readable(request.collection)
         return protos_pb2.GetStateMultipleResult(
-            values=[get_state(namespace, key) for key in request.keys]
+            values=[keys.get(key) for key in request.keys]
         ).SerializeToString()
+
+    def _get_private_hash(self, payload: bytes) -> bytes:
+        """The hash is public: whoever may run the contract may read it."""
+        request = protos_pb2.GetState.FromString(payload)
+        return self._keys.private_hash(request.collection, request.key)
 
     def _get_metadata(self, payload: bytes) -> bytes:
         request = protos_pb2.GetStateMetadata.FromString(payload)
-        _refuse_collection(request.collection)
-        entries = self._simulator.get_metadata(self._namespace, request.key)
+        entries = self._keys.readable(request.collection).metadata(request.key)
         return protos_pb2.StateMetadataResult(
             entries=[protos_pb2.StateMetadata(metakey=name, value=v) for name, v in entries]
         ).SerializeToString()
 
     def _get_range(self, payload: bytes) -> bytes:
         request = protos_pb2.GetStateByRange.FromString(payload)
-        _refuse_collection(request.collection)
+        if request.collection:  # there are no pages of private data
+            self._keys.readable(request.collection)
+            return self._queries.scan_private(
+                self._namespace, request.collection, request.startKey, request.endKey
+            )
         if request.metadata:
-            if self._wrote:
-                raise SimulationRefused("paged queries are for transactions that write nothing")
-            self._paged = True
             return self._queries.bookmarked_page(self._namespace, request, request.metadata)
         return self._queries.scan(self._namespace, request.startKey, request.endKey)
 
@@ -100,70 +105,61 @@ class TransactionHandler:
 
     def _put_state(self, payload: bytes) -> bytes:
         request = protos_pb2.PutState.FromString(payload)
-        _refuse_collection(request.collection)
-        self._writing()
-        self._simulator.put_state(self._namespace, request.key, request.value)
+        self._keys.writable(request.collection).put(request.key, request.value)
         return b""
 
     def _del_state(self, payload: bytes) -> bytes:
         request = protos_pb2.DelState.FromString(payload)
-        _refuse_collection(request.collection)
-        self._writing()
-        self._simulator.put_state(self._namespace, request.key, b"")
+        self._keys.writable(request.collection).put(request.key, b"")
+        return b""
+
+    def _purge_private(self, payload: bytes) -> bytes:
+        request = protos_pb2.PurgePrivateState.FromString(payload)
+        self._keys.writable(request.collection).purge(request.key)
         return b""
 
     def _put_metadata(self, payload: bytes) -> bytes:
         request = protos_pb2.PutStateMetadata.FromString(payload)
-        _refuse_collection(request.collection)
-        self._writing()
         metadata = request.metadata
-        self._simulator.put_metadata(
-            self._namespace, request.key, metadata.metakey, metadata.value
-        )
+        keys = self._keys.writable(request.collection)
+        keys.put_metadata(request.key, metadata.metakey, metadata.value)
         return b""
 
     def _write_batch(self, payload: bytes) -> bytes:
         records = protos_pb2.WriteBatchState.FromString(payload).rec
         _require_at_most(len(records), WRITE_BATCH_MAX, "writes")
-        self._writing()
         for record in records:
-            _refuse_collection(record.collection)
-            if record.type == WriteRecord.PUT_STATE:
-                self._simulator.put_state(self._namespace, record.key, record.value)
-            elif record.type == WriteRecord.DEL_STATE:
-                self._simulator.put_state(self._namespace, record.key, b"")
-            elif record.type == WriteRecord.PUT_STATE_METADATA:
-                name, value = record.metadata.metakey, record.metadata.value
-                self._simulator.put_metadata(self._namespace, record.key, name, value)
-            else:
-                raise SimulationRefused(f"writes of type {record.type} are not supported")
+            _write(self._keys.writable(record.collection), record)
         return b""
 
-    def _writing(self) -> None:
-        if self._paged:
-            raise SimulationRefused("a transaction that used a paged query may not write")
-        self._wrote = True
 
-    # -- others -----------------------------------------------------------------------------------
+def _invoke(_handler: TransactionHandler, payload: bytes) -> ChaincodeCall:
+    spec = protos_pb2.ChaincodeSpec.FromString(payload)
+    name, _, channel = spec.chaincode_id.name.partition("/")
+    return ChaincodeCall(name, channel, tuple(spec.input.args))
 
-    def _invoke(self, payload: bytes) -> ChaincodeCall:
-        spec = protos_pb2.ChaincodeSpec.FromString(payload)
-        name, _, channel = spec.chaincode_id.name.partition("/")
-        return ChaincodeCall(name, channel, tuple(spec.input.args))
+
+def _write(keys: KeySpace, record: WriteRecord) -> None:
+    """One write of a batch."""
+    if record.type == WriteRecord.PUT_STATE:
+        keys.put(record.key, record.value)
+    elif record.type == WriteRecord.DEL_STATE:
+        keys.put(record.key, b"")
+    elif record.type == WriteRecord.PURGE_PRIVATE_DATA:
+        keys.purge(record.key)
+    elif record.type == WriteRecord.PUT_STATE_METADATA:
+        keys.put_metadata(record.key, record.metadata.metakey, record.metadata.value)
+    else:
+        raise SimulationRefused(f"writes of type {record.type} are not supported")
 
 
 def _unsupported(_handler: TransactionHandler, _payload: bytes) -> bytes:
-    raise SimulationRefused("rich queries and private data are not supported by this peer yet")
+    raise SimulationRefused("rich queries are not supported by this peer yet")
 
 
 def _require_at_most(count: int, limit: int, what: str) -> None:
     if count > limit:
         raise SimulationRefused(f"{count} {what} in one request, at most {limit}")
-
-
-def _refuse_collection(collection: str) -> None:
-    if collection:
-        raise SimulationRefused("private data collections are not supported by this peer yet")
 
 
 Handle = Callable[[TransactionHandler, bytes], bytes | ChaincodeCall]
@@ -172,6 +168,7 @@ Handle = Callable[[TransactionHandler, bytes], bytes | ChaincodeCall]
 _HANDLERS: dict[int, Handle] = {
     ChaincodeMessage.GET_STATE: TransactionHandler._get_state,  # noqa: SLF001
     ChaincodeMessage.GET_STATE_MULTIPLE: TransactionHandler._get_states,  # noqa: SLF001
+    ChaincodeMessage.GET_PRIVATE_DATA_HASH: TransactionHandler._get_private_hash,  # noqa: SLF001
     ChaincodeMessage.GET_STATE_METADATA: TransactionHandler._get_metadata,  # noqa: SLF001
     ChaincodeMessage.GET_STATE_BY_RANGE: TransactionHandler._get_range,  # noqa: SLF001
     ChaincodeMessage.GET_HISTORY_FOR_KEY: TransactionHandler._get_history,  # noqa: SLF001
@@ -179,10 +176,9 @@ _HANDLERS: dict[int, Handle] = {
     ChaincodeMessage.QUERY_STATE_CLOSE: TransactionHandler._query_close,  # noqa: SLF001
     ChaincodeMessage.PUT_STATE: TransactionHandler._put_state,  # noqa: SLF001
     ChaincodeMessage.DEL_STATE: TransactionHandler._del_state,  # noqa: SLF001
+    ChaincodeMessage.PURGE_PRIVATE_DATA: TransactionHandler._purge_private,  # noqa: SLF001
     ChaincodeMessage.PUT_STATE_METADATA: TransactionHandler._put_metadata,  # noqa: SLF001
     ChaincodeMessage.WRITE_BATCH_STATE: TransactionHandler._write_batch,  # noqa: SLF001
-    ChaincodeMessage.INVOKE_CHAINCODE: TransactionHandler._invoke,  # noqa: SLF001
+    ChaincodeMessage.INVOKE_CHAINCODE: _invoke,
     ChaincodeMessage.GET_QUERY_RESULT: _unsupported,
-    ChaincodeMessage.GET_PRIVATE_DATA_HASH: _unsupported,
-    ChaincodeMessage.PURGE_PRIVATE_DATA: _unsupported,
 }

@@ -7,9 +7,18 @@ of `ledger.model.rwset`. Scans record what was read, as a Merkle summary above 5
 
 from collections.abc import Iterator
 
+from ledger.endorsement.collection_access import CollectionAccess
 from ledger.endorsement.limits import SimulationLimits
-from ledger.errors import GridledgerError
+from ledger.endorsement.private_simulation import PrivateSimulation
+from ledger.endorsement.simulation_use import (
+    SimulationRefused,
+    SimulationUse,
+    require_key,
+    require_metadata_name,
+)
+from ledger.model.private_rwset import PrivateReadWriteSet
 from ledger.model.rwset import (
+    CollectionReadWriteSet,
     KeyRead,
     KeyWrite,
     MetadataWrite,
@@ -19,16 +28,13 @@ from ledger.model.rwset import (
     Version,
 )
 from ledger.model.state import StateSnapshot, VersionedValue
-from ledger.model.transaction_limits import NAME_CHARACTERS_MAX
 from ledger.validation.range_summary import summarize_range
 
 LIFECYCLE_NAMESPACE = "_lifecycle"
 
 Row = tuple[str, VersionedValue]
 
-
-class SimulationRefused(GridledgerError):  # noqa: N818 - the contract's request is refused
-    """A contract asked for what the ledger does not give; the text goes to the contract."""
+__all__ = ["LIFECYCLE_NAMESPACE", "RangeScan", "Row", "SimulationRefused", "TransactionSimulator"]
 
 
 class RangeScan:
@@ -79,7 +85,9 @@ class _Namespace:
         self.writes: dict[str, bytes] = {}
         self.metadata: dict[str, dict[str, bytes]] = {}
 
-    def result(self, name: str) -> NamespaceReadWriteSet:
+    def result(
+        self, name: str, collections: tuple[CollectionReadWriteSet, ...]
+    ) -> NamespaceReadWriteSet:
         return NamespaceReadWriteSet(
             namespace=name,
             reads=tuple([KeyRead(key, self.reads[key]) for key in sorted(self.reads)]),
@@ -96,27 +104,36 @@ class _Namespace:
                     for key, entries in sorted(self.metadata.items())
                 ]
             ),
+            collections=collections,
         )
 
 
 class TransactionSimulator:
     """One transaction against one snapshot; not used again once `results()` was taken.
 
-    Keys sort as text, which equals the order of their UTF-8 bytes.
+    `private` is the same for private data collections. Keys sort as text, which equals the order
+    of their UTF-8 bytes.
     """
 
     def __init__(
-        self, snapshot: StateSnapshot, tx_id: str, limits: SimulationLimits | None = None
+        self,
+        snapshot: StateSnapshot,
+        tx_id: str,
+        limits: SimulationLimits | None = None,
+        collections: CollectionAccess | None = None,
     ) -> None:
+        """`collections` are those the transaction may use, none if left out."""
         self.tx_id = tx_id
         self.snapshot = snapshot
         self.limits = limits or SimulationLimits()
+        self.collections = collections or CollectionAccess()
+        self.use = SimulationUse(tx_id, self.limits)
+        self.private = PrivateSimulation(snapshot, self.use, self.collections)
         self._namespaces: dict[str, _Namespace] = {}
-        self._reads = self._writes = self._write_bytes = self._scans = 0
 
     def fresh(self) -> "TransactionSimulator":
         """A new simulation of the same transaction on the same snapshot."""
-        return TransactionSimulator(self.snapshot, self.tx_id, self.limits)
+        return TransactionSimulator(self.snapshot, self.tx_id, self.limits, self.collections)
 
     def read_definition(self, chaincode: str) -> None:
         """Note the read of the chaincode's sequence, as Fabric does for every invocation.
@@ -137,28 +154,23 @@ class TransactionSimulator:
 
     def scan(self, namespace: str, start_key: str, end_key: str) -> RangeScan:
         """Open a scan of [start_key, end_key)."""
-        self._scans += 1
-        if self._scans > self.limits.range_queries_max:
-            raise SimulationRefused(f"more than {self.limits.range_queries_max} range queries")
+        self.use.scanning()
         rows = self.snapshot.range_state(namespace, start_key, end_key)
-        scan = RangeScan(start_key, end_key, self._counted(rows))
+        scan = RangeScan(start_key, end_key, self.use.counted(rows))
         self._of(namespace).scans.append(scan)
         return scan
 
     def put_state(self, namespace: str, key: str, value: bytes) -> None:
         """Write a key; an empty value deletes it."""
-        _require_key(key)
-        self._count_write(len(key) + len(value))
+        require_key(key)
+        self.use.writing(len(key) + len(value))
         self._of(namespace).writes[key] = value
 
     def put_metadata(self, namespace: str, key: str, name: str, value: bytes) -> None:
         """Set one metadata entry of a key; the key's other entries stay."""
-        _require_key(key)
-        if len(name) > NAME_CHARACTERS_MAX:
-            raise SimulationRefused(
-                f"a metadata name has at most {NAME_CHARACTERS_MAX} characters"
-            )
-        self._count_write(len(key) + len(name) + len(value))
+        require_key(key)
+        require_metadata_name(name)
+        self.use.writing(len(key) + len(name) + len(value))
         entries = self._of(namespace).metadata.get(key)
         if entries is None:
             entries = dict(self.get_metadata(namespace, key))
@@ -166,10 +178,16 @@ class TransactionSimulator:
         entries[name] = value
 
     def results(self) -> ReadWriteSet:
-        """Everything read and written, in the order by rule."""
+        """Everything read and written, in the order by rule; of private data only hashes."""
+        hashed = self.private.hashed_results()
+        names = sorted({*self._namespaces, *hashed})
         return ReadWriteSet(
-            tuple([self._namespaces[name].result(name) for name in sorted(self._namespaces)])
+            tuple([self._of(name).result(name, hashed.get(name, ())) for name in names])
         )
+
+    def private_results(self) -> PrivateReadWriteSet:
+        """What is written to private data collections, for their members only."""
+        return self.private.results()
 
     def _of(self, namespace: str) -> _Namespace:
         found = self._namespaces.get(namespace)
@@ -178,33 +196,10 @@ class TransactionSimulator:
         return found
 
     def _read(self, namespace: str, key: str) -> VersionedValue | None:
-        _require_key(key)
+        require_key(key)
         found = self.snapshot.get_state(namespace, key)
         reads = self._of(namespace).reads
         if key not in reads:
-            self._count_read()
+            self.use.reading()
             reads[key] = None if found is None else found.version
         return found
-
-    def _counted(self, rows: Iterator[Row]) -> Iterator[Row]:
-        for row in rows:
-            self._count_read()
-            yield row
-
-    def _count_read(self) -> None:
-        self._reads += 1
-        if self._reads > self.limits.reads_max:
-            raise SimulationRefused(f"more than {self.limits.reads_max} keys read")
-
-    def _count_write(self, size: int) -> None:
-        self._writes += 1
-        self._write_bytes += size
-        if self._writes > self.limits.writes_max:
-            raise SimulationRefused(f"more than {self.limits.writes_max} writes")
-        if self._write_bytes > self.limits.write_bytes_max:
-            raise SimulationRefused(f"more than {self.limits.write_bytes_max} bytes written")
-
-
-def _require_key(key: str) -> None:
-    if not key:
-        raise SimulationRefused("a key must not be empty")

@@ -66,6 +66,16 @@ class StateSnapshot(StateReader, Protocol):
         """Every value the key had, newest first."""
         ...
 
+    def get_private(self, namespace: str, collection: str, key: str) -> VersionedValue | None:
+        """The private value this peer holds; None also where it is no member or lacks it."""
+        ...
+
+    def range_private(
+        self, namespace: str, collection: str, start_key: str, end_key: str
+    ) -> Iterator[tuple[str, VersionedValue]]:
+        """Private keys held in [start_key, end_key), as `range_state` gives public ones."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class KeyUpdate:
@@ -92,6 +102,11 @@ def hashed_namespace(namespace: str, collection: str) -> str:
     contain `$`, so it meets no chaincode's own namespace.
     """
     return f"{namespace}$$h{collection}"
+
+
+def private_namespace(namespace: str, collection: str) -> str:
+    """Name under which a peer keeps a collection's values; no namespace of the world state."""
+    return f"{namespace}$$p{collection}"
 
 
 def hashed_key(key_hash: bytes) -> str:

@@ -33,6 +33,7 @@ _TRANSACTION = b"T"
 _STATE = b"S"
 _HISTORY = b"H"
 _HAS_METADATA = b"M"
+_PRIVATE = b"P"
 
 _NUMBER = struct.Struct(">Q")
 _NAMESPACE_LENGTH = struct.Struct(">H")
@@ -100,15 +101,22 @@ def state_key(namespace: str, key: str) -> bytes:
 
 def state_prefix(namespace: str) -> bytes:
     """What every state key of a namespace begins with; its length tells where the key starts."""
-    name = namespace.encode()
-    return _STATE + _NAMESPACE_LENGTH.pack(len(name)) + name
+    return _of_namespace(_STATE, namespace)
 
 
 def state_range(namespace: str, start_key: str, end_key: str) -> tuple[bytes, bytes]:
     """Database range of [start_key, end_key); an empty `end_key` ends with the namespace."""
-    prefix = state_prefix(namespace)
-    stop = prefix + end_key.encode() if end_key else _after_namespace(prefix)
-    return prefix + start_key.encode(), stop
+    return _key_range(state_prefix(namespace), start_key, end_key)
+
+
+def private_prefix(namespace: str) -> bytes:
+    """What every private value of a `private_namespace` begins with; the key follows."""
+    return _of_namespace(_PRIVATE, namespace)
+
+
+def private_range(namespace: str, start_key: str, end_key: str) -> tuple[bytes, bytes]:
+    """Database range of private keys in [start_key, end_key), as `state_range`."""
+    return _key_range(private_prefix(namespace), start_key, end_key)
 
 
 def all_states_range() -> tuple[bytes, bytes]:
@@ -235,6 +243,16 @@ def decode_state(record: bytes) -> VersionedValue:
     except (struct.error, UnicodeDecodeError) as error:
         raise NodeFault(f"a state record is damaged: {error}") from error
     return VersionedValue(record[offset:], Version(block_number, tx_number), tuple(metadata))
+
+
+def _of_namespace(kind: bytes, namespace: str) -> bytes:
+    name = namespace.encode()
+    return kind + _NAMESPACE_LENGTH.pack(len(name)) + name
+
+
+def _key_range(prefix: bytes, start_key: str, end_key: str) -> tuple[bytes, bytes]:
+    stop = prefix + end_key.encode() if end_key else _after_namespace(prefix)
+    return prefix + start_key.encode(), stop
 
 
 def _after_namespace(prefix: bytes) -> bytes:

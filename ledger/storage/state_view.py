@@ -7,7 +7,7 @@ from ledger.model.block import Block
 from ledger.model.codec import decode_envelope
 from ledger.model.codec_block import decode_block
 from ledger.model.rwset import Version
-from ledger.model.state import HistoryEntry, VersionedValue
+from ledger.model.state import HistoryEntry, VersionedValue, private_namespace
 from ledger.storage import keyspace
 from ledger.storage.keyspace import TxLocation
 from ledger.storage.kv import KeyValueReader
@@ -45,6 +45,22 @@ class StateView:
         """See StateReader."""
         start, stop = keyspace.state_range(namespace, start_key, end_key)
         prefix_length = len(keyspace.state_prefix(namespace))
+        for database_key, record in self._reader.iterate(start, stop):
+            yield database_key[prefix_length:].decode(), keyspace.decode_state(record)
+
+    def get_private(self, namespace: str, collection: str, key: str) -> VersionedValue | None:
+        """See StateSnapshot."""
+        prefix = keyspace.private_prefix(private_namespace(namespace, collection))
+        record = self._reader.get(prefix + key.encode())
+        return None if record is None else keyspace.decode_state(record)
+
+    def range_private(
+        self, namespace: str, collection: str, start_key: str, end_key: str
+    ) -> Iterator[tuple[str, VersionedValue]]:
+        """See StateSnapshot."""
+        name = private_namespace(namespace, collection)
+        start, stop = keyspace.private_range(name, start_key, end_key)
+        prefix_length = len(keyspace.private_prefix(name))
         for database_key, record in self._reader.iterate(start, stop):
             yield database_key[prefix_length:].decode(), keyspace.decode_state(record)
 

@@ -6,6 +6,7 @@ from ledger.crypto.hashing import transaction_id
 from ledger.crypto.proposal import build_proposal
 from ledger.crypto.signing import SigningIdentity
 from ledger.endorsement.child_process import ChaincodeProgram
+from ledger.endorsement.collection_access import CollectionAccess
 from ledger.endorsement.limits import ProcessLimits, SimulationLimits
 from ledger.endorsement.peer_session import Execution
 from ledger.endorsement.process import ChaincodeProcess
@@ -54,9 +55,12 @@ class EndorsingWorld(LedgerWorld):
         return decode_proposal(proposal_raw, signer.sign(proposal_raw))
 
     def simulator(
-        self, proposal: SignedProposal, limits: SimulationLimits | None = None
+        self,
+        proposal: SignedProposal,
+        limits: SimulationLimits | None = None,
+        collections: CollectionAccess | None = None,
     ) -> TransactionSimulator:
-        return TransactionSimulator(self.store.snapshot(), proposal.tx_id, limits)
+        return TransactionSimulator(self.store.snapshot(), proposal.tx_id, limits, collections)
 
     async def run(
         self, process: ChaincodeProcess, function: str, *args: str | bytes, **options: object
