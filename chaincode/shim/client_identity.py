@@ -37,6 +37,8 @@ class ClientIdentity:
     attributes: Mapping[str, str]
     certificate_pem: bytes
     public_key: bytes
+    units: tuple[str, ...] = ()
+    """Organisational units of the subject, in its order."""
 
     def get_mspid(self) -> str:
         """The member organisation."""
@@ -51,6 +53,14 @@ class ClientIdentity:
     def get_id_bytes(self) -> bytes:
         """The certificate, PEM."""
         return self.certificate_pem
+
+    def get_x509_certificate(self) -> x509.Certificate:
+        """The certificate, parsed."""
+        return x509.load_pem_x509_certificate(self.certificate_pem)
+
+    def has_ou_value(self, unit: str) -> bool:
+        """Whether the subject names this organisational unit."""
+        return unit in self.units
 
     def get_attribute_value(self, name: str) -> str | None:
         """The attribute, None if the certificate has none of that name."""
@@ -83,7 +93,7 @@ def client_identity(creator: bytes) -> ClientIdentity:
         raise ContractError("BAD_IDENTITY", "the creator carries no X.509 certificate") from error
     subject = certificate.subject
     units = subject.get_attributes_for_oid(x509.NameOID.ORGANIZATIONAL_UNIT_NAME)
-    names = {str(unit.value) for unit in units}
+    names = tuple(str(unit.value) for unit in units)
     return ClientIdentity(
         mspid=serialized.mspid,
         id=f"x509::{subject.rfc4514_string()}::{certificate.issuer.rfc4514_string()}",
@@ -91,6 +101,7 @@ def client_identity(creator: bytes) -> ClientIdentity:
         attributes=_attributes(certificate),
         certificate_pem=serialized.id_bytes,
         public_key=_public_point(certificate),
+        units=names,
     )
 
 

@@ -6,9 +6,12 @@ from typing import Any
 from google.protobuf.message import DecodeError
 
 from chaincode.shim.errors import ProtocolError
+from chaincode.shim.peer_features import PeerFeatures
 from chaincode.shim.requests import (
     GetHistory,
     GetMetadata,
+    GetPrivateDataHash,
+    GetQueryResult,
     GetRange,
     GetState,
     GetStates,
@@ -24,7 +27,7 @@ from chaincode.shim.requests import (
     Response,
     Write,
 )
-from chaincode.shim.stub import PeerFeatures, ProposalFacts
+from chaincode.shim.transaction_facts import ProposalFacts
 from ledger.wire import common_pb2, protos_pb2, queryresult_pb2
 from ledger.wire.protos_pb2 import ChaincodeMessage, WriteRecord
 
@@ -43,20 +46,33 @@ def encode_request(request: Request[Any]) -> EncodedRequest:
 
 
 def _get_states(request: GetStates) -> EncodedRequest:
-    payload = protos_pb2.GetStateMultiple(keys=request.keys).SerializeToString()
-    return ChaincodeMessage.GET_STATE_MULTIPLE, payload
+    wire = protos_pb2.GetStateMultiple(keys=request.keys, collection=request.collection)
+    return ChaincodeMessage.GET_STATE_MULTIPLE, wire.SerializeToString()
 
 
 def _get_range(request: GetRange) -> EncodedRequest:
-    metadata = b""
-    if request.page_size:
-        metadata = protos_pb2.QueryMetadata(
-            pageSize=request.page_size, bookmark=request.bookmark
-        ).SerializeToString()
     wire = protos_pb2.GetStateByRange(
-        startKey=request.start_key, endKey=request.end_key, metadata=metadata
+        startKey=request.start_key,
+        endKey=request.end_key,
+        collection=request.collection,
+        metadata=_paging(request),
     )
     return ChaincodeMessage.GET_STATE_BY_RANGE, wire.SerializeToString()
+
+
+def _get_query_result(request: GetQueryResult) -> EncodedRequest:
+    wire = protos_pb2.GetQueryResult(
+        query=request.query, collection=request.collection, metadata=_paging(request)
+    )
+    return ChaincodeMessage.GET_QUERY_RESULT, wire.SerializeToString()
+
+
+def _paging(request: GetRange | GetQueryResult) -> bytes:
+    if not request.page_size:
+        return b""
+    return protos_pb2.QueryMetadata(
+        pageSize=request.page_size, bookmark=request.bookmark
+    ).SerializeToString()
 
 
 def _invoke(request: InvokeChaincode) -> EncodedRequest:
@@ -69,13 +85,19 @@ def _invoke(request: InvokeChaincode) -> EncodedRequest:
 
 def _put_one(request: PutOne) -> EncodedRequest:
     write = request.write
+    key, collection = write.key, write.collection
     if write.metadata_name:
-        metadata = protos_pb2.PutStateMetadata(key=write.key, metadata=_metadata(write))
+        metadata = protos_pb2.PutStateMetadata(
+            key=key, collection=collection, metadata=_metadata(write)
+        )
         return ChaincodeMessage.PUT_STATE_METADATA, metadata.SerializeToString()
+    if write.is_purge:
+        purge = protos_pb2.PurgePrivateState(key=key, collection=collection)
+        return ChaincodeMessage.PURGE_PRIVATE_DATA, purge.SerializeToString()
     if write.value is None:
-        delete = protos_pb2.DelState(key=write.key)
+        delete = protos_pb2.DelState(key=key, collection=collection)
         return ChaincodeMessage.DEL_STATE, delete.SerializeToString()
-    put = protos_pb2.PutState(key=write.key, value=write.value)
+    put = protos_pb2.PutState(key=key, value=write.value, collection=collection)
     return ChaincodeMessage.PUT_STATE, put.SerializeToString()
 
 
@@ -85,13 +107,18 @@ def _put_batch(request: PutBatch) -> EncodedRequest:
 
 
 def _record(write: Write) -> WriteRecord:
+    record = WriteRecord(key=write.key, collection=write.collection)
     if write.metadata_name:
-        return WriteRecord(
-            key=write.key, metadata=_metadata(write), type=WriteRecord.PUT_STATE_METADATA
-        )
-    if write.value is None:
-        return WriteRecord(key=write.key, type=WriteRecord.DEL_STATE)
-    return WriteRecord(key=write.key, value=write.value, type=WriteRecord.PUT_STATE)
+        record.type = WriteRecord.PUT_STATE_METADATA
+        record.metadata.CopyFrom(_metadata(write))
+    elif write.is_purge:
+        record.type = WriteRecord.PURGE_PRIVATE_DATA
+    elif write.value is None:
+        record.type = WriteRecord.DEL_STATE
+    else:
+        record.type = WriteRecord.PUT_STATE
+        record.value = write.value
+    return record
 
 
 def _metadata(write: Write) -> protos_pb2.StateMetadata:
@@ -101,10 +128,15 @@ def _metadata(write: Write) -> protos_pb2.StateMetadata:
 _ENCODERS: dict[type, Callable[[Any], EncodedRequest]] = {
     GetState: lambda request: (
         ChaincodeMessage.GET_STATE,
-        protos_pb2.GetState(key=request.key).SerializeToString(),
+        protos_pb2.GetState(key=request.key, collection=request.collection).SerializeToString(),
+    ),
+    GetPrivateDataHash: lambda request: (
+        ChaincodeMessage.GET_PRIVATE_DATA_HASH,
+        protos_pb2.GetState(key=request.key, collection=request.collection).SerializeToString(),
     ),
     GetStates: _get_states,
     GetRange: _get_range,
+    GetQueryResult: _get_query_result,
     GetHistory: lambda request: (
         ChaincodeMessage.GET_HISTORY_FOR_KEY,
         protos_pb2.GetHistoryForKey(key=request.key).SerializeToString(),
@@ -119,7 +151,9 @@ _ENCODERS: dict[type, Callable[[Any], EncodedRequest]] = {
     ),
     GetMetadata: lambda request: (
         ChaincodeMessage.GET_STATE_METADATA,
-        protos_pb2.GetStateMetadata(key=request.key).SerializeToString(),
+        protos_pb2.GetStateMetadata(
+            key=request.key, collection=request.collection
+        ).SerializeToString(),
     ),
     InvokeChaincode: _invoke,
     PutOne: _put_one,
@@ -192,8 +226,10 @@ def _called(_request: Request[Any], payload: bytes) -> Response:
 
 _DECODERS: dict[type, Callable[[Any, bytes], Any]] = {
     GetState: lambda _request, payload: payload,
+    GetPrivateDataHash: lambda _request, payload: payload,
     GetStates: _values,
     GetRange: _rows,
+    GetQueryResult: _rows,
     GetHistory: _modifications,
     QueryNext: _next_rows,
     GetMetadata: _metadata_entries,
@@ -226,6 +262,8 @@ def decode_proposal_facts(signed: protos_pb2.SignedProposal) -> ProposalFacts:
         timestamp_ns=timestamp.seconds * NANOSECONDS + timestamp.nanos,
         transient=dict(payload.TransientMap),
         signed_proposal_raw=signed.SerializeToString(),
+        nonce=signature_header.nonce,
+        epoch=channel_header.epoch,
     )
 
 

@@ -58,11 +58,15 @@ class Response:
     payload: bytes
 
 
+# An empty `collection` means the public state, else that private data collection.
+
+
 @dataclass(frozen=True, slots=True)
 class GetState(Request[bytes]):
     """The committed value; empty: absent."""
 
     key: str
+    collection: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,7 @@ class GetStates(Request[list[bytes]]):
     """Several committed values, in the order asked."""
 
     keys: tuple[str, ...]
+    collection: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +85,17 @@ class GetRange(Request[Page]):
     end_key: str
     page_size: int = 0
     bookmark: str = ""
+    collection: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GetQueryResult(Request[Page]):
+    """First page of the values a selector (JSON text) matches; `page_size` as in GetRange."""
+
+    query: str
+    page_size: int = 0
+    bookmark: str = ""
+    collection: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +103,14 @@ class GetHistory(Request[Page]):
     """First page of all values a key had."""
 
     key: str
+
+
+@dataclass(frozen=True, slots=True)
+class GetPrivateDataHash(Request[bytes]):
+    """SHA-256 of a private value, which every peer knows; empty: absent."""
+
+    key: str
+    collection: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +133,7 @@ class GetMetadata(Request[dict[str, bytes]]):
     """A key's metadata, such as its own endorsement policy."""
 
     key: str
+    collection: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +146,16 @@ class InvokeChaincode(Request[Response]):
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """A new value (None: delete), or metadata if `metadata_name` is set."""
+    """A new value (None: delete), or metadata if `metadata_name` is set.
+
+    `is_purge` deletes a private key together with its past values.
+    """
 
     key: str
     value: bytes | None
     metadata_name: str = ""
+    collection: str = ""
+    is_purge: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ The process ends when the peer closes the socket.
 
 import argparse
 import logging
+import os
 import socket
 import struct
 import sys
@@ -19,7 +20,7 @@ from chaincode.shim.errors import ProtocolError
 from chaincode.shim.file_sandbox import libraries, restrict_files
 from chaincode.shim.running_page import RunningPage
 from chaincode.shim.sandbox import deny_system_calls, die_with_parent, limit_resources
-from chaincode.shim.session import ChaincodeSession
+from chaincode.shim.session import PEER_MSPID_VARIABLE, ChaincodeSession
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +43,8 @@ def main(arguments: list[str] | None = None) -> int:
     if not restrict_files(libraries(options.module)):
         log.warning("no Landlock on this machine; contracts could read this user's files")
     chaincode = load_chaincode(options.module, version=options.chaincode_id.rpartition(":")[2])
-    session = ChaincodeSession(chaincode, options.chaincode_id, page.running)
+    mspid = os.environ.get(PEER_MSPID_VARIABLE, "")
+    session = ChaincodeSession(chaincode, options.chaincode_id, page.running, mspid=mspid)
     serve(channel, session, page)
     return 0
 

@@ -13,6 +13,7 @@ from google.protobuf.message import DecodeError
 
 from chaincode.shim.chaincode import Chaincode
 from chaincode.shim.errors import STATUS_INTERNAL_ERROR, PeerError, ProtocolError
+from chaincode.shim.peer_features import PeerFeatures
 from chaincode.shim.peer_messages import (
     decode_answer,
     decode_features,
@@ -21,11 +22,14 @@ from chaincode.shim.peer_messages import (
     encode_request,
 )
 from chaincode.shim.requests import Request, Response
-from chaincode.shim.stub import ChaincodeStub, PeerFeatures
+from chaincode.shim.stub import ChaincodeStub
+from chaincode.shim.transaction_facts import PeerFacts
 from ledger.wire.protos_pb2 import ChaincodeID, ChaincodeInput, ChaincodeMessage
 
 RESULT_BYTES_MAX = 1024 * 1024
 """Largest result or event payload of a transaction."""
+PEER_MSPID_VARIABLE = "CORE_PEER_LOCALMSPID"
+"""Environment variable that tells a chaincode whose peer it runs beside, as in Fabric."""
 REFUSALS_MAX = 2
 """ERROR answers after which a transaction is ended, whatever its contract does with them."""
 
@@ -42,14 +46,23 @@ class _Running:
 
 
 class ChaincodeSession:
-    """One registration with one peer; `on_resume` is told each transaction before it runs."""
+    """One registration with one peer, of member `mspid` if that is known.
+
+    `on_resume` is told each transaction before it runs.
+    """
 
     def __init__(
-        self, chaincode: Chaincode, chaincode_id: str, on_resume: Callable[[str], None]
+        self,
+        chaincode: Chaincode,
+        chaincode_id: str,
+        on_resume: Callable[[str], None] = lambda _tx_id: None,
+        *,
+        mspid: str = "",
     ) -> None:
         self._chaincode = chaincode
         self._chaincode_id = chaincode_id
         self._on_resume = on_resume
+        self._mspid = mspid
         self._features = PeerFeatures()
         self._running: dict[Key, _Running] = {}
 
@@ -84,12 +97,14 @@ class ChaincodeSession:
         key = (message.channel_id, message.txid)
         if key in self._running:
             raise ProtocolError(f"transaction {message.txid} is already running")
+        given = ChaincodeInput.FromString(message.payload)
         stub = ChaincodeStub(
             channel_id=message.channel_id,
             tx_id=message.txid,
-            args=tuple(ChaincodeInput.FromString(message.payload).args),
+            args=tuple(given.args),
             proposal=decode_proposal_facts(message.proposal),
             features=self._features,
+            peer=PeerFacts(self._mspid, dict(given.decorations)),
         )
         running = self._running[key] = _Running(stub, self._chaincode.invoke(stub))
         return self._step(key, running, None)

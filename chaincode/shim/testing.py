@@ -30,10 +30,12 @@ from chaincode.shim.chaincode import Chaincode
 from chaincode.shim.contract import Contract
 from chaincode.shim.errors import PeerError
 from chaincode.shim.json_values import canonical_json
+from chaincode.shim.peer_features import PeerFeatures
 from chaincode.shim.requests import Response
-from chaincode.shim.stub import ChaincodeStub, PeerFeatures, ProposalFacts
+from chaincode.shim.stub import ChaincodeStub
 from chaincode.shim.testing_identities import TestIdentity, make_identity
 from chaincode.shim.testing_simulation import VALID, CommittedState, Event, Recorder, Simulation
+from chaincode.shim.transaction_facts import ProposalFacts
 
 FEATURES = PeerFeatures(write_batch_max=1000, get_multiple_max=1000)
 CHANNEL_ID = "community"

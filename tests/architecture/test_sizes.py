@@ -10,9 +10,7 @@ CLASS_LINES_MAX = 250
 CLASS_METHODS_MAX = 15
 FILE_LINES_MAX = 500
 
-EXCEPTIONS = {
-    "chaincode/shim/stub.py ChaincodeStub methods": 18,  # Fabric's API, whole, in one object
-}
+EXCEPTIONS: dict[str, int] = {}
 """Measured thing → its size today. Mend one, then lower or delete its entry; never add one."""
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
