@@ -11,7 +11,9 @@ from pathlib import Path
 
 from tests.simulation.byzantine.behaviours import Behaviour
 from tests.simulation.campaign import Campaign, Outcome, Summary, run, run_seed
-from tests.simulation.swarm import Profile
+from tests.simulation.swarm import DELAY_BOUND_MS, Profile
+from tests.simulation.world import Report
+from tests.support.command_line import positive_count, whole_number
 
 DESCRIPTION = """\
 Runs the shipped consensus, storage and validation code of several validators in one process, on
@@ -22,7 +24,10 @@ same seed does the same again. Times are in D, the longest delay of a message in
 
 def main(arguments: Sequence[str]) -> int:
     """Status 0 when no seed found a violation."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.trace and options.seed is None:
+        parser.error("--trace shows the events of one seed: give it with --seed S")
     if options.seed is not None:
         return _replay(_campaign(options, first_seed=options.seed, seeds=1), trace=options.trace)
     campaign = _campaign(options, first_seed=options.first_seed, seeds=options.seeds)
@@ -39,13 +44,26 @@ def main(arguments: Sequence[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="gridledger simulate", description=DESCRIPTION)
-    parser.add_argument("--seeds", type=_positive, default=100, help="how many seeds")
-    parser.add_argument("--first-seed", type=int, default=0, metavar="S", help="the first of them")
-    parser.add_argument("--seed", type=int, metavar="S", help="run this one and show what it did")
+    parser.add_argument(
+        "--seeds", type=positive_count, default=100, metavar="N", help="how many seeds"
+    )
+    parser.add_argument(
+        "--first-seed", type=whole_number, default=0, metavar="S", help="the first of them"
+    )
+    parser.add_argument(
+        "--seed", type=whole_number, metavar="S", help="run this one and show what it did"
+    )
     parser.add_argument("--trace", action="store_true", help="with --seed: every event")
     parser.add_argument("--validators", type=int, choices=(4, 5, 6, 7), default=4)
     parser.add_argument("--profile", choices=list(Profile), default=Profile.SAFETY)
-    parser.add_argument("--jobs", type=_positive, default=1, help="processes (one per core)")
+    parser.add_argument(
+        "--jobs",
+        type=positive_count,
+        default=1,
+        metavar="N",
+        help="seeds run in so many processes at once (default 1; one for each core is fastest);"
+        " the results are the same",
+    )
     parser.add_argument(
         "--real-signatures", action="store_true", help="P-256 instead of a keyed hash for votes"
     )
@@ -56,13 +74,6 @@ def say(line: str) -> None:
     """To whoever runs the command."""
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError("at least 1")
-    return value
 
 
 def _campaign(options: argparse.Namespace, *, first_seed: int, seeds: int) -> Campaign:
@@ -80,7 +91,8 @@ def _replay(campaign: Campaign, *, trace: bool) -> int:
     logging.disable(logging.CRITICAL)
     outcome = run_seed(campaign, campaign.first_seed, log=say if trace else None)
     if outcome.report is not None:
-        say(str(outcome.report))
+        for line in report_lines(outcome.report):
+            say(line)
         return 0
     _tell(campaign, outcome)
     return 1
@@ -88,8 +100,50 @@ def _replay(campaign: Campaign, *, trace: bool) -> int:
 
 def _tell(campaign: Campaign, outcome: Outcome) -> None:
     if outcome.report is None:
-        say(f"seed {outcome.seed}: {outcome.violation}")
-        say(f"  replay: {campaign.replay_command(outcome.seed)}")
+        for line in violation_lines(campaign, outcome):
+            say(line)
+
+
+def violation_lines(campaign: Campaign, outcome: Outcome) -> list[str]:
+    """Seed, invariant, what happened, and how to see it again; a traceback if there is one."""
+    text, _, cause = outcome.violation.partition("\n")
+    invariant, found, what = text.partition(": ")
+    is_numbered = bool(found) and invariant[:1] == "I" and invariant[1:].isdecimal()
+    return [
+        f"seed {outcome.seed} breaks an invariant",
+        f"  invariant: {invariant if is_numbered else 'honest validators accept one another'}",
+        f"  what:      {what if is_numbered else text}",
+        f"  replay:    {campaign.replay_command(outcome.seed)}",
+        *(f"  {line}" for line in cause.splitlines()),
+    ]
+
+
+def report_lines(report: Report) -> list[str]:
+    """What one seed did."""
+    return [
+        (
+            f"seed {report.seed}, {report.profile}, {report.validators} validators,"
+            f" liars: {report.byzantine}"
+        ),
+        (
+            f"  {report.events} events, {report.height} blocks, highest round {report.max_round},"
+            f" {report.transactions} transactions"
+        ),
+        (
+            f"  {report.crashes} crashes, {report.faults} stops for a disk,"
+            f" {report.evidence} proofs of double signing"
+        ),
+        (
+            f"  calm until the first block is everywhere: {_in_d(report.recovery_ms)},"
+            f" the last: {_in_d(report.calm_ms)}"
+        ),
+        *(f"  {line}" for line in _tally_lines(report.tally)),
+        f"  no violation; trace {report.trace:08x}",
+    ]
+
+
+def _in_d(duration_ms: int) -> str:
+    return f"{duration_ms / DELAY_BOUND_MS:.1f} D"
 
 
 def summary_lines(campaign: Campaign, summary: Summary, seconds: float) -> list[str]:

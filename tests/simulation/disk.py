@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ledger.errors import NodeFault
+from ledger.node.disk_watch import VOTES_BYTES, Space
 from ledger.storage.files import FileIdentity
 from ledger.storage.kv import Batch, StoreDamaged
 from ledger.storage.memory import MemoryView
@@ -22,6 +23,9 @@ from ledger.storage.memory import MemoryView
 SECTOR_BYTES = 512
 PAGE_BYTES = 4096
 FOLDER = Path("/validator")
+DISK_BYTES = 10**12
+ROOMY = Space(DISK_BYTES // 2, DISK_BYTES)
+NEARLY_FULL = Space(VOTES_BYTES - 1, DISK_BYTES)
 
 
 @dataclass(slots=True)
@@ -84,6 +88,7 @@ class SimulatedDisk:
         self.faults = DiskFaults()
         self.spent_ms = 0
         """Virtual time the present piece of work has waited for the disk."""
+        self.is_nearly_full = False
         self.fault_count = 0
         self.has_forgotten = False
         """Something happened to it from outside: what was durable may be gone."""
@@ -97,6 +102,10 @@ class SimulatedDisk:
         inode = Inode(self._next_inode, content)
         self._next_inode += 1
         return inode
+
+    def space(self) -> Space:
+        """What the disk watch sees: plenty, or too little to vote with."""
+        return NEARLY_FULL if self.is_nearly_full else ROOMY
 
     # -- what can go wrong ------------------------------------------------------------------------
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from ledger.consensus.core import Core
 from ledger.consensus.effects import Intent
-from ledger.consensus.events import TransactionsWaiting
-from ledger.consensus.messages import Message
+from ledger.consensus.events import TransactionsWaiting, VotingPaused
+from ledger.consensus.messages import Message, Payload, Signed
 from ledger.consensus.round_state import CoreSettings
 from ledger.errors import InvalidMessage, NodeFault, TransactionInvalid
 from ledger.model.transaction import Envelope
@@ -21,6 +21,7 @@ from ledger.node.catch_up import CatchUp
 from ledger.node.channel import CurrentChannel
 from ledger.node.committer import CommittedBlock, Committer
 from ledger.node.consensus_queue import ConsensusQueue, FetchedBlock
+from ledger.node.disk_watch import DiskWatch, SpaceLimits
 from ledger.node.driver import ConsensusDriver, DriverPorts
 from ledger.node.intents import IntentSigner
 from ledger.node.message_judge import MessageJudge
@@ -39,6 +40,7 @@ from tests.simulation.disk import FOLDER, SimulatedDisk, SimulatedFiles, Simulat
 from tests.simulation.event_loop import SimLoop, SimTimerHandle
 from tests.simulation.keys import CHANNEL_ID
 from tests.simulation.transactions import definition
+from tests.simulation.versions import Version
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -97,6 +99,16 @@ class WatchedSigner(IntentSigner):
         self.node.world.signed(self.node, message)
         return message
 
+    def forgot_signing(self, message: Message) -> Signed[Payload] | None:
+        """A twin knows that there is another with its key; everyone else wonders as shipped."""
+        if self.node.is_twin:
+            return None
+        forgotten = super().forgot_signing(message)
+        trusted = self.node.vote_memory.journal.content.is_trusted_at
+        if forgotten is not None and trusted(forgotten.payload.height):
+            self.node.world.forgot(self.node, forgotten)
+        return forgotten
+
 
 class EvidenceCount:
     """Stands where the evidence file is."""
@@ -120,6 +132,7 @@ class SimNode:
         disk: SimulatedDisk,
         clock: NodeClock,
         is_honest: bool,
+        is_twin: bool = False,
         forgets: bool = False,
     ) -> None:
         self.world = world
@@ -128,6 +141,8 @@ class SimNode:
         self.disk = disk
         self.clock = clock
         self.is_honest = is_honest
+        self.is_twin = is_twin
+        self.version = Version.SHIPPED
         self.forgets = forgets
         """Loses its journal whenever it crashes (the second twin)."""
         self.run = 0
@@ -191,6 +206,7 @@ class SimNode:
             memory=world.memory,
         )
         self.queue = ConsensusQueue()
+        self.disk_watch = DiskWatch(self.disk.space, SpaceLimits(), self._pause_voting)
         self.core = world.core_factory(
             CoreSettings(
                 own_id=self.identity,
@@ -292,6 +308,8 @@ class SimNode:
 
     def receive(self, item: Item, sender: int) -> None:
         """An item on a stream of another validator, or of a node that only follows."""
+        if self.version is Version.OLDER:
+            item = self.world.forms.of(item, Version.OLDER)
         if sender not in self.channel.state.validators.ids and self._is_from_follower(
             item, sender
         ):
@@ -321,8 +339,28 @@ class SimNode:
 
     def submit(self, raw: bytes) -> None:
         """A client's transaction: into our pool and, if it is new here, to all others."""
+        try:
+            self.disk_watch.require_space()
+        except InvalidMessage:
+            return
         if self.admit(raw):
             self.links.broadcast(Item(transactions=TransactionBatch(envelopes=[raw])))
+
+    def set_space(self, is_short: bool) -> None:
+        """Its disk is nearly full, or has room again; the shipped watch looks at once.
+
+        A node that is down looks when it starts.
+        """
+        self.disk.is_nearly_full = is_short
+        if self.alive and self.loop is not None:
+            self.work(self._look_at_disk)
+
+    def _pause_voting(self, paused: bool) -> None:
+        self.queue.post(VotingPaused(paused))
+        self.loop.call_soon(lambda: self.catch_up.tell_everyone())  # made after this
+
+    def _look_at_disk(self) -> None:
+        self.disk_watch.check()
 
     def admit(self, raw: bytes) -> bool:
         """Whether the pool took it (the shipped admission also checks signatures here)."""
@@ -462,6 +500,7 @@ class SimNode:
             block_hash=tip.block_hash,
             commit_hash=tip.commit_hash,
             observes=self.is_observing,
+            disk_short=self.disk_watch.is_voting_paused,
         )
 
     def _on_committed(self, committed: CommittedBlock) -> None:

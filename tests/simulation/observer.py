@@ -9,7 +9,7 @@ unique), `identity` (its consenter id, which twins share), `run` (counts restart
 
 from typing import TYPE_CHECKING
 
-from ledger.consensus.messages import Message
+from ledger.consensus.messages import Message, Payload, Signed
 from ledger.errors import InvalidMessage, NodeFault
 from ledger.model.codes import ValidationCode
 from ledger.node.committer import CommittedBlock
@@ -34,6 +34,12 @@ class Observer:
 
     def signed(self, node: "SimNode", message: Message) -> None:
         """A vote was signed, durable, and may leave from now on (also again after a restart)."""
+
+    def forgot(self, node: "SimNode", forgotten: Signed[Payload]) -> None:
+        """A message holds this, which bears the node's signature and which it does not remember.
+
+        Not called for twins, who know that there is another.
+        """
 
     def sent(self, node: "SimNode", to: int, item: Item) -> None:
         """An item left for a consenter; the network may lose it."""

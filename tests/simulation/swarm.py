@@ -5,6 +5,7 @@ and draws its rate. At most f validators of a seed lie or have a disk that forge
 """
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -123,8 +124,25 @@ class Swarm:
     base_timeout_ms: int = BASE_TIMEOUT_MS
     max_timeout_ms: int = MAX_TIMEOUT_MS
     rotation_bytes: int = 16 * 1024
+    space_short_every_ms: int = 0
+    """Some disk has so little room left that its validator stops voting; later there is more."""
+    mixed_versions: bool = False
+    """Some validators run an older or a newer version; they are upgraded one at a time."""
     config_changes: int = 0
     """Proposals to change the validator set or the limits."""
+
+
+LIARS = {
+    Byzantine.TWIN: 5,
+    Byzantine.MIXED: 2,
+    Byzantine.ADVERSARY: 4,
+    Byzantine.SILENT: 2,
+    Byzantine.NONE: 1,
+}
+"""How often a seed has which: twins first, then those who tell the lies of the catalogue."""
+LIARS_OF_DISK = {Byzantine.TWIN: 2, Byzantine.BAD_DISK: 1, Byzantine.NONE: 1}
+"""In the profile about disks, where what is honest must remember."""
+MIXED_VERSIONS = 0.1
 
 
 def quiet_swarm(chaos_ms: int) -> Swarm:
@@ -165,8 +183,10 @@ def draw_swarm(rng: random.Random, profile: Profile, *, max_faulty: int) -> Swar
         faulty=rng.randint(1, max(1, max_faulty)),
         forgetful=0,
         chaos_ms=rng.choice([20, 40, 60]) * DELAY_BOUND_MS,
-        calm_heights=2,
+        calm_heights=rng.choice([1, 1, 2]),
         max_timeout_ms=rng.choice([LIVENESS_CAP_MS, MAX_TIMEOUT_MS]),
+        space_short_every_ms=rng.choice([0, 0, 0, 4_000]),
+        mixed_versions=rng.random() < MIXED_VERSIONS,
     )
     if swarm.byzantine is Byzantine.NONE:
         swarm = replace(swarm, faulty=0)
@@ -203,17 +223,12 @@ def _of_profile(swarm: Swarm, rng: random.Random, profile: Profile) -> Swarm:
 
 def _liar(rng: random.Random, profile: Profile) -> Byzantine:
     if profile is Profile.DISK:
-        return rng.choice([Byzantine.NONE, Byzantine.NONE, Byzantine.BAD_DISK, Byzantine.TWIN])
-    return rng.choice(
-        [
-            Byzantine.NONE,
-            Byzantine.TWIN,
-            Byzantine.MIXED,
-            Byzantine.ADVERSARY,
-            Byzantine.ADVERSARY,
-            Byzantine.SILENT,
-        ]
-    )
+        return _choice(rng, LIARS_OF_DISK)
+    return _choice(rng, LIARS)
+
+
+def _choice(rng: random.Random, weights: Mapping[Byzantine, int]) -> Byzantine:
+    return rng.choices(list(weights), list(weights.values()))[0]
 
 
 def _network(rng: random.Random) -> NetworkFaults:

@@ -4,14 +4,16 @@ The short form runs some hundred seeds of each kind, `./test --full` more than t
 """
 
 import os
+import random
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from tests.simulation.campaign import Campaign, Summary, run
-from tests.simulation.swarm import Byzantine, Profile
+from tests.simulation.swarm import Byzantine, Profile, draw_swarm
 
 CORES = os.cpu_count() or 1
 SHORT = {
@@ -62,6 +64,19 @@ def test_the_schedules_are_hard():
     assert summary.total("crashes") > 30
     assert summary.total("faults") > 0
     assert summary.total("evidence") > 0
+    assert summary.tally["voting paused"] > 5
+    assert summary.tally["two versions"] > 1
+
+
+def test_twins_are_the_most_common_liars_and_everyone_else_lies_too():
+    drawn = Counter(
+        draw_swarm(random.Random(seed), Profile.SAFETY, max_faulty=1).byzantine
+        for seed in range(1_000)
+    )
+    [(most_common, _)] = drawn.most_common(1)
+    assert most_common is Byzantine.TWIN
+    assert drawn[Byzantine.MIXED] + drawn[Byzantine.ADVERSARY] > 300
+    assert drawn[Byzantine.SILENT] > 50
 
 
 @pytest.mark.full
@@ -97,10 +112,13 @@ def test_seeds_do_not_depend_on_what_ran_before_them_or_on_the_number_of_process
     assert sorted(together, key=lambda r: -r.seed) == one_by_one
 
 
-def test_a_seed_replays_exactly_under_another_hash_seed():
+@pytest.mark.parametrize("profile", list(Profile))
+def test_a_seed_replays_exactly_under_another_hash_seed(profile):
+    """Every event of it, in processes of their own."""
+    seed = ["--profile", profile, "--validators", "4", "--seed", "11", "--trace"]
     outputs = {
         subprocess.run(
-            [sys.executable, "-m", "tests.simulation", "--validators", "7", "--seed", "11"],
+            [sys.executable, "-m", "tests.simulation", *seed],
             env={**os.environ, "PYTHONHASHSEED": hash_seed},
             cwd=ROOT,
             capture_output=True,

@@ -17,7 +17,7 @@ from functools import lru_cache
 from typing import Any, Protocol
 
 from ledger.consensus.core import Core
-from ledger.consensus.messages import Message
+from ledger.consensus.messages import Message, Payload, Signed
 from ledger.consensus.quorum import max_faulty
 from ledger.consensus.round_state import CoreSettings
 from ledger.errors import InvalidMessage, NodeFault
@@ -36,6 +36,7 @@ from tests.simulation.membership import Membership
 from tests.simulation.network import Network
 from tests.simulation.node import SimNode, standard_core
 from tests.simulation.observer import Observer, Violation
+from tests.simulation.operators import Operators
 from tests.simulation.parcels import Parcels
 from tests.simulation.shared import (
     ConfigVerdicts,
@@ -51,6 +52,7 @@ from tests.simulation.swarm import (
     Swarm,
     draw_swarm,
 )
+from tests.simulation.versions import Forms, Version
 from tests.simulation.workload import Workload
 
 CALM_BOUND_MS = {True: 100 * DELAY_BOUND_MS, False: 600 * DELAY_BOUND_MS}
@@ -149,6 +151,7 @@ class World:
         self.policies = lru_cache(maxsize=100)(RememberedPolicies)
         """By the shipped policies of a configuration."""
         self.parcels = Parcels()
+        self.forms = Forms()
         self.decode = lru_cache(maxsize=1_000)(decode_message)
         faulty = self._rng("faulty").sample(self.identities, self.swarm.faulty)
         self.byzantine = frozenset(faulty)
@@ -163,6 +166,7 @@ class World:
         }
         self.workload = Workload(self, self._rng("workload"), self.swarm.load)
         self.membership = Membership(self, self._rng("membership"))
+        self.operators = Operators(self, self._rng("operators"))
         self.disasters = Disasters(self, self._rng("disasters"))
         self.observer = observer_factory(self)
 
@@ -175,8 +179,8 @@ class World:
             if identity not in self.byzantine:
                 self._add_node(identity, image, is_honest=True)
             elif kind in {Byzantine.TWIN, Byzantine.MIXED}:
-                self._add_node(identity, image, is_honest=False)
-                self._add_node(identity, image, is_honest=False, forgets=True)
+                self._add_node(identity, image, is_honest=False, is_twin=True)
+                self._add_node(identity, image, is_honest=False, is_twin=True, forgets=True)
                 if kind is Byzantine.MIXED:
                     self._add_liar(identity)
             elif kind is Byzantine.BAD_DISK:
@@ -190,7 +194,13 @@ class World:
         self.places.append(Adversary(world=self, slot=len(self.places), identity=identity))
 
     def _add_node(
-        self, identity: int, image: Any, *, is_honest: bool, forgets: bool = False
+        self,
+        identity: int,
+        image: Any,
+        *,
+        is_honest: bool,
+        is_twin: bool = False,
+        forgets: bool = False,
     ) -> None:
         slot = len(self.places)
         disk = SimulatedDisk(self._rng(f"disk {slot}"), image)
@@ -203,6 +213,7 @@ class World:
                 disk=disk,
                 clock=clock,
                 is_honest=is_honest,
+                is_twin=is_twin,
                 forgets=forgets,
             )
         )
@@ -300,6 +311,7 @@ class World:
         self.workload.plan(swarm.chaos_ms)
         self.disasters.plan()
         self.membership.plan(swarm.config_changes)
+        self.operators.plan()
         self._every(swarm.network.partition_every_ms, self.network.change_partition)
         self._every(swarm.network.reset_every_ms, self.network.reset_connection)
         self._every(swarm.process.pause_every_ms, self._pause_someone)
@@ -342,6 +354,7 @@ class World:
         self.network.heal()
         for node in self.nodes:
             node.survive()
+        self.operators.calm()
         self.observer.calm()
 
     def _run_calm(self) -> tuple[int, int]:
@@ -373,6 +386,8 @@ class World:
         """Give an item to the network."""
         if isinstance(source, SimNode):
             waited_ms = source.disk.spent_ms
+            if source.version is not Version.SHIPPED:
+                item = self.forms.of(item, source.version)
             self.observer.sent(source, to, item)
         else:
             waited_ms = 0
@@ -433,6 +448,15 @@ class World:
         node.disk.has_forgotten = True
         act()
 
+    def stop_for_upgrade(self, node: SimNode) -> None:
+        """Its operator ends the process, if it runs, and starts another version soon."""
+        self.tally["upgrade"] += 1
+        self.log(f"node {node.slot} is upgraded to the {node.version.name.lower()} version")
+        if node.alive:
+            node.die(power_cut=False)
+            self.observer.crashed(node, "upgrade")
+            self._restart_later(node)
+
     def _restart_later(self, node: SimNode) -> None:
         delay_ms = 1 if self.is_calm else self._process_rng.randint(*RESTART_AFTER_MS)
         self.at(delay_ms, node.slot, self._restart, node)
@@ -458,6 +482,12 @@ class World:
         if self._log is not None:
             self.log(f"node {node.slot} signs {message.signed.payload}")
         self.observer.signed(node, message)
+
+    def forgot(self, node: SimNode, forgotten: Signed[Payload]) -> None:
+        """A message holds a signature of the node's that it does not remember."""
+        self.tally["forgotten vote came back"] += 1
+        self.log(f"node {node.slot} does not remember {forgotten.payload}")
+        self.observer.forgot(node, forgotten)
 
     def committed(self, node: SimNode, committed: CommittedBlock) -> None:
         self._has_news = True

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from ledger.crypto.hashing import block_hash
 from ledger.model.block import SLOT_SIGNATURES, Block, BlockSignature
 from ledger.model.codec_block import (
     decode_block,
@@ -20,6 +21,8 @@ BLOCKS_MAX = 5
 
 def tempt(liar: Liar) -> bool:
     """B21: claims a height so that others ask it for blocks, or one below its own."""
+    if liar.rng.random() < 0.3:
+        return liar.say_item(Behaviour.SYNC_LIE, Item(status=_stale_status(liar)))
     height = liar.height + liar.rng.choice([-1, 1, 1, 2, 1_000, 2**63])
     status = Status(
         height=max(0, height),
@@ -27,6 +30,15 @@ def tempt(liar: Liar) -> bool:
         commit_hash=liar.rng.randbytes(32),
     )
     return liar.say_item(Behaviour.SYNC_LIE, Item(status=status))
+
+
+def _stale_status(liar: Liar) -> Status:
+    """True once: an old tip, with its real hash, as if nothing had happened since."""
+    store = liar.conspiracy.best_informed().store
+    number = liar.rng.randrange(store.height())
+    block = store.block(number)
+    assert block is not None, "below the height of its own ledger"
+    return Status(height=number + 1, block_hash=block_hash(block.header), commit_hash=bytes(32))
 
 
 def tempt_to_seals(liar: Liar) -> bool:
@@ -59,10 +71,10 @@ def _genuine(liar: Liar, request: BlockRequest) -> list[bytes]:
 
 
 def _lie(liar: Liar, blocks: list[bytes], start: int) -> list[bytes]:
-    """Nothing, parts, the wrong ones, or a chain of its own."""
+    """Nothing, parts, the wrong ones, stale ones, or a chain of its own."""
     rng = liar.rng
     own = _own_block(liar)
-    match rng.randrange(6):
+    match rng.randrange(8):
         case 0:
             return []
         case 1:
@@ -75,8 +87,24 @@ def _lie(liar: Liar, blocks: list[bytes], start: int) -> list[bytes]:
             store = liar.conspiracy.best_informed().store
             genesis = store.block_raw(0)
             return [genesis] if genesis is not None else []
+        case 5:
+            return _stale(liar, start)
+        case 6:
+            return _stale(liar, start, skipped=True)
         case _:
             return own or [_other_entries(decode_block(raw)) for raw in blocks]
+
+
+def _stale(liar: Liar, start: int, *, skipped: bool = False) -> list[bytes]:
+    """Genuine blocks from another place in the chain: what its ledger once ended with.
+
+    With `skipped`, those that an older snapshot would be followed by, without the ones before.
+    """
+    store = liar.conspiracy.best_informed().store
+    first = min(start + 1, store.height() - 1) if skipped else max(0, start - BLOCKS_MAX)
+    stop = store.height() if skipped else max(1, start)
+    found = [store.block_raw(number) for number in range(first, stop)][:BLOCKS_MAX]
+    return [raw for raw in found if raw is not None]
 
 
 def _own_block(liar: Liar) -> list[bytes]:

@@ -3,7 +3,14 @@
 import zlib
 from typing import TYPE_CHECKING
 
-from ledger.consensus.messages import Commit, Message, PrepareMessage, ProposalMessage
+from ledger.consensus.messages import (
+    Commit,
+    Message,
+    Payload,
+    PrepareMessage,
+    ProposalMessage,
+    Signed,
+)
 from ledger.errors import InvalidMessage, NodeFault, Reason
 from ledger.model.codes import ValidationCode
 from ledger.node.committer import CommittedBlock
@@ -86,6 +93,12 @@ class WorldMonitor(Observer):
         elif isinstance(message, PrepareMessage):
             payload = message.signed.payload
             self.proposals.on_prepare(node.slot, (payload.height, payload.round, payload.digest))
+
+    def forgot(self, node: "SimNode", forgotten: Signed[Payload]) -> None:
+        if node.is_honest:
+            raise Violation(
+                f"I3: honest node {node.slot} forgot that it signed {forgotten.payload}"
+            )
 
     def _count_contradiction(self, message: Message) -> None:
         """Of twins, or of a validator whose disk forgot."""

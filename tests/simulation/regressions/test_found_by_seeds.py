@@ -40,6 +40,18 @@ def test_a_validator_that_is_rounds_ahead_and_a_dead_one(seed):
 
 
 @pytest.mark.parametrize("seed", SEEDS)
+def test_validators_that_were_pulled_to_a_round_while_their_disks_were_full(seed):
+    """Liveness, seed 700083 of seven; safety, seed 700484 of five: no quorum met in that round.
+
+    With room again they said nothing of the round that the others had taken them to.
+    """
+    world = World(seed=seed, validators=5, swarm=quiet_swarm(20_000))
+    for node in world.nodes[:3]:
+        world.at(10, node.slot, node.set_space, True)
+    assert world.run().calm_ms <= CALM_BOUND_MS
+
+
+@pytest.mark.parametrize("seed", SEEDS)
 def test_a_tip_from_fast_clocks(seed):
     """Safety, seed 19 of four: with right clocks again nobody proposed for ten minutes."""
     world = World(seed=seed, validators=4, swarm=quiet_swarm(20_000))
