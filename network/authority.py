@@ -89,8 +89,12 @@ class Authority:
         cls, common_name: str, organization: str, *, now: datetime, days: int
     ) -> "Authority":
         """A new authority, valid from `now` (aware) for that many days."""
+        return cls.create_named(_name(common_name, organization), now=now, days=days)
+
+    @classmethod
+    def create_named(cls, name: x509.Name, *, now: datetime, days: int) -> "Authority":
+        """A new authority under exactly that name."""
         key = generate_key()
-        name = _name(common_name, organization)
         identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
         builder = (
             _builder(name, name, key.public_key(), now=now, end=now + timedelta(days=days))
@@ -182,13 +186,18 @@ class MemberAuthority:
         *,
         now: datetime,
         certificate_days: int = CERTIFICATE_LIFETIME_DAYS,
+        subject: str = "",
     ) -> "MemberAuthority":
-        """New authorities; `now` is an aware time and comes from the caller's clock."""
+        """New authorities; `now` is an aware time and comes from the caller's clock.
+
+        `subject` (RFC 4514, e.g. `CN=ca.dso.example,O=DSO`) names the enrolment authority.
+        """
         days = AUTHORITY_LIFETIME_DAYS
+        name = distinguished_name(subject) if subject else _name(f"{mspid} CA", organization)
         return cls(
             mspid=mspid,
             organization=organization,
-            enrolment=Authority.create(f"{mspid} CA", organization, now=now, days=days),
+            enrolment=Authority.create_named(name, now=now, days=days),
             tls=Authority.create(f"{mspid} TLS CA", organization, now=now, days=days),
             certificate_days=certificate_days,
         )
@@ -206,6 +215,11 @@ class MemberAuthority:
     ) -> KeyPair:
         """Identity of a participant or application (OU client), such as `{"idgrid": ...}`."""
         return self._issue(name, Role.CLIENT, attributes or {}, now=now)
+
+    def issue_user(self, user: "User", *, now: datetime) -> KeyPair:
+        """Identity of whoever the member vouches for, with a new key."""
+        key = generate_key()
+        return KeyPair(self._certify_user(user, key.public_key(), now=now), private_key_pem(key))
 
     def renew(self, certificate_pem: bytes, *, now: datetime) -> bytes:
         """The same subject, key and names with a new period, from the authority that issued it.
@@ -225,12 +239,16 @@ class MemberAuthority:
     def certify_request(
         self, request_pem: bytes, name: str, attributes: Mapping[str, str], *, now: datetime
     ) -> bytes:
-        """Certificate for a client whose key never leaves its owner, from a signing request.
+        """Certificate for a client whose key never leaves its owner, from a signing request."""
+        return self.certify_user(User(name, attributes=attributes), request_pem, now=now)
+
+    def certify_user(self, user: "User", request_pem: bytes, *, now: datetime) -> bytes:
+        """Certificate for a user whose key never leaves its owner, from a signing request.
 
         Only the key is taken from the request, and only if the request proves its possession;
         name, role and attributes are the caller's. Raises InvalidMessage.
         """
-        return self._certify(name, Role.CLIENT, attributes, _requested_key(request_pem), now=now)
+        return self._certify_user(user, _requested_key(request_pem), now=now)
 
     def issue_tls(
         self, name: str, hosts: Iterable[str] = LOOPBACK_HOSTS, *, now: datetime
@@ -287,9 +305,7 @@ class MemberAuthority:
     def _issue(
         self, name: str, role: Role, attributes: Mapping[str, str], *, now: datetime
     ) -> KeyPair:
-        key = generate_key()
-        certificate = self._certify(name, role, attributes, key.public_key(), now=now)
-        return KeyPair(certificate, private_key_pem(key))
+        return self.issue_user(User(name, role, attributes), now=now)
 
     def _certify(
         self,
@@ -300,14 +316,54 @@ class MemberAuthority:
         *,
         now: datetime,
     ) -> bytes:
+        return self._certify_user(User(name, role, attributes), public_key, now=now)
+
+    def _certify_user(
+        self, user: "User", public_key: ec.EllipticCurvePublicKey, *, now: datetime
+    ) -> bytes:
         extensions: list[tuple[x509.ExtensionType, bool]] = []
-        if attributes:
-            content = encode_attributes(attributes)
+        if user.attributes:
+            content = encode_attributes(user.attributes)
             extensions.append((x509.UnrecognizedExtension(ATTRIBUTES_OID, content), False))
-        subject = _name(name, self.organization, unit=role.name.lower())
+        subject = user.subject_name(self.organization)
         return self.enrolment.issue(
             subject, public_key, extensions, now=now, days=self.certificate_days
         )
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Somebody a member vouches for: a person, an application, a validator."""
+
+    name: str
+    """The subject's common name."""
+    role: Role = Role.CLIENT
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    """What contracts may ask of the certificate, such as `{"idgrid": "CL-0007"}`."""
+    subject: str = ""
+    """What stands before role and name in the subject (RFC 4514); the organisation if empty."""
+
+    def subject_name(self, organization: str) -> x509.Name:
+        """The whole subject: where the user belongs, the role as OU, the name."""
+        unit = self.role.name.lower()
+        if not self.subject:
+            return _name(self.name, organization, unit=unit)
+        own = (
+            x509.RelativeDistinguishedName([x509.NameAttribute(kind, value)])
+            for kind, value in (
+                (NameOID.ORGANIZATIONAL_UNIT_NAME, unit),
+                (NameOID.COMMON_NAME, self.name),
+            )
+        )
+        return x509.Name([*distinguished_name(self.subject).rdns, *own])
+
+
+def distinguished_name(text: str) -> x509.Name:
+    """A name from RFC 4514 text, most specific part first; raises InvalidMessage MALFORMED."""
+    try:
+        return x509.Name.from_rfc4514_string(text)
+    except ValueError as error:
+        raise InvalidMessage(Reason.MALFORMED, f"{text!r} is no name: {error}") from None
 
 
 def _builder(

@@ -1,4 +1,4 @@
-"""`gridledger cert ...`: how long certificates are good, renewing them, revoking them."""
+"""`gridledger cert ...`: issuing certificates, how long they are good, renewing, revoking."""
 
 import argparse
 import asyncio
@@ -10,6 +10,7 @@ from ledger.crypto.certificates import load_x509
 from ledger.errors import GridledgerError
 from ledger.node.certificate_watch import WARNING_DAYS
 from network.cert_inventory import Held, config_certificates, days_left, folder_certificates
+from network.cert_issue import add_issue_arguments, issue_certificate
 from network.creation import ADMIN, PEER, PEER_TLS, member_authority
 from network.layout import write_replacing
 from network.member_actions import Change, finish_all, replacement, start_proposal
@@ -50,7 +51,10 @@ def _parser() -> argparse.ArgumentParser:
     revoke.add_argument("member", help="the member's id in the plan")
     revoke.add_argument("certificate", type=Path, help="the certificate's file (PEM)")
     revoke.set_defaults(action=_revoke)
-    for command in (status, rotate, revoke):
+    issue = actions.add_parser("issue", help="an identity for a person or an application")
+    add_issue_arguments(issue)
+    issue.set_defaults(action=_issue)
+    for command in (status, rotate, revoke, issue):
         add_plan_option(command)
     return parser
 
@@ -83,6 +87,17 @@ def _line(held: Held) -> str:
     elif left < WARNING_DAYS[0]:
         remark = "  renew it: gridledger cert rotate " + held.member
     return f"{held.member:<18} {held.name:<18} {held.place:<8} {expires:<11} {left:>9}{remark}"
+
+
+# -- issue ----------------------------------------------------------------------------------------
+
+
+def _issue(options: argparse.Namespace) -> int:
+    place = issue_certificate(options)
+    print(f"certificate {place.certificate}")
+    if options.request is None:
+        print(f"private key {place.key}")
+    return 0
 
 
 # -- rotate ---------------------------------------------------------------------------------------

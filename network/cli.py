@@ -103,6 +103,21 @@ def _peer(arguments: Sequence[str]) -> int:
     return run_peer_process(options.config)
 
 
+def _chaincode(arguments: Sequence[str]) -> int:
+    """`serve` and `check` need no ledger: they also run where a Fabric network is."""
+    action = arguments[0] if arguments else ""
+    if action == "serve":
+        from chaincode.shim.serve_command import main as run_serve
+
+        return run_serve(arguments[1:])
+    if action == "check":
+        from chaincode.shim.check_command import main as run_check
+
+        return run_check(arguments[1:])
+    print("usage: gridledger chaincode {serve,check} MODULE [options]", file=sys.stderr)
+    return EXIT_USAGE
+
+
 def _member(arguments: Sequence[str]) -> int:
     from network.member_command import main as run_member
 
@@ -123,6 +138,7 @@ COMMANDS = {
     "member": Command(
         "propose, approve, list: members, validators and limits of a running channel", _member
     ),
+    "chaincode": Command("serve, check: a contract as a service, and its determinism", _chaincode),
     "cert": Command("status, rotate, revoke: certificates and keys of the members", _cert),
     "verify-chain": Command(
         "check a stopped validator's ledger, independently of the code that wrote it",

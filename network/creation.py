@@ -63,7 +63,11 @@ def _write_members(plan: Plan, layout: NetworkLayout, *, now: datetime) -> None:
     for member in plan.members:
         folder = layout.member(member.id)
         authority = MemberAuthority.create(
-            member.mspid, member.name, now=now, certificate_days=plan.certificate_days
+            member.mspid,
+            member.name,
+            now=now,
+            certificate_days=plan.certificate_days,
+            subject=member.authority_subject,
         )
         write_authorities(member, folder, authority, now=now)
         members.append(member_config_of(member, authority))

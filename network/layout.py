@@ -8,6 +8,7 @@
   members/<id>/
     authorities/{ca,tlsca}.{crt,key}, revoked.crl
     credentials/<name>.{crt,key} peer, peer-tls, admin, ...
+    users/<name>.{crt,key}       whoever `gridledger cert issue` was asked for
     peer.json                    what `gridledger peer run` reads, written anew by `up`
     peer.pid  peer.log           the running process
     ledger/                      blocks, state, journal, sign guard
@@ -58,6 +59,10 @@ class MemberLayout:
     def credential(self, name: str) -> Credential:
         """An identity or TLS pair by name: `peer`, `peer-tls`, `admin`, ..."""
         return self._pair("credentials", name)
+
+    def user(self, name: str) -> Credential:
+        """Identity of a person or application that the member vouches for."""
+        return self._pair("users", name)
 
     def _pair(self, folder: str, name: str) -> Credential:
         return Credential(

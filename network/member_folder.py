@@ -43,7 +43,11 @@ def prepare_member(
     if folder.credential(PEER).certificate.exists():
         return False
     authority = MemberAuthority.create(
-        member.mspid, member.name, now=now, certificate_days=plan.certificate_days
+        member.mspid,
+        member.name,
+        now=now,
+        certificate_days=plan.certificate_days,
+        subject=member.authority_subject,
     )
     write_authorities(member, folder, authority, now=now)
     for peer in member.peers:

@@ -84,6 +84,8 @@ class MemberPlan(PeerPlan):
 
     name: str
     """For people, e.g. `Distribution grid operator`."""
+    authority_subject: str = ""
+    """Name of its enrolment authority (RFC 4514); empty: one made of `mspid` and `name`."""
     further_peers: tuple[PeerPlan, ...] = ()
 
     @property
@@ -181,6 +183,7 @@ _DISK_LINES = """
 
 _FURTHER_LINES = """
 # external_host = "grid.example"  # what clients elsewhere call the peer; without it, `host`
+# authority_subject = "CN=ca.grid.example,O=Grid"   # without it, made of mspid and name
 # consenter_id = 4                # its number among the validators; without it, its place here
 # [[members.peers]]               # one more peer of the member above
 # id = "utility-second"
@@ -302,6 +305,7 @@ def _members(top: PlanTable) -> tuple[MemberPlan, ...]:
 def _member(entry: PlanTable, *, peers_before: int) -> MemberPlan:
     member_id, mspid = entry.text("id", _IDENTIFIER), entry.text("mspid", _MSPID)
     name = entry.text("name", re.compile(r".{1,100}"), default=member_id)
+    subject = entry.text("authority_subject", re.compile(r".{0,1000}"), default="")
     first = _peer(entry, member_id, mspid, consenter_id=peers_before + 1)
     further = []
     for number, peer in enumerate(
@@ -310,7 +314,9 @@ def _member(entry: PlanTable, *, peers_before: int) -> MemberPlan:
         further.append(_peer(peer, member_id, mspid, consenter_id=number))
         peer.refuse_unknown()
     entry.refuse_unknown()
-    return MemberPlan(name=name, further_peers=tuple(further), **asdict(first))
+    return MemberPlan(
+        name=name, authority_subject=subject, further_peers=tuple(further), **asdict(first)
+    )
 
 
 def _peer(entry: PlanTable, member_id: str, mspid: str, *, consenter_id: int) -> PeerPlan:

@@ -1,6 +1,8 @@
 """`gridledger peer run`: one validator in the foreground of its own process."""
 
+import faulthandler
 import logging
+import os
 import sys
 from pathlib import Path
 
@@ -23,6 +25,7 @@ def run_peer_process(config_path: Path) -> int:
     if not __debug__:
         print("assertions are safety checks: run without -O and PYTHONOPTIMIZE", file=sys.stderr)
         return EXIT_FAULT
+    _keep_own_standard_error()
     configure_logging()
     try:
         signal_name = uvloop.run(run_peer(config_path))
@@ -32,3 +35,10 @@ def run_peer_process(config_path: Path) -> int:
         return EXIT_FAULT
     log.info("ended by a signal: %s", signal_name)
     return 0
+
+
+def _keep_own_standard_error() -> None:
+    """Python goes on writing where it did when native code's errors are led elsewhere."""
+    descriptor = os.dup(sys.stderr.fileno())
+    sys.stderr = os.fdopen(descriptor, "w", buffering=1, errors="backslashreplace")
+    faulthandler.enable(sys.stderr)

@@ -164,10 +164,11 @@ def test_the_written_plan_shows_every_setting_there_is() -> None:
         return {field.name for field in dataclasses.fields(kind)}
 
     written = table()
-    further = {"consenter_id", "member_id", "external_host", "further_peers"}
+    further = {"consenter_id", "member_id", "external_host", "authority_subject", "further_peers"}
     assert set(written["members"][0]) == names(MemberPlan) - further
     assert "# [[members.peers]]" in default_plan_text()
-    assert all(f"# {name} =" in default_plan_text() for name in ("external_host", "consenter_id"))
+    shown = further - {"member_id", "further_peers"}
+    assert all(f"# {name} =" in default_plan_text() for name in shown)
     assert set(written["blocks"]) == names(BlockPlan)
     assert set(written["chaincodes"][0]) | {"endorsement_policy"} == names(ChaincodePlan)
     assert "# endorsement_policy" in default_plan_text()
