@@ -50,6 +50,11 @@ class Chaincode:
                 if contract is contracts[0]:
                     self._functions[name] = (contract, function)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the contracts; the first is the default."""
+        return self._names
+
     async def invoke(self, stub: ChaincodeStub) -> Response:
         """Run the call; never raises: every failure is a response with status 400 or above.
 

@@ -5,6 +5,7 @@ transactions interleave; each has at most one request open. The same session ser
 the peer that started the process and a gRPC stream.
 """
 
+import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
@@ -23,13 +24,18 @@ from chaincode.shim.peer_messages import (
 )
 from chaincode.shim.requests import Request, Response
 from chaincode.shim.stub import ChaincodeStub
+from chaincode.shim.time_limit import OutOfTime, TimeLimit
 from chaincode.shim.transaction_facts import PeerFacts
 from ledger.wire.protos_pb2 import ChaincodeID, ChaincodeInput, ChaincodeMessage
+
+log = logging.getLogger(__name__)
 
 RESULT_BYTES_MAX = 1024 * 1024
 """Largest result or event payload of a transaction."""
 PEER_MSPID_VARIABLE = "CORE_PEER_LOCALMSPID"
 """Environment variable that tells a chaincode whose peer it runs beside, as in Fabric."""
+IN_FLIGHT_MAX = 10_000
+"""Transactions of one session at once; further ones fail."""
 REFUSALS_MAX = 2
 """ERROR answers after which a transaction is ended, whatever its contract does with them."""
 
@@ -58,11 +64,13 @@ class ChaincodeSession:
         on_resume: Callable[[str], None] = lambda _tx_id: None,
         *,
         mspid: str = "",
+        time_limit: TimeLimit | None = None,
     ) -> None:
         self._chaincode = chaincode
         self._chaincode_id = chaincode_id
         self._on_resume = on_resume
         self._mspid = mspid
+        self._time_limit = time_limit or TimeLimit()
         self._features = PeerFeatures()
         self._running: dict[Key, _Running] = {}
 
@@ -106,6 +114,10 @@ class ChaincodeSession:
             features=self._features,
             peer=PeerFacts(self._mspid, dict(given.decorations)),
         )
+        if len(self._running) >= IN_FLIGHT_MAX:
+            text = f"OVERLOADED: {IN_FLIGHT_MAX} transactions are running"
+            response = Response(STATUS_INTERNAL_ERROR, text, b"")
+            return [_completed(key, response, None)]
         running = self._running[key] = _Running(stub, self._chaincode.invoke(stub))
         return self._step(key, running, None)
 
@@ -133,12 +145,17 @@ class ChaincodeSession:
         channel_id, tx_id = key
         self._on_resume(tx_id)
         try:
-            if isinstance(answer, PeerError):
-                running.request = running.run.throw(answer)
-            else:
-                running.request = running.run.send(answer)
+            with self._time_limit.applied():
+                if isinstance(answer, PeerError):
+                    running.request = running.run.throw(answer)
+                else:
+                    running.request = running.run.send(answer)
         except StopIteration as finished:
             return self._finish(key, running, finished.value)
+        except OutOfTime:
+            log.error("transaction %s was interrupted", tx_id)  # noqa: TRY400 - where is no matter
+            text = f"TIMED_OUT: contract code ran {self._time_limit.limit_ms} ms without a pause"
+            return self._finish(key, running, Response(STATUS_INTERNAL_ERROR, text, b""))
         kind, payload = encode_request(running.request)
         message = ChaincodeMessage(type=kind, payload=payload, txid=tx_id, channel_id=channel_id)  # type: ignore[arg-type]
         return [message.SerializeToString()]
@@ -151,4 +168,8 @@ class ChaincodeSession:
             response = Response(STATUS_INTERNAL_ERROR, text, b"")
         if response.status >= 400:  # noqa: PLR2004 - Fabric's threshold of refusal
             event = None
-        return [encode_completed(channel_id=key[0], tx_id=key[1], response=response, event=event)]
+        return [_completed(key, response, event)]
+
+
+def _completed(key: Key, response: Response, event: tuple[str, bytes] | None) -> bytes:
+    return encode_completed(channel_id=key[0], tx_id=key[1], response=response, event=event)

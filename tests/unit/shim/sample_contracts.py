@@ -98,6 +98,10 @@ class Shelf(Contract):
         return len(ctx.stub.get_transient()["secret"])
 
     @query
+    async def peer_member(self, ctx: Context) -> str:
+        return ctx.stub.get_mspid()
+
+    @query
     async def sneaky(self, ctx: Context) -> None:
         await ctx.stub.put_state("k", b"v")
 
