@@ -17,9 +17,9 @@ from ledger.endorsement.chaincode_life import (
     WaitingTransaction,
 )
 from ledger.endorsement.limits import RuntimeLimits
+from ledger.endorsement.nested_calls import NestedCalls
 from ledger.endorsement.peer_session import Execution, ExecutionFailed, Key, RunningTransaction
 from ledger.endorsement.runtime import CallChaincode
-from ledger.endorsement.shim_handler import ChaincodeCall
 from ledger.endorsement.simulator import TransactionSimulator
 from ledger.errors import InvalidMessage, Reason
 from ledger.model.transaction import SignedProposal
@@ -43,11 +43,10 @@ class SupervisedRuntime:
         self._name = name
         self._new_life = new_life
         self._limits = limits
-        self._call = call
         self._in_flight: dict[Key, WaitingTransaction] = {}
         self._places = asyncio.Semaphore(limits.in_flight_max)
         self._waiting = 0
-        self._calls: dict[Key, asyncio.Task[None]] = {}
+        self._calls = NestedCalls(name, call, self._answer_call)
         self._life: ChaincodeLife | None = None
         self._failures_in_a_row = 0
         self._supervision: asyncio.Task[None] | None = None
@@ -74,13 +73,11 @@ class SupervisedRuntime:
         """See `ledger.endorsement.runtime.ChaincodeRuntime.stop`."""
         if self._supervision is None:
             return
-        tasks = (self._supervision, *self._calls.values())
-        self._supervision = None
+        supervision, self._supervision = self._supervision, None
         for transaction in self._in_flight.values():
             transaction.fail(f"chaincode {self._name} is stopped")
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        supervision.cancel()
+        await asyncio.gather(supervision, self._calls.close(), return_exceptions=True)
 
     async def execute(
         self,
@@ -141,7 +138,7 @@ class SupervisedRuntime:
         del self._in_flight[key]
         if self._life is not None:
             self._life.forget(key)
-        self._cancel_call(key)
+        self._calls.cancel(key)
 
     # -- one life after another -------------------------------------------------------------------
 
@@ -155,7 +152,7 @@ class SupervisedRuntime:
             self.restarts += 1
 
     async def _one_life(self) -> Ending:
-        parts = LifeParts(self._in_flight, on_ready=self._begin_all, on_call=self._on_call)
+        parts = LifeParts(self._in_flight, on_ready=self._begin_all, on_call=self._calls.begin)
         try:
             self._life = self._new_life(parts)
             return await self._life.run()
@@ -183,7 +180,7 @@ class SupervisedRuntime:
             elif transaction.attempts >= self._limits.attempts_max:
                 transaction.fail(STREAM_TERMINATED)
             else:
-                self._cancel_call(key)
+                self._calls.cancel(key)
                 transaction.restart()
 
     def _backoff_ms(self, ending: Ending) -> int:
@@ -194,28 +191,6 @@ class SupervisedRuntime:
         wait_ms = self._limits.restart_backoff_ms << min(doublings, BACKOFF_DOUBLINGS_MAX)
         return min(wait_ms, self._limits.restart_backoff_max_ms)
 
-    # -- chaincode to chaincode -------------------------------------------------------------------
-
-    def _on_call(self, transaction: RunningTransaction, call: ChaincodeCall) -> None:
-        task = asyncio.create_task(self._answer_call(transaction, call))
-        self._calls[transaction.key] = task
-
-    def _cancel_call(self, key: Key) -> None:
-        """What a contract called must not write to a simulation that has ended."""
-        if (call := self._calls.pop(key, None)) is not None:
-            call.cancel()
-
-    async def _answer_call(self, transaction: RunningTransaction, call: ChaincodeCall) -> None:
-        outcome: Execution | str
-        if self._call is None:
-            outcome = f"chaincode {call.chaincode_name} cannot be called from here"
-        elif call.chaincode_name == self._name:
-            outcome = f"chaincode {self._name} cannot call itself"
-        else:
-            try:
-                outcome = await self._call(transaction, call)
-            except (ExecutionFailed, InvalidMessage) as error:
-                outcome = str(error)
-        del self._calls[transaction.key]
+    def _answer_call(self, transaction: RunningTransaction, outcome: Execution | str) -> None:
         if self._life is not None:
             self._life.answer_call(transaction, outcome)
