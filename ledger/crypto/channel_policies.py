@@ -27,7 +27,7 @@ from ledger.model.policy_codec import (
     encode_application_policy,
 )
 
-P = TypeVar("P", ApplicationPolicy, SignaturePolicy)
+P = TypeVar("P", ApplicationPolicy, SignaturePolicy, list[Layout])
 
 POLICIES_CACHED_MAX = 1_000
 """Decoded policies remembered; all are forgotten when full."""
@@ -48,6 +48,7 @@ class ChannelPolicies:
         self._registry = registry
         self._application: dict[bytes, ApplicationPolicy] = {}
         self._of_keys: dict[bytes, SignaturePolicy] = {}
+        self._layouts: dict[bytes, list[Layout]] = {}
 
     def require_application_policy(self, policy_raw: bytes, signers: Sequence[bytes]) -> None:
         """Raise InvalidMessage unless the signers satisfy protos.ApplicationPolicy bytes.
@@ -58,22 +59,27 @@ class ChannelPolicies:
 
     def require_key_policy(self, policy_raw: bytes, signers: Sequence[bytes]) -> None:
         """The same for common.SignaturePolicyEnvelope bytes, a key's own policy."""
-        policy = self._of_keys.get(policy_raw)
-        if policy is None:
-            policy = decode_signature_policy(policy_raw)
-            _remember(self._of_keys, policy_raw, policy)
-        self._require(policy, self._identities(signers))
+        self._require(self._key_policy(policy_raw), self._identities(signers))
 
     def require_path(self, path: str, identities: Sequence[Identity]) -> None:
         """Raise InvalidMessage unless they satisfy a policy of the channel, such as Writers."""
         self._require(PolicyReference(path), identities)
 
     def layouts(self, policy_raw: bytes) -> list[Layout]:
-        """Members whose peers together satisfy ApplicationPolicy bytes, fewest first."""
-        policy = self._application_policy(policy_raw)
-        if isinstance(policy, SignaturePolicy):
-            return organization_layouts(policy)
-        return self._layouts_of_path(policy.path)
+        """Peers that together satisfy ApplicationPolicy bytes, fewest first; not to be changed."""
+        layouts = self._layouts.get(policy_raw)
+        if layouts is None:
+            policy = self._application_policy(policy_raw)
+            if isinstance(policy, SignaturePolicy):
+                layouts = organization_layouts(policy)
+            else:
+                layouts = self._layouts_of_path(policy.path)
+            _remember(self._layouts, policy_raw, layouts)
+        return layouts
+
+    def key_layouts(self, policy_raw: bytes) -> list[Layout]:
+        """The same for common.SignaturePolicyEnvelope bytes, a key's own policy."""
+        return organization_layouts(self._key_policy(policy_raw))
 
     def _require(self, policy: ApplicationPolicy, identities: Sequence[Identity]) -> None:
         if isinstance(policy, SignaturePolicy):
@@ -110,6 +116,13 @@ class ChannelPolicies:
         if policy is None:
             policy = decode_application_policy(raw)
             _remember(self._application, raw, policy)
+        return policy
+
+    def _key_policy(self, raw: bytes) -> SignaturePolicy:
+        policy = self._of_keys.get(raw)
+        if policy is None:
+            policy = decode_signature_policy(raw)
+            _remember(self._of_keys, raw, policy)
         return policy
 
     def _identities(self, signers: Sequence[bytes]) -> list[Identity]:

@@ -5,7 +5,8 @@ take signers greedily in the order of the policy. Peers of Fabric must reach the
 there is no search for a better assignment here.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, islice, product
 from typing import Protocol
@@ -24,8 +25,11 @@ from ledger.model.policy import (
 LAYOUTS_MAX = 1_000
 """Combinations looked at for one rule, so that no policy can make planning slow."""
 
-Layout = frozenset[str]
-"""Members (MSP ids) whose peers together satisfy a policy, one signature each."""
+Layout = frozenset[tuple[str, int]]
+"""Peers that together satisfy a policy, one signature each: (MSP id, which of its peers, from 0).
+
+A union of layouts satisfies all of them: one signature may serve several policies.
+"""
 
 
 def is_satisfied(policy: SignaturePolicy, identities: Sequence[Identity]) -> bool:
@@ -44,10 +48,9 @@ def not_satisfied(identities: Sequence[Identity]) -> InvalidMessage:
 
 
 def organization_layouts(policy: SignaturePolicy) -> list[Layout]:
-    """Smallest sets of members whose peers satisfy the policy, fewest members first.
+    """Smallest sets of members' peers that satisfy the policy, fewest peers first.
 
-    A layout has one peer of each member, so ways that need two signatures of one member, or the
-    signature of an admin or client, are left out.
+    Ways that need the signature of an admin or client are left out.
     """
     candidates = _layouts(policy.rule, policy.principals)
     # Greedy evaluation may spend a signer where it was not needed: offer only what passes.
@@ -63,16 +66,24 @@ def combined_layouts(
     otherwise one signature may serve several (policies of groups below an implicit meta policy).
     """
     ways = (way for some in combinations(alternatives, max(needed, 0)) for way in product(*some))
-    found = []
-    for way in islice(ways, LAYOUTS_MAX):
-        members = frozenset[str]().union(*way)
-        if not disjoint or len(members) == sum(len(layout) for layout in way):
-            found.append(members)
-    return found
+    join = _side_by_side if disjoint else frozenset[tuple[str, int]]().union
+    return [join(*way) for way in islice(ways, LAYOUTS_MAX)]
 
 
-def minimal_layouts(layouts: Sequence[Layout]) -> list[Layout]:
-    """Those without another one inside them, fewest members first, then by name."""
+def layout_of(quantities: Mapping[str, int]) -> Layout:
+    """The layout with so many peers of each member (by MSP id)."""
+    return frozenset(
+        (mspid, which) for mspid, quantity in quantities.items() for which in range(quantity)
+    )
+
+
+def peers_by_member(layout: Layout) -> Counter[str]:
+    """How many peers of each member a layout has, MSP ids ascending."""
+    return Counter(mspid for mspid, _ in sorted(layout))
+
+
+def minimal_layouts(layouts: Iterable[Layout]) -> list[Layout]:
+    """Those without another one inside them, fewest peers first, then by name."""
     ordered = sorted(set(layouts), key=lambda layout: (len(layout), sorted(layout)))
     return [one for one in ordered if not any(other < one for other in ordered)]
 
@@ -95,8 +106,13 @@ class _PeerOf:
         )
 
 
+def _side_by_side(*layouts: Layout) -> Layout:
+    """Every peer of every layout, none of them twice."""
+    return layout_of(Counter(mspid for layout in layouts for mspid, _ in layout))
+
+
 def _peers_satisfy(policy: SignaturePolicy, layout: Layout) -> bool:
-    peers = [_PeerOf(mspid) for mspid in sorted(layout)]
+    peers = [_PeerOf(mspid) for mspid, _ in sorted(layout)]
     return _take(policy.rule, policy.principals, peers, 0) is not None
 
 
@@ -129,6 +145,6 @@ def _layouts(rule: Rule, principals: tuple[Principal | IdentityPrincipal, ...]) 
     if isinstance(rule, SignedBy):
         principal = principals[rule.principal_index]
         by_peer = isinstance(principal, Principal) and principal.role in (Role.MEMBER, Role.PEER)
-        return [frozenset((principal.mspid,))] if by_peer else []
+        return [layout_of({principal.mspid: 1})] if by_peer else []
     children = [_layouts(child, principals) for child in rule.rules]
     return combined_layouts(rule.n, children, disjoint=True)

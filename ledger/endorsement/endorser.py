@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from ledger.crypto.hashing import endorsement_message, proposal_hash
 from ledger.crypto.signing import SigningIdentity
+from ledger.endorsement.interest import simulation_interest
 from ledger.endorsement.lifecycle import Lifecycle
 from ledger.endorsement.limits import SimulationLimits
 from ledger.endorsement.peer_session import Execution, ExecutionFailed, RunningTransaction
@@ -135,14 +136,15 @@ class Endorser:
         response = execution.response
         if STATUS_REFUSED <= response.status < STATUS_ERROR:
             return ProposalResponse(response, b"", None)
-        header = proposal.header
+        header, simulator = proposal.header, execution.simulator
+        results = simulator.results()
         digest = proposal_hash(
             header.channel_header_raw,
             header.signature_header_raw,
             strip_transient(proposal.payload_raw),
         )
         action = ChaincodeAction(
-            results=execution.simulator.results(),
+            results=results,
             response=response,
             event=execution.event,
             chaincode_name=proposal.chaincode_name,
@@ -151,9 +153,10 @@ class Endorser:
         payload = encode_proposal_response_payload(digest, action)
         if response.status >= STATUS_ERROR:
             return ProposalResponse(response, payload, None)
+        interest = simulation_interest(results, simulator.snapshot, simulator.private.reads)
         if too_large := self._too_large(execution, len(payload)):
             return _refusal(STATUS_REFUSED, too_large)
-        return ProposalResponse(response, payload, self._endorse(payload))
+        return ProposalResponse(response, payload, self._endorse(payload), interest)
 
     def _endorse(self, payload: bytes) -> Endorsement:
         identity = self._identity()

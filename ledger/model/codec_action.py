@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from ledger.errors import TransactionInvalid
+from ledger.model.codec_interest import interest_from_wire, wire_interest
 from ledger.model.codec_parsing import parse_message, parse_part
 from ledger.model.codec_rwset import decode_read_write_set, encode_read_write_set
 from ledger.model.codes import ValidationCode
@@ -77,6 +78,7 @@ def encode_proposal_response(response: ProposalResponse) -> bytes:
         endorsement=(
             None if response.endorsement is None else _wire_endorsement(response.endorsement)
         ),
+        interest=wire_interest(response.interest) if response.interest else None,
     ).SerializeToString()
 
 
@@ -87,7 +89,10 @@ def decode_proposal_response(raw: bytes) -> ProposalResponse:
     if wire.HasField("endorsement"):
         endorsement = Endorsement(wire.endorsement.endorser, wire.endorsement.signature)
     return ProposalResponse(
-        response=_response(wire.response), payload_raw=wire.payload, endorsement=endorsement
+        response=_response(wire.response),
+        payload_raw=wire.payload,
+        endorsement=endorsement,
+        interest=interest_from_wire(wire.interest),
     )
 
 

@@ -8,6 +8,7 @@ the bytes as received and never re-encoded.
 from dataclasses import dataclass, field
 
 from ledger.model.codes import HeaderType
+from ledger.model.interest import Interest
 from ledger.model.rwset import ReadWriteSet
 
 
@@ -108,6 +109,8 @@ class ProposalResponse:
     payload_raw: bytes
     """ProposalResponsePayload bytes."""
     endorsement: Endorsement | None
+    interest: Interest = ()
+    """Whose policies the simulation calls for; empty where a peer does not say."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,8 @@ from ledger.node.clock import now_ms, steady_ms
 from ledger.node.committer import CommittedBlock
 from ledger.node.config import NodeConfig
 from ledger.node.connection_watch import ConnectionWatch
-from ledger.node.endorsements import EndorsementCollector, EndorsingPeer
-from ledger.node.endorsing_peers import OtherEndorsers, client_addresses
 from ledger.node.foundation import Foundation, lay_foundation
+from ledger.node.gateway_parts import GatewayParts, gateway_parts
 from ledger.node.ordering_parts import OrderingParts, ordering_parts
 from ledger.node.remote_endorsers import RemoteEndorsers
 from ledger.node.stream_items import StreamItems
@@ -117,7 +116,7 @@ async def assemble(config: NodeConfig) -> Peer:
             ordering,
             notifier,
             contracts.process,
-            _collector(base, ordering, contracts, remote, watch),
+            gateway_parts(base, ordering, contracts, remote, watch),
             RefusalCounter(telemetry.counters),
         ),
         validator_handlers=(validators.rpc_handlers(),),
@@ -184,7 +183,7 @@ def _client_handlers(
     ordering: OrderingParts,
     notifier: CommitNotifier,
     process: Process,
-    collector: EndorsementCollector,
+    proposals: GatewayParts,
     refusals: RefusalCounter,
 ) -> Handlers:
     access = RequestAccess(
@@ -194,7 +193,8 @@ def _client_handlers(
     lookup = LedgerLookup(base.store)
     gateway = GatewayService(
         access=access,
-        endorsements=collector,
+        endorsements=proposals.endorsements,
+        evaluations=proposals.evaluations,
         submission=ordering.submission,
         lookup=lookup,
         notifier=notifier,
@@ -215,28 +215,4 @@ def _client_handlers(
         EndorserService(process).rpc_handlers(),
         deliver.rpc_handlers(),
         broadcast_handlers(broadcast, deliver.orderer_handler()),
-    )
-
-
-def _collector(
-    base: Foundation,
-    ordering: OrderingParts,
-    contracts: ChaincodeHost,
-    remote: RemoteEndorsers,
-    watch: ConnectionWatch,
-) -> EndorsementCollector:
-    config = base.config
-    return EndorsementCollector(
-        channel_id=config.channel_id,
-        own=EndorsingPeer(
-            config.mspid,
-            config.consenter_id,
-            client_addresses(base.channel.state.config).get(config.consenter_id, config.listen),
-        ),
-        others=OtherEndorsers(base.channel, config.consenter_id),
-        process=contracts.process,
-        remote=remote,
-        layouts=base.definitions.layouts,
-        is_reachable=ordering.links.is_connected,
-        watch=watch,
     )

@@ -7,8 +7,9 @@ everyone who claims to have them, and only `ConsensusDriver` commits them, in or
 import asyncio
 import itertools
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Protocol
 
 from ledger.consensus.events import HeadClaimed
@@ -68,6 +69,8 @@ class CatchUp:
         self._status = status
         self._on_claim = on_claim
         self._claims: dict[int, int] = {}
+        self.claims: Mapping[int, int] = MappingProxyType(self._claims)
+        """How many blocks each of the others last said it has."""
         self._turns = itertools.count(1)
         self._last_turn: dict[int, int] = {}
         self._run: _Run | None = None

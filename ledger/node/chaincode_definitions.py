@@ -2,6 +2,8 @@
 
 from ledger.crypto.policy import Layout
 from ledger.endorsement.definitions import committed_definition
+from ledger.endorsement.layouts import PolicySources, endorsement_layouts
+from ledger.model.interest import Interest
 from ledger.model.state import StateReader
 from ledger.node.channel import CurrentChannel
 from ledger.validation.context import ChaincodeDefinition
@@ -18,9 +20,18 @@ class CommittedDefinitions:
         """`ledger.validation.context.ValidationContext.definition`."""
         return committed_definition(namespace, self._state)
 
-    def layouts(self, chaincode: str) -> list[Layout] | None:
-        """Sets of members whose peers satisfy a chaincode's policy; None when it is unknown."""
-        definition = self.definition(chaincode)
-        if definition is None:
-            return None
-        return self._channel.state.policies.layouts(definition.policy)
+    def is_defined(self, chaincode: str) -> bool:
+        """Whether the channel has agreed on a chaincode of this name."""
+        return self.definition(chaincode) is not None
+
+    def layouts(self, interest: Interest) -> list[Layout]:
+        """Sets of peers that satisfy every policy a simulation touched; raises NoLayout."""
+        return endorsement_layouts(
+            interest,
+            PolicySources(
+                channel_id=self._channel.state.config.channel_id,
+                definition=self.definition,
+                collection=lambda _chaincode, _name: None,
+                policies=lambda: self._channel.state.policies,
+            ),
+        )

@@ -13,6 +13,7 @@ from ledger.endorsement.peer_session import Execution, RunningTransaction
 from ledger.endorsement.process import ChaincodeProcess
 from ledger.endorsement.proposal_checks import ProposalRules
 from ledger.endorsement.shim_handler import ChaincodeCall
+from ledger.endorsement.simulator import LIFECYCLE_NAMESPACE
 from ledger.model.policy_codec import encode_application_policy
 from ledger.model.transaction import ProposalResponse, SignedProposal
 from ledger.node.clock import now_ms
@@ -73,6 +74,10 @@ class ChaincodeHost:
     async def process(self, proposal: SignedProposal) -> ProposalResponse:
         """Endorse a proposal; raises InvalidMessage for one that may not be simulated."""
         return await self._endorser.process(proposal)
+
+    def runs(self, chaincode: str) -> bool:
+        """Whether this peer has the chaincode (the lifecycle itself is everywhere)."""
+        return chaincode in self._processes or chaincode == LIFECYCLE_NAMESPACE
 
     async def _call(self, transaction: RunningTransaction, call: ChaincodeCall) -> Execution:
         return await self._endorser.call(transaction, call)

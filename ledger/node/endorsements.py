@@ -1,298 +1,221 @@
-"""Collecting the endorsements a transaction needs, and evaluating queries.
+"""Collecting the endorsements a transaction needs.
 
-Own peer first and always; the other organizations come from the chaincode's endorsement policy,
-preferring those that can be reached. One that is lost while it is asked is replaced by another
-that the policy allows. All results must be equal, byte for byte.
+A peer of the own organization simulates first; what it touched says whose policies apply, and so
+which other organizations to ask. Who fails is replaced by another peer of its organization, an
+organization that fails by other organizations the policies allow. All results must be equal, byte
+for byte. With organizations named by the client, one peer of each endorses and nobody else.
 """
 
 import asyncio
-import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from zlib import crc32
+from collections.abc import Callable
 
 import grpc
 
-from ledger.crypto.policy import Layout
-from ledger.errors import InvalidMessage, Reason
+from ledger.crypto.policy import Layout, layout_of
+from ledger.endorsement.layouts import NoLayout, among_readers, unknown_chaincode
 from ledger.model.codec import prepared_transaction_payload
-from ledger.model.transaction import (
-    ChaincodeResponse,
-    Endorsement,
-    ProposalResponse,
-    SignedProposal,
-)
+from ledger.model.interest import CallInterest, Interest
+from ledger.model.transaction import SignedProposal
 from ledger.node.connection_watch import ConnectionWatch
-from ledger.node.remote_endorsers import EndorserUnreachable, RemoteEndorsers
+from ledger.node.endorsement_plan import EndorsementPlan, in_preference
+from ledger.node.organizations import EndorsingPeer, PeersByOrganization
+from ledger.node.peer_answers import Outcome, PeerAnswer, PeerQuestions
 from ledger.rpc.status import (
     COLLECT_FAILED,
     ENDORSE_FAILED,
-    EVALUATE_CALL_FAILED,
-    PAYLOADS_DIFFER,
+    NO_COMBINATION,
+    NO_ENDORSERS_OF_ORGANIZATIONS,
+    NO_LOCAL_ENDORSERS,
+    NOT_AMONG_READERS,
+    PEERS_UNAVAILABLE,
     GatewayError,
-    PeerError,
 )
 
-log = logging.getLogger(__name__)
-
-STATUS_ENDORSED_MAX = 399
 MISMATCH_RETRIES_MAX = 2
 CONNECT_WAIT_MS = 2_000
 """How long a proposal waits for peers of a layout to connect before it is refused."""
 
 
-@dataclass(frozen=True, slots=True)
-class EndorsingPeer:
-    """The peer that endorses for a member."""
-
-    mspid: str
-    consenter_id: int
-    address: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    peer: EndorsingPeer
-    response: ProposalResponse | None
-    error: str
-    is_lost: bool = False
-    """The peer could not be reached: it has not judged the proposal."""
-    height: int = 0
-    """Blocks the peer had when it simulated."""
-    is_overloaded: bool = False
-    """The peer has too much to do, or too much of this client."""
-
-    @property
-    def endorsed(self) -> bool:
-        return self.response is not None and self.response.endorsement is not None
-
-
 class EndorsementCollector:
-    """Plans, asks in parallel, compares, and prepares the transaction for the client to sign."""
+    """Asks, compares, and prepares the transaction for the client to sign."""
 
     def __init__(
         self,
         *,
         channel_id: str,
-        own: EndorsingPeer,
-        others: Callable[[], Sequence[EndorsingPeer]],
-        process: Callable[[SignedProposal], Awaitable[ProposalResponse]],
-        remote: RemoteEndorsers,
-        layouts: Callable[[str], list[Layout] | None],
-        is_reachable: Callable[[int], bool],
+        peers: PeersByOrganization,
+        questions: PeerQuestions,
+        layouts: Callable[[Interest], list[Layout]],
+        is_defined: Callable[[str], bool],
+        runs_here: Callable[[str], bool],
         watch: ConnectionWatch,
     ) -> None:
-        """`others` are the other validators' peers in the configuration in force.
-
-        The same object each time until they change: what follows from it is remembered.
-        """
+        """`layouts` raises NoLayout; `is_defined` and `runs_here` take a chaincode's name."""
         self._channel_id = channel_id
-        self._own = own
-        self._others = others
-        self._known: tuple[Sequence[EndorsingPeer], Mapping[str, EndorsingPeer]] = ((), {})
-        self._process = process
-        self._remote = remote
+        self._peers = peers
+        self._questions = questions
         self._layouts = layouts
-        self._is_reachable = is_reachable
+        self._is_defined = is_defined
+        self._runs_here = runs_here
         self._watch = watch
 
     async def endorse(self, proposal: SignedProposal, organizations: tuple[str, ...]) -> bytes:
         """The unsigned envelope payload; raises GatewayError with each failing peer's words."""
-        lost: frozenset[str] = frozenset()
-        while True:
-            chosen = await self._chosen_when_reachable(proposal, organizations, lost)
-            answers = await self._equal_answers(chosen, proposal)
-            newly_lost = {a.peer.mspid for a in answers if a.is_lost}
-            if not newly_lost or organizations:
-                return _prepared(proposal, answers)
-            lost |= newly_lost
-
-    async def evaluate(
-        self, proposal: SignedProposal, organizations: tuple[str, ...]
-    ) -> ChaincodeResponse:
-        """One peer's answer, own first; raises GatewayError."""
-        channel_id = proposal.header.channel.channel_id
-        if channel_id != self._channel_id:
-            raise GatewayError(
-                grpc.StatusCode.UNAVAILABLE, f"failed to get config for channel [{channel_id}]"
-            )
-        self._require_known(proposal, "no peers available to evaluate chaincode {} in channel {}")
-        named = self._named(organizations) if organizations else [self._own]
-        target = self._own if self._own in named else named[0]
-        answer = await self._ask_one(target, proposal, self._remote.own_height)
-        if answer.response is None:
-            raise GatewayError(
-                grpc.StatusCode.FAILED_PRECONDITION,
-                EVALUATE_CALL_FAILED + answer.error,
-                (_detail(answer),),
-            )
-        response = answer.response.response
-        if response.status > STATUS_ENDORSED_MAX:
-            text = f"chaincode response {response.status}, {response.message}"
-            raise GatewayError(
-                grpc.StatusCode.UNKNOWN,
-                EVALUATE_CALL_FAILED + text,
-                (PeerError(target.address, target.mspid, text),),
-            )
-        return response
-
-    @property
-    def _peers(self) -> Mapping[str, EndorsingPeer]:
-        """One peer of each member; our own for ours."""
-        others = self._others()
-        if others is not self._known[0] or not self._known[1]:
-            by_member = {other.mspid: other for other in others}
-            self._known = (others, {**by_member, self._own.mspid: self._own})
-        return self._known[1]
+        # A client that saw its last transaction committed here builds on it now.
+        height = self._questions.own_height
+        for retries_left in reversed(range(MISMATCH_RETRIES_MAX + 1)):
+            plan = await self._begin(proposal, organizations, height)
+            await self._complete(plan, proposal, height)
+            endorsements = plan.endorsements()
+            if endorsements is not None and plan.payload is not None:
+                return prepared_transaction_payload(proposal, plan.payload, endorsements)
+            if not plan.differing or not retries_left:
+                break
+            # Peers commit the same block at slightly different moments: meet at the highest.
+            height = max(height, plan.height)
+            await self._questions.reach(height)
+        raise _failure(COLLECT_FAILED, plan.failed, plan)
 
     # -- planning ---------------------------------------------------------------------------------
 
-    async def _chosen_when_reachable(
-        self, proposal: SignedProposal, organizations: tuple[str, ...], lost: frozenset[str]
-    ) -> list[EndorsingPeer]:
-        """Like `_chosen`, with some patience for peers that are just (re)starting."""
-        try:
-            async with asyncio.timeout(CONNECT_WAIT_MS / 1000):
-                while True:
-                    try:
-                        return self._chosen(proposal, organizations, lost)
-                    except GatewayError as error:
-                        if error.code != grpc.StatusCode.UNAVAILABLE or lost:
-                            raise
-                        await self._watch.next_connection()
-        except TimeoutError:
-            return self._chosen(proposal, organizations, lost)
-
-    def _chosen(
-        self, proposal: SignedProposal, organizations: tuple[str, ...], lost: frozenset[str]
-    ) -> list[EndorsingPeer]:
+    async def _begin(
+        self, proposal: SignedProposal, organizations: tuple[str, ...], height: int
+    ) -> EndorsementPlan:
         if organizations:
-            return self._named(organizations)
-        layouts = self._require_known(
-            proposal,
-            "no combination of peers can be derived which satisfy the endorsement policy: "
-            "No metadata was found for chaincode {} in channel {}",
-        )
-        usable = [
-            layout for layout in layouts if not layout & lost and all(map(self._can_ask, layout))
-        ]
-        if not usable:
-            raise GatewayError(
-                grpc.StatusCode.UNAVAILABLE,
-                "no combination of reachable peers satisfies the endorsement policy",
-            )
-        best_rank = min(map(self._rank, usable))
-        equals = sorted((one for one in usable if self._rank(one) == best_rank), key=sorted)
-        # Spread the work over members that will do equally well.
-        best = equals[crc32(proposal.tx_id.encode()) % len(equals)]
-        return [self._peers[mspid] for mspid in sorted(best, key=self._own_first)]
+            return self._plan_for(proposal, tuple(dict.fromkeys(organizations)))
+        own = self._own_organization(proposal)
+        if not own:
+            return self._plan_without_own(proposal)
+        first = await self._first_answer(own, proposal, height)
+        plan = EndorsementPlan(self._layouts_after(first, proposal), self._peers.of)
+        plan.take(first)
+        return plan
 
-    def _rank(self, layout: Layout) -> tuple[bool, int]:
-        """The lower the better: with the own peer, then with few others."""
-        return (self._own.mspid not in layout, len(layout))
-
-    def _own_first(self, mspid: str) -> tuple[bool, str]:
-        return (mspid != self._own.mspid, mspid)
-
-    def _can_ask(self, mspid: str) -> bool:
-        peer = self._peers.get(mspid)
-        if peer is None:
-            return False
-        return peer == self._own or self._is_reachable(peer.consenter_id)
-
-    def _named(self, organizations: tuple[str, ...]) -> list[EndorsingPeer]:
-        missing = [mspid for mspid in organizations if not self._can_ask(mspid)]
+    def _plan_for(
+        self, proposal: SignedProposal, organizations: tuple[str, ...]
+    ) -> EndorsementPlan:
+        known = self._is_known(proposal)
+        missing = [one for one in organizations if not known or not self._peers.of(one)]
         if missing:
-            raise GatewayError(
-                grpc.StatusCode.UNAVAILABLE,
-                f"failed to find any endorsing peers for org(s): {', '.join(missing)}",
-            )
-        return [self._peers[mspid] for mspid in dict.fromkeys(organizations)]
+            text = NO_ENDORSERS_OF_ORGANIZATIONS.format(", ".join(missing))
+            raise GatewayError(grpc.StatusCode.UNAVAILABLE, text)
+        return EndorsementPlan([layout_of(dict.fromkeys(organizations, 1))], self._peers.of)
 
-    def _require_known(self, proposal: SignedProposal, text: str) -> list[Layout]:
-        channel_id = proposal.header.channel.channel_id
-        is_ours = channel_id == self._channel_id
-        layouts = self._layouts(proposal.chaincode_name) if is_ours else None
-        if layouts is None:
-            raise GatewayError(
-                grpc.StatusCode.FAILED_PRECONDITION,
-                text.format(proposal.chaincode_name, channel_id),
-            )
-        return layouts
+    def _own_organization(self, proposal: SignedProposal) -> list[EndorsingPeer]:
+        """Peers of the own organization that may have the chaincode."""
+        if not self._is_known(proposal):
+            return []
+        own = self._peers.own
+        found = self._peers.of(own.mspid)
+        if self._runs_here(proposal.chaincode_name):
+            return found
+        return [peer for peer in found if peer != own]
+
+    def _plan_without_own(self, proposal: SignedProposal) -> EndorsementPlan:
+        if not self._is_known(proposal):
+            channel_id = proposal.header.channel.channel_id
+            raise _no_combination(unknown_chaincode(proposal.chaincode_name, channel_id))
+        if proposal.transient:
+            raise GatewayError(grpc.StatusCode.FAILED_PRECONDITION, NO_LOCAL_ENDORSERS)
+        layouts = self._layouts_of(_with_invoked((), proposal))
+        ordered = in_preference(layouts, self._peers.own.mspid, proposal.tx_id)
+        return EndorsementPlan(ordered, self._peers.of)
+
+    async def _first_answer(
+        self, candidates: list[EndorsingPeer], proposal: SignedProposal, height: int
+    ) -> PeerAnswer:
+        failed = []
+        for peer in candidates:
+            answer = await self._questions.ask(peer, proposal, height)
+            if answer.outcome is Outcome.SUCCESS:
+                return answer
+            failed.append(answer)
+        raise _failure(ENDORSE_FAILED, failed)
+
+    def _layouts_after(self, first: PeerAnswer, proposal: SignedProposal) -> list[Layout]:
+        reported = first.response.interest if first.response is not None else ()
+        interest = _with_invoked(reported, proposal)
+        if proposal.transient:
+            layouts = self._layouts_among_readers(interest)
+        else:
+            layouts = self._layouts_of(interest)
+        return in_preference(layouts, first.peer.mspid, proposal.tx_id)
+
+    def _layouts_among_readers(self, interest: Interest) -> list[Layout]:
+        """Only peers that may see what the transient data is written to are shown it."""
+        careful, protected = among_readers(interest)
+        try:
+            return self._layouts_of(careful)
+        except GatewayError as error:
+            if not protected:
+                raise
+            self._layouts_of(interest)
+            text = NOT_AMONG_READERS.format(" ".join(protected))
+            raise GatewayError(grpc.StatusCode.FAILED_PRECONDITION, text) from error
+
+    def _layouts_of(self, interest: Interest) -> list[Layout]:
+        try:
+            return self._layouts(interest)
+        except NoLayout as error:
+            raise _no_combination(error) from error
+
+    def _is_known(self, proposal: SignedProposal) -> bool:
+        is_ours = proposal.header.channel.channel_id == self._channel_id
+        return is_ours and self._is_defined(proposal.chaincode_name)
 
     # -- asking -----------------------------------------------------------------------------------
 
-    async def _equal_answers(
-        self, peers: list[EndorsingPeer], proposal: SignedProposal
-    ) -> list[_Answer]:
-        """Answers of all; asked again a few times while their results differ."""
-        # A client that saw its last transaction committed here builds on it now.
-        height = self._remote.own_height
-        answers = await self._ask(peers, proposal, height)
-        for _ in range(MISMATCH_RETRIES_MAX):
-            if not _differ(answers):
-                break
-            # Peers commit the same block at slightly different moments: meet at the highest.
-            height = max(answer.height for answer in answers)
-            await self._remote.reach(height)
-            answers = await self._ask(peers, proposal, height)
-        return answers
+    async def _complete(
+        self, plan: EndorsementPlan, proposal: SignedProposal, height: int
+    ) -> None:
+        """Ask until a layout is complete or none can be."""
+        height = max(height, plan.height)
+        while plan.endorsements() is None:
+            peers = await self._next_peers(plan)
+            if not peers:
+                return
+            obtained = (self._obtain(plan, peer, proposal, height) for peer in peers)
+            await asyncio.gather(*obtained)
 
-    async def _ask(
-        self, peers: list[EndorsingPeer], proposal: SignedProposal, height: int
-    ) -> list[_Answer]:
-        asked = (self._ask_one(one, proposal, height) for one in peers)
-        return list(await asyncio.gather(*asked))
+    async def _obtain(
+        self, plan: EndorsementPlan, peer: EndorsingPeer, proposal: SignedProposal, height: int
+    ) -> None:
+        """One endorsement of the peer's organization, whichever of its peers gives it."""
+        asked: EndorsingPeer | None = peer
+        while asked is not None:
+            if plan.take(await self._questions.ask(asked, proposal, height)):
+                return
+            asked = plan.replacement(asked)
 
-    async def _ask_one(
-        self, peer: EndorsingPeer, proposal: SignedProposal, height: int
-    ) -> _Answer:
+    async def _next_peers(self, plan: EndorsementPlan) -> list[EndorsingPeer]:
+        """With some patience for peers that are just (re)starting."""
         try:
-            if peer == self._own:
-                height = self._remote.own_height
-                response = await self._process(proposal)
-            else:
-                simulated = await self._remote.endorse(peer.consenter_id, proposal, height)
-                height, response = simulated.height, simulated.response
-        except EndorserUnreachable as error:
-            return _Answer(peer, None, str(error), is_lost=True)
-        except InvalidMessage as error:
-            return _Answer(
-                peer,
-                None,
-                f"error validating proposal: {error}",
-                is_overloaded=error.reason is Reason.OVERLOADED,
-            )
-        result = response.response
-        text = f"chaincode response {result.status}, {result.message}"
-        error_text = "" if response.endorsement else text
-        return _Answer(peer, response, error_text, height=height)
+            async with asyncio.timeout(CONNECT_WAIT_MS / 1000):
+                while not (peers := plan.next_peers()) and not plan.errors:
+                    await self._watch.next_connection()
+                return peers
+        except TimeoutError:
+            away = " ".join(peer.address for peer in self._peers.unreachable())
+            text = PEERS_UNAVAILABLE.format(away)
+            raise GatewayError(grpc.StatusCode.UNAVAILABLE, text) from None
 
 
-def _differ(answers: list[_Answer]) -> bool:
-    payloads = {a.response.payload_raw for a in answers if a.response is not None and a.endorsed}
-    return len(payloads) > 1
+def _with_invoked(interest: Interest, proposal: SignedProposal) -> Interest:
+    """The policy of the chaincode that was invoked counts even if it touched nothing."""
+    name = proposal.chaincode_name
+    if any(call.name == name for call in interest):
+        return interest
+    return (CallInterest(name), *interest)
 
 
-def _prepared(proposal: SignedProposal, answers: list[_Answer]) -> bytes:
-    failed = [answer for answer in answers if not answer.endorsed]
-    if failed:
-        text = ENDORSE_FAILED if len(failed) == len(answers) else COLLECT_FAILED
-        overloaded = all(answer.is_overloaded for answer in failed)
-        code = grpc.StatusCode.RESOURCE_EXHAUSTED if overloaded else grpc.StatusCode.ABORTED
-        raise GatewayError(code, text, tuple(_detail(answer) for answer in failed))
-    responses = [answer.response for answer in answers if answer.response is not None]
-    first = responses[0].payload_raw
-    differing = [a for a in answers if a.response is not None and a.response.payload_raw != first]
-    if differing:
-        raise GatewayError(
-            grpc.StatusCode.ABORTED,
-            COLLECT_FAILED,
-            tuple(PeerError(a.peer.address, a.peer.mspid, PAYLOADS_DIFFER) for a in differing),
-        )
-    endorsements: list[Endorsement] = [r.endorsement for r in responses if r.endorsement]
-    return prepared_transaction_payload(proposal, first, endorsements)
+def _no_combination(reason: NoLayout) -> GatewayError:
+    return GatewayError(grpc.StatusCode.FAILED_PRECONDITION, f"{NO_COMBINATION}: {reason}")
 
 
-def _detail(answer: _Answer) -> PeerError:
-    return PeerError(answer.peer.address, answer.peer.mspid, answer.error)
+def _failure(
+    text: str, failed: list[PeerAnswer], plan: EndorsementPlan | None = None
+) -> GatewayError:
+    overloaded = bool(failed) and all(answer.is_overloaded for answer in failed)
+    code = grpc.StatusCode.RESOURCE_EXHAUSTED if overloaded else grpc.StatusCode.ABORTED
+    details = plan.errors if plan else tuple(answer.detail for answer in failed)
+    return GatewayError(code, text, details)

@@ -2,7 +2,7 @@
 
 from ledger.model.config import ChannelConfig
 from ledger.node.channel import CurrentChannel
-from ledger.node.endorsements import EndorsingPeer
+from ledger.node.organizations import EndorsingPeer
 
 
 class OtherEndorsers:

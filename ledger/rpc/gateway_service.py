@@ -31,7 +31,7 @@ from ledger.rpc.client_limits import (
 from ledger.rpc.client_streams import ClientTooSlow, Context, give_up, write_in_time
 from ledger.rpc.commit_notifier import CommitNotifier
 from ledger.rpc.event_stream import ChaincodeEventStream
-from ledger.rpc.ports import Endorsements, Submission, TransactionLookup
+from ledger.rpc.ports import Endorsements, Evaluations, Submission, TransactionLookup
 from ledger.rpc.status import GatewayError, abort, gateway_error
 from ledger.rpc.transport import identity_bytes
 from ledger.wire import gateway_pb2, protos_pb2
@@ -51,6 +51,7 @@ class GatewayService:
         *,
         access: RequestAccess,
         endorsements: Endorsements,
+        evaluations: Evaluations,
         submission: Submission,
         lookup: TransactionLookup,
         notifier: CommitNotifier,
@@ -63,6 +64,7 @@ class GatewayService:
         allowed = limits or ClientLimits()
         self._access = access
         self._endorsements = endorsements
+        self._evaluations = evaluations
         self._submission = submission
         self._lookup = lookup
         self._notifier = notifier
@@ -142,7 +144,7 @@ class GatewayService:
         request = parse_message(gateway_pb2.EvaluateRequest, raw)
         proposal = _proposal(request.proposed_transaction, request)
         async with _deadline(ENDORSE_TIMEOUT_MS, "evaluate timeout expired"):
-            result = await self._endorsements.evaluate(
+            result = await self._evaluations.evaluate(
                 proposal, tuple(request.target_organizations)
             )
         response = gateway_pb2.EvaluateResponse()

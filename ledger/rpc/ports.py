@@ -12,6 +12,10 @@ class Endorsements(Protocol):
     async def endorse(self, proposal: SignedProposal, organizations: tuple[str, ...]) -> bytes:
         """The unsigned envelope payload; raises GatewayError."""
 
+
+class Evaluations(Protocol):
+    """Asks a contract without changing anything."""
+
     async def evaluate(
         self, proposal: SignedProposal, organizations: tuple[str, ...]
     ) -> ChaincodeResponse:

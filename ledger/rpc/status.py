@@ -24,7 +24,35 @@ COLLECT_FAILED = (
     "failed to collect enough transaction endorsements, see attached details for more info"
 )
 PAYLOADS_DIFFER = "ProposalResponsePayloads do not match"
+NO_COMBINATION = "no combination of peers can be derived which satisfy the endorsement policy"
+PEERS_UNAVAILABLE = (
+    "failed to select a set of endorsers that satisfy the endorsement policy"
+    " due to unavailability of peers: [{}]"
+)
+NO_ENDORSERS_OF_ORGANIZATIONS = "failed to find any endorsing peers for org(s): {}"
+NO_LOCAL_ENDORSERS = (
+    "no endorsers found in the gateway's organization; retry specifying endorsing organization(s)"
+    " to protect transient data"
+)
+NOT_AMONG_READERS = (
+    "requires endorsement from organisation(s) that are not in the distribution policy of the"
+    " private data collection(s): [{}]; retry specifying trusted endorsing organizations to"
+    " protect transient data"
+)
 EVALUATE_CALL_FAILED = "evaluate call to endorser returned error: "
+EVALUATE_FAILED = "failed to evaluate transaction, see attached details for more info"
+NO_PEERS_TO_EVALUATE = "no peers available to evaluate chaincode {} in channel {}"
+NO_LOCAL_EVALUATORS = (
+    "no endorsers found in the gateway's organization; retry specifying target organization(s)"
+    " to protect transient data"
+)
+NO_CHANNEL_CONFIG = "failed to get config for channel [{}]"
+NO_QUORUM_OF_ORDERERS = (
+    "insufficient number of orderers could successfully process transaction to satisfy quorum"
+    " requirement"
+)
+ORDERER_REFUSED = "received unsuccessful response from orderer: status={}, info={}"
+TOO_MANY_REQUESTS = "too many requests for {}, exceeding concurrency limit ({})"
 
 CODE_BY_REASON: dict[Reason, grpc.StatusCode] = {
     Reason.MALFORMED: grpc.StatusCode.INVALID_ARGUMENT,

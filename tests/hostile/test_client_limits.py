@@ -55,6 +55,7 @@ class Peer(ServingWorld, EndorsingWorld):
         self.gateway = GatewayService(
             access=self.access,
             endorsements=self,
+            evaluations=self,
             submission=self,
             lookup=self.lookup,
             notifier=self.notifier,

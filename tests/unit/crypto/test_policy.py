@@ -1,10 +1,17 @@
 """Signature policies: notation, bytes, evaluation, and the members a plan can ask."""
 
+from functools import cache
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.crypto.policy import is_satisfied, not_satisfied, organization_layouts
+from ledger.crypto.policy import (
+    is_satisfied,
+    not_satisfied,
+    organization_layouts,
+    peers_by_member,
+)
 from ledger.crypto.policy_text import format_policy, majority_of_peers, parse_policy
 from ledger.crypto.signing import SigningIdentity
 from ledger.errors import InvalidMessage, Reason
@@ -227,9 +234,16 @@ def test_text_and_bytes_round_trip(text):
 @given(TEXTS)
 def test_peers_of_a_layout_satisfy_the_policy(text):
     policy = parse_policy(text)
-    node_of = {member.mspid: member.node for member in consortium().members}
     for layout in organization_layouts(policy):
-        assert is_satisfied(policy, identities(*(node_of[mspid] for mspid in sorted(layout))))
+        assert is_satisfied(policy, identities(*(peer_of(*one) for one in sorted(layout))))
+
+
+@cache
+def peer_of(mspid: str, which: int) -> SigningIdentity:
+    """One of a member's peers."""
+    authority = consortium().member(mspid).authority
+    pair = authority.issue_node(f"peer{which}", now=consortium().created)
+    return authority.signing_identity(pair)
 
 
 # -- bytes ----------------------------------------------------------------------------------------
@@ -309,8 +323,9 @@ def test_arbitrary_bytes_are_refused_or_read(data):
 # -- who can be asked -----------------------------------------------------------------------------
 
 
-def layouts(text: str) -> list[set[str]]:
-    return [set(layout) for layout in organization_layouts(parse_policy(text))]
+def layouts(text: str) -> list[dict[str, int]]:
+    """How many peers of each member."""
+    return [dict(peers_by_member(one)) for one in organization_layouts(parse_policy(text))]
 
 
 def test_layouts_of_three_of_four():
@@ -322,21 +337,26 @@ def test_layouts_of_three_of_four():
 
 def test_layouts_are_minimal_and_smallest_first():
     text = f"OR(AND('{COOPERATIVE}.peer', '{UTILITY}.peer'), '{GRID_OPERATOR}.member')"
-    assert layouts(text) == [{GRID_OPERATOR}, {COOPERATIVE, UTILITY}]
+    assert layouts(text) == [{GRID_OPERATOR: 1}, {COOPERATIVE: 1, UTILITY: 1}]
     redundant = f"OR('{UTILITY}.peer', AND('{UTILITY}.peer', '{MUNICIPALITY}.peer'))"
-    assert layouts(redundant) == [{UTILITY}]
+    assert layouts(redundant) == [{UTILITY: 1}]
 
 
-def test_ways_no_single_peer_of_each_member_can_serve_are_left_out():
-    assert layouts("AND('A.peer', 'A.peer')") == []
+def test_a_policy_may_ask_for_several_peers_of_a_member():
+    assert layouts("AND('A.peer', 'A.peer')") == [{"A": 2}]
+    assert layouts("OutOf(2, 'A.peer', 'A.member', 'B.peer')") == [{"A": 2}, {"A": 1, "B": 1}]
+    assert layouts("AND('A.peer', OR('A.member', 'B.peer'))") == [{"A": 2}, {"A": 1, "B": 1}]
+
+
+def test_ways_no_peer_can_serve_are_left_out():
     assert layouts("OR('A.admin', 'A.client')") == []
-    assert layouts("AND('A.peer', OR('A.member', 'B.peer'))") == [{"A", "B"}]
+    assert layouts("AND('A.peer', OR('A.admin', 'B.peer'))") == [{"A": 1, "B": 1}]
 
 
 def test_a_layout_that_greedy_evaluation_would_refuse_is_not_offered(nodes):
     text = "AND(OR('CoopMSP.peer', 'MunicipalityMSP.peer'), 'CoopMSP.peer')"
     assert not satisfied(text, *nodes[:2])  # the OR takes both signers
-    assert layouts(text) == []
+    assert layouts(text) == [{"CoopMSP": 2}]
 
 
 def test_planning_stays_fast_for_large_policies():
@@ -344,4 +364,4 @@ def test_planning_stays_fast_for_large_policies():
     found = organization_layouts(parse_policy(majority_of_peers(mspids)))
     assert found
     assert all(len(layout) == 51 for layout in found)
-    assert layouts("OutOf(50, " + ", ".join(["'A.peer'"] * 100) + ")") == []
+    assert layouts("OutOf(50, " + ", ".join(["'A.peer'"] * 100) + ")") == [{"A": 50}]

@@ -1,166 +1,38 @@
 """Collecting endorsements: which peers are asked, what must agree, and how failures look."""
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass, field
 
 import grpc
 import pytest
 
-from ledger.crypto.hashing import proposal_hash
+from ledger.crypto.policy_text import parse_policy
 from ledger.errors import InvalidMessage, Reason
-from ledger.model.codec import decode_prepared_transaction
-from ledger.model.codec_action import encode_proposal_response_payload
-from ledger.model.codec_proposal import strip_transient
-from ledger.model.transaction import (
-    ChaincodeAction,
-    ChaincodeResponse,
-    ProposalResponse,
-    SignedProposal,
-)
+from ledger.model.interest import CallInterest
+from ledger.model.policy_codec import encode_signature_policy
+from ledger.model.private_collections import Collection
 from ledger.node import endorsements, remote_endorsers
-from ledger.node.connection_watch import ConnectionWatch
-from ledger.node.endorsements import EndorsementCollector, EndorsingPeer
-from ledger.node.remote_endorsers import RemoteEndorsers
-from ledger.rpc.commit_notifier import CommitNotifier
 from ledger.rpc.status import GatewayError
-from ledger.wire.validator_pb2 import Item
-from tests.support.endorsing_world import EndorsingWorld
-from tests.support.identities import CHANNEL_ID, MSPIDS
-from tests.support.ledger_world import CHAINCODE, endorse, market, put
+from ledger.validation.context import ChaincodeDefinition
+from tests.support.endorsing_peers import CRASHED, EndorsingScene, Member
+from tests.support.identities import MSPIDS
+from tests.support.ledger_world import CHAINCODE, application_policy
 
 pytestmark = pytest.mark.anyio
 COOP, MUNICIPALITY, DSO, UTILITY = MSPIDS
 
 
-@dataclass
-class Member:
-    """One peer: what it answers, and how often it was asked."""
-
-    index: int
-    world: EndorsingWorld
-    notifier: CommitNotifier
-    written: Callable[[int], bytes] = lambda _height: b"v"
-    status: int = 200
-    refusal: InvalidMessage | None = None
-    is_silent: bool = False
-    asked: int = 0
-    called: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def process(self, proposal: SignedProposal) -> ProposalResponse:
-        self.asked += 1
-        self.called.set()
-        if self.is_silent:
-            await asyncio.Event().wait()
-        if self.refusal is not None:
-            raise self.refusal
-        response = ChaincodeResponse(self.status, "it says so", b"result")
-        if self.status >= 400:
-            return ProposalResponse(response, b"", None)
-        action = ChaincodeAction(
-            results=market(writes=[put("k", self.written(self.notifier.height))]),
-            response=response,
-            event=None,
-            chaincode_name=CHAINCODE,
-            chaincode_version="1.0",
-        )
-        digest = proposal_hash(
-            proposal.header.channel_header_raw,
-            proposal.header.signature_header_raw,
-            strip_transient(proposal.payload_raw),
-        )
-        payload = encode_proposal_response_payload(digest, action)
-        return ProposalResponse(
-            response, payload, endorse(self.world.nodes(4)[self.index], payload)
-        )
-
-
-@dataclass
-class Streams:
-    """Links of member 1 that end at the other members' own endorsing side."""
-
-    scene: "Scene"
-    down: set[int] = field(default_factory=set)
-
-    def send(self, consenter_id: int, item: Item) -> bool:
-        if consenter_id in self.down:
-            return False
-        far, near = self.scene.remotes[consenter_id - 1], self.scene.remotes[0]
-
-        def reply(answer: Item) -> bool:
-            near.on_result(consenter_id, answer.endorse_result)
-            return True
-
-        work = far.on_request(item.endorse_request, reply)
-        self.scene.tasks.append(asyncio.get_running_loop().create_task(work))
-        return True
-
-
-class Scene:
-    """Member 1's gateway among four peers with policy 3 of 4."""
-
-    def __init__(self) -> None:
-        self.world = EndorsingWorld()
-        self.tasks: list[asyncio.Task[None]] = []
-        self.members = [Member(i, self.world, CommitNotifier(10)) for i in range(4)]
-        self.streams = Streams(self)
-        self.remotes = [
-            RemoteEndorsers(
-                channel_id=CHANNEL_ID,
-                links=self.streams,
-                process=member.process,
-                notifier=member.notifier,
-            )
-            for member in self.members
-        ]
-        self.watch = ConnectionWatch()
-        peers = [EndorsingPeer(m, i + 1, f"peer{i + 1}:7051") for i, m in enumerate(MSPIDS)]
-        self.collector = EndorsementCollector(
-            channel_id=CHANNEL_ID,
-            own=peers[0],
-            others=lambda: peers[1:],
-            process=self.members[0].process,
-            remote=self.remotes[0],
-            layouts=self._layouts,
-            is_reachable=lambda consenter_id: consenter_id not in self.streams.down,
-            watch=self.watch,
-        )
-
-    def _layouts(self, chaincode: str) -> list[frozenset[str]] | None:
-        definition = self.world.definitions.get(chaincode)
-        return None if definition is None else self.world.policies.layouts(definition.policy)
-
-    def propose(self, **options: str) -> SignedProposal:
-        return self.world.propose("run", **options)
-
-    async def endorsers(self, *organizations: str) -> list[str]:
-        """Endorse a new proposal; the members whose endorsements it got, in order."""
-        payload = await self.collector.endorse(self.propose(), organizations)
-        transaction = decode_prepared_transaction(payload).transaction
-        assert transaction is not None
-        registry = self.world.consortium.registry()
-        return [registry.identity(e.endorser).mspid for e in transaction.endorsements]
-
-    async def failure(self, *organizations: str, **options: str) -> GatewayError:
-        with pytest.raises(GatewayError) as failed:
-            await self.collector.endorse(self.propose(**options), organizations)
-        return failed.value
-
-    @property
-    def asked(self) -> list[int]:
-        return [member.asked for member in self.members]
-
-    def close(self) -> None:
-        for task in self.tasks:
-            task.cancel()
-
-
 @pytest.fixture
 async def scene(monkeypatch):
     monkeypatch.setattr(endorsements, "CONNECT_WAIT_MS", 5)
-    made = Scene()
+    made = EndorsingScene()
     yield made
     made.close()
+
+
+async def failure(scene: EndorsingScene, *organizations: str, **options: object) -> GatewayError:
+    with pytest.raises(GatewayError) as failed:
+        await scene.collector.endorse(scene.propose(**options), organizations)
+    return failed.value
 
 
 async def test_own_peer_and_as_many_others_as_the_policy_needs(scene):
@@ -217,12 +89,12 @@ async def test_a_peer_lost_while_it_is_asked_is_replaced(scene):
     scene.streams.down = set()
     scene.remotes[0].on_disconnected(2)
     async with asyncio.timeout(5):
-        assert await task == [COOP, DSO, UTILITY]
+        assert sorted(await task) == [COOP, DSO, UTILITY]
 
 
 async def test_too_few_reachable(scene):
     scene.streams.down = {2, 3}
-    error = await scene.failure()
+    error = await failure(scene)
     assert error.code is grpc.StatusCode.UNAVAILABLE
 
 
@@ -238,69 +110,69 @@ async def test_a_peer_that_connects_meanwhile_is_waited_for(scene, monkeypatch):
 
 
 async def test_named_peers_are_asked_exactly(scene):
-    assert await scene.endorsers(UTILITY, DSO) == [UTILITY, DSO]
+    assert sorted(await scene.endorsers(UTILITY, DSO)) == [DSO, UTILITY]
     assert scene.asked == [0, 0, 1, 1]
 
 
 async def test_a_named_organisation_without_a_peer(scene):
-    error = await scene.failure(COOP, "NobodyMSP")
+    error = await failure(scene, COOP, "NobodyMSP")
     assert error.code is grpc.StatusCode.UNAVAILABLE
     assert error.message.endswith("NobodyMSP")
     assert "failed to find any endorsing peers for org(s)" in error.message
 
 
 async def test_an_unknown_chaincode(scene):
-    error = await scene.failure(chaincode="nothing")
+    error = await failure(scene, chaincode="nothing")
     assert error.code is grpc.StatusCode.FAILED_PRECONDITION
     assert error.message.startswith("no combination of peers can be derived")
     assert "chaincode nothing in channel energy" in error.message
 
 
 async def test_an_unknown_channel(scene):
-    error = await scene.failure(channel_id="elsewhere")
+    error = await failure(scene, channel_id="elsewhere")
     assert error.code is grpc.StatusCode.FAILED_PRECONDITION
     assert "in channel elsewhere" in error.message
-    with pytest.raises(GatewayError) as failed:
-        await scene.collector.evaluate(scene.propose(channel_id="elsewhere"), ())
-    assert failed.value.code is grpc.StatusCode.UNAVAILABLE
-    assert failed.value.message == "failed to get config for channel [elsewhere]"
     assert sum(scene.asked) == 0
 
 
-async def test_a_refusal_by_all_names_each_peer(scene):
+async def test_a_refusal_of_the_request_names_the_own_organizations_peers(scene):
     for member in scene.members:
-        member.refusal = InvalidMessage(Reason.BAD_SIGNATURE, "access denied")
-    error = await scene.failure()
+        member.refusal = InvalidMessage(Reason.BAD_SIGNATURE, "it does not fit")
+    error = await failure(scene)
     assert error.code is grpc.StatusCode.ABORTED
     assert error.message.startswith("failed to endorse transaction")
-    assert len(error.details) == 3
-    assert error.details[0].message == "error validating proposal: BAD_SIGNATURE: access denied"
+    [detail] = error.details
+    assert (detail.mspid, detail.address) == (COOP, "peer1:7051")
+    assert detail.message == (
+        "error validating proposal: access denied: channel [energy] creator org [CoopMSP]; "
+        "BAD_SIGNATURE: it does not fit"
+    )
 
 
 async def test_peers_that_have_too_much_of_a_client_say_so_in_the_status(scene):
     for member in scene.members:
         member.refusal = InvalidMessage(Reason.OVERLOADED, "too many")
-    assert (await scene.failure()).code is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert (await failure(scene)).code is grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
 async def test_a_contract_error_shows_its_text(scene):
     for member in scene.members:
         member.status = 500
-    error = await scene.failure()
+    error = await failure(scene)
     assert error.code is grpc.StatusCode.ABORTED
     assert error.details[0].message == "chaincode response 500, it says so"
 
 
 async def test_one_failing_endorser_of_several(scene):
     scene.members[3].status = 500
-    error = await scene.failure(COOP, DSO, UTILITY)
+    error = await failure(scene, COOP, DSO, UTILITY)
     assert error.message.startswith("failed to collect enough transaction endorsements")
     assert [(d.mspid, d.address) for d in error.details] == [(UTILITY, "peer4:7051")]
 
 
 async def test_results_that_stay_different_are_an_error(scene):
     scene.members[1].written = lambda _height: b"other"
-    error = await scene.failure(COOP, MUNICIPALITY, DSO)
+    error = await failure(scene, COOP, MUNICIPALITY, DSO)
     assert error.code is grpc.StatusCode.ABORTED
     assert [(d.mspid, d.message) for d in error.details] == [
         (MUNICIPALITY, "ProposalResponsePayloads do not match")
@@ -322,7 +194,7 @@ async def test_peers_at_different_heights_meet_at_the_highest(scene):
 async def test_silence_counts_as_unreachable(scene, monkeypatch):
     monkeypatch.setattr(remote_endorsers, "REMOTE_ENDORSE_TIMEOUT_MS", 1)
     scene.members[1].is_silent = True
-    error = await scene.failure(COOP, MUNICIPALITY)
+    error = await failure(scene, COOP, MUNICIPALITY)
     assert "did not answer" in error.details[0].message
     assert scene.remotes[0]._waiting == {}
 
@@ -349,31 +221,226 @@ async def test_only_the_peer_that_was_asked_may_answer(scene):
     await asyncio.gather(task, return_exceptions=True)
 
 
-async def test_evaluation_asks_the_own_peer_only(scene):
-    answer = await scene.collector.evaluate(scene.propose(), ())
-    assert (answer.status, answer.payload) == (200, b"result")
-    assert scene.asked == [1, 0, 0, 0]
+# -- which policies count -------------------------------------------------------------------------
 
 
-async def test_evaluation_at_a_named_member(scene):
-    await scene.collector.evaluate(scene.propose(), (UTILITY,))
-    assert scene.asked == [0, 0, 0, 1]
+def policy_of(*mspids: str) -> bytes:
+    """A key's own policy: one peer of each."""
+    names = ", ".join(f"'{mspid}.peer'" for mspid in mspids)
+    return encode_signature_policy(parse_policy(f"AND({names})"))
 
 
-async def test_a_failed_evaluation_is_not_retried(scene):
-    scene.members[0].status = 500
-    with pytest.raises(GatewayError) as failed:
-        await scene.collector.evaluate(scene.propose(), ())
-    assert failed.value.code is grpc.StatusCode.UNKNOWN
-    assert failed.value.message == (
-        "evaluate call to endorser returned error: chaincode response 500, it says so"
+def collection(*members: str, endorsers: str = "") -> Collection:
+    names = ", ".join(f"'{mspid}.member'" for mspid in members)
+    return Collection(
+        name="secret",
+        member_policy=parse_policy(f"OR({names})"),
+        endorsement_policy=application_policy(endorsers) if endorsers else b"",
     )
-    assert [d.mspid for d in failed.value.details] == [COOP]
+
+
+def anyone(scene: EndorsingScene) -> None:
+    """One endorsement is enough for the chaincode."""
+    text = "OR(" + ", ".join(f"'{mspid}.peer'" for mspid in MSPIDS) + ")"
+    scene.world.definitions[CHAINCODE] = ChaincodeDefinition("1.0", 1, application_policy(text))
+
+
+async def test_one_is_enough_where_the_policy_says_so(scene):
+    anyone(scene)
+    assert await scene.endorsers() == [COOP]
     assert scene.asked == [1, 0, 0, 0]
 
 
-async def test_a_refused_evaluation(scene):
-    scene.members[0].refusal = InvalidMessage(Reason.CERTIFICATE_REVOKED, "revoked")
-    with pytest.raises(GatewayError) as failed:
-        await scene.collector.evaluate(scene.propose(), ())
-    assert failed.value.code is grpc.StatusCode.FAILED_PRECONDITION
+async def test_keys_with_policies_of_their_own_replace_the_chaincodes(scene):
+    interest = CallInterest(
+        CHAINCODE, key_policies=(policy_of(DSO, UTILITY),), disregard_namespace_policy=True
+    )
+    scene.members[0].interest = (interest,)
+    assert sorted(await scene.endorsers()) == [DSO, UTILITY]
+    assert scene.asked == [1, 0, 1, 1]
+
+
+async def test_a_keys_policy_counts_beside_the_chaincodes(scene):
+    anyone(scene)
+    scene.members[0].interest = (CallInterest(CHAINCODE, key_policies=(policy_of(DSO),)),)
+    assert sorted(await scene.endorsers()) == [DSO]
+
+
+async def test_a_collections_policy_counts_for_its_writes(scene):
+    anyone(scene)
+    scene.collections["secret"] = collection(COOP, DSO, endorsers=f"AND('{DSO}.peer')")
+    scene.members[0].interest = (
+        CallInterest(CHAINCODE),
+        CallInterest(CHAINCODE, collection_names=("secret",), no_private_reads=True),
+    )
+    assert await scene.endorsers() == [DSO]
+    scene.collections["secret"] = collection(COOP, UTILITY)
+    assert await scene.endorsers() == [COOP], "without a policy of its own the chaincode's counts"
+
+
+async def test_only_members_of_a_collection_can_endorse_what_reads_it(scene):
+    text = f"AND('{COOP}.peer', OR('{MUNICIPALITY}.peer', '{UTILITY}.peer'))"
+    scene.world.definitions[CHAINCODE] = ChaincodeDefinition("1.0", 1, application_policy(text))
+    scene.collections["secret"] = collection(COOP, UTILITY)
+    scene.members[0].interest = (CallInterest(CHAINCODE, collection_names=("secret",)),)
+    for _ in range(10):
+        assert sorted(await scene.endorsers()) == [COOP, UTILITY]
+    scene.collections["secret"] = collection(COOP, DSO)
+    error = await failure(scene)
+    assert error.code is grpc.StatusCode.FAILED_PRECONDITION
+    assert error.message == (
+        "no combination of peers can be derived which satisfy the endorsement policy: "
+        "no peer combination can satisfy the endorsement policy"
+    )
+
+
+async def test_transient_data_goes_to_members_of_the_collection_only(scene):
+    text = f"AND('{COOP}.peer', OR('{MUNICIPALITY}.peer', '{UTILITY}.peer'))"
+    scene.world.definitions[CHAINCODE] = ChaincodeDefinition("1.0", 1, application_policy(text))
+    written = CallInterest(CHAINCODE, collection_names=("secret",), no_private_reads=True)
+    scene.members[0].interest = (written,)
+    scene.collections["secret"] = collection(COOP, UTILITY)
+    for _ in range(10):
+        assert await scene.endorsers(transient={"key": b"secret"}) == [COOP, UTILITY]
+    assert scene.asked[1] == scene.asked[2] == 0
+    scene.collections["secret"] = collection(COOP)
+    assert len(await scene.endorsers()) == 2, "without transient data anybody can simulate it"
+    before = scene.asked
+    error = await failure(scene, transient={"key": b"secret"})
+    assert error.code is grpc.StatusCode.FAILED_PRECONDITION
+    assert error.message == (
+        "requires endorsement from organisation(s) that are not in the distribution policy of "
+        "the private data collection(s): [secret]; retry specifying trusted endorsing "
+        "organizations to protect transient data"
+    )
+    assert scene.asked == [before[0] + 1, *before[1:]]
+
+
+async def test_a_chaincode_called_by_the_invoked_one_counts_too(scene):
+    anyone(scene)
+    text = f"AND('{UTILITY}.peer')"
+    scene.world.definitions["called"] = ChaincodeDefinition("1.0", 1, application_policy(text))
+    scene.members[0].interest = (CallInterest("called"),)
+    assert await scene.endorsers() == [UTILITY], "one endorsement serves both policies"
+    scene.members[0].interest = (CallInterest("nowhere"),)
+    error = await failure(scene)
+    assert error.message.endswith("No metadata was found for chaincode nowhere in channel energy")
+
+
+async def test_a_policy_that_no_peer_can_satisfy(scene):
+    text = f"AND('{COOP}.admin')"
+    scene.world.definitions[CHAINCODE] = ChaincodeDefinition("1.0", 1, application_policy(text))
+    assert (await failure(scene)).code is grpc.StatusCode.FAILED_PRECONDITION
+
+
+# -- without the chaincode at home ----------------------------------------------------------------
+
+
+async def test_others_endorse_what_this_peer_has_not(scene):
+    scene.not_here = {CHAINCODE}
+    scene.world.definitions[CHAINCODE] = ChaincodeDefinition(
+        "1.0", 1, application_policy(f"OutOf(2, '{DSO}.peer', '{UTILITY}.peer')")
+    )
+    assert sorted(await scene.endorsers()) == [DSO, UTILITY]
+    assert scene.asked == [0, 0, 1, 1]
+
+
+async def test_transient_data_does_not_leave_for_want_of_the_chaincode(scene):
+    scene.not_here = {CHAINCODE}
+    error = await failure(scene, transient={"key": b"secret"})
+    assert error.code is grpc.StatusCode.FAILED_PRECONDITION
+    assert error.message == (
+        "no endorsers found in the gateway's organization; retry specifying endorsing "
+        "organization(s) to protect transient data"
+    )
+    assert sum(scene.asked) == 0
+
+
+# -- several peers of an organization -------------------------------------------------------------
+
+
+@pytest.fixture
+async def crowd(monkeypatch):
+    """Peers 1 and 3 are the cooperative's, 2 and 4 the municipality's, 5 the grid operator's."""
+    monkeypatch.setattr(endorsements, "CONNECT_WAIT_MS", 5)
+    made = EndorsingScene((COOP, MUNICIPALITY, COOP, MUNICIPALITY, DSO))
+    text = f"AND('{COOP}.member', '{MUNICIPALITY}.member', '{DSO}.member')"
+    made.world.definitions[CHAINCODE] = ChaincodeDefinition("1.0", 1, application_policy(text))
+    yield made
+    made.close()
+
+
+async def test_one_peer_of_each_organization(crowd):
+    assert sorted(await crowd.endorsers()) == [COOP, DSO, MUNICIPALITY]
+    assert crowd.asked == [1, 1, 0, 0, 1]
+    assert sorted(await crowd.endorsers(COOP, MUNICIPALITY)) == [COOP, MUNICIPALITY]
+    assert crowd.asked == [2, 2, 0, 0, 1]
+
+
+async def test_the_highest_ledger_of_an_organization_is_asked_first(crowd):
+    crowd.heights = {1: 10, 2: 10, 3: 12, 4: 11}
+    await crowd.endorsers()
+    assert crowd.asked == [0, 0, 1, 1, 1]
+
+
+async def test_another_peer_of_the_own_organization_endorses_first(crowd):
+    crowd.members[0].failure = CRASHED
+    assert len(await crowd.endorsers()) == 3
+    assert crowd.asked == [1, 1, 1, 0, 1]
+
+
+async def test_every_peer_of_the_own_organization_is_named_when_none_endorses(crowd):
+    for index in (0, 2):
+        crowd.members[index].status = 500
+    error = await failure(crowd)
+    assert (error.code, error.message) == (
+        grpc.StatusCode.ABORTED,
+        "failed to endorse transaction, see attached details for more info",
+    )
+    assert [(d.address, d.message) for d in error.details] == [
+        ("peer1:7051", "chaincode response 500, it says so"),
+        ("peer3:7051", "chaincode response 500, it says so"),
+    ]
+
+
+async def test_another_peer_of_another_organization_steps_in(crowd):
+    crowd.members[1].failure = CRASHED
+    assert len(await crowd.endorsers()) == 3
+    assert crowd.asked == [1, 1, 0, 1, 1]
+
+
+async def test_everyone_who_failed_is_named(crowd):
+    for index in (1, 3, 4):
+        crowd.members[index].status = 500
+    error = await failure(crowd)
+    assert (error.code, error.message) == (
+        grpc.StatusCode.ABORTED,
+        "failed to collect enough transaction endorsements, see attached details for more info",
+    )
+    assert sorted(d.address for d in error.details) == ["peer2:7051", "peer4:7051", "peer5:7051"]
+
+
+async def test_every_differing_result_is_named(crowd):
+    for index, member in enumerate(crowd.members):
+        member.written = lambda _height, own=index: b"%d" % own
+    error = await failure(crowd)
+    assert error.code is grpc.StatusCode.ABORTED
+    assert sorted((d.address, d.message) for d in error.details) == [
+        (f"peer{number}:7051", "ProposalResponsePayloads do not match") for number in (2, 4, 5)
+    ]
+
+
+async def test_a_policy_may_need_two_peers_of_one_organization(crowd):
+    text = f"AND('{MUNICIPALITY}.peer', '{MUNICIPALITY}.peer')"
+    crowd.world.definitions[CHAINCODE] = ChaincodeDefinition("1.0", 1, application_policy(text))
+    assert await crowd.endorsers() == [MUNICIPALITY, MUNICIPALITY]
+    assert crowd.asked == [1, 1, 0, 1, 0]
+
+
+async def test_another_layout_takes_over_where_an_organization_fails(crowd):
+    text = f"OR(AND('{COOP}.peer', '{DSO}.peer'), AND('{COOP}.peer', '{MUNICIPALITY}.peer'))"
+    crowd.world.definitions[CHAINCODE] = ChaincodeDefinition("1.0", 1, application_policy(text))
+    crowd.members[4].failure = CRASHED
+    for _ in range(5):
+        assert sorted(await crowd.endorsers()) == [COOP, MUNICIPALITY]
+    assert crowd.members[4].asked, "it is asked when its layout comes first"

@@ -42,6 +42,7 @@ class World(ServingWorld, EndorsingWorld):
         self.service = GatewayService(
             access=self.access,
             endorsements=self,
+            evaluations=self,
             submission=self,
             lookup=self.lookup,
             notifier=self.notifier,

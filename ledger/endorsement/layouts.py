@@ -1,0 +1,105 @@
+"""From a simulation's interest to the sets of peers whose endorsements make it valid.
+
+The policies of everything it touched count together: the chaincodes', the collections' and the
+keys' own. One endorsement may serve several of them. Peers of organizations that may not read a
+collection cannot simulate a transaction that reads it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from ledger.crypto.channel_policies import ChannelPolicies
+from ledger.crypto.policy import Layout, combined_layouts, minimal_layouts, peers_by_member
+from ledger.errors import GridledgerError
+from ledger.model.interest import CallInterest, Interest
+from ledger.validation.context import ChaincodeDefinition
+
+
+class NoLayout(GridledgerError):  # noqa: N818 - a fact about a transaction
+    """No combination of peers can satisfy the policies; the text says why, in Fabric's words."""
+
+
+class CollectionRules(Protocol):
+    """What a plan asks of a private data collection."""
+
+    @property
+    def members(self) -> frozenset[str]:
+        """MSP ids of the organizations whose peers have the values."""
+
+    @property
+    def endorsement_policy(self) -> bytes:
+        """protos.ApplicationPolicy bytes; empty: the chaincode's counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class PolicySources:
+    """Where a plan finds definitions, collections and the channel's policies in force."""
+
+    channel_id: str
+    definition: Callable[[str], ChaincodeDefinition | None]
+    collection: Callable[[str, str], CollectionRules | None]
+    """(chaincode, collection name)"""
+    policies: Callable[[], ChannelPolicies]
+
+
+def endorsement_layouts(interest: Interest, sources: PolicySources) -> list[Layout]:
+    """Smallest sets of peers first; raises NoLayout."""
+    policies = sources.policies()
+    wanted = dict.fromkeys(raw for call in interest for raw in _policies(call, sources))
+    of_keys = dict.fromkeys(raw for call in interest for raw in call.key_policies)
+    alternatives = [policies.layouts(raw) for raw in wanted]
+    alternatives += [policies.key_layouts(raw) for raw in of_keys]
+    layouts = alternatives[0] if len(alternatives) == 1 else _all_of(alternatives)
+    allowed = _readers(interest, sources)
+    if allowed:
+        readers = frozenset[str].intersection(*allowed)
+        layouts = [one for one in layouts if readers.issuperset(peers_by_member(one))]
+    if not layouts:
+        raise NoLayout("no peer combination can satisfy the endorsement policy")
+    return layouts
+
+
+def unknown_chaincode(name: str, channel_id: str) -> NoLayout:
+    """Nobody can endorse what the channel has no definition of."""
+    return NoLayout(f"No metadata was found for chaincode {name} in channel {channel_id}")
+
+
+def among_readers(interest: Interest) -> tuple[Interest, list[str]]:
+    """The interest that keeps transient data with the members of every collection touched.
+
+    Also the collections that are thereby protected: those that were written only.
+    """
+    protected = [name for c in interest if c.no_private_reads for name in c.collection_names]
+    return tuple(replace(call, no_private_reads=False) for call in interest), protected
+
+
+def _all_of(alternatives: list[list[Layout]]) -> list[Layout]:
+    return minimal_layouts(combined_layouts(len(alternatives), alternatives, disjoint=False))
+
+
+def _policies(call: CallInterest, sources: PolicySources) -> list[bytes]:
+    """ApplicationPolicy bytes: the chaincode's, or those of the call's collections."""
+    definition = sources.definition(call.name)
+    if definition is None:
+        raise unknown_chaincode(call.name, sources.channel_id)
+    if not call.collection_names:
+        return [] if call.disregard_namespace_policy else [definition.policy]
+    found = []
+    for name in call.collection_names:
+        collection = sources.collection(call.name, name)
+        own = b"" if collection is None else collection.endorsement_policy
+        found.append(own or definition.policy)
+    return found
+
+
+def _readers(interest: Interest, sources: PolicySources) -> list[frozenset[str]]:
+    """For each collection that was read, the organizations that may read it."""
+    found = []
+    for call in interest:
+        for name in () if call.no_private_reads else call.collection_names:
+            collection = sources.collection(call.name, name)
+            if collection is None:
+                raise NoLayout(f"collection {name} of chaincode {call.name} is not defined")
+            found.append(collection.members)
+    return found

@@ -1,0 +1,123 @@
+"""Whom to ask next for an endorsement, and what was collected. No I/O: the collector asks.
+
+Layouts are tried in order of preference. An endorsement counts for every layout that wants it, so
+nobody is asked twice; who fails is replaced by another peer of its organization, and where there
+is none left the next layout that can still be completed takes over.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from zlib import crc32
+
+from ledger.crypto.policy import Layout, peers_by_member
+from ledger.model.transaction import Endorsement
+from ledger.node.organizations import EndorsingPeer
+from ledger.node.peer_answers import Outcome, PeerAnswer
+from ledger.rpc.status import PAYLOADS_DIFFER, PeerError
+
+Quantities = Counter[str]
+"""How many peers of each organization (MSP id)."""
+
+
+class EndorsementPlan:
+    """The state of collecting one proposal's endorsements."""
+
+    def __init__(
+        self, layouts: Sequence[Layout], peers_of: Callable[[str], Sequence[EndorsingPeer]]
+    ) -> None:
+        """`layouts` in order of preference; `peers_of` an organization's reachable peers."""
+        self._layouts = [peers_by_member(layout) for layout in layouts]
+        self._peers_of = peers_of
+        self._asked: set[int] = set()
+        self._endorsed: list[tuple[str, Endorsement]] = []
+        self.payload: bytes | None = None
+        """ProposalResponsePayload bytes of the first endorser; the others must equal it."""
+        self.failed: list[PeerAnswer] = []
+        self.differing: list[PeerAnswer] = []
+        self._errors: list[PeerError] = []
+        self.height = 0
+        """The most blocks any endorser simulated on."""
+
+    def take(self, answer: PeerAnswer) -> bool:
+        """Note an answer; whether it is an endorsement of the common result."""
+        self._asked.add(answer.peer.consenter_id)
+        self.height = max(self.height, answer.height)
+        response = answer.response
+        if answer.outcome is not Outcome.SUCCESS or response is None or not response.endorsement:
+            self.failed.append(answer)
+            self._errors.append(answer.detail)
+            return False
+        if self.payload is None:
+            self.payload = response.payload_raw
+        elif response.payload_raw != self.payload:
+            self.differing.append(answer)
+            peer = answer.peer
+            self._errors.append(PeerError(peer.address, peer.mspid, PAYLOADS_DIFFER))
+            return False
+        self._endorsed.append((answer.peer.mspid, response.endorsement))
+        return True
+
+    def endorsements(self) -> list[Endorsement] | None:
+        """Those of the first complete layout in the order they came; None without one."""
+        for layout in self._layouts:
+            if not self._missing(layout):
+                return self._for(layout)
+        return None
+
+    def next_peers(self) -> list[EndorsingPeer]:
+        """Whom to ask together for the first layout that can be completed; empty without one."""
+        for layout in self._layouts:
+            chosen = self._completing(layout)
+            if chosen:
+                return chosen
+        return []
+
+    def replacement(self, peer: EndorsingPeer) -> EndorsingPeer | None:
+        """Another peer of the same organization to ask instead; it counts as asked from now on."""
+        for other in self._peers_of(peer.mspid):
+            if other.consenter_id not in self._asked:
+                self._asked.add(other.consenter_id)
+                return other
+        return None
+
+    @property
+    def errors(self) -> tuple[PeerError, ...]:
+        """What to tell the client of everyone who failed or differed."""
+        return tuple(self._errors)
+
+    def _for(self, layout: Quantities) -> list[Endorsement]:
+        wanted = layout.copy()
+        chosen = []
+        for mspid, endorsement in self._endorsed:
+            if wanted[mspid] > 0:
+                wanted[mspid] -= 1
+                chosen.append(endorsement)
+        return chosen
+
+    def _missing(self, layout: Quantities) -> Quantities:
+        return layout - Counter(mspid for mspid, _ in self._endorsed)
+
+    def _completing(self, layout: Quantities) -> list[EndorsingPeer]:
+        chosen: list[EndorsingPeer] = []
+        for mspid, quantity in self._missing(layout).items():
+            free = [p for p in self._peers_of(mspid) if p.consenter_id not in self._asked]
+            if len(free) < quantity:
+                return []
+            chosen += free[:quantity]
+        self._asked.update(peer.consenter_id for peer in chosen)
+        return chosen
+
+
+def in_preference(layouts: Sequence[Layout], first_mspid: str, tx_id: str) -> list[Layout]:
+    """Those with the first endorser's organization, then those with few peers.
+
+    Among equals the transaction id decides, which spreads the work over the organizations.
+    """
+    if len(layouts) == 1:
+        return list(layouts)
+
+    def rank(layout: Layout) -> tuple[bool, int, int]:
+        names = repr(sorted(layout))
+        return (first_mspid, 0) not in layout, len(layout), crc32(f"{tx_id} {names}".encode())
+
+    return sorted(layouts, key=rank)
