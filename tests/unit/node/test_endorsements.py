@@ -441,6 +441,6 @@ async def test_another_layout_takes_over_where_an_organization_fails(crowd):
     text = f"OR(AND('{COOP}.peer', '{DSO}.peer'), AND('{COOP}.peer', '{MUNICIPALITY}.peer'))"
     crowd.world.definitions[CHAINCODE] = ChaincodeDefinition("1.0", 1, application_policy(text))
     crowd.members[4].failure = CRASHED
-    for _ in range(5):
+    for _ in range(40):
         assert sorted(await crowd.endorsers()) == [COOP, MUNICIPALITY]
     assert crowd.members[4].asked, "it is asked when its layout comes first"
