@@ -15,8 +15,10 @@ from grpc import aio
 
 from ledger.errors import NodeFault
 from ledger.node.assembly import Peer, assemble
+from ledger.node.clock import steady_ms
 from ledger.node.config import NodeConfig, load_config
 from ledger.node.faults import FaultInterceptor, FaultSink
+from ledger.node.native_log import NativeLog, take_over
 from ledger.rpc.transport import TlsMaterial, server_credentials, server_options
 
 log = logging.getLogger(__name__)
@@ -43,15 +45,17 @@ async def run_peer(config_path: Path) -> str:
     loop = asyncio.get_running_loop()
     for number in STOP_SIGNALS:
         loop.add_signal_handler(number, signals.put_nowait, number)
+    native = take_over(config.data_dir, steady_ms)
     peer = await assemble(config)
     try:
-        return (await _serve(config, peer, signals)).name
+        return (await _serve(config, peer, native, signals)).name
     finally:
         await peer.close()
+        native.look()
 
 
 async def _serve(
-    config: NodeConfig, peer: Peer, signals: asyncio.Queue[signal.Signals]
+    config: NodeConfig, peer: Peer, native: NativeLog, signals: asyncio.Queue[signal.Signals]
 ) -> signal.Signals:
     faults = FaultSink()
     asyncio.get_running_loop().set_exception_handler(faults.on_loop_error)
@@ -65,6 +69,7 @@ async def _serve(
         asyncio.create_task(peer.certificates.run(), name="certificates"),
         asyncio.create_task(faults.wait(), name="faults"),
         asyncio.create_task(peer.ordering.disk.run(), name="disk"),
+        asyncio.create_task(native.run(), name="native log"),
     ]
     stopping = asyncio.create_task(signals.get(), name="stop")
     log.info(

@@ -5,7 +5,6 @@ other side's requests arrive at `ledger.rpc.validator_service`.
 """
 
 import asyncio
-import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -14,14 +13,15 @@ from grpc import aio
 
 from ledger.errors import InvalidMessage
 from ledger.rpc.frames import FrameWriter, decode_frame
+from ledger.rpc.link_news import LinkNews, in_plain_words
 from ledger.rpc.misbehaviour import RejectionHandler, nobody_counts
 from ledger.rpc.transport import EXCHANGE_METHOD, identity_bytes
 from ledger.wire.validator_pb2 import Item
 
 RECONNECT_BACKOFF_MS_MIN = 100
 RECONNECT_BACKOFF_MS_MAX = 2_000
-
-log = logging.getLogger(__name__)
+PROBE_TIMEOUT_S = 1.0
+"""Asking a channel that cannot connect why not is answered at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,7 @@ class ValidatorLink:
         self.consenter_id = consenter_id
         self.connected = False
         self._was_connected = False
+        self._news = LinkNews(f"consenter {consenter_id}")
         self._channel = channel
         self._writer = FrameWriter()
         self._cut = asyncio.Event()
@@ -68,22 +69,45 @@ class ValidatorLink:
         while True:
             self._was_connected = False
             try:
-                await self._channel.channel_ready()
+                await self._ready()
                 if not handlers.is_barred(self.consenter_id):
                     await self._exchange(handlers)
             except (aio.AioRpcError, asyncio.InvalidStateError) as error:
-                log.debug("link to consenter %d broke: %s", self.consenter_id, error)
+                if not self._was_connected:
+                    self._news.failed(_reason(error))
             if self._was_connected:
                 backoff_ms = RECONNECT_BACKOFF_MS_MIN
             await asyncio.sleep(backoff_ms / 1000)
             backoff_ms = min(backoff_ms * 2, RECONNECT_BACKOFF_MS_MAX)
 
-    async def _exchange(self, handlers: LinkHandlers) -> None:
-        call = self._channel.stream_stream(
+    async def _ready(self) -> None:
+        """Return once the channel is connected; tell why while it cannot be."""
+        ready, failing = grpc.ChannelConnectivity.READY, grpc.ChannelConnectivity.TRANSIENT_FAILURE
+        while (state := self._channel.get_state(try_to_connect=True)) is not ready:
+            if state is failing:
+                await self._tell_failure()
+            await self._channel.wait_for_state_change(state)
+
+    async def _tell_failure(self) -> None:
+        call = self._open(timeout_s=PROBE_TIMEOUT_S)
+        try:
+            await call.initial_metadata()
+            if call.done():
+                self._news.failed(in_plain_words(await call.details()))
+        except aio.AioRpcError as error:
+            self._news.failed(_reason(error))
+        finally:
+            call.cancel()
+
+    def _open(self, timeout_s: float | None = None) -> aio.StreamStreamCall[bytes, bytes]:
+        return self._channel.stream_stream(
             EXCHANGE_METHOD,
             request_serializer=identity_bytes,
             response_deserializer=identity_bytes,
-        )()
+        )(timeout=timeout_s)
+
+    async def _exchange(self, handlers: LinkHandlers) -> None:
+        call = self._open()
         self._cut.clear()
         tasks: list[asyncio.Task[object]] = [
             asyncio.create_task(self._writer.run(call.write)),
@@ -93,7 +117,7 @@ class ValidatorLink:
             # The server sends its initial metadata once it has accepted our certificate.
             await call.initial_metadata()
             if call.done():  # refused: there is a status instead of a stream
-                log.debug("consenter %d refuses: %s", self.consenter_id, await call.details())
+                self._news.failed(in_plain_words(await call.details()))
                 return
             self._set_connected(handlers)
             tasks.append(asyncio.create_task(self._read(call, handlers)))
@@ -125,7 +149,7 @@ class ValidatorLink:
 
     def _set_connected(self, handlers: LinkHandlers) -> None:
         self.connected = self._was_connected = True
-        log.info("connected to consenter %d", self.consenter_id)
+        self._news.connected()
         handlers.on_connected(self.consenter_id)
 
     def _set_disconnected(self, handlers: LinkHandlers) -> None:
@@ -133,8 +157,13 @@ class ValidatorLink:
             return
         self.connected = False
         self._writer.clear()
-        log.info("lost consenter %d", self.consenter_id)
+        self._news.lost()
         handlers.on_disconnected(self.consenter_id)
+
+
+def _reason(error: Exception) -> str:
+    details = error.details() if isinstance(error, aio.AioRpcError) else None
+    return in_plain_words(details or str(error))
 
 
 class ValidatorLinks:

@@ -157,6 +157,28 @@ async def test_a_link_comes_back_by_itself(receiver, callers):
     ]
 
 
+async def test_a_link_that_fails_again_and_again_is_told_once_and_in_plain_words(
+    receiver, callers, caplog
+):
+    caplog.set_level("INFO")
+    async with receiver.serving():
+        pass  # the port is nobody's now
+    caller = callers(receiver, tls_of(receiver.world, 1))
+    await until(lambda: "consenter 1: nobody listens at its address" in caplog.text)
+    async with receiver.serving():
+        await until(lambda: caller.links.connected_ids)
+    assert caplog.text.count("no connection to consenter 1") == 1
+    assert "connected to consenter 1 (" in caplog.text
+
+
+async def test_a_refusal_is_told_in_the_others_own_words(receiver, callers, caplog, monkeypatch):
+    monkeypatch.setattr(validator_links, "RECONNECT_BACKOFF_MS_MIN", 1)
+    receiver.consenters = ()
+    async with receiver.serving():
+        callers(receiver, tls_of(receiver.world, 1))
+        await until(lambda: "no connection to consenter 1: UNKNOWN_MEMBER" in caplog.text)
+
+
 async def _exchanged(caller: Caller, receiver: Receiver, item: Item) -> None:
     await until(lambda: caller.links.connected_ids)
     assert caller.links.send(1, item)
