@@ -54,7 +54,9 @@ class SimLoop:
 
     def enter(self) -> None:
         """Code that asks for the running loop gets this one."""
-        asyncio._set_running_loop(self)  # type: ignore[arg-type]
+        if self._node.world.running_loop is not self:
+            self._node.world.running_loop = self
+            asyncio._set_running_loop(self)  # type: ignore[arg-type]
 
 
 def leave_loop() -> None:

@@ -25,7 +25,8 @@ class Network:
         self._faults = faults
         self._blocked: frozenset[Link] = frozenset()
         self._clogged: dict[Link, int] = {}
-        self._epochs: dict[Link, int] = {}
+        self.epochs: dict[Link, int] = {}
+        """How often a connection broke: what was sent before is lost."""
         self.is_calm = False
 
     def delays(self, source: int, to: int) -> tuple[int, ...]:
@@ -58,10 +59,6 @@ class Network:
                 self._world.tally["link clogged"] += 1
             delay_ms = max(delay_ms, self._clogged.get(link, 0) - now_ms + 1)
         return delay_ms
-
-    def epoch(self, source: int, to: int) -> int:
-        """What is sent on one connection is lost when it breaks."""
-        return self._epochs.get((source, to), 0)
 
     def connected_ids(self, place: "Place") -> list[int]:
         """Consenters whose process runs and whom this place can reach."""
@@ -97,7 +94,7 @@ class Network:
         places = self._world.places
         one, other = self._rng.sample(range(len(places)), 2)
         for source, to in ((one, other), (other, one)):
-            self._epochs[source, to] = self.epoch(source, to) + 1
+            self.epochs[source, to] = self.epochs.get((source, to), 0) + 1
             self._reconnect(source, to)
 
     def _reconnect(self, source: int, to: int) -> None:

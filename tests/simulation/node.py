@@ -357,7 +357,10 @@ class SimNode:
 
     def _pause_voting(self, paused: bool) -> None:
         self.queue.post(VotingPaused(paused))
-        self.loop.call_soon(lambda: self.catch_up.tell_everyone())  # made after this
+        self.loop.call_soon(self._tell_everyone)
+
+    def _tell_everyone(self) -> None:
+        self.catch_up.tell_everyone()
 
     def _look_at_disk(self) -> None:
         self.disk_watch.check()

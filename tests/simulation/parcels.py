@@ -13,11 +13,12 @@ class Parcels:
 
     def open(self, item: Item) -> tuple[str | None, Any, Item]:
         """(kind, content, the item); bytes of a consensus message, envelopes of transactions."""
-        known = self._opened.get(id(item))
+        key = id(item)
+        known = self._opened.get(key)
         if known is None:  # the item is kept, so no other one gets its id
             kind = item.WhichOneof("kind")
             content = None if kind is None else getattr(item, kind)
             if kind == "transactions":
                 content = tuple(content.envelopes)
-            known = self._opened[id(item)] = (kind, content, item)
+            known = self._opened[key] = (kind, content, item)
         return known

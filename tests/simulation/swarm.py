@@ -183,7 +183,7 @@ def draw_swarm(rng: random.Random, profile: Profile, *, max_faulty: int) -> Swar
         faulty=rng.randint(1, max(1, max_faulty)),
         forgetful=0,
         chaos_ms=rng.choice([20, 40, 60]) * DELAY_BOUND_MS,
-        calm_heights=rng.choice([1, 1, 2]),
+        calm_heights=rng.choice([1, 1, 1, 2]),
         max_timeout_ms=rng.choice([LIVENESS_CAP_MS, MAX_TIMEOUT_MS]),
         space_short_every_ms=rng.choice([0, 0, 0, 4_000]),
         mixed_versions=rng.random() < MIXED_VERSIONS,

@@ -141,6 +141,8 @@ class World:
         self.trace = 0
         self.events = 0
         self._serial = 0
+        self.running_loop: object = None
+        """Whose turn it is."""
         self._has_news = False
         """Some node may be higher than before."""
         self._queue: list[tuple[int, int, int, Callable[..., None], tuple[Any, ...]]] = []
@@ -391,15 +393,17 @@ class World:
             self.observer.sent(source, to, item)
         else:
             waited_ms = 0
+        network, from_slot = self.network, source.slot
         for place in self._places_of[to]:
-            epoch = self.network.epoch(source.slot, place.slot)
-            hears_at_once = isinstance(place, Adversary)
-            delays = (0,) if hears_at_once else self.network.delays(source.slot, place.slot)
+            slot = place.slot
+            epoch = network.epochs.get((from_slot, slot), 0)
+            hears_at_once = place.__class__ is Adversary
+            delays = (0,) if hears_at_once else network.delays(from_slot, slot)
             for delay_ms in delays:
-                self.at(waited_ms + delay_ms, place.slot, self._arrive, source, place, item, epoch)
+                self.at(waited_ms + delay_ms, slot, self._arrive, source, place, item, epoch)
 
     def _arrive(self, source: Place, place: Place, item: Item, epoch: int) -> None:
-        if place.alive and epoch == self.network.epoch(source.slot, place.slot):
+        if place.alive and epoch == self.network.epochs.get((source.slot, place.slot), 0):
             if self._log is not None:
                 self.log(f"{source.slot} -> {place.slot}  {describe(item)}")
             if isinstance(place, SimNode):

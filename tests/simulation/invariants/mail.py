@@ -35,12 +35,13 @@ class MailReader:
 
     def item(self, item: Item) -> Mail | None:
         """None for what is no consensus message."""
+        key = id(item)
         try:
-            return self._by_item[id(item)]
+            return self._by_item[key]
         except KeyError:  # the parcels keep the item, so no other one gets its id
             kind, raw, _ = self._parcels.open(item)
             is_mail = kind == "consensus_message" and raw
-            mail = self._by_item[id(item)] = self.bytes(raw) if is_mail else None
+            mail = self._by_item[key] = self.bytes(raw) if is_mail else None
             return mail
 
     def bytes(self, raw: bytes) -> Mail:
