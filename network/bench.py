@@ -26,7 +26,7 @@ from grpc.aio import AioRpcError
 
 from ledger.rpc.client import CommitFailed, GatewayClient, error_details
 from network.arguments import whole_number
-from network.bench_community import CHAINCODE, Community, Offer
+from network.bench_community import Community, Offer
 from network.creation import create_network
 from network.definitions import commit_definitions, connect
 from network.layout import NetworkLayout
@@ -35,6 +35,7 @@ from network.plan import Plan, default_plan_text, load_plan
 from network.ports import free_port_range
 from network.process_usage import cpu_seconds, usage_of_trees
 from network.processes import ProcessError, read_pid_file
+from network.trial_households import CHAINCODE
 
 HOUSEHOLDS = 64
 DEFAULT_LEVELS = (1, 64, 256)

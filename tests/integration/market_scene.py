@@ -25,10 +25,10 @@ from ledger.rpc.client import GatewayClient, SubmittedTransaction, UnsignedPropo
 from ledger.wire.gateway_pb2 import ErrorDetail
 from ledger.wire.rpc_status_pb2 import RpcStatus
 from network.authority import MemberAuthority
-from network.bench_community import CHAINCODE
 from network.creation import member_authority
 from network.definitions import commit_definitions, connect
 from network.heads import Head
+from network.trial_households import CHAINCODE
 from tests.integration.running_network import RunningNetwork
 from tests.integration.validators import agreed_head
 

@@ -27,11 +27,12 @@ from ledger.model.config import Consenter
 from ledger.model.config_codec import decode_config_block
 from ledger.rpc.client import GatewayClient
 from ledger.wire.consensus_pb2 import ConsenterMetadata as WireConsenterMetadata
-from network.bench_community import CHAINCODE, Community, Offer
+from network.bench_community import Community, Offer
 from network.definitions import admin_identity, commit_definitions, connect
 from network.lifecycle import up
 from network.plan import MemberPlan
 from network.processes import is_listening
+from network.trial_households import CHAINCODE
 from tests.integration.running_network import RunningNetwork, running_network
 from tests.integration.validators import (
     AGREEMENT_TIMEOUT_S,

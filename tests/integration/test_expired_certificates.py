@@ -9,10 +9,10 @@ import pytest
 from ledger.crypto.certificates import load_x509
 from ledger.model.codes import ValidationCode
 from ledger.rpc.client import CommitFailed
-from network.bench_community import CHAINCODE
 from network.creation import ADMIN, PEER, PEER_TLS
 from network.definitions import commit_definitions
 from network.lifecycle import down, up
+from network.trial_households import CHAINCODE
 from tests.integration.membership import cert
 from tests.integration.running_network import RunningNetwork, create_test_network
 from tests.integration.validators import AGREEMENT_TIMEOUT_S, POLL_S, agreed_head
