@@ -27,7 +27,7 @@ class ChaincodeHost:
 
     def __init__(self, base: Foundation) -> None:
         self._processes = {
-            settings.name: ChaincodeProcess(_program(settings), call=self._call)
+            settings.name: ChaincodeProcess(_program(settings, base.config.mspid), call=self._call)
             for settings in base.config.chaincodes
         }
         limits = SimulationLimits()
@@ -96,5 +96,11 @@ def definition_of(settings: ChaincodeSettings) -> FullDefinition:
     )
 
 
-def _program(settings: ChaincodeSettings) -> ChaincodeProgram:
-    return ChaincodeProgram(name=settings.name, version=settings.version, module=settings.module)
+def _program(settings: ChaincodeSettings, mspid: str) -> ChaincodeProgram:
+    """How a contract is run; Fabric's shims read the peer's own MSP id from that variable."""
+    return ChaincodeProgram(
+        name=settings.name,
+        version=settings.version,
+        module=settings.module,
+        environment={"CORE_PEER_LOCALMSPID": mspid},
+    )
