@@ -21,7 +21,7 @@ from tests.chaos import namespaces
 from tests.chaos.chaos_plan import ChaosPlan, load_chaos_plan
 from tests.chaos.checks import judge
 from tests.chaos.kill_loop import KillLoop
-from tests.chaos.pause_run import pause_two
+from tests.chaos.pause_run import pause_too_many
 from tests.chaos.perturbations import Perturber, agreed
 from tests.chaos.report import Report
 from tests.chaos.run import Scene, running_scene
@@ -57,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--plan", type=_plan, default=str(FOUR), help="default plans/four.toml")
     parser.add_argument("--seconds", type=seconds, help="perturb for so long; default 60")
     parser.add_argument("--kills", type=count, help="kill -9 so many processes")
-    parser.add_argument("--pause", type=seconds, metavar="SECONDS", help="pause two of them")
+    parser.add_argument("--pause", type=seconds, metavar="SECONDS", help="pause too many of them")
     parser.add_argument("--seed", type=int, default=None, help="default: drawn and printed")
     parser.add_argument("--folder", type=_folder, help="keep network and notes there, and add up")
     parser.add_argument(
@@ -134,13 +134,13 @@ async def _perturb(
         report.all_at_once += loop.all_at_once
         report.recovery_s += loop.recovery_s
     if options.pause is not None:
-        result = await pause_two(scene, seconds=options.pause)
+        result = await pause_too_many(scene, seconds=options.pause)
         print(
-            f"two of {plan.validators} paused for {result.paused_s:.0f} s:"
+            f"{result.paused} of {plan.validators} paused for {result.paused_s:.0f} s:"
             f" {result.commits_while_paused} commits meanwhile,"
             f" the next {result.block_after_s:.1f} s after they went on"
         )
-        assert result.commits_while_paused == 0, "two of four are no quorum"
+        assert result.commits_while_paused == 0, "blocks without a quorum"
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ledger.consensus.quorum import quorum
 from ledger.storage.keyspace import block_key
 from ledger.storage.leveldb import LevelDbStore
 from ledger.storage.opening import DATABASE_FOLDER
@@ -18,6 +19,7 @@ from network.plan import load_plan
 from tests.chaos.chaos_plan import load_chaos_plan
 from tests.chaos.checks import Verdict, judge
 from tests.chaos.load import read_acknowledged
+from tests.chaos.pause_run import paused_of
 from tests.chaos.report import Report
 from tests.chaos.validators import Validators
 
@@ -172,6 +174,18 @@ def test_over_relays(tmp_path: Path) -> None:
 def test_sixty_kills(tmp_path: Path) -> None:
     chaos(tmp_path, "--kills", "60", "--seed", "3")
     assert Report.load(tmp_path / "report.json").kills == 60
+
+
+@pytest.mark.parametrize(("validators", "paused"), [(4, 2), (5, 2), (6, 3), (7, 3)])
+def test_a_pause_leaves_no_quorum(validators: int, paused: int) -> None:
+    assert paused_of(validators) == paused
+    assert validators - paused < quorum(validators) <= validators - paused + 1
+
+
+@pytest.mark.full
+def test_three_of_six_paused_for_a_while(tmp_path: Path) -> None:
+    plan = str(PLANS / "six.toml")
+    assert "3 of 6 paused" in chaos(tmp_path, "--plan", plan, "--pause", "10", "--seed", "5")
 
 
 @pytest.mark.full
