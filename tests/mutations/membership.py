@@ -14,8 +14,8 @@ MEMBERSHIP = (
         (
             core(
                 "quarantine:Quarantine.settle",
-                "tip_height + OBSERVED_HEIGHTS",
-                "tip_height + 1",
+                "tip.height + OBSERVED_HEIGHTS",
+                "tip.height + 1",
             ),
         ),
         test="unit/consensus/test_quarantine.py::"
@@ -28,8 +28,8 @@ MEMBERSHIP = (
         (
             core(
                 "quarantine:Quarantine.settle",
-                "len(covered) >= answers_needed(len(others) + 1)",
-                "covered",
+                "len(self._covered(tip, others)) < answers_needed(len(tip.validators))",
+                "not self._covered(tip, others)",
             ),
         ),
         test="unit/consensus/test_quarantine.py::test_repeated_and_foreign_claims_do_not_add_up",
@@ -89,6 +89,27 @@ MEMBERSHIP = (
         ),
         test=f"{_QUARANTINE}::test_a_shorter_journal_than_was_acknowledged_is_damage",
         search=Search(("I3", "I17"), profile="disk"),
+    ),
+    Mutation(
+        "V12",
+        "a vote of ours that the journal does not know makes nobody wonder",
+        (Edit("ledger.node.driver:_forgotten_vote", "forgotten is None or", "True or"),),
+        test=f"{_QUARANTINE}::"
+        "test_a_copy_written_into_the_files_shows_when_a_forgotten_vote_comes",
+    ),
+    Mutation(
+        "V13",
+        "a round joined while the disk was full is not announced when there is room",
+        (
+            core(
+                "observing:_announce_what_it_joined",
+                "now.round == 0 or",
+                "True or",
+            ),
+        ),
+        test="unit/consensus/test_quarantine.py::"
+        "test_a_round_it_was_pulled_to_during_a_pause_is_announced_after_it",
+        search=Search(("I14",), validators=5),
     ),
     Mutation(
         "V04",
