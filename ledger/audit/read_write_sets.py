@@ -34,8 +34,11 @@ class NamespaceSet:
     writes: tuple[tuple[str, bytes | None], ...] = ()
     """None deletes."""
     metadata_writes: tuple[tuple[str, tuple[tuple[str, bytes], ...]], ...] = ()
-    private_metadata_written: bool = False
-    """Metadata of a private key: counts as a write, and changes no public state."""
+
+    @property
+    def has_writes(self) -> bool:
+        """Whether anything of it would change."""
+        return bool(self.writes or self.metadata_writes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +51,7 @@ class ChaincodeSet:
     @property
     def has_writes(self) -> bool:
         """Whether the chaincode's namespaces would change."""
-        parts = (self.own, *(part for _, part in self.collections))
-        return any(p.writes or p.metadata_writes or p.private_metadata_written for p in parts)
+        return any(part.has_writes for part in (self.own, *(part for _, part in self.collections)))
 
 
 def read_write_sets(raw: bytes) -> tuple[ChaincodeSet, ...]:
@@ -81,8 +83,12 @@ def _write(fields: Fields) -> tuple[str, bytes | None]:
 
 
 def _metadata_write(fields: Fields) -> tuple[str, tuple[tuple[str, bytes], ...]]:
+    return text(fields.content(1)), _entries(fields)
+
+
+def _entries(fields: Fields) -> tuple[tuple[str, bytes], ...]:
     entries = (read_fields(entry) for entry in fields.contents(2))
-    return text(fields.content(1)), tuple((text(e.content(1)), e.content(2)) for e in entries)
+    return tuple((text(e.content(1)), e.content(2)) for e in entries)
 
 
 def _collection(namespace: str, fields: Fields) -> tuple[str, NamespaceSet]:
@@ -99,7 +105,10 @@ def _collection(namespace: str, fields: Fields) -> tuple[str, NamespaceSet]:
             (w.content(1).hex(), None if w.number(2) or w.number(4) else w.content(3))
             for w in writes
         ),
-        private_metadata_written=bool(hashed.contents(3)),
+        metadata_writes=tuple(
+            (part.content(1).hex(), _entries(part))
+            for part in map(read_fields, hashed.contents(3))
+        ),
     )
 
 

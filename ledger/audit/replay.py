@@ -5,6 +5,7 @@ from ledger.audit.chain import ChainBroken, extend_chain, start_chain
 from ledger.audit.consenters import is_configuration
 from ledger.audit.findings import Findings
 from ledger.audit.members import Members
+from ledger.audit.private_data import expiries
 from ledger.audit.read_rules import code_of_reads
 from ledger.audit.seals import is_good_seal
 from ledger.audit.state_digest import IDS_IN_USE_FROM, Place, StateDigest
@@ -82,6 +83,7 @@ class Replay:
             if stored in IDS_IN_USE_FROM and entry.tx_id not in self.places:
                 # The first use of an id counts, for ever.
                 places.setdefault(entry.tx_id, (block.number, index, stored))
+        changes.changes |= expiries(self.state, block.number, changes.changes)
         return changes, places
 
     def _compare(self, number: int, index: int, code: int | None, stored: int) -> None:

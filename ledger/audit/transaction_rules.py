@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from ledger.audit.members import Members, Person, satisfy_signature_policy
+from ledger.audit.private_data import rules_of
 from ledger.audit.read_write_sets import ChaincodeSet, NamespaceSet
 from ledger.audit.transaction_reading import Action, ReadEntry, SignedBytes
 from ledger.audit.wire_fields import BrokenBytes, read_fields
@@ -95,8 +96,9 @@ class BlockRules:
             if code:
                 return code
         for one in asked.values():
-            changed = ((one.own.namespace, key) for key, _ in one.own.metadata_writes)
-            self._changed_policies.update(changed)
+            for part in (one.own, *(hashed for _, hashed in one.collections)):
+                changed = ((part.namespace, key) for key, _ in part.metadata_writes)
+                self._changed_policies.update(changed)
         return VALID
 
     def _code_of_namespace(self, one: ChaincodeSet, signers: list[Person]) -> int:
@@ -114,12 +116,22 @@ class BlockRules:
         self, one: ChaincodeSet, policy: bytes, signers: list[Person]
     ) -> Iterator[bool]:
         """One answer for each policy that what it writes calls for."""
-        namespace = one.own.namespace
-        written = [name for name, hashed in one.collections if hashed.writes]
-        policies = self._collection_policies(namespace) if written else {}
-        for name in written:
-            yield self._members.satisfy(policies.get(name, policy), signers)
-        keys = [key for key, _ in one.own.writes] + [key for key, _ in one.own.metadata_writes]
+        own_keys = _keys_written(one.own)
+        yield from self._agreements_of_keys(one.own.namespace, own_keys, policy, signers)
+        written = [(name, hashed) for name, hashed in one.collections if hashed.has_writes]
+        for name, hashed in written:
+            rules = rules_of(self._before, one.own.namespace, name)
+            yield rules is not None
+            keys = _keys_written(hashed)
+            covered = (rules.policy if rules else b"") or policy
+            yield from self._agreements_of_keys(hashed.namespace, keys, covered, signers)
+        if not own_keys and not written:
+            yield self._members.satisfy(policy, signers)
+
+    def _agreements_of_keys(
+        self, namespace: str, keys: list[str], policy: bytes, signers: list[Person]
+    ) -> Iterator[bool]:
+        """The policy of each key, `policy` for those without one of their own."""
         for key in keys:
             yield (namespace, key) not in self._changed_policies
             own_policy = self._key_policy(namespace, key)
@@ -127,8 +139,6 @@ class BlockRules:
                 yield satisfy_signature_policy(own_policy, signers)
             else:
                 yield self._members.satisfy(policy, signers)
-        if not written and not keys:
-            yield self._members.satisfy(policy, signers)
 
     def _key_policy(self, namespace: str, key: str) -> bytes:
         held = self._before.get(namespace, key)
@@ -142,14 +152,13 @@ class BlockRules:
             return None
         return read_fields(self._definition_field(namespace, "ValidationInfo")).content(2)
 
-    def _collection_policies(self, namespace: str) -> dict[str, bytes]:
-        package = read_fields(self._definition_field(namespace, "Collections"))
-        found = [read_fields(part).message(1) for part in package.contents(1)]
-        return {one.content(1).decode(): one.content(8) for one in found if one.has(8)}
-
     def _definition_field(self, namespace: str, name: str) -> bytes:
         held = self._before.get(_LIFECYCLE, f"namespaces/fields/{namespace}/{name}")
         return b"" if held is None else read_fields(held.value or b"").content(2)
+
+
+def _keys_written(part: NamespaceSet) -> list[str]:
+    return [key for key, _ in part.writes] + [key for key, _ in part.metadata_writes]
 
 
 def _code_of_names(action: Action) -> int:

@@ -74,17 +74,15 @@ class BlockChanges:
         """Apply one transaction; the keys of its public writes, for the history."""
         written = []
         for one in sets:
-            self._write_namespace((self._number, index), one.own, keep_metadata=True)
+            self._write_namespace((self._number, index), one.own)
             written += [(one.own.namespace, key) for key, _ in one.own.writes]
             for _, hashes in one.collections:
-                self._write_namespace((self._number, index), hashes, keep_metadata=False)
+                self._write_namespace((self._number, index), hashes)
         return written
 
-    def _write_namespace(
-        self, position: Position, part: NamespaceSet, *, keep_metadata: bool
-    ) -> None:
+    def _write_namespace(self, position: Position, part: NamespaceSet) -> None:
         for key, value in part.writes:
-            held = self._now(part.namespace, key) if keep_metadata and value is not None else None
+            held = self._now(part.namespace, key) if value is not None else None
             metadata = () if held is None else held.metadata
             self.changes[part.namespace, key] = StateValue(value, position, metadata)
         for key, entries in part.metadata_writes:

@@ -11,19 +11,18 @@ from functools import lru_cache
 from google.protobuf.message import DecodeError
 
 from ledger.crypto.channel_policies import DEFAULT_APPLICATION_POLICY
-from ledger.endorsement.simulator import LIFECYCLE_NAMESPACE
 from ledger.errors import NodeFault
 from ledger.model.config import LIFECYCLE_ENDORSEMENT_POLICY
+from ledger.model.definition_keys import COLLECTIONS_FIELD, LIFECYCLE_NAMESPACE, field_key
 from ledger.model.policy import PolicyReference
 from ledger.model.policy_codec import encode_application_policy
 from ledger.model.state import StateReader
 from ledger.validation.context import ChaincodeDefinition
-from ledger.wire import lifecycle_pb2, protos_pb2
+from ledger.wire import lifecycle_pb2
 
 METADATA_PREFIX = "namespaces/metadata/"
-FIELDS_PREFIX = "namespaces/fields/"
 DATATYPE = "ChaincodeDefinition"
-FIELDS = ("Sequence", "EndorsementInfo", "ValidationInfo", "Collections")
+FIELDS = ("Sequence", "EndorsementInfo", "ValidationInfo", COLLECTIONS_FIELD)
 SYSTEM_VERSION = "syscc"
 ENDORSEMENT_PLUGIN = "escc"
 VALIDATION_PLUGIN = "vscc"
@@ -68,18 +67,12 @@ def committed_definition(namespace: str, state: StateReader) -> ChaincodeDefinit
         version=full.version,
         sequence=full.sequence,
         policy=full.policy,
-        collection_policies=_collection_policies(full.collections),
     )
 
 
 def _committed_field(namespace: str, field: str, state: StateReader) -> bytes:
     found = state.get_state(LIFECYCLE_NAMESPACE, field_key(namespace, field))
     return b"" if found is None else found.value
-
-
-def field_key(name: str, field: str) -> str:
-    """State key of one field."""
-    return f"{FIELDS_PREFIX}{name}/{field}"
 
 
 def metadata_key(name: str) -> str:
@@ -131,14 +124,3 @@ def encode_definition(definition: FullDefinition) -> Iterator[tuple[str, bytes]]
         ("Collections", definition.collections),
     ):
         yield field_key(name, field), lifecycle_pb2.StateData(Bytes=content).SerializeToString()
-
-
-@lru_cache(maxsize=DEFINITIONS_CACHED_MAX)
-def _collection_policies(raw: bytes) -> dict[str, bytes]:
-    package = protos_pb2.CollectionConfigPackage.FromString(raw)
-    collections = [config.static_collection_config for config in package.config]
-    return {
-        collection.name: collection.endorsement_policy.SerializeToString()
-        for collection in collections
-        if collection.HasField("endorsement_policy")
-    }

@@ -20,12 +20,12 @@ from ledger.endorsement.definitions import (
     committed_definition,
     decode_definition,
     encode_definition,
-    field_key,
     metadata_key,
 )
 from ledger.endorsement.peer_session import Execution
 from ledger.endorsement.simulator import LIFECYCLE_NAMESPACE, TransactionSimulator
 from ledger.errors import GridledgerError
+from ledger.model.definition_keys import field_key
 from ledger.model.transaction import ChaincodeResponse
 from ledger.wire import lifecycle_pb2, protos_pb2
 

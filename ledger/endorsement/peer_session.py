@@ -14,6 +14,7 @@ from ledger.endorsement.shim_handler import (
     GET_MULTIPLE_MAX,
     WRITE_BATCH_MAX,
     ChaincodeCall,
+    LongRequest,
     TransactionHandler,
 )
 from ledger.endorsement.simulator import SimulationRefused, TransactionSimulator
@@ -45,13 +46,17 @@ class Execution:
     simulator: TransactionSimulator
 
 
+Outcome = Execution | bytes | str
+"""What a contract waits for: a called chaincode's result, the answer itself, or why not."""
+
+
 class RunningTransaction:
     """One transaction in a chaincode; `on_done` is called once, with the result or the reason."""
 
     __slots__ = (
         "args",
         "attempts",
-        "awaits_call",
+        "awaits_answer",
         "handler",
         "is_init",
         "namespace",
@@ -90,15 +95,16 @@ class RunningTransaction:
         if self.attempts > 1:
             self.simulator = self.simulator.fresh()
         self.simulator.read_definition(self.namespace)
-        self.awaits_call = False
-        self.handler = TransactionHandler(self.namespace, self.simulator)
+        self.awaits_answer = False
+        self.handler = TransactionHandler(self.namespace, self.simulator, is_init=self.is_init)
 
 
 class PeerSession:
     """Transactions of one registered chaincode.
 
     `on_ready` is called once it registered under `chaincode_id`; `on_call` when a contract calls
-    another chaincode, to be answered later by `call_answered`.
+    another chaincode and `on_long` for a request that takes time (left out: it runs at once),
+    both to be answered later by `call_answered`.
     """
 
     def __init__(
@@ -107,10 +113,12 @@ class PeerSession:
         *,
         on_ready: Callable[[], None],
         on_call: Callable[[RunningTransaction, ChaincodeCall], None],
+        on_long: Callable[[RunningTransaction, LongRequest], None] | None = None,
     ) -> None:
         self._chaincode_id = chaincode_id
         self._on_ready = on_ready
         self._on_call = on_call
+        self._on_long = on_long
         self._running: dict[Key, RunningTransaction] = {}
         self.is_ready = False
 
@@ -168,11 +176,13 @@ class PeerSession:
             return []
         return self._request(transaction, message)
 
-    def call_answered(self, transaction: RunningTransaction, outcome: Execution | str) -> bytes:
-        """The message that gives a contract the answer of the chaincode it called."""
-        transaction.awaits_call = False
+    def call_answered(self, transaction: RunningTransaction, outcome: Outcome) -> bytes:
+        """The message that gives a contract the answer it waits for."""
+        transaction.awaits_answer = False
         if isinstance(outcome, str):
             return _error(transaction.key, outcome)
+        if isinstance(outcome, bytes):
+            return _response(transaction.key, outcome)
         response = outcome.response
         called = ChaincodeMessage(
             type=ChaincodeMessage.COMPLETED,
@@ -199,15 +209,22 @@ class PeerSession:
         return [registered.SerializeToString(), ready.SerializeToString()]
 
     def _request(self, transaction: RunningTransaction, message: ChaincodeMessage) -> list[bytes]:
-        if transaction.awaits_call:
+        if transaction.awaits_answer:
             return []  # one request at a time; Fabric's peer says nothing to a second either
         try:
             answer = transaction.handler.answer(message.type, message.payload)
+            if isinstance(answer, LongRequest) and self._on_long is None:
+                answer = answer.run()
         except SimulationRefused as refusal:
             return [_error(transaction.key, str(refusal))]
         if isinstance(answer, ChaincodeCall):
-            transaction.awaits_call = True
+            transaction.awaits_answer = True
             self._on_call(transaction, answer)
+            return []
+        if isinstance(answer, LongRequest):
+            assert self._on_long is not None
+            transaction.awaits_answer = True
+            self._on_long(transaction, answer)
             return []
         return [_response(transaction.key, answer)]
 

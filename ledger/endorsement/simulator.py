@@ -16,6 +16,7 @@ from ledger.endorsement.simulation_use import (
     require_key,
     require_metadata_name,
 )
+from ledger.model.definition_keys import LIFECYCLE_NAMESPACE
 from ledger.model.private_rwset import PrivateReadWriteSet
 from ledger.model.rwset import (
     CollectionReadWriteSet,
@@ -29,8 +30,6 @@ from ledger.model.rwset import (
 )
 from ledger.model.state import StateSnapshot, VersionedValue
 from ledger.validation.range_summary import summarize_range
-
-LIFECYCLE_NAMESPACE = "_lifecycle"
 
 Row = tuple[str, VersionedValue]
 
@@ -160,6 +159,10 @@ class TransactionSimulator:
         self._of(namespace).scans.append(scan)
         return scan
 
+    def note_found(self, namespace: str, row: Row) -> None:
+        """A rich query gave this row to the contract."""
+        self._note_read(namespace, row[0], row[1])
+
     def put_state(self, namespace: str, key: str, value: bytes) -> None:
         """Write a key; an empty value deletes it."""
         require_key(key)
@@ -198,8 +201,11 @@ class TransactionSimulator:
     def _read(self, namespace: str, key: str) -> VersionedValue | None:
         require_key(key)
         found = self.snapshot.get_state(namespace, key)
+        self._note_read(namespace, key, found)
+        return found
+
+    def _note_read(self, namespace: str, key: str, found: VersionedValue | None) -> None:
         reads = self._of(namespace).reads
         if key not in reads:
             self.use.reading()
             reads[key] = None if found is None else found.version
-        return found

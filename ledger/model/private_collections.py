@@ -33,6 +33,7 @@ COLLECTIONS_MAX = 100
 """Static collections of one chaincode."""
 PACKAGES_CACHED_MAX = 100
 PEER_COUNT_MAX = 1_000
+BLOCK_NUMBER_MAX = 2**64 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,8 @@ class Collection:
 
     def expires_at(self, block_number: int) -> int | None:
         """The block whose commit removes what block `block_number` wrote; None: never."""
-        return block_number + self.block_to_live + 1 if self.block_to_live else None
+        expires_at = block_number + self.block_to_live + 1
+        return expires_at if self.block_to_live and expires_at <= BLOCK_NUMBER_MAX else None
 
 
 def implicit_name(mspid: str) -> str:

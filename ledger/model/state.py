@@ -93,6 +93,11 @@ class StateUpdates:
     keys: Mapping[StateKey, KeyUpdate] = field(default_factory=dict)
     history: tuple[tuple[str, str, Version], ...] = ()
     """(namespace, key, version) of every public write, in block order."""
+    purged: tuple[tuple[StateKey, Version], ...] = ()
+    """(hashed key, version) of every private key whose former values must go, in block order."""
+
+
+_HASHED_MARK = "$$h"
 
 
 def hashed_namespace(namespace: str, collection: str) -> str:
@@ -101,7 +106,13 @@ def hashed_namespace(namespace: str, collection: str) -> str:
     Its keys are `hashed_key` of the key hash, its values are value hashes. No chaincode name may
     contain `$`, so it meets no chaincode's own namespace.
     """
-    return f"{namespace}$$h{collection}"
+    return f"{namespace}{_HASHED_MARK}{collection}"
+
+
+def split_hashed_namespace(name: str) -> tuple[str, str] | None:
+    """(namespace, collection) of a hashed namespace; None for any other."""
+    namespace, mark, collection = name.partition(_HASHED_MARK)
+    return (namespace, collection) if mark else None
 
 
 def private_namespace(namespace: str, collection: str) -> str:

@@ -132,6 +132,7 @@ class _RebuiltState:
 
     def __init__(self) -> None:
         self.values: dict[StateKey, VersionedValue] = {}
+        self._keys: dict[str, set[str]] = {}
         self.transactions: set[str] = set()
 
     def get_state(self, namespace: str, key: str) -> VersionedValue | None:
@@ -142,8 +143,8 @@ class _RebuiltState:
     ) -> Iterator[tuple[str, VersionedValue]]:
         keys = sorted(
             key
-            for name, key in self.values
-            if name == namespace and start_key <= key and (not end_key or key < end_key)
+            for key in self._keys.get(namespace, ())
+            if start_key <= key and (not end_key or key < end_key)
         )
         return ((key, self.values[namespace, key]) for key in keys)
 
@@ -153,9 +154,12 @@ class _RebuiltState:
     def apply(self, updates: StateUpdates, recorded: Sequence[RecordedTransaction]) -> None:
         self.transactions.update(one.tx_id for one in recorded)
         for state_key, update in updates.keys.items():
+            keys = self._keys.setdefault(state_key[0], set())
             if update.value is None:
                 self.values.pop(state_key, None)
+                keys.discard(state_key[1])
             else:
+                keys.add(state_key[1])
                 value = VersionedValue(update.value, update.version, update.metadata)
                 self.values[state_key] = value
 

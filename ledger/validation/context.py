@@ -1,7 +1,7 @@
 """What validation asks of its surroundings, and what it answers."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from ledger.model.codes import ValidationCode
@@ -42,8 +42,6 @@ class ChaincodeDefinition:
     sequence: int
     policy: bytes
     """protos.ApplicationPolicy bytes."""
-    collection_policies: Mapping[str, bytes] = field(default_factory=dict)
-    """Collections with a policy of their own, protos.ApplicationPolicy bytes by name."""
 
 
 @dataclass(frozen=True, slots=True)

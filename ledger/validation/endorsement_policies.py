@@ -4,11 +4,20 @@ Per written key: the key's own policy if it has one, else its collection's, else
 The invoked chaincode's policy always counts when none of its own keys called for one.
 """
 
+from collections.abc import Iterator
+
 from ledger.errors import InvalidMessage, TransactionInvalid
 from ledger.model.codes import ValidationCode
-from ledger.model.rwset import NamespaceReadWriteSet
-from ledger.model.state import VALIDATION_PARAMETER, StateKey, StateReader
+from ledger.model.rwset import CollectionReadWriteSet, NamespaceReadWriteSet
+from ledger.model.state import (
+    VALIDATION_PARAMETER,
+    StateKey,
+    StateReader,
+    hashed_key,
+    hashed_namespace,
+)
 from ledger.model.transaction import EndorserTransaction
+from ledger.validation.committed_collections import CommittedCollections
 from ledger.validation.context import ChaincodeDefinition, ValidationContext
 from ledger.validation.signatures import SignedMessage
 
@@ -27,6 +36,7 @@ class EndorsementPolicies:
         self._state = state
         self._context = context
         self._definitions: dict[str, ChaincodeDefinition] = {}
+        self._collections = CommittedCollections(state)
         self._answers: dict[_Question, InvalidMessage | None] = {}
         self._changed_keys: set[StateKey] = set()
 
@@ -41,9 +51,7 @@ class EndorsementPolicies:
         for name in sorted(required):
             self._check_namespace(required[name], signers)
         for rwset in required.values():
-            self._changed_keys.update(
-                (rwset.namespace, write.key) for write in rwset.metadata_writes
-            )
+            self._changed_keys.update(_changed_policies(rwset))
 
     def _signers(self, endorsements: list[SignedMessage]) -> tuple[bytes, ...]:
         """Distinct endorsers with a good signature; a bad one counts as absent."""
@@ -52,37 +60,50 @@ class EndorsementPolicies:
         return tuple(good)
 
     def _check_namespace(self, rwset: NamespaceReadWriteSet, signers: tuple[bytes, ...]) -> None:
-        definition = self._definition(rwset.namespace)
-        checked_any = self._check_collections(rwset, definition, signers)
-        has_metadata = self._state.has_metadata(rwset.namespace)
+        policy = self._definition(rwset.namespace).policy
         keys = [write.key for write in rwset.writes]
         keys += [write.key for write in rwset.metadata_writes]
+        self._check_keys(rwset.namespace, keys, policy, signers)
+        written = [collection for collection in rwset.collections if collection.has_writes]
+        for collection in written:
+            self._check_collection(rwset.namespace, collection, policy, signers)
+        if not keys and not written:
+            self._require(signers, policy)
+
+    def _check_collection(
+        self,
+        namespace: str,
+        written: CollectionReadWriteSet,
+        policy: bytes,
+        signers: tuple[bytes, ...],
+    ) -> None:
+        collection = self._collections.find(namespace, written.collection)
+        if collection is None:
+            raise TransactionInvalid(
+                ValidationCode.ENDORSEMENT_POLICY_FAILURE,
+                f"{namespace!r} has no collection {written.collection!r}",
+            )
+        keys = [hashed_key(write.key_hash) for write in written.hashed_writes]
+        keys += [hashed_key(write.key_hash) for write in written.hashed_metadata_writes]
+        space = hashed_namespace(namespace, written.collection)
+        self._check_keys(space, keys, collection.endorsement_policy or policy, signers)
+
+    def _check_keys(
+        self, namespace: str, keys: list[str], policy: bytes, signers: tuple[bytes, ...]
+    ) -> None:
+        """The policy of each key written, `policy` for those without one of their own."""
+        has_metadata = self._state.has_metadata(namespace)
         for key in keys:
-            if (rwset.namespace, key) in self._changed_keys:
+            if (namespace, key) in self._changed_keys:
                 raise TransactionInvalid(
                     ValidationCode.ENDORSEMENT_POLICY_FAILURE,
                     f"the policy of key {key!r} changed earlier in this block",
                 )
-            own_policy = self._key_policy(rwset.namespace, key) if has_metadata else None
+            own_policy = self._key_policy(namespace, key) if has_metadata else None
             if own_policy is None:
-                self._require(signers, definition.policy)
+                self._require(signers, policy)
             else:
                 self._require(signers, own_policy, of_key=True)
-            checked_any = True
-        if not checked_any:
-            self._require(signers, definition.policy)
-
-    def _check_collections(
-        self,
-        rwset: NamespaceReadWriteSet,
-        definition: ChaincodeDefinition,
-        signers: tuple[bytes, ...],
-    ) -> bool:
-        written = [c.collection for c in rwset.collections if c.hashed_writes]
-        for collection in written:
-            policy = definition.collection_policies.get(collection, definition.policy)
-            self._require(signers, policy)
-        return bool(written)
 
     def _definition(self, namespace: str) -> ChaincodeDefinition:
         definition = self._definitions.get(namespace)
@@ -122,3 +143,13 @@ class EndorsementPolicies:
         except InvalidMessage as error:
             return error
         return None
+
+
+def _changed_policies(rwset: NamespaceReadWriteSet) -> Iterator[StateKey]:
+    """Public and hashed keys whose metadata a transaction sets."""
+    for write in rwset.metadata_writes:
+        yield rwset.namespace, write.key
+    for collection in rwset.collections:
+        space = hashed_namespace(rwset.namespace, collection.collection)
+        for hashed in collection.hashed_metadata_writes:
+            yield space, hashed_key(hashed.key_hash)

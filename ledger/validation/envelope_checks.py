@@ -6,11 +6,11 @@ Every function raises TransactionInvalid with the code that the block records.
 from ledger.crypto.hashing import proposal_hash, transaction_id
 from ledger.errors import InvalidMessage, TransactionInvalid
 from ledger.model.codes import ValidationCode
+from ledger.model.definition_keys import LIFECYCLE_NAMESPACE
 from ledger.model.rwset import NamespaceReadWriteSet
 from ledger.model.transaction import EndorserTransaction, Envelope
 from ledger.validation.context import ValidationContext
 
-LIFECYCLE_NAMESPACE = "_lifecycle"
 SYSTEM_NAMESPACES = frozenset({LIFECYCLE_NAMESPACE, "lscc", "cscc", "qscc", "escc", "vscc"})
 
 

@@ -2,7 +2,14 @@
 
 from bisect import bisect_left, insort
 
-from ledger.model.rwset import KeyWrite, NamespaceReadWriteSet, ReadWriteSet, Version
+from ledger.model.private_collections import Collection
+from ledger.model.rwset import (
+    CollectionReadWriteSet,
+    KeyWrite,
+    NamespaceReadWriteSet,
+    ReadWriteSet,
+    Version,
+)
 from ledger.model.state import (
     KeyUpdate,
     Metadata,
@@ -12,6 +19,8 @@ from ledger.model.state import (
     hashed_key,
     hashed_namespace,
 )
+from ledger.validation.committed_collections import CommittedCollections
+from ledger.validation.private_expiry import due, scheduled
 
 
 class BlockUpdates:
@@ -23,6 +32,10 @@ class BlockUpdates:
         self._keys: dict[StateKey, KeyUpdate] = {}
         self._ordered_keys: dict[str, list[str]] = {}
         self._history: list[tuple[str, str, Version]] = []
+        self._definitions = CommittedCollections(state)
+        self._collections: dict[str, Collection | None] = {}
+        """Whose hashes changed, by their hashed namespace."""
+        self._purged: list[tuple[StateKey, Version]] = []
 
     def __contains__(self, state_key: StateKey) -> bool:
         """Whether an earlier transaction of the block wrote or deleted the key."""
@@ -48,12 +61,16 @@ class BlockUpdates:
                 self._set_metadata(
                     rwset.namespace, metadata_write.key, metadata_write.entries, version
                 )
-            if rwset.collections:
-                self._write_hashes(rwset, version)
+            for collection in rwset.collections:
+                self._write_hashes(rwset, collection, version)
 
     def finish(self) -> StateUpdates:
-        """Everything gathered."""
-        return StateUpdates(keys=self._keys, history=tuple(self._history))
+        """Everything gathered, and what expires with this block."""
+        self._schedule_expiry()
+        self._expire()
+        return StateUpdates(
+            keys=self._keys, history=tuple(self._history), purged=tuple(self._purged)
+        )
 
     def _write(self, namespace: str, write: KeyWrite, version: Version) -> None:
         if write.is_delete or not write.value:
@@ -69,13 +86,48 @@ class BlockUpdates:
         if value is not None:  # metadata of an absent key is dropped, as in Fabric
             self._put(namespace, key, KeyUpdate(value, version, metadata))
 
-    def _write_hashes(self, rwset: NamespaceReadWriteSet, version: Version) -> None:
-        for collection in rwset.collections:
-            namespace = hashed_namespace(rwset.namespace, collection.collection)
-            for write in collection.hashed_writes:
-                gone = write.is_delete or write.is_purge
-                update = KeyUpdate(None if gone else write.value_hash, version)
-                self._put(namespace, hashed_key(write.key_hash), update)
+    def _write_hashes(
+        self, rwset: NamespaceReadWriteSet, collection: CollectionReadWriteSet, version: Version
+    ) -> None:
+        if not collection.has_writes:
+            return
+        namespace = hashed_namespace(rwset.namespace, collection.collection)
+        if namespace not in self._collections:
+            self._collections[namespace] = self._definitions.find(
+                rwset.namespace, collection.collection
+            )
+        for write in collection.hashed_writes:
+            key = hashed_key(write.key_hash)
+            if write.is_purge:
+                self._purged.append(((namespace, key), version))
+            if write.is_delete or write.is_purge:
+                self._put(namespace, key, KeyUpdate(None, version))
+            else:
+                metadata = self._metadata(namespace, key)
+                self._put(namespace, key, KeyUpdate(write.value_hash, version, metadata))
+        for metadata_write in collection.hashed_metadata_writes:
+            key = hashed_key(metadata_write.key_hash)
+            self._set_metadata(namespace, key, metadata_write.entries, version)
+
+    def _schedule_expiry(self) -> None:
+        if not any(self._collections.values()):
+            return
+        for state_key, update in list(self._keys.items()):
+            collection = self._collections.get(state_key[0])
+            if collection is None or update.value is None:
+                continue
+            expires_at = collection.expires_at(self._block_number)
+            if expires_at is not None:
+                self._keys.update([scheduled(state_key, update.version, expires_at)])
+
+    def _expire(self) -> None:
+        """Nothing reads these updates any more, so they need no place in the order of keys."""
+        for entry, state_key, version in due(self._state, self._block_number):
+            self._keys[entry] = KeyUpdate(None, version)
+            committed = self._state.get_state(*state_key)
+            is_current = committed is not None and committed.version == version
+            if is_current and state_key not in self._keys:
+                self._keys[state_key] = KeyUpdate(None, version)
 
     def _put(self, namespace: str, key: str, update: KeyUpdate) -> None:
         if (namespace, key) not in self._keys:

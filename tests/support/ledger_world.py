@@ -17,6 +17,7 @@ from ledger.crypto.msp import MspRegistry
 from ledger.crypto.policy_text import parse_policy
 from ledger.crypto.proposal import build_proposal
 from ledger.crypto.signing import SigningIdentity, verify_signature
+from ledger.endorsement.definitions import LIFECYCLE_DEFINITION
 from ledger.errors import InvalidMessage, Reason, TransactionInvalid
 from ledger.model.block import (
     Block,
@@ -36,7 +37,9 @@ from ledger.model.codec_block import (
 )
 from ledger.model.codec_proposal import decode_proposal, strip_transient
 from ledger.model.codes import ValidationCode
+from ledger.model.definition_keys import COLLECTIONS_FIELD, LIFECYCLE_NAMESPACE, field_key
 from ledger.model.policy_codec import encode_application_policy
+from ledger.model.private_collections import Collection, encode_collections
 from ledger.model.rwset import (
     KeyRead,
     KeyWrite,
@@ -68,6 +71,7 @@ from ledger.validation.context import (
     SignatureChecker,
     ValidationContext,
 )
+from ledger.wire import lifecycle_pb2
 from tests.support.identities import CHANNEL_ID, THREE_OF_FOUR, Consortium, make_consortium
 
 CHAINCODE = "market"
@@ -173,6 +177,18 @@ class LedgerWorld:
             is_recorded=lambda tx_id: self.store.transaction_location(tx_id) is not None,
             check_config=_refuse_config,
         )
+
+    def define_collections(self, *collections: Collection) -> None:
+        """Commit the chaincode's private data collections, as its definition would."""
+        self.definitions.setdefault(LIFECYCLE_NAMESPACE, LIFECYCLE_DEFINITION)
+        raw = encode_collections({one.name: one for one in collections})
+        field = lifecycle_pb2.StateData(Bytes=raw).SerializeToString()
+        write = KeyWrite(field_key(CHAINCODE, COLLECTIONS_FIELD), field)
+        results = ReadWriteSet((NamespaceReadWriteSet(LIFECYCLE_NAMESPACE, writes=(write,)),))
+        entry = self.transaction(
+            results, chaincode=LIFECYCLE_NAMESPACE, endorsed_chaincode=LIFECYCLE_NAMESPACE
+        )
+        assert self.commit(entry) == (ValidationCode.VALID,)
 
     # -- transactions -----------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from ledger.crypto.policy_text import parse_policy
 from ledger.model.codec import encode_envelope
 from ledger.model.codes import ValidationCode as Code
 from ledger.model.policy_codec import encode_signature_policy
+from ledger.model.private_collections import Collection
 from ledger.model.rwset import (
     CollectionReadWriteSet,
     HashedRead,
@@ -128,6 +129,7 @@ def test_hashes_of_private_data(world):
         )
         return ReadWriteSet((NamespaceReadWriteSet(CHAINCODE, collections=(collection,)),))
 
+    world.define_collections(Collection("meters", parse_policy("OR('CoopMSP.member')")))
     world.commit(world.transaction(private(None)), world.transaction(private(None)))
     agrees(world, Code.VALID, Code.MVCC_READ_CONFLICT)
     world.commit(world.transaction(private(Version(world.store.height() - 1, 0))))

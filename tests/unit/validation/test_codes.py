@@ -9,7 +9,9 @@ from ledger.crypto.policy_text import parse_policy
 from ledger.errors import InvalidMessage, Reason
 from ledger.model.codec import encode_envelope, encode_request_payload
 from ledger.model.codes import HeaderType, ValidationCode
+from ledger.model.definition_keys import LIFECYCLE_NAMESPACE
 from ledger.model.policy_codec import encode_signature_policy
+from ledger.model.private_collections import Collection, implicit_name
 from ledger.model.rwset import (
     CollectionReadWriteSet,
     HashedWrite,
@@ -21,7 +23,6 @@ from ledger.model.rwset import (
 from ledger.model.state import VALIDATION_PARAMETER
 from ledger.validation.block import validate_block
 from ledger.validation.context import ChaincodeDefinition
-from ledger.validation.envelope_checks import LIFECYCLE_NAMESPACE
 from ledger.validation.signatures import signatures_to_check
 from ledger.wire import common_pb2, protos_pb2
 from tests.support.identities import CHANNEL_ID, COOPERATIVE, UTILITY, make_consortium
@@ -311,9 +312,10 @@ def test_reading_another_namespace_needs_no_endorsement_of_it(world):
 
 
 def test_a_collection_has_its_own_policy(world):
-    world.definitions[CHAINCODE] = replace(
-        world.definitions[CHAINCODE],
-        collection_policies={"coop": application_policy("OR('CoopMSP.peer')")},
+    members = parse_policy("OR('CoopMSP.member')")
+    policy = application_policy("OR('CoopMSP.peer')")
+    world.define_collections(
+        Collection("coop", members, endorsement_policy=policy), Collection("other", members)
     )
 
     def writes(collection: str) -> ReadWriteSet:
@@ -326,6 +328,31 @@ def test_a_collection_has_its_own_policy(world):
     assert code_of(world, world.transaction(writes("coop"), endorsers=alone)) == Code.VALID
     refused = world.transaction(writes("other"), endorsers=alone)
     assert code_of(world, refused) == Code.ENDORSEMENT_POLICY_FAILURE
+    assert code_of(world, world.transaction(writes("other"))) == Code.VALID
+
+
+def test_an_implicit_collection_has_its_member_s_policy(world):
+    def writes(mspid: str) -> ReadWriteSet:
+        hashed = CollectionReadWriteSet(
+            implicit_name(mspid), (), (HashedWrite(b"k" * 32, b"v" * 32),), b"h" * 32
+        )
+        return ReadWriteSet((NamespaceReadWriteSet(CHAINCODE, collections=(hashed,)),))
+
+    coop, city = world.nodes(2)
+    own = world.transaction(writes(coop.mspid), endorsers=(coop,))
+    assert code_of(world, own) == Code.VALID
+    for mspid, endorser in ((coop.mspid, city), ("NobodyMSP", coop)):
+        entry = world.transaction(writes(mspid), endorsers=(endorser,))
+        assert code_of(world, entry) == Code.ENDORSEMENT_POLICY_FAILURE
+
+
+@pytest.mark.parametrize("is_defined", [False, True])
+def test_a_collection_nobody_defined_takes_no_writes(world, is_defined):
+    if is_defined:
+        world.define_collections(Collection("other", parse_policy("OR('CoopMSP.member')")))
+    hashed = CollectionReadWriteSet("coop", (), (HashedWrite(b"k" * 32, b"v" * 32),), b"h" * 32)
+    results = ReadWriteSet((NamespaceReadWriteSet(CHAINCODE, collections=(hashed,)),))
+    assert code_of(world, world.transaction(results)) == Code.ENDORSEMENT_POLICY_FAILURE
 
 
 def key_policy(mspid: str) -> MetadataWrite:

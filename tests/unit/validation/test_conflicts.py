@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from ledger.crypto.policy_text import parse_policy
 from ledger.model.codes import ValidationCode
+from ledger.model.private_collections import Collection
 from ledger.model.rwset import (
     CollectionReadWriteSet,
     HashedRead,
@@ -124,12 +126,13 @@ def private(world: LedgerWorld, *, version: Version | None, write: bool) -> byte
 
 
 def test_private_reads_conflict_by_their_hashes(world):
+    world.define_collections(Collection("meters", parse_policy("OR('CoopMSP.member')")))
     write = private(world, version=None, write=True)
     read_old = private(world, version=None, write=False)
     assert world.codes(write, read_old) == (VALID, MVCC)
     world.commit(write)
     assert world.codes(read_old) == (MVCC,)
-    assert world.codes(private(world, version=Version(2, 0), write=False)) == (VALID,)
+    assert world.codes(private(world, version=Version(3, 0), write=False)) == (VALID,)
 
 
 # -- ranges ---------------------------------------------------------------------------------------
