@@ -1,6 +1,7 @@
 """Every planted mistake against its named checks: the test, and the seed that found it before."""
 
 import json
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -42,6 +43,7 @@ class Judgement:
 def judge_all(mutations: Sequence[Mutation], *, every_seed: bool) -> list[Judgement]:
     """Run the named tests, then replay the seeds (all that were recorded, or the quick ones)."""
     verdicts = run_named_tests(mutations)
+    logging.disable(logging.CRITICAL)  # pytest let nodes speak again
     recorded = read_found()
     judged = []
     for mutation in mutations:
