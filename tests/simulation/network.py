@@ -97,6 +97,12 @@ class Network:
             self.epochs[source, to] = self.epochs.get((source, to), 0) + 1
             self._reconnect(source, to)
 
+    def reach_again(self, slot: int) -> None:
+        """A process runs again: everyone's stream to it opens."""
+        for other in self._world.places:
+            if other.slot != slot:
+                self._reconnect(other.slot, slot)
+
     def _reconnect(self, source: int, to: int) -> None:
         places = self._world.places
         self._world.at(

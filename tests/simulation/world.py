@@ -469,6 +469,8 @@ class World:
         if not node.alive:
             self.log(f"node {node.slot} starts")
             node.start()
+            if self.is_calm:  # in chaos the others' streams to it may stay down for long
+                self.network.reach_again(node.slot)
 
     # -- what nodes tell --------------------------------------------------------------------------
 

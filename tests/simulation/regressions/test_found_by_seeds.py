@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from ledger.consensus.limits import MAX_CLOCK_SKEW_MS
+from ledger.storage.kv import StoreDamaged
 from tests.simulation.disk import DiskFaults
 from tests.simulation.swarm import (
     DELAY_BOUND_MS,
@@ -18,7 +19,7 @@ from tests.simulation.swarm import (
     ProcessFaults,
     quiet_swarm,
 )
-from tests.simulation.world import World
+from tests.simulation.world import Place, World
 
 SEEDS = range(5)
 CALM_BOUND_MS = 50 * DELAY_BOUND_MS
@@ -49,6 +50,31 @@ def test_validators_that_were_pulled_to_a_round_while_their_disks_were_full(seed
     for node in world.nodes[:3]:
         world.at(10, node.slot, node.set_space, True)
     assert world.run().calm_ms <= CALM_BOUND_MS
+
+
+def test_everyone_reaches_a_process_that_starts_in_calm(monkeypatch):
+    """Safety, seed 2058706 of four: a new process heard of no block when all others rested.
+
+    The simulator's mistake: only the streams from the process opened, none to it.
+    """
+    world = World(seed=1, validators=4, swarm=quiet_swarm(20_000))
+    node, opened = world.nodes[1], []
+    shipped = World.connected
+
+    def note(world: World, place: Place, consenter_id: int) -> None:
+        opened.append((world.now_ms, place.identity, consenter_id))
+        shipped(world, place, consenter_id)
+
+    def strike() -> None:
+        node.disk.fault_count, node.disk.has_forgotten = 1, True
+        node.disk.damage_database()
+        world.stopped(node, StoreDamaged("the test says so"))
+
+    monkeypatch.setattr(World, "connected", note)
+    world.at(20_001, node.slot, strike)
+    world.run()
+    others = {one.identity for one in world.nodes} - {node.identity}
+    assert {place for when, place, to in opened if when > 20_001 and to == node.identity} == others
 
 
 @pytest.mark.parametrize("seed", SEEDS)
