@@ -6,10 +6,20 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from cryptography import x509
+
 from ledger.crypto.certificates import load_x509
 from ledger.errors import GridledgerError
 from ledger.node.certificate_watch import WARNING_DAYS
-from network.cert_inventory import Held, config_certificates, days_left, folder_certificates
+from network.cert_inventory import (
+    Held,
+    RevokedId,
+    config_certificates,
+    days_left,
+    folder_certificates,
+    revoked_id,
+    revoked_ids,
+)
 from network.cert_issue import add_issue_arguments, issue_certificate
 from network.creation import ADMIN, PEER, PEER_TLS, member_authority
 from network.layout import write_replacing
@@ -50,6 +60,9 @@ def _parser() -> argparse.ArgumentParser:
     revoke = actions.add_parser("revoke", help="a certificate of a member no longer counts")
     revoke.add_argument("member", help="the member's id in the plan")
     revoke.add_argument("certificate", type=Path, help="the certificate's file (PEM)")
+    revoke.add_argument(
+        "--yes", action="store_true", help="also when it is the certificate of a peer"
+    )
     revoke.set_defaults(action=_revoke)
     issue = actions.add_parser("issue", help="an identity for a person or an application")
     add_issue_arguments(issue)
@@ -65,22 +78,27 @@ def _parser() -> argparse.ArgumentParser:
 def _status(options: argparse.Namespace) -> int:
     desk = desk_of(options, None)
     held = list(folder_certificates(desk.plan, desk.layout))
+    revoked: frozenset[RevokedId] = frozenset()
     try:
-        held += config_certificates(asyncio.run(read_channel(desk)).config)
+        config = asyncio.run(read_channel(desk)).config
+        held += config_certificates(config)
+        revoked = revoked_ids(config)
     except NoPeerAnswers as error:
         print(f"the channel's own certificates are not shown: {error}")
     print(f"{'member':<18} {'certificate':<18} {'where':<8} {'expires':<11} {'days left':>9}")
     for one in sorted(held, key=lambda one: (days_left(one), one.member, one.name)):
-        print(_line(one))
+        print(_line(one, is_revoked=revoked_id(one.certificate) in revoked))
     ended = [one for one in held if days_left(one) < 0 and not one.only_its_key_counts]
     return EXIT_FAILED if ended else 0
 
 
-def _line(held: Held) -> str:
+def _line(held: Held, *, is_revoked: bool) -> str:
     left = days_left(held)
     expires = f"{held.certificate.not_valid_after_utc:%Y-%m-%d}"
     remark = ""
-    if held.only_its_key_counts:
+    if is_revoked:
+        remark = "  REVOKED"
+    elif held.only_its_key_counts:
         remark = "  only its key counts" if left < WARNING_DAYS[0] else ""
     elif left < 0:
         remark = "  EXPIRED"
@@ -127,7 +145,24 @@ async def _new_keys(desk: Desk, now: datetime) -> int:
 
 
 def _revoke(options: argparse.Namespace) -> int:
-    return asyncio.run(_revoke_certificate(desk_of(options, options.member), options.certificate))
+    desk = desk_of(options, options.member)
+    peer = _peer_with(desk, load_x509(options.certificate.read_bytes()))
+    if peer and not options.yes:
+        raise GridledgerError(
+            f"this is the certificate of the peer {peer}: once it is revoked, nothing that the"
+            f" peer endorses counts. If its key is lost, first: gridledger cert rotate {peer}"
+            " --new-key. If you mean it, add --yes"
+        )
+    return asyncio.run(_revoke_certificate(desk, options.certificate))
+
+
+def _peer_with(desk: Desk, certificate: x509.Certificate) -> str:
+    """The id of the member's peer that signs with this certificate now; empty for none."""
+    for peer in desk.plan.peers:
+        path = desk.layout.member(peer.id).credential(PEER).certificate
+        if path.exists() and load_x509(path.read_bytes()) == certificate:
+            return peer.id
+    return ""
 
 
 async def _revoke_certificate(desk: Desk, path: Path) -> int:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TypeAlias
 
 from cryptography import x509
 
@@ -13,6 +14,9 @@ from ledger.node.certificate_watch import WARNING_DAYS
 from network.layout import NetworkLayout
 from network.member_folder import credential_names
 from network.plan import Plan
+
+RevokedId: TypeAlias = tuple[x509.Name, int]
+"""Issuer and serial number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,19 @@ def channel_certificates(consenter: Consenter) -> Iterator[Held]:
     identity, tls = load_x509(consenter.identity_pem), load_x509(consenter.server_tls_cert)
     yield Held(consenter.mspid, name, identity, "channel", only_its_key_counts=True)
     yield Held(consenter.mspid, f"{name} tls", tls, "channel", only_its_key_counts=True)
+
+
+def revoked_id(certificate: x509.Certificate) -> RevokedId:
+    """What a revocation list would call it."""
+    return certificate.issuer, certificate.serial_number
+
+
+def revoked_ids(config: ChannelConfig) -> frozenset[RevokedId]:
+    """Everything on the members' revocation lists; the channel has checked who signed these."""
+    lists = (
+        x509.load_pem_x509_crl(pem) for member in config.members for pem in member.revocation_lists
+    )
+    return frozenset((one.issuer, entry.serial_number) for one in lists for entry in one)
 
 
 def days_left(held: Held, now: datetime | None = None) -> int:

@@ -94,7 +94,8 @@ def replacement(state: ChannelState, desk: Desk, member: PeerPlan) -> Change:
     consenter = present_consenter(member, desk.layout, known.consenter_id)
     what = "gets new keys" if consenter.identity_pem != known.identity_pem else "moves"
     title = f"validator {known.consenter_id} of {member.mspid} {what}"
-    return Change(with_replaced(state.config, consenter), title)
+    address = (member.external_host, member.port)
+    return Change(with_replaced(state.config, consenter, client_address=address), title)
 
 
 async def start_proposal(desk: Desk, state: ChannelState, change: Change, say: Say) -> None:
@@ -121,15 +122,33 @@ async def approve(desk: Desk, path: Path, say: Say) -> None:
         raise ProposalError(
             f"{desk.member.mspid} has no say here; needed are {', '.join(before.may_sign)}"
         )
-    proposal = proposal.signed_by(desk.admin)
-    save(proposal, path)
     say(f"proposal {proposal.id}: {proposal.title}")
-    say(f"signed by {desk.member.mspid}")
+    if desk.member.mspid in before.signed:
+        say(f"{desk.member.mspid} has signed it before")
+    else:
+        proposal = proposal.signed_by(desk.admin)
+        save(proposal, path)
+        say(f"signed by {desk.member.mspid}")
     await _advance(desk, state, proposal, path, say)
+
+
+def withdraw(desk: Desk, path: Path, say: Say) -> None:
+    """Delete a proposal that this member began."""
+    proposal = load(path)
+    if proposal.proposer != desk.member.mspid:
+        raise ProposalError(
+            f"proposal {proposal.id} is {proposal.proposer or 'nobody'}'s, not"
+            f" {desk.member.mspid}'s: who does not want it leaves it unsigned"
+        )
+    path.unlink()
+    say(f"withdrawn: {proposal.title}")
+    say("copies of the file at other members can still be approved; ask them to delete theirs")
 
 
 def describe(now: Standing) -> str:
     """Who has signed, and what is still needed."""
+    if now.is_outdated:
+        return "OUTDATED, the channel has changed since: withdraw it and propose it anew"
     if now.problem:
         return f"cannot take effect: {now.problem}"
     signed = ", ".join(now.signed) or "nobody"

@@ -23,6 +23,7 @@ from network.member_actions import (
     removal,
     replacement,
     start_proposal,
+    withdraw,
 )
 from network.member_channel import Desk, height_of, peer_addresses, read_channel
 from network.member_proposals import ProposalError, find, load, pending, standing
@@ -90,9 +91,13 @@ def _parser() -> argparse.ArgumentParser:
     approving.add_argument("proposal", help="its id, or its file")
     approving.add_argument("--as", dest="member", required=True, help="the member who approves")
     approving.set_defaults(action=_approve)
+    withdrawing = actions.add_parser("withdraw", help="delete a proposal of one's own")
+    withdrawing.add_argument("proposal", help="its id, or its file")
+    withdrawing.add_argument("--as", dest="member", required=True, help="the member who began it")
+    withdrawing.set_defaults(action=_withdraw)
     proposing = actions.add_parser("propose", help="begin a change")
     kinds = proposing.add_subparsers(required=True, metavar="kind")
-    for command in (listing, approving, *_propose_kinds(kinds)):
+    for command in (listing, approving, withdrawing, *_propose_kinds(kinds)):
         add_plan_option(command)
     return parser
 
@@ -133,6 +138,12 @@ async def _propose(options: argparse.Namespace) -> int:
 async def _approve(options: argparse.Namespace) -> int:
     desk = desk_of(options, options.member)
     await approve(desk, find(desk.layout, options.proposal), print)
+    return 0
+
+
+async def _withdraw(options: argparse.Namespace) -> int:
+    desk = desk_of(options, options.member)
+    withdraw(desk, find(desk.layout, options.proposal), print)
     return 0
 
 

@@ -67,8 +67,14 @@ class Proposal:
         """With this admin's signature; a second one of the same member replaces the first."""
         header = encode_signature_header(admin.serialized, secrets.token_bytes(NONCE_BYTES))
         signature = admin.sign(UpdateSignature(header, b"").message(self.update_raw))
-        others = tuple(one for one in self.signatures if _member_of(one) != admin.mspid)
-        return replace(self, signatures=(*others, UpdateSignature(header, signature)))
+        signatures = {_member_of(one): one for one in self.signatures}
+        signatures[admin.mspid] = UpdateSignature(header, signature)  # the place stays
+        return replace(self, signatures=tuple(signatures.values()))
+
+    @property
+    def proposer(self) -> str:
+        """Whose administrator signed first (MSP id); empty before."""
+        return _member_of(self.signatures[0]) if self.signatures else ""
 
     def envelope(self, sender: SigningIdentity, channel_id: str) -> bytes:
         """The CONFIG_UPDATE envelope to submit."""
@@ -103,6 +109,8 @@ class Standing:
     may_sign: tuple[str, ...]
     problem: str = ""
     """Why it can never take effect as it is; empty otherwise."""
+    is_outdated: bool = False
+    """The problem is that what it changes has changed since."""
 
 
 def standing(proposal: Proposal, state: ChannelState, sender: SigningIdentity) -> Standing:
@@ -110,15 +118,15 @@ def standing(proposal: Proposal, state: ChannelState, sender: SigningIdentity) -
     checker = _Signatures(state.registry, time_ns() // NANOSECONDS_PER_MS)
     envelope = decode_request(proposal.envelope(sender, state.config.channel_id))
     needed, eligible = _required(proposal, state)
-    signed = tuple(
-        sorted({_member_of(one) for one in proposal.signatures if _counts(one, proposal, checker)})
-    )
-    may_sign = tuple(sorted(eligible - set(signed)))
+    good = {_member_of(one) for one in proposal.signatures if _counts(one, proposal, checker)}
+    signed = tuple(sorted(good & eligible if eligible else good))
+    may_sign = tuple(sorted(eligible - good))
     try:
         result = next_config(envelope, state.in_force, checker)
     except InvalidMessage as error:
         problem = "" if error.reason is Reason.POLICY_NOT_SATISFIED else str(error)
-        return Standing(None, signed, needed, may_sign, problem)
+        is_outdated = error.reason is Reason.CONFIG_OUTDATED
+        return Standing(None, signed, needed, may_sign, problem, is_outdated=is_outdated)
     return Standing(result, signed, needed, may_sign)
 
 

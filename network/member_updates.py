@@ -51,11 +51,7 @@ def with_validator(
     if any(one.consenter_id == consenter.consenter_id for one in config.consenters):
         raise _wrong(f"there is a validator {consenter.consenter_id} already")
     grown = _with_consenters(config, (*config.consenters, consenter))
-    if client_address is None:
-        return grown
-    known = _known_addresses(config, consenter.mspid)
-    known[consenter.consenter_id] = client_address
-    return _with_addresses(grown, consenter.mspid, known)
+    return _with_address(grown, config, consenter, client_address)
 
 
 def without_validator(config: ChannelConfig, consenter_id: int) -> ChannelConfig:
@@ -70,16 +66,22 @@ def without_validator(config: ChannelConfig, consenter_id: int) -> ChannelConfig
     return _with_addresses(smaller, mspid, known)
 
 
-def with_replaced(config: ChannelConfig, consenter: Consenter) -> ChannelConfig:
-    """A validator gets other keys, certificates or another address."""
+def with_replaced(
+    config: ChannelConfig, consenter: Consenter, *, client_address: tuple[str, int] | None = None
+) -> ChannelConfig:
+    """A validator gets other keys, certificates or other addresses.
+
+    `client_address` is the (host, port) where clients reach it; None leaves that as it is.
+    """
     validator(config, consenter.consenter_id)
-    return _with_consenters(
+    replaced = _with_consenters(
         config,
         (
             consenter if one.consenter_id == consenter.consenter_id else one
             for one in config.consenters
         ),
     )
+    return _with_address(replaced, config, consenter, client_address)
 
 
 def with_limits(
@@ -130,6 +132,21 @@ def _known_addresses(config: ChannelConfig, mspid: str) -> dict[int, tuple[str, 
     ids = [one.consenter_id for one in config.consenters if one.mspid == mspid]
     anchors = next((one.anchor_peers for one in config.members if one.mspid == mspid), ())
     return dict(zip(ids, anchors, strict=False))
+
+
+def _with_address(
+    changed: ChannelConfig,
+    before: ChannelConfig,
+    consenter: Consenter,
+    client_address: tuple[str, int] | None,
+) -> ChannelConfig:
+    known = _known_addresses(before, consenter.mspid)
+    if client_address in (None, known.get(consenter.consenter_id)):
+        return changed
+    assert client_address is not None
+    return _with_addresses(
+        changed, consenter.mspid, {**known, consenter.consenter_id: client_address}
+    )
 
 
 def _with_addresses(

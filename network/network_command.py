@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -28,6 +29,7 @@ from network.plan_table import PlanError
 from network.processes import ProcessError
 
 EXIT_FAILED = 1
+DEFAULT_PLAN = Path("network.toml")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -63,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--plan",
             type=Path,
-            default=Path("network.toml"),
+            default=DEFAULT_PLAN,
             help="the plan file (default network.toml)",
         )
         command.set_defaults(action=action)
@@ -100,7 +102,8 @@ def _init(options: argparse.Namespace) -> int:
     for peer in plan.peers:
         print(f"  {peer.id:<14} {peer.mspid:<18} {peer.address}")
     print(f"keys, certificates and genesis block are in {layout.root}")
-    print("next: gridledger network up")
+    named = "" if path == DEFAULT_PLAN else f" --plan {shlex.quote(str(path))}"
+    print(f"next: gridledger network up{named}")
     return 0
 
 

@@ -17,7 +17,7 @@ from ledger.storage.kv import StoreDamaged
 from ledger.storage.ledger_store import LedgerStore
 from ledger.storage.leveldb import LevelDbStore, damage_note_of
 from ledger.storage.opening import DATABASE_FOLDER, open_ledger
-from ledger.storage.set_aside import set_aside
+from ledger.storage.set_aside import DAMAGED, HEALTHY, set_aside
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +52,10 @@ def open_ledger_folder(
 def set_ledger_aside(data_dir: Path) -> Path | None:
     """An operator's word: the next start fetches every block again. None if there is no ledger."""
     folder = data_dir / DATABASE_FOLDER
-    return _set_aside(folder, "an operator asked for it", None) if folder.exists() else None
+    if not folder.exists():
+        return None
+    what = DAMAGED if damage_note_of(folder).exists() else HEALTHY
+    return _set_aside(folder, "an operator asked for it", None, what=what)
 
 
 def _open(
@@ -67,9 +70,11 @@ def _open(
     return OpenedLedger(kv, store)
 
 
-def _set_aside(folder: Path, why: str, fail_points: FailPoints | None) -> Path | None:
+def _set_aside(
+    folder: Path, why: str, fail_points: FailPoints | None, *, what: str = DAMAGED
+) -> Path | None:
     note = damage_note_of(folder)
-    kept = set_aside(folder) if folder.exists() else None
+    kept = set_aside(folder, what=what) if folder.exists() else None
     (fail_points or FailPoints()).reach(FailPoint.LEDGER_SET_ASIDE)
     try:
         note.unlink(missing_ok=True)

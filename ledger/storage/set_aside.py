@@ -1,4 +1,4 @@
-"""Putting damaged data out of the way without losing it: renamed, never deleted."""
+"""Putting data out of the way without losing it: renamed, never deleted."""
 
 import itertools
 from pathlib import Path
@@ -6,11 +6,14 @@ from pathlib import Path
 from ledger.errors import NodeFault
 from ledger.storage.files import DiskFiles, Files
 
+DAMAGED = "damaged"
+HEALTHY = "set-aside"
 
-def set_aside(path: Path, *, files: Files | None = None) -> Path:
-    """Rename a file or folder to `<name>.damaged-<n>`, durably; returns the new path."""
+
+def set_aside(path: Path, *, files: Files | None = None, what: str = DAMAGED) -> Path:
+    """Rename a file or folder to `<name>.<what>-<n>`, durably; returns the new path."""
     disk: Files = files or DiskFiles()
-    numbered = (path.with_name(f"{path.name}.damaged-{n}") for n in itertools.count(1))
+    numbered = (path.with_name(f"{path.name}.{what}-{n}") for n in itertools.count(1))
     try:
         kept = next(candidate for candidate in numbered if not disk.exists(candidate))
         disk.rename(path, kept)

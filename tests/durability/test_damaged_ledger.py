@@ -216,7 +216,7 @@ def test_a_crash_while_setting_aside_is_taken_up_again(stage):
 
 def test_an_operator_may_ask_for_it(stage):
     stage.stop()
-    assert set_ledger_aside(stage.data).name == "blocks-and-state.damaged-1"
+    assert set_ledger_aside(stage.data).name == "blocks-and-state.set-aside-1"
     assert set_ledger_aside(stage.data) is None
     stage.start()
     assert stage.height == 1

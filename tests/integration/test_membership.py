@@ -20,6 +20,7 @@ from network.definitions import admin_identity, commit_definitions, connect
 from network.lifecycle import down, up
 from network.member_proposals import pending
 from network.observers import resync
+from network.ports import free_port_range
 from network.verification import verify_member
 from tests.integration.membership import (
     FIFTH,
@@ -265,8 +266,21 @@ def test_an_outdated_proposal_is_named_and_has_no_effect(channel: Channel, capsy
     assert member(network, "approve", outdated.stem, "--as", "dso") == 1
     assert "CONFIG_OUTDATED" in capsys.readouterr().err
     assert member(network, "list") == 0
-    assert "cannot take effect" in capsys.readouterr().out
-    outdated.unlink()
+    assert "OUTDATED" in capsys.readouterr().out
+    assert member(network, "withdraw", outdated.stem, "--as", "dso") == 1
+    assert "is CooperativeMSP's, not DsoMSP's" in capsys.readouterr().err
+    assert member(network, "withdraw", outdated.stem, "--as", "cooperative") == 0
+    assert pending(network.layout) == []
+
+
+def test_who_approves_twice_is_told_so_and_counts_once(channel: Channel, capsys) -> None:
+    network = channel.network
+    assert member(network, "propose", "limits", "--max-transactions", "333") == 0
+    name = proposal(network).stem
+    capsys.readouterr()
+    assert member(network, "approve", name, "--as", "cooperative") == 0
+    assert "CooperativeMSP has signed it before" in capsys.readouterr().out
+    assert member(network, "withdraw", name, "--as", "cooperative") == 0
 
 
 @pytest.mark.parametrize(
@@ -306,6 +320,51 @@ def test_a_revoked_client_may_do_nothing_more(channel: Channel, capsys) -> None:
     assert all("CERTIFICATE_REVOKED" in text for text in details)
     assert cert(channel.network, "revoke", "dso", str(path)) == 1
     assert "was not issued by" in capsys.readouterr().err
+
+
+def test_the_certificate_of_a_peer_is_revoked_only_when_that_is_meant(
+    channel: Channel, capsys
+) -> None:
+    network = channel.network
+    path = network.layout.member("dso").credential("peer").certificate
+    assert cert(network, "revoke", "dso", str(path)) == 1
+    assert "the certificate of the peer dso" in capsys.readouterr().err
+    assert not network.layout.member("dso").revocation_list.exists()
+    admin = network.layout.member("dso").credential("admin").certificate
+    content = admin.read_bytes()
+    assert cert(network, "rotate", "dso", "--only", "admin") == 0
+    former = network.layout.root / "former-admin.crt"
+    former.write_bytes(content)
+    shown = admin.read_bytes()
+    assert cert(network, "revoke", "dso", str(former)) == 0
+    channel.agree()
+    admin.write_bytes(content)
+    try:
+        cert(network, "status")
+    finally:
+        admin.write_bytes(shown)
+    marked = [line for line in capsys.readouterr().out.splitlines() if "REVOKED" in line]
+    assert [line.split()[:2] for line in marked] == [["dso", "admin"]]
+
+
+def test_the_address_for_clients_changes_by_a_proposal(channel: Channel) -> None:
+    network = channel.network
+    [dso] = [one for one in network.plan.members if one.id == "dso"]
+    text = network.plan_path.read_text(encoding="utf-8")
+    free = free_port_range(1)
+    assert text.count(f"port = {dso.port}\n") == 1
+    moved = text.replace(f"port = {dso.port}\n", f"port = {free}\n")
+    network.plan_path.write_text(moved, encoding="utf-8")
+    try:
+        change(network, "replace", "dso", approve=("dso",))
+    finally:
+        network.plan_path.write_text(text, encoding="utf-8")
+    config = channel.run(channel_of(network, "cooperative")).config
+    [member_of_dso] = [one for one in config.members if one.mspid == "DsoMSP"]
+    assert member_of_dso.anchor_peers == ((dso.host, free),)
+    assert member(network, "propose", "replace", "dso", "--as", "dso") == 0
+    assert pending(network.layout) == [], "its own administrator is enough"
+    channel.agree()
 
 
 def test_every_change_is_in_every_ledger(channel: Channel) -> None:

@@ -1,5 +1,6 @@
 """The command: fast to start, clear when misused."""
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -90,3 +91,14 @@ def test_a_plan_in_no_folder_is_named_in_one_line(
     assert str(plan) in told
     assert "Errno" not in told
     assert told.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["network.toml", "our grid.toml"])
+def test_founding_names_the_next_command_as_it_must_be_typed(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["network", "init", "--plan", name]) == 0
+    [line] = [one for one in capsys.readouterr().out.splitlines() if one.startswith("next: ")]
+    option = [] if name == "network.toml" else ["--plan", name]
+    assert shlex.split(line)[1:] == ["gridledger", "network", "up", *option]
