@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 from tests.simulation.swarm import DELAY_BOUND_MS, NetworkFaults, Partition
 
 if TYPE_CHECKING:
-    from tests.simulation.world import Place, World
+    from tests.simulation.places import Place
+    from tests.simulation.world import World
 
 TAIL = 20
 """A delay of the tail is stretched up to so many times, never beyond this many D."""

@@ -10,9 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ledger.consensus.core import Core
-from ledger.consensus.effects import Intent
 from ledger.consensus.events import TransactionsWaiting, VotingPaused
-from ledger.consensus.messages import Message, Payload, Signed
 from ledger.consensus.round_state import CoreSettings
 from ledger.errors import InvalidMessage, NodeFault, TransactionInvalid
 from ledger.model.transaction import Envelope
@@ -23,14 +21,13 @@ from ledger.node.committer import CommittedBlock, Committer
 from ledger.node.consensus_queue import ConsensusQueue, FetchedBlock
 from ledger.node.disk_watch import DiskWatch, SpaceLimits
 from ledger.node.driver import ConsensusDriver, DriverPorts
-from ledger.node.intents import IntentSigner
 from ledger.node.message_judge import MessageJudge
 from ledger.node.outbox import Outbox, OutboxHandlers
 from ledger.node.transaction_lookup import LedgerLookup
 from ledger.node.vote_memory import MemorySource, open_vote_memory
 from ledger.ordering.consensus_verifier import ConsensusVerifier
 from ledger.ordering.pool import PoolLimits, TransactionPool
-from ledger.storage.fail_points import FailPoint, FailPoints
+from ledger.storage.fail_points import FailPoints
 from ledger.storage.journal import JOURNAL_FILE, begin_journal
 from ledger.storage.opening import open_ledger
 from ledger.validation.context import ValidationContext
@@ -39,6 +36,13 @@ from tests.simulation.clock import NodeClock
 from tests.simulation.disk import FOLDER, SimulatedDisk, SimulatedFiles, SimulatedStore
 from tests.simulation.event_loop import SimLoop, SimTimerHandle
 from tests.simulation.keys import CHANNEL_ID
+from tests.simulation.surroundings import (
+    Crashed,
+    EvidenceCount,
+    NodeFailPoints,
+    NodeLinks,
+    WatchedSigner,
+)
 from tests.simulation.transactions import definition
 from tests.simulation.versions import Version
 
@@ -46,78 +50,6 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 JOURNAL = FOLDER / JOURNAL_FILE
-
-
-class Crashed(BaseException):
-    """The process died at this point; nothing in the shipped code may catch it."""
-
-
-class NodeFailPoints(FailPoints):
-    """Dies at a fail point when its time has come."""
-
-    def __init__(self, node: "SimNode") -> None:
-        self._node = node
-        self.left = node.world.reaches_until_crash()
-
-    def reach(self, point: FailPoint) -> None:
-        self.left -= 1
-        if self.left == 0:
-            raise Crashed(point)
-
-
-class NodeLinks:
-    """`ValidatorLinks` as far as catch-up uses it."""
-
-    def __init__(self, node: "SimNode") -> None:
-        self._node = node
-
-    @property
-    def connected_ids(self) -> list[int]:
-        return self._node.world.network.connected_ids(self._node)
-
-    def send(self, consenter_id: int, item: Item) -> bool:
-        self._node.world.send(self._node, consenter_id, item)
-        return True
-
-    def broadcast(self, item: Item) -> None:
-        """To the validators in force; of our height hear those who only follow, too."""
-        node = self._node
-        validators = node.channel.state.validators.ids
-        hearers = node.world.everyone if item.HasField("status") else validators
-        for identity in hearers:
-            if identity != node.identity:
-                node.world.send(node, identity, item)
-
-
-class WatchedSigner(IntentSigner):
-    """Tells the world what was signed."""
-
-    node: "SimNode"
-
-    def sign(self, intent: Intent) -> Message:
-        message = super().sign(intent)
-        self.node.world.signed(self.node, message)
-        return message
-
-    def forgot_signing(self, message: Message) -> Signed[Payload] | None:
-        """A twin knows that there is another with its key; everyone else wonders as shipped."""
-        if self.node.is_twin:
-            return None
-        forgotten = super().forgot_signing(message)
-        trusted = self.node.vote_memory.journal.content.is_trusted_at
-        if forgotten is not None and trusted(forgotten.payload.height):
-            self.node.world.forgot(self.node, forgotten)
-        return forgotten
-
-
-class EvidenceCount:
-    """Stands where the evidence file is."""
-
-    def __init__(self, node: "SimNode") -> None:
-        self._node = node
-
-    def record(self, author: int, first: object, second: object) -> None:
-        self._node.world.evidence(self._node, author)
 
 
 class SimNode:

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any
 
 from ledger.consensus.core import Core
 from ledger.consensus.messages import Message, Payload, Signed
@@ -38,6 +38,7 @@ from tests.simulation.node import SimNode, standard_core
 from tests.simulation.observer import Observer, Violation
 from tests.simulation.operators import Operators
 from tests.simulation.parcels import Parcels
+from tests.simulation.places import Place, Silent, describe
 from tests.simulation.shared import (
     ConfigVerdicts,
     RememberedPolicies,
@@ -60,20 +61,6 @@ CALM_BOUND_MS = {True: 100 * DELAY_BOUND_MS, False: 600 * DELAY_BOUND_MS}
 timeout alone is 120 D."""
 RESTART_AFTER_MS = (50, 8_000)
 EVENTS_MAX = 200_000
-
-
-class Place(Protocol):
-    """A node or an adversary: something at a slot of the network."""
-
-    slot: int
-    identity: int
-    alive: bool
-
-    def start(self) -> None: ...
-    def work(self, act: Callable[..., None], *arguments: Any) -> None: ...
-    def receive(self, item: Item, sender: int) -> None: ...
-    def submit(self, raw: bytes) -> None: ...
-    def on_connected(self, consenter_id: int) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -511,23 +498,3 @@ class World:
         if self._log is not None:
             self.log(f"node {node.slot} refuses a message of {author}: {error}")
         self.observer.rejected(node, author, error)
-
-
-class Silent:
-    """A validator that never says a word."""
-
-    def __init__(self, *, slot: int, identity: int) -> None:
-        self.slot = slot
-        self.identity = identity
-        self.alive = False
-
-    def start(self) -> None:
-        """Stays down."""
-
-
-def describe(item: Item) -> str:
-    """For the event log."""
-    kind = item.WhichOneof("kind")
-    if kind != "consensus_message":
-        return f"{kind} {str(getattr(item, kind))[:60]!r}"
-    return str(decode_message(item.consensus_message).signed.payload)

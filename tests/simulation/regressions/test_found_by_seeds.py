@@ -11,6 +11,7 @@ import pytest
 from ledger.consensus.limits import MAX_CLOCK_SKEW_MS
 from ledger.storage.kv import StoreDamaged
 from tests.simulation.disk import DiskFaults
+from tests.simulation.places import Place
 from tests.simulation.swarm import (
     DELAY_BOUND_MS,
     LIVENESS_CAP_MS,
@@ -19,7 +20,7 @@ from tests.simulation.swarm import (
     ProcessFaults,
     quiet_swarm,
 )
-from tests.simulation.world import Place, World
+from tests.simulation.world import World
 
 SEEDS = range(5)
 CALM_BOUND_MS = 50 * DELAY_BOUND_MS
