@@ -14,10 +14,11 @@ from ledger.endorsement.peer_session import (
     Execution,
     ExecutionFailed,
     Key,
+    Outcome,
     PeerSession,
     RunningTransaction,
 )
-from ledger.endorsement.shim_handler import ChaincodeCall
+from ledger.endorsement.shim_handler import ChaincodeCall, LongRequest
 
 WATCH_INTERVAL_MS = 100
 # Fabric's words; its clients' tests look for them.
@@ -69,6 +70,7 @@ class LifeParts:
     """Oldest first."""
     on_ready: Callable[[], None]
     on_call: Callable[[RunningTransaction, ChaincodeCall], None]
+    on_long: Callable[[RunningTransaction, LongRequest], None]
 
 
 class ChaincodeLife(ABC):
@@ -77,7 +79,12 @@ class ChaincodeLife(ABC):
     def __init__(self, chaincode_id: str, parts: LifeParts) -> None:
         self._in_flight = parts.in_flight
         self._announce_ready = parts.on_ready
-        self._session = PeerSession(chaincode_id, on_ready=self._on_ready, on_call=parts.on_call)
+        self._session = PeerSession(
+            chaincode_id,
+            on_ready=self._on_ready,
+            on_call=parts.on_call,
+            on_long=parts.on_long,
+        )
 
     @property
     def is_ready(self) -> bool:
@@ -101,8 +108,8 @@ class ChaincodeLife(ABC):
         """Nobody waits for this transaction any more."""
         self._session.forget(key)
 
-    def answer_call(self, transaction: RunningTransaction, outcome: Execution | str) -> None:
-        """Give a contract the answer of the chaincode it called, if it is still there."""
+    def answer(self, transaction: RunningTransaction, outcome: Outcome) -> None:
+        """Give a contract the answer to a deferred request, if it is still there."""
         if self._session.is_running(transaction.key):
             self._send(self._session.call_answered(transaction, outcome))
 

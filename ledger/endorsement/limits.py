@@ -1,6 +1,19 @@
 """What one simulation may use. A transaction over a limit is refused by name, never cut."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class QueryLimits:
+    """Bounds of one rich query."""
+
+    text_bytes_max: int = 64 * 1024
+    """The query as JSON."""
+    rows_max: int = 100_000
+    """Rows looked at."""
+    time_ms: int = 5_000
+    found_bytes_max: int = 16 * 1024 * 1024
+    """Keys and values that match, together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +37,7 @@ class SimulationLimits:
     """Result and event payload."""
     rwset_bytes_max: int = 2 * 1024 * 1024
     """The encoded read-write set."""
+    queries: QueryLimits = field(default_factory=QueryLimits)
 
 
 @dataclass(frozen=True, slots=True)

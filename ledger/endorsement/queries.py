@@ -1,9 +1,20 @@
 """Open queries of one transaction: scans and histories, page by page."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import islice
 from typing import Protocol
 
+from ledger.endorsement.rich_queries import (
+    Found,
+    Position,
+    RichQuery,
+    decode_bookmark,
+    encode_bookmark,
+    parse_rich_query,
+    run_rich_query,
+)
+from ledger.endorsement.selectors import refused
 from ledger.endorsement.simulator import Row, SimulationRefused, TransactionSimulator
 from ledger.model.state import HistoryEntry
 from ledger.wire import protos_pb2, queryresult_pb2
@@ -57,6 +68,21 @@ class _HistoryPages:
         return rows, bool(self._pending)
 
 
+class _FoundPages:
+    """What a rich query found; rows are recorded when the contract gets them."""
+
+    def __init__(self, namespace: str, found: list[Found], note: Callable[[Row], None]) -> None:
+        self._namespace = namespace
+        self._found = iter(found)
+        self._note = note
+        self._pending = list(islice(self._found, PAGE_ROWS))
+
+    def page(self) -> tuple[list[bytes], bool]:
+        rows = [_encode_found(self._namespace, found, self._note) for found in self._pending]
+        self._pending = list(islice(self._found, PAGE_ROWS))
+        return rows, bool(self._pending)
+
+
 class OpenQueries:
     """Queries a transaction has begun; every method gives QueryResponse bytes."""
 
@@ -72,9 +98,7 @@ class OpenQueries:
         scan = self._simulator.scan(namespace, start_key, end_key)
         return self._open(_RangePages(namespace, scan))
 
-    def scan_private(
-        self, namespace: str, collection: str, start_key: str, end_key: str
-    ) -> bytes:
+    def scan_private(self, namespace: str, collection: str, start_key: str, end_key: str) -> bytes:
         """The first page of [start_key, end_key) of a private data collection."""
         scan = self._simulator.private.scan(namespace, collection, start_key, end_key)
         return self._open(_RangePages(namespace, scan))
@@ -90,8 +114,7 @@ class OpenQueries:
         self._simulator.use.paging()
         wanted = protos_pb2.QueryMetadata.FromString(metadata)
         size = wanted.pageSize
-        if not 0 < size <= self._simulator.limits.reads_max:
-            raise SimulationRefused(f"a page of {size} rows is not possible")
+        self._require_page(size)
         start_key = wanted.bookmark or request.startKey
         scan = self._simulator.scan(namespace, start_key, request.endKey)
         rows: list[bytes] = []
@@ -103,6 +126,64 @@ class OpenQueries:
             fetched_records_count=len(rows), bookmark="" if row is None else row[0]
         )
         return _response(rows, has_more=False, metadata=found.SerializeToString())
+
+    def rich(self, namespace: str, request: protos_pb2.GetQueryResult) -> bytes:
+        """Run a rich query: its first page, or with metadata the page asked for. Takes time."""
+        try:
+            if request.metadata:
+                return self._rich_page(namespace, request)
+            query = parse_rich_query(request.query, self._simulator.limits.queries)
+            found = self._find(namespace, request.collection, query, None)
+        except RecursionError as error:
+            raise refused("the query or a value is nested too deeply") from error
+        return self._open(
+            _FoundPages(namespace, found, self._noting(namespace, request.collection))
+        )
+
+    def _rich_page(self, namespace: str, request: protos_pb2.GetQueryResult) -> bytes:
+        """As in Fabric a page's size takes the place of the query's limit."""
+        if request.collection:
+            raise SimulationRefused("there are no pages of private data")
+        self._simulator.use.paging()
+        wanted = protos_pb2.QueryMetadata.FromString(request.metadata)
+        self._require_page(wanted.pageSize)
+        query = parse_rich_query(request.query, self._simulator.limits.queries)
+        after = decode_bookmark(query, wanted.bookmark)
+        query = replace(query, limit=wanted.pageSize, skip=query.skip if after is None else 0)
+        found = self._find(namespace, "", query, after)
+        note = self._noting(namespace, "")
+        rows = [_encode_found(namespace, row, note) for row in found]
+        metadata = protos_pb2.QueryResponseMetadata(
+            fetched_records_count=len(rows),
+            bookmark=encode_bookmark(found[-1].position) if found else wanted.bookmark,
+        )
+        return _response(rows, has_more=False, metadata=metadata.SerializeToString())
+
+    def _find(
+        self, namespace: str, collection: str, query: RichQuery, after: Position | None
+    ) -> list[Found]:
+        """One row more than may be read at most, so that reading it is refused by name."""
+        simulator, limits = self._simulator, self._simulator.limits
+        if collection:
+            scan = simulator.private.scan(namespace, collection, "", "")
+            rows = iter(scan.next_row, None)
+        else:
+            simulator.use.scanning()
+            start_key = after.key if after is not None and not query.sort else ""
+            rows = simulator.snapshot.range_state(namespace, start_key, "")
+        return run_rich_query(
+            query, rows, rows_max=limits.reads_max + 1, after=after, limits=limits.queries
+        )
+
+    def _noting(self, namespace: str, collection: str) -> Callable[[Row], None]:
+        """Private rows are not recorded, as those of a scan are not."""
+        if collection:
+            return lambda _row: None
+        return lambda row: self._simulator.note_found(namespace, row)
+
+    def _require_page(self, size: int) -> None:
+        if not 0 < size <= self._simulator.limits.reads_max:
+            raise SimulationRefused(f"a page of {size} rows is not possible")
 
     def next_page(self, query_id: str) -> bytes:
         """The next page of an open query."""
@@ -131,6 +212,13 @@ class OpenQueries:
 def _encode_row(namespace: str, row: Row) -> bytes:
     return queryresult_pb2.KV(
         namespace=namespace, key=row[0], value=row[1].value
+    ).SerializeToString()
+
+
+def _encode_found(namespace: str, found: Found, note: Callable[[Row], None]) -> bytes:
+    note((found.key, found.versioned))
+    return queryresult_pb2.KV(
+        namespace=namespace, key=found.key, value=found.value
     ).SerializeToString()
 
 

@@ -1,7 +1,7 @@
 """The peer's side of one transaction on a chaincode stream, without the stream.
 
 `answer(type, payload)` gives the payload of RESPONSE, raises `SimulationRefused` for ERROR, or
-returns a `ChaincodeCall` that the caller has to run first. The same handler serves the process
+returns a `Deferred` request that the caller has to run first. The same handler serves the process
 the peer started and a chaincode that runs as a service.
 """
 
@@ -31,6 +31,17 @@ class ChaincodeCall:
     args: tuple[bytes, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class LongRequest:
+    """The contract asked for what takes time; `run` is for a thread and gives the answer."""
+
+    run: Callable[[], bytes]
+
+
+Deferred = ChaincodeCall | LongRequest
+"""Requests that are answered later."""
+
+
 class TransactionHandler:
     """Answers one transaction's requests from its simulator."""
 
@@ -44,7 +55,7 @@ class TransactionHandler:
         self._keys = KeySpaces(simulator, namespace, is_init=is_init)
         self._queries = OpenQueries(simulator)
 
-    def answer(self, kind: int, payload: bytes) -> bytes | ChaincodeCall:
+    def answer(self, kind: int, payload: bytes) -> bytes | Deferred:
         """The payload of the answer; raises SimulationRefused."""
         handle = _HANDLERS.get(kind)
         if handle is None:
@@ -90,6 +101,11 @@ class TransactionHandler:
         if request.metadata:
             return self._queries.bookmarked_page(self._namespace, request, request.metadata)
         return self._queries.scan(self._namespace, request.startKey, request.endKey)
+
+    def _get_query_result(self, payload: bytes) -> LongRequest:
+        request = protos_pb2.GetQueryResult.FromString(payload)
+        self._keys.readable(request.collection)
+        return LongRequest(lambda: self._queries.rich(self._namespace, request))
 
     def _get_history(self, payload: bytes) -> bytes:
         key = protos_pb2.GetHistoryForKey.FromString(payload).key
@@ -153,16 +169,12 @@ def _write(keys: KeySpace, record: WriteRecord) -> None:
         raise SimulationRefused(f"writes of type {record.type} are not supported")
 
 
-def _unsupported(_handler: TransactionHandler, _payload: bytes) -> bytes:
-    raise SimulationRefused("rich queries are not supported by this peer yet")
-
-
 def _require_at_most(count: int, limit: int, what: str) -> None:
     if count > limit:
         raise SimulationRefused(f"{count} {what} in one request, at most {limit}")
 
 
-Handle = Callable[[TransactionHandler, bytes], bytes | ChaincodeCall]
+Handle = Callable[[TransactionHandler, bytes], bytes | Deferred]
 
 # One line for each request of the protocol; private methods, because nobody else calls them.
 _HANDLERS: dict[int, Handle] = {
@@ -180,5 +192,5 @@ _HANDLERS: dict[int, Handle] = {
     ChaincodeMessage.PUT_STATE_METADATA: TransactionHandler._put_metadata,  # noqa: SLF001
     ChaincodeMessage.WRITE_BATCH_STATE: TransactionHandler._write_batch,  # noqa: SLF001
     ChaincodeMessage.INVOKE_CHAINCODE: _invoke,
-    ChaincodeMessage.GET_QUERY_RESULT: _unsupported,
+    ChaincodeMessage.GET_QUERY_RESULT: TransactionHandler._get_query_result,  # noqa: SLF001
 }

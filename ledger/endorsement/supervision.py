@@ -16,9 +16,15 @@ from ledger.endorsement.chaincode_life import (
     LifeParts,
     WaitingTransaction,
 )
+from ledger.endorsement.deferred_requests import DeferredRequests
 from ledger.endorsement.limits import RuntimeLimits
-from ledger.endorsement.nested_calls import NestedCalls
-from ledger.endorsement.peer_session import Execution, ExecutionFailed, Key, RunningTransaction
+from ledger.endorsement.peer_session import (
+    Execution,
+    ExecutionFailed,
+    Key,
+    Outcome,
+    RunningTransaction,
+)
 from ledger.endorsement.runtime import CallChaincode
 from ledger.endorsement.simulator import TransactionSimulator
 from ledger.errors import InvalidMessage, Reason
@@ -46,7 +52,7 @@ class SupervisedRuntime:
         self._in_flight: dict[Key, WaitingTransaction] = {}
         self._places = asyncio.Semaphore(limits.in_flight_max)
         self._waiting = 0
-        self._calls = NestedCalls(name, call, self._answer_call)
+        self._deferred = DeferredRequests(name, call, self._answer)
         self._life: ChaincodeLife | None = None
         self._failures_in_a_row = 0
         self._supervision: asyncio.Task[None] | None = None
@@ -77,7 +83,7 @@ class SupervisedRuntime:
         for transaction in self._in_flight.values():
             transaction.fail(f"chaincode {self._name} is stopped")
         supervision.cancel()
-        await asyncio.gather(supervision, self._calls.close(), return_exceptions=True)
+        await asyncio.gather(supervision, self._deferred.close(), return_exceptions=True)
 
     async def execute(
         self,
@@ -138,7 +144,7 @@ class SupervisedRuntime:
         del self._in_flight[key]
         if self._life is not None:
             self._life.forget(key)
-        self._calls.cancel(key)
+        self._deferred.cancel(key)
 
     # -- one life after another -------------------------------------------------------------------
 
@@ -152,7 +158,12 @@ class SupervisedRuntime:
             self.restarts += 1
 
     async def _one_life(self) -> Ending:
-        parts = LifeParts(self._in_flight, on_ready=self._begin_all, on_call=self._calls.begin)
+        parts = LifeParts(
+            self._in_flight,
+            on_ready=self._begin_all,
+            on_call=self._deferred.begin_call,
+            on_long=self._deferred.begin_long,
+        )
         try:
             self._life = self._new_life(parts)
             return await self._life.run()
@@ -180,7 +191,7 @@ class SupervisedRuntime:
             elif transaction.attempts >= self._limits.attempts_max:
                 transaction.fail(STREAM_TERMINATED)
             else:
-                self._calls.cancel(key)
+                self._deferred.cancel(key)
                 transaction.restart()
 
     def _backoff_ms(self, ending: Ending) -> int:
@@ -191,6 +202,6 @@ class SupervisedRuntime:
         wait_ms = self._limits.restart_backoff_ms << min(doublings, BACKOFF_DOUBLINGS_MAX)
         return min(wait_ms, self._limits.restart_backoff_max_ms)
 
-    def _answer_call(self, transaction: RunningTransaction, outcome: Execution | str) -> None:
+    def _answer(self, transaction: RunningTransaction, outcome: Outcome) -> None:
         if self._life is not None:
-            self._life.answer_call(transaction, outcome)
+            self._life.answer(transaction, outcome)

@@ -93,6 +93,18 @@ async def test_many_transactions_interleave_on_one_stream(world):
         assert [write.key for write in market.writes] == [f"t{n}"]
 
 
+async def test_a_rich_query_runs_beside_everything_else(world):
+    async with service(GrpcChaincode(ID)) as runtime:
+        for key, owner in (("a", "tom"), ("b", "ann")):
+            await world.submit(runtime, "put", key, f'{{"owner":"{owner}"}}')
+        found = [world.run(runtime, "search", '{"owner":"tom"}') for _ in range(20)]
+        read = [world.run(runtime, "get", "b") for _ in range(20)]
+        ran = await asyncio.gather(*found, *read)
+        assert [one.response.payload for one in ran] == [b'["a"]'] * 20 + [b'{"owner":"ann"}'] * 20
+        refused = await world.run(runtime, "search", '{"owner":{"$regex":"("}}')
+        assert "rich query: $regex" in refused.response.message
+
+
 async def test_a_service_that_is_not_there_is_named_with_its_reason(world):
     async with listening(GrpcChaincode(ID).handlers()) as address:
         pass

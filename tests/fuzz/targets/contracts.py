@@ -3,12 +3,23 @@
 from chaincode.shim.chaincode import load_chaincode
 from chaincode.shim.errors import ProtocolError
 from chaincode.shim.session import ChaincodeSession
-from ledger.endorsement.limits import SimulationLimits
+from ledger.endorsement.limits import QueryLimits, SimulationLimits
 from ledger.endorsement.peer_session import PeerSession, RunningTransaction, StreamBroken
+from ledger.endorsement.rich_queries import (
+    Position,
+    decode_bookmark,
+    encode_bookmark,
+    parse_rich_query,
+    run_rich_query,
+)
+from ledger.endorsement.simulation_use import SimulationRefused
+from ledger.model.rwset import Version
+from ledger.model.state import VersionedValue
 from ledger.wire.protos_pb2 import (
     ChaincodeID,
     ChaincodeInput,
     ChaincodeMessage,
+    GetQueryResult,
     GetState,
     GetStateByRange,
     GetStateMetadata,
@@ -22,7 +33,7 @@ from ledger.wire.protos_pb2 import (
     WriteRecord,
 )
 from tests.fuzz import samples
-from tests.fuzz.engine import Attempt, FuzzTarget
+from tests.fuzz.engine import Attempt, FuzzTarget, Shape
 from tests.support.endorsing_world import SAMPLE_MODULE
 from tests.support.identities import CHANNEL_ID
 from tests.support.ledger_world import CHAINCODE
@@ -30,6 +41,34 @@ from tests.support.ledger_world import CHAINCODE
 ID = f"{CHAINCODE}:1.0"
 MESSAGE_BYTES_MAX = 1024 * 1024
 """Frames may be 16 MiB; ones of that size cost more than fuzzing wants."""
+
+RICH_QUERY = (
+    '{"selector": {"$and": [{"owner": {"$regex": "^t"}}, {"tags": {"$elemMatch": {"$gte": 3}}},'
+    ' {"$not": {"size": {"$in": [1, 2.5, null]}}}]}, "sort": [{"home.city": "desc"}],'
+    ' "fields": ["owner", "home.rooms.0"], "limit": 5, "skip": 0}'
+)
+ROWS = tuple(
+    (key, VersionedValue(value, Version(1, 0)))
+    for key, value in (
+        ("a", b'{"owner":"tom","size":5,"tags":[3,"x"],"home":{"city":"Graz","rooms":[1]}}'),
+        ("b", b'{"owner":null,"home":[]}'),
+        ("c", b"plain"),
+    )
+)
+
+
+def _rich_query(raw: bytes) -> None:
+    """A query of a contract, over rows of every kind."""
+    limits = QueryLimits()
+    query = parse_rich_query(raw.decode("utf-8", "replace"), limits)
+    for after in (None, Position(("x",) * len(query.sort), "a")):
+        for row in run_rich_query(query, ROWS, rows_max=2, after=after, limits=limits):
+            decode_bookmark(query, encode_bookmark(row.position))
+
+
+def _bookmark(raw: bytes) -> None:
+    query = parse_rich_query(RICH_QUERY, QueryLimits())
+    decode_bookmark(query, raw.decode("utf-8", "replace"))
 
 
 def _message(kind: int, payload: bytes) -> bytes:
@@ -49,6 +88,7 @@ def _requests() -> list[bytes]:
     metadata = PutStateMetadata(key="a")
     metadata.metadata.metakey, metadata.metadata.value = "note", b"text"
     page = QueryMetadata(pageSize=2, bookmark="b").SerializeToString()
+    rich = GetQueryResult(query=RICH_QUERY)
     requests = (
         (ChaincodeMessage.GET_STATE, GetState(key="a")),
         (ChaincodeMessage.GET_STATE_MULTIPLE, GetStateMultiple(keys=["a", "b"])),
@@ -59,6 +99,7 @@ def _requests() -> list[bytes]:
         (ChaincodeMessage.PUT_STATE, PutState(key="a", value=b"1")),
         (ChaincodeMessage.PUT_STATE_METADATA, metadata),
         (ChaincodeMessage.WRITE_BATCH_STATE, batch),
+        (ChaincodeMessage.GET_QUERY_RESULT, rich),
         (ChaincodeMessage.COMPLETED, Response(status=200, payload=b"done")),
         (ChaincodeMessage.ERROR, Response(message="no")),
     )
@@ -128,6 +169,24 @@ TARGETS = (
         _peer_side,
         MESSAGE_BYTES_MAX,
         allowed=(StreamBroken,),
+    ),
+    FuzzTarget(
+        "rich-query",
+        "a contract's query by JSON selector",
+        lambda: [RICH_QUERY.encode(), b'{"selector":{}}'],
+        lambda: _rich_query,
+        64 * 1024,
+        allowed=(SimulationRefused, RecursionError),
+        shape=Shape.TEXT,
+    ),
+    FuzzTarget(
+        "rich-query-bookmark",
+        "where a contract's next page begins",
+        lambda: [encode_bookmark(Position(("Graz",), "a")).encode()],
+        lambda: _bookmark,
+        64 * 1024,
+        allowed=(SimulationRefused,),
+        shape=Shape.TEXT,
     ),
     FuzzTarget(
         "peer-to-contract",

@@ -271,7 +271,7 @@ def ask(conversation, kind, payload):
     [
         (ChaincodeMessage.GET_STATE, b"\x0a\x01k\x12\x01c", "/market/c could not be found"),
         (ChaincodeMessage.PURGE_PRIVATE_DATA, b"\x0a\x01k", "only applicable for private data"),
-        (ChaincodeMessage.GET_QUERY_RESULT, b"", "rich queries"),
+        (ChaincodeMessage.GET_QUERY_RESULT, b"", "the query is not JSON"),
         (ChaincodeMessage.GET_STATE, b"\xff\xff", "does not parse"),
         (ChaincodeMessage.GET_STATE, b"", "must not be empty"),
         (ChaincodeMessage.QUERY_STATE_NEXT, b"\x0a\x01x", "no open query"),

@@ -54,6 +54,11 @@ class Shelf(Contract):
         return [ctx.stub.split_composite_key(row.key)[1][0] async for row in rows]
 
     @query
+    async def search(self, ctx: Context, selector: str) -> list[str]:
+        rows = ctx.stub.get_query_result('{"selector":' + selector + "}")
+        return [row.key async for row in rows]
+
+    @query
     async def first(self, ctx: Context, object_type: str) -> str:
         rows = await ctx.stub.get_state_by_partial_composite_key(object_type, [])
         async for row in rows:

@@ -1,0 +1,73 @@
+"""Requests of contracts that are answered later: calls of other chaincodes, and rich queries."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from ledger.endorsement.peer_session import ExecutionFailed, Key, Outcome, RunningTransaction
+from ledger.endorsement.runtime import CallChaincode
+from ledger.endorsement.shim_handler import ChaincodeCall, LongRequest
+from ledger.endorsement.simulator import SimulationRefused
+from ledger.errors import InvalidMessage
+
+THREADS_MAX = 2
+"""Rich queries of one chaincode that run at the same time; others wait."""
+
+Answer = Callable[[RunningTransaction, Outcome], None]
+"""Gives a contract what it waits for."""
+
+
+class DeferredRequests:
+    """At most one for each transaction of chaincode `name`."""
+
+    def __init__(self, name: str, call: CallChaincode | None, answer: Answer) -> None:
+        self._name = name
+        self._call = call
+        self._answer = answer
+        self._threads = asyncio.Semaphore(THREADS_MAX)
+        self._tasks: dict[Key, asyncio.Task[None]] = {}
+
+    def begin_call(self, transaction: RunningTransaction, call: ChaincodeCall) -> None:
+        """Run another chaincode, beside everything else."""
+        self._begin(transaction, self._called(transaction, call))
+
+    def begin_long(self, transaction: RunningTransaction, request: LongRequest) -> None:
+        """Run what takes time in a thread."""
+        self._begin(transaction, self._ran(request))
+
+    def cancel(self, key: Key) -> None:
+        """What a contract called must not write to a simulation that has ended."""
+        if (task := self._tasks.pop(key, None)) is not None:
+            task.cancel()
+
+    async def close(self) -> None:
+        """Cancel all."""
+        tasks = list(self._tasks.values())
+        self._tasks.clear()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _begin(self, transaction: RunningTransaction, work: Coroutine[Any, Any, Outcome]) -> None:
+        self._tasks[transaction.key] = asyncio.create_task(self._run(transaction, work))
+
+    async def _run(
+        self, transaction: RunningTransaction, work: Coroutine[Any, Any, Outcome]
+    ) -> None:
+        try:
+            outcome = await work
+        except (ExecutionFailed, InvalidMessage, SimulationRefused) as error:
+            outcome = str(error)
+        del self._tasks[transaction.key]
+        self._answer(transaction, outcome)
+
+    async def _called(self, transaction: RunningTransaction, call: ChaincodeCall) -> Outcome:
+        if self._call is None:
+            return f"chaincode {call.chaincode_name} cannot be called from here"
+        if call.chaincode_name == self._name:
+            return f"chaincode {self._name} cannot call itself"
+        return await self._call(transaction, call)
+
+    async def _ran(self, request: LongRequest) -> Outcome:
+        async with self._threads:
+            return await asyncio.to_thread(request.run)
