@@ -66,6 +66,14 @@ class GridledgerError(Exception):
     """Root of every error this project raises on purpose."""
 
 
+def known_reason(text: str) -> Reason:
+    """The reason another peer gave; MALFORMED for a word this version does not know."""
+    try:
+        return Reason(text)
+    except ValueError:
+        return Reason.MALFORMED
+
+
 class InvalidMessage(GridledgerError):  # noqa: N818 - the field's word; "Error" would add nothing
     """A message from outside breaks a rule.
 

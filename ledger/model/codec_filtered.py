@@ -1,11 +1,15 @@
-"""Filtered blocks: who changed what is left out, ids, codes and event names stay."""
+"""Blocks with less in them, for streams.
+
+Filtered: who changed what is left out, ids, codes and event names stay. Headers only: for who
+wants a block's signatures.
+"""
 
 from ledger.errors import TransactionInvalid
 from ledger.model.block import SLOT_TRANSACTIONS_FILTER, Block
 from ledger.model.codec import decode_envelope
 from ledger.model.codes import HeaderType, ValidationCode
 from ledger.model.transaction import Envelope
-from ledger.wire import protos_pb2
+from ledger.wire import common_pb2, protos_pb2
 
 
 def filtered_block(channel_id: str, block: Block) -> protos_pb2.FilteredBlock:
@@ -21,6 +25,22 @@ def filtered_block(channel_id: str, block: Block) -> protos_pb2.FilteredBlock:
         except TransactionInvalid:
             continue  # its code already says that it is unreadable
     return filtered
+
+
+def without_transactions(block_raw: bytes) -> bytes:
+    """A stored block's header and metadata; one that carries a configuration stays whole."""
+    wire = common_pb2.Block.FromString(block_raw)
+    if len(wire.data.data) == 1 and _is_config(wire.data.data[0]):
+        return block_raw
+    wire.ClearField("data")
+    return wire.SerializeToString()
+
+
+def _is_config(entry: bytes) -> bool:
+    try:
+        return decode_envelope(entry).is_config
+    except TransactionInvalid:
+        return False
 
 
 def _fill(filtered: protos_pb2.FilteredTransaction, envelope: Envelope) -> None:

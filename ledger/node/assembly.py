@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import grpc
 
 from ledger.errors import InvalidMessage
+from ledger.model.config import APPLICATION_READERS_POLICY
 from ledger.node.announcements import Announcements
 from ledger.node.certificate_watch import CertificateWatch
 from ledger.node.chaincode_host import ChaincodeHost
@@ -187,7 +188,12 @@ def _client_handlers(
     refusals: RefusalCounter,
 ) -> Handlers:
     access = RequestAccess(
-        channel_id=base.config.channel_id, signatures=base.signatures, clock_ms=now_ms
+        channel_id=base.config.channel_id,
+        signatures=base.signatures,
+        clock_ms=now_ms,
+        require_reader=lambda member: base.channel.state.policies.require_path(
+            APPLICATION_READERS_POLICY, [member]
+        ),
     )
     source = BlockSource(base.store, notifier)
     lookup = LedgerLookup(base.store)
@@ -200,6 +206,7 @@ def _client_handlers(
         notifier=notifier,
         events=ChaincodeEventStream(source, lookup),
         refusals=refusals,
+        own=(proposals.own.address, proposals.own.mspid),
     )
     deliver = DeliverService(
         channel_id=base.config.channel_id,
@@ -207,12 +214,11 @@ def _client_handlers(
         access=access,
         clock_ms=now_ms,
         refusals=refusals,
-        streams=gateway.streams,
     )
     broadcast = BroadcastService(ordering.updates, calls=gateway.calls, refusals=refusals)
     return (
         gateway.rpc_handlers(),
-        EndorserService(process).rpc_handlers(),
+        EndorserService(process, refusals=refusals).rpc_handlers(),
         deliver.rpc_handlers(),
         broadcast_handlers(broadcast, deliver.orderer_handler()),
     )

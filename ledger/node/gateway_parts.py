@@ -18,6 +18,7 @@ from ledger.node.remote_endorsers import RemoteEndorsers
 class GatewayParts:
     """Behind Endorse and Evaluate of gateway.Gateway."""
 
+    own: EndorsingPeer
     endorsements: EndorsementCollector
     evaluations: Evaluator
 
@@ -49,6 +50,7 @@ def gateway_parts(
     )
     questions = PeerQuestions(own=own, process=contracts.process, remote=remote)
     return GatewayParts(
+        own=own,
         endorsements=EndorsementCollector(
             channel_id=config.channel_id,
             peers=peers,

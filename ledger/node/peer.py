@@ -19,7 +19,13 @@ from ledger.node.clock import steady_ms
 from ledger.node.config import NodeConfig, load_config
 from ledger.node.faults import FaultInterceptor, FaultSink
 from ledger.node.native_log import NativeLog, take_over
-from ledger.rpc.transport import TlsMaterial, server_credentials, server_options
+from ledger.rpc.transport import (
+    CLIENT_MESSAGE_BYTES_MAX,
+    MESSAGE_BYTES_MAX,
+    TlsMaterial,
+    server_credentials,
+    server_options,
+)
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +108,11 @@ def _cause(task: asyncio.Task[None]) -> BaseException:
 async def _listen(
     address: str, peer: Peer, faults: FaultSink, *, for_validators: bool
 ) -> aio.Server:
-    server = aio.server(options=server_options(), interceptors=[FaultInterceptor(faults)])
+    bytes_max = MESSAGE_BYTES_MAX if for_validators else CLIENT_MESSAGE_BYTES_MAX
+    server = aio.server(
+        options=server_options(message_bytes_max=bytes_max),
+        interceptors=[FaultInterceptor(faults)],
+    )
     handlers = peer.validator_handlers if for_validators else peer.client_handlers
     server.add_generic_rpc_handlers(handlers)
     credentials = server_credentials(

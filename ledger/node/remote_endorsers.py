@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from ledger.errors import InvalidMessage, Reason
+from ledger.errors import InvalidMessage, known_reason
 from ledger.model.codec_action import decode_proposal_response, encode_proposal_response
 from ledger.model.codec_proposal import decode_signed_proposal
 from ledger.model.transaction import ProposalResponse, SignedProposal
@@ -80,7 +80,7 @@ class RemoteEndorsers:
         finally:
             del self._waiting[request_id]
         if result.reason:
-            raise InvalidMessage(_reason(result.reason), result.detail)
+            raise InvalidMessage(known_reason(result.reason), result.detail)
         return Simulated(decode_proposal_response(result.proposal_response), result.height)
 
     def on_result(self, sender: int, result: EndorseResult) -> None:
@@ -121,10 +121,3 @@ class RemoteEndorsers:
             with suppress(TimeoutError):
                 async with asyncio.timeout(HEIGHT_WAIT_MS / 1000):
                     await self._notifier.wait_for_height(height)
-
-
-def _reason(text: str) -> Reason:
-    try:
-        return Reason(text)
-    except ValueError:
-        return Reason.MALFORMED

@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 import grpc
 
 from ledger.consensus.quorum import quorum
-from ledger.errors import InvalidMessage, Reason
+from ledger.errors import InvalidMessage, Reason, known_reason
 from ledger.model.transaction import Envelope
 from ledger.node.admission import Admission
 from ledger.ordering.pool import BlockLimits, TransactionPool
 from ledger.rpc.coalescer import Coalescer, failure_of
-from ledger.rpc.status import GatewayError, PeerError
+from ledger.rpc.orderer_status import orderer_refusal
+from ledger.rpc.status import NO_QUORUM_OF_ORDERERS, GatewayError, PeerError
 from ledger.rpc.validator_links import ValidatorLinks
 from ledger.rpc.validator_service import Reply
 from ledger.wire.validator_pb2 import (
@@ -162,7 +163,9 @@ class TransactionSubmission:
             if entry.accepted or entry.reason == Reason.REPLAYED:
                 submission.accepted += 1
             else:
-                text = f"{entry.reason}: {entry.detail}"
+                text = orderer_refusal(
+                    known_reason(entry.reason), f"{entry.reason}: {entry.detail}"
+                )
                 submission.refusals.append(PeerError(*self._address(sender), message=text))
             self._settle(submission)
 
@@ -222,7 +225,7 @@ class TransactionSubmission:
         needed = quorum(self._validators())
         return GatewayError(
             grpc.StatusCode.UNAVAILABLE,
-            f"{submission.accepted} of the {needed} validators needed hold the transaction",
+            f"{NO_QUORUM_OF_ORDERERS}: {submission.accepted} of the {needed} needed hold it",
             submission.refusals,
         )
 

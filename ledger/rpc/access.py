@@ -25,17 +25,33 @@ class RequestAccess:
     """Admits signed requests of the channel's members (Fabric's Readers and Writers)."""
 
     def __init__(
-        self, *, channel_id: str, signatures: SignatureCheck, clock_ms: Callable[[], int]
+        self,
+        *,
+        channel_id: str,
+        signatures: SignatureCheck,
+        clock_ms: Callable[[], int],
+        require_reader: Callable[[Identity], None] = lambda _member: None,
     ) -> None:
+        """`require_reader` raises InvalidMessage for a member whom the channel does not let read.
+
+        Its policy is Fabric's /Channel/Application/Readers.
+        """
+        self._require_reader = require_reader
         self.channel_id = channel_id
         self._signatures = signatures
         self._clock_ms = clock_ms
 
     async def admit(self, identity: bytes, message: bytes, signature: bytes) -> Identity:
         """The member behind a signed message; raises InvalidMessage with the precise reason."""
+        member = self.require_allowed(identity)
+        await self._signatures.check_off_loop(identity, message, signature)
+        return member
+
+    def require_allowed(self, identity: bytes) -> Identity:
+        """A member that may read now, its signature aside; raises InvalidMessage."""
         member = self._signatures.registry.identity(identity)
         member.check_validity(self._clock_ms())
-        await self._signatures.check_off_loop(identity, message, signature)
+        self._require_reader(member)
         return member
 
     async def require_reader(

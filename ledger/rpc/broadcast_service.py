@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import grpc
 
-from ledger.errors import InvalidMessage, Reason
+from ledger.errors import InvalidMessage
 from ledger.rpc.client_limits import (
     CALL_BYTES_MAX,
     ClientLimits,
@@ -22,38 +22,17 @@ from ledger.rpc.client_streams import (
     give_up,
     write_in_time,
 )
+from ledger.rpc.orderer_status import orderer_status
 from ledger.rpc.ports import Submission
 from ledger.rpc.status import GatewayError, abort, gateway_error
 from ledger.rpc.transport import identity_bytes
 from ledger.wire import common_pb2, orderer_pb2
 
-STATUS_BY_REASON: dict[Reason, int] = {
-    Reason.MALFORMED: common_pb2.BAD_REQUEST,
-    Reason.BAD_TRANSACTION_ID: common_pb2.BAD_REQUEST,
-    Reason.WRONG_CHANNEL: common_pb2.NOT_FOUND,
-    Reason.OVERSIZED: common_pb2.REQUEST_ENTITY_TOO_LARGE,
-    Reason.OVERLOADED: common_pb2.SERVICE_UNAVAILABLE,
-    Reason.NO_SPACE: common_pb2.SERVICE_UNAVAILABLE,
-    Reason.REPLAYED: common_pb2.BAD_REQUEST,
-    Reason.POLICY_NOT_SATISFIED: common_pb2.FORBIDDEN,
-    Reason.CONFIG_OUTDATED: common_pb2.BAD_REQUEST,
-    Reason.CONFIG_UNCHANGED: common_pb2.BAD_REQUEST,
-    Reason.CONFIG_MISMATCH: common_pb2.BAD_REQUEST,
-    Reason.UNKNOWN_POLICY: common_pb2.BAD_REQUEST,
-    Reason.SETTING_FIXED: common_pb2.BAD_REQUEST,
-    Reason.LIMIT_OUT_OF_BOUNDS: common_pb2.BAD_REQUEST,
-    Reason.BLOCK_POLICY_MISMATCH: common_pb2.BAD_REQUEST,
-    Reason.TOO_MANY_VALIDATOR_CHANGES: common_pb2.BAD_REQUEST,
-    Reason.TOO_FEW_VALIDATORS: common_pb2.BAD_REQUEST,
-    Reason.VALIDATOR_ID_REUSED: common_pb2.BAD_REQUEST,
-    Reason.VALIDATOR_KEY_INVALID: common_pb2.BAD_REQUEST,
-    Reason.VALIDATOR_NOT_READY: common_pb2.SERVICE_UNAVAILABLE,
-    Reason.QUORUM_AT_RISK: common_pb2.SERVICE_UNAVAILABLE,
-}
+BROADCAST = "/orderer.AtomicBroadcast"
 
 
 class BroadcastService:
-    """Answers each envelope with one BroadcastResponse, in order."""
+    """Answers each envelope with one BroadcastResponse; a refusal ends the stream, as Fabric's."""
 
     def __init__(
         self,
@@ -67,8 +46,8 @@ class BroadcastService:
         allowed = limits or ClientLimits()
         self._submission = submission
         self._refusals = refusals or RefusalCounter()
-        self._calls = calls or Slots("calls", total=allowed.calls_max)
-        self._streams = Slots("broadcast streams", total=allowed.opening_streams_max)
+        self._calls = calls or Slots(BROADCAST, total=allowed.calls_max)
+        self._streams = Slots(BROADCAST, total=allowed.opening_streams_max)
 
     async def broadcast(self, requests: AsyncIterator[bytes], context: Context) -> None:
         """The stream handler."""
@@ -78,6 +57,8 @@ class BroadcastService:
                 while raw is not None:
                     answer = await self._answer(raw)
                     await write_in_time(context, answer.SerializeToString())
+                    if answer.status != common_pb2.SUCCESS:
+                        return
                     raw = await anext(requests, None)
         except ClientTooSlow as error:
             self._refusals.note("Broadcast", "TOO_SLOW", str(error))
@@ -93,8 +74,7 @@ class BroadcastService:
                 await self._submission.submit(raw)
         except InvalidMessage as error:
             self._refusals.note("Broadcast", error.reason, error.detail)
-            status = STATUS_BY_REASON.get(error.reason, common_pb2.FORBIDDEN)
-            return _response(status, str(error))
+            return _response(orderer_status(error.reason), str(error))
         except GatewayError as error:
             self._refusals.note("Broadcast", error.code.name, error.message)
             return _response(common_pb2.SERVICE_UNAVAILABLE, error.message)

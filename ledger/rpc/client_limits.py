@@ -11,9 +11,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ledger.errors import InvalidMessage, Reason
+from ledger.rpc.status import TOO_MANY_REQUESTS
 
+GATEWAY, ENDORSER, DELIVER = "/gateway.Gateway", "/protos.Endorser", "/protos.Deliver"
+"""The services as refusals name them; Fabric's limits are 500, 2,500 and 2,500 calls at once."""
 CALL_BYTES_MAX = 2 * 1024 * 1024 + 64 * 1024
 """A request to endorse, evaluate or submit: arguments and result of the largest transaction."""
+LARGE_PROPOSALS_MAX = 4
+"""Proposals larger than CALL_BYTES_MAX (packages to install) that a peer works on at once."""
 QUESTION_BYTES_MAX = 64 * 1024
 """A request for a commit status, for events or for blocks."""
 STATUS_TIMEOUT_MS = 10 * 60 * 1000
@@ -33,21 +38,40 @@ log = logging.getLogger(__name__)
 class ClientLimits:
     """What all clients together, and each identity, may have under way."""
 
-    calls_max: int = 250
+    calls_max: int = 500
     """Endorse, Evaluate and Submit calls and broadcast envelopes."""
+    proposals_max: int = 2_500
+    """ProcessProposal calls."""
     status_waits_max: int = 10_000
     status_waits_per_identity_max: int = 1_000
-    streams_max: int = 500
-    """Open block and event streams."""
-    streams_per_identity_max: int = 5
+    event_streams_max: int = 500
+    """Open streams of chaincode events."""
+    block_streams_max: int = 2_500
+    streams_per_identity_max: int = 50
+    """Of each of the two kinds."""
     opening_streams_max: int = 1_000
     """Streams that have not said what they want."""
 
 
-class Slots:
-    """Places of one kind; everybody has the same share of them."""
+class TooManyRequests(InvalidMessage):
+    """OVERLOADED, in the words that clients of Fabric know."""
 
-    def __init__(self, what: str, *, total: int, each: int | None = None) -> None:
+    def __init__(self, service: str, limit: int) -> None:
+        super().__init__(Reason.OVERLOADED, TOO_MANY_REQUESTS.format(service, limit))
+
+    def __str__(self) -> str:
+        """Fabric's words first."""
+        return f"{self.detail}; {self.reason}: try again later"
+
+
+class Slots:
+    """Places at one service for one kind of work; everybody has the same share of them."""
+
+    def __init__(
+        self, service: str, what: str = "calls", *, total: int, each: int | None = None
+    ) -> None:
+        """`each` is the share of one identity."""
+        self._service = service
         self._what = what
         self._total = total
         self._each = total if each is None else each
@@ -58,13 +82,11 @@ class Slots:
     @contextmanager
     def place(self, owner: bytes = b"") -> Iterator[None]:
         """A place for as long as the block runs; raises InvalidMessage OVERLOADED."""
+        if self.taken >= self._total:
+            raise TooManyRequests(self._service, self._total)
         if self._taken[owner] >= self._each:
             raise InvalidMessage(
                 Reason.OVERLOADED, f"one identity has at most {self._each} {self._what} at once"
-            )
-        if self.taken >= self._total:
-            raise InvalidMessage(
-                Reason.OVERLOADED, f"this peer serves at most {self._total} {self._what} at once"
             )
         self._taken[owner] += 1
         self.taken += 1
@@ -75,11 +97,6 @@ class Slots:
             self._taken[owner] -= 1
             if not self._taken[owner]:
                 del self._taken[owner]
-
-
-def stream_places(limits: ClientLimits) -> Slots:
-    """Places for the open streams of all services of a peer."""
-    return Slots("streams", total=limits.streams_max, each=limits.streams_per_identity_max)
 
 
 class RefusalCounter:

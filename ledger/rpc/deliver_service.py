@@ -12,18 +12,18 @@ import grpc
 from ledger.errors import InvalidMessage, Reason
 from ledger.model.codec import decode_request
 from ledger.model.codec_block import decode_block
-from ledger.model.codec_filtered import filtered_block
+from ledger.model.codec_filtered import filtered_block, without_transactions
 from ledger.model.codec_parsing import length_delimited, parse_message
 from ledger.model.codes import HeaderType
 from ledger.rpc.access import RequestAccess
 from ledger.rpc.block_source import BlockBeforeSnapshot, BlockSource
 from ledger.rpc.client_limits import (
+    DELIVER,
     QUESTION_BYTES_MAX,
     ClientLimits,
     RefusalCounter,
     Slots,
     require_size,
-    stream_places,
 )
 from ledger.rpc.client_streams import (
     ClientTooSlow,
@@ -51,6 +51,8 @@ class _Seek:
     stop: int | None
     final_status: int
     """Sent after the last block."""
+    headers_only: bool = False
+    """Of blocks that change no configuration, the header and the metadata with the signatures."""
     identity: bytes = b""
 
 
@@ -74,13 +76,16 @@ class DeliverService:
         clock_ms: Callable[[], int],
         limits: ClientLimits | None = None,
         refusals: RefusalCounter | None = None,
-        streams: Slots | None = None,
     ) -> None:
-        """`streams` are the places of all streams of the peer, whichever service opens them."""
         allowed = limits or ClientLimits()
         self._refusals = refusals or RefusalCounter()
-        self._streams = streams or stream_places(allowed)
-        self._opening = Slots("streams being opened", total=allowed.opening_streams_max)
+        self._streams = Slots(
+            DELIVER,
+            "block streams",
+            total=allowed.block_streams_max,
+            each=allowed.streams_per_identity_max,
+        )
+        self._opening = Slots(DELIVER, total=allowed.opening_streams_max)
         self._channel_id = channel_id
         self._source = source
         self._access = access
@@ -128,7 +133,9 @@ class DeliverService:
             seek = await self._seek(raw)
             with self._streams.place(seek.identity):
                 async for block_raw in self._source.follow_raw(seek.start, seek.stop):
-                    await write_in_time(context, encode(block_raw))
+                    self._require_still_allowed(seek.identity)
+                    sent = without_transactions(block_raw) if seek.headers_only else block_raw
+                    await write_in_time(context, encode(sent))
         except BlockBeforeSnapshot:
             await write_in_time(context, encode_status(common_pb2.NOT_FOUND))
             return False
@@ -145,6 +152,13 @@ class DeliverService:
         await write_in_time(context, encode_status(seek.final_status))
         return seek.final_status == common_pb2.SUCCESS
 
+    def _require_still_allowed(self, identity: bytes) -> None:
+        """Whoever is revoked, expires or leaves while it follows gets no more blocks."""
+        try:
+            self._access.require_allowed(identity)
+        except InvalidMessage as error:
+            raise SeekRefused(common_pb2.FORBIDDEN) from error
+
     def _peer_filtered(self, block_raw: bytes) -> bytes:
         filtered = filtered_block(self._channel_id, decode_block(block_raw))
         return protos_pb2.DeliverResponse(filtered_block=filtered).SerializeToString()
@@ -157,10 +171,10 @@ class DeliverService:
         header = envelope.header
         if header.channel.type != HeaderType.DELIVER_SEEK_INFO:
             raise SeekRefused(common_pb2.BAD_REQUEST)
-        if header.channel.channel_id != self._channel_id:
-            raise SeekRefused(common_pb2.NOT_FOUND)
         if abs(header.channel.timestamp_ns // 1_000_000 - self._clock_ms()) > SEEK_TIME_WINDOW_MS:
             raise SeekRefused(common_pb2.BAD_REQUEST)
+        if header.channel.channel_id != self._channel_id:
+            raise SeekRefused(common_pb2.NOT_FOUND)
         try:
             await self._access.admit(header.creator, envelope.payload_raw, envelope.signature)
         except InvalidMessage as error:
@@ -173,18 +187,20 @@ class DeliverService:
 
     def _range(self, info: orderer_pb2.SeekInfo) -> _Seek:
         start = self._position(info.start)
-        stop: int | None = self._position(info.stop)
+        is_oldest = info.stop.WhichOneof("Type") == "oldest"  # Fabric: where it begins it ends
+        stop: int | None = start if is_oldest else self._position(info.stop)
         if stop is not None and stop >= ENDLESS_STOP:
             stop = None
         elif stop is not None and start > stop:
             raise SeekRefused(common_pb2.BAD_REQUEST)
+        headers_only = info.content_type == orderer_pb2.SeekInfo.HEADER_WITH_SIG
         fail = info.behavior == orderer_pb2.SeekInfo.FAIL_IF_NOT_READY
         if fail and not self._source.has(start):
             raise SeekRefused(common_pb2.NOT_FOUND)
         last = self._source.height - 1
         if fail and (stop is None or stop > last):
-            return _Seek(start=start, stop=last, final_status=common_pb2.NOT_FOUND)
-        return _Seek(start=start, stop=stop, final_status=common_pb2.SUCCESS)
+            return _Seek(start, last, common_pb2.NOT_FOUND, headers_only)
+        return _Seek(start, stop, common_pb2.SUCCESS, headers_only)
 
     def _position(self, position: orderer_pb2.SeekPosition) -> int:
         kind = position.WhichOneof("Type")

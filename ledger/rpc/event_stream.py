@@ -1,5 +1,6 @@
 """Chaincode events of valid transactions, replayed from any block or after a transaction."""
 
+from collections import OrderedDict
 from collections.abc import AsyncIterator
 
 import grpc
@@ -14,6 +15,9 @@ from ledger.rpc.ports import TransactionLookup
 from ledger.rpc.status import GatewayError
 from ledger.wire import gateway_pb2
 
+BLOCKS_REMEMBERED_MAX = 8
+"""Blocks whose events are kept decoded: followers are at the newest ones."""
+
 
 class ChaincodeEventStream:
     """Serves gateway.Gateway/ChaincodeEvents (Fabric: one response per block that has any)."""
@@ -21,17 +25,29 @@ class ChaincodeEventStream:
     def __init__(self, source: BlockSource, lookup: TransactionLookup) -> None:
         self._source = source
         self._lookup = lookup
+        self._read: OrderedDict[int, list[ChaincodeEvent]] = OrderedDict()
 
     async def follow(self, request: gateway_pb2.ChaincodeEventsRequest) -> AsyncIterator[bytes]:
         """Encoded ChaincodeEventsResponse messages until the client leaves."""
         start = self._start(request)
         after_tx_id = request.after_transaction_id
         async for block in self._source.follow(start):
-            skip_to = after_tx_id if block.number == start else ""
-            events = valid_events(block, after_tx_id=skip_to)
+            if after_tx_id and block.number == start:
+                events = valid_events(block, after_tx_id=after_tx_id)
+            else:
+                events = self._events(block)
             matching = [e for e in events if e.chaincode_name == request.chaincode_id]
             if matching:
                 yield _response(block.number, matching)
+
+    def _events(self, block: Block) -> list[ChaincodeEvent]:
+        """A block's events, read once for everybody who follows."""
+        events = self._read.get(block.number)
+        if events is None:
+            events = self._read[block.number] = valid_events(block)
+            if len(self._read) > BLOCKS_REMEMBERED_MAX:
+                self._read.popitem(last=False)
+        return events
 
     def _start(self, request: gateway_pb2.ChaincodeEventsRequest) -> int:
         if request.after_transaction_id:

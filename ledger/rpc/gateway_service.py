@@ -20,19 +20,27 @@ from ledger.model.transaction import SignedProposal
 from ledger.rpc.access import RequestAccess
 from ledger.rpc.client_limits import (
     CALL_BYTES_MAX,
+    GATEWAY,
     QUESTION_BYTES_MAX,
     STATUS_TIMEOUT_MS,
     ClientLimits,
     RefusalCounter,
     Slots,
     require_size,
-    stream_places,
 )
 from ledger.rpc.client_streams import ClientTooSlow, Context, give_up, write_in_time
 from ledger.rpc.commit_notifier import CommitNotifier
 from ledger.rpc.event_stream import ChaincodeEventStream
+from ledger.rpc.orderer_status import submission_error
 from ledger.rpc.ports import Endorsements, Evaluations, Submission, TransactionLookup
-from ledger.rpc.status import GatewayError, abort, gateway_error
+from ledger.rpc.status import (
+    NO_CHANNEL_CONFIG,
+    NO_PROPOSAL_TO_ENDORSE,
+    NO_PROPOSAL_TO_EVALUATE,
+    GatewayError,
+    abort,
+    gateway_error,
+)
 from ledger.rpc.transport import identity_bytes
 from ledger.wire import gateway_pb2, protos_pb2
 
@@ -58,9 +66,9 @@ class GatewayService:
         events: ChaincodeEventStream,
         limits: ClientLimits | None = None,
         refusals: RefusalCounter | None = None,
-        streams: Slots | None = None,
+        own: tuple[str, str] = ("", ""),
     ) -> None:
-        """`streams` are the places of all streams of the peer, whichever service opens them."""
+        """`own` is this peer's address (host:port) and MSP id, for what it refuses itself."""
         allowed = limits or ClientLimits()
         self._access = access
         self._endorsements = endorsements
@@ -70,10 +78,17 @@ class GatewayService:
         self._notifier = notifier
         self._events = events
         self._refusals = refusals or RefusalCounter()
-        self.streams = streams or stream_places(allowed)
-        self.calls = Slots("calls", total=allowed.calls_max)
-        """Work under way; callers that wait for a commit are counted apart."""
+        self._own = own
+        self.calls = Slots(GATEWAY, total=allowed.calls_max)
+        """Work under way; callers that wait for a commit and streams are counted apart."""
+        self.streams = Slots(
+            GATEWAY,
+            "event streams",
+            total=allowed.event_streams_max,
+            each=allowed.streams_per_identity_max,
+        )
         self.waits = Slots(
+            GATEWAY,
             "commit status calls",
             total=allowed.status_waits_max,
             each=allowed.status_waits_per_identity_max,
@@ -131,7 +146,7 @@ class GatewayService:
 
     async def _endorse(self, raw: bytes) -> bytes:
         request = parse_message(gateway_pb2.EndorseRequest, raw)
-        proposal = _proposal(request.proposed_transaction, request)
+        proposal = _proposal(request.proposed_transaction, request, NO_PROPOSAL_TO_ENDORSE)
         async with _deadline(ENDORSE_TIMEOUT_MS, "endorsement timeout expired"):
             payload = await self._endorsements.endorse(
                 proposal, tuple(request.endorsing_organizations)
@@ -141,8 +156,11 @@ class GatewayService:
         return response.SerializeToString()
 
     async def _evaluate(self, raw: bytes) -> bytes:
-        request = parse_message(gateway_pb2.EvaluateRequest, raw)
-        proposal = _proposal(request.proposed_transaction, request)
+        try:
+            request = parse_message(gateway_pb2.EvaluateRequest, raw)
+            proposal = _proposal(request.proposed_transaction, request, NO_PROPOSAL_TO_EVALUATE)
+        except InvalidMessage as error:
+            raise _unreadable("failed to unpack transaction proposal", error) from error
         async with _deadline(ENDORSE_TIMEOUT_MS, "evaluate timeout expired"):
             result = await self._evaluations.evaluate(
                 proposal, tuple(request.target_organizations)
@@ -156,18 +174,28 @@ class GatewayService:
     async def _submit(self, raw: bytes) -> bytes:
         request = parse_message(gateway_pb2.SubmitRequest, raw)
         envelope = request.prepared_transaction
+        if not request.HasField("prepared_transaction"):
+            raise _invalid("a prepared transaction is required")
         if not envelope.payload or not envelope.signature:
-            raise GatewayError(
-                grpc.StatusCode.INVALID_ARGUMENT, "prepared transaction must be signed"
-            )
-        async with _deadline(SUBMIT_TIMEOUT_MS, "submit timeout expired"):
-            await self._submission.submit(encode_envelope(envelope.payload, envelope.signature))
+            raise _invalid("prepared transaction must be signed")
+        if request.channel_id and request.channel_id != self._access.channel_id:
+            text = NO_CHANNEL_CONFIG.format(request.channel_id)
+            raise GatewayError(grpc.StatusCode.FAILED_PRECONDITION, text)
+        try:
+            async with _deadline(SUBMIT_TIMEOUT_MS, "submit timeout expired"):
+                raw = encode_envelope(envelope.payload, envelope.signature)
+                await self._submission.submit(raw)
+        except InvalidMessage as error:
+            raise submission_error(error, *self._own) from error
         return b""
 
     async def _commit_status(self, raw: bytes) -> bytes:
         require_size(raw, QUESTION_BYTES_MAX)
         signed = parse_message(gateway_pb2.SignedCommitStatusRequest, raw)
+        if not signed.request:
+            raise _invalid("a commit status request is required")
         request = parse_message(gateway_pb2.CommitStatusRequest, signed.request)
+        _require_complete(request)
         await self._access.require_reader(
             channel_id=request.channel_id,
             identity=request.identity,
@@ -185,6 +213,8 @@ class GatewayService:
         try:
             require_size(raw, QUESTION_BYTES_MAX)
             signed = parse_message(gateway_pb2.SignedChaincodeEventsRequest, raw)
+            if not signed.request:
+                raise _invalid("a chaincode events request is required")
             request = parse_message(gateway_pb2.ChaincodeEventsRequest, signed.request)
             await self._access.require_reader(
                 channel_id=request.channel_id,
@@ -205,11 +235,10 @@ class GatewayService:
 def _proposal(
     wire: protos_pb2.SignedProposal,
     request: gateway_pb2.EndorseRequest | gateway_pb2.EvaluateRequest,
+    missing: str,
 ) -> SignedProposal:
     if not wire.proposal_bytes:
-        raise GatewayError(
-            grpc.StatusCode.INVALID_ARGUMENT, "the request carries no signed proposal"
-        )
+        raise _invalid(missing)
     proposal = decode_proposal(wire.proposal_bytes, wire.signature)
     channel = proposal.header.channel
     if request.channel_id and request.channel_id != channel.channel_id:
@@ -221,6 +250,25 @@ def _proposal(
             Reason.BAD_TRANSACTION_ID, "the request and its proposal name different transactions"
         )
     return proposal
+
+
+def _invalid(text: str) -> GatewayError:
+    return GatewayError(grpc.StatusCode.INVALID_ARGUMENT, text)
+
+
+def _unreadable(beginning: str, error: InvalidMessage) -> GatewayError:
+    """The status of the reason, with Fabric's beginning of the text."""
+    same = gateway_error(error)
+    return GatewayError(same.code, f"{beginning}: {same.message}")
+
+
+def _require_complete(request: gateway_pb2.CommitStatusRequest) -> None:
+    if not request.identity:
+        raise _invalid("no identity provided")
+    if not request.channel_id:
+        raise _invalid("no channel ID provided")
+    if not request.transaction_id:
+        raise _invalid("transaction ID should not be empty")
 
 
 def _commit_status_response(code: ValidationCode, block_number: int) -> bytes:

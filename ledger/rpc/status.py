@@ -46,6 +46,8 @@ NO_LOCAL_EVALUATORS = (
     "no endorsers found in the gateway's organization; retry specifying target organization(s)"
     " to protect transient data"
 )
+NO_PROPOSAL_TO_ENDORSE = "the proposed transaction must contain a signed proposal"
+NO_PROPOSAL_TO_EVALUATE = "failed to unpack transaction proposal: a signed proposal is required"
 NO_CHANNEL_CONFIG = "failed to get config for channel [{}]"
 NO_QUORUM_OF_ORDERERS = (
     "insufficient number of orderers could successfully process transaction to satisfy quorum"

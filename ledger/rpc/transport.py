@@ -8,9 +8,18 @@ from grpc import aio
 
 EXCHANGE_METHOD = "/gridledger.Validator/Exchange"
 MESSAGE_BYTES_MAX = 16 * 1024 * 1024
+"""Between validators."""
+CLIENT_MESSAGE_BYTES_MAX = 100 * 1024 * 1024
+"""Between clients and peers, as Fabric; what a call may take is the service's affair."""
 CONCURRENT_STREAMS_MAX = 1_000
-# Fabric clients may ping every 60 s, also when idle; gRPC's floor is 300 s and cuts them off.
-CLIENT_PING_INTERVAL_MS_MIN = 60_000
+CLIENT_PING_INTERVAL_MS_MIN = 50_000
+"""Fabric clients may ping every 60 s, also when idle; less, because clocks and networks jitter.
+
+gRPC's own floor is 300 s: it would cut them off.
+"""
+PEER_PING_INTERVAL_MS = 60_000
+"""A connection is pinged after so long without a word (Fabric: 2 h), so that a dead client's
+streams do not keep their places."""
 HANDSHAKE_TIMEOUT_MS = 5_000
 """From a connection to the end of its TLS handshake; gRPC's own limit is two minutes."""
 IDLE_CONNECTION_MS = 10 * 60_000
@@ -69,15 +78,15 @@ def channel_credentials(tls: TlsMaterial) -> grpc.ChannelCredentials:
     return grpc.ssl_channel_credentials(tls.ca_bundle_pem, tls.key_pem, tls.certificate_pem)
 
 
-def server_options() -> ChannelOptions:
+def server_options(*, message_bytes_max: int = MESSAGE_BYTES_MAX) -> ChannelOptions:
     """Limits of a listener."""
     return (
-        ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
-        ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
+        ("grpc.max_receive_message_length", message_bytes_max),
+        ("grpc.max_send_message_length", message_bytes_max),
         ("grpc.max_concurrent_streams", CONCURRENT_STREAMS_MAX),
         ("grpc.http2.min_ping_interval_without_data_ms", CLIENT_PING_INTERVAL_MS_MIN),
         ("grpc.keepalive_permit_without_calls", 1),
-        ("grpc.keepalive_time_ms", 60_000),
+        ("grpc.keepalive_time_ms", PEER_PING_INTERVAL_MS),
         ("grpc.keepalive_timeout_ms", 20_000),
         ("grpc.server_handshake_timeout_ms", HANDSHAKE_TIMEOUT_MS),
         ("grpc.max_connection_idle_ms", IDLE_CONNECTION_MS),
@@ -85,11 +94,11 @@ def server_options() -> ChannelOptions:
     )
 
 
-def channel_options() -> ChannelOptions:
+def channel_options(*, message_bytes_max: int = MESSAGE_BYTES_MAX) -> ChannelOptions:
     """Limits of a channel to another node; reconnects quickly on a local network."""
     return (
-        ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
-        ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
+        ("grpc.max_receive_message_length", message_bytes_max),
+        ("grpc.max_send_message_length", message_bytes_max),
         ("grpc.keepalive_time_ms", 60_000),
         ("grpc.keepalive_timeout_ms", 20_000),
         ("grpc.initial_reconnect_backoff_ms", 100),
@@ -109,4 +118,5 @@ def validator_channel(address: str, tls: TlsMaterial) -> aio.Channel:
 def client_channel(address: str, ca_pem: bytes) -> aio.Channel:
     """A TLS channel of a client to a peer at `host:port`."""
     credentials = grpc.ssl_channel_credentials(ca_pem)
-    return aio.secure_channel(address, credentials, options=channel_options())
+    options = channel_options(message_bytes_max=CLIENT_MESSAGE_BYTES_MAX)
+    return aio.secure_channel(address, credentials, options=options)

@@ -18,7 +18,6 @@ from ledger.rpc.client_limits import (
     ClientLimits,
     RefusalCounter,
     Slots,
-    stream_places,
 )
 from ledger.rpc.deliver_service import DeliverService
 from ledger.rpc.event_stream import ChaincodeEventStream
@@ -36,7 +35,8 @@ LIMITS = ClientLimits(
     calls_max=2,
     status_waits_max=3,
     status_waits_per_identity_max=2,
-    streams_max=3,
+    event_streams_max=3,
+    block_streams_max=3,
     streams_per_identity_max=2,
     opening_streams_max=3,
 )
@@ -51,7 +51,6 @@ class Peer(ServingWorld, EndorsingWorld):
         self.refusals = RefusalCounter()
         self.go_on = asyncio.Event()
         self.neighbour = self.consortium.members[1].client
-        streams = stream_places(LIMITS)
         self.gateway = GatewayService(
             access=self.access,
             endorsements=self,
@@ -62,7 +61,6 @@ class Peer(ServingWorld, EndorsingWorld):
             events=ChaincodeEventStream(self.source, self.lookup),
             limits=LIMITS,
             refusals=self.refusals,
-            streams=streams,
         )
         self.deliver = DeliverService(
             channel_id=CHANNEL_ID,
@@ -71,7 +69,6 @@ class Peer(ServingWorld, EndorsingWorld):
             clock_ms=lambda: self.now_ms,
             limits=LIMITS,
             refusals=self.refusals,
-            streams=streams,
         )
         self.broadcast = BroadcastService(
             self, calls=self.gateway.calls, limits=LIMITS, refusals=self.refusals
@@ -210,7 +207,10 @@ async def test_callers_that_wait_for_a_commit_take_no_place_from_those_who_work(
     other = gateway(channel, "CommitStatus", peer.status_request(peer.neighbour))
     await until(lambda: peer.gateway.waits.taken == 3)
     error = await refused(gateway(channel, "CommitStatus", peer.status_request(peer.neighbour)))
-    assert "at most 3" in error.details()
+    assert error.details() == (
+        "too many requests for /gateway.Gateway, exceeding concurrency limit (3); "
+        "OVERLOADED: try again later"
+    )
     for call in (*waiting, other):
         call.cancel()
     await until(lambda: peer.gateway.waits.taken == 0)
@@ -255,22 +255,44 @@ def events(channel: aio.Channel, raw: bytes) -> aio.UnaryStreamCall:
     return channel.unary_stream(method, identity_bytes, identity_bytes)(raw)
 
 
-async def test_streams_are_limited_for_an_identity_and_for_all_over_all_services(peer, channel):
-    streams = peer.deliver._streams
-    blocks = await opened(channel, DELIVER, peer.seek())
-    following = events(channel, peer.events_request())
+async def test_event_streams_are_limited_for_an_identity_and_for_all(peer, channel):
+    streams = peer.gateway.streams
+    mine = [events(channel, peer.events_request()) for _ in range(2)]
     await until(lambda: streams.taken == 2)
     error = await refused(events(channel, peer.events_request()))
     assert error.code() is EXHAUSTED
-    refusal = await (await opened(channel, DELIVER, peer.seek())).read()
-    assert protos_pb2.DeliverResponse.FromString(refusal).status == common_pb2.SERVICE_UNAVAILABLE
+    assert "one identity has at most 2" in error.details()
     other = events(channel, peer.events_request(peer.neighbour))
     await until(lambda: streams.taken == 3)
     error = await refused(events(channel, peer.events_request(peer.neighbour)))
-    assert "at most 3" in error.details()
-    for call in (blocks, following, other):
+    assert error.details().startswith(
+        "too many requests for /gateway.Gateway, exceeding concurrency limit (3)"
+    )
+    for call in (*mine, other):
         call.cancel()
     await until(lambda: streams.taken == 0)
+
+
+async def test_block_streams_are_limited_for_an_identity_and_for_all(peer, channel):
+    streams = peer.deliver._streams
+    open_ = [await opened(channel, DELIVER, peer.seek()) for _ in range(2)]
+    await until(lambda: streams.taken == 2)
+    assert await refusal(channel, peer.seek()) == common_pb2.SERVICE_UNAVAILABLE
+    open_.append(
+        await opened(channel, "/orderer.AtomicBroadcast/Deliver", peer.seek(peer.neighbour))
+    )
+    await until(lambda: streams.taken == 3)
+    assert await refusal(channel, peer.seek(peer.neighbour)) == common_pb2.SERVICE_UNAVAILABLE
+    assert peer.refusals["refused.Deliver.OVERLOADED"] == 2
+    for call in open_:
+        call.cancel()
+    await until(lambda: streams.taken == 0)
+
+
+async def refusal(channel: aio.Channel, request: bytes) -> int:
+    """The status a block stream ends with at once."""
+    stream = await opened(channel, DELIVER, request)
+    return protos_pb2.DeliverResponse.FromString(await stream.read()).status
 
 
 @pytest.mark.parametrize("method", [DELIVER, BROADCAST, "/orderer.AtomicBroadcast/Deliver"])

@@ -6,8 +6,8 @@ import grpc
 import pytest
 from grpc import aio
 
-from ledger.rpc.transport import MESSAGE_BYTES_MAX
-from tests.integration.market_scene import MINUTE_MS, now_ms
+from ledger.rpc.transport import CLIENT_MESSAGE_BYTES_MAX
+from tests.integration.market_scene import MINUTE_MS, details_of, now_ms
 from tests.integration.refusals import (
     Scene,
     endorsed_offer,
@@ -89,7 +89,7 @@ def test_another_channel_is_refused_everywhere(scene: Scene) -> None:
 
             payload = forged_payload(home.identity, elsewhere, good)
             error = await refused_submit(scene, elsewhere, payload, home.identity.sign(payload))
-            assert error.code() == grpc.StatusCode.NOT_FOUND
+            assert error.code() == grpc.StatusCode.UNAVAILABLE
             assert "WRONG_CHANNEL" in error.details()
 
     scene.market.run(act())
@@ -110,7 +110,7 @@ def test_oversized_messages_are_refused(scene: Scene) -> None:
             assert error.code() == grpc.StatusCode.INVALID_ARGUMENT
             assert "OVERSIZED" in error.details()
 
-            huge = bytes(MESSAGE_BYTES_MAX + 1)
+            huge = bytes(CLIENT_MESSAGE_BYTES_MAX + 1)
             error = await refused_call(scene, "/gateway.Gateway/Submit", huge)
             assert error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
 
@@ -135,7 +135,7 @@ def test_who_is_no_member_now_can_do_nothing(scene: Scene, reason: str) -> None:
 
             payload = forged_payload(stranger, proposal, good)
             error = await refused_submit(scene, proposal, payload, stranger.sign(payload))
-            assert error.code() == grpc.StatusCode.PERMISSION_DENIED
+            assert error.code() == grpc.StatusCode.UNAVAILABLE
             assert reason in error.details()
 
             with pytest.raises(aio.AioRpcError) as caught:
@@ -164,7 +164,7 @@ def test_signatures_with_high_s_are_refused(scene: Scene) -> None:
 
             signature = with_high_s(home.identity.sign(payload))
             error = await refused_submit(scene, proposal, payload, signature)
-            assert error.code() == grpc.StatusCode.PERMISSION_DENIED
+            assert error.code() == grpc.StatusCode.UNAVAILABLE
             assert "HIGH_S_SIGNATURE" in error.details()
 
     scene.market.run(act())
@@ -177,8 +177,12 @@ def test_somebody_elses_signature_is_refused(scene: Scene) -> None:
         proposal, payload = await endorsed_offer(scene, home)
         async with market.unchanged():
             error = await refused_submit(scene, proposal, payload, other.identity.sign(payload))
-            assert error.code() == grpc.StatusCode.PERMISSION_DENIED
+            assert error.code() == grpc.StatusCode.UNAVAILABLE
             assert "BAD_SIGNATURE" in error.details()
+            [detail] = details_of(error)
+            assert detail.message.startswith(
+                "received unsuccessful response from orderer: status=FORBIDDEN"
+            )
 
     scene.market.run(act())
 

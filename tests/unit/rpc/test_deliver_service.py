@@ -6,7 +6,9 @@ from time import time_ns
 import pytest
 from grpc import aio
 
+from ledger.crypto.msp import Identity
 from ledger.crypto.signing import SigningIdentity
+from ledger.errors import InvalidMessage, Reason
 from ledger.model.block import Block
 from ledger.model.codec import encode_envelope, encode_request_payload
 from ledger.model.codec_block import decode_block
@@ -15,7 +17,7 @@ from ledger.rpc.broadcast_service import BroadcastService, broadcast_handlers
 from ledger.rpc.deliver_client import follow_blocks, newest_block
 from ledger.rpc.deliver_service import ENDLESS_STOP, DeliverService
 from ledger.rpc.transport import identity_bytes
-from ledger.wire import orderer_pb2, protos_pb2
+from ledger.wire import common_pb2, orderer_pb2, protos_pb2
 from tests.support.identities import CHANNEL_ID, make_consortium
 from tests.support.ledger_world import CHAINCODE
 from tests.unit.rpc.loopback import serving, streamed, until
@@ -51,11 +53,12 @@ class World(ServingWorld):
         stop: int | str = "newest",
         behavior: int = UNTIL_READY,
         *,
+        content_type: int = orderer_pb2.SeekInfo.BLOCK,
         signer: SigningIdentity | None = None,
         data: bytes | None = None,
         **header: object,
     ) -> bytes:
-        info = orderer_pb2.SeekInfo(behavior=behavior)
+        info = orderer_pb2.SeekInfo(behavior=behavior, content_type=content_type)
         for position, value in ((info.start, start), (info.stop, stop)):
             if isinstance(value, int):
                 position.specified.number = value
@@ -104,6 +107,8 @@ async def deliver(channel: aio.Channel, *requests: bytes) -> list[int]:
     [
         ("oldest", "newest", [0, 1, 2, 3]),
         ("newest", "newest", [3]),
+        ("oldest", "oldest", [0]),
+        (2, "oldest", [2]),
         (1, 2, [1, 2]),
         (2, 2, [2]),
         (2, "newest", [2, 3]),
@@ -229,3 +234,50 @@ def stored(world: World, number: int) -> Block:
     raw = world.store.block_raw(number)
     assert raw is not None
     return decode_block(raw)
+
+
+# -- headers only ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["/protos.Deliver/Deliver", "/orderer.AtomicBroadcast/Deliver"])
+async def test_who_wants_signatures_gets_headers_and_metadata(world, channel, method):
+    request = world.seek(1, 2, content_type=orderer_pb2.SeekInfo.HEADER_WITH_SIG)
+    first, second, _ = await streamed(channel, method, [request])
+    for number, raw in ((1, first), (2, second)):
+        block = protos_pb2.DeliverResponse.FromString(raw).block
+        whole = common_pb2.Block.FromString(world.store.block_raw(number))
+        assert block.header == whole.header
+        assert block.metadata == whole.metadata
+        assert whole.data.data
+        assert not block.HasField("data")
+
+
+async def test_the_configuration_stays_in_its_block(world, channel):
+    request = world.seek(0, 0, content_type=orderer_pb2.SeekInfo.HEADER_WITH_SIG)
+    raw, _ = await streamed(channel, "/protos.Deliver/Deliver", [request])
+    block = protos_pb2.DeliverResponse.FromString(raw).block
+    assert block.SerializeToString() == world.store.block_raw(0)
+
+
+# -- who may not any more -------------------------------------------------------------------------
+
+
+async def test_a_stream_ends_when_its_reader_may_not_read_any_more(world, channel):
+    call = channel.stream_stream("/protos.Deliver/Deliver", identity_bytes, identity_bytes)()
+    await call.write(world.seek("next_commit", ENDLESS_STOP))
+    await until(lambda: world.notifier._grown._waiters)
+    world.commit(world.transaction())
+    async with asyncio.timeout(5):
+        assert _number(await call.read()) == 4
+        world.now_ms += 100 * 366 * 24 * 3600 * 1000
+        world.commit(world.transaction())
+        assert protos_pb2.DeliverResponse.FromString(await call.read()).status == FORBIDDEN
+        assert await call.read() is aio.EOF
+
+
+async def test_a_member_whom_the_channel_does_not_let_read(world, channel):
+    def refuse(_member: Identity) -> None:
+        raise InvalidMessage(Reason.POLICY_NOT_SATISFIED, "no reader")
+
+    world.access._require_reader = refuse
+    assert await deliver(channel, world.seek()) == [-FORBIDDEN]

@@ -302,16 +302,24 @@ async def test_commit_status_is_for_members(world, channel):
     requests = {
         "stranger": status_request(world, "ab", stranger),
         "other channel": status_request(world, "ab", channel_id="other"),
-        "no channel": status_request(world, "ab", channel_id=""),
         "another's name": status_request(world, "ab", identity=other.serialized),
-        "nobody": status_request(world, "ab", identity=b""),
-        "empty": b"",
     }
     for request in requests.values():
         error = await failure(channel, "CommitStatus", request)
         assert error.code() is grpc.StatusCode.PERMISSION_DENIED
-    malformed = await failure(channel, "CommitStatus", b"\xff")
-    assert malformed.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"channel_id": ""}, "no channel ID provided"),
+        ({"identity": b""}, "no identity provided"),
+        ({"transaction_id": ""}, "transaction ID should not be empty"),
+    ],
+)
+async def test_an_incomplete_commit_status_request(world, channel, changes, text):
+    error = await failure(channel, "CommitStatus", status_request(world, "ab", **changes))
+    assert (error.code(), error.details()) == (grpc.StatusCode.INVALID_ARGUMENT, text)
 
 
 async def test_an_expired_certificate_opens_nothing(world, channel):
