@@ -29,5 +29,8 @@ MAX_TIMEOUT_DOUBLINGS = 6
 MAX_CLOCK_SKEW_MS = 5_000
 """Milliseconds a fresh block's time may lie ahead of the clock of the validator judging it."""
 
+REPORTS_PER_AUTHOR = 64
+"""Equivocations of one author reported for one height; more prove nothing new and take memory."""
+
 KEPT_BLOCKS = 4
 """Blocks of one height kept for a late quorum of commits; an older one is fetched instead."""

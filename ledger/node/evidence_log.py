@@ -6,24 +6,30 @@ signatures; nothing here is secret.
 
 import json
 import os
+from collections import Counter
 from pathlib import Path
 
 from ledger.consensus.messages import Payload, Signed
 from ledger.errors import NodeFault
 
 EVIDENCE_BYTES_MAX = 16 * 1024 * 1024
+KEPT_PER_AUTHOR_MAX = 100
+"""Findings written for one author since the start, each with a sync; the others are counted."""
 
 
 class EvidenceLog:
-    """Appends to one file until it is full; the first findings matter most."""
+    """Appends to one file until it is full; the first findings of each author matter most."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self.findings = 0
+        self.findings: Counter[int] = Counter()
+        """By author."""
 
     def record(self, author: int, first: Signed[Payload], second: Signed[Payload]) -> None:
         """Keep two conflicting signed payloads of one author; NodeFault when the disk fails."""
-        self.findings += 1
+        self.findings[author] += 1
+        if self.findings[author] > KEPT_PER_AUTHOR_MAX:
+            return
         line = {
             "author": author,
             "payloads": [first.payload_raw.hex(), second.payload_raw.hex()],

@@ -1,5 +1,6 @@
 """Every operation of the disk fails once: a clean stop, and a safe start on what is left."""
 
+import os
 import random
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ledger.errors import NodeFault
-from ledger.node.evidence_log import EVIDENCE_BYTES_MAX, EvidenceLog
+from ledger.node.evidence_log import EVIDENCE_BYTES_MAX, KEPT_PER_AUTHOR_MAX, EvidenceLog
 from tests.durability.crash_stage import CrashStage, play_to_the_end, require_sound
 from tests.durability.crashing_disk import Left
 from tests.durability.failing_disk import FailingDisk
@@ -110,6 +111,18 @@ def test_evidence_after_a_torn_line_stands_on_a_line_of_its_own(tmp_path):
     EvidenceLog(path).record(4, vote(4), vote(4))
     lines = path.read_text().splitlines()
     assert [line[:12] for line in lines] == ['{"author": 1', '{"author": 3', '{"author": 4']
+
+
+def test_whoever_equivocates_again_and_again_costs_no_more_syncs(tmp_path, monkeypatch):
+    path = tmp_path / "evidence.jsonl"
+    synced = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    log = EvidenceLog(path)
+    for _ in range(3 * KEPT_PER_AUTHOR_MAX):
+        log.record(3, vote(3), vote(3))
+    log.record(4, vote(4), vote(4))
+    assert len(synced) == len(path.read_text().splitlines()) == KEPT_PER_AUTHOR_MAX + 1
+    assert log.findings == {3: 3 * KEPT_PER_AUTHOR_MAX, 4: 1}
 
 
 def test_evidence_is_bounded(tmp_path):

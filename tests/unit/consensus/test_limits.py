@@ -18,6 +18,7 @@ from ledger.consensus.limits import (
     FUTURE_MESSAGES_PER_AUTHOR,
     KEPT_BLOCKS,
     MAX_ROUND,
+    REPORTS_PER_AUTHOR,
 )
 from ledger.consensus.messages import (
     Prepare,
@@ -267,6 +268,25 @@ def test_two_round_changes_to_one_round_are_evidence(scene):
     second = scene.round_change(3, 2, scene.lock(scene.block()))
     scene.receive(first)
     assert scene.receive(second) == [ReportEvidence(3, first.signed, second.signed)]
+
+
+def test_an_author_is_reported_only_so_often_and_others_still_are(scene):
+    reported = [
+        effect
+        for round_ in range(1, 2 * REPORTS_PER_AUTHOR)
+        for vote in (
+            scene.round_change(3, round_),
+            scene.round_change(3, round_, scene.lock(scene.block())),
+        )
+        for effect in scene.receive(vote)
+        if isinstance(effect, ReportEvidence)
+    ]
+    assert len(reported) == REPORTS_PER_AUTHOR
+    assert len(scene.state.now.reported) == len(reported)
+    first = scene.round_change(4, 2)
+    second = scene.round_change(4, 2, scene.lock(scene.block()))
+    scene.receive(first)
+    assert scene.receive(second) == [ReportEvidence(4, first.signed, second.signed)]
 
 
 def test_votes_for_different_blocks_in_different_rounds_are_no_offence(scene):
