@@ -23,17 +23,25 @@ class RunningNetwork:
 
 
 def create_test_network(
-    folder: Path, *, min_interval_ms: int = 0, founded: datetime | None = None
+    folder: Path,
+    *,
+    min_interval_ms: int = 0,
+    founded: datetime | None = None,
+    more_plan: str = "",
 ) -> RunningNetwork:
-    """Keys and genesis block of a network that does not run yet, founded now or earlier."""
+    """Keys and genesis block of a network that does not run yet, founded now or earlier.
+
+    `more_plan` stands behind the plan's usual text.
+    """
     start = free_port_range(9)
-    text = default_plan_text(
+    usual = default_plan_text(
         name="test-network",
         min_interval_ms=min_interval_ms,
         first_peer_port=start,
         first_validator_port=start + 4,
         gateway_port=start + 8,
     )
+    text = usual + more_plan
     path = folder / "network.toml"
     path.write_text(text, encoding="utf-8")
     plan = load_plan(path)
@@ -46,10 +54,11 @@ def running_network(
     folder: Path,
     *,
     min_interval_ms: int = 0,
+    more_plan: str = "",
     before_start: Callable[[RunningNetwork], None] | None = None,
 ) -> Iterator[RunningNetwork]:
     """Create, start, hand out, and stop whatever happens."""
-    network = create_test_network(folder, min_interval_ms=min_interval_ms)
+    network = create_test_network(folder, min_interval_ms=min_interval_ms, more_plan=more_plan)
     if before_start is not None:
         before_start(network)
     try:

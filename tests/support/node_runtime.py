@@ -42,6 +42,10 @@ class NodeRuntime:
             check=False,
         )
 
+    def npm_command(self, *words: str) -> list[str | Path]:
+        """How this runtime's own npm is run."""
+        return [self.program, self._npm, *words]
+
     def install_packages(self, source: Path) -> Path:
         """A folder in the cache with the scripts of `source` and the packages its lock names."""
         folder = CACHE / source.name

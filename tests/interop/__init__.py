@@ -1,0 +1,1 @@
+"""Other projects' own suites, run against our peers: `tests/interop/run --help`."""

@@ -1,0 +1,69 @@
+# ruff: noqa: T201 - a command prints
+"""`tests/interop/run`: other projects' suites against our peers, and a table of what passed."""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from tests.interop.scenario_suite import run_scenarios
+from tests.interop.workshop import Counted, SuiteError, Workshop
+
+DESCRIPTION = """\
+Each suite needs a checkout of its project on this machine; nothing of it is part of ours.
+Packages come from the machine's own registries. Without an option nothing runs.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the suites asked for; 0 when every part of all of them passed."""
+    options = _parser().parse_args(arguments)
+    counted: list[Counted] = []
+    with tempfile.TemporaryDirectory(prefix="gridledger-interop-") as temporary:
+        folder: Path = options.keep or Path(temporary)
+        for name, run in _suites(options):
+            try:
+                counted += run(Workshop(folder.resolve() / name))
+            except SuiteError as error:
+                print(error, file=sys.stderr)
+                counted.append(Counted(name, 0, 1, ("it did not run",)))
+    if not counted:
+        _parser().print_help()
+        return 2
+    print(table(counted))
+    return 0 if all(one.passed == one.total for one in counted) else 1
+
+
+def _suites(
+    options: argparse.Namespace,
+) -> Iterator[tuple[str, Callable[[Workshop], list[Counted]]]]:
+    if options.scenario:
+        features = tuple(options.feature)
+        yield "scenario", lambda shop: run_scenarios(options.scenario, shop, features=features)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="tests/interop/run", description=DESCRIPTION)
+    parser.add_argument(
+        "--scenario", type=Path, metavar="CHECKOUT", help="of fabric-gateway: client scenarios"
+    )
+    parser.add_argument(
+        "--feature", action="append", default=[], metavar="NAME", help="only these scenarios"
+    )
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="work there and keep it")
+    return parser
+
+
+def table(counted: Sequence[Counted]) -> str:
+    """One line for each suite: name, passed, total, what failed."""
+    width = max(len(one.suite) for one in counted)
+    lines = [f"{'suite':<{width}} {'passed':>7} {'total':>6}"]
+    for one in counted:
+        lines.append(f"{one.suite:<{width}} {one.passed:>7} {one.total:>6}")
+        lines += [f"    failed: {name}" for name in one.failures]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
