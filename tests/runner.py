@@ -49,6 +49,8 @@ class SystemPart:
     program: str
     apt_package: str
     purpose: str
+    is_optional: bool = False
+    """Not every release of Debian has it; its tests are skipped then."""
 
 
 SYSTEM_PARTS = (
@@ -56,7 +58,12 @@ SYSTEM_PARTS = (
     SystemPart("chromium", "chromium", "tests of the pages in a browser"),
     SystemPart("node", "nodejs", "Fabric's JavaScript client, --full"),
     SystemPart("npm", "npm", "Fabric's JavaScript client, --full"),
-    SystemPart("micropython", "micropython", "firmware tests (Debian 13 or newer has it)"),
+    SystemPart(
+        "micropython",
+        "micropython",
+        "firmware tests (Debian 13 or newer has it)",
+        is_optional=True,
+    ),
 )
 
 
@@ -163,20 +170,28 @@ def install_system_parts() -> int:
     if not missing:
         print("all system parts are here")
         return 0
-    packages = " ".join(part.apt_package for part in missing)
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        print(f"as root: apt-get update && apt-get install --no-install-recommends {packages}")
-        return 1
+        needed = [part for part in missing if not part.is_optional]
+        if needed:
+            packages = " ".join(part.apt_package for part in needed)
+            print(f"as root: apt-get update && apt-get install --no-install-recommends {packages}")
+        return _tell_not_installed(missing)
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     subprocess.run(["apt-get", "update", "-q"], env=environment, check=False)
     failed = []
     for part in missing:
         install = ["apt-get", "install", "-qy", "--no-install-recommends", part.apt_package]
         if subprocess.run(install, env=environment, check=False).returncode != 0:
-            failed.append(part.program)
-    if failed:
-        print(f"not installed: {', '.join(failed)}")
-    return 1 if failed else 0
+            failed.append(part)
+    return _tell_not_installed(failed)
+
+
+def _tell_not_installed(missing: Sequence[SystemPart]) -> int:
+    """Say what these are for; status 0 when all of them are optional."""
+    for part in missing:
+        kind = "optional, skipped without it" if part.is_optional else "missing"
+        print(f"not installed: {part.program} ({kind}): {part.purpose}")
+    return 0 if all(part.is_optional for part in missing) else 1
 
 
 def show_rows(pytest_arguments: Sequence[str], *, full: bool) -> int:
