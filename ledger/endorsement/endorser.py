@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from ledger.crypto.hashing import endorsement_message, proposal_hash
 from ledger.crypto.signing import SigningIdentity
+from ledger.endorsement.collection_access import access_of
 from ledger.endorsement.interest import simulation_interest
 from ledger.endorsement.lifecycle import Lifecycle
 from ledger.endorsement.limits import SimulationLimits
@@ -16,6 +17,7 @@ from ledger.endorsement.shim_handler import ChaincodeCall
 from ledger.endorsement.simulator import LIFECYCLE_NAMESPACE, TransactionSimulator
 from ledger.model.codec_action import encode_proposal_response_payload
 from ledger.model.codec_proposal import strip_transient
+from ledger.model.private_rwset import PrivateReadWriteSet
 from ledger.model.state import StateSnapshot
 from ledger.model.transaction import (
     ChaincodeAction,
@@ -38,6 +40,15 @@ class InstalledChaincode:
     runner: ChaincodeRuntime
 
 
+KeepPrivate = Callable[[str, PrivateReadWriteSet], Awaitable[None]]
+"""(transaction id, its private writes) to where they wait for the block."""
+
+
+async def keep_nothing(_tx_id: str, _private: PrivateReadWriteSet) -> None:
+    """For peers without private data; nobody gets the values."""
+    raise ExecutionFailed("this peer keeps no private data")
+
+
 @dataclass(frozen=True, slots=True)
 class EndorserPorts:
     """What the endorser asks of its surroundings; each is asked anew for every proposal."""
@@ -50,6 +61,8 @@ class EndorserPorts:
     clock_ms: Callable[[], int]
     on_signed: Callable[[bytes, bytes, bytes], None]
     """(identity, message, signature) of each endorsement made here; validation meets it again."""
+    keep_private: KeepPrivate = keep_nothing
+    """Before the endorsement leaves; raises ExecutionFailed when the values are not safe."""
 
 
 class Endorser:
@@ -71,6 +84,7 @@ class Endorser:
         self._ports = ports
         self._limits = limits
         self._rate = ProposalRate(rate)
+        self._under_way = 0
 
     async def process(self, proposal: SignedProposal) -> ProposalResponse:
         """Simulate and endorse.
@@ -80,13 +94,26 @@ class Endorser:
         is the contract's, without one it is this peer's.
         """
         now_ms = self._ports.clock_ms()
-        check_proposal(proposal, self._ports.rules(), now_ms)
+        rules = self._ports.rules()
+        check_proposal(proposal, rules, now_ms)
         await self._ports.verify(
             proposal.header.creator, proposal.proposal_raw, proposal.signature
         )
-        self._rate.take(proposal.header.creator, now_ms)
+        self._rate.take(proposal.header.creator, now_ms, self._under_way)
+        self._under_way += 1
+        try:
+            return await self._simulate(proposal)
+        finally:
+            self._under_way -= 1
+
+    async def _simulate(self, proposal: SignedProposal) -> ProposalResponse:
         snapshot = self._ports.snapshot()
-        simulator = TransactionSimulator(snapshot, proposal.tx_id, self._limits)
+        simulator = TransactionSimulator(
+            snapshot,
+            proposal.tx_id,
+            self._limits,
+            access_of(proposal, rules.registry, snapshot),
+        )
         try:
             version, runner = self._installed(proposal.chaincode_name, snapshot)
             if runner is None:
@@ -95,7 +122,14 @@ class Endorser:
                 execution = await runner.execute(proposal, simulator)
         except ExecutionFailed as error:
             return _refusal(STATUS_ERROR, f"error in simulation: {error}")
-        return self._respond(proposal, version, execution)
+        response = self._respond(proposal, version, execution)
+        private = execution.simulator.private_results()
+        if response.endorsement is not None and private:
+            try:
+                await self._ports.keep_private(proposal.tx_id, private)
+            except ExecutionFailed as error:
+                return _refusal(STATUS_ERROR, f"error in simulation: {error}")
+        return response
 
     async def call(self, transaction: RunningTransaction, call: ChaincodeCall) -> Execution:
         """A contract calls another chaincode of the same channel; raises ExecutionFailed."""

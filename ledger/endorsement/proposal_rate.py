@@ -1,4 +1,8 @@
-"""How often one identity may have proposals simulated; counted once its signature was checked."""
+"""How often one identity may have proposals simulated while a peer is busy.
+
+Counted once its signature was checked. A peer with little to do serves whoever asks: as in Fabric,
+an application may send everything in one name.
+"""
 
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -16,6 +20,8 @@ class ProposalRateLimit:
     per_second: int = 50
     burst: int = 1_500
     """Half a minute's worth: whoever opens a day's listings at once is not a flood."""
+    busy_from: int = 128
+    """So many proposals under way make a peer busy; with fewer nobody is refused."""
 
 
 class ProposalRate:
@@ -26,13 +32,16 @@ class ProposalRate:
         # (thousandths of a proposal left, when that was)
         self._buckets: OrderedDict[bytes, tuple[int, int]] = OrderedDict()
 
-    def take(self, identity: bytes, now_ms: int) -> None:
-        """One proposal more; raises InvalidMessage OVERLOADED when the bucket is empty."""
+    def take(self, identity: bytes, now_ms: int, under_way: int) -> None:
+        """One proposal more; raises InvalidMessage OVERLOADED when the bucket is empty.
+
+        `under_way` are the proposals this peer works on, of everybody.
+        """
         full = self._limit.burst * MILLISECONDS
         left, since_ms = self._buckets.pop(identity, (full, now_ms))
         left = min(full, left + max(0, now_ms - since_ms) * self._limit.per_second)
-        is_allowed = left >= MILLISECONDS
-        self._buckets[identity] = (left - MILLISECONDS if is_allowed else left, now_ms)
+        is_allowed = left >= MILLISECONDS or under_way < self._limit.busy_from
+        self._buckets[identity] = (max(0, left - MILLISECONDS) if is_allowed else left, now_ms)
         if len(self._buckets) > IDENTITIES_TRACKED_MAX:
             self._buckets.popitem(last=False)
         if not is_allowed:

@@ -6,6 +6,7 @@ from ledger.endorsement.layouts import PolicySources, endorsement_layouts
 from ledger.model.interest import Interest
 from ledger.model.state import StateReader
 from ledger.node.channel import CurrentChannel
+from ledger.validation.committed_collections import CommittedCollections
 from ledger.validation.context import ChaincodeDefinition
 
 
@@ -31,7 +32,7 @@ class CommittedDefinitions:
             PolicySources(
                 channel_id=self._channel.state.config.channel_id,
                 definition=self.definition,
-                collection=lambda _chaincode, _name: None,
+                collection=CommittedCollections(self._state).find,
                 policies=lambda: self._channel.state.policies,
             ),
         )

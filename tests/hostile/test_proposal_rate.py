@@ -18,9 +18,9 @@ from tests.support.ledger_world import START_NS
 pytestmark = pytest.mark.anyio
 
 
-def refused(rate: ProposalRate, identity: bytes, now_ms: int) -> bool:
+def refused(rate: ProposalRate, identity: bytes, now_ms: int, under_way: int = 1_000) -> bool:
     try:
-        rate.take(identity, now_ms)
+        rate.take(identity, now_ms, under_way)
     except InvalidMessage as error:
         return error.reason is Reason.OVERLOADED
     return False
@@ -40,11 +40,19 @@ def test_a_clock_that_goes_back_fills_nothing():
     assert refused(rate, b"a", 0)
 
 
+def test_a_peer_with_little_to_do_refuses_nobody():
+    rate = ProposalRate(ProposalRateLimit(per_second=10, burst=2, busy_from=5))
+    assert not any(refused(rate, b"a", 0, under_way=4) for _ in range(10))
+    assert refused(rate, b"a", 0, under_way=5), "what it had is counted"
+    assert not refused(rate, b"b", 0, under_way=5)
+    assert not refused(rate, b"a", 100, under_way=5), "and it owes nothing"
+
+
 def test_the_number_of_buckets_is_bounded(monkeypatch):
     monkeypatch.setattr(proposal_rate, "IDENTITIES_TRACKED_MAX", 2)
     rate = ProposalRate(ProposalRateLimit(burst=1))
     for identity in (b"a", b"b", b"c"):
-        rate.take(identity, 0)
+        rate.take(identity, 0, 1_000)
     assert refused(rate, b"c", 0)
     assert not refused(rate, b"a", 0), "it rested longest and was forgotten"
 
@@ -79,7 +87,7 @@ class Peer(EndorsingWorld):
                 on_signed=lambda *_: None,
             ),
             limits=SimulationLimits(),
-            rate=ProposalRateLimit(burst=2),
+            rate=ProposalRateLimit(burst=2, busy_from=0),
         )
 
     async def ask(self, client: SigningIdentity, signer: SigningIdentity | None = None) -> None:
