@@ -187,6 +187,10 @@ class MspRegistry:
         # Insertion-ordered: the oldest are forgotten first.
         self._identities: dict[bytes, Identity] = {}
 
+    def is_member(self, mspid: str) -> bool:
+        """Whether the organization is one of the channel's members."""
+        return mspid in self._msps
+
     def identity(self, serialized: bytes) -> Identity:
         """Whose SerializedIdentity this is; the same bytes are examined once.
 

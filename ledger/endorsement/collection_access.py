@@ -5,8 +5,13 @@ The refusals are Fabric's, word for word: clients of its samples look for them.
 
 from collections.abc import Callable
 
+from ledger.crypto.msp import MspRegistry
+from ledger.crypto.policy import is_satisfied
 from ledger.endorsement.simulation_use import SimulationRefused
-from ledger.model.private_collections import Collection
+from ledger.model.private_collections import Collection, implicit_member
+from ledger.model.state import StateSnapshot
+from ledger.model.transaction import SignedProposal
+from ledger.validation.committed_collections import CommittedCollections
 
 Find = Callable[[str, str], Collection | None]
 """(namespace, collection) to its definition at the transaction's snapshot."""
@@ -19,6 +24,25 @@ def _nowhere(_namespace: str, _collection: str) -> Collection | None:
 
 def _nobody(_collection: Collection) -> bool:
     return False
+
+
+def access_of(
+    proposal: SignedProposal, registry: MspRegistry, snapshot: StateSnapshot
+) -> "CollectionAccess":
+    """What the creator of a proposal may do with the collections defined in a snapshot."""
+    committed = CommittedCollections(snapshot)
+
+    def find(namespace: str, name: str) -> Collection | None:
+        mspid = implicit_member(name)
+        if mspid is not None and not registry.is_member(mspid):
+            return None
+        return committed.find(namespace, name)
+
+    def is_member(collection: Collection) -> bool:
+        creator = registry.identity(proposal.header.creator)
+        return is_satisfied(collection.member_policy, [creator])
+
+    return CollectionAccess(proposal.header.channel.channel_id, find, is_member)
 
 
 class CollectionAccess:

@@ -94,8 +94,7 @@ class Endorser:
         is the contract's, without one it is this peer's.
         """
         now_ms = self._ports.clock_ms()
-        rules = self._ports.rules()
-        check_proposal(proposal, rules, now_ms)
+        check_proposal(proposal, self._ports.rules(), now_ms)
         await self._ports.verify(
             proposal.header.creator, proposal.proposal_raw, proposal.signature
         )
@@ -112,7 +111,7 @@ class Endorser:
             snapshot,
             proposal.tx_id,
             self._limits,
-            access_of(proposal, rules.registry, snapshot),
+            access_of(proposal, self._ports.rules().registry, snapshot),
         )
         try:
             version, runner = self._installed(proposal.chaincode_name, snapshot)

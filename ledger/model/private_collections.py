@@ -26,7 +26,7 @@ from ledger.model.policy_codec import (
     encode_signature_policy,
 )
 from ledger.model.transaction_limits import NAME_CHARACTERS_MAX
-from ledger.wire import protos_pb2
+from ledger.wire import lifecycle_pb2, protos_pb2
 
 IMPLICIT_PREFIX = "_implicit_org_"
 COLLECTIONS_MAX = 100
@@ -106,6 +106,11 @@ def static_collections(package_raw: bytes) -> Mapping[str, Collection]:
             raise _malformed(collection.name, "is defined twice")
         found[collection.name] = collection
     return MappingProxyType(found)
+
+
+def collections_of_field(field_raw: bytes) -> Mapping[str, Collection]:
+    """From a committed definition's field (lifecycle.StateData bytes); raises InvalidMessage."""
+    return static_collections(parse_message(lifecycle_pb2.StateData, field_raw).Bytes)
 
 
 def find_collection(name: str, static: Mapping[str, Collection]) -> Collection | None:

@@ -5,7 +5,8 @@ holds all of it or nothing. Reads come from a snapshot taken after the newest bl
 see half a block and never wait for a commit.
 """
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,7 +15,7 @@ from ledger.crypto.set_digest import EMPTY_SET
 from ledger.errors import NodeFault
 from ledger.model.block import Block
 from ledger.model.codec_block import decode_block
-from ledger.model.state import HistoryEntry, VersionedValue
+from ledger.model.state import VersionedValue
 from ledger.storage import keyspace
 from ledger.storage.before_tip import encode_before_tip
 from ledger.storage.block_batch import block_batch
@@ -60,8 +61,17 @@ class _Moment:
     view: StateView
 
 
+Writes = list[tuple[bytes, bytes | None]]
+PrivateChange = Callable[[KeyValueReader], Writes]
+"""From the database before it: what changes in private data (`ledger.storage.private_batch`)."""
+
+
+def _no_private_data(_reader: KeyValueReader) -> Writes:
+    return []
+
+
 class LedgerStore:
-    """One channel's ledger. One thread commits; any thread reads.
+    """One channel's ledger. One thread commits; any thread reads, and may add private data.
 
     Every method raises NodeFault when the store fails or what it holds is damaged.
     """
@@ -70,6 +80,7 @@ class LedgerStore:
         """`kv` was prepared by `ledger.storage.opening.open_ledger` (or is empty)."""
         self._kv = kv
         self._fail_points = fail_points or FailPoints()
+        self._writing = threading.Lock()
         record = kv.get(keyspace.SAVEPOINT_KEY)
         savepoint = EMPTY if record is None else keyspace.decode_savepoint(record)
         first = kv.get(keyspace.FIRST_BLOCK_KEY)
@@ -139,38 +150,47 @@ class LedgerStore:
         """See StateReader."""
         return self._moment.view.has_metadata(namespace)
 
-    def history(self, namespace: str, key: str) -> Iterator[HistoryEntry]:
-        """Every value the key had, newest first."""
-        return self._moment.view.history(namespace, key)
-
     def commit(
-        self, block: Block, validation: BlockValidation, commitment: StateCommitment
+        self,
+        block: Block,
+        validation: BlockValidation,
+        commitment: StateCommitment,
+        private: PrivateChange = _no_private_data,
     ) -> None:
         """Make a block and its consequences durable, all or nothing.
 
         `block` is the next one and carries its flags and commit hash in its metadata;
         `commitment` is the one after it. Returns when the batch is on disk.
         """
-        before = self._moment.savepoint
-        if block.number != before.height:
-            raise NodeFault(f"block {block.number} does not follow height {before.height}")
-        if block.number > 0 and block.header.previous_hash != before.tip_hash:
-            raise NodeFault(f"block {block.number} does not follow the stored block before it")
-        assert len(validation.codes) == len(block.entries), "one code per entry"
-        after = Savepoint(
-            height=before.height + 1,
-            last_config_number=block.number if validation.is_config else before.last_config_number,
-            tip_hash=block_hash(block.header),
-            commit_hash=commitment.commit_hash,
-            state_digest=commitment.digest,
-        )
-        replaced = encode_before_tip(before, validation.updates, self)
-        batch = block_batch(block, validation, after)
-        self._fail_points.reach(FailPoint.BATCH_BEFORE_WRITE)
-        self._kv.write([*batch, (keyspace.BEFORE_TIP_KEY, replaced)], sync=True)
-        self._fail_points.reach(FailPoint.BATCH_WRITTEN)
-        self._cache.advance(validation.updates, after.height)
-        self._moment = self._capture(after)
+        with self._writing:
+            before = self._moment.savepoint
+            if block.number != before.height:
+                raise NodeFault(f"block {block.number} does not follow height {before.height}")
+            if block.number > 0 and block.header.previous_hash != before.tip_hash:
+                raise NodeFault(f"block {block.number} does not follow the stored block before it")
+            assert len(validation.codes) == len(block.entries), "one code per entry"
+            after = Savepoint(
+                height=before.height + 1,
+                last_config_number=block.number
+                if validation.is_config
+                else before.last_config_number,
+                tip_hash=block_hash(block.header),
+                commit_hash=commitment.commit_hash,
+                state_digest=commitment.digest,
+            )
+            replaced = encode_before_tip(before, validation.updates, self)
+            batch = block_batch(block, validation, after) + private(self._moment.reader)
+            self._fail_points.reach(FailPoint.BATCH_BEFORE_WRITE)
+            self._kv.write([*batch, (keyspace.BEFORE_TIP_KEY, replaced)], sync=True)
+            self._fail_points.reach(FailPoint.BATCH_WRITTEN)
+            self._cache.advance(validation.updates, after.height)
+            self._moment = self._capture(after)
+
+    def write_private(self, change: PrivateChange) -> None:
+        """Change private data at the current height; returns when it is on disk."""
+        with self._writing:
+            self._kv.write(change(self._moment.reader), sync=True)
+            self._moment = self._capture(self._moment.savepoint)
 
     def _capture(self, savepoint: Savepoint) -> _Moment:
         reader = self._kv.snapshot()

@@ -2,15 +2,18 @@
 
 from collections.abc import Iterator
 
+from ledger.crypto.hashing import HASH_BYTES
 from ledger.errors import NodeFault, TransactionInvalid
 from ledger.model.block import Block
 from ledger.model.codec import decode_envelope
 from ledger.model.codec_block import decode_block
 from ledger.model.rwset import Version
 from ledger.model.state import HistoryEntry, VersionedValue, private_namespace
-from ledger.storage import keyspace
+from ledger.storage import keyspace, private_keyspace
 from ledger.storage.keyspace import TxLocation
 from ledger.storage.kv import KeyValueReader
+from ledger.storage.private_batch import MissingSet
+from ledger.storage.private_keyspace import SetPlace
 from ledger.storage.state_cache import StateCache
 
 
@@ -63,6 +66,37 @@ class StateView:
         prefix_length = len(keyspace.private_prefix(name))
         for database_key, record in self._reader.iterate(start, stop):
             yield database_key[prefix_length:].decode(), keyspace.decode_state(record)
+
+    def private_sets(self, block_number: int) -> Iterator[tuple[SetPlace, bytes]]:
+        """Private writes (kvrwset.KVRWSet) of the block's transactions that this peer holds."""
+        for database_key, raw in self._reader.iterate(*private_keyspace.sets_range(block_number)):
+            yield private_keyspace.split_set_key(database_key), raw
+
+    def private_set(self, place: SetPlace) -> bytes | None:
+        """The private writes of one transaction to one collection, if this peer holds them."""
+        return self._reader.get(private_keyspace.set_key(place))
+
+    def missing_sets(self, after: SetPlace | None = None) -> Iterator[MissingSet]:
+        """Private writes this peer should have and lacks, oldest first, those behind `after`."""
+        start = b"" if after is None else private_keyspace.missing_key(after)
+        for database_key, set_hash in self._reader.iterate(*private_keyspace.missing_range(start)):
+            yield MissingSet(private_keyspace.split_missing_key(database_key), set_hash)
+
+    def private_values(
+        self, namespace: str, collection: str, after_key_hash: bytes
+    ) -> Iterator[tuple[bytes, str, VersionedValue]]:
+        """(hash of the key, key, value) of a collection, ascending by hash, behind `after`."""
+        found = private_keyspace.key_hashes_range(namespace, collection, after_key_hash)
+        for database_key, key_raw in self._reader.iterate(*found):
+            key = key_raw.decode()
+            value = self.get_private(namespace, collection, key)
+            if value is not None:
+                yield database_key[-HASH_BYTES:], key, value
+
+    def is_filled(self, namespace: str, collection: str) -> bool:
+        """Whether the values of a collection from before this peer's time were fetched."""
+        key = private_keyspace.filled_key(namespace, collection)
+        return self._reader.get(key) is not None
 
     def all_states(self) -> Iterator[tuple[str, str, VersionedValue]]:
         """Every (namespace, key, value) of the world state, to check or to export it."""

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 
-from google.protobuf.message import DecodeError
-
 from ledger.errors import InvalidMessage
 from ledger.model.definition_keys import COLLECTIONS_FIELD, LIFECYCLE_NAMESPACE, field_key
-from ledger.model.private_collections import Collection, find_collection, static_collections
+from ledger.model.private_collections import (
+    Collection,
+    collections_of_field,
+    find_collection,
+)
 from ledger.model.state import StateReader
-from ledger.wire import lifecycle_pb2
 
 NO_COLLECTIONS: Mapping[str, Collection] = {}
 
@@ -23,8 +24,8 @@ def committed_collections(namespace: str, state: StateReader) -> Mapping[str, Co
     if found is None:
         return NO_COLLECTIONS
     try:
-        return static_collections(lifecycle_pb2.StateData.FromString(found.value).Bytes)
-    except (InvalidMessage, DecodeError):
+        return collections_of_field(found.value)
+    except InvalidMessage:
         return NO_COLLECTIONS
 
 

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bledger/wire/validator.proto\x12\ngridledger\"(\n\x05\x46rame\x12\x1f\n\x05items\x18\x01 \x03(\x0b\x32\x10.gridledger.Item\"\x9e\x03\n\x04Item\x12\x1b\n\x11\x63onsensus_message\x18\x01 \x01(\x0cH\x00\x12\x34\n\x0ctransactions\x18\x02 \x01(\x0b\x32\x1c.gridledger.TransactionBatchH\x00\x12\x41\n\x13transactions_result\x18\x03 \x01(\x0b\x32\".gridledger.TransactionBatchResultH\x00\x12\x35\n\x0f\x65ndorse_request\x18\x04 \x01(\x0b\x32\x1a.gridledger.EndorseRequestH\x00\x12\x33\n\x0e\x65ndorse_result\x18\x05 \x01(\x0b\x32\x19.gridledger.EndorseResultH\x00\x12\x31\n\rblock_request\x18\x06 \x01(\x0b\x32\x18.gridledger.BlockRequestH\x00\x12\x33\n\x0e\x62lock_response\x18\x07 \x01(\x0b\x32\x19.gridledger.BlockResponseH\x00\x12$\n\x06status\x18\x08 \x01(\x0b\x32\x12.gridledger.StatusH\x00\x42\x06\n\x04kind\"7\n\x10TransactionBatch\x12\x11\n\tenvelopes\x18\x01 \x03(\x0c\x12\x10\n\x08\x62\x61tch_id\x18\x02 \x01(\x04\"Q\n\x16TransactionBatchResult\x12\x10\n\x08\x62\x61tch_id\x18\x01 \x01(\x04\x12%\n\x07\x65ntries\x18\x02 \x03(\x0b\x32\x14.gridledger.AckEntry\"<\n\x08\x41\x63kEntry\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x01 \x01(\x08\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\"e\n\x0e\x45ndorseRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\x04\x12\x17\n\x0fsigned_proposal\x18\x02 \x01(\x0c\x12\x12\n\nchannel_id\x18\x03 \x01(\t\x12\x12\n\nheight_min\x18\x04 \x01(\x04\"n\n\rEndorseResult\x12\x12\n\nrequest_id\x18\x01 \x01(\x04\x12\x19\n\x11proposal_response\x18\x02 \x01(\x0c\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\x12\x0e\n\x06height\x18\x05 \x01(\x04\"6\n\x0c\x42lockRequest\x12\x13\n\x0b\x66rom_number\x18\x01 \x01(\x04\x12\x11\n\tto_number\x18\x02 \x01(\x04\"\x1f\n\rBlockResponse\x12\x0e\n\x06\x62locks\x18\x01 \x03(\x0c\"v\n\x06Status\x12\x0e\n\x06height\x18\x01 \x01(\x04\x12\x12\n\nblock_hash\x18\x02 \x01(\x0c\x12\x13\n\x0b\x63ommit_hash\x18\x03 \x01(\x0c\x12\r\n\x05round\x18\x04 \x01(\x04\x12\x10\n\x08observes\x18\x05 \x01(\x08\x12\x12\n\ndisk_short\x18\x06 \x01(\x08\x32\x41\n\tValidator\x12\x34\n\x08\x45xchange\x12\x11.gridledger.Frame\x1a\x11.gridledger.Frame(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bledger/wire/validator.proto\x12\ngridledger\"(\n\x05\x46rame\x12\x1f\n\x05items\x18\x01 \x03(\x0b\x32\x10.gridledger.Item\"\x9c\x05\n\x04Item\x12\x1b\n\x11\x63onsensus_message\x18\x01 \x01(\x0cH\x00\x12\x34\n\x0ctransactions\x18\x02 \x01(\x0b\x32\x1c.gridledger.TransactionBatchH\x00\x12\x41\n\x13transactions_result\x18\x03 \x01(\x0b\x32\".gridledger.TransactionBatchResultH\x00\x12\x35\n\x0f\x65ndorse_request\x18\x04 \x01(\x0b\x32\x1a.gridledger.EndorseRequestH\x00\x12\x33\n\x0e\x65ndorse_result\x18\x05 \x01(\x0b\x32\x19.gridledger.EndorseResultH\x00\x12\x31\n\rblock_request\x18\x06 \x01(\x0b\x32\x18.gridledger.BlockRequestH\x00\x12\x33\n\x0e\x62lock_response\x18\x07 \x01(\x0b\x32\x19.gridledger.BlockResponseH\x00\x12$\n\x06status\x18\x08 \x01(\x0b\x32\x12.gridledger.StatusH\x00\x12:\n\x12private_data_offer\x18\t \x01(\x0b\x32\x1c.gridledger.PrivateDataOfferH\x00\x12>\n\x14private_data_receipt\x18\n \x01(\x0b\x32\x1e.gridledger.PrivateDataReceiptH\x00\x12>\n\x14private_data_request\x18\x0b \x01(\x0b\x32\x1e.gridledger.PrivateDataRequestH\x00\x12@\n\x15private_data_response\x18\x0c \x01(\x0b\x32\x1f.gridledger.PrivateDataResponseH\x00\x42\x06\n\x04kind\"7\n\x10TransactionBatch\x12\x11\n\tenvelopes\x18\x01 \x03(\x0c\x12\x10\n\x08\x62\x61tch_id\x18\x02 \x01(\x04\"Q\n\x16TransactionBatchResult\x12\x10\n\x08\x62\x61tch_id\x18\x01 \x01(\x04\x12%\n\x07\x65ntries\x18\x02 \x03(\x0b\x32\x14.gridledger.AckEntry\"<\n\x08\x41\x63kEntry\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x01 \x01(\x08\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\"e\n\x0e\x45ndorseRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\x04\x12\x17\n\x0fsigned_proposal\x18\x02 \x01(\x0c\x12\x12\n\nchannel_id\x18\x03 \x01(\t\x12\x12\n\nheight_min\x18\x04 \x01(\x04\"n\n\rEndorseResult\x12\x12\n\nrequest_id\x18\x01 \x01(\x04\x12\x19\n\x11proposal_response\x18\x02 \x01(\x0c\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\x12\x0e\n\x06height\x18\x05 \x01(\x04\"6\n\x0c\x42lockRequest\x12\x13\n\x0b\x66rom_number\x18\x01 \x01(\x04\x12\x11\n\tto_number\x18\x02 \x01(\x04\"\x1f\n\rBlockResponse\x12\x0e\n\x06\x62locks\x18\x01 \x03(\x0c\"v\n\x06Status\x12\x0e\n\x06height\x18\x01 \x01(\x04\x12\x12\n\nblock_hash\x18\x02 \x01(\x0c\x12\x13\n\x0b\x63ommit_hash\x18\x03 \x01(\x0c\x12\r\n\x05round\x18\x04 \x01(\x04\x12\x10\n\x08observes\x18\x05 \x01(\x08\x12\x12\n\ndisk_short\x18\x06 \x01(\x08\"L\n\x10PrivateDataOffer\x12\x12\n\nrequest_id\x18\x01 \x01(\x04\x12\r\n\x05tx_id\x18\x02 \x01(\t\x12\x15\n\rprivate_rwset\x18\x03 \x01(\x0c\"H\n\x12PrivateDataReceipt\x12\x12\n\nrequest_id\x18\x01 \x01(\x04\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\"\x81\x01\n\x12PrivateDataRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\x04\x12*\n\x06wanted\x18\x02 \x03(\x0b\x32\x1a.gridledger.PrivateSetName\x12+\n\x04page\x18\x03 \x01(\x0b\x32\x1d.gridledger.PrivateValuesPage\"\x81\x01\n\x0ePrivateSetName\x12\x14\n\x0c\x62lock_number\x18\x01 \x01(\x04\x12\x11\n\ttx_number\x18\x02 \x01(\r\x12\r\n\x05tx_id\x18\x03 \x01(\t\x12\x11\n\tnamespace\x18\x04 \x01(\t\x12\x12\n\ncollection\x18\x05 \x01(\t\x12\x10\n\x08set_hash\x18\x06 \x01(\x0c\"R\n\x11PrivateValuesPage\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x12\n\ncollection\x18\x02 \x01(\t\x12\x16\n\x0e\x61\x66ter_key_hash\x18\x03 \x01(\x0c\"w\n\x13PrivateDataResponse\x12\x12\n\nrequest_id\x18\x01 \x01(\x04\x12%\n\x05\x66ound\x18\x02 \x03(\x0b\x32\x16.gridledger.PrivateSet\x12\x0e\n\x06values\x18\x03 \x01(\x0c\x12\x15\n\rlast_key_hash\x18\x04 \x01(\x0c\"*\n\nPrivateSet\x12\r\n\x05index\x18\x01 \x01(\r\x12\r\n\x05rwset\x18\x02 \x01(\x0c\x32\x41\n\tValidator\x12\x34\n\x08\x45xchange\x12\x11.gridledger.Frame\x1a\x11.gridledger.Frame(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,23 +34,37 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_FRAME']._serialized_start=43
   _globals['_FRAME']._serialized_end=83
   _globals['_ITEM']._serialized_start=86
-  _globals['_ITEM']._serialized_end=500
-  _globals['_TRANSACTIONBATCH']._serialized_start=502
-  _globals['_TRANSACTIONBATCH']._serialized_end=557
-  _globals['_TRANSACTIONBATCHRESULT']._serialized_start=559
-  _globals['_TRANSACTIONBATCHRESULT']._serialized_end=640
-  _globals['_ACKENTRY']._serialized_start=642
-  _globals['_ACKENTRY']._serialized_end=702
-  _globals['_ENDORSEREQUEST']._serialized_start=704
-  _globals['_ENDORSEREQUEST']._serialized_end=805
-  _globals['_ENDORSERESULT']._serialized_start=807
-  _globals['_ENDORSERESULT']._serialized_end=917
-  _globals['_BLOCKREQUEST']._serialized_start=919
-  _globals['_BLOCKREQUEST']._serialized_end=973
-  _globals['_BLOCKRESPONSE']._serialized_start=975
-  _globals['_BLOCKRESPONSE']._serialized_end=1006
-  _globals['_STATUS']._serialized_start=1008
-  _globals['_STATUS']._serialized_end=1126
-  _globals['_VALIDATOR']._serialized_start=1128
-  _globals['_VALIDATOR']._serialized_end=1193
+  _globals['_ITEM']._serialized_end=754
+  _globals['_TRANSACTIONBATCH']._serialized_start=756
+  _globals['_TRANSACTIONBATCH']._serialized_end=811
+  _globals['_TRANSACTIONBATCHRESULT']._serialized_start=813
+  _globals['_TRANSACTIONBATCHRESULT']._serialized_end=894
+  _globals['_ACKENTRY']._serialized_start=896
+  _globals['_ACKENTRY']._serialized_end=956
+  _globals['_ENDORSEREQUEST']._serialized_start=958
+  _globals['_ENDORSEREQUEST']._serialized_end=1059
+  _globals['_ENDORSERESULT']._serialized_start=1061
+  _globals['_ENDORSERESULT']._serialized_end=1171
+  _globals['_BLOCKREQUEST']._serialized_start=1173
+  _globals['_BLOCKREQUEST']._serialized_end=1227
+  _globals['_BLOCKRESPONSE']._serialized_start=1229
+  _globals['_BLOCKRESPONSE']._serialized_end=1260
+  _globals['_STATUS']._serialized_start=1262
+  _globals['_STATUS']._serialized_end=1380
+  _globals['_PRIVATEDATAOFFER']._serialized_start=1382
+  _globals['_PRIVATEDATAOFFER']._serialized_end=1458
+  _globals['_PRIVATEDATARECEIPT']._serialized_start=1460
+  _globals['_PRIVATEDATARECEIPT']._serialized_end=1532
+  _globals['_PRIVATEDATAREQUEST']._serialized_start=1535
+  _globals['_PRIVATEDATAREQUEST']._serialized_end=1664
+  _globals['_PRIVATESETNAME']._serialized_start=1667
+  _globals['_PRIVATESETNAME']._serialized_end=1796
+  _globals['_PRIVATEVALUESPAGE']._serialized_start=1798
+  _globals['_PRIVATEVALUESPAGE']._serialized_end=1880
+  _globals['_PRIVATEDATARESPONSE']._serialized_start=1882
+  _globals['_PRIVATEDATARESPONSE']._serialized_end=2001
+  _globals['_PRIVATESET']._serialized_start=2003
+  _globals['_PRIVATESET']._serialized_end=2045
+  _globals['_VALIDATOR']._serialized_start=2047
+  _globals['_VALIDATOR']._serialized_end=2112
 # @@protoc_insertion_point(module_scope)

@@ -78,7 +78,7 @@ class LedgerStoreSuite:
             world.transaction(market(writes=[put("a", b"2")])),
             world.transaction(market(writes=[delete("a")])),
         )
-        entries = list(world.store.history(CHAINCODE, "a"))
+        entries = list(world.store.snapshot().history(CHAINCODE, "a"))
         assert [(e.version, e.value, e.is_delete) for e in entries] == [
             (Version(2, 1), b"", True),
             (Version(2, 0), b"2", False),
@@ -90,7 +90,7 @@ class LedgerStoreSuite:
     def test_invalid_transactions_leave_no_state_and_no_history(self, world):
         world.commit(world.transaction(market(writes=[put("a", b"1")]), endorsers=world.nodes(1)))
         assert world.store.get_state(CHAINCODE, "a") is None
-        assert list(world.store.history(CHAINCODE, "a")) == []
+        assert list(world.store.snapshot().history(CHAINCODE, "a")) == []
 
     def test_ranges_are_ordered_and_stay_in_their_namespace(self, world):
         composite = "\x00order\x0042\x00"
