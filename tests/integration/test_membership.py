@@ -16,7 +16,7 @@ from ledger.model.block import SLOT_SIGNATURES, SLOT_TRANSACTIONS_FILTER, Block
 from ledger.model.codec_block import decode_block_signatures
 from ledger.rpc.client import GatewayClient, error_details
 from network.bench_community import Community
-from network.definitions import admin_identity, commit_definitions, connect
+from network.definitions import admin_identity
 from network.lifecycle import down, up
 from network.member_proposals import pending
 from network.observers import resync
@@ -32,8 +32,9 @@ from tests.integration.membership import (
     proposal,
     with_more_members,
 )
-from tests.integration.running_network import RunningNetwork, running_network
+from tests.integration.running_network import RunningNetwork
 from tests.integration.test_consortium import fully_connected, place_one
+from tests.integration.trading_network import trading_network
 from tests.integration.validators import agreed_head, blocks_of
 
 pytestmark = pytest.mark.slow
@@ -101,21 +102,12 @@ class Channel:
 @pytest.fixture(scope="module")
 def channel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Channel]:
     folder = tmp_path_factory.mktemp("membership")
-    with running_network(folder) as network, asyncio.Runner() as runner:
-        runner.run(commit_definitions(network.plan, network.layout))
-
-        async def founded() -> Channel:
-            client = connect(network.plan, network.plan.members[0], network.layout)
-            community = Community(network.plan, network.layout, [client])
-            await community.settle_in(HOUSEHOLDS)
-            return Channel(network, runner, client, community)
-
-        made = runner.run(founded())
+    with trading_network(folder, households=HOUSEHOLDS) as made:
+        founded = Channel(made.network, made.runner, made.client, made.community)
         try:
-            yield made
+            yield founded
         finally:
-            runner.run(made.client.close())
-            down(made.network.plan)
+            down(founded.network.plan)  # whoever joined since, too
 
 
 def test_a_fifth_validator_joins_under_load(channel: Channel, capsys) -> None:

@@ -15,15 +15,15 @@ from ledger.rpc.client import GatewayClient
 from ledger.storage.journal import JOURNAL_FILE, Journal
 from ledger.storage.opening import DATABASE_FOLDER
 from network.bench_community import Community
-from network.definitions import commit_definitions, connect
 from network.lifecycle import down, up
 from network.network_command import main as network_main
 from network.observers import notice_of
 from network.plan import MemberPlan
 from network.snapshot_command import main as snapshot_main
 from network.verify_chain import main as verify_chain_main
-from tests.integration.running_network import RunningNetwork, running_network
+from tests.integration.running_network import RunningNetwork
 from tests.integration.test_consortium import place_one
+from tests.integration.trading_network import trading_network
 from tests.integration.validators import AGREEMENT_TIMEOUT_S, agreed_head, blocks_of
 
 pytestmark = pytest.mark.slow
@@ -91,18 +91,8 @@ class Scene:
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     folder = tmp_path_factory.mktemp("snapshots")
-    with running_network(folder) as network, asyncio.Runner() as runner:
-        runner.run(commit_definitions(network.plan, network.layout))
-
-        async def founded() -> Scene:
-            client = connect(network.plan, network.plan.members[0], network.layout)
-            community = Community(network.plan, network.layout, [client])
-            await community.settle_in(HOUSEHOLDS)
-            return Scene(network, runner, client, community, folder)
-
-        made = runner.run(founded())
-        yield made
-        runner.run(made.client.close())
+    with trading_network(folder, households=HOUSEHOLDS) as made:
+        yield Scene(made.network, made.runner, made.client, made.community, folder)
 
 
 def secrets_of(scene: Scene) -> list[bytes]:
