@@ -2,7 +2,7 @@
 
 import importlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from chaincode.shim.arguments import encode_result
 from chaincode.shim.contract import (
@@ -36,10 +36,18 @@ SHOWN_NAME_LENGTH = 80
 class Chaincode:
     """Runs functions by `contract:function`; without a contract name, the first contract's."""
 
-    def __init__(self, contracts: Sequence[Contract], *, version: str = "1.0") -> None:
+    def __init__(
+        self,
+        contracts: Sequence[Contract],
+        *,
+        version: str = "1.0",
+        on_bug: Callable[[str, Exception], None] = lambda _tx_id, _error: None,
+    ) -> None:
+        """`on_bug` is told transaction id and exception when a contract raises by mistake."""
         if not contracts:
             raise DefinitionError("a chaincode needs at least one contract")
         self._version = version
+        self._on_bug = on_bug
         self._names = tuple(contract.get_name() for contract in contracts)
         if len(set(self._names)) != len(self._names):
             raise DefinitionError("two contracts have the same name")
@@ -75,6 +83,7 @@ class Chaincode:
         except Exception as error:
             # The client learns the kind only: texts of foreign exceptions may hold state.
             log.exception("transaction %s failed in %s", stub.get_tx_id(), called)
+            self._on_bug(stub.get_tx_id(), error)
             return Response(
                 STATUS_INTERNAL_ERROR,
                 f"INTERNAL: {called[:SHOWN_NAME_LENGTH]} failed with {type(error).__name__}",

@@ -12,8 +12,7 @@ from chaincode.energy.idgrid import with_check_character
 from chaincode.energy.readings import signed_message
 from chaincode.energy.records import MeterReading
 from chaincode.shim import ContractError
-from chaincode.shim.testing import TestClient, TestLedger
-from chaincode.shim.testing_identities import TestIdentity, make_identity
+from chaincode.shim.testing import TestClient, TestIdentity, TestLedger, make_identity
 
 COOP, DSO, UTILITY = "CoopMSP", "DsoMSP", "UtilityMSP"
 LISTING = "2026-01-15T10"
