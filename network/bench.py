@@ -4,6 +4,7 @@ A fresh four-validator network is started, a community settled in, and the same 
 (`market:place_offer`, endorsed under the plan's policy) submitted with 1, 64 and 256 in flight.
 A transaction counts when its commit status is VALID; latency is from building the proposal to
 that status. CPU is that of all processes: validators, their contract processes, and this client.
+With --profile the CPU of each step is told apart instead.
 """
 
 import argparse
@@ -27,6 +28,7 @@ from grpc.aio import AioRpcError
 from ledger.rpc.client import CommitFailed, GatewayClient, error_details
 from network.arguments import whole_number
 from network.bench_community import Community, Offer
+from network.bench_profile import Profile, ProfileRun, profile_table
 from network.creation import create_network
 from network.definitions import commit_definitions, connect
 from network.layout import NetworkLayout
@@ -93,11 +95,12 @@ def main(arguments: Sequence[str]) -> int:
     except (CommitFailed, LifecycleError, ProcessError, OSError) as error:
         print(f"gridledger bench: {error}", file=sys.stderr)
         return EXIT_FAILED
-    print(json.dumps(asdict(report), indent=2) if options.json else _table(report))
+    text = profile_table(report) if isinstance(report, Profile) else _table(report)
+    print(json.dumps(asdict(report), indent=2) if options.json else text)
     return 0
 
 
-def _in_fresh_network(options: argparse.Namespace) -> Report:
+def _in_fresh_network(options: argparse.Namespace) -> Report | Profile:
     """Start a network in a temporary folder, measure, delete it."""
     with tempfile.TemporaryDirectory(prefix="gridledger-bench-") as folder:
         path = Path(folder) / "network.toml"
@@ -135,6 +138,11 @@ def _parser() -> argparse.ArgumentParser:
         default=TRANSACTIONS_AT_MANY,
         help=f"per repetition (default {TRANSACTIONS_AT_MANY}); level 1: {TRANSACTIONS_AT_ONE}",
     )
+    parser.add_argument(
+        "--profile",
+        action="store_true",
+        help="print what an endorsement, a validation and a block cost",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
     return parser
 
@@ -160,7 +168,9 @@ def _plan_text() -> str:
     )
 
 
-async def _measure(plan: Plan, layout: NetworkLayout, options: argparse.Namespace) -> Report:
+async def _measure(
+    plan: Plan, layout: NetworkLayout, options: argparse.Namespace
+) -> Report | Profile:
     await commit_definitions(plan, layout)
     clients = [connect(plan, member, layout) for member in plan.members]
     try:
@@ -168,6 +178,11 @@ async def _measure(plan: Plan, layout: NetworkLayout, options: argparse.Namespac
         await community.settle_in(HOUSEHOLDS)
         await _submit_all(clients, await community.offers(WARM_UP_TRANSACTIONS), in_flight=64)
         processes = _processes(plan, layout)
+        if options.profile:
+            _progress("endorsing, then ordering in few and in many blocks")
+            return await ProfileRun(clients, community, processes[1:]).measure(
+                options.transactions
+            )
         runs = []
         for in_flight in options.in_flight:
             count = TRANSACTIONS_AT_ONE if in_flight == 1 else options.transactions
@@ -234,6 +249,7 @@ async def _submit_all(
 
 
 def _processes(plan: Plan, layout: NetworkLayout) -> list[int]:
+    """Of this client and of each validator."""
     pids = [os.getpid()]
     for peer in plan.peers:
         process = read_pid_file(layout.member(peer.id).pid_file)

@@ -15,8 +15,11 @@ from grpc import aio
 from ledger.crypto.proposal import build_proposal
 from ledger.crypto.signing import SigningIdentity
 from ledger.model.codec import decode_prepared_transaction
+from ledger.model.codec_action import decode_proposal_response
 from ledger.model.codec_header import NONCE_BYTES
+from ledger.model.codec_proposal import encode_signed_proposal
 from ledger.model.codes import ValidationCode
+from ledger.model.transaction import ProposalResponse
 from ledger.rpc.transport import client_channel, identity_bytes
 from ledger.wire import gateway_pb2
 from ledger.wire.rpc_status_pb2 import RpcStatus
@@ -78,6 +81,7 @@ class GatewayClient:
         self._submit = unary("/gateway.Gateway/Submit", identity_bytes, identity_bytes)
         self._status = unary("/gateway.Gateway/CommitStatus", identity_bytes, identity_bytes)
         self._evaluate = unary("/gateway.Gateway/Evaluate", identity_bytes, identity_bytes)
+        self._process = unary("/protos.Endorser/ProcessProposal", identity_bytes, identity_bytes)
         self._events = channel.unary_stream(
             "/gateway.Gateway/ChaincodeEvents", identity_bytes, identity_bytes
         )
@@ -127,6 +131,13 @@ class GatewayClient:
         request.proposed_transaction.signature = signature
         raw = await self._endorse(request.SerializeToString(), timeout=CALL_TIMEOUT_S)
         return gateway_pb2.EndorseResponse.FromString(raw).prepared_transaction.payload
+
+    async def process_proposal(
+        self, proposal: UnsignedProposal, signature: bytes
+    ) -> ProposalResponse:
+        """This one peer's own answer to a proposal, refusals of the contract included."""
+        request = encode_signed_proposal(proposal.raw, signature)
+        return decode_proposal_response(await self._process(request, timeout=CALL_TIMEOUT_S))
 
     async def submit(self, tx_id: str, payload: bytes, signature: bytes) -> None:
         """Hand the signed transaction to ordering."""
