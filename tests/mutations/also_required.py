@@ -209,9 +209,9 @@ DISK = (
             Edit(
                 "ledger.storage.ledger_store:LedgerStore.commit",
                 "self._kv.write([*batch, (keyspace.BEFORE_TIP_KEY, replaced)], sync=True)",
-                "pairs = [*batch, (keyspace.BEFORE_TIP_KEY, replaced)]\n"
-                "    self._kv.write(pairs[:1], sync=True)\n"
-                "    self._kv.write(pairs[1:], sync=True)",
+                "pairs = [*batch, (keyspace.BEFORE_TIP_KEY, replaced)]; "
+                "self._kv.write(pairs[:1], sync=True); "
+                "self._kv.write(pairs[1:], sync=True)",
             ),
         ),
         test=f"{_STORE}::test_a_block_is_one_synced_write",

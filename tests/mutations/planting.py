@@ -66,7 +66,11 @@ def _mistaken(function: FunctionType, edits: Iterable[Edit]) -> CodeType:
         if source.count(edit.old) != 1:
             raise StaleEdit(f"{edit.where} holds {source.count(edit.old)} times: {edit.old!r}")
         source = source.replace(edit.old, edit.new)
-    tree = ast.parse(source)
+    try:
+        tree = ast.parse(source)
+    except SyntaxError as error:
+        where = function.__qualname__
+        raise StaleEdit(f"{where} is no Python with the mistake: {error}") from error
     ast.increment_lineno(tree, function.__code__.co_firstlineno - 1)
     module = compile(tree, function.__code__.co_filename, "exec")
     [code] = [

@@ -59,6 +59,12 @@ def test_an_edit_whose_text_is_gone_is_named():
         pass
 
 
+def test_an_edit_that_gives_no_python_is_named():
+    broken = Edit("ledger.consensus.quorum:quorum", "2 * validators", "2 * (")
+    with pytest.raises(StaleEdit, match="quorum is no Python"), planted([broken]):
+        pass
+
+
 def test_a_name_that_is_not_in_the_catalogue_is_refused_beside_one_that_is(capsys):
     assert main(["--name", "M01", "M99"]) == 2
     assert capsys.readouterr().out == "no such mistake: M99; --list shows all\n"
