@@ -16,7 +16,6 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 
 from chaincode.shim.errors import ShimError
@@ -25,6 +24,7 @@ from chaincode.shim.testing.simulation import RecordedCall
 from ledger.model.codec_action import decode_proposal_response_payload
 from ledger.model.rwset import ReadWriteSet
 
+RUN_MODULE = "chaincode.shim.testing.scenario_process"
 HASH_SEEDS = (1, 2)
 TIMEOUT_S = 600.0
 
@@ -66,7 +66,7 @@ def _run(scenario: Callable[[], TestLedger], seed: int, timeout_s: float) -> lis
         record = Path(folder) / "record.json"
         ended = subprocess.run(  # noqa: S603 - our own interpreter and module
             [
-                *(sys.executable, "-m", __name__),
+                *(sys.executable, "-m", RUN_MODULE),
                 *(scenario.__module__, scenario.__qualname__, str(record)),
             ],
             env=environment,
@@ -107,16 +107,3 @@ def _entries(results: ReadWriteSet) -> Iterator[tuple[str, str, object]]:
         yield from (("policy", write.key, write) for write in namespace.metadata_writes)
         yield from (("scan", query.start_key, query) for query in namespace.range_queries)
         yield from (("collection", c.collection, c) for c in namespace.collections)
-
-
-def _child(module: str, function: str, record: str) -> None:
-    """One run, in the process of its own."""
-    ledger = getattr(import_module(module), function)()
-    if not isinstance(ledger, TestLedger):
-        raise SystemExit(f"{module}.{function} must return its TestLedger")
-    calls = [(call.function, call.message, call.payload.hex()) for call in ledger.record]
-    Path(record).write_text(json.dumps(calls))
-
-
-if __name__ == "__main__":
-    _child(*sys.argv[1:])

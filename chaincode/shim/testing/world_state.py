@@ -88,9 +88,14 @@ class WorldState:
         """Private writes of a valid transaction."""
         for one in private.collections:
             namespace = private_namespace(one.namespace, one.collection)
-            for write in decode_private_writes(one.raw).writes:
+            decoded = decode_private_writes(one.raw)
+            for write in decoded.writes:
                 value = None if write.is_delete else write.value
                 self._put((namespace, write.key), KeyUpdate(value, version))
+            for key in decoded.metadata_keys:  # the hash has this version, so the value must too
+                found = self.values.get((namespace, key))
+                if found is not None:
+                    self._put((namespace, key), KeyUpdate(found.value, version))
 
     def _forget_private(self, hashes: str) -> None:
         """Drop private values whose hash was deleted, purged or has expired."""
