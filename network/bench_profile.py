@@ -1,8 +1,9 @@
 """What each step costs: CPU per endorsement, per transaction validated, per block.
 
-CPU is counted in every process of the network, each validator and its contracts apart, for four
-kinds of work: nothing at all, endorsing at one peer, the same transactions in few blocks and in
-many. The difference between the last two tells what a block costs and what a transaction in it.
+CPU is counted in every process of the network, each validator and its contracts apart, for five
+kinds of work: nothing at all, endorsing through a gateway and at one peer alone, transactions in
+few blocks and in many. The difference between the last two tells what a block costs and what a
+transaction in it.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from ledger.crypto.signing import SigningIdentity
+from ledger.model.codec import decode_prepared_transaction
 from ledger.rpc.client import GatewayClient, UnsignedProposal
 from network.bench_community import Community, Offer
 from network.process_usage import usage_of_trees
@@ -97,14 +99,16 @@ class ProfileRun:
     async def measure(self, transactions: int) -> Profile:
         """The cost table; `transactions` of each kind of work are done."""
         self._idle = await self._measure_idle()
-        endorsed = await self._measure_endorsing(transactions)
+        direct = await self._measure_endorsing(transactions)
+        endorsements, endorsed = await self._measure_collecting(transactions)
         many = await self._measure_ordering(transactions, in_flight=MANY_IN_FLIGHT)
         few = await self._measure_ordering(transactions // 10, in_flight=1)
         per_peer = len(self._validators)
         return Profile(
             costs=[
                 _cost("an idle second", 1, self._idle, per_peer),
-                _cost("endorsement", transactions, endorsed, 1),
+                _cost("endorsement, gateway included", endorsements, endorsed, 1),
+                _cost("endorsement, asked directly", transactions, direct, 1),
                 *_told_apart(many, few, per_peer),
             ],
             transactions_per_block=[round(r.transactions / r.blocks, 1) for r in (many, few)],
@@ -127,6 +131,23 @@ class ProfileRun:
 
         spent, _ = await self._spent_on(signed, ask, in_flight=IN_FLIGHT)
         return spent
+
+    async def _measure_collecting(self, count: int) -> tuple[int, _Reading]:
+        """(endorsements, CPU) of transactions prepared by the gateway; nothing is ordered."""
+        offers = await self._community.offers(count)
+        endorsements = 0
+
+        async def endorse(one: _Signed) -> None:
+            nonlocal endorsements
+            prepared = decode_prepared_transaction(
+                await one.client.endorse(one.proposal, one.signature)
+            )
+            assert prepared.transaction is not None
+            endorsements += len(prepared.transaction.endorsements)
+
+        signed = list(map(_signed, itertools.cycle(self._clients), offers))
+        spent, _ = await self._spent_on(signed, endorse, in_flight=IN_FLIGHT)
+        return endorsements, spent
 
     async def _measure_ordering(self, count: int, *, in_flight: int) -> _Ordered:
         """From the signed transaction to the commit at every peer; endorsed before."""

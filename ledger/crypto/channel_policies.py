@@ -31,6 +31,8 @@ P = TypeVar("P", ApplicationPolicy, SignaturePolicy, list[Layout])
 
 POLICIES_CACHED_MAX = 1_000
 """Decoded policies remembered; all are forgotten when full."""
+SATISFIED_REMEMBERED_MAX = 20_000
+"""(policy, identity) pairs remembered; all are forgotten when full."""
 
 DEFAULT_APPLICATION_POLICY = encode_application_policy(PolicyReference(DEFAULT_ENDORSEMENT_POLICY))
 """ApplicationPolicy bytes for a chaincode that names no policy: the channel's majority."""
@@ -49,6 +51,7 @@ class ChannelPolicies:
         self._application: dict[bytes, ApplicationPolicy] = {}
         self._of_keys: dict[bytes, SignaturePolicy] = {}
         self._layouts: dict[bytes, list[Layout]] = {}
+        self._satisfied: set[tuple[str, bytes]] = set()
 
     def require_application_policy(self, policy_raw: bytes, signers: Sequence[bytes]) -> None:
         """Raise InvalidMessage unless the signers satisfy protos.ApplicationPolicy bytes.
@@ -62,8 +65,18 @@ class ChannelPolicies:
         self._require(self._key_policy(policy_raw), self._identities(signers))
 
     def require_path(self, path: str, identities: Sequence[Identity]) -> None:
-        """Raise InvalidMessage unless they satisfy a policy of the channel, such as Writers."""
+        """Raise InvalidMessage unless they satisfy a policy of the channel, such as Writers.
+
+        Who satisfied it alone is remembered: the same clients ask again and again.
+        """
+        alone = (path, identities[0].serialized) if len(identities) == 1 else None
+        if alone in self._satisfied:
+            return
         self._require(PolicyReference(path), identities)
+        if alone is not None:
+            if len(self._satisfied) >= SATISFIED_REMEMBERED_MAX:
+                self._satisfied.clear()
+            self._satisfied.add(alone)
 
     def layouts(self, policy_raw: bytes) -> list[Layout]:
         """Peers that together satisfy ApplicationPolicy bytes, fewest first; not to be changed."""
