@@ -54,21 +54,6 @@ def encode_result(value: Any) -> bytes:
     return canonical_json(value)
 
 
-def schema_of(annotation: Any) -> dict[str, Any]:
-    """JSON schema of a parameter or result, for the contract's description."""
-    plain = typing.get_origin(annotation) or annotation
-    names: dict[Any, dict[str, Any]] = {
-        int: {"type": "integer"},
-        bool: {"type": "boolean"},
-        dict: {"type": "object"},
-        list: {"type": "array"},
-        bytes: {"type": "string", "contentEncoding": "binary"},
-    }
-    if isinstance(plain, type) and dataclasses.is_dataclass(plain):
-        return {"type": "object", "title": plain.__name__}
-    return names.get(plain, {"type": "string"} if plain is str else {})
-
-
 def _invalid(name: str, what: str) -> ContractError:
     return ContractError("INVALID_ARGUMENT", f"{name} {what}")
 

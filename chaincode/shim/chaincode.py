@@ -20,6 +20,7 @@ from chaincode.shim.errors import (
     PeerError,
 )
 from chaincode.shim.json_values import canonical_json
+from chaincode.shim.metadata import contract_metadata
 from chaincode.shim.requests import Response
 from chaincode.shim.stub import ChaincodeStub
 
@@ -93,25 +94,15 @@ class Chaincode:
 
     def describe(self) -> dict[str, object]:
         """All contracts and functions, in the form of Fabric's contract metadata."""
-        contracts: dict[str, dict[str, object]] = {}
-        for name in self._names:
-            functions = [
-                function.describe()
+        functions = {
+            name: [
+                function
                 for key, (contract, function) in sorted(self._functions.items())
                 if contract.get_name() == name and key.startswith(f"{name}:")
             ]
-            contracts[name] = {
-                "name": name,
-                "default": name == self._names[0],
-                "transactions": functions,
-            }
-        return {
-            "$schema": "https://hyperledger.github.io/fabric-chaincode-node/main/api/"
-            "contract-schema.json",
-            "components": {"schemas": {}},
-            "contracts": contracts,
-            "info": {"title": self._names[0], "version": self._version},
+            for name in self._names
         }
+        return contract_metadata(functions, version=self._version)
 
     async def _run(self, called: str, stub: ChaincodeStub) -> bytes:
         found = self._functions.get(called)

@@ -34,7 +34,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
-from chaincode.shim.arguments import Parser, argument_parser, schema_of
+from chaincode.shim.arguments import Parser, argument_parser
 from chaincode.shim.client_identity import ClientIdentity, client_identity
 from chaincode.shim.errors import ContractError, DefinitionError
 from chaincode.shim.stub import ChaincodeStub
@@ -133,17 +133,6 @@ class ContractFunction:
             parameter.parse(data, parameter.name)
             for parameter, data in zip(self.parameters, raw, strict=False)
         ]
-
-    def describe(self) -> dict[str, Any]:
-        """The function in Fabric's metadata form."""
-        return {
-            "name": self.name,
-            "tag": [self.kind],
-            "parameters": [
-                {"name": p.name, "schema": schema_of(p.annotation)} for p in self.parameters
-            ],
-            "returns": schema_of(self.returns),
-        }
 
 
 def contract_functions(contract: Contract) -> dict[str, ContractFunction]:

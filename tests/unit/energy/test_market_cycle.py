@@ -243,6 +243,7 @@ def test_an_order_behind_the_closing_in_the_same_block_is_invalid() -> None:
 
 
 @pytest.mark.row("E054")
+@pytest.mark.slow
 def test_money_is_conserved_in_1000_random_windows() -> None:
     community = Community.found()
     homes = [community.join(tokens=10**7) for _ in range(4)]

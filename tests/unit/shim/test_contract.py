@@ -101,13 +101,46 @@ def test_a_query_may_not_write(alice, ledger):
 def test_the_description_names_functions_parameters_and_kinds(alice):
     described = alice.evaluate("org.hyperledger.fabric:GetMetadata")
     functions = {f["name"]: f for f in described["contracts"]["shelf"]["transactions"]}
-    assert functions["put"]["tag"] == ["submit"]
-    assert functions["get"]["tag"] == ["evaluate"]
+    assert functions["put"]["tag"] == ["submit", "SUBMIT"]
+    assert functions["get"]["tag"] == ["evaluate", "EVALUATE"]
+    assert "returns" not in functions["put"]
+    assert functions["move"]["returns"] == {"type": "integer"}
     assert functions["fill"]["parameters"] == [
-        {"name": "object_type", "schema": {"type": "string"}},
-        {"name": "count", "schema": {"type": "integer"}},
+        {"name": "object_type", "required": True, "schema": {"type": "string"}},
+        {"name": "count", "required": True, "schema": {"type": "integer"}},
     ]
-    assert described["contracts"]["shelf"]["default"] is True
+    keys = functions["move"]["parameters"][0]["schema"]
+    assert keys == {"type": "array", "items": {"type": "string"}}
+    assert described["contracts"]["shelf"]["contractInstance"] == {
+        "name": "shelf",
+        "default": True,
+    }
+    assert described["contracts"]["trouble"]["default"] is False
+    assert described["info"] == {"title": "shelf", "version": "1.0"}
+
+
+def test_dataclasses_are_described_once_and_referred_to(alice):
+    described = alice.evaluate("org.hyperledger.fabric:GetMetadata")
+    functions = {f["name"]: f for f in described["contracts"]["shelf"]["transactions"]}
+    schemas = [p["schema"] for p in functions["types"]["parameters"]]
+    assert schemas == [
+        {"type": "integer"},
+        {"type": "boolean"},
+        {"type": "string", "format": "binary"},
+        {"$ref": "#/components/schemas/Offer"},
+        {"type": "integer"},
+    ]
+    assert described["components"]["schemas"]["Offer"] == {
+        "$id": "Offer",
+        "type": "object",
+        "properties": {
+            "price_utoken_per_kwh": {"type": "integer"},
+            "energy_wh": {"type": "integer"},
+            "note": {"type": "string"},
+        },
+        "required": ["price_utoken_per_kwh", "energy_wh"],
+        "additionalProperties": False,
+    }
 
 
 def test_the_client_is_known_by_member_role_and_attribute(alice, ledger):
