@@ -58,13 +58,18 @@ def encode_private_writes(writes: Iterable[KeyWrite], metadata_keys: Iterable[st
 
 def encode_private_read_write_set(private: PrivateReadWriteSet) -> bytes:
     """TxPvtReadWriteSet bytes, in the order given; sets of one namespace stand together."""
+    return wire_private_read_write_set(private).SerializeToString()
+
+
+def wire_private_read_write_set(private: PrivateReadWriteSet) -> rwset_pb2.TxPvtReadWriteSet:
+    """The message, for those that carry it in another one."""
     wire = rwset_pb2.TxPvtReadWriteSet()
     namespace: rwset_pb2.NsPvtReadWriteSet | None = None
     for one in private.collections:
         if namespace is None or namespace.namespace != one.namespace:
             namespace = wire.ns_pvt_rwset.add(namespace=one.namespace)
         namespace.collection_pvt_rwset.add(collection_name=one.collection, rwset=one.raw)
-    return wire.SerializeToString()
+    return wire
 
 
 def decode_private_read_write_set(raw: bytes) -> PrivateReadWriteSet:

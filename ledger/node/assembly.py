@@ -16,6 +16,8 @@ from ledger.node.connection_watch import ConnectionWatch
 from ledger.node.foundation import Foundation, lay_foundation
 from ledger.node.gateway_parts import GatewayParts, gateway_parts
 from ledger.node.ordering_parts import OrderingParts, ordering_parts
+from ledger.node.private_delivery import PrivateDelivery
+from ledger.node.private_parts import PrivateStreams, private_streams
 from ledger.node.remote_endorsers import RemoteEndorsers
 from ledger.node.stream_items import StreamItems
 from ledger.node.telemetry import Telemetry
@@ -43,6 +45,7 @@ class Peer:
     base: Foundation
     ordering: OrderingParts
     contracts: ChaincodeHost
+    private: PrivateStreams
     items: StreamItems
     watch: ConnectionWatch
     misbehaviour: Misbehaviour
@@ -84,10 +87,13 @@ async def assemble(config: NodeConfig) -> Peer:
     misbehaviour = Misbehaviour(steady_ms=steady_ms)
     rejected = _both(telemetry.rejected, misbehaviour.rejected)
     ordering = ordering_parts(base, telemetry, announcements, rejected)
+    private = private_streams(base, ordering.links, rejected)
+    # Before clients hear of a block: what it lacks is on its way when they ask for it.
+    announcements.subscribe(private.on_committed)
     announcements.subscribe(
         lambda committed: notifier.committed(committed.block.number + 1, committed.transactions)
     )
-    contracts = ChaincodeHost(base)
+    contracts = ChaincodeHost(base, private)
     await contracts.start()
     remote = RemoteEndorsers(
         channel_id=config.channel_id,
@@ -96,13 +102,14 @@ async def assemble(config: NodeConfig) -> Peer:
         notifier=notifier,
     )
     watch = ConnectionWatch()
-    items = _stream_items(base, ordering, remote, rejected)
+    items = _stream_items(base, ordering, private, remote, rejected)
     validators = _validator_service(ordering, items, misbehaviour, announcements)
     ordering.channel_links.refresh()
     return Peer(
         base=base,
         ordering=ordering,
         contracts=contracts,
+        private=private,
         items=items,
         watch=watch,
         misbehaviour=misbehaviour,
@@ -115,6 +122,7 @@ async def assemble(config: NodeConfig) -> Peer:
         client_handlers=_client_handlers(
             base,
             ordering,
+            private,
             notifier,
             contracts.process,
             gateway_parts(base, ordering, contracts, remote, watch),
@@ -135,6 +143,7 @@ def _both(first: RejectionHandler, second: RejectionHandler) -> RejectionHandler
 def _stream_items(
     base: Foundation,
     ordering: OrderingParts,
+    private: PrivateStreams,
     remote: RemoteEndorsers,
     on_rejected: RejectionHandler,
 ) -> StreamItems:
@@ -144,6 +153,7 @@ def _stream_items(
         endorsers=remote,
         catch_up=ordering.catch_up,
         observers=ordering.observers,
+        private=private,
         is_validator=lambda: base.credentials.now.is_validator,
         on_rejected=on_rejected,
     )
@@ -182,6 +192,7 @@ def _validator_service(
 def _client_handlers(
     base: Foundation,
     ordering: OrderingParts,
+    private: PrivateStreams,
     notifier: CommitNotifier,
     process: Process,
     proposals: GatewayParts,
@@ -214,6 +225,7 @@ def _client_handlers(
         access=access,
         clock_ms=now_ms,
         refusals=refusals,
+        private_data=PrivateDelivery(base.store, base.channel, private.reconciler.settled),
     )
     broadcast = BroadcastService(ordering.updates, calls=gateway.calls, refusals=refusals)
     return (

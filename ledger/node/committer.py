@@ -23,12 +23,13 @@ from ledger.model.codec_block import (
     encode_commit_hash,
 )
 from ledger.node.channel import CurrentChannel
+from ledger.node.private_commit import PrivateCommit
 from ledger.node.signatures import SignaturesAt
 from ledger.ordering.envelopes import EnvelopeMemory
 from ledger.ordering.seals import check_certificate, seals_only
 from ledger.rpc.commit_notifier import CommittedTransaction
 from ledger.storage.ledger_store import LedgerStore
-from ledger.validation.block import validate_block
+from ledger.validation.block import Entry, validate_block
 from ledger.validation.commit_hash import StateCommitment, commitment_after
 from ledger.validation.context import BlockValidation, ValidationContext
 
@@ -40,6 +41,8 @@ class CommittedBlock:
     block: Block
     validation: BlockValidation
     transactions: tuple[CommittedTransaction, ...]
+    lacks_private: bool = False
+    """Whether private data of the block has to be fetched from other members' peers."""
 
 
 class Committer:
@@ -52,12 +55,17 @@ class Committer:
         channel: CurrentChannel,
         context: Callable[[], ValidationContext],
         memory: EnvelopeMemory,
+        private: PrivateCommit | None = None,
     ) -> None:
-        """`context` is asked for each block: a configuration changes it."""
+        """`context` is asked for each block: a configuration changes it.
+
+        `private` keeps the values of private data; None for a node that keeps none.
+        """
         self._store = store
         self._channel = channel
         self._context = context
         self._memory = memory
+        self._private = private
         self._tip = self._stored_tip()
 
     @property
@@ -134,12 +142,29 @@ class Committer:
         metadata[SLOT_TRANSACTIONS_FILTER] = bytes(validation.codes)
         metadata[SLOT_COMMIT_HASH] = encode_commit_hash(after.commit_hash)
         stored = replace(block, metadata=_five(metadata))
-        self._store.commit(stored, validation, after)
+        lacks_private = self._store_block(stored, envelopes, validation, after)
         if validation.is_config:
             self._channel.advance(stored)
         for raw in block.entries:
             self._memory.forget(raw)
-        return after, CommittedBlock(stored, validation, _fates(block.number, validation))
+        return after, CommittedBlock(
+            stored, validation, _fates(block.number, validation), lacks_private
+        )
+
+    def _store_block(
+        self,
+        block: Block,
+        entries: Sequence[Entry],
+        validation: BlockValidation,
+        after: StateCommitment,
+    ) -> bool:
+        """Whether private data of the block is lacking."""
+        if self._private is None:
+            self._store.commit(block, validation, after)
+            return False
+        part = self._private.of_block(block.number, entries, validation, self._store)
+        self._store.commit(block, validation, after, part.writes)
+        return part.lacks_any
 
     def _stored_tip(self) -> Tip:
         stored = self._store.tip()

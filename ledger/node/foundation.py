@@ -17,6 +17,7 @@ from ledger.storage.fail_points import FailPoints, fail_points_of_environment
 from ledger.storage.ledger_folder import open_ledger_folder
 from ledger.storage.ledger_store import LedgerStore
 from ledger.storage.leveldb import LevelDbStore
+from ledger.storage.transient_store import TransientStore
 
 SIGNATURE_THREADS = 1
 """One: more would only compete with the other processes of a small machine."""
@@ -28,11 +29,13 @@ class Workers:
 
     signatures: ThreadPoolExecutor
     consensus: ThreadPoolExecutor
-    """One thread that owns the consensus core, its journal and the ledger store's writes."""
+    """One thread that owns the consensus core, its journal and the ledger store's blocks."""
+    private: ThreadPoolExecutor
+    """Writes of private data outside blocks."""
 
     def close(self) -> None:
         """Finish what runs and end the threads."""
-        for executor in (self.signatures, self.consensus):
+        for executor in (self.signatures, self.consensus, self.private):
             executor.shutdown(wait=True, cancel_futures=True)
 
 
@@ -45,6 +48,7 @@ class Foundation:
     credentials: Credentials
     kv: LevelDbStore
     store: LedgerStore
+    transient: TransientStore
     definitions: CommittedDefinitions
     workers: Workers
     signatures: SignatureVerifier
@@ -73,6 +77,7 @@ def lay_foundation(config: NodeConfig) -> Foundation:
         credentials=Credentials(config, channel),
         kv=ledger.kv,
         store=store,
+        transient=TransientStore(ledger.kv),
         definitions=CommittedDefinitions(store, channel),
         workers=workers,
         signatures=SignatureVerifier(lambda: channel.state.registry, workers.signatures),
@@ -89,4 +94,5 @@ def _workers() -> Workers:
     return Workers(
         signatures=executor("signatures", SIGNATURE_THREADS),
         consensus=executor("consensus"),
+        private=executor("private-data"),
     )

@@ -29,6 +29,7 @@ from ledger.node.message_judge import MessageJudge
 from ledger.node.observer_notice import ObserverNotice
 from ledger.node.observers import Observers
 from ledger.node.outbox import Outbox, OutboxHandlers
+from ledger.node.private_commit import PrivateCommit
 from ledger.node.readiness import Readiness
 from ledger.node.signatures import SignaturesAt
 from ledger.node.submission import TransactionSubmission
@@ -147,6 +148,7 @@ def _committer(base: Foundation) -> Committer:
         channel=base.channel,
         context=lambda: _validation_context(base),
         memory=base.memory,
+        private=PrivateCommit(base.config.mspid, base.transient),
     )
 
 

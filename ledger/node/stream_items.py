@@ -9,6 +9,7 @@ from ledger.errors import InvalidMessage, Reason
 from ledger.node.catch_up import CatchUp
 from ledger.node.consensus_queue import ConsensusQueue
 from ledger.node.observers import Observers
+from ledger.node.private_parts import PrivateStreams
 from ledger.node.remote_endorsers import RemoteEndorsers
 from ledger.node.submission import TransactionSubmission
 from ledger.rpc.misbehaviour import RejectionHandler, nobody_counts
@@ -29,6 +30,7 @@ class StreamItems:
     endorsers: RemoteEndorsers
     catch_up: CatchUp
     observers: Observers
+    private: PrivateStreams
     is_validator: Callable[[], bool]
     """Whether this node is one; else the others take nothing from it but questions for blocks."""
     on_rejected: RejectionHandler = nobody_counts
@@ -47,6 +49,11 @@ class StreamItems:
             self._spawn(sender, item, self.submission.on_batch(item.transactions, reply))
         elif kind == "endorse_request":
             self._spawn(sender, item, self.endorsers.on_request(item.endorse_request, reply))
+        elif kind == "private_data_offer" and sender > 0:
+            offer = item.private_data_offer
+            self._spawn(sender, item, self.private.dissemination.on_offer(sender, offer, reply))
+        elif kind == "private_data_request" and sender > 0:
+            self.private.requests.on_request(sender, item.private_data_request, reply)
         elif kind == "block_request":
             self.catch_up.on_request(sender, item.block_request, reply)
         elif kind == "status" and sender > 0:
@@ -61,6 +68,10 @@ class StreamItems:
             self.submission.on_result(sender, item.transactions_result)
         elif kind == "endorse_result":
             self.endorsers.on_result(sender, item.endorse_result)
+        elif kind == "private_data_receipt":
+            self.private.dissemination.on_receipt(sender, item.private_data_receipt)
+        elif kind == "private_data_response":
+            self.private.requests.on_response(sender, item.private_data_response)
         elif kind == "block_response":
             self.catch_up.on_response(sender, item.block_response)
         elif kind == "status":
@@ -72,6 +83,7 @@ class StreamItems:
     def on_connected(self, consenter_id: int) -> None:
         """A stream of ours is open: say where we are and what waits here."""
         self.catch_up.tell_status(consenter_id)
+        self.private.reconciler.on_connected()
         if self.is_validator():
             self.submission.send_pool_to(consenter_id)
 
@@ -79,6 +91,7 @@ class StreamItems:
         """A stream of ours broke: nothing more will be answered on it."""
         self.submission.on_disconnected(consenter_id)
         self.endorsers.on_disconnected(consenter_id)
+        self.private.on_disconnected(consenter_id)
 
     def _spawn(self, sender: int, item: Item, work: Coroutine[Any, Any, None]) -> None:
         size = item.ByteSize()

@@ -4,7 +4,7 @@ A client sends one signed SeekInfo; blocks follow from `start` to `stop`, then a
 are statuses inside the stream, as Fabric sends them.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
 import grpc
@@ -15,6 +15,7 @@ from ledger.model.codec_block import decode_block
 from ledger.model.codec_filtered import filtered_block, without_transactions
 from ledger.model.codec_parsing import length_delimited, parse_message
 from ledger.model.codes import HeaderType
+from ledger.model.private_rwset import PrivateReadWriteSet, wire_private_read_write_set
 from ledger.rpc.access import RequestAccess
 from ledger.rpc.block_source import BlockBeforeSnapshot, BlockSource
 from ledger.rpc.client_limits import (
@@ -40,9 +41,15 @@ SEEK_TIME_WINDOW_MS = 15 * 60 * 1000
 ENDLESS_STOP = 2**53 - 1
 """SDKs send 2^53-1 and Fabric peers 2^64-1 for "never stop"."""
 
-Encode = Callable[[bytes], bytes]
-"""From block bytes as stored, which go out unchanged, to the stream's response."""
+Encode = Callable[[bytes, bytes], Awaitable[bytes]]
+"""From block bytes as stored, which go out unchanged, and who asks, to the stream's response."""
 EncodeStatus = Callable[[int], bytes]
+PrivateDataOf = Callable[[int, bytes], Awaitable[Mapping[int, PrivateReadWriteSet]]]
+"""(block number, who asks) to what they may have of it, by position in the block."""
+
+
+async def _no_private_data(_number: int, _identity: bytes) -> Mapping[int, PrivateReadWriteSet]:
+    return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +83,7 @@ class DeliverService:
         clock_ms: Callable[[], int],
         limits: ClientLimits | None = None,
         refusals: RefusalCounter | None = None,
+        private_data: PrivateDataOf = _no_private_data,
     ) -> None:
         allowed = limits or ClientLimits()
         self._refusals = refusals or RefusalCounter()
@@ -90,6 +98,7 @@ class DeliverService:
         self._source = source
         self._access = access
         self._clock_ms = clock_ms
+        self._private_data = private_data
 
     def rpc_handlers(self) -> grpc.GenericRpcHandler:
         """The handler table of protos.Deliver."""
@@ -98,7 +107,7 @@ class DeliverService:
             {
                 "Deliver": self._handler(_peer_block, _peer_status),
                 "DeliverFiltered": self._handler(self._peer_filtered, _peer_status),
-                "DeliverWithPrivateData": self._handler(_peer_private, _peer_status),
+                "DeliverWithPrivateData": self._handler(self._peer_private, _peer_status),
             },
         )
 
@@ -135,7 +144,7 @@ class DeliverService:
                 async for block_raw in self._source.follow_raw(seek.start, seek.stop):
                     self._require_still_allowed(seek.identity)
                     sent = without_transactions(block_raw) if seek.headers_only else block_raw
-                    await write_in_time(context, encode(sent))
+                    await write_in_time(context, await encode(sent, seek.identity))
         except BlockBeforeSnapshot:
             await write_in_time(context, encode_status(common_pb2.NOT_FOUND))
             return False
@@ -159,9 +168,22 @@ class DeliverService:
         except InvalidMessage as error:
             raise SeekRefused(common_pb2.FORBIDDEN) from error
 
-    def _peer_filtered(self, block_raw: bytes) -> bytes:
+    async def _peer_filtered(self, block_raw: bytes, _identity: bytes) -> bytes:
         filtered = filtered_block(self._channel_id, decode_block(block_raw))
         return protos_pb2.DeliverResponse(filtered_block=filtered).SerializeToString()
+
+    async def _peer_private(self, block_raw: bytes, identity: bytes) -> bytes:
+        private = await self._private_data(decode_block(block_raw).number, identity)
+        entries = b"".join(
+            protos_pb2.BlockAndPrivateData(
+                private_data_map={tx_number: wire_private_read_write_set(sets)}
+            ).SerializeToString()
+            for tx_number, sets in sorted(private.items())
+        )
+        block = length_delimited(protos_pb2.BlockAndPrivateData.BLOCK_FIELD_NUMBER, block_raw)
+        return length_delimited(
+            protos_pb2.DeliverResponse.BLOCK_AND_PRIVATE_DATA_FIELD_NUMBER, block + entries
+        )
 
     async def _seek(self, raw: bytes) -> _Seek:
         try:
@@ -215,15 +237,8 @@ class DeliverService:
         raise SeekRefused(common_pb2.BAD_REQUEST)
 
 
-def _peer_block(block_raw: bytes) -> bytes:
+async def _peer_block(block_raw: bytes, _identity: bytes) -> bytes:
     return length_delimited(protos_pb2.DeliverResponse.BLOCK_FIELD_NUMBER, block_raw)
-
-
-def _peer_private(block_raw: bytes) -> bytes:
-    return length_delimited(
-        protos_pb2.DeliverResponse.BLOCK_AND_PRIVATE_DATA_FIELD_NUMBER,
-        length_delimited(protos_pb2.BlockAndPrivateData.BLOCK_FIELD_NUMBER, block_raw),
-    )
 
 
 def _peer_status(status: int) -> bytes:
@@ -232,7 +247,7 @@ def _peer_status(status: int) -> bytes:
     return response.SerializeToString()
 
 
-def _orderer_block(block_raw: bytes) -> bytes:
+async def _orderer_block(block_raw: bytes, _identity: bytes) -> bytes:
     return length_delimited(orderer_pb2.DeliverResponse.BLOCK_FIELD_NUMBER, block_raw)
 
 

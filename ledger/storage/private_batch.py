@@ -122,6 +122,10 @@ class PrivateBatch:
             current = state.get_state(space, hashed_key(sha256(write.key.encode())))
             self._place_value(namespace, collection, write, current)
 
+    def filled(self, namespace: str, collection: str) -> None:
+        """Nothing of a collection is lacking from before this peer's time."""
+        self._changes[keys.filled_key(namespace, collection)] = b""
+
     def give_up(self, place: SetPlace) -> None:
         """A missing set that expired: nobody has it any more."""
         self._changes[keys.missing_key(place)] = None

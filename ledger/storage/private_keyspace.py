@@ -110,9 +110,10 @@ def missing_key(place: SetPlace) -> bytes:
     return _MISSING + _place(place)
 
 
-def missing_range(after: bytes = b"") -> tuple[bytes, bytes]:
-    """Database range of missing sets, of those behind the key `after` if it is given."""
-    return after + b"\0" if after else _MISSING, _MISSING + b"\xff" * (_POSITION.size + 1)
+def missing_range(before: SetPlace | None = None) -> tuple[bytes, bytes]:
+    """Database range of missing sets, of those before one if it is given."""
+    end = _MISSING + b"\xff" * (_POSITION.size + 1)
+    return _MISSING, end if before is None else missing_key(before)
 
 
 def split_missing_key(database_key: bytes) -> SetPlace:

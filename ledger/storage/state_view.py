@@ -76,10 +76,10 @@ class StateView:
         """The private writes of one transaction to one collection, if this peer holds them."""
         return self._reader.get(private_keyspace.set_key(place))
 
-    def missing_sets(self, after: SetPlace | None = None) -> Iterator[MissingSet]:
-        """Private writes this peer should have and lacks, oldest first, those behind `after`."""
-        start = b"" if after is None else private_keyspace.missing_key(after)
-        for database_key, set_hash in self._reader.iterate(*private_keyspace.missing_range(start)):
+    def missing_sets(self, before: SetPlace | None = None) -> Iterator[MissingSet]:
+        """Private writes this peer should have and lacks, newest first, those before `before`."""
+        found = private_keyspace.missing_range(before)
+        for database_key, set_hash in self._reader.iterate(*found, reverse=True):
             yield MissingSet(private_keyspace.split_missing_key(database_key), set_hash)
 
     def private_values(
@@ -92,6 +92,11 @@ class StateView:
             value = self.get_private(namespace, collection, key)
             if value is not None:
                 yield database_key[-HASH_BYTES:], key, value
+
+    def has_private(self, namespace: str, collection: str, key_hash: bytes) -> bool:
+        """Whether this peer holds the value of the private key with this hash."""
+        key = private_keyspace.key_of_hash_key(namespace, collection, key_hash)
+        return self._reader.get(key) is not None
 
     def is_filled(self, namespace: str, collection: str) -> bool:
         """Whether the values of a collection from before this peer's time were fetched."""

@@ -9,6 +9,7 @@ from ledger.node import stream_items
 from ledger.node.channel import open_channel
 from ledger.node.consensus_queue import ConsensusQueue, RawMessage
 from ledger.node.observers import Observers
+from ledger.node.private_parts import PrivateStreams
 from ledger.node.stream_items import StreamItems
 from ledger.rpc.validator_service import Reply
 from ledger.wire.validator_pb2 import (
@@ -17,6 +18,10 @@ from ledger.wire.validator_pb2 import (
     EndorseRequest,
     EndorseResult,
     Item,
+    PrivateDataOffer,
+    PrivateDataReceipt,
+    PrivateDataRequest,
+    PrivateDataResponse,
     Status,
     TransactionBatch,
     TransactionBatchResult,
@@ -44,7 +49,12 @@ class Part:
             raise self.failure
 
     def __getattr__(self, name: str):
-        return lambda *args, **_kwargs: self.told.append((name, args[0]))
+        return lambda *args, **_kwargs: self.told.append((name, args[0] if args else None))
+
+
+class Dissemination(Part):
+    async def on_offer(self, sender: int, offer: PrivateDataOffer, reply: Reply) -> None:
+        await self._work("offer")
 
 
 class Endorsers(Part):
@@ -61,6 +71,7 @@ async def items():
         endorsers=Endorsers(),
         catch_up=Part(),
         observers=Observers(open_channel(world.store, world.consortium.genesis), Status),
+        private=PrivateStreams(Dissemination(), Part(), Part()),
         is_validator=lambda: True,
     )
     yield made
@@ -82,20 +93,37 @@ async def test_requests_reach_their_part(items):
     items.on_request(3, Item(status=Status()), reply)
     items.on_request(3, BATCH, reply)
     items.on_request(3, Item(endorse_request=EndorseRequest()), reply)
+    items.on_request(3, Item(private_data_offer=PrivateDataOffer()), reply)
+    items.on_request(3, Item(private_data_request=PrivateDataRequest()), reply)
     await asyncio.sleep(0)
     assert items.queue.take(0) == RawMessage(3, b"vote")
     assert items.catch_up.told == [("on_request", 3), ("on_status", 3)]
     assert items.submission.told == [("batch", None)]
     assert items.endorsers.told == [("endorse", None)]
+    assert items.private.dissemination.told == [("offer", None)]
+    assert items.private.requests.told == [("on_request", 3)]
+
+
+async def test_who_only_follows_has_no_part_in_private_data(items):
+    items.observers.heard = lambda *_: True
+    items.on_request(-1, Item(private_data_offer=PrivateDataOffer()), reply)
+    items.on_request(-1, Item(private_data_request=PrivateDataRequest()), reply)
+    await asyncio.sleep(0)
+    assert items.private.dissemination.told == []
+    assert items.private.requests.told == []
 
 
 async def test_answers_reach_their_part(items):
     items.on_answer(2, Item(transactions_result=TransactionBatchResult()))
     items.on_answer(2, Item(endorse_result=EndorseResult()))
     items.on_answer(2, Item(block_response=BlockResponse()))
+    items.on_answer(2, Item(private_data_receipt=PrivateDataReceipt()))
+    items.on_answer(2, Item(private_data_response=PrivateDataResponse()))
     assert items.submission.told == [("on_result", 2)]
     assert items.endorsers.told == [("on_result", 2)]
     assert items.catch_up.told == [("on_response", 2)]
+    assert items.private.dissemination.told == [("on_receipt", 2)]
+    assert items.private.requests.told == [("on_response", 2)]
 
 
 async def test_items_on_the_wrong_side_and_empty_ones_are_ignored(items):
