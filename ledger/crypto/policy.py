@@ -77,9 +77,12 @@ def layout_of(quantities: Mapping[str, int]) -> Layout:
     )
 
 
-def peers_by_member(layout: Layout) -> Counter[str]:
+def peers_by_member(layout: Layout) -> dict[str, int]:
     """How many peers of each member a layout has, MSP ids ascending."""
-    return Counter(mspid for mspid, _ in sorted(layout))
+    found: dict[str, int] = {}
+    for mspid, which in sorted(layout):
+        found[mspid] = which + 1
+    return found
 
 
 def minimal_layouts(layouts: Iterable[Layout]) -> list[Layout]:

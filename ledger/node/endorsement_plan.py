@@ -5,7 +5,6 @@ nobody is asked twice; who fails is replaced by another peer of its organization
 is none left the next layout that can still be completed takes over.
 """
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from zlib import crc32
 
@@ -15,7 +14,7 @@ from ledger.node.organizations import EndorsingPeer
 from ledger.node.peer_answers import Outcome, PeerAnswer
 from ledger.rpc.status import PAYLOADS_DIFFER, PeerError
 
-Quantities = Counter[str]
+Quantities = Sequence[tuple[str, int]]
 """How many peers of each organization (MSP id)."""
 
 
@@ -26,10 +25,11 @@ class EndorsementPlan:
         self, layouts: Sequence[Layout], peers_of: Callable[[str], Sequence[EndorsingPeer]]
     ) -> None:
         """`layouts` in order of preference; `peers_of` an organization's reachable peers."""
-        self._layouts = [peers_by_member(layout) for layout in layouts]
+        self._layouts = [tuple(peers_by_member(layout).items()) for layout in layouts]
         self._peers_of = peers_of
         self._asked: set[int] = set()
         self._endorsed: list[tuple[str, Endorsement]] = []
+        self._have: dict[str, int] = {}
         self.payload: bytes | None = None
         """ProposalResponsePayload bytes of the first endorser; the others must equal it."""
         self.failed: list[PeerAnswer] = []
@@ -54,7 +54,9 @@ class EndorsementPlan:
             peer = answer.peer
             self._errors.append(PeerError(peer.address, peer.mspid, PAYLOADS_DIFFER))
             return False
-        self._endorsed.append((answer.peer.mspid, response.endorsement))
+        mspid = answer.peer.mspid
+        self._endorsed.append((mspid, response.endorsement))
+        self._have[mspid] = self._have.get(mspid, 0) + 1
         return True
 
     def endorsements(self) -> list[Endorsement] | None:
@@ -86,20 +88,25 @@ class EndorsementPlan:
         return tuple(self._errors)
 
     def _for(self, layout: Quantities) -> list[Endorsement]:
-        wanted = layout.copy()
+        wanted = dict(layout)
         chosen = []
         for mspid, endorsement in self._endorsed:
-            if wanted[mspid] > 0:
+            if wanted.get(mspid, 0) > 0:
                 wanted[mspid] -= 1
                 chosen.append(endorsement)
         return chosen
 
     def _missing(self, layout: Quantities) -> Quantities:
-        return layout - Counter(mspid for mspid, _ in self._endorsed)
+        have = self._have
+        return [
+            (mspid, wanted - have.get(mspid, 0))
+            for mspid, wanted in layout
+            if wanted > have.get(mspid, 0)
+        ]
 
     def _completing(self, layout: Quantities) -> list[EndorsingPeer]:
         chosen: list[EndorsingPeer] = []
-        for mspid, quantity in self._missing(layout).items():
+        for mspid, quantity in self._missing(layout):
             free = [p for p in self._peers_of(mspid) if p.consenter_id not in self._asked]
             if len(free) < quantity:
                 return []

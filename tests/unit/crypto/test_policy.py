@@ -325,7 +325,7 @@ def test_arbitrary_bytes_are_refused_or_read(data):
 
 def layouts(text: str) -> list[dict[str, int]]:
     """How many peers of each member."""
-    return [dict(peers_by_member(one)) for one in organization_layouts(parse_policy(text))]
+    return [peers_by_member(one) for one in organization_layouts(parse_policy(text))]
 
 
 def test_layouts_of_three_of_four():
