@@ -46,7 +46,7 @@ class SupervisedRuntime:
         call: CallChaincode | None = None,
     ) -> None:
         """`new_life` may raise OSError; `name` is the chaincode's, its namespace."""
-        self._name = name
+        self.name = name
         self._new_life = new_life
         self._limits = limits
         self._in_flight: dict[Key, WaitingTransaction] = {}
@@ -68,7 +68,7 @@ class SupervisedRuntime:
     async def start(self) -> None:
         """See `ledger.endorsement.runtime.ChaincodeRuntime.start`."""
         self._first_start = asyncio.get_running_loop().create_future()
-        self._supervision = asyncio.create_task(self._supervise(), name=self._name)
+        self._supervision = asyncio.create_task(self._supervise(), name=self.name)
 
     async def has_started(self) -> bool:
         """Wait until the chaincode registered in its first life, or that life has ended."""
@@ -81,7 +81,7 @@ class SupervisedRuntime:
             return
         supervision, self._supervision = self._supervision, None
         for transaction in self._in_flight.values():
-            transaction.fail(f"chaincode {self._name} is stopped")
+            transaction.fail(f"chaincode {self.name} is stopped")
         supervision.cancel()
         await asyncio.gather(supervision, self._deferred.close(), return_exceptions=True)
 
@@ -94,7 +94,7 @@ class SupervisedRuntime:
         """See `ledger.endorsement.runtime.ChaincodeRuntime.execute`."""
         if self._waiting >= self._limits.waiting_max:
             raise InvalidMessage(
-                Reason.OVERLOADED, f"{self._waiting} transactions wait for {self._name}"
+                Reason.OVERLOADED, f"{self._waiting} transactions wait for {self.name}"
             )
         self._waiting += 1
         try:
@@ -113,12 +113,12 @@ class SupervisedRuntime:
         args: tuple[bytes, ...] | None,
     ) -> Execution:
         if self._supervision is None:
-            raise ExecutionFailed(f"chaincode {self._name} is not running")
+            raise ExecutionFailed(f"chaincode {self.name} is not running")
         loop = asyncio.get_running_loop()
         transaction = WaitingTransaction(
             loop.create_future(),
             loop.time(),
-            namespace=self._name,
+            namespace=self.name,
             proposal=proposal,
             args=args,
             simulator=simulator,
@@ -168,7 +168,7 @@ class SupervisedRuntime:
             self._life = self._new_life(parts)
             return await self._life.run()
         except OSError:
-            log.exception("chaincode %s cannot be started", self._name)
+            log.exception("chaincode %s cannot be started", self.name)
             return Ending(STREAM_TERMINATED, was_ready=False)
         finally:
             self._life = None

@@ -12,12 +12,14 @@ from ledger.endorsement.limits import SimulationLimits
 from ledger.endorsement.peer_session import Execution, RunningTransaction
 from ledger.endorsement.process import ChaincodeProcess
 from ledger.endorsement.proposal_checks import ProposalRules
+from ledger.endorsement.runtime import ChaincodeRuntime
 from ledger.endorsement.shim_handler import ChaincodeCall
 from ledger.endorsement.simulator import LIFECYCLE_NAMESPACE
 from ledger.model.policy_codec import encode_application_policy
 from ledger.model.transaction import ProposalResponse, SignedProposal
 from ledger.node.clock import now_ms
 from ledger.node.config import ChaincodeSettings
+from ledger.node.dial_in import DialIn
 from ledger.node.foundation import Foundation
 from ledger.node.private_parts import PrivateStreams
 from ledger.node.transaction_lookup import LedgerLookup
@@ -28,8 +30,9 @@ class ChaincodeHost:
 
     def __init__(self, base: Foundation, private: PrivateStreams) -> None:
         self._private = private
-        self._processes = {
-            settings.name: ChaincodeProcess(_program(settings, base.config.mspid), call=self._call)
+        self.dial_in = DialIn(base.config.chaincode_streams)
+        self._runtimes = {
+            settings.name: self._runtime(settings, base.config.mspid)
             for settings in base.config.chaincodes
         }
         limits = SimulationLimits()
@@ -51,7 +54,7 @@ class ChaincodeHost:
                 base.config.mspid, [definition_of(s) for s in base.config.chaincodes]
             ),
             chaincodes={
-                settings.name: InstalledChaincode(settings.version, self._processes[settings.name])
+                settings.name: InstalledChaincode(settings.version, self._runtimes[settings.name])
                 for settings in base.config.chaincodes
             },
             ports=EndorserPorts(
@@ -68,11 +71,11 @@ class ChaincodeHost:
 
     async def start(self) -> None:
         """Start every contract's process; raises NodeFault naming one that does not start."""
-        await asyncio.gather(*(process.start() for process in self._processes.values()))
+        await asyncio.gather(*(runtime.start() for runtime in self._runtimes.values()))
 
     async def stop(self) -> None:
         """End every contract's process."""
-        await asyncio.gather(*(process.stop() for process in self._processes.values()))
+        await asyncio.gather(*(runtime.stop() for runtime in self._runtimes.values()))
 
     async def process(self, proposal: SignedProposal) -> ProposalResponse:
         """Endorse a proposal; raises InvalidMessage for one that may not be simulated."""
@@ -81,7 +84,13 @@ class ChaincodeHost:
 
     def runs(self, chaincode: str) -> bool:
         """Whether this peer has the chaincode (the lifecycle itself is everywhere)."""
-        return chaincode in self._processes or chaincode == LIFECYCLE_NAMESPACE
+        return chaincode in self._runtimes or chaincode == LIFECYCLE_NAMESPACE
+
+    def _runtime(self, settings: ChaincodeSettings, mspid: str) -> ChaincodeRuntime:
+        """A process of ours, unless the operator lets the chaincode dial in."""
+        chaincode_id = f"{settings.name}:{settings.version}"
+        dialled = self.dial_in.runtime(chaincode_id, settings.name, self._call)
+        return dialled or ChaincodeProcess(_program(settings, mspid), call=self._call)
 
     async def _call(self, transaction: RunningTransaction, call: ChaincodeCall) -> Execution:
         return await self._endorser.call(transaction, call)

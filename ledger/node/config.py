@@ -10,6 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from ledger.errors import NodeFault
+from ledger.node.chaincode_streams import (
+    STREAM_SETTINGS_FILE,
+    StreamSettings,
+    read_stream_settings,
+)
 from ledger.node.disk_watch import SpaceLimits
 
 CONFIG_BYTES_MAX = 1024 * 1024
@@ -58,6 +63,7 @@ class NodeConfig:
     validators: tuple[ValidatorAddress, ...]
     chaincodes: tuple[ChaincodeSettings, ...] = ()
     space: SpaceLimits = field(default_factory=SpaceLimits)
+    chaincode_streams: StreamSettings = field(default_factory=StreamSettings)
 
 
 def load_config(path: Path) -> NodeConfig:
@@ -97,4 +103,5 @@ def _config(raw: dict[str, Any], folder: Path) -> NodeConfig:
         ),
         chaincodes=tuple(ChaincodeSettings(**c) for c in raw["chaincodes"]),
         space=SpaceLimits(**raw.get("space", {})),
+        chaincode_streams=read_stream_settings(folder / STREAM_SETTINGS_FILE),
     )

@@ -11,21 +11,13 @@ import signal
 import sys
 from pathlib import Path
 
-from grpc import aio
-
 from ledger.errors import NodeFault
 from ledger.node.assembly import Peer, assemble
 from ledger.node.clock import steady_ms
 from ledger.node.config import NodeConfig, load_config
-from ledger.node.faults import FaultInterceptor, FaultSink
+from ledger.node.faults import FaultSink
+from ledger.node.listeners import listen, peer_listeners
 from ledger.node.native_log import NativeLog, take_over
-from ledger.rpc.transport import (
-    CLIENT_MESSAGE_BYTES_MAX,
-    MESSAGE_BYTES_MAX,
-    TlsMaterial,
-    server_credentials,
-    server_options,
-)
 
 log = logging.getLogger(__name__)
 
@@ -65,10 +57,7 @@ async def _serve(
 ) -> signal.Signals:
     faults = FaultSink()
     asyncio.get_running_loop().set_exception_handler(faults.on_loop_error)
-    servers = [
-        await _listen(config.listen, peer, faults, for_validators=False),
-        await _listen(config.validator_listen, peer, faults, for_validators=True),
-    ]
+    servers = [await listen(listener, faults) for listener in peer_listeners(config, peer)]
     running = [
         asyncio.create_task(peer.run_links(), name="links"),
         asyncio.create_task(peer.ordering.run_consensus(), name="consensus"),
@@ -104,34 +93,6 @@ async def _serve(
 def _cause(task: asyncio.Task[None]) -> BaseException:
     error = task.exception()
     return error if error is not None else NodeFault(f"{task.get_name()} ended by itself")
-
-
-async def _listen(
-    address: str, peer: Peer, faults: FaultSink, *, for_validators: bool
-) -> aio.Server:
-    bytes_max = MESSAGE_BYTES_MAX if for_validators else CLIENT_MESSAGE_BYTES_MAX
-    server = aio.server(
-        options=server_options(message_bytes_max=bytes_max),
-        interceptors=[FaultInterceptor(faults)],
-    )
-    handlers = peer.validator_handlers if for_validators else peer.client_handlers
-    server.add_generic_rpc_handlers(handlers)
-    credentials = server_credentials(
-        lambda: _tls(peer, for_validators=for_validators), require_client=for_validators
-    )
-    try:
-        server.add_secure_port(address, credentials)
-    except RuntimeError as error:
-        raise NodeFault(
-            f"cannot listen on {address}; `gridledger doctor` says who does"
-        ) from error
-    await server.start()
-    return server
-
-
-def _tls(peer: Peer, *, for_validators: bool) -> TlsMaterial:
-    now = peer.base.credentials.now
-    return now.validator_tls if for_validators else now.client_tls
 
 
 def _tune_interpreter() -> None:

@@ -8,14 +8,14 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import grpc
-from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from google.protobuf.message import DecodeError
 from grpc import aio
 
+from ledger.crypto.certificates import load_x509
 from ledger.crypto.hashing import sha256
 from ledger.endorsement.chaincode_life import LifeParts
 from ledger.endorsement.limits import StreamLimits
@@ -23,6 +23,7 @@ from ledger.endorsement.peer_session import StreamBroken
 from ledger.endorsement.runtime import CallChaincode
 from ledger.endorsement.stream_life import MessageStream, StreamLife
 from ledger.endorsement.supervision import SupervisedRuntime
+from ledger.errors import InvalidMessage
 from ledger.rpc.chaincode_connect import GrpcMessageStream
 from ledger.rpc.transport import identity_bytes
 from ledger.wire.protos_pb2 import ChaincodeID, ChaincodeMessage
@@ -88,6 +89,11 @@ class _Refused(Exception):  # noqa: N818 - what happened to the registration
         super().__init__(text)
         self.code = code
         self.text = text
+
+
+def certificate_fingerprint(pem: bytes) -> bytes:
+    """SHA-256 of a certificate's DER; raises InvalidMessage for what is no certificate."""
+    return sha256(load_x509(pem).public_bytes(Encoding.DER))
 
 
 class ChaincodeSupportService:
@@ -162,7 +168,7 @@ def dialled_in_chaincode(
     call: CallChaincode | None = None,
 ) -> SupervisedRuntime:
     """The runtime of chaincode `name` that comes in at `door`."""
-    bounds = limits or StreamLimits(restart_backoff_ms=0)
+    bounds = replace(limits or StreamLimits(), restart_backoff_ms=0)
 
     def new_life(parts: LifeParts) -> StreamLife:
         return StreamLife(door.allowed.chaincode_id, door.open, bounds, parts)
@@ -195,6 +201,7 @@ def _shows(context: "aio.ServicerContext[bytes, bytes]", allowed: AllowedChainco
     shown = context.auth_context().get("x509_pem_cert", [])
     if not shown:
         return False
-    certificate = x509.load_pem_x509_certificate(shown[0])
-    der = certificate.public_bytes(Encoding.DER)
-    return sha256(der) == allowed.certificate_sha256
+    try:
+        return certificate_fingerprint(shown[0]) == allowed.certificate_sha256
+    except InvalidMessage:
+        return False

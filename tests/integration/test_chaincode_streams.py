@@ -7,11 +7,8 @@ from datetime import UTC, datetime
 
 import grpc
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 from grpc import aio
 
-from ledger.crypto.hashing import sha256
 from ledger.endorsement.limits import StreamLimits
 from ledger.endorsement.packages import ServiceConnection
 from ledger.endorsement.peer_session import ExecutionFailed
@@ -21,6 +18,7 @@ from ledger.rpc.chaincode_support import (
     AllowedChaincode,
     ChaincodeDoor,
     ChaincodeSupportService,
+    certificate_fingerprint,
     dialled_in_chaincode,
 )
 from network.authority import MemberAuthority
@@ -32,6 +30,17 @@ pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 ID = f"market_1.0:{64 * 'a'}"
 QUICK = StreamLimits(transaction_timeout_ms=400, absence_timeout_ms=300, start_timeout_ms=300)
+
+
+@pytest.fixture(scope="module")
+def anyio_backend():
+    return "asyncio"
+
+
+@pytest.fixture(scope="module", autouse=True)
+async def one_loop(anyio_backend):
+    """gRPC's poller is one for the process: a loop closed after each test would miss its news."""
+    yield  # noqa: PT022 - the loop lives as long as this
 
 
 @pytest.fixture
@@ -255,8 +264,7 @@ class Desk:
     def __init__(self, authority):
         self.authority = authority
         self.keys = authority.issue_tls("contract", now=datetime.now(UTC))
-        certificate = x509.load_pem_x509_certificate(self.keys.certificate_pem)
-        allowed = AllowedChaincode(ID, sha256(certificate.public_bytes(Encoding.DER)))
+        allowed = AllowedChaincode(ID, certificate_fingerprint(self.keys.certificate_pem))
         self.door = ChaincodeDoor(allowed)
         self.runtime = dialled_in_chaincode(CHAINCODE, self.door, limits=QUICK)
         self.address = ""

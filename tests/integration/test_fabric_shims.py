@@ -16,10 +16,7 @@ from pathlib import Path
 
 import grpc
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 
-from ledger.crypto.hashing import sha256
 from ledger.endorsement.limits import StreamLimits
 from ledger.endorsement.packages import ServiceConnection
 from ledger.endorsement.peer_session import ExecutionFailed
@@ -28,6 +25,7 @@ from ledger.rpc.chaincode_support import (
     AllowedChaincode,
     ChaincodeDoor,
     ChaincodeSupportService,
+    certificate_fingerprint,
     dialled_in_chaincode,
 )
 from network.authority import MemberAuthority
@@ -53,6 +51,12 @@ NODE, NODE_DIALS, PYTHON = "node service", "node dials in", "python service"
 @pytest.fixture(scope="module")
 def anyio_backend():
     return "asyncio"
+
+
+@pytest.fixture(scope="module", autouse=True)
+async def one_loop(anyio_backend):
+    """gRPC's poller is one for the process: a loop closed after each test would miss its news."""
+    yield  # noqa: PT022 - the loop lives as long as this
 
 
 @dataclass
@@ -157,8 +161,7 @@ async def node_service(place, call=None):
 @asynccontextmanager
 async def node_dialling_in(place, call=None):
     keys = place.issue("contract")
-    certificate = x509.load_pem_x509_certificate(keys.certificate_pem)
-    door = ChaincodeDoor(AllowedChaincode(ID, sha256(certificate.public_bytes(Encoding.DER))))
+    door = ChaincodeDoor(AllowedChaincode(ID, certificate_fingerprint(keys.certificate_pem)))
     ours = place.issue("peer")
     credentials = grpc.ssl_server_credentials(
         [(ours.key_pem, ours.certificate_pem)], place.authority.tls.certificate_pem, True
