@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from tests.interop.fv_suite import run_functional_tests
 from tests.interop.scenario_suite import run_scenarios
 from tests.interop.workshop import Counted, SuiteError, Workshop
 
@@ -41,6 +42,8 @@ def _suites(
     if options.scenario:
         features = tuple(options.feature)
         yield "scenario", lambda shop: run_scenarios(options.scenario, shop, features=features)
+    if options.fv:
+        yield "fv", lambda shop: [run_functional_tests(options.fv, shop)]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -50,6 +53,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--feature", action="append", default=[], metavar="NAME", help="only these scenarios"
+    )
+    parser.add_argument(
+        "--fv",
+        type=Path,
+        metavar="CHECKOUT",
+        help="of fabric-chaincode-node: its functional tests",
     )
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="work there and keep it")
     return parser

@@ -14,10 +14,9 @@ from network.cli import main as gridledger
 from network.plan import load_plan
 from tests.interop.crypto_tree import CryptoTree
 from tests.interop.peer_commands import PeerCommands, Session, UnknownCommand
+from tests.interop.running_peers import FOLDER_VARIABLE, start_peer, start_peers, stop_all
 from tests.interop.shapes import SCENARIO, write_plan
 
-FOLDER_VARIABLE = "GRIDLEDGER_INTEROP_FOLDER"
-"""Where the network of this run is."""
 FIXTURES_VARIABLE = "GRIDLEDGER_INTEROP_FIXTURES"
 """The suite's folder `fixtures`, which its containers mount."""
 ADDRESS_VARIABLE = "CORE_PEER_ADDRESS"
@@ -61,18 +60,19 @@ class Containers:
 
     def up(self) -> int:
         """All peers."""
-        return gridledger(["network", "up", "--plan", str(self._plan)])
+        return start_peers(load_plan(self._plan), self._plan)
 
     def down(self) -> int:
-        """No peer."""
-        return gridledger(["network", "down", "--plan", str(self._plan)])
+        """No peer, and no chaincode of theirs."""
+        return stop_all(self._folder)
 
     def switch(self, action: str, name: str) -> int:
         """Start or stop one peer."""
         plan = load_plan(self._plan)
         [peer] = [peer for peer in plan.peers if peer.external_host == name]
-        verb = {"stop": "down", "start": "up"}[action]
-        return gridledger(["network", verb, peer.id, "--plan", str(self._plan)])
+        if action == "start":
+            return start_peer(peer, self._plan)
+        return gridledger(["network", "down", peer.id, "--plan", str(self._plan)])
 
     def execute(self, words: list[str]) -> int:
         """A command in one of the containers `org<n>_cli`."""

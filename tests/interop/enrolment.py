@@ -22,8 +22,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from ledger.crypto.signing import generate_key, private_key_pem
 from network.cli import main as gridledger
 from network.plan import load_plan
-from tests.interop.containers import FOLDER_VARIABLE
 from tests.interop.crypto_tree import FABRIC_CA_SUBJECT
+from tests.interop.running_peers import FOLDER_VARIABLE
 
 PORTS = {7054: "org1", 8054: "org2"}
 """Where each organisation's authority would listen."""

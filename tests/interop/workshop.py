@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from network.layout import make_private_folder
-from tests.interop.containers import FOLDER_VARIABLE
+from tests.interop.running_peers import FOLDER_VARIABLE
 from tests.support.node_runtime import NodeRuntime, node_runtime
 
 ROOT = Path(__file__).resolve().parents[2]
