@@ -20,21 +20,23 @@ REGISTER_METHOD = "/protos.ChaincodeSupport/Register"
 class GrpcChaincode:
     """Speaks on the streams it is given; functions of its own misbehave as streams can."""
 
-    def __init__(self, chaincode_id: str) -> None:
+    def __init__(self, chaincode_id: str, module: str = SAMPLE_MODULE) -> None:
         self.chaincode_id = chaincode_id
+        self._module = module
         self.streams = 0
+        self.transactions = 0
         self.keepalives = 0
         self.is_deaf = False
 
     async def converse(self, stream) -> None:
         """`hang` answers nothing, `leave` ends the stream, `shout` sends too much."""
         self.streams += 1
-        session = ChaincodeSession(load_chaincode(SAMPLE_MODULE), self.chaincode_id, _ignore)
+        session = ChaincodeSession(load_chaincode(self._module), self.chaincode_id, _ignore)
         await stream.write(session.hello())
         while (raw := await stream.read()) is not aio.EOF:
             message = ChaincodeMessage.FromString(raw)
-            if message.type == ChaincodeMessage.KEEPALIVE:
-                self.keepalives += 1
+            self.keepalives += message.type == ChaincodeMessage.KEEPALIVE
+            self.transactions += message.type == ChaincodeMessage.TRANSACTION
             if self.is_deaf or _function(message) == b"hang":
                 continue
             if _function(message) == b"leave":
