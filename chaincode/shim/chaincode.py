@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from chaincode.shim.arguments import encode_result
 from chaincode.shim.contract import (
     EVALUATE,
+    SHOWN_NAME_LENGTH,
     Context,
     Contract,
     ContractFunction,
@@ -31,7 +32,6 @@ METADATA_FUNCTIONS = frozenset(
     {f"{SYSTEM_CONTRACT}:GetMetadata", f"{SYSTEM_CONTRACT}:get_metadata"}
 )
 STATUS_MIN, STATUS_MAX = 400, 599
-SHOWN_NAME_LENGTH = 80
 
 
 class Chaincode:
@@ -49,6 +49,8 @@ class Chaincode:
             raise DefinitionError("a chaincode needs at least one contract")
         self._version = version
         self._on_bug = on_bug
+        self._contracts = {contract.get_name(): contract for contract in contracts}
+        self._default = contracts[0]
         self._names = tuple(contract.get_name() for contract in contracts)
         if len(set(self._names)) != len(self._names):
             raise DefinitionError("two contracts have the same name")
@@ -105,19 +107,23 @@ class Chaincode:
         return contract_metadata(functions, version=self._version)
 
     async def _run(self, called: str, stub: ChaincodeStub) -> bytes:
+        context = Context(stub)
         found = self._functions.get(called)
         if found is None:
-            raise ContractError(
-                "UNKNOWN_FUNCTION", f"there is no function {called[:SHOWN_NAME_LENGTH]!r}"
-            )
+            return encode_result(await self._addressed(called).unknown_transaction(context))
         contract, function = found
         arguments = function.parse_arguments(stub.get_args()[1:])
-        context = Context(stub)
         await contract.before_transaction(context)
         result = await function.method(context, *arguments)
+        await contract.after_transaction(context, result)
         if function.kind == EVALUATE and stub.has_writes:
             raise ContractError("QUERY_WRITES", f"{function.name} is a query and may not write")
         return encode_result(result)
+
+    def _addressed(self, called: str) -> Contract:
+        """The contract named before the colon, else the first."""
+        name, colon, _ = called.rpartition(":")
+        return self._contracts.get(name if colon else self._names[0], self._default)
 
 
 def load_chaincode(module_name: str, *, version: str = "1.0") -> Chaincode:

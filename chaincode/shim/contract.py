@@ -23,7 +23,8 @@
 
 Functions are `async def` and never use asyncio: only the stub's methods are awaited. Arguments
 follow their annotations (`chaincode.shim.arguments`); results are bytes, text or canonical JSON.
-`@query` marks a function that may not write. `before_transaction(ctx)` runs first if defined.
+`@query` marks a function that may not write. `before_transaction(ctx)` runs first,
+`after_transaction(ctx, result)` last, `unknown_transaction(ctx)` in place of what is not there.
 The names are those of Fabric's contract API, so a contract moves to a Fabric network as a
 service unchanged: `ctx.get_stub()`, `ctx.get_client_identity()`.
 """
@@ -44,6 +45,7 @@ Function = TypeVar("Function", bound=Callable[..., Coroutine[Any, Any, Any]])
 KIND_ATTRIBUTE = "__contract_function_kind__"
 SUBMIT = "submit"
 EVALUATE = "evaluate"
+SHOWN_NAME_LENGTH = 80
 
 
 def transaction(function: Function) -> Function:
@@ -94,6 +96,16 @@ class Contract:
 
     async def before_transaction(self, ctx: Context) -> None:
         """Run before every function; raise ContractError to refuse."""
+
+    async def after_transaction(self, ctx: Context, result: Any) -> None:
+        """Run after every function that did not fail, with its result; raise to refuse."""
+
+    async def unknown_transaction(self, ctx: Context) -> Any:
+        """Run when the contract has no function of the name called; refuses."""
+        called = ctx.stub.get_args()[0].decode("utf-8", "replace") if ctx.stub.get_args() else ""
+        raise ContractError(
+            "UNKNOWN_FUNCTION", f"there is no function {called[:SHOWN_NAME_LENGTH]!r}"
+        )
 
     def get_evaluate_transactions(self) -> list[str]:
         """Names of the functions marked as queries."""

@@ -72,6 +72,46 @@ def test_an_unknown_function_is_refused_without_a_list(alice):
         assert "put" not in refusal.value.message
 
 
+class Watched(Contract):
+    """Every call is refused unless its argument is on the list, and leaves a trace."""
+
+    @transaction
+    async def set(self, ctx: Context, word: str) -> str:
+        await ctx.stub.put_state("word", word)
+        return word
+
+    async def before_transaction(self, ctx: Context) -> None:
+        if ctx.stub.get_string_args()[1] == "early":
+            raise ContractError("TOO_EARLY", "not before the function")
+
+    async def after_transaction(self, ctx: Context, result: object) -> None:
+        if result == "late":
+            raise ContractError("TOO_LATE", "not after the function")
+        await ctx.stub.put_state("trace", str(result))
+
+    async def unknown_transaction(self, ctx: Context) -> str:
+        return f"{ctx.stub.get_string_args()[0]} is not there"
+
+
+def test_what_runs_around_a_function_may_refuse_and_write():
+    ledger = TestLedger([Watched(), Shelf()])
+    client = ledger.client("CoopMSP")
+    client.submit("set", "good")
+    assert (ledger.state("word"), ledger.state("trace")) == (b"good", b"good")
+    for word in ("early", "late"):
+        with pytest.raises(ContractError, match=f"TOO_{word.upper()}"):
+            client.submit("set", word)
+    assert ledger.state("word") == b"good"
+
+
+def test_a_contract_may_answer_for_what_it_does_not_have():
+    client = TestLedger([Watched(), Shelf()]).client("CoopMSP")
+    assert client.evaluate("nothing") == "nothing is not there"
+    assert client.evaluate("Watched:nothing") == "Watched:nothing is not there"
+    with pytest.raises(ContractError, match="UNKNOWN_FUNCTION"):
+        client.evaluate("shelf:nothing")
+
+
 def test_the_first_contract_needs_no_name(alice):
     alice.submit("put", "k", "v")
     assert alice.evaluate("get", "k") == "v"
