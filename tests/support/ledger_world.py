@@ -56,6 +56,7 @@ from ledger.model.transaction import (
     Endorsement,
     Envelope,
 )
+from ledger.node.private_commit import PrivateCommit
 from ledger.ordering.seals import check_certificate
 from ledger.ordering.validator_set import ValidatorSet, validator_set
 from ledger.storage.chain_check import verify_chain
@@ -180,15 +181,18 @@ class LedgerWorld:
 
     def define_collections(self, *collections: Collection) -> None:
         """Commit the chaincode's private data collections, as its definition would."""
+        assert self.commit(self.definition_of(*collections)) == (ValidationCode.VALID,)
+
+    def definition_of(self, *collections: Collection) -> bytes:
+        """The transaction that does so."""
         self.definitions.setdefault(LIFECYCLE_NAMESPACE, LIFECYCLE_DEFINITION)
         raw = encode_collections({one.name: one for one in collections})
         field = lifecycle_pb2.StateData(Bytes=raw).SerializeToString()
         write = KeyWrite(field_key(CHAINCODE, COLLECTIONS_FIELD), field)
         results = ReadWriteSet((NamespaceReadWriteSet(LIFECYCLE_NAMESPACE, writes=(write,)),))
-        entry = self.transaction(
+        return self.transaction(
             results, chaincode=LIFECYCLE_NAMESPACE, endorsed_chaincode=LIFECYCLE_NAMESPACE
         )
-        assert self.commit(entry) == (ValidationCode.VALID,)
 
     # -- transactions -----------------------------------------------------------------------------
 
@@ -250,7 +254,9 @@ class LedgerWorld:
     def codes(self, *entries: bytes) -> tuple[ValidationCode, ...]:
         return self.validate(*entries).codes
 
-    def commit(self, *entries: bytes) -> tuple[ValidationCode, ...]:
+    def commit(
+        self, *entries: bytes, private: PrivateCommit | None = None
+    ) -> tuple[ValidationCode, ...]:
         """Seal, validate and store the next block; returns its codes."""
         validation = self.validate(*entries)
         after = commitment_after(
@@ -269,7 +275,13 @@ class LedgerWorld:
             b"",
             encode_commit_hash(after.commit_hash),
         )
-        self.store.commit(replace(sealed, metadata=metadata), validation, after)
+        block = replace(sealed, metadata=metadata)
+        if private is None:
+            self.store.commit(block, validation, after)
+        else:
+            envelopes = [decoded(raw) for raw in entries]
+            part = private.of_block(block.number, envelopes, validation, self.store)
+            self.store.commit(block, validation, after, part.writes)
         return validation.codes
 
     def sealed_block(self, entries: Sequence[bytes]) -> Block:
