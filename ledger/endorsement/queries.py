@@ -5,6 +5,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import Protocol
 
+from ledger.endorsement.query_selectors import refused
 from ledger.endorsement.rich_queries import (
     Found,
     Position,
@@ -14,7 +15,6 @@ from ledger.endorsement.rich_queries import (
     parse_rich_query,
     run_rich_query,
 )
-from ledger.endorsement.selectors import refused
 from ledger.endorsement.simulator import Row, SimulationRefused, TransactionSimulator
 from ledger.model.state import HistoryEntry
 from ledger.wire import protos_pb2, queryresult_pb2

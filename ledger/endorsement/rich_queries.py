@@ -19,7 +19,7 @@ from ledger.endorsement.json_order import (
     parse_text,
 )
 from ledger.endorsement.limits import QueryLimits
-from ledger.endorsement.selectors import (
+from ledger.endorsement.query_selectors import (
     MISSING,
     Path,
     Predicate,
