@@ -1,5 +1,7 @@
 """Both ends of the shim protocol joined without a socket, message by message."""
 
+from dataclasses import replace
+
 import pytest
 
 from chaincode.shim.chaincode import load_chaincode
@@ -13,7 +15,7 @@ from ledger.endorsement.peer_session import (
 from ledger.model.codes import ValidationCode
 from ledger.model.rwset import KeyRead
 from ledger.model.transaction import ChaincodeEvent, ChaincodeResponse
-from ledger.wire.protos_pb2 import ChaincodeID, ChaincodeMessage
+from ledger.wire.protos_pb2 import ChaincodeID, ChaincodeInput, ChaincodeMessage
 from tests.support.endorsing_world import SAMPLE_MODULE, EndorsingWorld
 from tests.support.ledger_world import CHAINCODE
 
@@ -219,6 +221,40 @@ def test_a_call_to_another_chaincode_waits_for_its_answer(conversation):
     conversation.to_chaincode.append(conversation.peer.call_answered(transaction, answer))
     conversation.settle()
     assert conversation.results[transaction.proposal.tx_id].response.payload == b"200  42"
+
+
+def test_a_second_request_while_one_waits_is_passed_over(conversation):
+    conversation.begin("call_other", "tokens", "balance")
+    conversation.settle()
+    ((transaction, _call),) = conversation.calls
+    channel_id, tx_id = transaction.key
+    another = ChaincodeMessage(
+        type=ChaincodeMessage.GET_STATE, payload=b"\x0a\x01k", txid=tx_id, channel_id=channel_id
+    ).SerializeToString()
+    assert conversation.peer.receive(another) == []
+    conversation.peer.call_answered(transaction, "no such chaincode")
+    (answer,) = conversation.peer.receive(another)
+    assert ChaincodeMessage.FromString(answer).type == ChaincodeMessage.RESPONSE
+
+
+def test_init_is_for_the_chaincode_the_client_named(conversation):
+    proposal = replace(conversation.world.propose("put", "a", "1"), is_init=True)
+    kinds = []
+    for args in (None, (b"get", b"a")):
+        transaction = RunningTransaction(
+            namespace=CHAINCODE,
+            proposal=proposal,
+            args=args,
+            simulator=conversation.world.simulator(proposal),
+            on_done=lambda _: None,
+        )
+        begun = ChaincodeMessage.FromString(conversation.peer.begin(transaction))
+        given = ChaincodeInput.FromString(begun.payload)
+        kinds.append((begun.type, given.is_init, given.args[0]))
+    assert kinds == [
+        (ChaincodeMessage.INIT, True, b"put"),
+        (ChaincodeMessage.TRANSACTION, False, b"get"),
+    ]
 
 
 def test_a_transaction_nobody_waits_for_ends(conversation):
