@@ -4,7 +4,8 @@ A fresh four-validator network is started, a community settled in, and the same 
 (`market:place_offer`, endorsed under the plan's policy) submitted with 1, 64 and 256 in flight.
 A transaction counts when its commit status is VALID; latency is from building the proposal to
 that status. CPU is that of all processes: validators, their contract processes, and this client.
-With --profile the CPU of each step is told apart instead.
+With --profile the CPU of each step is told apart instead. With --client node every level is run
+through Fabric's Gateway SDK for Node too, in turn with our own client.
 """
 
 import argparse
@@ -16,11 +17,10 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from statistics import median
 
 import uvloop
 from grpc.aio import AioRpcError
@@ -28,7 +28,9 @@ from grpc.aio import AioRpcError
 from ledger.rpc.client import CommitFailed, GatewayClient, error_details
 from network.arguments import whole_number
 from network.bench_community import Community, Offer
+from network.bench_node import NodeClient, NodeClientFailed
 from network.bench_profile import Profile, ProfileRun, profile_table
+from network.bench_report import Report, Run, median_run, percentile_ms, report_table
 from network.creation import create_network
 from network.definitions import commit_definitions, connect
 from network.layout import NetworkLayout
@@ -49,21 +51,7 @@ MILLISECONDS = 1_000
 PORTS = 9
 IN_FLIGHT_MAX, RUNS_MAX, TRANSACTIONS_MAX = 1_024, 100, 100_000
 EXIT_FAILED = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One level: medians over its repetitions."""
-
-    in_flight: int
-    transactions: int
-    tps: float
-    p50_ms: float
-    p95_ms: float
-    p99_ms: float
-    cpu_ms_per_tx: float
-    disk_bytes_per_tx: float
-    tx_per_block: float
+OWN_CLIENT, NODE_CLIENT = "python", "node"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +60,6 @@ class Placed:
 
     latency_s: float
     block_number: int
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What `--json` prints."""
-
-    runs: list[Run]
-    resident_mb: dict[str, float]
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -92,10 +72,16 @@ def main(arguments: Sequence[str]) -> int:
         said = "; ".join([error.details() or error.code().name, *error_details(error)])
         print(f"gridledger bench: {said}", file=sys.stderr)
         return EXIT_FAILED
-    except (CommitFailed, LifecycleError, ProcessError, OSError) as error:
+    except (
+        CommitFailed,
+        LifecycleError,
+        NodeClientFailed,
+        ProcessError,
+        OSError,
+    ) as error:
         print(f"gridledger bench: {error}", file=sys.stderr)
         return EXIT_FAILED
-    text = profile_table(report) if isinstance(report, Profile) else _table(report)
+    text = profile_table(report) if isinstance(report, Profile) else report_table(report)
     print(json.dumps(asdict(report), indent=2) if options.json else text)
     return 0
 
@@ -139,6 +125,20 @@ def _parser() -> argparse.ArgumentParser:
         help=f"per repetition (default {TRANSACTIONS_AT_MANY}); level 1: {TRANSACTIONS_AT_ONE}",
     )
     parser.add_argument(
+        "--client",
+        choices=(OWN_CLIENT, NODE_CLIENT),
+        default=OWN_CLIENT,
+        help="node: also through the SDK of --sdk, run by --node",
+    )
+    parser.add_argument(
+        "--sdk",
+        type=Path,
+        default=Path(),
+        metavar="FOLDER",
+        help="where node_modules has @hyperledger/fabric-gateway (default: here)",
+    )
+    parser.add_argument("--node", default="node", metavar="PROGRAM", help="Node 22.12 or newer")
+    parser.add_argument(
         "--profile",
         action="store_true",
         help="print what an endorsement, a validation and a block cost",
@@ -180,51 +180,100 @@ async def _measure(
         processes = _processes(plan, layout)
         if options.profile:
             _progress("endorsing, then ordering in few and in many blocks")
-            return await ProfileRun(clients, community, processes[1:]).measure(
-                options.transactions
-            )
+            return await ProfileRun(clients, community, processes).measure(options.transactions)
+        bench = _Bench(plan, layout, clients, community, processes)
         runs = []
         for in_flight in options.in_flight:
             count = TRANSACTIONS_AT_ONE if in_flight == 1 else options.transactions
-            repetitions = []
-            for _ in range(options.runs):
-                offers = await community.offers(count)
-                repetitions.append(
-                    await _run(layout, clients, offers, in_flight=in_flight, processes=processes)
-                )
-            runs.append(_median(repetitions))
-            _progress(f"{in_flight} in flight: {runs[-1].tps:.0f} transactions per second")
+            runs += await bench.level(_places(options, bench), count, in_flight, options.runs)
         return Report(runs, _resident(plan, layout))
     finally:
         await asyncio.gather(*(client.close() for client in clients))
 
 
-async def _run(
-    layout: NetworkLayout,
-    clients: list[GatewayClient],
-    offers: list[Offer],
-    *,
-    in_flight: int,
-    processes: list[int],
-) -> Run:
-    disk_before, cpu_before = folder_bytes(layout.members_dir), cpu_seconds(processes)
-    started = time.perf_counter()
-    placed = await _submit_all(clients, offers, in_flight=in_flight)
-    elapsed_s = time.perf_counter() - started
-    cpu_s = cpu_seconds(processes) - cpu_before
-    disk = folder_bytes(layout.members_dir) - disk_before
-    ordered = sorted(one.latency_s for one in placed)
-    return Run(
-        in_flight=in_flight,
-        transactions=len(offers),
-        tps=round(len(offers) / elapsed_s, 1),
-        p50_ms=_percentile(ordered, 50),
-        p95_ms=_percentile(ordered, 95),
-        p99_ms=_percentile(ordered, 99),
-        cpu_ms_per_tx=round(cpu_s * MILLISECONDS / len(offers), 2),
-        disk_bytes_per_tx=round(disk / len(offers)),
-        tx_per_block=round(len(offers) / len({one.block_number for one in placed}), 1),
-    )
+@dataclass(frozen=True, slots=True)
+class _Spent:
+    """What a client needed for some offers."""
+
+    placed: list[Placed]
+    elapsed_s: float
+    client_cpu_s: float
+
+
+Place = Callable[[list[Offer], int], Awaitable[_Spent]]
+"""Place these offers with so many in flight."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Bench:
+    """A warm network and what is measured in it."""
+
+    plan: Plan
+    layout: NetworkLayout
+    clients: list[GatewayClient]
+    community: Community
+    processes: list[int]
+
+    async def level(
+        self, places: Mapping[str, Place], count: int, in_flight: int, repetitions: int
+    ) -> list[Run]:
+        """The medians of each client; the clients take turns."""
+        runs: dict[str, list[Run]] = {name: [] for name in places}
+        for _ in range(repetitions):
+            for name, place in places.items():
+                runs[name].append(await self._run(name, place, count, in_flight))
+        medians = [median_run(of_client) for of_client in runs.values()]
+        for one in medians:
+            _progress(
+                f"{in_flight} in flight, {one.client}: {one.tps:.0f} transactions per second"
+            )
+        return medians
+
+    async def _run(self, name: str, place: Place, count: int, in_flight: int) -> Run:
+        offers = await self.community.offers(count)
+        disk_before, cpu_before = (
+            folder_bytes(self.layout.members_dir),
+            cpu_seconds(self.processes),
+        )
+        spent = await place(offers, in_flight)
+        cpu_s = cpu_seconds(self.processes) - cpu_before + spent.client_cpu_s
+        disk = folder_bytes(self.layout.members_dir) - disk_before
+        ordered = sorted(one.latency_s for one in spent.placed)
+        return Run(
+            client=name,
+            in_flight=in_flight,
+            transactions=count,
+            tps=round(count / spent.elapsed_s, 1),
+            p50_ms=percentile_ms(ordered, 50),
+            p95_ms=percentile_ms(ordered, 95),
+            p99_ms=percentile_ms(ordered, 99),
+            cpu_ms_per_tx=round(cpu_s * MILLISECONDS / count, 2),
+            client_cpu_ms_per_tx=round(spent.client_cpu_s * MILLISECONDS / count, 2),
+            disk_bytes_per_tx=round(disk / count),
+            tx_per_block=round(count / len({one.block_number for one in spent.placed}), 1),
+        )
+
+    async def with_our_client(self, offers: list[Offer], in_flight: int) -> _Spent:
+        """`Place` of this program's own client."""
+        started = time.perf_counter()
+        cpu_before = time.process_time()
+        placed = await _submit_all(self.clients, offers, in_flight=in_flight)
+        cpu_s = time.process_time() - cpu_before
+        return _Spent(placed, time.perf_counter() - started, cpu_s)
+
+
+def _places(options: argparse.Namespace, bench: _Bench) -> dict[str, Place]:
+    places: dict[str, Place] = {OWN_CLIENT: bench.with_our_client}
+    if options.client == NODE_CLIENT:
+        node = NodeClient(options.node, options.sdk, bench.plan, bench.layout)
+
+        async def with_node(offers: list[Offer], in_flight: int) -> _Spent:
+            run = await node.place(offers, in_flight=in_flight)
+            placed = [Placed(latency_s, number) for latency_s, number in run.placed]
+            return _Spent(placed, run.elapsed_s, run.cpu_s)
+
+        places[NODE_CLIENT] = with_node
+    return places
 
 
 async def _submit_all(
@@ -249,8 +298,8 @@ async def _submit_all(
 
 
 def _processes(plan: Plan, layout: NetworkLayout) -> list[int]:
-    """Of this client and of each validator."""
-    pids = [os.getpid()]
+    """Of each validator."""
+    pids = []
     for peer in plan.peers:
         process = read_pid_file(layout.member(peer.id).pid_file)
         assert process is not None, f"{peer.id} runs"
@@ -274,44 +323,3 @@ def _megabytes(roots: list[int], *, own_only: bool = False) -> float:
     usages = usage_of_trees(roots)
     chosen = [u for u in usages if not own_only or u.pid in roots]
     return round(sum(u.resident_bytes for u in chosen) / 1e6, 1)
-
-
-def _median(runs: list[Run]) -> Run:
-    def middle(name: str) -> float:
-        values: list[float] = [getattr(run, name) for run in runs]
-        return round(median(values), 2)
-
-    return Run(
-        in_flight=runs[0].in_flight,
-        transactions=runs[0].transactions,
-        tps=middle("tps"),
-        p50_ms=middle("p50_ms"),
-        p95_ms=middle("p95_ms"),
-        p99_ms=middle("p99_ms"),
-        cpu_ms_per_tx=middle("cpu_ms_per_tx"),
-        disk_bytes_per_tx=middle("disk_bytes_per_tx"),
-        tx_per_block=middle("tx_per_block"),
-    )
-
-
-def _percentile(ordered: list[float], percent: int) -> float:
-    index = min(len(ordered) - 1, len(ordered) * percent // 100)
-    return round(ordered[index] * MILLISECONDS, 1)
-
-
-def _line(run: Run) -> str:
-    return (
-        f"{run.in_flight:>9} {run.tps:>9.1f} {run.p50_ms:>9.1f} {run.p95_ms:>9.1f} "
-        f"{run.p99_ms:>9.1f} {run.cpu_ms_per_tx:>10.2f} {run.disk_bytes_per_tx:>11.0f} "
-        f"{run.tx_per_block:>9.1f}"
-    )
-
-
-def _table(report: Report) -> str:
-    head = (
-        f"{'in flight':>9} {'tx/s':>9} {'p50 ms':>9} {'p95 ms':>9} {'p99 ms':>9} "
-        f"{'CPU ms/tx':>10} {'disk B/tx':>11} {'tx/block':>9}"
-    )
-    memory = "\n".join(f"  {name:<24} {mb:>7.1f} MB" for name, mb in report.resident_mb.items())
-    lines = [head, *map(_line, report.runs), "", "resident memory", memory]
-    return "\n".join(lines)

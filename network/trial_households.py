@@ -1,7 +1,7 @@
 """Households for measurements and trials: staff, registration, listings they trade in."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -29,6 +29,8 @@ class Household:
     """A prosumer that signs its own orders."""
 
     identity: SigningIdentity
+    key_pem: bytes = field(repr=False)
+    """The identity's key, for a client of another language."""
     idgrid: str
     res_id: str
 
@@ -68,7 +70,7 @@ class TrialHouseholds:
             attributes={"role": "prosumer", "idgrid": idgrid},
         )
         identity = self._authority.signing_identity(pair)
-        return Household(identity, idgrid, res_id=f"pv-{number}")
+        return Household(identity, pair.key_pem, idgrid, res_id=f"pv-{number}")
 
     async def configure(self, submit: Submit) -> int:
         """Say on the ledger which members' staff may do what."""
