@@ -60,6 +60,7 @@ async def commit_definitions(plan: Plan, layout: NetworkLayout) -> list[str]:
                     sequence=chaincode.sequence,
                     module=chaincode.module,
                     policy=chaincode.endorsement_policy,
+                    collections=chaincode.collections,
                 )
             )
             if await _sequence(client, identity, chaincode.name) < chaincode.sequence:

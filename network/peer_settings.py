@@ -52,6 +52,7 @@ def peer_settings(plan: Plan, peer: PeerPlan, folder: MemberLayout) -> dict[str,
                 "sequence": chaincode.sequence,
                 "module": chaincode.module,
                 "policy": chaincode.endorsement_policy,
+                "collections": chaincode.collections,
             }
             for chaincode in plan.chaincodes
         ],

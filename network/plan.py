@@ -10,7 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from ledger.crypto.collections_text import parse_collections
 from ledger.crypto.policy_text import majority_of_peers
+from ledger.errors import InvalidMessage
 from ledger.model.codec_block import BLOCK_TRANSACTIONS_MAX
 from ledger.model.config import (
     BLOCK_BYTES_MAX,
@@ -125,6 +127,8 @@ class ChaincodePlan:
     """Where the contract is imported from, e.g. `chaincode.energy`."""
     endorsement_policy: str
     """Fabric's notation, e.g. `OutOf(3, 'CooperativeMSP.peer', ...)`."""
+    collections: str = ""
+    """Private data collections in Fabric's JSON (`ledger.crypto.collections_text`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +243,7 @@ version = "1.0"
 sequence = 1
 module = "chaincode.energy"
 # endorsement_policy = "OutOf(3, 'CooperativeMSP.peer', ...)"; without it, a majority of members
+# collections = '''[{{"name": "prices", "policy": "OR('DsoMSP.member', ...)"}}]'''   # private data
 {members}{_FURTHER_LINES}"""
 
 
@@ -357,9 +362,19 @@ def _chaincode(entry: PlanTable, mspids: list[str]) -> ChaincodePlan:
         endorsement_policy=entry.text(
             "endorsement_policy", re.compile(r".{1,10000}"), default=majority_of_peers(mspids)
         ),
+        collections=_collections(entry),
     )
     entry.refuse_unknown()
     return chaincode
+
+
+def _collections(entry: PlanTable) -> str:
+    text = entry.text("collections", re.compile(r"(?s).*"), default="")
+    try:
+        parse_collections(text)
+    except InvalidMessage as error:
+        raise entry.problem("collections", error.detail) from error
+    return text
 
 
 def _refuse_repeats(plan: Plan) -> None:

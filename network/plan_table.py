@@ -80,6 +80,10 @@ class PlanTable:
             )
         return value
 
+    def problem(self, key: str, what: str) -> PlanError:
+        """What is wrong with a value, to be raised."""
+        return PlanError(self._field(key), what)
+
     def refuse_unknown(self) -> None:
         """Raise unless every key was read."""
         unknown = sorted(set(self._table) - self._read)

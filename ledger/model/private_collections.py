@@ -5,7 +5,7 @@ every chaincode has one implicit collection for each member of the channel, `_im
 without any definition. Fabric's rules.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
@@ -17,6 +17,7 @@ from ledger.model.policy import (
     PolicyReference,
     Principal,
     Role,
+    Rule,
     SignaturePolicy,
     SignedBy,
 )
@@ -119,10 +120,29 @@ def find_collection(name: str, static: Mapping[str, Collection]) -> Collection |
     return static.get(name) if mspid is None else implicit_collection(mspid)
 
 
-def encode_collections(collections: Mapping[str, Collection]) -> bytes:
+def require_agreeable(
+    collections: Mapping[str, Collection], before: Mapping[str, Collection] | None = None
+) -> None:
+    """Raise InvalidMessage for collections that no member should approve; Fabric's rules.
+
+    Members are an OR of organizations. None of those `before` may be missing in a later
+    definition, or have another block-to-live.
+    """
+    for one in collections.values():
+        if not _is_any_of(one.member_policy.rule):
+            raise _malformed(one.name, "has a member policy that is not an OR of members")
+    for name, old in (before or {}).items():
+        new = collections.get(name)
+        if new is None:
+            raise _malformed(name, "is missing; a collection cannot be removed")
+        if new.block_to_live != old.block_to_live:
+            raise _malformed(name, "cannot get another blockToLive")
+
+
+def encode_collections(collections: Iterable[Collection]) -> bytes:
     """protos.CollectionConfigPackage bytes, in the order given."""
     package = protos_pb2.CollectionConfigPackage()
-    for one in collections.values():
+    for one in collections:
         wire = package.config.add().static_collection_config
         wire.name = one.name
         wire.member_orgs_policy.signature_policy.ParseFromString(
@@ -162,6 +182,10 @@ def _static_collection(config: protos_pb2.CollectionConfig) -> Collection:
         member_only_write=wire.member_only_write,
         endorsement_policy=endorsement,
     )
+
+
+def _is_any_of(rule: Rule) -> bool:
+    return isinstance(rule, SignedBy) or (rule.n == 1 and all(map(_is_any_of, rule.rules)))
 
 
 def _malformed(name: str, what: str) -> InvalidMessage:

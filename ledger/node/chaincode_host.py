@@ -3,6 +3,7 @@
 import asyncio
 
 from ledger.crypto.channel_policies import DEFAULT_APPLICATION_POLICY
+from ledger.crypto.collections_text import parse_collections
 from ledger.crypto.policy_text import parse_policy
 from ledger.endorsement.child_process import ChaincodeProgram
 from ledger.endorsement.definitions import FullDefinition, committed_definition
@@ -106,6 +107,7 @@ def definition_of(settings: ChaincodeSettings) -> FullDefinition:
         sequence=settings.sequence,
         version=settings.version,
         policy=policy,
+        collections=parse_collections(settings.collections),
     )
 
 

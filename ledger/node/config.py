@@ -31,6 +31,8 @@ class ChaincodeSettings:
     """Importable Python module with the contracts."""
     policy: str = ""
     """Endorsement policy text; empty means the channel's default (majority of members)."""
+    collections: str = ""
+    """Private data collections as JSON (`ledger.crypto.collections_text`); empty: none."""
 
 
 @dataclass(frozen=True, slots=True)

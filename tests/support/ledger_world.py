@@ -186,7 +186,7 @@ class LedgerWorld:
     def definition_of(self, *collections: Collection) -> bytes:
         """The transaction that does so."""
         self.definitions.setdefault(LIFECYCLE_NAMESPACE, LIFECYCLE_DEFINITION)
-        raw = encode_collections({one.name: one for one in collections})
+        raw = encode_collections(collections)
         field = lifecycle_pb2.StateData(Bytes=raw).SerializeToString()
         write = KeyWrite(field_key(CHAINCODE, COLLECTIONS_FIELD), field)
         results = ReadWriteSet((NamespaceReadWriteSet(LIFECYCLE_NAMESPACE, writes=(write,)),))

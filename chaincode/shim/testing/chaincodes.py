@@ -44,7 +44,7 @@ class TestChaincode:
             sequence=1,
             version=VERSION,
             policy=policy_bytes(self.policy),
-            collections=encode_collections({one.name: one for one in self.collections}),
+            collections=encode_collections(self.collections),
         )
 
 

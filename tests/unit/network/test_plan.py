@@ -153,6 +153,16 @@ def test_an_unreadable_plan_is_an_error_of_the_plan(tmp_path: Path) -> None:
         load_plan(broken)
 
 
+def test_collections_are_text_in_fabric_s_json_and_mistakes_are_named() -> None:
+    raw = table()
+    good = """[{"name": "prices", "policy": "OR('DsoMSP.member')"}]"""
+    raw["chaincodes"][0]["collections"] = good
+    assert parse_plan(raw, folder=Path("/somewhere")).chaincodes[0].collections == good
+    raw["chaincodes"][0]["collections"] = good.replace("name", "nom")
+    with pytest.raises(PlanError, match=r"chaincodes\[0\].collections: .*unknown field 'nom'"):
+        parse_plan(raw, folder=Path("/somewhere"))
+
+
 def test_an_unknown_member_is_answered_with_those_there_are() -> None:
     plan = parse_plan(table(), folder=Path("/somewhere"))
     with pytest.raises(PlanError, match="cooperative, municipality, dso, utility"):
@@ -170,8 +180,9 @@ def test_the_written_plan_shows_every_setting_there_is() -> None:
     shown = further - {"member_id", "further_peers"}
     assert all(f"# {name} =" in default_plan_text() for name in shown)
     assert set(written["blocks"]) == names(BlockPlan)
-    assert set(written["chaincodes"][0]) | {"endorsement_policy"} == names(ChaincodePlan)
-    assert "# endorsement_policy" in default_plan_text()
+    optional = {"endorsement_policy", "collections"}
+    assert set(written["chaincodes"][0]) | optional == names(ChaincodePlan)
+    assert all(f"# {name} =" in default_plan_text() for name in optional)
     assert all(f"# {name} =" in default_plan_text() for name in names(DiskPlan))
 
 
