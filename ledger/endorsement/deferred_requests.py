@@ -58,7 +58,9 @@ class DeferredRequests:
             outcome = await work
         except (ExecutionFailed, InvalidMessage, SimulationRefused) as error:
             outcome = str(error)
-        del self._tasks[transaction.key]
+        finally:  # a fault is then nobody's, and the event loop reports it
+            if self._tasks.get(transaction.key) is asyncio.current_task():
+                del self._tasks[transaction.key]
         self._answer(transaction, outcome)
 
     async def _called(self, transaction: RunningTransaction, call: ChaincodeCall) -> Outcome:

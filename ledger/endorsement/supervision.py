@@ -69,6 +69,7 @@ class SupervisedRuntime:
         """See `ledger.endorsement.runtime.ChaincodeRuntime.start`."""
         self._first_start = asyncio.get_running_loop().create_future()
         self._supervision = asyncio.create_task(self._supervise(), name=self.name)
+        self._supervision.add_done_callback(self._on_supervision_ended)
 
     async def has_started(self) -> bool:
         """Wait until the chaincode registered in its first life, or that life has ended."""
@@ -156,6 +157,17 @@ class SupervisedRuntime:
             self._settle(ending)
             await asyncio.sleep(self._backoff_ms(ending) / 1000)
             self.restarts += 1
+
+    def _on_supervision_ended(self, supervision: asyncio.Task[None]) -> None:
+        """A fault, such as a damaged database, is reported and leaves nobody waiting."""
+        if supervision.cancelled():
+            return
+        self._supervision = None
+        for transaction in self._in_flight.values():
+            transaction.fail(STREAM_TERMINATED)
+        error = supervision.exception()
+        message = f"supervision of chaincode {self.name} has failed"
+        supervision.get_loop().call_exception_handler({"message": message, "exception": error})
 
     async def _one_life(self) -> Ending:
         parts = LifeParts(
