@@ -138,7 +138,7 @@ class Adversary(Liar):
 
     def act(self, occasion: Sequence[Behaviour] = ()) -> None:
         """One thing of the plan that can be done now, of those named if there is any."""
-        if self.world.now_ms < self.quiet_until_ms:
+        if self.world.now_ms < self.quiet_until_ms or not self.conspiracy.knows_anything:
             return
         plan = self.conspiracy.behaviours
         weights = {b: plan[b] for b in occasion if b in plan} or plan

@@ -47,7 +47,9 @@ class Disasters:
                     self._plan_bad_disk(node)
 
     def _back_up(self, node: SimNode) -> None:
-        self._backups[node.slot] = node.disk.copy()
+        """A copy from before the first start cannot be told from a new validator, and is none."""
+        if node.has_noted_start:
+            self._backups[node.slot] = node.disk.copy()
 
     def _strike(self, node: SimNode) -> None:
         """The machine stops, something happens to its disk, somebody starts it again."""

@@ -78,6 +78,8 @@ class SimNode:
         self.forgets = forgets
         """Loses its journal whenever it crashes (the second twin)."""
         self.run = 0
+        self.has_noted_start = False
+        """Its journal knows its own file: since then a copy of it shows that it is one."""
         self.alive = False
         self.loop: SimLoop | None = None
         self.busy_until_ms = 0
@@ -129,6 +131,7 @@ class SimNode:
                 rotation_bytes=world.swarm.rotation_bytes,
             )
         )
+        self.has_noted_start = True
         self.pool = TransactionPool(PoolLimits())
         self.lookup = LedgerLookup(self.store)
         self.committer = Committer(

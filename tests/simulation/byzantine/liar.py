@@ -50,8 +50,15 @@ class Conspiracy:
 
     def best_informed(self) -> "SimNode":
         """The node whose ledger is longest; liars know what it knows."""
-        booted = [node for node in self.world.nodes if hasattr(node, "committer")]
-        return max(booted, key=lambda node: node.committer.tip.height)
+        return max(self._booted(), key=lambda node: node.committer.tip.height)
+
+    @property
+    def knows_anything(self) -> bool:
+        """Whether somebody has opened a ledger yet: every node may die in its first start."""
+        return bool(self._booted())
+
+    def _booted(self) -> list["SimNode"]:
+        return [node for node in self.world.nodes if hasattr(node, "committer")]
 
     def certificates(self, height: int) -> list[PreparedCertificate]:
         """Every quorum of prepares that honest votes and the liars' own can make, old ones too."""

@@ -10,6 +10,7 @@ import pytest
 
 from ledger.consensus.limits import MAX_CLOCK_SKEW_MS
 from ledger.storage.kv import StoreDamaged
+from tests.simulation.adversary import Adversary
 from tests.simulation.disk import DiskFaults
 from tests.simulation.places import Place
 from tests.simulation.swarm import (
@@ -76,6 +77,28 @@ def test_everyone_reaches_a_process_that_starts_in_calm(monkeypatch):
     world.run()
     others = {one.identity for one in world.nodes} - {node.identity}
     assert {place for when, place, to in opened if when > 20_001 and to == node.identity} == others
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_no_backup_is_made_before_the_first_start(seed):
+    """Safety, seed 4020658 of four: a copy from before it cannot be told from a new validator.
+
+    docs/consensus.md names it as what is left; the simulator made such copies.
+    """
+    swarm = replace(quiet_swarm(20_000), process=ProcessFaults(crash=0.999), forgetful=1)
+    world = World(seed=seed, validators=4, swarm=swarm)
+    world.run()
+    assert not {"a backup is restored", "a backup of the journal is restored"} & set(world.tally)
+
+
+def test_a_liar_that_hears_of_a_transaction_before_any_ledger_is_open():
+    """Safety, seed 4030693 of four: every node died in its first start."""
+    swarm = replace(quiet_swarm(1_000), byzantine=Byzantine.ADVERSARY, faulty=1)
+    world = World(seed=1, validators=4, swarm=swarm)
+    liar = next(iter(place for place in world.places if isinstance(place, Adversary)))
+    for node in world.nodes:
+        assert not hasattr(node, "committer")
+    liar.act()
 
 
 @pytest.mark.parametrize("seed", SEEDS)
