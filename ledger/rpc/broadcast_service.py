@@ -22,7 +22,7 @@ from ledger.rpc.client_streams import (
     give_up,
     write_in_time,
 )
-from ledger.rpc.orderer_status import orderer_status
+from ledger.rpc.orderer_status import orderer_info, orderer_status
 from ledger.rpc.ports import Submission
 from ledger.rpc.status import GatewayError, abort, gateway_error
 from ledger.rpc.transport import identity_bytes
@@ -74,7 +74,7 @@ class BroadcastService:
                 await self._submission.submit(raw)
         except InvalidMessage as error:
             self._refusals.note("Broadcast", error.reason, error.detail)
-            return _response(orderer_status(error.reason), str(error))
+            return _response(orderer_status(error.reason), orderer_info(error))
         except GatewayError as error:
             self._refusals.note("Broadcast", error.code.name, error.message)
             return _response(common_pb2.SERVICE_UNAVAILABLE, error.message)

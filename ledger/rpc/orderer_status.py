@@ -19,7 +19,7 @@ STATUS_BY_REASON: dict[Reason, int] = {
     Reason.OVERSIZED: common_pb2.REQUEST_ENTITY_TOO_LARGE,
     Reason.OVERLOADED: common_pb2.SERVICE_UNAVAILABLE,
     Reason.NO_SPACE: common_pb2.SERVICE_UNAVAILABLE,
-    Reason.REPLAYED: common_pb2.BAD_REQUEST,
+    Reason.REPLAYED: common_pb2.SERVICE_UNAVAILABLE,
     Reason.POLICY_NOT_SATISFIED: common_pb2.FORBIDDEN,
     Reason.CONFIG_OUTDATED: common_pb2.BAD_REQUEST,
     Reason.CONFIG_UNCHANGED: common_pb2.BAD_REQUEST,
@@ -36,6 +36,9 @@ STATUS_BY_REASON: dict[Reason, int] = {
     Reason.QUORUM_AT_RISK: common_pb2.SERVICE_UNAVAILABLE,
 }
 
+ALREADY_ORDERED = "failed to submit request: request already exists"
+"""With SERVICE_UNAVAILABLE what Fabric's gateway counts as success, since it asks all orderers."""
+
 AT_ONCE = frozenset(
     (
         Reason.MALFORMED,
@@ -51,6 +54,11 @@ AT_ONCE = frozenset(
 def orderer_status(reason: Reason) -> int:
     """common.Status of a refusal."""
     return STATUS_BY_REASON.get(reason, common_pb2.FORBIDDEN)
+
+
+def orderer_info(error: InvalidMessage) -> str:
+    """What a Broadcast answer says of a refusal."""
+    return ALREADY_ORDERED if error.reason is Reason.REPLAYED else str(error)
 
 
 def orderer_refusal(reason: Reason, info: str) -> str:
