@@ -17,7 +17,7 @@ from ledger.crypto.msp import MspRegistry
 from ledger.crypto.policy_text import parse_policy
 from ledger.crypto.proposal import build_proposal
 from ledger.crypto.signing import SigningIdentity, verify_signature
-from ledger.endorsement.definitions import LIFECYCLE_DEFINITION
+from ledger.endorsement.definitions import LIFECYCLE_DEFINITION, metadata_key
 from ledger.errors import InvalidMessage, Reason, TransactionInvalid
 from ledger.model.block import (
     Block,
@@ -188,8 +188,11 @@ class LedgerWorld:
         self.definitions.setdefault(LIFECYCLE_NAMESPACE, LIFECYCLE_DEFINITION)
         raw = encode_collections(collections)
         field = lifecycle_pb2.StateData(Bytes=raw).SerializeToString()
-        write = KeyWrite(field_key(CHAINCODE, COLLECTIONS_FIELD), field)
-        results = ReadWriteSet((NamespaceReadWriteSet(LIFECYCLE_NAMESPACE, writes=(write,)),))
+        writes = (
+            KeyWrite(field_key(CHAINCODE, COLLECTIONS_FIELD), field),
+            KeyWrite(metadata_key(CHAINCODE), b"fields"),
+        )
+        results = ReadWriteSet((NamespaceReadWriteSet(LIFECYCLE_NAMESPACE, writes=writes),))
         return self.transaction(
             results, chaincode=LIFECYCLE_NAMESPACE, endorsed_chaincode=LIFECYCLE_NAMESPACE
         )

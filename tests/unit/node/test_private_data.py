@@ -469,8 +469,6 @@ async def test_a_member_that_joins_the_collection_fetches_what_is_in_force(stage
     stage.commit(await stage.endorse(writes(a=b"2")))
     stage.define(prices(stage))
     late = stage.peers[ALSO_HELD]
-    # The namespaces with collections are those with a definition of which there is a list.
-    late.reconciler._ledger.own_collections = lambda: iter([(CHAINCODE, prices(stage))])
     late.reconciler.on_connected()
     view = late.world.store.snapshot
     await late.until(lambda: view().is_filled(CHAINCODE, "prices"))
@@ -483,7 +481,6 @@ async def test_false_values_do_not_fill_a_collection(stage):
     stage.commit(await stage.endorse(writes(a=b"1")))
     stage.define(prices(stage))
     late = stage.peers[ALSO_HELD]
-    late.reconciler._ledger.own_collections = lambda: iter([(CHAINCODE, prices(stage))])
 
     def lie(answer):
         answer.private_data_response.values = FALSE
