@@ -18,7 +18,8 @@ from ledger.endorsement.peer_session import (
     PeerSession,
     RunningTransaction,
 )
-from ledger.endorsement.shim_handler import ChaincodeCall, LongRequest
+from ledger.endorsement.query_handler import LongRequest
+from ledger.endorsement.shim_handler import ChaincodeCall
 
 WATCH_INTERVAL_MS = 100
 # Fabric's words; its clients' tests look for them.

@@ -5,8 +5,9 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from ledger.endorsement.peer_session import ExecutionFailed, Key, Outcome, RunningTransaction
+from ledger.endorsement.query_handler import LongRequest
 from ledger.endorsement.runtime import CallChaincode
-from ledger.endorsement.shim_handler import ChaincodeCall, LongRequest
+from ledger.endorsement.shim_handler import ChaincodeCall
 from ledger.endorsement.simulator import SimulationRefused
 from ledger.errors import InvalidMessage
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 from google.protobuf.message import DecodeError
 
+from ledger.endorsement.query_handler import LongRequest
 from ledger.endorsement.shim_handler import (
     GET_MULTIPLE_MAX,
     WRITE_BATCH_MAX,
     ChaincodeCall,
-    LongRequest,
     TransactionHandler,
 )
 from ledger.endorsement.simulator import SimulationRefused, TransactionSimulator

@@ -5,6 +5,8 @@ from dataclasses import replace
 from itertools import islice
 from typing import Protocol
 
+from google.protobuf.message import DecodeError
+
 from ledger.endorsement.query_selectors import refused
 from ledger.endorsement.rich_queries import (
     Found,
@@ -136,6 +138,8 @@ class OpenQueries:
             found = self._find(namespace, request.collection, query, None)
         except RecursionError as error:
             raise refused("the query or a value is nested too deeply") from error
+        except DecodeError as error:
+            raise refused("the request for a page does not parse") from error
         return self._open(
             _FoundPages(namespace, found, self._noting(namespace, request.collection))
         )

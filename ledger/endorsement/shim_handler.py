@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from google.protobuf.message import DecodeError
 
 from ledger.endorsement.key_spaces import KeySpace, KeySpaces
-from ledger.endorsement.queries import OpenQueries
+from ledger.endorsement.query_handler import QUERY_KINDS, LongRequest, QueryHandler
 from ledger.endorsement.simulator import SimulationRefused, TransactionSimulator
 from ledger.wire import protos_pb2
 from ledger.wire.protos_pb2 import ChaincodeMessage, WriteRecord
@@ -31,13 +31,6 @@ class ChaincodeCall:
     args: tuple[bytes, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class LongRequest:
-    """The contract asked for what takes time; `run` is for a thread and gives the answer."""
-
-    run: Callable[[], bytes]
-
-
 Deferred = ChaincodeCall | LongRequest
 """Requests that are answered later."""
 
@@ -45,25 +38,25 @@ Deferred = ChaincodeCall | LongRequest
 class TransactionHandler:
     """Answers one transaction's requests from its simulator."""
 
-    __slots__ = ("_keys", "_namespace", "_queries")
+    __slots__ = ("_keys", "_queries")
 
     def __init__(
         self, namespace: str, simulator: TransactionSimulator, *, is_init: bool = False
     ) -> None:
         """`is_init`: the chaincode's Init runs, which has no private data in Fabric."""
-        self._namespace = namespace
         self._keys = KeySpaces(simulator, namespace, is_init=is_init)
-        self._queries = OpenQueries(simulator)
+        self._queries = QueryHandler(simulator, namespace, self._keys)
 
     def answer(self, kind: int, payload: bytes) -> bytes | Deferred:
         """The payload of the answer; raises SimulationRefused."""
-        handle = _HANDLERS.get(kind)
-        if handle is None:
-            raise SimulationRefused(f"requests of type {kind} are not supported by this peer")
         try:
-            return handle(self, payload)
+            if kind in QUERY_KINDS:
+                return self._queries.answer(kind, payload)
+            if (handle := _HANDLERS.get(kind)) is not None:
+                return handle(self, payload)
         except DecodeError as error:
             raise SimulationRefused(f"a request of type {kind} does not parse") from error
+        raise SimulationRefused(f"requests of type {kind} are not supported by this peer")
 
     # -- reading ----------------------------------------------------------------------------------
 
@@ -90,32 +83,6 @@ class TransactionHandler:
         return protos_pb2.StateMetadataResult(
             entries=[protos_pb2.StateMetadata(metakey=name, value=v) for name, v in entries]
         ).SerializeToString()
-
-    def _get_range(self, payload: bytes) -> bytes:
-        request = protos_pb2.GetStateByRange.FromString(payload)
-        if request.collection:  # there are no pages of private data
-            self._keys.readable(request.collection)
-            return self._queries.scan_private(
-                self._namespace, request.collection, request.startKey, request.endKey
-            )
-        if request.metadata:
-            return self._queries.bookmarked_page(self._namespace, request, request.metadata)
-        return self._queries.scan(self._namespace, request.startKey, request.endKey)
-
-    def _get_query_result(self, payload: bytes) -> LongRequest:
-        request = protos_pb2.GetQueryResult.FromString(payload)
-        self._keys.readable(request.collection)
-        return LongRequest(lambda: self._queries.rich(self._namespace, request))
-
-    def _get_history(self, payload: bytes) -> bytes:
-        key = protos_pb2.GetHistoryForKey.FromString(payload).key
-        return self._queries.history(self._namespace, key)
-
-    def _query_next(self, payload: bytes) -> bytes:
-        return self._queries.next_page(protos_pb2.QueryStateNext.FromString(payload).id)
-
-    def _query_close(self, payload: bytes) -> bytes:
-        return self._queries.close(protos_pb2.QueryStateClose.FromString(payload).id)
 
     # -- writing ----------------------------------------------------------------------------------
 
@@ -182,15 +149,10 @@ _HANDLERS: dict[int, Handle] = {
     ChaincodeMessage.GET_STATE_MULTIPLE: TransactionHandler._get_states,  # noqa: SLF001
     ChaincodeMessage.GET_PRIVATE_DATA_HASH: TransactionHandler._get_private_hash,  # noqa: SLF001
     ChaincodeMessage.GET_STATE_METADATA: TransactionHandler._get_metadata,  # noqa: SLF001
-    ChaincodeMessage.GET_STATE_BY_RANGE: TransactionHandler._get_range,  # noqa: SLF001
-    ChaincodeMessage.GET_HISTORY_FOR_KEY: TransactionHandler._get_history,  # noqa: SLF001
-    ChaincodeMessage.QUERY_STATE_NEXT: TransactionHandler._query_next,  # noqa: SLF001
-    ChaincodeMessage.QUERY_STATE_CLOSE: TransactionHandler._query_close,  # noqa: SLF001
     ChaincodeMessage.PUT_STATE: TransactionHandler._put_state,  # noqa: SLF001
     ChaincodeMessage.DEL_STATE: TransactionHandler._del_state,  # noqa: SLF001
     ChaincodeMessage.PURGE_PRIVATE_DATA: TransactionHandler._purge_private,  # noqa: SLF001
     ChaincodeMessage.PUT_STATE_METADATA: TransactionHandler._put_metadata,  # noqa: SLF001
     ChaincodeMessage.WRITE_BATCH_STATE: TransactionHandler._write_batch,  # noqa: SLF001
     ChaincodeMessage.INVOKE_CHAINCODE: _invoke,
-    ChaincodeMessage.GET_QUERY_RESULT: TransactionHandler._get_query_result,  # noqa: SLF001
 }

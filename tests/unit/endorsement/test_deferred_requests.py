@@ -8,7 +8,8 @@ import pytest
 
 from ledger.endorsement.deferred_requests import THREADS_MAX, DeferredRequests
 from ledger.endorsement.peer_session import ExecutionFailed
-from ledger.endorsement.shim_handler import ChaincodeCall, LongRequest
+from ledger.endorsement.query_handler import LongRequest
+from ledger.endorsement.shim_handler import ChaincodeCall
 from ledger.endorsement.simulator import SimulationRefused
 from ledger.errors import InvalidMessage, Reason
 

@@ -7,7 +7,8 @@ import pytest
 from ledger.crypto.policy_text import parse_policy
 from ledger.endorsement.collection_access import CollectionAccess
 from ledger.endorsement.limits import QueryLimits, SimulationLimits
-from ledger.endorsement.shim_handler import LongRequest, TransactionHandler
+from ledger.endorsement.query_handler import LongRequest
+from ledger.endorsement.shim_handler import TransactionHandler
 from ledger.endorsement.simulator import SimulationRefused, TransactionSimulator
 from ledger.model.codes import ValidationCode
 from ledger.model.private_collections import Collection
@@ -153,6 +154,11 @@ def test_pages_by_bookmark_are_the_whole_once(world, query):
 def test_a_bookmark_of_nothing_is_refused(world, bookmark):
     with pytest.raises(SimulationRefused, match="the bookmark is not one of"):
         Contract(world).page(TOMS, 2, bookmark)
+
+
+def test_a_page_request_of_nothing_is_refused(world):
+    with pytest.raises(SimulationRefused, match="the request for a page does not parse"):
+        Contract(world).ask(TOMS, metadata=b"\xff\xff")
 
 
 def test_rows_given_are_read_and_others_are_not(world):
