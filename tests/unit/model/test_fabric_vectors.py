@@ -22,7 +22,7 @@ from ledger.crypto.hashing import (
     transaction_id,
 )
 from ledger.model.block import SLOT_SIGNATURES, SLOT_TRANSACTIONS_FILTER, Block
-from ledger.model.codec import encode_envelope, require_well_formed_entry
+from ledger.model.codec import decode_envelope, encode_envelope, require_well_formed_entry
 from ledger.model.codec_block import (
     decode_block_signatures,
     decode_identifier_header,
@@ -31,7 +31,11 @@ from ledger.model.codec_block import (
     encode_identifier_header,
     encode_orderer_block_metadata,
 )
-from ledger.model.codec_header import decode_identity
+from ledger.model.codec_header import (
+    decode_identity,
+    encode_identity,
+    encode_signature_header,
+)
 from ledger.model.codec_parsing import parse_message
 from ledger.model.codec_proposal import strip_transient
 from ledger.model.codec_rwset import (
@@ -40,6 +44,8 @@ from ledger.model.codec_rwset import (
     encode_read_write_set,
 )
 from ledger.model.codes import HeaderType, ValidationCode
+from ledger.model.config import BLOCK_VALIDATION_POLICY, block_validation_policy
+from ledger.model.config_codec import decode_config_block
 from ledger.wire import protos_pb2, rwset_pb2
 from tests.unit.model.fabric_blocks import (
     FOLDER,
@@ -167,6 +173,47 @@ def test_transaction_ids():
         assert envelope.tx_id == transaction_id(header.nonce, header.creator)
     assert len(FABRIC_TRANSACTIONS) == 9
     assert len({envelope.tx_id for envelope, _ in TRANSACTIONS}) == 10
+
+
+def test_nonces_and_creators_stay_the_bytes_they_were_sent_as():
+    for envelope, _ in TRANSACTIONS:
+        header = envelope.header
+        assert len(header.nonce) == 24
+        assert encode_signature_header(header.creator, header.nonce) == header.signature_header_raw
+        mspid, certificate_pem = decode_identity(header.creator)
+        assert encode_identity(mspid, certificate_pem) == header.creator
+        assert certificate_pem.startswith(b"-----BEGIN CERTIFICATE-----")
+
+
+def test_the_genesis_block_is_one_configuration_after_nothing():
+    genesis = BLOCKS[0]
+    assert (genesis.number, genesis.header.previous_hash) == (0, b"")
+    (entry,) = genesis.entries
+    assert decode_envelope(entry).header.channel.type == HeaderType.CONFIG
+    assert not decode_block_signatures(genesis.metadata[SLOT_SIGNATURES]).signatures
+
+
+def test_blocks_need_a_quorum_of_the_consenters_by_certificate():
+    config = decode_config_block(BLOCKS[0])
+    assert config.policies[BLOCK_VALIDATION_POLICY] == block_validation_policy(config.consenters)
+    (consenter,) = config.consenters
+    assert consenter.identity_pem == (FOLDER / "orderer-cert.pem").read_bytes()
+
+
+def test_read_write_sets_are_in_byte_order():
+    written = 0
+    for _, transaction in TRANSACTIONS:
+        namespaces = transaction.action.results.namespaces
+        assert is_sorted([namespace.namespace for namespace in namespaces])
+        for namespace in namespaces:
+            for accesses in (namespace.reads, namespace.writes, namespace.metadata_writes):
+                assert is_sorted([access.key for access in accesses])
+            written += len(namespace.writes)
+    assert written == 14
+
+
+def is_sorted(names: list[str]) -> bool:
+    return names == sorted(names, key=str.encode)
 
 
 def test_creator_signatures():
