@@ -155,7 +155,8 @@ class SupervisedRuntime:
             self._failures_in_a_row += 1
             self._note_start(succeeded=False)
             self._settle(ending)
-            await asyncio.sleep(self._backoff_ms(ending) / 1000)
+            wait_ms = _backoff_ms(self._limits, self._failures_in_a_row, ending)
+            await asyncio.sleep(wait_ms / 1000)
             self.restarts += 1
 
     def _on_supervision_ended(self, supervision: asyncio.Task[None]) -> None:
@@ -206,14 +207,15 @@ class SupervisedRuntime:
                 self._deferred.cancel(key)
                 transaction.restart()
 
-    def _backoff_ms(self, ending: Ending) -> int:
-        """No wait after the first loss; then longer, until a transaction succeeds."""
-        doublings = self._failures_in_a_row - (2 if ending.was_ready else 1)
-        if doublings < 0:
-            return 0
-        wait_ms = self._limits.restart_backoff_ms << min(doublings, BACKOFF_DOUBLINGS_MAX)
-        return min(wait_ms, self._limits.restart_backoff_max_ms)
-
     def _answer(self, transaction: RunningTransaction, outcome: Outcome) -> None:
         if self._life is not None:
             self._life.answer(transaction, outcome)
+
+
+def _backoff_ms(limits: RuntimeLimits, failures_in_a_row: int, ending: Ending) -> int:
+    """No wait after the first loss; then longer, until a transaction succeeds."""
+    doublings = failures_in_a_row - (2 if ending.was_ready else 1)
+    if doublings < 0:
+        return 0
+    wait_ms = limits.restart_backoff_ms << min(doublings, BACKOFF_DOUBLINGS_MAX)
+    return min(wait_ms, limits.restart_backoff_max_ms)
