@@ -5,8 +5,10 @@ code runs in the one thread there is; a function that does not come back within 
 interrupted and fails, and the others go on.
 """
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import grpc
@@ -28,6 +30,7 @@ STREAMS_MAX = 100
 PEER_PING_INTERVAL_MS_MIN = 10_000
 """Fabric peers ping every minute by default and may be set to more."""
 STOP_GRACE_S = 5.0
+"""For transactions that are running when the service is told to stop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,7 @@ class ServiceTls:
 
 
 class ChaincodeService:
-    """Use from one event loop, in the main thread: `start`, `wait` or `stop`."""
+    """Use from one event loop, in the main thread: `start`, then `stop`."""
 
     def __init__(
         self,
@@ -59,6 +62,10 @@ class ChaincodeService:
         self._tls = tls
         self._mspid = mspid
         self._time_limit = time_limit or TimeLimit()
+        self._sessions: dict[ChaincodeSession, asyncio.Task[object]] = {}
+        """And the task that reads each one's stream."""
+        self._is_stopping = False
+        self._idle = asyncio.Event()
         self._server: aio.Server | None = None
 
     async def start(self) -> int:
@@ -75,36 +82,54 @@ class ChaincodeService:
         self._server = server
         return int(port)
 
-    async def wait(self) -> None:
-        """Until `stop` was called."""
-        if self._server is not None:
-            await self._server.wait_for_termination()
-
     async def stop(self) -> None:
-        """Close the streams; what runs has a moment to finish."""
-        if self._server is not None:
-            await self._server.stop(STOP_GRACE_S)
+        """Close the streams, once what runs has finished or its grace is over."""
+        if self._server is None:
+            return
+        self._note_idle()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._idle.wait(), STOP_GRACE_S)
+        self._is_stopping = True
+        for task in self._sessions.values():
+            task.cancel()
+        await self._server.stop(None)
 
     async def _connect(
         self, messages: AsyncIterator[bytes], context: "aio.ServicerContext[bytes, bytes]"
     ) -> AsyncIterator[bytes]:
+        peer = context.peer()  # asked for now: an ended call has none, and gRPC crashes on it
         session = ChaincodeSession(
             self._chaincode,
             self._chaincode_id,
             mspid=self._mspid,
             time_limit=self._time_limit,
         )
-        log.info("peer %s is connected", context.peer())
+        reading = asyncio.current_task()
+        assert reading is not None, "gRPC runs each call in a task"
+        self._sessions[session] = reading
+        log.info("peer %s is connected", peer)
         yield session.hello()
         try:
             async for message in messages:
                 for answer in session.receive(message):
                     yield answer
+                self._note_idle()
+        except asyncio.CancelledError:
+            if not self._is_stopping:
+                raise
         except ProtocolError as error:
-            log.exception("peer %s broke the protocol", context.peer())
+            log.exception("peer %s broke the protocol", peer)
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
         finally:
-            log.info("peer %s has left", context.peer())
+            del self._sessions[session]
+            self._note_idle()
+            log.info("peer %s has left", peer)
+
+    def _note_idle(self) -> None:
+        if all(session.is_idle for session in self._sessions):
+            self._idle.set()
+        else:
+            self._idle.clear()
 
 
 def _credentials(tls: ServiceTls) -> grpc.ServerCredentials:

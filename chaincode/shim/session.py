@@ -74,6 +74,11 @@ class ChaincodeSession:
         self._features = PeerFeatures()
         self._running: dict[Key, _Running] = {}
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no transaction is running."""
+        return not self._running
+
     def hello(self) -> bytes:
         """REGISTER, which the chaincode sends first whoever dialled."""
         payload = ChaincodeID(name=self._chaincode_id).SerializeToString()

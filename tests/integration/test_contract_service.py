@@ -11,18 +11,29 @@ from datetime import UTC, datetime
 
 import grpc
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from grpc import aio
 
 from chaincode.shim import serve_command
 from chaincode.shim.chaincode import Chaincode
+from chaincode.shim.dialling import DiallingChaincode, PeerTls
 from chaincode.shim.service import ChaincodeService, ServiceTls
 from chaincode.shim.time_limit import TimeLimit
+from ledger.crypto.hashing import sha256
 from ledger.endorsement.packages import ServiceConnection
 from ledger.endorsement.peer_session import ExecutionFailed
 from ledger.rpc.chaincode_connect import CONNECT_METHOD, chaincode_service
+from ledger.rpc.chaincode_support import (
+    AllowedChaincode,
+    ChaincodeDoor,
+    ChaincodeSupportService,
+    dialled_in_chaincode,
+)
 from ledger.wire.protos_pb2 import ChaincodeMessage
 from network.authority import MemberAuthority
 from tests.support.endorsing_world import SAMPLE_MODULE, EndorsingWorld
+from tests.support.grpc_chaincode import listening, until
 from tests.support.ledger_world import CHAINCODE
 from tests.unit.shim.sample_contracts import CONTRACTS
 
@@ -164,6 +175,62 @@ async def test_a_peer_without_the_certificate_asked_for_gets_nowhere(world, auth
         await runtime.stop()
 
 
+# -- dialling in ----------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def open_door(authority, certificate_pem):
+    """A peer's listener that lets this certificate's chaincode in: runtime and address."""
+    certificate = x509.load_pem_x509_certificate(certificate_pem)
+    door = ChaincodeDoor(AllowedChaincode(ID, sha256(certificate.public_bytes(Encoding.DER))))
+    keys = authority.issue_tls("peer", now=datetime.now(UTC))
+    credentials = grpc.ssl_server_credentials(
+        [(keys.key_pem, keys.certificate_pem)],
+        root_certificates=authority.tls.certificate_pem,
+        require_client_auth=True,
+    )
+    runtime = dialled_in_chaincode(CHAINCODE, door)
+    handlers = ChaincodeSupportService([door]).rpc_handlers()
+    async with listening(handlers, credentials=credentials) as address:
+        await runtime.start()
+        try:
+            yield runtime, address
+        finally:
+            await runtime.stop()
+
+
+async def test_a_contract_dials_its_peer(world, authority, tmp_path):
+    keys = authority.issue_tls("contract", now=datetime.now(UTC))
+    files = {"cert": keys.certificate_pem, "key": keys.key_pem}
+    files["ca"] = authority.tls.certificate_pem
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    options = [part for name in files for part in (f"--tls-{name}", str(tmp_path / name))]
+    async with open_door(authority, keys.certificate_pem) as (runtime, address):
+        command = await started("--peer", address, "--chaincode-id", ID, *options)
+        await until(lambda: runtime.is_ready)
+        await world.submit(runtime, "put", "a", "1")
+    assert await command.stop() == 0
+
+
+async def test_a_contract_dials_again_until_its_peer_is_there(world, authority):
+    keys = authority.issue_tls("contract", now=datetime.now(UTC))
+    tls = PeerTls(authority.tls.certificate_pem, keys.certificate_pem, keys.key_pem)
+    chaincode = Chaincode([contract() for contract in CONTRACTS])
+    async with open_door(authority, keys.certificate_pem) as (runtime, address):
+        for name, is_accepted in (("other:1", False), (ID, True)):
+            dialling = DiallingChaincode(chaincode, name, peer_address=address, tls=tls)
+            running = asyncio.create_task(dialling.run())
+            if is_accepted:
+                await until(lambda: runtime.is_ready)
+                await world.submit(runtime, "put", "a", "1")
+            else:
+                await asyncio.sleep(0)
+                assert not runtime.is_ready
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+
 # -- the command ----------------------------------------------------------------------------------
 
 
@@ -186,7 +253,7 @@ async def started(*options: str, **environment: str) -> Command:
         stdout=asyncio.subprocess.PIPE,
     )
     line = (await process.stdout.readline()).decode()
-    assert line.startswith(f"{ID}: shelf, trouble at "), line
+    assert line.startswith(f"{ID}: shelf, trouble "), line
     return Command(process, int(line.split(" (")[0].rpartition(":")[2]))
 
 
@@ -216,7 +283,7 @@ async def test_the_command_takes_fabrics_environment_and_tls_files(world, author
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        ([SAMPLE_MODULE], "--address and --chaincode-id are needed"),
+        ([SAMPLE_MODULE], "either --address"),
         (["no_such_module", "--address", "x:1", "--chaincode-id", "i"], "cannot be loaded"),
         (["tests", "--address", "x:1", "--chaincode-id", "i"], "has no CONTRACTS"),
         (
