@@ -11,6 +11,7 @@ from grpc import aio
 
 from ledger.rpc import transport
 from ledger.rpc.transport import (
+    CLIENT_MESSAGE_BYTES_MAX,
     CONCURRENT_STREAMS_MAX,
     MESSAGE_BYTES_MAX,
     identity_bytes,
@@ -148,3 +149,11 @@ async def test_a_cipher_that_hides_nothing_is_refused():
             await asyncio.open_connection("127.0.0.1", port, ssl=context)
     finally:
         await server.stop(0)
+
+
+def test_fabrics_clients_may_ping_and_send_what_they_may_at_fabric():
+    options = dict(server_options(message_bytes_max=CLIENT_MESSAGE_BYTES_MAX))
+    fabric_ping_interval_ms = 60_000
+    assert options["grpc.http2.min_ping_interval_without_data_ms"] < fabric_ping_interval_ms
+    assert options["grpc.keepalive_permit_without_calls"] == 1
+    assert options["grpc.max_receive_message_length"] == 100 * 1024 * 1024
