@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gateway.settings import load_gateway_settings
 from ledger.errors import NodeFault
+from ledger.node.chaincode_streams import read_stream_settings
 from ledger.node.config import CONFIG_BYTES_MAX, load_config
 from network.plan import PLAN_BYTES_MAX, default_plan_text, load_plan
 from network.plan_table import PlanError
@@ -73,6 +74,17 @@ def _gateway_settings() -> list[bytes]:
     return [json.dumps(settings).encode()]
 
 
+def _chaincode_streams() -> list[bytes]:
+    """Certificates are any file: they are read by readers with targets of their own."""
+    settings = {
+        "listen": "127.0.0.1:7052",
+        "client_ca": "/dev/null",
+        "allowed": [{"id": "market:1.0", "certificate": "/dev/null"}],
+        "limits": {"in_flight_max": 1, "keepalive_ms": 60_000},
+    }
+    return [json.dumps(settings).encode(), b'{"limits": {"transaction_timeout_ms": 30000}}']
+
+
 TARGETS = (
     FuzzTarget(
         "plan",
@@ -94,6 +106,15 @@ TARGETS = (
         _node_settings,
         _reading(load_config),
         min(CONFIG_BYTES_MAX, SETTINGS_BYTES_MAX),
+        allowed=(NodeFault,),
+        shape=Shape.TEXT,
+    ),
+    FuzzTarget(
+        "chaincode-streams",
+        "who may dial in to a peer",
+        _chaincode_streams,
+        _reading(read_stream_settings),
+        SETTINGS_BYTES_MAX,
         allowed=(NodeFault,),
         shape=Shape.TEXT,
     ),
