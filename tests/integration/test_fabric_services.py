@@ -1,6 +1,7 @@
 """Fabric's other peer and orderer services, called as a plain gRPC client calls them."""
 
 import asyncio
+import functools
 import secrets
 from collections.abc import Iterator
 from contextlib import asynccontextmanager
@@ -15,10 +16,12 @@ from grpc import aio
 
 from ledger.crypto.hashing import endorsement_message
 from ledger.crypto.signing import SigningIdentity, verify_signature
+from ledger.model.block import SLOT_TRANSACTIONS_FILTER
 from ledger.model.codec import encode_envelope, encode_request_payload
 from ledger.model.codec_header import NONCE_BYTES
 from ledger.model.codec_proposal import encode_signed_proposal
-from ledger.model.codes import HeaderType
+from ledger.model.codes import HeaderType, ValidationCode
+from ledger.model.rwset import KeyWrite, NamespaceReadWriteSet, ReadWriteSet
 from ledger.rpc.deliver_client import seek_request
 from ledger.rpc.transport import client_channel, identity_bytes
 from ledger.wire import common_pb2, msp_pb2, orderer_pb2, protos_pb2
@@ -32,6 +35,8 @@ from tests.integration.refusals import (
     running_scene,
 )
 from tests.integration.validators import agreed_head
+from tests.support.ledger_world import LedgerWorld
+from tests.unit.validation.test_codes import with_channel_header
 
 pytestmark = pytest.mark.slow
 
@@ -173,6 +178,99 @@ def test_broadcast_orders_envelopes_and_says_what_is_wrong_with_others(scene: Sc
         assert (await agreed_head(market.network)).height == before.height + 1
 
     market.run(act())
+
+
+@functools.cache
+def drawer_of(identity: SigningIdentity) -> LedgerWorld:
+    """Draws up transactions of one client, each with a nonce of its own."""
+    drawer = LedgerWorld()
+    drawer.client = identity
+    return drawer
+
+
+def signed_by_its_client_alone(
+    scene: Scene, results: ReadWriteSet | None = None, **draft
+) -> bytes:
+    """A transaction that no peer endorsed, with a result its client made up."""
+    return drawer_of(scene.home.identity).transaction(
+        results or ReadWriteSet(),
+        **{
+            "channel_id": scene.market.channel_id,
+            "chaincode": "energy",
+            "endorsed_chaincode": "energy",
+            "endorsers": (scene.home.identity,),
+            **draft,
+        },
+    )
+
+
+def of_another_proposal(scene: Scene) -> bytes:
+    return with_channel_header(
+        drawer_of(scene.home.identity), signed_by_its_client_alone(scene), version=5
+    )
+
+
+def writing(*namespaces: str, key: str = "key") -> ReadWriteSet:
+    return ReadWriteSet(
+        tuple(NamespaceReadWriteSet(one, writes=(KeyWrite(key, b"value"),)) for one in namespaces)
+    )
+
+
+RECORDED = {
+    ValidationCode.INVALID_ENDORSER_TRANSACTION: of_another_proposal,
+    ValidationCode.ENDORSEMENT_POLICY_FAILURE: signed_by_its_client_alone,
+    ValidationCode.ILLEGAL_WRITESET: lambda scene: signed_by_its_client_alone(
+        scene, writing("energy", "energy")
+    ),
+    ValidationCode.INVALID_WRITESET: lambda scene: signed_by_its_client_alone(
+        scene, writing("energy", key="")
+    ),
+    ValidationCode.INVALID_CHAINCODE: lambda scene: signed_by_its_client_alone(
+        scene, endorsed_chaincode="another"
+    ),
+    ValidationCode.INVALID_OTHER_REASON: lambda scene: signed_by_its_client_alone(
+        scene, event_of="another"
+    ),
+}
+"""What a client alone can make validators record; conflicts of reads: test_exactly_once.py."""
+
+
+@pytest.mark.parametrize("code", RECORDED, ids=lambda code: code.name)
+def test_every_validator_records_the_code_of_a_bad_transaction(scene: Scene, code) -> None:
+    market = scene.market
+
+    async def act() -> None:
+        before = await agreed_head(market.network)
+        [answer] = await broadcast(scene, RECORDED[code](scene))
+        assert answer.status == common_pb2.SUCCESS
+        head = await agreed_head(market.network, at_least=before.height + 1)
+        assert head.height == before.height + 1
+        for index in range(4):
+            async with peer_channel(scene, index) as channel:
+                request = seek(scene, before.height, before.height)
+                block, _ = await answers(channel, *PEERS, [request])
+            codes = block.block.metadata.metadata[SLOT_TRANSACTIONS_FILTER]
+            assert codes == bytes((code,))
+
+    market.run(act())
+
+
+# What admission refuses never stands in a block, so no client can make it be recorded.
+NOT_ORDERED = {
+    "an empty payload": lambda scene: b"",
+    "a payload that does not parse": lambda scene: encode_envelope(b"\xff\xff", b"signature"),
+    "another channel": lambda scene: signed_by_its_client_alone(scene, channel_id="elsewhere"),
+}
+
+
+@pytest.mark.parametrize("what", NOT_ORDERED)
+def test_what_no_block_should_carry_is_not_ordered(scene: Scene, what: str) -> None:
+    async def act() -> None:
+        async with scene.market.unchanged():
+            [answer] = await broadcast(scene, NOT_ORDERED[what](scene))
+            assert answer.status in (common_pb2.BAD_REQUEST, common_pb2.NOT_FOUND)
+
+    scene.market.run(act())
 
 
 # -- Deliver --------------------------------------------------------------------------------------
