@@ -11,6 +11,7 @@ from typing import Any
 
 from ledger.endorsement.limits import StreamLimits
 from ledger.errors import InvalidMessage, NodeFault
+from ledger.node.files import read_bounded
 from ledger.rpc.chaincode_support import AllowedChaincode, certificate_fingerprint
 
 STREAM_SETTINGS_FILE = "chaincode_streams.json"
@@ -58,14 +59,14 @@ def _settings(raw: Any, folder: Path) -> StreamSettings:
     listen = str(raw.get("listen", ""))
     return StreamSettings(
         listen=listen,
-        client_ca_pem=(folder / str(raw["client_ca"])).read_bytes() if listen else b"",
+        client_ca_pem=read_bounded(folder / str(raw["client_ca"])) if listen else b"",
         allowed=allowed,
         limits=_limits(raw.get("limits", {})),
     )
 
 
 def _allowed(raw: dict[str, Any], folder: Path) -> AllowedChaincode:
-    pem = (folder / str(raw["certificate"])).read_bytes()
+    pem = read_bounded(folder / str(raw["certificate"]))
     return AllowedChaincode(str(raw["id"]), certificate_fingerprint(pem))
 
 
