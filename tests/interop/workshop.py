@@ -56,11 +56,13 @@ class Workshop:
             self.add_program(name, module)
 
     def add_program(self, name: str, module: str) -> None:
-        """A program of that name that runs one of our modules."""
+        """A program of that name that runs one of our modules; what it complains of is kept."""
         path = self.programs / name
         make_private_folder(self.programs)
+        complaints = self.folder / f"{name}.log"
         path.write_text(
-            f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -m {module} "$@"\n',
+            f'#!/bin/sh\necho "$0 $*" >>"{complaints}"\n'
+            f'PYTHONPATH="{ROOT}" exec "{sys.executable}" -m {module} "$@" 2>>"{complaints}"\n',
             encoding="utf-8",
         )
         path.chmod(0o755)
