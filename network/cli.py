@@ -114,8 +114,9 @@ def _chaincode(arguments: Sequence[str]) -> int:
         from chaincode.shim.check_command import main as run_check
 
         return run_check(arguments[1:])
-    print("usage: gridledger chaincode {serve,check} MODULE [options]", file=sys.stderr)
-    return EXIT_USAGE
+    from network.chaincode_command import main as run_chaincode
+
+    return run_chaincode(arguments)
 
 
 def _member(arguments: Sequence[str]) -> int:
@@ -138,7 +139,9 @@ COMMANDS = {
     "member": Command(
         "propose, approve, list: members, validators and limits of a running channel", _member
     ),
-    "chaincode": Command("serve, check: a contract as a service, and its determinism", _chaincode),
+    "chaincode": Command(
+        "package, install, approve, commit, invoke, query: contracts of a channel", _chaincode
+    ),
     "cert": Command("status, rotate, revoke: certificates and keys of the members", _cert),
     "verify-chain": Command(
         "check a stopped validator's ledger, independently of the code that wrote it",

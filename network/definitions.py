@@ -1,36 +1,29 @@
-"""Committing the plan's chaincode definitions to the channel: the last step of a first `up`.
+"""The plan's chaincodes onto the channel: the last step of `network up`.
 
-Every operator approves what its own configuration names; the definition is an ordinary
-transaction of `_lifecycle` that a majority of members' peers endorse.
+Each goes through the lifecycle as any other chaincode does: packaged from the module the plan
+names, installed on every peer, approved by every member, committed.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from contextlib import AsyncExitStack
 
-import grpc
 from grpc import aio
 
+from ledger.crypto.channel_policies import DEFAULT_APPLICATION_POLICY
+from ledger.crypto.collections_text import parse_collections
+from ledger.crypto.policy_text import parse_policy
 from ledger.crypto.signing import Signer, SigningIdentity
 from ledger.endorsement.definitions import FullDefinition
-from ledger.endorsement.lifecycle import (
-    decode_sequence,
-    encode_commit_arguments,
-    encode_query_arguments,
-)
-from ledger.endorsement.simulator import LIFECYCLE_NAMESPACE
-from ledger.node.chaincode_host import definition_of
-from ledger.node.config import ChaincodeSettings
-from ledger.rpc.client import CommitFailed, GatewayClient
+from ledger.model.policy_codec import encode_application_policy
+from ledger.rpc.client import GatewayClient
 from ledger.rpc.deliver_client import follow_blocks
 from ledger.rpc.transport import client_channel
+from network.chaincode_client import READY_TIMEOUT_S, LifecycleClient
+from network.chaincode_deployment import Deployment, Desk, deploy
+from network.chaincode_packaging import python_package
 from network.layout import NetworkLayout
-from network.plan import PeerPlan, Plan
-
-T = TypeVar("T")
-
-READY_TIMEOUT_S = 30.0
-RETRY_INTERVAL_S = 0.1
+from network.plan import ChaincodePlan, PeerPlan, Plan
+from network.processes import is_listening
 
 
 def admin_identity(peer: PeerPlan, layout: NetworkLayout) -> SigningIdentity:
@@ -45,90 +38,47 @@ def connect(plan: Plan, peer: PeerPlan, layout: NetworkLayout) -> GatewayClient:
     return GatewayClient.connect(peer.address, layout.tls_ca_bundle.read_bytes(), plan.channel_id)
 
 
+def lifecycle_client(plan: Plan, peer: PeerPlan, layout: NetworkLayout) -> LifecycleClient:
+    """The lifecycle at that peer, for its member's administrator."""
+    channel = client_channel(peer.address, layout.tls_ca_bundle.read_bytes())
+    return LifecycleClient(channel, plan.channel_id, admin_identity(peer, layout))
+
+
 async def commit_definitions(plan: Plan, layout: NetworkLayout) -> list[str]:
-    """Commit the definitions that are not on the channel yet; returns their names."""
-    member = plan.members[0]
-    identity = admin_identity(member, layout)
-    client = connect(plan, member, layout)
-    committed = []
-    try:
-        for chaincode in plan.chaincodes:
-            definition = definition_of(
-                ChaincodeSettings(
-                    name=chaincode.name,
-                    version=chaincode.version,
-                    sequence=chaincode.sequence,
-                    module=chaincode.module,
-                    policy=chaincode.endorsement_policy,
-                    collections=chaincode.collections,
-                )
-            )
-            if await _sequence(client, identity, chaincode.name) < chaincode.sequence:
-                block_number = await _commit(client, identity, definition)
-                await wait_everywhere(plan, layout, block_number)
-                committed.append(chaincode.name)
-    finally:
-        await client.close()
-    return committed
+    """Deploy what the plan names on the peers that run; the names of what is committed now."""
+    async with AsyncExitStack() as clients:
+        desks = []
+        for peer in plan.peers:
+            if not await asyncio.to_thread(is_listening, peer.address):
+                continue
+            client = lifecycle_client(plan, peer, layout)
+            clients.push_async_callback(client.close)
+            desks.append(Desk(peer, client))
+
+        async def wait(block_number: int) -> None:
+            await wait_everywhere(plan, layout, block_number)
+
+        return [
+            chaincode.name
+            for chaincode in plan.chaincodes
+            if await deploy(deployment_of(chaincode), desks, wait)
+        ]
 
 
-async def _sequence(client: GatewayClient, identity: SigningIdentity, name: str) -> int:
-    """The committed sequence; 0 when there is no definition."""
-    function, argument = encode_query_arguments(name)
-    try:
-        raw = await client.evaluate_transaction(
-            identity, LIFECYCLE_NAMESPACE, function.decode(), argument
-        )
-    except aio.AioRpcError as error:
-        if error.code() in (grpc.StatusCode.UNKNOWN, grpc.StatusCode.FAILED_PRECONDITION):
-            return 0
-        raise
-    return decode_sequence(raw)
-
-
-async def _commit(
-    client: GatewayClient, identity: SigningIdentity, definition: FullDefinition
-) -> int:
-    """Commit one definition, waiting until enough validators are connected; its block number.
-
-    A submission that failed may have reached some validators all the same: the same transaction is
-    handed in again, never a second one. Raises CommitFailed when it is recorded as invalid.
-    """
-    function, argument = encode_commit_arguments(definition)
-
-    async def endorsed() -> tuple[str, bytes]:
-        proposal = client.propose(
-            identity.serialized, LIFECYCLE_NAMESPACE, function.decode(), [argument]
-        )
-        return proposal.tx_id, await client.endorse(proposal, identity.sign(proposal.raw))
-
-    async with asyncio.timeout(READY_TIMEOUT_S):
-        tx_id, payload = await _once_available(endorsed)
-        signature = identity.sign(payload)
-
-        async def handed_in() -> None:
-            try:
-                await client.submit(tx_id, payload, signature)
-            except aio.AioRpcError as error:
-                if error.code() != grpc.StatusCode.ALREADY_EXISTS:  # an earlier try came through
-                    raise
-
-        await _once_available(handed_in)
-        status = await client.commit_status(tx_id, identity)
-    if not status.is_valid:
-        raise CommitFailed(tx_id, status)
-    return status.block_number
-
-
-async def _once_available(call: Callable[[], Awaitable[T]]) -> T:
-    """Repeat a call while its answer is UNAVAILABLE."""
-    while True:
-        try:
-            return await call()
-        except aio.AioRpcError as error:
-            if error.code() != grpc.StatusCode.UNAVAILABLE:
-                raise
-            await asyncio.sleep(RETRY_INTERVAL_S)
+def deployment_of(chaincode: ChaincodePlan) -> Deployment:
+    """What the plan says about one chaincode; raises PackageRefused if it cannot be packaged."""
+    policy = DEFAULT_APPLICATION_POLICY
+    if chaincode.endorsement_policy:
+        policy = encode_application_policy(parse_policy(chaincode.endorsement_policy))
+    definition = FullDefinition(
+        name=chaincode.name,
+        sequence=chaincode.sequence,
+        version=chaincode.version,
+        policy=policy,
+        collections=parse_collections(chaincode.collections),
+    )
+    label = f"{chaincode.name}_{chaincode.version}"
+    return Deployment(definition, python_package(chaincode.module, label))
 
 
 async def wait_everywhere(plan: Plan, layout: NetworkLayout, block_number: int) -> None:

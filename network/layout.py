@@ -12,6 +12,7 @@
     peer.json                    what `gridledger peer run` reads, written anew by `up`
     peer.pid  peer.log           the running process
     ledger/                      blocks, state, journal, sign guard
+    packages/                    installed chaincode packages
   wallets/<name>.{crt,key}       identities of people and agents of a demo
 ```
 
@@ -88,6 +89,11 @@ class MemberLayout:
     def ledger_dir(self) -> Path:
         """What the peer stores; deleted only by `reset --yes-delete-data`."""
         return self.root / "ledger"
+
+    @property
+    def packages_dir(self) -> Path:
+        """Chaincode packages installed on the peer."""
+        return self.root / "packages"
 
 
 @dataclass(frozen=True, slots=True)

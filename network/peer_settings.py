@@ -40,22 +40,12 @@ def peer_settings(plan: Plan, peer: PeerPlan, folder: MemberLayout) -> dict[str,
         },
         "genesis": relative(network.genesis_block),
         "data_dir": relative(folder.ledger_dir),
+        "packages_dir": relative(folder.packages_dir),
         "validators": [
             {"consenter_id": other.consenter_id, "address": other.validator_address}
             for other in plan.peers
         ],
         "space": _space(plan),
-        "chaincodes": [
-            {
-                "name": chaincode.name,
-                "version": chaincode.version,
-                "sequence": chaincode.sequence,
-                "module": chaincode.module,
-                "policy": chaincode.endorsement_policy,
-                "collections": chaincode.collections,
-            }
-            for chaincode in plan.chaincodes
-        ],
     }
 
 

@@ -14,10 +14,12 @@ import os
 import socket
 import struct
 import sys
+from pathlib import Path
 
 from chaincode.shim.chaincode import load_chaincode
 from chaincode.shim.errors import ProtocolError
 from chaincode.shim.file_sandbox import libraries, restrict_files
+from chaincode.shim.package_code import import_from
 from chaincode.shim.running_page import RunningPage
 from chaincode.shim.sandbox import deny_system_calls, die_with_parent, limit_resources
 from chaincode.shim.session import PEER_MSPID_VARIABLE, ChaincodeSession
@@ -40,7 +42,9 @@ def main(arguments: list[str] | None = None) -> int:
     limit_resources(memory_bytes=options.memory_bytes)
     if not deny_system_calls():
         log.warning("no system call filter on this machine; contracts could open sockets")
-    if not restrict_files(libraries(options.module)):
+    if options.code is not None:
+        import_from(options.code)
+    if not restrict_files((*libraries(options.module), *filter(None, (options.code,)))):
         log.warning("no Landlock on this machine; contracts could read this user's files")
     chaincode = load_chaincode(options.module, version=options.chaincode_id.rpartition(":")[2])
     mspid = os.environ.get(PEER_MSPID_VARIABLE, "")
@@ -90,6 +94,7 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("--page-fd", type=int, required=True, help="memory shared with the peer")
     parser.add_argument("--parent", type=int, required=True, help="process id of the peer")
     parser.add_argument("--module", required=True, help="module with CONTRACTS = (…)")
+    parser.add_argument("--code", type=Path, help="folder of an unpacked package")
     parser.add_argument("--chaincode-id", required=True, help="name:version")
     parser.add_argument("--memory-bytes", type=int, default=MEMORY_BYTES)
     parser.add_argument("--log-level", default="INFO")

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import IO, cast
 
 from ledger.endorsement.limits import ProcessLimits
@@ -33,6 +34,8 @@ class ChaincodeProgram:
     module: str
     environment: Mapping[str, str] = field(default_factory=dict)
     """Further environment variables of the process."""
+    code: Path | None = None
+    """Folder of an unpacked package whose modules come before all others."""
 
     @property
     def chaincode_id(self) -> str:
@@ -233,6 +236,7 @@ def _command(
         *("--page-fd", str(page_fd)),
         *("--parent", str(os.getpid())),
         *("--module", program.module),
+        *(() if program.code is None else ("--code", str(program.code))),
         *("--chaincode-id", program.chaincode_id),
         *("--memory-bytes", str(limits.memory_bytes)),
     ]

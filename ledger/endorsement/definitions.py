@@ -1,4 +1,4 @@
-"""Chaincode definitions in world state: Fabric's keys and messages under `_lifecycle`.
+"""Chaincode definitions: in world state as Fabric keeps them under `_lifecycle`, and as values.
 
 `namespaces/metadata/<name>` says which fields a definition has,
 `namespaces/fields/<name>/<field>` holds each of them.
@@ -11,18 +11,34 @@ from functools import lru_cache
 from google.protobuf.message import DecodeError
 
 from ledger.crypto.channel_policies import DEFAULT_APPLICATION_POLICY
+from ledger.endorsement.lifecycle_state import (
+    NAMESPACES,
+    SOURCES,
+    Structure,
+    bytes_data,
+    field_key,
+    metadata_key,
+    number_data,
+    text_data,
+)
 from ledger.errors import NodeFault
 from ledger.model.config import LIFECYCLE_ENDORSEMENT_POLICY
-from ledger.model.definition_keys import COLLECTIONS_FIELD, LIFECYCLE_NAMESPACE, field_key
+from ledger.model.definition_keys import COLLECTIONS_FIELD, LIFECYCLE_NAMESPACE
 from ledger.model.policy import PolicyReference
 from ledger.model.policy_codec import encode_application_policy
 from ledger.model.state import StateReader
 from ledger.validation.context import ChaincodeDefinition
 from ledger.wire import lifecycle_pb2
 
-METADATA_PREFIX = "namespaces/metadata/"
-DATATYPE = "ChaincodeDefinition"
-FIELDS = ("Sequence", "EndorsementInfo", "ValidationInfo", COLLECTIONS_FIELD)
+METADATA_PREFIX = metadata_key(NAMESPACES, "")
+"""Keys of all definitions, and in a member's collection of all it approved; the name follows."""
+METADATA_END = METADATA_PREFIX + "\U0010ffff"
+DEFINITION = "ChaincodeDefinition"
+PARAMETERS = "ChaincodeParameters"
+LOCAL_PACKAGE = "ChaincodeLocalPackage"
+PARAMETER_FIELDS = ("EndorsementInfo", "ValidationInfo", COLLECTIONS_FIELD)
+FIELDS = ("Sequence", *PARAMETER_FIELDS)
+PACKAGE_FIELD = "PackageID"
 SYSTEM_VERSION = "syscc"
 ENDORSEMENT_PLUGIN = "escc"
 VALIDATION_PLUGIN = "vscc"
@@ -51,6 +67,11 @@ class FullDefinition:
     """protos.CollectionConfigPackage bytes."""
     init_required: bool = False
 
+    @property
+    def private_name(self) -> str:
+        """Under which members approve it: the name and the sequence."""
+        return f"{self.name}#{self.sequence}"
+
 
 def committed_definition(namespace: str, state: StateReader) -> ChaincodeDefinition | None:
     """What validation needs of a committed definition; None if there is none.
@@ -59,10 +80,9 @@ def committed_definition(namespace: str, state: StateReader) -> ChaincodeDefinit
     """
     if namespace == LIFECYCLE_NAMESPACE:
         return LIFECYCLE_DEFINITION
-    raw = [_committed_field(namespace, field, state) for field in FIELDS]
-    if not raw[0]:
+    full = full_definition(namespace, state)
+    if full is None:
         return None
-    full = decode_definition(namespace, *raw)
     return ChaincodeDefinition(
         version=full.version,
         sequence=full.sequence,
@@ -70,14 +90,15 @@ def committed_definition(namespace: str, state: StateReader) -> ChaincodeDefinit
     )
 
 
-def _committed_field(namespace: str, field: str, state: StateReader) -> bytes:
-    found = state.get_state(LIFECYCLE_NAMESPACE, field_key(namespace, field))
+def full_definition(name: str, state: StateReader) -> FullDefinition | None:
+    """The committed definition of a chaincode; None if there is none."""
+    raw = [_committed_field(name, field, state) for field in FIELDS]
+    return decode_definition(name, *raw) if raw[0] else None
+
+
+def _committed_field(name: str, field: str, state: StateReader) -> bytes:
+    found = state.get_state(LIFECYCLE_NAMESPACE, field_key(NAMESPACES, name, field))
     return b"" if found is None else found.value
-
-
-def metadata_key(name: str) -> str:
-    """State key of the list of fields."""
-    return METADATA_PREFIX + name
 
 
 @lru_cache(maxsize=DEFINITIONS_CACHED_MAX)
@@ -100,13 +121,35 @@ def decode_definition(
             init_required=endorsing.init_required,
         )
     except DecodeError as error:
-        raise NodeFault(f"the committed definition of {name} does not parse") from error
+        raise NodeFault(f"the definition of {name} does not parse") from error
+
+
+def definition_structure(definition: FullDefinition) -> Structure:
+    """What a commit writes for everybody."""
+    fields = {"Sequence": number_data(definition.sequence), **_parameters(definition)}
+    return Structure(NAMESPACES, definition.name, DEFINITION, fields)
 
 
 def encode_definition(definition: FullDefinition) -> Iterator[tuple[str, bytes]]:
-    """(state key, value) of everything a commit writes."""
-    name = definition.name
-    metadata = lifecycle_pb2.StateMetadata(datatype=DATATYPE, fields=FIELDS)
+    """(state key, value) of everything a first commit writes."""
+    return definition_structure(definition).entries()
+
+
+def approval_structure(definition: FullDefinition) -> Structure:
+    """What a member that approves writes into its collection."""
+    return Structure(
+        NAMESPACES, definition.private_name, PARAMETERS, dict(_parameters(definition))
+    )
+
+
+def source_structure(definition: FullDefinition, package_id: str) -> Structure:
+    """Which package the member's peers run for it; an empty id: they run none."""
+    return Structure(
+        SOURCES, definition.private_name, LOCAL_PACKAGE, {PACKAGE_FIELD: text_data(package_id)}
+    )
+
+
+def _parameters(definition: FullDefinition) -> dict[str, bytes]:
     endorsing = lifecycle_pb2.ChaincodeEndorsementInfo(
         version=definition.version,
         init_required=definition.init_required,
@@ -115,12 +158,12 @@ def encode_definition(definition: FullDefinition) -> Iterator[tuple[str, bytes]]
     validating = lifecycle_pb2.ChaincodeValidationInfo(
         validation_plugin=definition.validation_plugin, validation_parameter=definition.policy
     )
-    sequence = lifecycle_pb2.StateData(Int64=definition.sequence)
-    yield metadata_key(name), metadata.SerializeToString()
-    yield field_key(name, "Sequence"), sequence.SerializeToString()
-    for field, content in (
-        ("EndorsementInfo", endorsing.SerializeToString()),
-        ("ValidationInfo", validating.SerializeToString()),
-        ("Collections", definition.collections),
-    ):
-        yield field_key(name, field), lifecycle_pb2.StateData(Bytes=content).SerializeToString()
+    contents = (
+        endorsing.SerializeToString(),
+        validating.SerializeToString(),
+        definition.collections,
+    )
+    return {
+        field: bytes_data(content)
+        for field, content in zip(PARAMETER_FIELDS, contents, strict=True)
+    }

@@ -1,20 +1,19 @@
 """The endorser: checks a proposal, simulates it, signs what came out."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from ledger.crypto.hashing import endorsement_message, proposal_hash
 from ledger.crypto.signing import SigningIdentity
 from ledger.endorsement.collection_access import access_of
+from ledger.endorsement.dispatch import ChaincodeDispatch
 from ledger.endorsement.interest import simulation_interest
-from ledger.endorsement.lifecycle import Lifecycle
+from ledger.endorsement.invocable import NotInvocable
 from ledger.endorsement.limits import SimulationLimits
-from ledger.endorsement.peer_session import Execution, ExecutionFailed, RunningTransaction
+from ledger.endorsement.peer_session import Execution, ExecutionFailed
 from ledger.endorsement.proposal_checks import ProposalRules, check_proposal
 from ledger.endorsement.proposal_rate import ProposalRate, ProposalRateLimit
-from ledger.endorsement.runtime import ChaincodeRuntime
-from ledger.endorsement.shim_handler import ChaincodeCall
-from ledger.endorsement.simulator import LIFECYCLE_NAMESPACE, TransactionSimulator
+from ledger.endorsement.simulator import TransactionSimulator
 from ledger.model.codec_action import encode_proposal_response_payload
 from ledger.model.codec_proposal import strip_transient
 from ledger.model.private_rwset import PrivateReadWriteSet
@@ -26,18 +25,9 @@ from ledger.model.transaction import (
     ProposalResponse,
     SignedProposal,
 )
-from ledger.validation.context import ChaincodeDefinition
 
 STATUS_REFUSED = 400
 STATUS_ERROR = 500
-
-
-@dataclass(frozen=True, slots=True)
-class InstalledChaincode:
-    """A chaincode this peer can run, and the version of its code."""
-
-    version: str
-    runner: ChaincodeRuntime
 
 
 KeepPrivate = Callable[[str, PrivateReadWriteSet], Awaitable[None]]
@@ -57,7 +47,6 @@ class EndorserPorts:
     verify: Callable[[bytes, bytes, bytes], Awaitable[None]]
     """(identity, message, signature); raises InvalidMessage."""
     snapshot: Callable[[], StateSnapshot]
-    definition: Callable[[str, StateSnapshot], ChaincodeDefinition | None]
     clock_ms: Callable[[], int]
     on_signed: Callable[[bytes, bytes, bytes], None]
     """(identity, message, signature) of each endorsement made here; validation meets it again."""
@@ -66,21 +55,19 @@ class EndorserPorts:
 
 
 class Endorser:
-    """Endorses for one channel with one identity. `chaincodes` may gain entries later."""
+    """Endorses for one channel with one identity."""
 
     def __init__(
         self,
         *,
         identity: Callable[[], SigningIdentity],
-        lifecycle: Lifecycle,
-        chaincodes: Mapping[str, InstalledChaincode],
+        dispatch: ChaincodeDispatch,
         ports: EndorserPorts,
         limits: SimulationLimits,
         rate: ProposalRateLimit | None = None,
     ) -> None:
         self._identity = identity
-        self._lifecycle = lifecycle
-        self._chaincodes = chaincodes
+        self._dispatch = dispatch
         self._ports = ports
         self._limits = limits
         self._rate = ProposalRate(rate)
@@ -114,11 +101,9 @@ class Endorser:
             access_of(proposal, self._ports.rules().registry, snapshot),
         )
         try:
-            version, runner = self._installed(proposal.chaincode_name, snapshot)
-            if runner is None:
-                execution = self._lifecycle.invoke(proposal.args, simulator)
-            else:
-                execution = await runner.execute(proposal, simulator)
+            version, execution = await self._dispatch.execute(proposal, simulator)
+        except NotInvocable as error:
+            return _refusal(STATUS_ERROR, str(error))
         except ExecutionFailed as error:
             return _refusal(STATUS_ERROR, f"error in simulation: {error}")
         response = self._respond(proposal, version, execution)
@@ -129,39 +114,6 @@ class Endorser:
             except ExecutionFailed as error:
                 return _refusal(STATUS_ERROR, f"error in simulation: {error}")
         return response
-
-    async def call(self, transaction: RunningTransaction, call: ChaincodeCall) -> Execution:
-        """A contract calls another chaincode of the same channel; raises ExecutionFailed."""
-        channel_id = transaction.proposal.header.channel.channel_id
-        if call.channel not in ("", channel_id):
-            raise ExecutionFailed(f"channel {call.channel!r} is not on this peer")
-        simulator = transaction.simulator
-        if call.chaincode_name == LIFECYCLE_NAMESPACE:
-            raise ExecutionFailed("the lifecycle cannot be called by a contract")
-        _, runner = self._installed(call.chaincode_name, simulator.snapshot)
-        assert runner is not None
-        return await runner.execute(transaction.proposal, simulator, call.args)
-
-    def _installed(
-        self, name: str, snapshot: StateSnapshot
-    ) -> tuple[str, ChaincodeRuntime | None]:
-        """Version and runner of a defined chaincode (None: the lifecycle itself)."""
-        definition = self._ports.definition(name, snapshot)
-        if definition is None:
-            raise ExecutionFailed(
-                f"make sure the chaincode {name} has been successfully defined on this channel"
-            )
-        if name == LIFECYCLE_NAMESPACE:
-            return definition.version, None
-        installed = self._chaincodes.get(name)
-        if installed is None:
-            raise ExecutionFailed(f"chaincode {name} is not installed on this peer")
-        if installed.version != definition.version:
-            raise ExecutionFailed(
-                f"chaincode {name} is defined with version {definition.version},"
-                f" this peer has {installed.version}"
-            )
-        return definition.version, installed.runner
 
     def _respond(
         self, proposal: SignedProposal, version: str, execution: Execution
@@ -186,6 +138,8 @@ class Endorser:
         payload = encode_proposal_response_payload(digest, action)
         if response.status >= STATUS_ERROR:
             return ProposalResponse(response, payload, None)
+        if not header.channel.channel_id:
+            return ProposalResponse(response, b"", None)  # about the peer, not for a ledger
         interest = simulation_interest(results, simulator.snapshot, simulator.private.reads)
         if too_large := self._too_large(execution, len(payload)):
             return _refusal(STATUS_REFUSED, too_large)

@@ -88,12 +88,8 @@ async def assemble(config: NodeConfig) -> Peer:
     rejected = _both(telemetry.rejected, misbehaviour.rejected)
     ordering = ordering_parts(base, telemetry, announcements, rejected)
     private = private_streams(base, ordering.links, rejected)
-    # Before clients hear of a block: what it lacks is on its way when they ask for it.
-    announcements.subscribe(private.on_committed)
-    announcements.subscribe(
-        lambda committed: notifier.committed(committed.block.number + 1, committed.transactions)
-    )
     contracts = ChaincodeHost(base, private)
+    _announce(announcements, private, notifier, contracts)
     await contracts.start()
     remote = RemoteEndorsers(
         channel_id=config.channel_id,
@@ -130,6 +126,21 @@ async def assemble(config: NodeConfig) -> Peer:
         ),
         validator_handlers=(validators.rpc_handlers(),),
     )
+
+
+def _announce(
+    announcements: Announcements,
+    private: PrivateStreams,
+    notifier: CommitNotifier,
+    contracts: ChaincodeHost,
+) -> None:
+    """Who hears of a block, in this order."""
+    # Before clients: what the block lacks is on its way when they ask for it.
+    announcements.subscribe(private.on_committed)
+    announcements.subscribe(
+        lambda committed: notifier.committed(committed.block.number + 1, committed.transactions)
+    )
+    announcements.subscribe(contracts.committed)
 
 
 def _both(first: RejectionHandler, second: RejectionHandler) -> RejectionHandler:

@@ -3,6 +3,7 @@
 from ledger.crypto.policy import Layout
 from ledger.endorsement.definitions import committed_definition
 from ledger.endorsement.layouts import PolicySources, endorsement_layouts
+from ledger.endorsement.system_chaincodes import READ_ONLY_CHAINCODES
 from ledger.model.interest import Interest
 from ledger.model.state import StateReader
 from ledger.node.channel import CurrentChannel
@@ -22,8 +23,8 @@ class CommittedDefinitions:
         return committed_definition(namespace, self._state)
 
     def is_defined(self, chaincode: str) -> bool:
-        """Whether the channel has agreed on a chaincode of this name."""
-        return self.definition(chaincode) is not None
+        """Whether the channel has agreed on a chaincode of this name, or every peer has it."""
+        return chaincode in READ_ONLY_CHAINCODES or self.definition(chaincode) is not None
 
     def layouts(self, interest: Interest) -> list[Layout]:
         """Sets of peers that satisfy every policy a simulation touched; raises NoLayout."""

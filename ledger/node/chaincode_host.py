@@ -1,25 +1,35 @@
-"""The contracts of a peer: their processes, the lifecycle, and the endorser over both."""
+"""The chaincodes of a peer: its own system chaincodes, its member's contracts, the endorser."""
 
 import asyncio
 
-from ledger.crypto.channel_policies import DEFAULT_APPLICATION_POLICY
-from ledger.crypto.collections_text import parse_collections
-from ledger.crypto.policy_text import parse_policy
-from ledger.endorsement.child_process import ChaincodeProgram
-from ledger.endorsement.definitions import FullDefinition, committed_definition
-from ledger.endorsement.endorser import Endorser, EndorserPorts, InstalledChaincode
+from ledger.endorsement.configuration_chaincode import ConfigurationChaincode
+from ledger.endorsement.dispatch import ChaincodeDispatch
+from ledger.endorsement.dry_run import DryRuns
+from ledger.endorsement.endorser import Endorser, EndorserPorts
+from ledger.endorsement.invocable import MemberChaincodes, NotInvocable
 from ledger.endorsement.lifecycle import Lifecycle
+from ledger.endorsement.lifecycle_definitions import DefinitionFunctions
+from ledger.endorsement.lifecycle_installs import PackageInstalls
+from ledger.endorsement.lifecycle_messages import References
 from ledger.endorsement.limits import SimulationLimits
+from ledger.endorsement.package_store import PackageStore
 from ledger.endorsement.peer_session import Execution, RunningTransaction
-from ledger.endorsement.process import ChaincodeProcess
 from ledger.endorsement.proposal_checks import ProposalRules
-from ledger.endorsement.runtime import ChaincodeRuntime
+from ledger.endorsement.query_chaincode import QueryChaincode
 from ledger.endorsement.shim_handler import ChaincodeCall
-from ledger.endorsement.simulator import LIFECYCLE_NAMESPACE
-from ledger.model.policy_codec import encode_application_policy
+from ledger.endorsement.system_access import SystemAccess
+from ledger.endorsement.system_chaincodes import (
+    CONFIGURATION_CHAINCODE,
+    QUERY_CHAINCODE,
+    SYSTEM_CHAINCODES,
+    SystemChaincode,
+)
+from ledger.model.definition_keys import LIFECYCLE_NAMESPACE
+from ledger.model.state import StateSnapshot
 from ledger.model.transaction import ProposalResponse, SignedProposal
+from ledger.node.chaincode_runtimes import ChaincodeRuntimes, PackageBuilder
 from ledger.node.clock import now_ms
-from ledger.node.config import ChaincodeSettings
+from ledger.node.committer import CommittedBlock
 from ledger.node.dial_in import DialIn
 from ledger.node.foundation import Foundation
 from ledger.node.private_parts import PrivateStreams
@@ -27,15 +37,84 @@ from ledger.node.transaction_lookup import LedgerLookup
 
 
 class ChaincodeHost:
-    """Starts and stops contracts and answers proposals."""
+    """Answers proposals, and keeps running what the ledger says this peer should run."""
 
     def __init__(self, base: Foundation, private: PrivateStreams) -> None:
+        config = base.config
+        self._base = base
         self._private = private
-        self.dial_in = DialIn(base.config.chaincode_streams)
-        self._runtimes = {
-            settings.name: self._runtime(settings, base.config.mspid)
-            for settings in base.config.chaincodes
-        }
+        self._packages = PackageStore(config.packages_dir)
+        self.dial_in = DialIn(config.chaincode_streams)
+        self._runtimes = ChaincodeRuntimes(
+            self._packages, mspid=config.mspid, call=self._call, dial_in=self.dial_in
+        )
+        self._chaincodes = MemberChaincodes(
+            mspid=config.mspid,
+            channel_id=config.channel_id,
+            is_available=self._runtimes.is_available,
+        )
+        self._dispatch = ChaincodeDispatch(
+            channel_id=config.channel_id,
+            system=self._system_chaincodes(),
+            chaincodes=self._chaincodes,
+            runtimes=self._runtimes,
+        )
+        self._endorser = self._new_endorser()
+        self._refreshing: asyncio.Task[None] | None = None
+        self._is_stale = False
+
+    async def start(self) -> None:
+        """Start what is committed and approved; a chaincode that does not start is logged."""
+        await self._refresh()
+
+    async def stop(self) -> None:
+        """End every chaincode."""
+        if self._refreshing is not None:
+            self._refreshing.cancel()
+            await asyncio.gather(self._refreshing, return_exceptions=True)
+        await self._runtimes.close()
+
+    async def process(self, proposal: SignedProposal) -> ProposalResponse:
+        """Endorse a proposal; raises InvalidMessage for one that may not be simulated."""
+        await self._private.reconciler.settled()
+        return await self._endorser.process(proposal)
+
+    def runs(self, chaincode: str) -> bool:
+        """Whether this peer may run the chaincode now (its own system chaincodes always)."""
+        if chaincode in SYSTEM_CHAINCODES:
+            return True
+        try:
+            self._chaincodes.invocable(chaincode, self._base.store.snapshot())
+        except NotInvocable:
+            return False
+        return True
+
+    def committed(self, block: CommittedBlock) -> None:
+        """A block is durable: what the lifecycle wrote may start and end chaincodes."""
+        changed = block.validation.updates.keys
+        if any(namespace.startswith(LIFECYCLE_NAMESPACE) for namespace, _ in changed):
+            self._refresh_soon()
+
+    def _refresh_soon(self) -> None:
+        self._is_stale = True
+        if self._refreshing is None or self._refreshing.done():
+            self._refreshing = asyncio.create_task(self._refresh_until_done(), name="chaincodes")
+
+    async def _refresh_until_done(self) -> None:
+        while self._is_stale:
+            await self._refresh()
+
+    async def _refresh(self) -> None:
+        self._is_stale = False
+        await self._runtimes.keep(self._chaincodes.to_run(self._base.store.snapshot()))
+
+    async def _call(self, transaction: RunningTransaction, call: ChaincodeCall) -> Execution:
+        return await self._dispatch.call(transaction, call)
+
+    # -- parts ------------------------------------------------------------------------------------
+
+    def _new_endorser(self) -> Endorser:
+        base = self._base
         limits = SimulationLimits()
         lookup = LedgerLookup(base.store)
 
@@ -49,73 +128,62 @@ class ChaincodeHost:
                 limits=limits,
             )
 
-        self._endorser = Endorser(
+        return Endorser(
             identity=lambda: base.credentials.identity,
-            lifecycle=Lifecycle(
-                base.config.mspid, [definition_of(s) for s in base.config.chaincodes]
-            ),
-            chaincodes={
-                settings.name: InstalledChaincode(settings.version, self._runtimes[settings.name])
-                for settings in base.config.chaincodes
-            },
+            dispatch=self._dispatch,
             ports=EndorserPorts(
                 rules=rules,
                 verify=base.signatures.check_off_loop,
                 snapshot=base.store.snapshot,
-                definition=committed_definition,
                 clock_ms=now_ms,
                 on_signed=base.signatures.remember,
-                keep_private=private.dissemination.keep,
+                keep_private=self._private.dissemination.keep,
             ),
             limits=limits,
         )
 
-    async def start(self) -> None:
-        """Start every contract's process; raises NodeFault naming one that does not start."""
-        await asyncio.gather(*(runtime.start() for runtime in self._runtimes.values()))
+    def _system_chaincodes(self) -> dict[str, SystemChaincode]:
+        base = self._base
+        channel, channel_id, store = base.channel, base.config.channel_id, base.store
+        access = SystemAccess(
+            mspid=base.config.mspid,
+            channel_id=channel_id,
+            registry=lambda: channel.state.registry,
+            policies=lambda: channel.state.policies,
+        )
 
-    async def stop(self) -> None:
-        """End every contract's process."""
-        await asyncio.gather(*(runtime.stop() for runtime in self._runtimes.values()))
+        def config_block() -> bytes:
+            return store.block_raw(store.last_config_number()) or b""
 
-    async def process(self, proposal: SignedProposal) -> ProposalResponse:
-        """Endorse a proposal; raises InvalidMessage for one that may not be simulated."""
-        await self._private.reconciler.settled()
-        return await self._endorser.process(proposal)
+        return {
+            LIFECYCLE_NAMESPACE: self._lifecycle(access),
+            QUERY_CHAINCODE: QueryChaincode(channel_id, store, access),
+            CONFIGURATION_CHAINCODE: ConfigurationChaincode(
+                channel_id,
+                config_block=config_block,
+                channel_config=lambda: channel.state.tree_raw,
+                access=access,
+            ),
+        }
 
-    def runs(self, chaincode: str) -> bool:
-        """Whether this peer has the chaincode (the lifecycle itself is everywhere)."""
-        return chaincode in self._runtimes or chaincode == LIFECYCLE_NAMESPACE
+    def _lifecycle(self, access: SystemAccess) -> Lifecycle:
+        config, channel = self._base.config, self._base.channel
 
-    def _runtime(self, settings: ChaincodeSettings, mspid: str) -> ChaincodeRuntime:
-        """A process of ours, unless the operator lets the chaincode dial in."""
-        chaincode_id = f"{settings.name}:{settings.version}"
-        dialled = self.dial_in.runtime(chaincode_id, settings.name, self._call)
-        return dialled or ChaincodeProcess(_program(settings, mspid), call=self._call)
+        def members() -> list[str]:
+            return [one.mspid for one in channel.state.config.members if one.in_application]
 
-    async def _call(self, transaction: RunningTransaction, call: ChaincodeCall) -> Execution:
-        return await self._endorser.call(transaction, call)
+        def references(package_id: str, state: StateSnapshot) -> References:
+            found = self._chaincodes.references(package_id, state)
+            return {config.channel_id: found} if found else {}
 
-
-def definition_of(settings: ChaincodeSettings) -> FullDefinition:
-    """What this member's operator has approved by configuring the chaincode."""
-    policy = DEFAULT_APPLICATION_POLICY
-    if settings.policy:
-        policy = encode_application_policy(parse_policy(settings.policy))
-    return FullDefinition(
-        name=settings.name,
-        sequence=settings.sequence,
-        version=settings.version,
-        policy=policy,
-        collections=parse_collections(settings.collections),
-    )
-
-
-def _program(settings: ChaincodeSettings, mspid: str) -> ChaincodeProgram:
-    """How a contract is run; Fabric's shims read the peer's own MSP id from that variable."""
-    return ChaincodeProgram(
-        name=settings.name,
-        version=settings.version,
-        module=settings.module,
-        environment={"CORE_PEER_LOCALMSPID": mspid},
-    )
+        return Lifecycle(
+            DefinitionFunctions(mspid=config.mspid, channel_id=config.channel_id, members=members),
+            PackageInstalls(
+                self._packages,
+                builder=PackageBuilder(),
+                references=references,
+                on_installed=self._refresh_soon,
+            ),
+            DryRuns(self._runtimes.trial),
+            access,
+        )

@@ -21,21 +21,6 @@ CONFIG_BYTES_MAX = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class ChaincodeSettings:
-    """A contract this peer runs and whose definition its operator approves."""
-
-    name: str
-    version: str
-    sequence: int
-    module: str
-    """Importable Python module with the contracts."""
-    policy: str = ""
-    """Endorsement policy text; empty means the channel's default (majority of members)."""
-    collections: str = ""
-    """Private data collections as JSON (`ledger.crypto.collections_text`); empty: none."""
-
-
-@dataclass(frozen=True, slots=True)
 class ValidatorAddress:
     """Where another validator listens."""
 
@@ -62,8 +47,9 @@ class NodeConfig:
     identity_key: Path
     genesis: Path
     data_dir: Path
+    packages_dir: Path
+    """Installed chaincode packages."""
     validators: tuple[ValidatorAddress, ...]
-    chaincodes: tuple[ChaincodeSettings, ...] = ()
     space: SpaceLimits = field(default_factory=SpaceLimits)
     chaincode_streams: StreamSettings = field(default_factory=StreamSettings)
 
@@ -100,10 +86,10 @@ def _config(raw: dict[str, Any], folder: Path) -> NodeConfig:
         identity_key=file("identity", "key"),
         genesis=file("genesis"),
         data_dir=file("data_dir"),
+        packages_dir=file("packages_dir"),
         validators=tuple(
             ValidatorAddress(int(v["consenter_id"]), str(v["address"])) for v in raw["validators"]
         ),
-        chaincodes=tuple(ChaincodeSettings(**c) for c in raw["chaincodes"]),
         space=SpaceLimits(**raw.get("space", {})),
         chaincode_streams=read_stream_settings(folder / STREAM_SETTINGS_FILE),
     )

@@ -19,6 +19,10 @@ class DialIn:
         self._runtimes: dict[str, SupervisedRuntime] = {}
         self.service = ChaincodeSupportService(self._doors.values())
 
+    def allows(self, chaincode_id: str) -> bool:
+        """Whether the operator lets a chaincode register under this id."""
+        return chaincode_id in self._doors
+
     def runtime(
         self, chaincode_id: str, name: str, call: CallChaincode
     ) -> ChaincodeRuntime | None:

@@ -104,6 +104,8 @@ class GatewayClient:
         function: str,
         args: Sequence[str | bytes],
         transient: dict[str, bytes] | None = None,
+        *,
+        is_init: bool = False,
     ) -> UnsignedProposal:
         """A proposal to sign; `creator` is the signer's SerializedIdentity."""
         encoded = [a.encode() if isinstance(a, str) else a for a in args]
@@ -115,6 +117,7 @@ class GatewayClient:
             nonce=secrets.token_bytes(NONCE_BYTES),
             timestamp_ns=time_ns(),
             transient=transient or {},
+            is_init=is_init,
         )
         return UnsignedProposal(tx_id, raw)
 

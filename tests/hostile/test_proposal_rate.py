@@ -4,9 +4,9 @@ import pytest
 
 from ledger.crypto.signing import SigningIdentity, verify_signature
 from ledger.endorsement import proposal_rate
-from ledger.endorsement.definitions import committed_definition
+from ledger.endorsement.dispatch import ChaincodeDispatch
 from ledger.endorsement.endorser import Endorser, EndorserPorts
-from ledger.endorsement.lifecycle import Lifecycle
+from ledger.endorsement.invocable import MemberChaincodes
 from ledger.endorsement.limits import SimulationLimits
 from ledger.endorsement.proposal_checks import ProposalRules
 from ledger.endorsement.proposal_rate import ProposalRate, ProposalRateLimit
@@ -57,6 +57,13 @@ def test_the_number_of_buckets_is_bounded(monkeypatch):
     assert not refused(rate, b"a", 0), "it rested longest and was forgotten"
 
 
+def _nothing_to_run() -> ChaincodeDispatch:
+    chaincodes = MemberChaincodes(
+        mspid="CoopMSP", channel_id="energy", is_available=lambda _package_id: False
+    )
+    return ChaincodeDispatch(channel_id="energy", system={}, chaincodes=chaincodes, runtimes=None)
+
+
 class Peer(EndorsingWorld):
     """A peer without contracts: what gets as far as a contract is counted."""
 
@@ -76,13 +83,11 @@ class Peer(EndorsingWorld):
 
         self.endorser = Endorser(
             identity=lambda: self.consortium.nodes()[0],
-            lifecycle=Lifecycle("CoopMSP", []),
-            chaincodes={},
+            dispatch=_nothing_to_run(),
             ports=EndorserPorts(
                 rules=lambda: rules,
                 verify=verify,
                 snapshot=self.store.snapshot,
-                definition=committed_definition,
                 clock_ms=lambda: START_NS // 1_000_000,
                 on_signed=lambda *_: None,
             ),

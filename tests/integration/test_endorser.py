@@ -4,19 +4,18 @@ import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from ledger.crypto.hashing import endorsement_message, proposal_hash
 from ledger.crypto.signing import verify_signature
 from ledger.endorsement.child_process import ChaincodeProgram
-from ledger.endorsement.definitions import (
-    FullDefinition,
-    committed_definition,
-    encode_definition,
-)
-from ledger.endorsement.endorser import Endorser, EndorserPorts, InstalledChaincode
-from ledger.endorsement.lifecycle import Lifecycle
+from ledger.endorsement.definitions import FullDefinition
+from ledger.endorsement.dispatch import ChaincodeDispatch
+from ledger.endorsement.endorser import Endorser, EndorserPorts
+from ledger.endorsement.invocable import INITIALIZED_KEY, MemberChaincodes
 from ledger.endorsement.limits import ProcessLimits, SimulationLimits
 from ledger.endorsement.process import ChaincodeProcess
 from ledger.endorsement.proposal_checks import ProposalRules
@@ -25,11 +24,10 @@ from ledger.errors import InvalidMessage, Reason
 from ledger.model.codec_action import decode_proposal_response_payload
 from ledger.model.codec_proposal import decode_proposal, strip_transient
 from ledger.model.codes import ValidationCode
-from ledger.model.rwset import KeyWrite, NamespaceReadWriteSet, ReadWriteSet
-from ledger.validation.context import ChaincodeDefinition
-from tests.support.endorsing_world import SAMPLE_MODULE, EndorsingWorld
+from tests.support.endorsing_world import SAMPLE_MODULE
 from tests.support.identities import make_consortium
 from tests.support.ledger_world import CHAINCODE, THREE_OF_FOUR, application_policy
+from tests.support.lifecycle_world import LifecycleWorld
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
@@ -37,11 +35,11 @@ SECOND = "tokens"
 LIMITS = SimulationLimits()
 
 
-class EndorsingPeer(EndorsingWorld):
+class EndorsingPeer(LifecycleWorld):
     """The first member's peer with two chaincodes, both defined on the channel."""
 
-    def __init__(self, limits: SimulationLimits = LIMITS) -> None:
-        super().__init__()
+    def __init__(self, folder: Path, limits: SimulationLimits = LIMITS) -> None:
+        super().__init__(folder)
         self.limits = limits
         self.now_ms = int(datetime.now(UTC).timestamp() * 1000)
         self.signed = []
@@ -65,18 +63,21 @@ class EndorsingPeer(EndorsingWorld):
             )
             for name in (CHAINCODE, SECOND)
         }
+        self.dispatch = ChaincodeDispatch(
+            channel_id="energy",
+            system={LIFECYCLE_NAMESPACE: self.peers["CoopMSP"].lifecycle},
+            chaincodes=MemberChaincodes(
+                mspid="CoopMSP", channel_id="energy", is_available=lambda _package_id: True
+            ),
+            runtimes=self,
+        )
         self.endorser = Endorser(
             identity=lambda: self.consortium.nodes()[0],
-            lifecycle=Lifecycle("CoopMSP", []),
-            chaincodes={
-                name: InstalledChaincode("1.0", process)
-                for name, process in self.processes.items()
-            },
+            dispatch=self.dispatch,
             ports=EndorserPorts(
                 rules=lambda: rules,
                 verify=verify,
-                snapshot=self.store.snapshot,
-                definition=committed_definition,
+                snapshot=lambda: self.store.snapshot(),  # noqa: PLW0108 - the store is opened anew
                 clock_ms=lambda: self.now_ms,
                 on_signed=lambda *signed: self.signed.append(signed),
             ),
@@ -85,23 +86,17 @@ class EndorsingPeer(EndorsingWorld):
         self.define(FullDefinition(CHAINCODE, 1, "1.0", application_policy(THREE_OF_FOUR)))
         self.define(FullDefinition(SECOND, 1, "1.0", application_policy(THREE_OF_FOUR)))
 
-    async def call(self, transaction, call):
-        return await self.endorser.call(transaction, call)
+    async def running(self, chaincode):
+        """`ledger.endorsement.dispatch.Runtimes`."""
+        return self.processes[chaincode.name]
 
-    def define(self, definition):
-        """Commit a definition as the lifecycle would write it."""
-        self.definitions[LIFECYCLE_NAMESPACE] = ChaincodeDefinition(
-            "syscc", 0, application_policy(THREE_OF_FOUR)
-        )
-        writes = [KeyWrite(*item) for item in sorted(encode_definition(definition))]
-        results = ReadWriteSet((NamespaceReadWriteSet(LIFECYCLE_NAMESPACE, writes=tuple(writes)),))
-        entry = self.transaction(
-            results=results,
-            chaincode=LIFECYCLE_NAMESPACE,
-            endorsed_chaincode=LIFECYCLE_NAMESPACE,
-            version="syscc",
-        )
-        assert self.commit(entry) == (ValidationCode.VALID,)
+    async def call(self, transaction, call):
+        return await self.dispatch.call(transaction, call)
+
+    def define(self, definition, *members):
+        """Approved by those members (all if none is named), then committed."""
+        self.approve(definition, "package:" + "0" * 64, *members)
+        assert self.commit_definition(definition, *members) == ValidationCode.VALID
 
     def ask(self, function, *args, **options):
         options.setdefault("timestamp_ns", self.now_ms * 1_000_000)
@@ -113,12 +108,13 @@ class EndorsingPeer(EndorsingWorld):
 
 @asynccontextmanager
 async def endorsing_peer(limits=LIMITS):
-    peer = EndorsingPeer(limits)
-    await asyncio.gather(*(process.start() for process in peer.processes.values()))
-    try:
-        yield peer
-    finally:
-        await asyncio.gather(*(process.stop() for process in peer.processes.values()))
+    with TemporaryDirectory() as folder:
+        peer = EndorsingPeer(Path(folder), limits)
+        await asyncio.gather(*(process.start() for process in peer.processes.values()))
+        try:
+            yield peer
+        finally:
+            await asyncio.gather(*(process.stop() for process in peer.processes.values()))
 
 
 async def refusal(peer, proposal):
@@ -212,12 +208,50 @@ async def test_a_failure_of_this_peer_has_no_payload():
     assert "make sure the chaincode nothing has been" in unknown.response.message
 
 
-async def test_code_of_another_version_than_agreed_is_not_run():
+async def test_a_version_that_the_own_member_did_not_approve_is_not_run():
     async with endorsing_peer() as peer:
-        peer.define(FullDefinition(CHAINCODE, 2, "2.0", application_policy(THREE_OF_FOUR)))
+        upgrade = FullDefinition(CHAINCODE, 2, "2.0", application_policy(THREE_OF_FOUR))
+        peer.define(upgrade, "MunicipalityMSP", "DsoMSP", "UtilityMSP")
         answer = await peer.endorse("put", "k", "v")
-    assert answer.response.status == 500
-    assert "defined with version 2.0, this peer has 1.0" in answer.response.message
+    assert (answer.response.status, answer.payload_raw) == (500, b"")
+    assert answer.response.message == (
+        "make sure the chaincode market has been successfully defined on channel energy and try"
+        " again: chaincode definition for 'market' at sequence 2 on channel 'energy' has not yet"
+        " been approved by this org"
+    )
+
+
+async def test_a_version_is_initialised_before_anything_else():
+    async with endorsing_peer() as peer:
+        policy = application_policy(THREE_OF_FOUR)
+        peer.define(FullDefinition(CHAINCODE, 2, "2.0", policy, init_required=True))
+        early = await peer.endorse("put", "k", "v")
+        assert early.response.message.endswith(
+            "invalid invocation: chaincode 'market' has not been initialized for this version,"
+            " must call as init first"
+        )
+        answer = await peer.endorse("put", "k", "v", is_init=True)
+        _, action = decode_proposal_response_payload(answer.payload_raw)
+        written = [w.key for n in action.results.namespaces for w in n.writes]
+        assert written == [INITIALIZED_KEY, "k"]
+        peer.commit(peer.transaction(results=action.results, version="2.0"))
+        assert (await peer.endorse("put", "k", "w")).endorsement is not None
+        again = await peer.endorse("put", "k", "v", is_init=True)
+        assert "is already initialized but called as init" in again.response.message
+
+
+async def test_what_is_asked_of_the_peer_itself_is_answered_without_endorsement():
+    async with endorsing_peer() as peer:
+        options = {
+            "chaincode": LIFECYCLE_NAMESPACE,
+            "channel_id": "",
+            "client": peer.admin("CoopMSP"),
+        }
+        answer = await peer.endorse("QueryInstalledChaincodes", b"", **options)
+        assert answer.response.status == 200
+        assert (answer.payload_raw, answer.endorsement) == (b"", None)
+        other = peer.ask("put", "k", "v", channel_id="")
+        assert await refusal(peer, other) == Reason.WRONG_CHANNEL
 
 
 async def test_results_too_large_for_a_block_are_refused_by_name():
@@ -240,7 +274,7 @@ async def test_a_contract_calls_another_in_the_same_simulation():
         for name, text in (
             (CHAINCODE, "cannot call itself"),
             ("nothing", "successfully defined"),
-            ("_lifecycle", "cannot be called by a contract"),
+            ("_lifecycle", "system chaincode _lifecycle cannot be called by a contract"),
         ):
             refused = await peer.endorse("call_other", name, "put")
             assert refused.response.status == 500

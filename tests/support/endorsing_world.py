@@ -37,6 +37,7 @@ class EndorsingWorld(LedgerWorld):
         chaincode: str = CHAINCODE,
         channel_id: str = CHANNEL_ID,
         timestamp_ns: int = START_NS,
+        is_init: bool = False,
     ) -> SignedProposal:
         """A signed proposal with a new nonce."""
         signer = client or self.client
@@ -50,6 +51,7 @@ class EndorsingWorld(LedgerWorld):
             nonce=self._nonces.to_bytes(24, "big"),
             timestamp_ns=timestamp_ns,
             transient=transient,
+            is_init=is_init,
         )
         assert tx_id == transaction_id(self._nonces.to_bytes(24, "big"), signer.serialized)
         return decode_proposal(proposal_raw, signer.sign(proposal_raw))

@@ -48,9 +48,7 @@ def _node_settings() -> list[bytes]:
         "genesis": "genesis.block",
         "data_dir": "data",
         "validators": [{"consenter_id": 2, "address": "127.0.0.1:7152"}],
-        "chaincodes": [
-            {"name": "energy", "version": "1.0", "sequence": 1, "module": "chaincode.energy"}
-        ],
+        "packages_dir": "packages",
     }
     return [json.dumps(settings).encode(), json.dumps(settings, indent=1).encode()]
 

@@ -10,9 +10,8 @@ from grpc import aio
 from ledger.crypto.signing import SigningIdentity
 from ledger.endorsement.definitions import FullDefinition
 from ledger.model.codes import ValidationCode
-from ledger.rpc.client import CommitFailed, GatewayClient
 from ledger.wire import gateway_pb2
-from network.definitions import _commit
+from network.chaincode_client import ChaincodeRefused, LifecycleClient
 from tests.support.identities import CHANNEL_ID, make_consortium
 
 BLOCK = 7
@@ -68,10 +67,11 @@ def commit_through(gateway: ComingUp) -> int:
         server.add_generic_rpc_handlers((gateway,))
         port = server.add_insecure_port("127.0.0.1:0")
         await server.start()
-        client = GatewayClient(aio.insecure_channel(f"127.0.0.1:{port}"), CHANNEL_ID)
+        channel = aio.insecure_channel(f"127.0.0.1:{port}")
+        client = LifecycleClient(channel, CHANNEL_ID, identity)
         try:
             definition = FullDefinition(name="energy", sequence=1, version="1.0")
-            return await _commit(client, identity, definition)
+            return await client.commit(definition)
         finally:
             await client.close()
             await server.stop(None)
@@ -90,5 +90,5 @@ def test_a_submission_without_answer_is_repeated_with_the_same_transaction(
 
 
 def test_a_definition_that_is_recorded_as_invalid_is_an_error() -> None:
-    with pytest.raises(CommitFailed, match="MVCC_READ_CONFLICT in block 7"):
+    with pytest.raises(ChaincodeRefused, match="MVCC_READ_CONFLICT in block 7"):
         commit_through(ComingUp(ValidationCode.MVCC_READ_CONFLICT))

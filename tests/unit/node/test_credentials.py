@@ -39,6 +39,7 @@ class Folder:
             identity_key=self.root / "node.key",
             genesis=self.root / "genesis",
             data_dir=self.root,
+            packages_dir=self.root / "packages",
             validators=(),
         )
 

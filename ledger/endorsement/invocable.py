@@ -1,0 +1,180 @@
+"""Whether this peer may run a chaincode now, and which package of its own it runs for it.
+
+Committed on the channel, approved by the peer's own member, the package installed, initialised
+where the definition asks for it. Texts are Fabric's.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from ledger.endorsement.definitions import (
+    METADATA_END,
+    METADATA_PREFIX,
+    PACKAGE_FIELD,
+    PARAMETER_FIELDS,
+    FullDefinition,
+    approval_structure,
+    decode_definition,
+    full_definition,
+)
+from ledger.endorsement.lifecycle_state import (
+    NAMESPACES,
+    SOURCES,
+    field_key,
+    number_data,
+    text_of,
+)
+from ledger.endorsement.peer_session import ExecutionFailed
+from ledger.endorsement.simulator import TransactionSimulator
+from ledger.model.definition_keys import LIFECYCLE_NAMESPACE
+from ledger.model.private_collections import implicit_name
+from ledger.model.state import StateReader, StateSnapshot
+from ledger.model.transaction import SignedProposal
+
+INITIALIZED_KEY = "\0\U0010ffffinitialized"
+"""State key in a chaincode's own namespace with the version that was initialised last."""
+
+
+class NotInvocable(ExecutionFailed):
+    """The channel's members, or this peer's operator, have not made the chaincode ready here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Invocable:
+    """A chaincode this peer runs."""
+
+    name: str
+    version: str
+    package_id: str
+    init_required: bool
+
+
+class MemberChaincodes:
+    """What one member agreed to run, read from the ledger by its own peers."""
+
+    def __init__(
+        self, *, mspid: str, channel_id: str, is_available: Callable[[str], bool]
+    ) -> None:
+        """`is_available` says whether this peer has what a package id names."""
+        self._collection = implicit_name(mspid)
+        self._channel_id = channel_id
+        self._is_available = is_available
+
+    def invocable(self, name: str, state: StateSnapshot) -> Invocable:
+        """The chaincode as it is to be run at this height; raises NotInvocable."""
+        try:
+            definition = _require_committed(name, state)
+            package_id = self._package(definition, state)
+        except NotInvocable as reason:
+            raise NotInvocable(
+                f"make sure the chaincode {name[:80]} has been successfully defined on channel"
+                f" {self._channel_id} and try again: {reason}"
+            ) from reason
+        return Invocable(name, definition.version, package_id, definition.init_required)
+
+    def _package(self, definition: FullDefinition, state: StateSnapshot) -> str:
+        name, sequence = definition.name, definition.sequence
+        if not self._has_approved(definition, state):
+            raise NotInvocable(
+                f"chaincode definition for '{name}' at sequence {sequence} on channel"
+                f" '{self._channel_id}' has not yet been approved by this org"
+            )
+        package_id = self._package_id(definition, state)
+        if not package_id or not self._is_available(package_id):
+            raise NotInvocable(
+                f"chaincode definition for '{name}' exists, but chaincode is not installed"
+            )
+        return package_id
+
+    def _has_approved(self, definition: FullDefinition, state: StateSnapshot) -> bool:
+        fields = approval_structure(definition).fields
+        return all(
+            self._private(field_key(NAMESPACES, definition.private_name, field), state)
+            == fields[field]
+            for field in PARAMETER_FIELDS
+        )
+
+    def _package_id(self, definition: FullDefinition, state: StateSnapshot) -> str:
+        """The package the member runs for a definition; empty: none, or nothing approved."""
+        key = field_key(SOURCES, definition.private_name, PACKAGE_FIELD)
+        return text_of(self._private(key, state))
+
+    def to_run(self, state: StateSnapshot) -> Iterator[Invocable]:
+        """What is committed, and approved successors, as far as this peer has the packages."""
+        rows = state.range_private(
+            LIFECYCLE_NAMESPACE, self._collection, METADATA_PREFIX, METADATA_END
+        )
+        for key, _ in rows:
+            name, _, number = key.removeprefix(METADATA_PREFIX).rpartition("#")
+            committed = full_definition(name, state)
+            current = 0 if committed is None else committed.sequence
+            if not 0 <= int(number) - current <= 1:
+                continue
+            approved = self._approved(name, int(number), state)
+            package_id = self._package_id(approved, state)
+            if package_id and self._is_available(package_id):
+                yield Invocable(name, approved.version, package_id, approved.init_required)
+
+    def _approved(self, name: str, sequence: int, state: StateSnapshot) -> FullDefinition:
+        private_name = f"{name}#{sequence}"
+        fields = [
+            self._private(field_key(NAMESPACES, private_name, field), state)
+            for field in PARAMETER_FIELDS
+        ]
+        return decode_definition(name, number_data(sequence), *fields)
+
+    def references(self, package_id: str, state: StateSnapshot) -> list[tuple[str, str]]:
+        """(chaincode, version) on the channel that run from a package."""
+        found = []
+        for name in committed_names(state):
+            definition = full_definition(name, state)
+            if definition is not None and self._package_id(definition, state) == package_id:
+                found.append((name, definition.version))
+        return found
+
+    def _private(self, key: str, state: StateSnapshot) -> bytes:
+        found = state.get_private(LIFECYCLE_NAMESPACE, self._collection, key)
+        return b"" if found is None else found.value
+
+
+def _require_committed(name: str, state: StateReader) -> FullDefinition:
+    definition = full_definition(name, state)
+    if definition is None:
+        raise NotInvocable(f"chaincode {name[:80]} not found")
+    return definition
+
+
+def committed_names(state: StateReader) -> list[str]:
+    """Chaincodes that are defined on the channel, by name."""
+    rows = state.range_state(LIFECYCLE_NAMESPACE, METADATA_PREFIX, METADATA_END)
+    return [key.removeprefix(METADATA_PREFIX) for key, _ in rows]
+
+
+def require_initialised(
+    chaincode: Invocable, proposal: SignedProposal, state: StateReader, *, is_init: bool
+) -> None:
+    """Initialise exactly once for each version, where asked for; raises ExecutionFailed."""
+    found = state.get_state(chaincode.name, INITIALIZED_KEY)
+    is_done = found is not None and found.value == chaincode.version.encode()
+    name = f"chaincode '{chaincode.name}'"
+    if is_init and not chaincode.init_required:
+        reason = f"{name} does not require initialization but called as init"
+    elif is_init and is_done:
+        reason = f"{name} is already initialized but called as init"
+    elif not is_init and chaincode.init_required and not is_done:
+        reason = f"{name} has not been initialized for this version, must call as init first"
+    else:
+        return
+    raise ExecutionFailed(
+        f"failed to execute transaction {proposal.tx_id}: invalid invocation: {reason}"
+    )
+
+
+def note_initialisation(
+    chaincode: Invocable, simulator: TransactionSimulator, *, is_init: bool
+) -> None:
+    """Record what `require_initialised` read, and that this transaction initialises."""
+    if chaincode.init_required:
+        simulator.get_state(chaincode.name, INITIALIZED_KEY)
+    if is_init:
+        simulator.put_state(chaincode.name, INITIALIZED_KEY, chaincode.version.encode())
