@@ -1,6 +1,7 @@
 """What clients of a running network hear when contracts misbehave, and who is asked to endorse."""
 
 import asyncio
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -21,11 +22,33 @@ from tests.integration.running_network import RunningNetwork, running_network
 
 pytestmark = pytest.mark.slow
 
-SAMPLE = """
+MEMBERS = ("CooperativeMSP", "MunicipalityMSP", "DsoMSP", "UtilityMSP")
+
+
+def anyone_of(*mspids: str) -> str:
+    """A policy's text: one of them is enough."""
+    return "OR(" + ", ".join(f"'{mspid}.member'" for mspid in mspids) + ")"
+
+
+def collection(name: str, *mspids: str) -> dict[str, object]:
+    """Of these members, each of whom may write it."""
+    policy = anyone_of(*mspids)
+    return {"name": name, "policy": policy, "endorsementPolicy": {"signaturePolicy": policy}}
+
+
+COLLECTIONS = [collection("shared", MEMBERS[0], MEMBERS[2]), collection("third", MEMBERS[2])]
+MORE_PLAN = f"""
 [[chaincodes]]
 name = "sample"
 version = "1.0"
 module = "tests.unit.shim.sample_contracts"
+
+[[chaincodes]]
+name = "private"
+version = "1.0"
+module = "tests.interop.contracts.private"
+endorsement_policy = "{anyone_of(*MEMBERS)}"
+collections = '''{json.dumps(COLLECTIONS)}'''
 """
 STATUS_INTERNAL = "chaincode response 500"
 
@@ -70,7 +93,7 @@ class Scene:
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     folder = tmp_path_factory.mktemp("gateway-semantics")
-    with running_network(folder, more_plan=SAMPLE) as network, asyncio.Runner() as runner:
+    with running_network(folder, more_plan=MORE_PLAN) as network, asyncio.Runner() as runner:
         runner.run(commit_definitions(network.plan, network.layout))
         first = network.plan.members[0]
 
@@ -195,5 +218,33 @@ def test_a_keys_own_policy_says_who_endorses_its_writes(scene: Scene) -> None:
         status = await scene.submit("put", "mine", "third", by=scene.mspids[:3])
         assert status.code is ValidationCode.ENDORSEMENT_POLICY_FAILURE
         assert await scene.ask("get", "mine") == b"second"
+
+    scene.runner.run(act())
+
+
+# -- transient data -------------------------------------------------------------------------------
+
+
+async def write_private(scene: Scene, collections: str) -> list[str]:
+    """Write the same to all of them; who endorsed it."""
+    transient = {"collection": collections.encode(), "key": b"k", "value": b"secret"}
+    proposal = scene.client.propose(
+        scene.admin.serialized, "private", "WritePrivateData", (), transient
+    )
+    payload = await scene.client.endorse(proposal, scene.admin.sign(proposal.raw))
+    await scene.client.submit(proposal.tx_id, payload, scene.admin.sign(payload))
+    status = await scene.client.commit_status(proposal.tx_id, scene.admin)
+    assert status.is_valid
+    return endorsers(payload)
+
+
+def test_collections_say_who_is_shown_transient_data(scene: Scene) -> None:
+    async def act() -> None:
+        assert await write_private(scene, "shared") == [MEMBERS[0]]
+        assert await write_private(scene, "shared,third") == [MEMBERS[2]]
+        read = await scene.client.evaluate_transaction(
+            scene.admin, "private", "ReadPrivateData", "shared", "k"
+        )
+        assert read == b"secret"
 
     scene.runner.run(act())
