@@ -159,7 +159,7 @@ class PrivateSimulation:
         """Write a key; an empty value deletes it."""
         self._access.require_defined(namespace, collection)
         require_key(key)
-        self._use.writing(len(key) + len(value))
+        self._use.writing(len(key.encode()) + len(value))
         ours = self._of(namespace, collection)
         ours.writes[key] = value
         ours.purged.discard(key)
@@ -180,7 +180,7 @@ class PrivateSimulation:
         self._access.require_defined(namespace, collection)
         require_key(key)
         require_metadata_name(name)
-        self._use.writing(len(key) + len(name) + len(value))
+        self._use.writing(len(key.encode()) + len(name) + len(value))
         metadata = self._of(namespace, collection).metadata
         if key not in metadata:
             metadata[key] = dict(self.get_metadata(namespace, collection, key))

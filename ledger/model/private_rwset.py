@@ -13,6 +13,8 @@ from ledger.model.rwset import KeyWrite
 from ledger.model.transaction_limits import NAME_CHARACTERS_MAX, RWSET_ENTRIES_MAX
 from ledger.wire import kvrwset_pb2, rwset_pb2
 
+PRIVATE_BYTES_MAX = 1024 * 1024 + 256 * 1024
+"""Private writes of one transaction: a simulation's limit on what is written, and its framing."""
 COLLECTION_SETS_MAX = 1_000
 """(namespace, collection) pairs in one transaction."""
 
@@ -77,7 +79,10 @@ def decode_private_read_write_set(raw: bytes) -> PrivateReadWriteSet:
 
     The sets of the collections stay bytes: they are looked into only once their hash is right.
     """
+    _require_size(raw)
     wire = parse_message(rwset_pb2.TxPvtReadWriteSet, raw)
+    if len(wire.ns_pvt_rwset) > COLLECTION_SETS_MAX:
+        raise InvalidMessage(Reason.OVERSIZED, f"more than {COLLECTION_SETS_MAX} namespaces")
     total = sum(len(namespace.collection_pvt_rwset) for namespace in wire.ns_pvt_rwset)
     if total > COLLECTION_SETS_MAX:
         raise InvalidMessage(Reason.OVERSIZED, f"more than {COLLECTION_SETS_MAX} collections")
@@ -98,6 +103,7 @@ def decode_private_read_write_set(raw: bytes) -> PrivateReadWriteSet:
 
 def decode_private_writes(raw: bytes) -> PrivateWrites:
     """From the kvrwset.KVRWSet bytes of one collection; raises InvalidMessage."""
+    _require_size(raw)
     wire = parse_message(kvrwset_pb2.KVRWSet, raw)
     entries = len(wire.writes) + len(wire.metadata_writes)
     if entries > RWSET_ENTRIES_MAX:
@@ -106,3 +112,10 @@ def decode_private_writes(raw: bytes) -> PrivateWrites:
         writes=tuple([KeyWrite(w.key, w.value, w.is_delete) for w in wire.writes]),
         metadata_keys=tuple([w.key for w in wire.metadata_writes]),
     )
+
+
+def _require_size(raw: bytes) -> None:
+    if len(raw) > PRIVATE_BYTES_MAX:
+        raise InvalidMessage(
+            Reason.OVERSIZED, f"private writes take at most {PRIVATE_BYTES_MAX} bytes"
+        )

@@ -31,7 +31,7 @@ class Workers:
     consensus: ThreadPoolExecutor
     """One thread that owns the consensus core, its journal and the ledger store's blocks."""
     private: ThreadPoolExecutor
-    """Writes of private data outside blocks."""
+    """Private data outside blocks: what is stored, and what other members' peers ask for."""
 
     def close(self) -> None:
         """Finish what runs and end the threads."""

@@ -31,8 +31,6 @@ from ledger.wire.validator_pb2 import Item, PrivateDataOffer, PrivateDataReceipt
 
 RECEIPT_TIMEOUT_MS = 3_000
 """How long an endorsement waits for members' peers that must have the values."""
-OFFER_BYTES_MAX = 4 * 1024 * 1024
-"""Private writes of one transaction, from another peer."""
 TX_ID_CHARACTERS = 64
 
 log = logging.getLogger(__name__)
@@ -176,10 +174,6 @@ class PrivateDissemination:
         return frozenset(peer for peer, is_kept in zip(receipts, answers, strict=True) if is_kept)
 
     def _accepted(self, offer: PrivateDataOffer) -> PrivateReadWriteSet:
-        if len(offer.private_rwset) > OFFER_BYTES_MAX:
-            raise InvalidMessage(
-                Reason.OVERSIZED, f"private writes take at most {OFFER_BYTES_MAX} bytes"
-            )
         is_hex = all(c in "0123456789abcdef" for c in offer.tx_id)
         if len(offer.tx_id) != TX_ID_CHARACTERS or not is_hex:
             raise InvalidMessage(Reason.MALFORMED, "private writes of no transaction id")

@@ -50,6 +50,7 @@ def private_streams(
         links=links,
         view=base.store.snapshot,
         transient=base.transient,
+        executor=base.workers.private,
         on_rejected=on_rejected,
     )
     return PrivateStreams(

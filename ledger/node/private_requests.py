@@ -6,7 +6,9 @@ compared with the ledger's hashes where it is stored (`ledger.node.private_recon
 
 import asyncio
 import itertools
+from collections import Counter
 from collections.abc import Callable, Iterable
+from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from ledger.errors import InvalidMessage, Reason
@@ -31,9 +33,12 @@ from ledger.wire.validator_pb2 import (
 WANTED_MAX = 100
 """Sets in one request."""
 VALUES_PER_PAGE_MAX = 1_000
+PAGE_BYTES_MAX = 1024 * 1024
 RESPONSE_BYTES_MAX = 8 * 1024 * 1024
 """After this much the asking peer has to ask again; a single larger set goes alone."""
 RESPONSE_TIMEOUT_MS = 5_000
+REQUESTS_PER_SENDER_MAX = 4
+"""Under way at once; a peer of ours asks one after the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +59,16 @@ class PrivateRequests:
         links: ValidatorLinks,
         view: Callable[[], StateView],
         transient: TransientStore,
+        executor: Executor,
         on_rejected: RejectionHandler = nobody_counts,
     ) -> None:
         self._members = members
         self._links = links
         self._view = view
         self._transient = transient
+        self._executor = executor
         self._on_rejected = on_rejected
+        self._answering: Counter[int] = Counter()
         self._ids = itertools.count(1)
         self._waiting: dict[int, tuple[int, asyncio.Future[PrivateDataResponse | None]]] = {}
 
@@ -87,18 +95,32 @@ class PrivateRequests:
         response = await self._ask(consenter_id, PrivateDataRequest(page=page))
         return None if response is None else (response.values, response.last_key_hash)
 
-    def on_request(self, sender: int, request: PrivateDataRequest, reply: Reply) -> None:
-        """A member's peer asks."""
-        if len(request.wanted) > WANTED_MAX:
-            self._on_rejected(
-                sender, InvalidMessage(Reason.OVERSIZED, f"more than {WANTED_MAX} private sets")
-            )
+    async def on_request(self, sender: int, request: PrivateDataRequest, reply: Reply) -> None:
+        """A member's peer asks; one that asks without waiting for answers is refused."""
+        if self._answering[sender] >= REQUESTS_PER_SENDER_MAX:
+            text = f"more than {REQUESTS_PER_SENDER_MAX} requests for private data under way"
+            self._on_rejected(sender, InvalidMessage(Reason.OVERLOADED, text))
             return
+        self._answering[sender] += 1
+        loop = asyncio.get_running_loop()
+        try:
+            response = await loop.run_in_executor(self._executor, self.answer, sender, request)
+        except InvalidMessage as error:
+            self._on_rejected(sender, error)
+            return
+        finally:
+            self._answering[sender] -= 1
+        reply(Item(private_data_response=response))
+
+    def answer(self, sender: int, request: PrivateDataRequest) -> PrivateDataResponse:
+        """What the sender may have of what it asks for; raises InvalidMessage OVERSIZED."""
+        if len(request.wanted) > WANTED_MAX:
+            raise InvalidMessage(Reason.OVERSIZED, f"more than {WANTED_MAX} private sets")
         response = PrivateDataResponse(request_id=request.request_id)
         self._add_sets(response, sender, request.wanted)
         if request.HasField("page"):
             self._add_page(response, sender, request.page)
-        reply(Item(private_data_response=response))
+        return response
 
     def on_response(self, sender: int, response: PrivateDataResponse) -> None:
         """An answer to one of our requests; only the peer that was asked may give it."""
@@ -166,8 +188,8 @@ class PrivateRequests:
         size, last = 0, b""
         rows = self._view().private_values(page.namespace, page.collection, page.after_key_hash)
         for key_hash, key, value in rows:
-            size += len(key) + len(value.value)
-            if writes and (size > RESPONSE_BYTES_MAX or len(writes) >= VALUES_PER_PAGE_MAX):
+            size += len(key.encode()) + len(value.value)
+            if writes and (size > PAGE_BYTES_MAX or len(writes) >= VALUES_PER_PAGE_MAX):
                 response.last_key_hash = last
                 break
             writes.append(KeyWrite(key, value.value))

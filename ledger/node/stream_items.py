@@ -53,7 +53,8 @@ class StreamItems:
             offer = item.private_data_offer
             self._spawn(sender, item, self.private.dissemination.on_offer(sender, offer, reply))
         elif kind == "private_data_request" and sender > 0:
-            self.private.requests.on_request(sender, item.private_data_request, reply)
+            asked = item.private_data_request
+            self._spawn(sender, item, self.private.requests.on_request(sender, asked, reply))
         elif kind == "block_request":
             self.catch_up.on_request(sender, item.block_request, reply)
         elif kind == "status" and sender > 0:

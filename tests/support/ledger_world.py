@@ -17,7 +17,7 @@ from ledger.crypto.msp import MspRegistry
 from ledger.crypto.policy_text import parse_policy
 from ledger.crypto.proposal import build_proposal
 from ledger.crypto.signing import SigningIdentity, verify_signature
-from ledger.endorsement.definitions import LIFECYCLE_DEFINITION, metadata_key
+from ledger.endorsement.definitions import LIFECYCLE_DEFINITION, METADATA_PREFIX
 from ledger.errors import InvalidMessage, Reason, TransactionInvalid
 from ledger.model.block import (
     Block,
@@ -190,7 +190,7 @@ class LedgerWorld:
         field = lifecycle_pb2.StateData(Bytes=raw).SerializeToString()
         writes = (
             KeyWrite(field_key(CHAINCODE, COLLECTIONS_FIELD), field),
-            KeyWrite(metadata_key(CHAINCODE), b"fields"),
+            KeyWrite(METADATA_PREFIX + CHAINCODE, b"fields"),
         )
         results = ReadWriteSet((NamespaceReadWriteSet(LIFECYCLE_NAMESPACE, writes=writes),))
         return self.transaction(
@@ -301,6 +301,7 @@ class LedgerWorld:
                     transactions_root=merkle_root(entries),
                     validator_set_hash=validator_set(self.consortium.config).set_hash,
                     previous_commit_hash=tip.commit_hash,
+                    config_before=tip.last_config_number,
                 )
             ),
         )

@@ -82,6 +82,7 @@ class StagePeer:
             links=self.links,
             view=self.world.store.snapshot,
             transient=self.transient,
+            executor=self.executor,
             on_rejected=self._reject,
         )
         self.dissemination = PrivateDissemination(
@@ -107,11 +108,11 @@ class StagePeer:
     def on_request(self, sender: int, item: Item, reply: Callable[[Item], bool]) -> None:
         if item.HasField("private_data_offer"):
             work = self.dissemination.on_offer(sender, item.private_data_offer, reply)
-            task = asyncio.get_running_loop().create_task(work)
-            self.tasks.add(task)
-            task.add_done_callback(self.tasks.discard)
         else:
-            self.requests.on_request(sender, item.private_data_request, reply)
+            work = self.requests.on_request(sender, item.private_data_request, reply)
+        task = asyncio.get_running_loop().create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
 
     def on_answer(self, sender: int, item: Item) -> None:
         if item.HasField("private_data_receipt"):

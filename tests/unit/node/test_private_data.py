@@ -277,18 +277,26 @@ async def test_who_is_no_member_gets_nothing(stage):
     request = PrivateDataRequest(wanted=[name])
     request.page.namespace, request.page.collection = CHAINCODE, "prices"
     for sender, finds in ((STRANGER, False), (ALSO_HELD, True)):
-        answers = []
-        stage.peers[HELD].requests.on_request(sender, request, answers.append)
-        (answer,) = answers
-        assert bool(answer.private_data_response.found) is finds
-        assert bool(answer.private_data_response.values) is finds
+        answer = stage.peers[HELD].requests.answer(sender, request)
+        assert bool(answer.found) is finds
+        assert bool(answer.values) is finds
 
 
 async def test_too_much_at_once_is_refused(stage):
     request = PrivateDataRequest(wanted=[PrivateSetName()] * 101)
-    stage.peers[HELD].requests.on_request(ALSO_HELD, request, lambda _: True)
+    await stage.peers[HELD].requests.on_request(ALSO_HELD, request, lambda _: True)
     ((sender, error),) = stage.peers[HELD].rejected
     assert (sender, error.reason) == (ALSO_HELD, Reason.OVERSIZED)
+
+
+async def test_who_asks_without_waiting_for_answers_is_refused(stage):
+    peer, answers = stage.peers[HELD], []
+    asked = [
+        peer.requests.on_request(ALSO_HELD, PrivateDataRequest(), answers.append) for _ in range(6)
+    ]
+    await asyncio.gather(*asked)
+    assert len(answers) == 4
+    assert [error.reason for _, error in peer.rejected] == [Reason.OVERLOADED] * 2
 
 
 FALSE = encode_private_writes([KeyWrite("a", b"false")], ())

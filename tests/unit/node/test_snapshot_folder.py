@@ -97,7 +97,8 @@ def test_blocks_before_it_are_not_there(source, joined):
 
 def test_history_begins_with_it(source, joined):
     joined.catch_up(source)
-    assert [entry.value for entry in joined.store.snapshot().history(CHAINCODE, "shared")] == [b"3"]
+    history = joined.store.snapshot().history(CHAINCODE, "shared")
+    assert [entry.value for entry in history] == [b"3"]
 
 
 def test_streams_of_older_blocks_end_with_not_found(joined):

@@ -52,6 +52,11 @@ class Part:
         return lambda *args, **_kwargs: self.told.append((name, args[0] if args else None))
 
 
+class Requests(Part):
+    async def on_request(self, sender: int, asked: PrivateDataRequest, reply: Reply) -> None:
+        await self._work("ask")
+
+
 class Dissemination(Part):
     async def on_offer(self, sender: int, offer: PrivateDataOffer, reply: Reply) -> None:
         await self._work("offer")
@@ -71,7 +76,7 @@ async def items():
         endorsers=Endorsers(),
         catch_up=Part(),
         observers=Observers(open_channel(world.store, world.consortium.genesis), Status),
-        private=PrivateStreams(Dissemination(), Part(), Part()),
+        private=PrivateStreams(Dissemination(), Requests(), Part()),
         is_validator=lambda: True,
     )
     yield made
@@ -101,7 +106,7 @@ async def test_requests_reach_their_part(items):
     assert items.submission.told == [("batch", None)]
     assert items.endorsers.told == [("endorse", None)]
     assert items.private.dissemination.told == [("offer", None)]
-    assert items.private.requests.told == [("on_request", 3)]
+    assert items.private.requests.told == [("ask", None)]
 
 
 async def test_who_only_follows_has_no_part_in_private_data(items):
