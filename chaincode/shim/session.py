@@ -50,6 +50,13 @@ class _Running:
     request: Request[Any] | None = None
     refusals: int = 0
 
+    def resume(self, answer: Any) -> None:
+        """Run to the next request; StopIteration with the response at the end."""
+        if isinstance(answer, PeerError):
+            self.request = self.run.throw(answer)
+        else:
+            self.request = self.run.send(answer)
+
 
 class ChaincodeSession:
     """One registration with one peer, of member `mspid` if that is known.
@@ -150,17 +157,18 @@ class ChaincodeSession:
         channel_id, tx_id = key
         self._on_resume(tx_id)
         try:
-            with self._time_limit.applied():
-                if isinstance(answer, PeerError):
-                    running.request = running.run.throw(answer)
-                else:
-                    running.request = running.run.send(answer)
+            if self._time_limit.limit_ms:
+                with self._time_limit.applied():
+                    running.resume(answer)
+            else:
+                running.resume(answer)
         except StopIteration as finished:
             return self._finish(key, running, finished.value)
         except OutOfTime:
             log.error("transaction %s was interrupted", tx_id)  # noqa: TRY400 - where is no matter
             text = f"TIMED_OUT: contract code ran {self._time_limit.limit_ms} ms without a pause"
             return self._finish(key, running, Response(STATUS_INTERNAL_ERROR, text, b""))
+        assert running.request is not None, "a contract that goes on has asked for something"
         kind, payload = encode_request(running.request)
         message = ChaincodeMessage(type=kind, payload=payload, txid=tx_id, channel_id=channel_id)  # type: ignore[arg-type]
         return [message.SerializeToString()]
