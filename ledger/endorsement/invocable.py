@@ -59,9 +59,19 @@ class MemberChaincodes:
         self._collection = implicit_name(mspid)
         self._channel_id = channel_id
         self._is_available = is_available
+        self._found: dict[str, tuple[int, Invocable]] = {}
+        """The answer for each chaincode at the height it was asked for last."""
 
     def invocable(self, name: str, state: StateSnapshot) -> Invocable:
         """The chaincode as it is to be run at this height; raises NotInvocable."""
+        height, found = self._found.get(name, (0, None))
+        if found is not None and height == state.height:
+            return found
+        found = self._invocable(name, state)
+        self._found[name] = (state.height, found)
+        return found
+
+    def _invocable(self, name: str, state: StateSnapshot) -> Invocable:
         try:
             definition = _require_committed(name, state)
             package_id = self._package(definition, state)
