@@ -44,6 +44,7 @@ class ReadBlock:
     transactions_root: bytes
     validator_set_hash: bytes
     previous_commit_hash: bytes
+    config_before: int
 
     @property
     def header_der(self) -> bytes:
@@ -67,6 +68,7 @@ class ReadBlock:
                 transactions_root=self.transactions_root,
                 validator_set_hash=self.validator_set_hash,
                 previous_commit_hash=self.previous_commit_hash,
+                config_before=self.config_before,
             ),
         )
 
@@ -98,6 +100,7 @@ def read_block(raw: bytes) -> ReadBlock:
         transactions_root=metadata.content(5),
         validator_set_hash=metadata.content(6),
         previous_commit_hash=metadata.content(7),
+        config_before=metadata.number(8),
     )
 
 
@@ -135,6 +138,7 @@ def encode_consenter_metadata(
     transactions_root: bytes,
     validator_set_hash: bytes,
     previous_commit_hash: bytes,
+    config_before: int,
 ) -> bytes:
     """The consenter metadata as it stands in a proposal: version 1, round 0."""
     return b"".join(
@@ -145,6 +149,7 @@ def encode_consenter_metadata(
             filled(5, transactions_root),
             filled(6, validator_set_hash),
             filled(7, previous_commit_hash),
+            numbered(8, config_before),
         )
     )
 

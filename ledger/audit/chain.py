@@ -110,12 +110,19 @@ def _check_place(block: ReadBlock, head: ChainHead) -> None:
 def _check_set(block: ReadBlock, head: ChainHead) -> None:
     """Later than the head, and made under its configuration."""
     _require(block.block_time_ms > head.block_time_ms, block, "is not later than its parent")
-    _require(block.last_config == head.last_config, block, "names another configuration block")
+    before = head.last_config
+    _require(block.config_before == before, block, "names another configuration block")
+    named = block.number if _carries_config(block.entries) else before
+    _require(block.last_config == named, block, "names another configuration block")
     same_set = block.validator_set_hash == head.consenters.set_hash
     _require(same_set, block, "names another validator set")
     _require(
         block.proposer in head.consenters.certificates, block, "has an author outside the set"
     )
+
+
+def _carries_config(entries: tuple[bytes, ...]) -> bool:
+    return len(entries) == 1 and is_configuration(entries[0])
 
 
 def _check_contents(block: ReadBlock) -> None:

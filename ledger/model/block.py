@@ -47,6 +47,8 @@ class ConsenterMetadata:
     validator_set_hash: bytes
     previous_commit_hash: bytes
     """Commit hash after the previous block: flags and state changes, chained."""
+    config_before: int = 0
+    """Number of the newest configuration block before this one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,6 +89,16 @@ def decode_request(raw: bytes) -> Envelope:
         raise InvalidMessage(Reason.MALFORMED, error.detail) from error
 
 
+def carries_config(entries: Sequence[bytes]) -> bool:
+    """Whether a block of these entries is a configuration block: one CONFIG envelope, alone."""
+    if len(entries) != 1:
+        return False
+    try:
+        return _open(entries[0]).is_config
+    except TransactionInvalid:
+        return False
+
+
 def require_well_formed_entry(raw: bytes) -> None:
     """Refuse an envelope that real Fabric peers would refuse a whole block for.
 

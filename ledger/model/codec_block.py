@@ -126,7 +126,10 @@ def decode_commit_hash(slot_raw: bytes) -> bytes:
 
 
 def encode_orderer_block_metadata(last_config: int, consenter_metadata_raw: bytes) -> bytes:
-    """The signed value; `last_config` is the number of the newest configuration block."""
+    """The signed value.
+
+    `last_config` is the number of the newest configuration block, which may be the block itself.
+    """
     return common_pb2.OrdererBlockMetadata(
         last_config=common_pb2.LastConfig(index=last_config),
         consenter_metadata=consenter_metadata_raw,
@@ -162,6 +165,7 @@ def encode_consenter_metadata(metadata: ConsenterMetadata) -> bytes:
         transactions_root=metadata.transactions_root,
         validator_set_hash=metadata.validator_set_hash,
         previous_commit_hash=metadata.previous_commit_hash,
+        config_before=metadata.config_before,
     ).SerializeToString()
 
 
@@ -182,6 +186,7 @@ def decode_consenter_metadata(raw: bytes) -> ConsenterMetadata:
         transactions_root=wire.transactions_root,
         validator_set_hash=wire.validator_set_hash,
         previous_commit_hash=wire.previous_commit_hash,
+        config_before=wire.config_before,
     )
 
 

@@ -25,6 +25,7 @@ from ledger.model.codec_block import (
 from ledger.node.channel import CurrentChannel
 from ledger.node.private_commit import PrivateCommit
 from ledger.node.signatures import SignaturesAt
+from ledger.ordering.block_building import named_config
 from ledger.ordering.envelopes import EnvelopeMemory
 from ledger.ordering.seals import check_certificate, seals_only
 from ledger.rpc.commit_notifier import CommittedTransaction
@@ -112,7 +113,8 @@ class Committer:
         if not block.entries or metadata.transactions_root != merkle_root(block.entries):
             raise InvalidMessage(Reason.MALFORMED, f"block {block.number}: Merkle root is wrong")
         signed = decode_block_signatures(block.metadata[SLOT_SIGNATURES])
-        if signed.last_config_number != self.last_config:
+        named = named_config(block.number, block.entries, config_before=self.last_config)
+        if (metadata.config_before, signed.last_config_number) != (self.last_config, named):
             raise InvalidMessage(
                 Reason.MALFORMED, f"block {block.number} names another configuration block"
             )

@@ -12,7 +12,7 @@ from ledger.consensus.messages import (
 )
 from ledger.errors import InvalidMessage, Reason
 from ledger.node.early_messages import EarlyMessage, EarlyMessages, NotYetJudged
-from ledger.ordering.block_building import check_contents
+from ledger.ordering.block_building import check_contents, named_config
 from ledger.ordering.consensus_codec import decode_message
 from ledger.ordering.consensus_verifier import ConsensusVerifier
 from ledger.ordering.envelopes import EnvelopeMemory
@@ -108,7 +108,9 @@ class MessageJudge:
         # The digest does not cover the entries themselves, only hashes that claim to be theirs.
         known = self._checked_blocks.get(block.digest)
         if known is None or known.entries != block.entries:
-            if block.last_config != self._last_config():
+            before = self._last_config()
+            named = named_config(block.height, block.entries, config_before=before)
+            if (block.metadata.config_before, block.last_config) != (before, named):
                 raise InvalidMessage(
                     Reason.MALFORMED, "the block names another configuration block"
                 )

@@ -21,6 +21,7 @@ from ledger.model.block import (
 from ledger.model.codec_block import (
     decode_block,
     decode_block_signatures,
+    decode_consenter_metadata,
     encode_block,
     encode_commit_hash,
 )
@@ -173,7 +174,7 @@ class _Reading:
                 SnapshotProblem.BAD_BLOCK, f"block {following.number} follows another block"
             )
         signed = _signatures(following)
-        if signed.last_config_number == block.number:
+        if decode_consenter_metadata(signed.consenter_metadata_raw).config_before == block.number:
             self._trust.follow(block)
         promised = self._trust.check_header_sealed(following)
         if promised.block_time_ms <= sealed.block_time_ms:

@@ -11,9 +11,8 @@ from ledger.crypto.merkle import merkle_root
 from ledger.crypto.msp import MspRegistry
 from ledger.crypto.signing import verify_signature
 from ledger.errors import InvalidMessage, NodeFault, TransactionInvalid
-from ledger.model.block import SLOT_SIGNATURES, SLOT_TRANSACTIONS_FILTER, Block, ConsenterMetadata
+from ledger.model.block import SLOT_TRANSACTIONS_FILTER, Block, ConsenterMetadata
 from ledger.model.codec import decode_envelope
-from ledger.model.codec_block import decode_block_signatures
 from ledger.model.codes import ValidationCode
 from ledger.model.config import VALIDATORS_MIN
 from ledger.model.config_codec import decode_config_block
@@ -91,12 +90,11 @@ class TrustChain:
         return self._require_in_force(block, metadata)
 
     def _require_in_force(self, block: Block, metadata: ConsenterMetadata) -> ConsenterMetadata:
-        signed = decode_block_signatures(block.metadata[SLOT_SIGNATURES])
-        if signed.last_config_number != self._state.config_block:
+        if metadata.config_before != self._state.config_block:
             raise SnapshotRefused(
                 SnapshotProblem.BAD_CONFIGURATION,
                 f"block {block.number} was sealed under the configuration of block"
-                f" {signed.last_config_number}, the snapshot has that of"
+                f" {metadata.config_before}, the snapshot has that of"
                 f" {self._state.config_block}",
             )
         if metadata.validator_set_hash != self._state.validators.set_hash:

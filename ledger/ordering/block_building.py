@@ -1,12 +1,14 @@
 """Building a block from waiting transactions, and judging the contents of someone else's."""
 
+from collections.abc import Sequence
+
 from ledger.consensus.events import Tip
 from ledger.consensus.messages import ProposedBlock
 from ledger.crypto.hashing import block_data_hash
 from ledger.crypto.merkle import merkle_root
 from ledger.errors import InvalidMessage, Reason, TransactionInvalid
 from ledger.model.block import BlockHeader, ConsenterMetadata
-from ledger.model.codec import require_well_formed_entry
+from ledger.model.codec import carries_config, require_well_formed_entry
 from ledger.model.codec_block import encode_consenter_metadata
 from ledger.ordering.consensus_codec import block_digest
 from ledger.ordering.envelopes import EnvelopeMemory
@@ -16,7 +18,10 @@ from ledger.ordering.pool import BlockLimits
 def build_block(
     *, tip: Tip, proposer: int, entries: tuple[bytes, ...], last_config: int, now_ms: int
 ) -> ProposedBlock:
-    """A block on top of `tip`; its time is the proposer's clock, always after the parent's."""
+    """A block on top of `tip`; its time is the proposer's clock, always after the parent's.
+
+    `last_config` is the number of the newest configuration block.
+    """
     header = BlockHeader(
         number=tip.height + 1,
         previous_hash=tip.block_hash,
@@ -29,9 +34,16 @@ def build_block(
         transactions_root=merkle_root(entries),
         validator_set_hash=tip.validator_set_hash,
         previous_commit_hash=tip.commit_hash,
+        config_before=last_config,
     )
-    digest = block_digest(header, last_config, encode_consenter_metadata(metadata))
-    return ProposedBlock(header, entries, last_config, metadata, digest)
+    named = named_config(header.number, entries, config_before=last_config)
+    digest = block_digest(header, named, encode_consenter_metadata(metadata))
+    return ProposedBlock(header, entries, named, metadata, digest)
+
+
+def named_config(number: int, entries: Sequence[bytes], *, config_before: int) -> int:
+    """The `last_config` of a block: as in Fabric a configuration block names itself."""
+    return number if carries_config(entries) else config_before
 
 
 def check_contents(block: ProposedBlock, limits: BlockLimits, memory: EnvelopeMemory) -> None:

@@ -40,6 +40,7 @@ def metadata_value(block: ProposedBlock, round_: int) -> bytes:
         transactions_root=fields.transactions_root,
         validator_set_hash=fields.validator_set_hash,
         previous_commit_hash=fields.previous_commit_hash,
+        config_before=fields.config_before,
     )
     return encode_orderer_block_metadata(block.last_config, encode_consenter_metadata(metadata))
 

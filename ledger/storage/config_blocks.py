@@ -1,8 +1,8 @@
 """The blocks with a configuration, found without the blocks between them."""
 
 from ledger.errors import NodeFault
-from ledger.model.block import SLOT_SIGNATURES, Block
-from ledger.model.codec_block import decode_block_signatures
+from ledger.model.block import Block
+from ledger.model.codec_block import consenter_metadata
 from ledger.storage.ledger_store import LedgerStore
 
 
@@ -25,7 +25,8 @@ def config_blocks(store: LedgerStore, newest: int) -> list[Block]:
 
 def last_config_before(block: Block) -> int:
     """Number of the newest configuration block when this one was sealed."""
-    number = decode_block_signatures(block.metadata[SLOT_SIGNATURES]).last_config_number
+    metadata = consenter_metadata(block)
+    number = metadata.config_before if metadata is not None else 0
     if number >= block.number:
         raise NodeFault(
             f"block {block.number} names block {number} as the configuration before it"

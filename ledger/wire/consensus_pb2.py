@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from ledger.wire import common_pb2 as ledger_dot_wire_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bledger/wire/consensus.proto\x12\ngridledger\x1a\x18ledger/wire/common.proto\"\xb1\x01\n\x11\x43onsenterMetadata\x12\x0f\n\x07version\x18\x01 \x01(\r\x12\r\n\x05round\x18\x02 \x01(\x04\x12\x10\n\x08proposer\x18\x03 \x01(\r\x12\x15\n\rblock_time_ms\x18\x04 \x01(\x04\x12\x19\n\x11transactions_root\x18\x05 \x01(\x0c\x12\x1a\n\x12validator_set_hash\x18\x06 \x01(\x0c\x12\x1c\n\x14previous_commit_hash\x18\x07 \x01(\x0c\"v\n\rBlockProposal\x12#\n\x06header\x18\x01 \x01(\x0b\x32\x13.common.BlockHeader\x12\x0f\n\x07\x65ntries\x18\x02 \x03(\x0c\x12\x13\n\x0blast_config\x18\x03 \x01(\x04\x12\x1a\n\x12\x63onsenter_metadata\x18\x04 \x01(\x0c\"\xb0\x02\n\x10\x43onsensusPayload\x12\x0c\n\x04type\x18\x01 \x01(\r\x12\x0e\n\x06height\x18\x02 \x01(\x04\x12\r\n\x05round\x18\x03 \x01(\x04\x12\x0e\n\x06\x64igest\x18\x04 \x01(\x0c\x12\x1e\n\x16seal_identifier_header\x18\x05 \x01(\x0c\x12\x16\n\x0eseal_signature\x18\x06 \x01(\x0c\x12\x14\n\x0chas_prepared\x18\x07 \x01(\x08\x12\x16\n\x0eprepared_round\x18\x08 \x01(\x04\x12\x17\n\x0fprepared_digest\x18\t \x01(\x0c\x12\x0e\n\x06\x61uthor\x18\n \x01(\r\"P\n\x04Type\x12\x0f\n\x0bUNSPECIFIED\x10\x00\x12\x0c\n\x08PROPOSAL\x10\x01\x12\x0b\n\x07PREPARE\x10\x02\x12\n\n\x06\x43OMMIT\x10\x03\x12\x10\n\x0cROUND_CHANGE\x10\x04\"<\n\x16SignedConsensusPayload\x12\x0f\n\x07payload\x18\x01 \x01(\x0c\x12\x11\n\tsignature\x18\x02 \x01(\x0c\"\xcf\x01\n\x10\x43onsensusMessage\x12\x32\n\x06signed\x18\x01 \x01(\x0b\x32\".gridledger.SignedConsensusPayload\x12\x16\n\x0e\x62lock_proposal\x18\x02 \x01(\x0c\x12\x39\n\rround_changes\x18\x03 \x03(\x0b\x32\".gridledger.SignedConsensusPayload\x12\x34\n\x08prepares\x18\x04 \x03(\x0b\x32\".gridledger.SignedConsensusPayload\"\xd7\x02\n\rJournalRecord\x12,\n\x04kind\x18\x01 \x01(\x0e\x32\x1e.gridledger.JournalRecord.Kind\x12\x0e\n\x06height\x18\x02 \x01(\x04\x12\r\n\x05round\x18\x03 \x01(\x04\x12\x0e\n\x06\x64igest\x18\x04 \x01(\x0c\x12\x16\n\x0e\x62lock_proposal\x18\x05 \x01(\x0c\x12\x39\n\rround_changes\x18\x06 \x03(\x0b\x32\".gridledger.SignedConsensusPayload\x12\x34\n\x08prepares\x18\x07 \x03(\x0b\x32\".gridledger.SignedConsensusPayload\"`\n\x04Kind\x12\x0b\n\x07UNKNOWN\x10\x00\x12\x11\n\rPROPOSAL_MADE\x10\x01\x12\x11\n\rPREPARE_VOTED\x10\x02\x12\x10\n\x0c\x43OMMIT_VOTED\x10\x03\x12\x13\n\x0fROUND_ANNOUNCED\x10\x04\"b\n\x10OrderingSettings\x12\x13\n\nnetwork_id\x18\xe9\x07 \x01(\t\x12\x1a\n\x11\x62lock_interval_ms\x18\xea\x07 \x01(\x04\x12\x1d\n\x14removed_consenter_id\x18\xeb\x07 \x01(\rb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bledger/wire/consensus.proto\x12\ngridledger\x1a\x18ledger/wire/common.proto\"\xc8\x01\n\x11\x43onsenterMetadata\x12\x0f\n\x07version\x18\x01 \x01(\r\x12\r\n\x05round\x18\x02 \x01(\x04\x12\x10\n\x08proposer\x18\x03 \x01(\r\x12\x15\n\rblock_time_ms\x18\x04 \x01(\x04\x12\x19\n\x11transactions_root\x18\x05 \x01(\x0c\x12\x1a\n\x12validator_set_hash\x18\x06 \x01(\x0c\x12\x1c\n\x14previous_commit_hash\x18\x07 \x01(\x0c\x12\x15\n\rconfig_before\x18\x08 \x01(\x04\"v\n\rBlockProposal\x12#\n\x06header\x18\x01 \x01(\x0b\x32\x13.common.BlockHeader\x12\x0f\n\x07\x65ntries\x18\x02 \x03(\x0c\x12\x13\n\x0blast_config\x18\x03 \x01(\x04\x12\x1a\n\x12\x63onsenter_metadata\x18\x04 \x01(\x0c\"\xb0\x02\n\x10\x43onsensusPayload\x12\x0c\n\x04type\x18\x01 \x01(\r\x12\x0e\n\x06height\x18\x02 \x01(\x04\x12\r\n\x05round\x18\x03 \x01(\x04\x12\x0e\n\x06\x64igest\x18\x04 \x01(\x0c\x12\x1e\n\x16seal_identifier_header\x18\x05 \x01(\x0c\x12\x16\n\x0eseal_signature\x18\x06 \x01(\x0c\x12\x14\n\x0chas_prepared\x18\x07 \x01(\x08\x12\x16\n\x0eprepared_round\x18\x08 \x01(\x04\x12\x17\n\x0fprepared_digest\x18\t \x01(\x0c\x12\x0e\n\x06\x61uthor\x18\n \x01(\r\"P\n\x04Type\x12\x0f\n\x0bUNSPECIFIED\x10\x00\x12\x0c\n\x08PROPOSAL\x10\x01\x12\x0b\n\x07PREPARE\x10\x02\x12\n\n\x06\x43OMMIT\x10\x03\x12\x10\n\x0cROUND_CHANGE\x10\x04\"<\n\x16SignedConsensusPayload\x12\x0f\n\x07payload\x18\x01 \x01(\x0c\x12\x11\n\tsignature\x18\x02 \x01(\x0c\"\xcf\x01\n\x10\x43onsensusMessage\x12\x32\n\x06signed\x18\x01 \x01(\x0b\x32\".gridledger.SignedConsensusPayload\x12\x16\n\x0e\x62lock_proposal\x18\x02 \x01(\x0c\x12\x39\n\rround_changes\x18\x03 \x03(\x0b\x32\".gridledger.SignedConsensusPayload\x12\x34\n\x08prepares\x18\x04 \x03(\x0b\x32\".gridledger.SignedConsensusPayload\"\xd7\x02\n\rJournalRecord\x12,\n\x04kind\x18\x01 \x01(\x0e\x32\x1e.gridledger.JournalRecord.Kind\x12\x0e\n\x06height\x18\x02 \x01(\x04\x12\r\n\x05round\x18\x03 \x01(\x04\x12\x0e\n\x06\x64igest\x18\x04 \x01(\x0c\x12\x16\n\x0e\x62lock_proposal\x18\x05 \x01(\x0c\x12\x39\n\rround_changes\x18\x06 \x03(\x0b\x32\".gridledger.SignedConsensusPayload\x12\x34\n\x08prepares\x18\x07 \x03(\x0b\x32\".gridledger.SignedConsensusPayload\"`\n\x04Kind\x12\x0b\n\x07UNKNOWN\x10\x00\x12\x11\n\rPROPOSAL_MADE\x10\x01\x12\x11\n\rPREPARE_VOTED\x10\x02\x12\x10\n\x0c\x43OMMIT_VOTED\x10\x03\x12\x13\n\x0fROUND_ANNOUNCED\x10\x04\"b\n\x10OrderingSettings\x12\x13\n\nnetwork_id\x18\xe9\x07 \x01(\t\x12\x1a\n\x11\x62lock_interval_ms\x18\xea\x07 \x01(\x04\x12\x1d\n\x14removed_consenter_id\x18\xeb\x07 \x01(\rb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,21 +33,21 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'ledger.wire.consensus_pb2',
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_CONSENTERMETADATA']._serialized_start=70
-  _globals['_CONSENTERMETADATA']._serialized_end=247
-  _globals['_BLOCKPROPOSAL']._serialized_start=249
-  _globals['_BLOCKPROPOSAL']._serialized_end=367
-  _globals['_CONSENSUSPAYLOAD']._serialized_start=370
-  _globals['_CONSENSUSPAYLOAD']._serialized_end=674
-  _globals['_CONSENSUSPAYLOAD_TYPE']._serialized_start=594
-  _globals['_CONSENSUSPAYLOAD_TYPE']._serialized_end=674
-  _globals['_SIGNEDCONSENSUSPAYLOAD']._serialized_start=676
-  _globals['_SIGNEDCONSENSUSPAYLOAD']._serialized_end=736
-  _globals['_CONSENSUSMESSAGE']._serialized_start=739
-  _globals['_CONSENSUSMESSAGE']._serialized_end=946
-  _globals['_JOURNALRECORD']._serialized_start=949
-  _globals['_JOURNALRECORD']._serialized_end=1292
-  _globals['_JOURNALRECORD_KIND']._serialized_start=1196
-  _globals['_JOURNALRECORD_KIND']._serialized_end=1292
-  _globals['_ORDERINGSETTINGS']._serialized_start=1294
-  _globals['_ORDERINGSETTINGS']._serialized_end=1392
+  _globals['_CONSENTERMETADATA']._serialized_end=270
+  _globals['_BLOCKPROPOSAL']._serialized_start=272
+  _globals['_BLOCKPROPOSAL']._serialized_end=390
+  _globals['_CONSENSUSPAYLOAD']._serialized_start=393
+  _globals['_CONSENSUSPAYLOAD']._serialized_end=697
+  _globals['_CONSENSUSPAYLOAD_TYPE']._serialized_start=617
+  _globals['_CONSENSUSPAYLOAD_TYPE']._serialized_end=697
+  _globals['_SIGNEDCONSENSUSPAYLOAD']._serialized_start=699
+  _globals['_SIGNEDCONSENSUSPAYLOAD']._serialized_end=759
+  _globals['_CONSENSUSMESSAGE']._serialized_start=762
+  _globals['_CONSENSUSMESSAGE']._serialized_end=969
+  _globals['_JOURNALRECORD']._serialized_start=972
+  _globals['_JOURNALRECORD']._serialized_end=1315
+  _globals['_JOURNALRECORD_KIND']._serialized_start=1219
+  _globals['_JOURNALRECORD_KIND']._serialized_end=1315
+  _globals['_ORDERINGSETTINGS']._serialized_start=1317
+  _globals['_ORDERINGSETTINGS']._serialized_end=1415
 # @@protoc_insertion_point(module_scope)

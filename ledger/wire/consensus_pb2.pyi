@@ -9,7 +9,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class ConsenterMetadata(_message.Message):
-    __slots__ = ("version", "round", "proposer", "block_time_ms", "transactions_root", "validator_set_hash", "previous_commit_hash")
+    __slots__ = ("version", "round", "proposer", "block_time_ms", "transactions_root", "validator_set_hash", "previous_commit_hash", "config_before")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     ROUND_FIELD_NUMBER: _ClassVar[int]
     PROPOSER_FIELD_NUMBER: _ClassVar[int]
@@ -17,6 +17,7 @@ class ConsenterMetadata(_message.Message):
     TRANSACTIONS_ROOT_FIELD_NUMBER: _ClassVar[int]
     VALIDATOR_SET_HASH_FIELD_NUMBER: _ClassVar[int]
     PREVIOUS_COMMIT_HASH_FIELD_NUMBER: _ClassVar[int]
+    CONFIG_BEFORE_FIELD_NUMBER: _ClassVar[int]
     version: int
     round: int
     proposer: int
@@ -24,7 +25,8 @@ class ConsenterMetadata(_message.Message):
     transactions_root: bytes
     validator_set_hash: bytes
     previous_commit_hash: bytes
-    def __init__(self, version: _Optional[int] = ..., round: _Optional[int] = ..., proposer: _Optional[int] = ..., block_time_ms: _Optional[int] = ..., transactions_root: _Optional[bytes] = ..., validator_set_hash: _Optional[bytes] = ..., previous_commit_hash: _Optional[bytes] = ...) -> None: ...
+    config_before: int
+    def __init__(self, version: _Optional[int] = ..., round: _Optional[int] = ..., proposer: _Optional[int] = ..., block_time_ms: _Optional[int] = ..., transactions_root: _Optional[bytes] = ..., validator_set_hash: _Optional[bytes] = ..., previous_commit_hash: _Optional[bytes] = ..., config_before: _Optional[int] = ...) -> None: ...
 
 class BlockProposal(_message.Message):
     __slots__ = ("header", "entries", "last_config", "consenter_metadata")

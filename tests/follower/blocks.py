@@ -51,8 +51,7 @@ class BlockVerifier:
             require(header.channel_id == self.config.channel_id, "another channel's config block")
             self.config = next_config(self.config, payload.data)
             self.last_config = block.header.number
-        else:
-            require(_last_config(block) == self.last_config, "last_config names another block")
+        require(_last_config(block) == self.last_config, "last_config names another block")
         self._accept(block.header)
         return signers
 

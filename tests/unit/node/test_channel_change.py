@@ -8,7 +8,7 @@ from ledger.consensus.quorum import quorum
 from ledger.errors import InvalidMessage, Reason
 from ledger.model.block import SLOT_SIGNATURES
 from ledger.model.codec import encode_envelope
-from ledger.model.codec_block import decode_block_signatures
+from ledger.model.codec_block import consenter_metadata, decode_block_signatures
 from ledger.model.codes import ValidationCode
 from ledger.model.config import BatchLimits
 from ledger.node.channel import open_channel
@@ -89,13 +89,18 @@ def test_a_restart_finds_the_configuration_of_the_newest_block(world: ConfigWorl
     assert world.new_committer().tip == world.tip
 
 
-def test_blocks_name_the_configuration_block_before_them(world: ConfigWorld) -> None:
-    def named(block) -> int:
-        return decode_block_signatures(block.metadata[SLOT_SIGNATURES]).last_config_number
+def test_blocks_name_the_newest_configuration_block_which_may_be_themselves(
+    world: ConfigWorld,
+) -> None:
+    def named(block) -> tuple[int, int]:
+        metadata = consenter_metadata(block)
+        assert metadata is not None
+        signed = decode_block_signatures(block.metadata[SLOT_SIGNATURES])
+        return metadata.config_before, signed.last_config_number
 
     config_block = world.reconfigure(replace(world.config, block_interval_ms=9)).block
-    assert named(config_block) == 0
-    assert named(world.follow().block) == 1
+    assert named(config_block) == (0, 1)
+    assert named(world.follow().block) == (1, 1)
 
 
 def test_a_revoked_client_is_refused_from_the_next_block_on(world: ConfigWorld) -> None:
