@@ -6,12 +6,10 @@ its collection's or the chaincode's, and a namespace that was only read for the 
 
 from collections.abc import Collection, Iterator
 
+from ledger.endorsement.system_chaincodes import SYSTEM_CHAINCODES
 from ledger.model.interest import CallInterest, Interest
 from ledger.model.rwset import CollectionReadWriteSet, NamespaceReadWriteSet, ReadWriteSet
 from ledger.model.state import VALIDATION_PARAMETER, StateReader, hashed_key, hashed_namespace
-
-SYSTEM_CHAINCODES = frozenset(("_lifecycle", "lscc", "cscc", "qscc"))
-"""Namespaces whose policies play no part in planning for other chaincodes."""
 
 PrivateReads = Collection[tuple[str, str]]
 """(namespace, collection) of private values that were read; their hashes alone do not count."""
@@ -20,7 +18,10 @@ PrivateReads = Collection[tuple[str, str]]
 def simulation_interest(
     results: ReadWriteSet, state: StateReader, private_reads: PrivateReads = ()
 ) -> Interest:
-    """The interest of one simulation; `state` is the snapshot it ran on."""
+    """The interest of one simulation; `state` is the snapshot it ran on.
+
+    Policies of system chaincodes play no part in planning for others.
+    """
     found: list[CallInterest] = []
     for rwset in results.namespaces:
         if rwset.namespace not in SYSTEM_CHAINCODES:
