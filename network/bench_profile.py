@@ -54,14 +54,15 @@ class Profile:
 
 
 @dataclass(frozen=True, slots=True)
-class _Reading:
-    """CPU seconds since the start of the processes."""
+class Reading:
+    """CPU seconds of peers and of their contracts' processes."""
 
     peer_s: float
     contract_s: float
 
-    def since(self, before: "_Reading") -> "_Reading":
-        return _Reading(self.peer_s - before.peer_s, self.contract_s - before.contract_s)
+    def since(self, before: "Reading") -> "Reading":
+        """What came on top."""
+        return Reading(self.peer_s - before.peer_s, self.contract_s - before.contract_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +76,10 @@ class _Signed:
 
 
 @dataclass(frozen=True, slots=True)
-class _Ordered:
-    """A run of transactions through all peers."""
+class Ordered:
+    """A run of transactions through all peers, and what all of them spent on it."""
 
-    spent: _Reading
-    elapsed_s: float
+    spent: Reading
     transactions: int
     blocks: int
 
@@ -93,7 +93,7 @@ class ProfileRun:
         self._clients = clients
         self._community = community
         self._validators = list(validators)
-        self._idle = _Reading(0.0, 0.0)
+        self._idle = Reading(0.0, 0.0)
         """CPU seconds per second of all peers when nothing is asked of them."""
 
     async def measure(self, transactions: int) -> Profile:
@@ -109,18 +109,18 @@ class ProfileRun:
                 _cost("an idle second", 1, self._idle, per_peer),
                 _cost("endorsement, gateway included", endorsements, endorsed, 1),
                 _cost("endorsement, asked directly", transactions, direct, 1),
-                *_told_apart(many, few, per_peer),
+                *told_apart(many, few, per_peer),
             ],
             transactions_per_block=[round(r.transactions / r.blocks, 1) for r in (many, few)],
         )
 
-    async def _measure_idle(self) -> _Reading:
+    async def _measure_idle(self) -> Reading:
         before = self._read()
         await asyncio.sleep(IDLE_S)
         spent = self._read().since(before)
-        return _Reading(spent.peer_s / IDLE_S, spent.contract_s / IDLE_S)
+        return Reading(spent.peer_s / IDLE_S, spent.contract_s / IDLE_S)
 
-    async def _measure_endorsing(self, count: int) -> _Reading:
+    async def _measure_endorsing(self, count: int) -> Reading:
         """Each proposal at one peer alone, the peers in turn; nothing is ordered."""
         offers = await self._community.offers(count)
         signed = list(map(_signed, itertools.cycle(self._clients), offers))
@@ -129,10 +129,9 @@ class ProfileRun:
             answer = await one.client.process_proposal(one.proposal, one.signature)
             assert answer.endorsement is not None, answer.response.message
 
-        spent, _ = await self._spent_on(signed, ask, in_flight=IN_FLIGHT)
-        return spent
+        return await self._spent_on(signed, ask, in_flight=IN_FLIGHT)
 
-    async def _measure_collecting(self, count: int) -> tuple[int, _Reading]:
+    async def _measure_collecting(self, count: int) -> tuple[int, Reading]:
         """(endorsements, CPU) of transactions prepared by the gateway; nothing is ordered."""
         offers = await self._community.offers(count)
         endorsements = 0
@@ -146,10 +145,10 @@ class ProfileRun:
             endorsements += len(prepared.transaction.endorsements)
 
         signed = list(map(_signed, itertools.cycle(self._clients), offers))
-        spent, _ = await self._spent_on(signed, endorse, in_flight=IN_FLIGHT)
+        spent = await self._spent_on(signed, endorse, in_flight=IN_FLIGHT)
         return endorsements, spent
 
-    async def _measure_ordering(self, count: int, *, in_flight: int) -> _Ordered:
+    async def _measure_ordering(self, count: int, *, in_flight: int) -> Ordered:
         """From the signed transaction to the commit at every peer; endorsed before."""
         offers = await self._community.offers(count)
         prepared: list[tuple[_Signed, bytes]] = []
@@ -168,28 +167,25 @@ class ProfileRun:
 
         signed = list(map(_signed, itertools.cycle(self._clients), offers))
         await _in_parallel(signed, endorse, in_flight=IN_FLIGHT)
-        spent, elapsed_s = await self._spent_on(prepared, order, in_flight=in_flight)
-        return _Ordered(spent, elapsed_s, count, len(blocks))
+        spent = await self._spent_on(prepared, order, in_flight=in_flight)
+        return Ordered(spent, count, len(blocks))
 
     async def _spent_on(
         self, items: Sequence[T], work: Callable[[T], Awaitable[None]], *, in_flight: int
-    ) -> tuple[_Reading, float]:
-        """(CPU of all peers beyond what they spend on nothing, seconds)."""
+    ) -> Reading:
+        """CPU of all peers beyond what they spend on nothing."""
         before, begun = self._read(), time.perf_counter()
         await _in_parallel(items, work, in_flight=in_flight)
         elapsed_s, spent = time.perf_counter() - begun, self._read().since(before)
-        return (
-            _Reading(
-                spent.peer_s - self._idle.peer_s * elapsed_s,
-                spent.contract_s - self._idle.contract_s * elapsed_s,
-            ),
-            elapsed_s,
+        return Reading(
+            spent.peer_s - self._idle.peer_s * elapsed_s,
+            spent.contract_s - self._idle.contract_s * elapsed_s,
         )
 
-    def _read(self) -> _Reading:
+    def _read(self) -> Reading:
         usages = usage_of_trees(self._validators)
         peer_s = sum(usage.cpu_s for usage in usages if usage.pid in self._validators)
-        return _Reading(peer_s, sum(usage.cpu_s for usage in usages) - peer_s)
+        return Reading(peer_s, sum(usage.cpu_s for usage in usages) - peer_s)
 
 
 def profile_table(profile: Profile) -> str:
@@ -204,20 +200,20 @@ def profile_table(profile: Profile) -> str:
     return "\n".join([head, *lines, "", f"told apart by runs with {runs} transactions per block"])
 
 
-def _cost(work: str, units: int, spent: _Reading, peers: int) -> Cost:
+def _cost(work: str, units: int, spent: Reading, peers: int) -> Cost:
     scale = MILLISECONDS / (units * peers)
     return Cost(work, units, round(spent.peer_s * scale, 3), round(spent.contract_s * scale, 3))
 
 
-def _told_apart(many: _Ordered, few: _Ordered, peers: int) -> list[Cost]:
-    """What a transaction and a block cost: two runs, two unknowns."""
+def told_apart(many: Ordered, few: Ordered, peers: int) -> list[Cost]:
+    """What a transaction and what a block cost at one peer: two runs, two unknowns."""
     determinant = many.transactions * few.blocks - few.transactions * many.blocks
     a, b = many.spent.peer_s, few.spent.peer_s
     per_transaction_s = (a * few.blocks - b * many.blocks) / determinant
     per_block_s = (b * many.transactions - a * few.transactions) / determinant
     return [
-        _cost("transaction ordered and validated", 1, _Reading(per_transaction_s, 0.0), peers),
-        _cost("block", 1, _Reading(per_block_s, 0.0), peers),
+        _cost("transaction ordered and validated", 1, Reading(per_transaction_s, 0.0), peers),
+        _cost("block", 1, Reading(per_block_s, 0.0), peers),
     ]
 
 

@@ -14,6 +14,7 @@ from ledger.endorsement.peer_session import Execution, ExecutionFailed
 from ledger.endorsement.proposal_checks import ProposalRules, check_proposal
 from ledger.endorsement.proposal_rate import ProposalRate, ProposalRateLimit
 from ledger.endorsement.simulator import TransactionSimulator
+from ledger.errors import InvalidMessage
 from ledger.model.codec_action import encode_proposal_response_payload
 from ledger.model.codec_proposal import strip_transient
 from ledger.model.private_rwset import PrivateReadWriteSet
@@ -140,7 +141,10 @@ class Endorser:
             return ProposalResponse(response, payload, None)
         if not header.channel.channel_id:
             return ProposalResponse(response, b"", None)  # about the peer, not for a ledger
-        interest = simulation_interest(results, simulator.snapshot, simulator.private.reads)
+        try:
+            interest = simulation_interest(results, simulator.snapshot, simulator.private.reads)
+        except InvalidMessage as error:
+            return _refusal(STATUS_ERROR, f"error in simulation: {error}")
         if too_large := self._too_large(execution, len(payload)):
             return _refusal(STATUS_REFUSED, too_large)
         return ProposalResponse(response, payload, self._endorse(payload), interest)

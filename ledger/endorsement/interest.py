@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator
 
 from ledger.endorsement.system_chaincodes import SYSTEM_CHAINCODES
 from ledger.model.interest import CallInterest, Interest
+from ledger.model.policy_codec import decode_signature_policy
 from ledger.model.rwset import CollectionReadWriteSet, NamespaceReadWriteSet, ReadWriteSet
 from ledger.model.state import VALIDATION_PARAMETER, StateReader, hashed_key, hashed_namespace
 
@@ -20,7 +21,8 @@ def simulation_interest(
 ) -> Interest:
     """The interest of one simulation; `state` is the snapshot it ran on.
 
-    Policies of system chaincodes play no part in planning for others.
+    Policies of system chaincodes play no part in planning for others. Raises InvalidMessage when
+    the policy of a key written cannot be read: nobody can say who may write it.
     """
     found: list[CallInterest] = []
     for rwset in results.namespaces:
@@ -78,4 +80,8 @@ def _key_policy(state: StateReader, namespace: str, key: str) -> bytes | None:
     committed = state.get_state(namespace, key)
     if committed is None:
         return None
-    return dict(committed.metadata).get(VALIDATION_PARAMETER) or None
+    policy = dict(committed.metadata).get(VALIDATION_PARAMETER)
+    if not policy:
+        return None
+    decode_signature_policy(policy)
+    return policy

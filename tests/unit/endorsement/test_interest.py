@@ -133,6 +133,11 @@ def test_a_private_key_with_a_policy_of_its_own():
     )
 
 
+def test_a_policy_that_cannot_be_read_says_so():
+    with pytest.raises(InvalidMessage):
+        interest(State(k=b"\xff"), writes("k"))
+
+
 def test_it_travels_in_fabrics_message():
     said = (
         CallInterest("cc", key_policies=(POLICY,), disregard_namespace_policy=True),
