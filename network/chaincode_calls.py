@@ -40,8 +40,9 @@ async def invoke(options: argparse.Namespace) -> int:
         await client.close()
     if not status.is_valid:
         raise ChaincodeRefused(str(CommitFailed(proposal.tx_id, status)))
-    _show(contract_result(payload))
-    print(f"block {status.block_number}, transaction {proposal.tx_id}")
+    _show(contract_result(payload), plain=options.plain)
+    if not options.plain:
+        print(f"block {status.block_number}, transaction {proposal.tx_id}")
     return 0
 
 
@@ -51,7 +52,8 @@ async def query(options: argparse.Namespace) -> int:
     client, identity = connect(desk.plan, desk.member, desk.layout), _identity(desk, options)
     try:
         proposal = await _proposal(options, client, identity)
-        _show(await client.evaluate(proposal, identity.sign(proposal.raw)))
+        answer = await client.evaluate(proposal, identity.sign(proposal.raw))
+        _show(answer, plain=options.plain)
     except aio.AioRpcError as error:
         raise _refused(error) from error
     finally:
@@ -104,7 +106,10 @@ def _pair(word: str) -> tuple[str, bytes]:
 
 
 def _identity(desk: Desk, options: argparse.Namespace) -> SigningIdentity:
-    pair = desk.layout.member(desk.member.id).credential(options.user)
+    folder = desk.layout.member(desk.member.id)
+    pair = folder.credential(options.user)
+    if not pair.key.exists():
+        pair = folder.user(options.user)
     if not pair.key.exists():
         raise WrongArguments(f"{desk.member.id} has no key {pair.key}")
     signer = Signer(pair.key.read_bytes())
@@ -116,7 +121,10 @@ def _refused(error: aio.AioRpcError) -> ChaincodeRefused:
     return ChaincodeRefused("; ".join(said))
 
 
-def _show(payload: bytes) -> None:
+def _show(payload: bytes, *, plain: bool) -> None:
+    if plain:
+        print(payload.decode("utf-8", "replace"))
+        return
     try:
         print(json.dumps(json.loads(payload), indent=2, ensure_ascii=False))
     except ValueError:

@@ -125,6 +125,9 @@ def _add_call(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--raw", action="store_true", help="pass the arguments as they are, in order"
     )
+    command.add_argument(
+        "--plain", action="store_true", help="print the answer's bytes as they are"
+    )
     command.add_argument("--user", default="admin", help="whose key of the member (admin)")
     command.add_argument(
         "--transient", action="append", default=[], metavar="key=value", help="not on the ledger"

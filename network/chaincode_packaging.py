@@ -9,6 +9,7 @@ import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from ledger.endorsement.connection_templates import with_examples
 from ledger.endorsement.packages import (
     CODE_FILE,
     CONNECTION_FILE,
@@ -48,7 +49,7 @@ def _package(metadata: Mapping[str, str], files: Mapping[str, bytes]) -> bytes:
     package = read_package(raw)
     code = code_files(package)
     if package.kind == SERVICE:
-        service_connection(code)
+        service_connection(with_examples(code))
     else:
         contract_module(package, code)
     return raw

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 
 from ledger.endorsement.child_process import ChaincodeProgram
+from ledger.endorsement.connection_templates import filled
 from ledger.endorsement.invocable import Invocable
 from ledger.endorsement.package_store import PackageMissing, PackageStore
 from ledger.endorsement.packages import (
@@ -26,6 +27,7 @@ from ledger.endorsement.process import ChaincodeProcess
 from ledger.endorsement.runtime import CallChaincode, ChaincodeRuntime
 from ledger.errors import NodeFault
 from ledger.node.dial_in import DialIn
+from ledger.node.service_values import service_values
 from ledger.rpc.chaincode_connect import chaincode_service
 
 log = logging.getLogger(__name__)
@@ -45,7 +47,7 @@ class PackageBuilder:
     def build(self, package: ChaincodePackage) -> None:
         """Raise PackageRefused for a package that cannot be run here."""
         if package.kind == SERVICE:
-            service_connection(code_files(package))
+            service_connection(filled(code_files(package), service_values()))
         elif package.kind == PYTHON:
             contract_module(package, code_files(package))
         else:
@@ -159,7 +161,7 @@ class ChaincodeRuntimes:
         package = self._store.read(chaincode.package_id)
         files = code_files(package)
         if package.kind == SERVICE:
-            connection = service_connection(files)
+            connection = service_connection(filled(files, service_values()))
             return lambda: chaincode_service(
                 chaincode.name,
                 package.package_id,

@@ -59,6 +59,8 @@ def _prepare(checkout: Path, shop: Workshop) -> Path:
     if shutil.which(TOKEN_PROGRAM):
         shop.npm("rebuild", "pkcs11js", folder=suite)
     shop.npm("run", "compile", folder=suite)
+    for chaincode in (shop.folder / "scenario/fixtures/chaincode/node").iterdir():
+        shop.npm("install", "--no-audit", "--no-fund", "--ignore-scripts", folder=chaincode)
     return suite
 
 
