@@ -36,7 +36,7 @@ class PrivateDelivery:
         view = self._store.snapshot()
         collections = CommittedCollections(view)
         found: dict[int, list[PrivateCollectionSet]] = {}
-        for place, raw in view.private_sets(number):
+        for place, raw in view.private.sets(number):
             if _may_have(person, place, collections):
                 one = PrivateCollectionSet(place.namespace, place.collection, raw)
                 found.setdefault(place.version.tx_number, []).append(one)

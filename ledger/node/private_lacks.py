@@ -71,7 +71,7 @@ class PrivateLedger:
 
     def page(self, before: SetPlace | None) -> Lacks:
         """Up to WANTED_MAX missing sets, newest first."""
-        found = list(islice(self._store.snapshot().missing_sets(before), WANTED_MAX))
+        found = list(islice(self._store.snapshot().private.missing(before), WANTED_MAX))
         looked = [(missing.place, self._lack(missing)) for missing in found]
         return Lacks(
             lacks=tuple(lack for _, lack in looked if lack is not None),
@@ -97,7 +97,7 @@ class PrivateLedger:
         """Whether the ledger has the hash of a value that is not here."""
         view = self._store.snapshot()
         for key, _ in view.range_state(hashed_namespace(namespace, collection), "", ""):
-            if not view.has_private(namespace, collection, bytes.fromhex(key)):
+            if not view.private.has(namespace, collection, bytes.fromhex(key)):
                 return True
         return False
 

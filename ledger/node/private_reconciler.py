@@ -1,9 +1,8 @@
 """Fetching private data this peer lacks: right after a block, and again until it is here.
 
 What a block named and the transient store did not have is asked of the members' peers and of
-those that endorsed it, newest first. A peer that became a member later, or began with a snapshot,
-fetches the values in force of the whole collection. Everything is compared with the hashes of the
-ledger.
+those that endorsed it, newest first, and compared with the hashes of the ledger. Whole collections
+are fetched beside that (`ledger.node.private_filling`).
 """
 
 import asyncio
@@ -13,8 +12,7 @@ from concurrent.futures import Executor
 from contextlib import suppress
 
 from ledger.errors import InvalidMessage
-from ledger.model.private_collections import Collection
-from ledger.model.rwset import KeyWrite
+from ledger.node.private_filling import PrivateFilling
 from ledger.node.private_lacks import Lack, PrivateLedger
 from ledger.node.private_members import PrivateMembers
 from ledger.node.private_requests import PrivateRequests
@@ -23,7 +21,6 @@ from ledger.storage.kv import KeyValueReader
 from ledger.storage.ledger_store import LedgerStore, PrivateChange, Writes
 from ledger.storage.private_batch import HeldSet, PrivateBatch
 from ledger.storage.private_keyspace import SetPlace
-from ledger.validation.private_hashes import values_in_force
 
 RETRY_MS = 5_000
 """Between two rounds while something is missing."""
@@ -32,7 +29,6 @@ REFILL_MS = 600_000
 SETTLE_WAIT_MS = 2_000
 """How long a proposal waits for values that are just being fetched."""
 PAGES_PER_ROUND_MAX = 10
-VALUE_PAGES_MAX = 100_000
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +54,16 @@ class PrivateReconciler:
         self._on_rejected = on_rejected
         self._ledger = PrivateLedger(store, members)
         self._wake = asyncio.Event()
+        self._filling = PrivateFilling(
+            store=store,
+            members=members,
+            requests=requests,
+            ledger=self._ledger,
+            is_connected=is_connected,
+            is_urgent=self._wake.is_set,
+            executor=executor,
+            on_rejected=on_rejected,
+        )
         self._settled = asyncio.Event()
         self._settled.set()
         self._looks_for_collections = True
@@ -90,10 +96,11 @@ class PrivateReconciler:
                 self._settled.set()
             if self._looks_for_collections:
                 self._looks_for_collections = False
-                await self._fill_collections()
+                if not await self._filling.fill():
+                    self._looks_for_collections = True
 
     async def _pause(self) -> None:
-        lacks_any = next(self._store.snapshot().missing_sets(), None) is not None
+        lacks_any = next(self._store.snapshot().private.missing(), None) is not None
         timeout_ms = RETRY_MS if lacks_any else REFILL_MS
         try:
             async with asyncio.timeout(timeout_ms / 1000):
@@ -168,60 +175,3 @@ class PrivateReconciler:
     async def _write(self, change: PrivateChange) -> None:
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._executor, self._store.write_private, change)
-
-    async def _has_holes(self, namespace: str, collection: str) -> bool:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(
-            self._executor, self._ledger.has_holes, namespace, collection
-        )
-
-    # -- whole collections ------------------------------------------------------------------------
-
-    async def _fill_collections(self) -> None:
-        for namespace, collection in list(self._ledger.own_collections()):
-            view = self._store.snapshot()
-            if not view.is_filled(namespace, collection.name):
-                await self._fill(namespace, collection)
-
-    async def _fill(self, namespace: str, collection: Collection) -> None:
-        name = collection.name
-        for peer in self._members.others(collection):
-            if not await self._has_holes(namespace, name):
-                break
-            if self._is_connected(peer.consenter_id):
-                await self._fetch_values(peer.consenter_id, namespace, name)
-        if not await self._has_holes(namespace, name):
-            await self._write(_mark_filled(namespace, name))
-
-    async def _fetch_values(self, peer: int, namespace: str, collection: str) -> None:
-        after = b""
-        for _ in range(VALUE_PAGES_MAX):
-            page = await self._requests.values(peer, namespace, collection, after)
-            if page is None:
-                return
-            raw, last = page
-            try:
-                values = values_in_force(raw, self._store, namespace, collection)
-            except InvalidMessage as error:
-                self._on_rejected(peer, error)
-                return
-
-            def change(reader: KeyValueReader, values: tuple[KeyWrite, ...] = values) -> Writes:
-                batch = PrivateBatch(reader)
-                batch.add_values(namespace, collection, values, self._store)
-                return batch.writes()
-
-            if values:
-                await self._write(change)
-            if last <= after:  # the end, or a peer that would lead us in circles
-                return
-            after = last
-
-
-def _mark_filled(namespace: str, collection: str) -> PrivateChange:
-    def change(reader: KeyValueReader) -> Writes:
-        batch = PrivateBatch(reader)
-        batch.filled(namespace, collection)
-        return batch.writes()
-
-    return change

@@ -167,7 +167,7 @@ class PrivateRequests:
             if not self._may_have(sender, name.namespace, name.collection):
                 continue
             version = Version(name.block_number, name.tx_number)
-            raw = view.private_set(SetPlace(version, name.namespace, name.collection))
+            raw = view.private.set_at(SetPlace(version, name.namespace, name.collection))
             if raw is None:  # an endorser that is no member itself
                 raw = self._transient.find(
                     name.tx_id, name.namespace, name.collection, name.set_hash
@@ -186,7 +186,7 @@ class PrivateRequests:
             return
         writes: list[KeyWrite] = []
         size, last = 0, b""
-        rows = self._view().private_values(page.namespace, page.collection, page.after_key_hash)
+        rows = self._view().private.by_hash(page.namespace, page.collection, page.after_key_hash)
         for key_hash, key, value in rows:
             size += len(key.encode()) + len(value.value)
             if writes and (size > PAGE_BYTES_MAX or len(writes) >= VALUES_PER_PAGE_MAX):

@@ -204,18 +204,16 @@ class PrivateBatch:
             self._changes[keys.set_key(place)] = None if is_empty else trimmed
 
     def _without_purged(self, held: HeldSet) -> HeldSet:
-        gone = {hash_ for hash_ in _key_hashes(held.writes) if self._is_purged(held, hash_)}
+        gone = {
+            hash_
+            for hash_ in _key_hashes(held.writes)
+            if _is_purged(self._changes, held.place, hash_)
+        }
         if not gone:
             return held
         left = _without(held.writes, gone)
         raw = encode_private_writes(left.writes, left.metadata_keys)
         return HeldSet(held.place, raw, left, held.expires_at)
-
-    def _is_purged(self, held: HeldSet, key_hash: bytes) -> bool:
-        marker = self._changes.get(
-            keys.purged_key(held.place.namespace, held.place.collection, key_hash)
-        )
-        return marker is not None and held.place.version < keys.decode_version(marker)
 
     def _expire_sets(self, block_number: int) -> None:
         for database_key in self._changes.between(*keys.set_expiry_range(block_number)):
@@ -226,6 +224,12 @@ class PrivateBatch:
                 self._changes[keys.set_key(place)] = None
                 for key_hash in _key_hashes(decode_private_writes(raw)):
                     self._changes[keys.written_key(place, key_hash)] = None
+
+
+def _is_purged(changes: _Changes, place: SetPlace, key_hash: bytes) -> bool:
+    """Whether a later transaction purged the key."""
+    marker = changes.get(keys.purged_key(place.namespace, place.collection, key_hash))
+    return marker is not None and place.version < keys.decode_version(marker)
 
 
 def _key_hashes(writes: PrivateWrites) -> set[bytes]:

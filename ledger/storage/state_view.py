@@ -2,18 +2,16 @@
 
 from collections.abc import Iterator
 
-from ledger.crypto.hashing import HASH_BYTES
 from ledger.errors import NodeFault, TransactionInvalid
 from ledger.model.block import Block
 from ledger.model.codec import decode_envelope
 from ledger.model.codec_block import decode_block
 from ledger.model.rwset import Version
-from ledger.model.state import HistoryEntry, VersionedValue, private_namespace
-from ledger.storage import keyspace, private_keyspace
+from ledger.model.state import HistoryEntry, VersionedValue
+from ledger.storage import keyspace
 from ledger.storage.keyspace import TxLocation
 from ledger.storage.kv import KeyValueReader
-from ledger.storage.private_batch import MissingSet
-from ledger.storage.private_keyspace import SetPlace
+from ledger.storage.private_view import PrivateView
 from ledger.storage.state_cache import StateCache
 
 
@@ -25,6 +23,7 @@ class StateView:
         self._height = height
         self._cache = cache
         self._has_metadata: dict[str, bool] = {}
+        self.private = PrivateView(reader)
 
     @property
     def height(self) -> int:
@@ -53,55 +52,13 @@ class StateView:
 
     def get_private(self, namespace: str, collection: str, key: str) -> VersionedValue | None:
         """See StateSnapshot."""
-        prefix = keyspace.private_prefix(private_namespace(namespace, collection))
-        record = self._reader.get(prefix + key.encode())
-        return None if record is None else keyspace.decode_state(record)
+        return self.private.get(namespace, collection, key)
 
     def range_private(
         self, namespace: str, collection: str, start_key: str, end_key: str
     ) -> Iterator[tuple[str, VersionedValue]]:
         """See StateSnapshot."""
-        name = private_namespace(namespace, collection)
-        start, stop = keyspace.private_range(name, start_key, end_key)
-        prefix_length = len(keyspace.private_prefix(name))
-        for database_key, record in self._reader.iterate(start, stop):
-            yield database_key[prefix_length:].decode(), keyspace.decode_state(record)
-
-    def private_sets(self, block_number: int) -> Iterator[tuple[SetPlace, bytes]]:
-        """Private writes (kvrwset.KVRWSet) of the block's transactions that this peer holds."""
-        for database_key, raw in self._reader.iterate(*private_keyspace.sets_range(block_number)):
-            yield private_keyspace.split_set_key(database_key), raw
-
-    def private_set(self, place: SetPlace) -> bytes | None:
-        """The private writes of one transaction to one collection, if this peer holds them."""
-        return self._reader.get(private_keyspace.set_key(place))
-
-    def missing_sets(self, before: SetPlace | None = None) -> Iterator[MissingSet]:
-        """Private writes this peer should have and lacks, newest first, those before `before`."""
-        found = private_keyspace.missing_range(before)
-        for database_key, set_hash in self._reader.iterate(*found, reverse=True):
-            yield MissingSet(private_keyspace.split_missing_key(database_key), set_hash)
-
-    def private_values(
-        self, namespace: str, collection: str, after_key_hash: bytes
-    ) -> Iterator[tuple[bytes, str, VersionedValue]]:
-        """(hash of the key, key, value) of a collection, ascending by hash, behind `after`."""
-        found = private_keyspace.key_hashes_range(namespace, collection, after_key_hash)
-        for database_key, key_raw in self._reader.iterate(*found):
-            key = key_raw.decode()
-            value = self.get_private(namespace, collection, key)
-            if value is not None:
-                yield database_key[-HASH_BYTES:], key, value
-
-    def has_private(self, namespace: str, collection: str, key_hash: bytes) -> bool:
-        """Whether this peer holds the value of the private key with this hash."""
-        key = private_keyspace.key_of_hash_key(namespace, collection, key_hash)
-        return self._reader.get(key) is not None
-
-    def is_filled(self, namespace: str, collection: str) -> bool:
-        """Whether the values of a collection from before this peer's time were fetched."""
-        key = private_keyspace.filled_key(namespace, collection)
-        return self._reader.get(key) is not None
+        return self.private.between(namespace, collection, start_key, end_key)
 
     def all_states(self) -> Iterator[tuple[str, str, VersionedValue]]:
         """Every (namespace, key, value) of the world state, to check or to export it."""

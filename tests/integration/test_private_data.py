@@ -196,6 +196,7 @@ async def a_purge_leaves_nothing(scene: Scene) -> None:
         assert await scene.get(member, "prices", "gone") == b""
 
 
+@pytest.mark.row("E115")
 def test_private_data_from_endorsement_to_purge(tmp_path: Path) -> None:
     async def play(network: RunningNetwork) -> None:
         async with scene_of(network) as scene:

@@ -125,7 +125,7 @@ class StagePeer:
         """The next block; what it lacks is told to the reconciler as the peer would."""
         private = PrivateCommit(self.mspid, self.transient)
         codes = self.world.commit(*entries, private=private)
-        if next(self.world.store.snapshot().missing_sets(), None) is not None:
+        if next(self.world.store.snapshot().private.missing(), None) is not None:
             self.reconciler.on_missing()
         return codes
 
@@ -134,7 +134,7 @@ class StagePeer:
         return None if found is None else found.value
 
     def missing(self) -> int:
-        return len(list(self.world.store.snapshot().missing_sets()))
+        return len(list(self.world.store.snapshot().private.missing()))
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Reconcile until the condition holds."""

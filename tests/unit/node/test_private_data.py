@@ -479,7 +479,7 @@ async def test_a_member_that_joins_the_collection_fetches_what_is_in_force(stage
     late = stage.peers[ALSO_HELD]
     late.reconciler.on_connected()
     view = late.world.store.snapshot
-    await late.until(lambda: view().is_filled(CHAINCODE, "prices"))
+    await late.until(lambda: view().private.is_filled(CHAINCODE, "prices"))
     assert (late.value("a"), late.value("b")) == (b"2", b"1")
 
 
@@ -498,7 +498,7 @@ async def test_false_values_do_not_fill_a_collection(stage):
     late.reconciler.on_connected()
     await late.until(lambda: len(late.links.of("private_data_request")) == 2)
     assert late.value("a") is None
-    assert not late.world.store.snapshot().is_filled(CHAINCODE, "prices")
+    assert not late.world.store.snapshot().private.is_filled(CHAINCODE, "prices")
 
 
 # -- block streams --------------------------------------------------------------------------------
