@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from ledger.consensus.effects import RequestBlock
 from ledger.consensus.events import BlockBuilt, Tip
+from ledger.model.transaction import Envelope
 from ledger.ordering.block_building import build_block
 from ledger.ordering.pool import BlockLimits, TransactionPool
 
@@ -18,8 +19,14 @@ class BlockProposer:
         pool: TransactionPool,
         limits: Callable[[], BlockLimits],
         block_interval_ms: Callable[[], int],
+        config_holds: Callable[[Envelope], bool] = lambda _: True,
     ) -> None:
-        """Limits and interval are asked for when needed: a configuration changes them."""
+        """Limits and interval are asked for when needed: a configuration changes them.
+
+        `config_holds` says whether a CONFIG envelope would take effect now, and otherwise takes it
+        out of the pool.
+        """
+        self._config_holds = config_holds
         self._consenter_id = consenter_id
         self._pool = pool
         self._limits = limits
@@ -64,7 +71,7 @@ class BlockProposer:
         self._request = None
         if request.height != tip.height + 1:
             return None
-        entries = tuple(envelope.raw for envelope in self._pool.oldest(self._limits()))
+        entries = tuple(envelope.raw for envelope in self._next_batch())
         if not entries:
             return None
         block = build_block(
@@ -75,3 +82,9 @@ class BlockProposer:
             now_ms=now_ms,
         )
         return BlockBuilt(request.height, request.round, block)
+
+    def _next_batch(self) -> tuple[Envelope, ...]:
+        while True:
+            batch = self._pool.oldest(self._limits())
+            if not batch or not batch[0].is_config or self._config_holds(batch[0]):
+                return batch

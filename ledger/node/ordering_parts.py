@@ -10,6 +10,7 @@ from ledger.consensus.core import Core
 from ledger.consensus.events import TransactionsWaiting, VotingPaused
 from ledger.consensus.round_state import CoreSettings
 from ledger.model.config import WRITERS_POLICY
+from ledger.model.transaction import Envelope
 from ledger.node.admission import Admission, AdmissionRules
 from ledger.node.announcements import Announcements
 from ledger.node.block_proposer import BlockProposer
@@ -36,6 +37,7 @@ from ledger.node.submission import TransactionSubmission
 from ledger.node.telemetry import Telemetry
 from ledger.node.transaction_lookup import LedgerLookup
 from ledger.node.vote_memory import MemorySource, VoteMemory, open_vote_memory
+from ledger.node.waiting_configs import WaitingConfigs
 from ledger.ordering.consensus_verifier import ConsensusVerifier
 from ledger.rpc.misbehaviour import RejectionHandler
 from ledger.rpc.validator_links import ValidatorLinks
@@ -237,11 +239,14 @@ def _driver_ports(
         domain=lambda: base.channel.state.domain,
         random_bytes=secrets.token_bytes,
     )
+    configs = WaitingConfigs(base.pool, lambda envelope: _check_config_now(base, envelope))
+    base.channel.subscribe(lambda _: configs.forget_outdated())
     proposer = BlockProposer(
         consenter_id=config.consenter_id,
         pool=base.pool,
         limits=lambda: base.channel.state.block_limits,
         block_interval_ms=lambda: base.channel.state.config.block_interval_ms,
+        config_holds=configs.holds,
     )
     return DriverPorts(
         journal=memory.journal,
@@ -264,6 +269,14 @@ def _driver_ports(
     )
 
 
+def _check_config_now(base: Foundation, envelope: Envelope) -> None:
+    """Raise InvalidMessage unless a CONFIG envelope would take effect now."""
+    state = base.channel.state
+    check_config_transaction(
+        envelope, state.in_force, SignaturesAt(base.signatures, state.registry, now_ms())
+    )
+
+
 def _submission(
     base: Foundation, links: ValidatorLinks, queue: ConsensusQueue, disk: DiskWatch
 ) -> TransactionSubmission:
@@ -275,11 +288,7 @@ def _submission(
             require_writer=lambda creator: base.channel.state.policies.require_path(
                 WRITERS_POLICY, [creator]
             ),
-            check_config=lambda envelope: check_config_transaction(
-                envelope,
-                base.channel.state.in_force,
-                SignaturesAt(base.signatures, base.channel.state.registry, now_ms()),
-            ),
+            check_config=lambda envelope: _check_config_now(base, envelope),
             limits=lambda: base.channel.state.block_limits,
             require_space=disk.require_space,
         ),
