@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from tests.interop.fv_suite import run_functional_tests
+from tests.interop.peer_cli_suite import run_peer_commands
 from tests.interop.scenario_suite import run_scenarios
 from tests.interop.workshop import Counted, SuiteError, Workshop
 
@@ -44,6 +45,8 @@ def _suites(
         yield "scenario", lambda shop: run_scenarios(options.scenario, shop, features=features)
     if options.fv:
         yield "fv", lambda shop: [run_functional_tests(options.fv, shop)]
+    if options.peer:
+        yield "peer", lambda shop: [run_peer_commands(options.peer, shop)]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -59,6 +62,9 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="CHECKOUT",
         help="of fabric-chaincode-node: its functional tests",
+    )
+    parser.add_argument(
+        "--peer", type=Path, metavar="RELEASE", help="Fabric's binaries: its `peer` command"
     )
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="work there and keep it")
     return parser
