@@ -1,6 +1,8 @@
 """Chaincodes on the official Fabric shims, unmodified: as TLS services, and dialling in over TLS.
 
-npm `fabric-shim` and PyPI `fabric-chaincode-python` (which knows services only).
+npm `fabric-shim` and PyPI `fabric-chaincode-python` (which knows services only). No registry of
+these tests has the Go shim: build `fabric_shims/contract.go` where its modules are, and name the
+program in GRIDLEDGER_GO_CONTRACT.
 """
 
 import asyncio
@@ -20,6 +22,7 @@ import pytest
 from ledger.endorsement.limits import StreamLimits
 from ledger.endorsement.packages import ServiceConnection
 from ledger.endorsement.peer_session import ExecutionFailed
+from ledger.model.codes import ValidationCode
 from ledger.rpc.chaincode_connect import chaincode_service
 from ledger.rpc.chaincode_support import (
     AllowedChaincode,
@@ -31,7 +34,7 @@ from ledger.rpc.chaincode_support import (
 from network.authority import MemberAuthority
 from network.ports import free_port_range
 from tests.support.endorsing_world import EndorsingWorld
-from tests.support.grpc_chaincode import listening
+from tests.support.grpc_chaincode import listening, until
 from tests.support.ledger_world import CHAINCODE
 from tests.support.node_runtime import node_runtime
 from tests.support.python_packages import CACHE, install_python_packages
@@ -40,11 +43,16 @@ pytestmark = [pytest.mark.anyio, pytest.mark.full]
 
 SOURCE = Path(__file__).parent / "fabric_shims"
 ID = f"market_1.0:{64 * 'a'}"
-LIMITS = StreamLimits(transaction_timeout_ms=2_000, absence_timeout_ms=20_000)
-# The Python shim 2.5.4 loses what two of its transactions write to the stream at the same moment.
+LIMITS = StreamLimits(transaction_timeout_ms=3_000)
+# The Python shim 2.5.4 loses an answer when it begins one write before another has ended: often
+# with several transactions at a time, now and then with one right after the other.
 ONE_AT_A_TIME = replace(LIMITS, in_flight_max=1)
+PYTHON_TRIES = 3
 DIAL_TIMEOUT_MS = 20_000
+START_TIMEOUT_S = 30
 BIG_BYTES = 2 * 1024 * 1024
+GO_CONTRACT = os.environ.get("GRIDLEDGER_GO_CONTRACT", "")
+GO, GO_DIALS = "go service", "go dials in"
 NODE, NODE_DIALS, PYTHON = "node service", "node dials in", "python service"
 
 
@@ -109,6 +117,7 @@ class Program:
 async def started(runtime, program):
     await runtime.start()
     try:
+        await until(lambda: runtime.is_ready, START_TIMEOUT_S)
         yield Running(runtime, program)
     finally:
         await runtime.stop()
@@ -159,7 +168,38 @@ async def node_service(place, call=None):
 
 
 @asynccontextmanager
-async def node_dialling_in(place, call=None):
+async def go_service(place, call=None):
+    place.issue("contract")
+    address = f"127.0.0.1:{free_port_range(1)}"
+    environment = {
+        "CHAINCODE_ID": ID,
+        "CHAINCODE_SERVER_ADDRESS": address,
+        "TLS_KEY": place.file("contract.key"),
+        "TLS_CERTIFICATE": place.file("contract.crt"),
+        "TLS_CA": place.file("ca.pem"),
+    }
+    program = Program([GO_CONTRACT], SOURCE, place.folder / "go.log", environment)
+    link = service_connection(place, address)
+    runtime = chaincode_service(CHAINCODE, ID, link, limits=LIMITS, call=call)
+    async with started(runtime, program) as running:
+        yield running
+
+
+def node_dialling_in(place, call=None):
+    def command(address):
+        return node_command(place, "start", "--peer.address", address, "--chaincode-id-name", ID)
+
+    return dialling_in(place, command, call)
+
+
+def go_dialling_in(place, call=None):
+    return dialling_in(
+        place, lambda address: ([GO_CONTRACT, "-peer.address", address], SOURCE), call
+    )
+
+
+@asynccontextmanager
+async def dialling_in(place, command_for, call):
     keys = place.issue("contract")
     door = ChaincodeDoor(AllowedChaincode(ID, certificate_fingerprint(keys.certificate_pem)))
     ours = place.issue("peer")
@@ -168,12 +208,11 @@ async def node_dialling_in(place, call=None):
     )
     service = ChaincodeSupportService([door]).rpc_handlers()
     async with listening(service, credentials=credentials) as address:
-        command, folder = node_command(
-            place, "start", "--peer.address", address, "--chaincode-id-name", ID
-        )
+        command, folder = command_for(address)
         program = Program(
-            command, folder, place.folder / "node.log",
+            command, folder, place.folder / "contract.log",
             {
+                "CORE_CHAINCODE_ID_NAME": ID,
                 "CORE_PEER_TLS_ENABLED": "true",
                 "CORE_PEER_TLS_ROOTCERT_FILE": place.file("ca.pem"),
                 "CORE_TLS_CLIENT_KEY_PATH": place.file("contract.key.base64"),
@@ -209,24 +248,40 @@ async def python_service(place, call=None):
         yield running
 
 
-WAYS = {NODE: node_service, NODE_DIALS: node_dialling_in, PYTHON: python_service}
+WHOLE = {NODE: node_service, NODE_DIALS: node_dialling_in}
+if GO_CONTRACT:
+    WHOLE |= {GO: go_service, GO_DIALS: go_dialling_in}
+WAYS = WHOLE | {PYTHON: python_service}
 
 
 class Scene:
     """A ledger and an official chaincode in it."""
 
-    def __init__(self, running):
+    def __init__(self, running, way=""):
         self.world = EndorsingWorld()
         self.running = running
+        self.tries = PYTHON_TRIES if way == PYTHON else 1
 
     async def run(self, function, *args, **options):
         return await self.world.run(self.running.runtime, f"shelf:{function}", *args, **options)
 
+    async def answered(self, function, *args, **options):
+        """Run again what the shim lost."""
+        for _ in range(self.tries - 1):
+            try:
+                return await self.run(function, *args, **options)
+            except ExecutionFailed as lost:
+                assert "timeout expired" in str(lost)  # noqa: PT017 - anything else is ours
+        return await self.run(function, *args, **options)
+
     async def submit(self, function, *args):
-        return await self.world.submit(self.running.runtime, f"shelf:{function}", *args)
+        execution = await self.answered(function, *args)
+        assert execution.response.status == 200, execution.response
+        assert self.world.commit_results(execution) == (ValidationCode.VALID,)
+        return execution
 
     async def text(self, function, *args, **options):
-        execution = await self.run(function, *args, **options)
+        execution = await self.answered(function, *args, **options)
         assert execution.response.status == 200, execution.response
         return execution.response.payload.decode()
 
@@ -237,7 +292,7 @@ class Scene:
 @pytest.mark.parametrize("way", WAYS)
 async def test_state_ranges_history_and_rich_queries(place, way):
     async with WAYS[way](place) as running:
-        scene = Scene(running)
+        scene = Scene(running, way)
         await scene.submit("put", "a", '{"owner":"tom"}')
         await scene.submit("put", "b", '{"owner":"ann"}')
         assert await scene.text("get", "b") == '{"owner":"ann"}'
@@ -251,10 +306,10 @@ async def test_state_ranges_history_and_rich_queries(place, way):
         assert found == ["a"]
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", WHOLE)
 async def test_many_transactions_interleave(place, way):
     async with WAYS[way](place) as running:
-        scene = Scene(running)
+        scene = Scene(running, way)
         ran = await asyncio.gather(*(scene.run("put", f"k{n}", str(n)) for n in range(100)))
     for n, execution in enumerate(ran):
         assert execution.response.status == 200
@@ -265,32 +320,33 @@ async def test_many_transactions_interleave(place, way):
 @pytest.mark.parametrize("way", WAYS)
 async def test_a_refusal_a_crash_and_a_hang_stay_in_their_transactions(place, way):
     async with WAYS[way](place) as running:
-        scene = Scene(running)
-        refused = (await scene.run("refuse")).response
+        scene = Scene(running, way)
+        refused = (await scene.answered("refuse")).response
         assert refused.status == 500
         assert "come back tomorrow" in refused.message
         hanging = asyncio.create_task(scene.run("hang"))
-        assert (await scene.run("put", "k", "v")).response.status == 200
+        assert (await scene.answered("put", "k", "v")).response.status == 200
         with pytest.raises(ExecutionFailed, match="timeout expired while executing transaction"):
             await hanging
         with pytest.raises(ExecutionFailed, match="chaincode stream terminated"):
             await scene.run("crash")
         running.program.process.wait()
         running.program.start()
-        assert (await scene.run("put", "k", "v")).response.status == 200
+        await until(lambda: running.runtime.is_ready, START_TIMEOUT_S)
+        assert (await scene.answered("put", "k", "v")).response.status == 200
 
 
 @pytest.mark.parametrize("way", WAYS)
 async def test_a_large_answer_arrives_and_is_the_endorsers_to_refuse(place, way):
     async with WAYS[way](place) as running:
-        payload = (await Scene(running).run("shout", str(BIG_BYTES))).response.payload
+        payload = (await Scene(running, way).answered("shout", str(BIG_BYTES))).response.payload
         assert len(payload) >= BIG_BYTES
 
 
-@pytest.mark.parametrize("way", [NODE, NODE_DIALS])
-async def test_what_only_the_node_shim_has(place, way):
+@pytest.mark.parametrize("way", WHOLE)
+async def test_what_the_python_shim_has_not(place, way):
     async with WAYS[way](place) as running:
-        scene = Scene(running)
+        scene = Scene(running, way)
         put = await scene.submit("put", "a", '{"n":1}')
         assert (put.event.name, put.event.payload) == ("put", b"a")
         for key in ("b", "c"):
@@ -325,7 +381,7 @@ async def test_a_node_contract_calls_a_python_contract(place, tmp_path_factory):
             )
 
         async with node_service(place, call) as running:
-            scene = Scene(running)
+            scene = Scene(running, PYTHON)  # whose shim loses answers
             await scene.submit("put", "k", "v")
             answer = await scene.json("callOther", "tokens", "", "shelf:get", "k")
             assert answer == [200, "v"]

@@ -94,8 +94,8 @@ async def listening(
         await server.stop(0)
 
 
-async def until(condition: Callable[[], object]) -> None:
+async def until(condition: Callable[[], object], timeout_s: float = 10) -> None:
     """Return once what happens on the other side of a stream has happened."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(timeout_s):
         while not condition():  # noqa: ASYNC110 - nothing on this side tells
             await asyncio.sleep(0.01)
