@@ -147,11 +147,13 @@ class ChaincodeRuntimes:
             del self._starting[key]
 
     async def _runtime(self, chaincode: Invocable) -> ChaincodeRuntime:
-        package_id = chaincode.package_id
-        if self._dial_in.allows(package_id):
-            dialled = self._dial_in.runtime(package_id, chaincode.name, self._call)
+        # A developer's program, in a debugger perhaps, takes the place of the package.
+        for chaincode_id in (f"{chaincode.name}:{chaincode.version}", chaincode.package_id):
+            if not self._dial_in.allows(chaincode_id):
+                continue
+            dialled = self._dial_in.runtime(chaincode_id, chaincode.name, self._call)
             if dialled is None:
-                raise PackageRefused(f"{package_id} dials in for another chaincode already")
+                raise PackageRefused(f"{chaincode_id} dials in for another chaincode already")
             return dialled
         make = await asyncio.to_thread(self._prepared, chaincode)
         return make()
