@@ -15,8 +15,8 @@ pytestmark = pytest.mark.full
 
 CLIENT = Path(__file__).parent / "fabric_sdk"
 CLIENT_TIMEOUT_S = 60
-ABORTED = 10
-"""gRPC's status code for a proposal that peers refused, as Fabric's gateway gives it."""
+FAILED_PRECONDITION, ABORTED, UNAVAILABLE = 9, 10, 14
+"""gRPC's status codes, as Fabric's gateway gives them."""
 
 
 def test_the_sdk_evaluates_submits_and_follows_events(tmp_path: Path) -> None:
@@ -44,6 +44,7 @@ def test_the_sdk_evaluates_submits_and_follows_events(tmp_path: Path) -> None:
     assert said["event"]["block_number"] == status["block_number"]
     assert said["blocks"] == [0, 1, 2]
     assert said["filtered"] == {"number": status["block_number"], "tx_ids": [status["tx_id"]]}
+    assert_failures(said["failures"])
     refused = said["rejected"]
     assert refused["name"] == "EndorseError"
     assert refused["code"] == ABORTED
@@ -51,6 +52,33 @@ def test_the_sdk_evaluates_submits_and_follows_events(tmp_path: Path) -> None:
     assert detail["mspId"] == network.plan.members[1].mspid
     assert detail["address"] == network.plan.members[1].address
     assert detail["message"].startswith("chaincode response 404, UNKNOWN_LISTING: ")
+
+
+def assert_failures(said: dict[str, dict[str, object]]) -> None:
+    """The SDK's own error type, gRPC status and text of calls that no contract sees."""
+    no_metadata = "No metadata was found for chaincode nothing in channel energy"
+    expected = {
+        "evaluate_unknown_chaincode": (
+            "GatewayError",
+            FAILED_PRECONDITION,
+            "no peers available to evaluate chaincode nothing in channel energy",
+        ),
+        "submit_unknown_chaincode": ("EndorseError", FAILED_PRECONDITION, no_metadata),
+        "evaluate_unknown_channel": (
+            "GatewayError",
+            UNAVAILABLE,
+            "failed to get config for channel [elsewhere]",
+        ),
+        "submit_unknown_organization": (
+            "EndorseError",
+            UNAVAILABLE,
+            "failed to find any endorsing peers for org(s): NobodyMSP",
+        ),
+    }
+    for case, (name, code, text) in expected.items():
+        failure = said[case]
+        assert (failure["name"], failure["code"], failure["details"]) == (name, code, [])
+        assert text in str(failure["message"])
 
 
 async def settled(market: MarketScene) -> tuple[Home, str]:

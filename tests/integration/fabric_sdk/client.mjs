@@ -3,8 +3,9 @@
 //  evaluate: [function, ...args], submit: [function, ...args], refused: [function, ...args]}
 // Prints one JSON object: {evaluated, submitted, status: {code, successful, block_number, tx_id},
 //  event: {name, payload, block_number}, blocks: [number, ...], filtered: [{number, tx_ids}, ...],
-//  rejected: {name, code, message, details}}; `rejected` is what the SDK reports for the call that
-// the contract refuses.
+//  rejected: failure, failures: {case: failure}}, a failure being {name, code, message, details}.
+// `rejected` is what the SDK reports for the call that the contract refuses, `failures` what it
+// reports for calls that no contract ever sees.
 
 import * as crypto from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -30,14 +31,29 @@ const gateway = connect({
     commitStatusOptions: deadline(30),
 });
 
-async function refusal(contract, [name, ...args]) {
+async function failureOf(call) {
     try {
-        await contract.submitTransaction(name, ...args);
+        await call;
     } catch (error) {
         const { code, message, details } = error;
         return { name: error.constructor.name, code, message, details };
     }
     return null;
+}
+
+async function failures([name, ...args]) {
+    const network = gateway.getNetwork(options.channel);
+    const nothing = network.getContract('nothing');
+    const elsewhere = gateway.getNetwork('elsewhere').getContract(options.chaincode);
+    const nobody = { arguments: args, endorsingOrganizations: ['NobodyMSP'] };
+    return {
+        evaluate_unknown_chaincode: await failureOf(nothing.evaluateTransaction(name, ...args)),
+        submit_unknown_chaincode: await failureOf(nothing.submitTransaction(name, ...args)),
+        evaluate_unknown_channel: await failureOf(elsewhere.evaluateTransaction(name, ...args)),
+        submit_unknown_organization: await failureOf(
+            network.getContract(options.chaincode).submit(name, nobody),
+        ),
+    };
 }
 
 async function eventOf(network, txId, startBlock) {
@@ -110,7 +126,8 @@ try {
             event: await eventOf(network, commit.getTransactionId(), status.blockNumber),
             blocks: await firstBlocks(network, 3),
             filtered: await filteredBlock(network, status.blockNumber),
-            rejected: await refusal(contract, options.refused),
+            rejected: await failureOf(contract.submitTransaction(...options.refused)),
+            failures: await failures(options.refused),
         }),
     );
 } finally {
