@@ -4,9 +4,10 @@ Committed on the channel, approved by the peer's own member, the package install
 where the definition asks for it. Texts are Fabric's.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from ledger.crypto.hashing import sha256
 from ledger.endorsement.definitions import (
     METADATA_END,
     METADATA_PREFIX,
@@ -22,13 +23,13 @@ from ledger.endorsement.lifecycle_state import (
     SOURCES,
     field_key,
     number_data,
-    text_of,
+    text_data,
 )
 from ledger.endorsement.peer_session import ExecutionFailed
 from ledger.endorsement.simulator import TransactionSimulator
 from ledger.model.definition_keys import LIFECYCLE_NAMESPACE
 from ledger.model.private_collections import implicit_name
-from ledger.model.state import StateReader, StateSnapshot
+from ledger.model.state import StateReader, StateSnapshot, hashed_key, hashed_namespace
 from ledger.model.transaction import SignedProposal
 
 INITIALIZED_KEY = "\0\U0010ffffinitialized"
@@ -50,15 +51,20 @@ class Invocable:
 
 
 class MemberChaincodes:
-    """What one member agreed to run, read from the ledger by its own peers."""
+    """What one member agreed to run, told by its own peers from the ledger.
+
+    The hashes that everybody has are enough, as in Fabric: a peer that lost its ledger, and with
+    it what only its member's peers keep, still runs what its member approved.
+    """
 
     def __init__(
-        self, *, mspid: str, channel_id: str, is_available: Callable[[str], bool]
+        self, *, mspid: str, channel_id: str, packages: Callable[[], Iterable[str]]
     ) -> None:
-        """`is_available` says whether this peer has what a package id names."""
+        """`packages` are the ids of what this peer could run."""
         self._collection = implicit_name(mspid)
+        self._hashes = hashed_namespace(LIFECYCLE_NAMESPACE, self._collection)
         self._channel_id = channel_id
-        self._is_available = is_available
+        self._packages = packages
         self._found: dict[str, tuple[int, Invocable]] = {}
         """The answer for each chaincode at the height it was asked for last."""
 
@@ -90,47 +96,57 @@ class MemberChaincodes:
                 f" '{self._channel_id}' has not yet been approved by this org"
             )
         package_id = self._package_id(definition, state)
-        if not package_id or not self._is_available(package_id):
+        if not package_id:
             raise NotInvocable(
                 f"chaincode definition for '{name}' exists, but chaincode is not installed"
             )
         return package_id
 
-    def _has_approved(self, definition: FullDefinition, state: StateSnapshot) -> bool:
-        fields = approval_structure(definition).fields
-        return all(
-            self._private(field_key(NAMESPACES, definition.private_name, field), state)
-            == fields[field]
-            for field in PARAMETER_FIELDS
-        )
+    def _has_approved(self, definition: FullDefinition, state: StateReader) -> bool:
+        structure = approval_structure(definition)
+        return all(self._is_hash_of(key, value, state) for key, value in structure.entries())
 
-    def _package_id(self, definition: FullDefinition, state: StateSnapshot) -> str:
-        """The package the member runs for a definition; empty: none, or nothing approved."""
+    def _package_id(self, definition: FullDefinition, state: StateReader) -> str:
+        """Which of this peer's packages the member runs for a definition; empty: none."""
         key = field_key(SOURCES, definition.private_name, PACKAGE_FIELD)
-        return text_of(self._private(key, state))
+        for package_id in self._packages():
+            if self._is_hash_of(key, text_data(package_id), state):
+                return package_id
+        return ""
+
+    def _is_hash_of(self, key: str, value: bytes, state: StateReader) -> bool:
+        found = state.get_state(self._hashes, hashed_key(sha256(key.encode())))
+        return found is not None and found.value == sha256(value)
 
     def to_run(self, state: StateSnapshot) -> Iterator[Invocable]:
         """What is committed, and approved successors, as far as this peer has the packages."""
+        for name in committed_names(state):
+            try:
+                yield self.invocable(name, state)
+            except NotInvocable:
+                continue
         rows = state.range_private(
             LIFECYCLE_NAMESPACE, self._collection, METADATA_PREFIX, METADATA_END
         )
         for key, _ in rows:
             name, _, number = key.removeprefix(METADATA_PREFIX).rpartition("#")
             committed = full_definition(name, state)
-            current = 0 if committed is None else committed.sequence
-            if not 0 <= int(number) - current <= 1:
+            if int(number) != (1 if committed is None else committed.sequence + 1):
                 continue
             approved = self._approved(name, int(number), state)
-            package_id = self._package_id(approved, state)
-            if package_id and self._is_available(package_id):
+            if package_id := self._package_id(approved, state):
                 yield Invocable(name, approved.version, package_id, approved.init_required)
 
     def _approved(self, name: str, sequence: int, state: StateSnapshot) -> FullDefinition:
+        """What this peer was given of its member's approval."""
         private_name = f"{name}#{sequence}"
-        fields = [
-            self._private(field_key(NAMESPACES, private_name, field), state)
+        found = [
+            state.get_private(
+                LIFECYCLE_NAMESPACE, self._collection, field_key(NAMESPACES, private_name, field)
+            )
             for field in PARAMETER_FIELDS
         ]
+        fields = [b"" if one is None else one.value for one in found]
         return decode_definition(name, number_data(sequence), *fields)
 
     def references(self, package_id: str, state: StateSnapshot) -> list[tuple[str, str]]:
@@ -141,10 +157,6 @@ class MemberChaincodes:
             if definition is not None and self._package_id(definition, state) == package_id:
                 found.append((name, definition.version))
         return found
-
-    def _private(self, key: str, state: StateSnapshot) -> bytes:
-        found = state.get_private(LIFECYCLE_NAMESPACE, self._collection, key)
-        return b"" if found is None else found.value
 
 
 def _require_committed(name: str, state: StateReader) -> FullDefinition:

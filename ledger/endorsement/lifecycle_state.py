@@ -10,7 +10,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ledger.crypto.hashing import sha256
-from ledger.endorsement.simulator import LIFECYCLE_NAMESPACE, TransactionSimulator
+from ledger.endorsement.simulator import (
+    LIFECYCLE_NAMESPACE,
+    SimulationRefused,
+    TransactionSimulator,
+)
 from ledger.model.private_collections import implicit_name
 from ledger.wire import lifecycle_pb2
 
@@ -76,8 +80,14 @@ class MemberState:
         self._collection = implicit_name(mspid)
 
     def get(self, key: str) -> bytes:
-        """See LifecycleState; for peers of the member itself."""
-        return self._private.get(LIFECYCLE_NAMESPACE, self._collection, key)
+        """See LifecycleState; for peers of the member itself.
+
+        What a peer lost with its ledger is absent: the member can approve it again.
+        """
+        try:
+            return self._private.get(LIFECYCLE_NAMESPACE, self._collection, key)
+        except SimulationRefused:
+            return b""
 
     def put(self, key: str, value: bytes) -> None:
         """See LifecycleState."""

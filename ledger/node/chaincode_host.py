@@ -51,7 +51,7 @@ class ChaincodeHost:
         self._chaincodes = MemberChaincodes(
             mspid=config.mspid,
             channel_id=config.channel_id,
-            is_available=self._runtimes.is_available,
+            packages=self._runtimes.available,
         )
         self._dispatch = ChaincodeDispatch(
             channel_id=config.channel_id,

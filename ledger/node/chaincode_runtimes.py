@@ -76,9 +76,10 @@ class ChaincodeRuntimes:
         self._starting: dict[_Key, asyncio.Task[ChaincodeRuntime]] = {}
         self._ending: set[asyncio.Task[None]] = set()
 
-    def is_available(self, package_id: str) -> bool:
-        """Whether this peer could run what a package id names."""
-        return self._store.has(package_id) or self._dial_in.allows(package_id)
+    def available(self) -> list[str]:
+        """Ids of everything this peer could run."""
+        installed = [one.package_id for one in self._store.installed()]
+        return [*installed, *self._dial_in.allowed]
 
     async def running(self, chaincode: Invocable) -> ChaincodeRuntime:
         """The runtime of a chaincode, started if it was not; raises ExecutionFailed."""

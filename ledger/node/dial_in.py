@@ -19,6 +19,11 @@ class DialIn:
         self._runtimes: dict[str, SupervisedRuntime] = {}
         self.service = ChaincodeSupportService(self._doors.values())
 
+    @property
+    def allowed(self) -> tuple[str, ...]:
+        """Ids under which chaincodes may register."""
+        return tuple(self._doors)
+
     def allows(self, chaincode_id: str) -> bool:
         """Whether the operator lets a chaincode register under this id."""
         return chaincode_id in self._doors

@@ -58,9 +58,7 @@ def test_the_number_of_buckets_is_bounded(monkeypatch):
 
 
 def _nothing_to_run() -> ChaincodeDispatch:
-    chaincodes = MemberChaincodes(
-        mspid="CoopMSP", channel_id="energy", is_available=lambda _package_id: False
-    )
+    chaincodes = MemberChaincodes(mspid="CoopMSP", channel_id="energy", packages=list)
     return ChaincodeDispatch(channel_id="energy", system={}, chaincodes=chaincodes, runtimes=None)
 
 

@@ -32,6 +32,7 @@ from tests.support.lifecycle_world import LifecycleWorld
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 SECOND = "tokens"
+PACKAGE_ID = "package:" + "0" * 64
 LIMITS = SimulationLimits()
 
 
@@ -67,7 +68,7 @@ class EndorsingPeer(LifecycleWorld):
             channel_id="energy",
             system={LIFECYCLE_NAMESPACE: self.peers["CoopMSP"].lifecycle},
             chaincodes=MemberChaincodes(
-                mspid="CoopMSP", channel_id="energy", is_available=lambda _package_id: True
+                mspid="CoopMSP", channel_id="energy", packages=lambda: [PACKAGE_ID]
             ),
             runtimes=self,
         )
@@ -95,7 +96,7 @@ class EndorsingPeer(LifecycleWorld):
 
     def define(self, definition, *members):
         """Approved by those members (all if none is named), then committed."""
-        self.approve(definition, "package:" + "0" * 64, *members)
+        self.approve(definition, PACKAGE_ID, *members)
         assert self.commit_definition(definition, *members) == ValidationCode.VALID
 
     def ask(self, function, *args, **options):

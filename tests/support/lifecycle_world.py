@@ -22,6 +22,7 @@ from ledger.endorsement.simulator import TransactionSimulator
 from ledger.endorsement.system_access import SystemAccess
 from ledger.model.codes import ValidationCode
 from ledger.model.definition_keys import LIFECYCLE_NAMESPACE
+from ledger.model.private_collections import implicit_name
 from ledger.model.private_rwset import decode_private_writes
 from ledger.model.state import hashed_key, hashed_namespace, private_namespace
 from ledger.node.chaincode_runtimes import PackageBuilder
@@ -54,7 +55,9 @@ class MemberPeer:
         self.mspid = mspid
         self.store = PackageStore(folder / mspid)
         self.chaincodes = MemberChaincodes(
-            mspid=mspid, channel_id=CHANNEL_ID, is_available=self.store.has
+            mspid=mspid,
+            channel_id=CHANNEL_ID,
+            packages=lambda: [one.package_id for one in self.store.installed()],
         )
         self.installs = 0
         registry = consortium.registry()
@@ -160,3 +163,12 @@ class LifecycleWorld(EndorsingWorld):
         response = self.invoke(function, *args, **where).response
         assert response.status == 500, response
         return response.message
+
+    def lose_private_data(self, mspid: str) -> None:
+        """What a member's peer has that got its ledger anew, from a snapshot or from others."""
+        place = private_namespace(LIFECYCLE_NAMESPACE, implicit_name(mspid))
+        prefix = private_prefix(place)
+        rows = [key for key, _ in self.kv.iterate(prefix, prefix + b"\xff")]
+        assert rows
+        self.kv.write([(key, None) for key in rows], sync=True)
+        self.open()

@@ -15,7 +15,12 @@ from ledger.endorsement.invocable import (
     note_initialisation,
     require_initialised,
 )
-from ledger.endorsement.lifecycle_messages import decode_all_installed, encode_install_arguments
+from ledger.endorsement.lifecycle_messages import (
+    decode_all_installed,
+    decode_approved,
+    encode_install_arguments,
+    encode_query_approved_arguments,
+)
 from ledger.endorsement.peer_session import ExecutionFailed
 from ledger.endorsement.query_chaincode import QueryChaincode
 from ledger.model.codec_block import decode_block
@@ -120,6 +125,20 @@ def test_a_peer_runs_what_is_committed_approved_and_installed(world):
     assert invocable(world) == Invocable("energy", "1.0", package_id, init_required=False)
     to_run = world.peers["CoopMSP"].chaincodes.to_run(world.store.snapshot())
     assert list(to_run) == [invocable(world)]
+
+
+def test_a_peer_that_lost_its_private_data_runs_what_its_member_approved(world):
+    package_id = install(world, RAW).package_id
+    world.approve(DEFINITION, package_id)
+    world.commit_definition(DEFINITION)
+    world.lose_private_data("CoopMSP")
+    assert invocable(world).package_id == package_id
+    assert len(list(world.peers["CoopMSP"].chaincodes.to_run(world.store.snapshot()))) == 1
+    asked = encode_query_approved_arguments("energy", 1)
+    world.refusal("QueryApprovedChaincodeDefinition", asked)
+    world.approve(DEFINITION, package_id, "CoopMSP")
+    answer = world.invoke("QueryApprovedChaincodeDefinition", asked).response
+    assert decode_approved("energy", answer.payload).package_id == package_id
 
 
 def test_every_reason_why_a_peer_does_not_run_a_chaincode(world):
