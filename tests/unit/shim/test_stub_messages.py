@@ -9,7 +9,7 @@ import pytest
 from chaincode.shim import ChaincodeStub, Context, Contract, ContractError, query, transaction
 from chaincode.shim.chaincode import Chaincode
 from chaincode.shim.errors import ProtocolError
-from chaincode.shim.session import ChaincodeSession
+from chaincode.shim.session import IN_FLIGHT_MAX, ChaincodeSession
 from ledger.wire import common_pb2, protos_pb2, queryresult_pb2
 from ledger.wire.protos_pb2 import ChaincodeMessage
 
@@ -477,6 +477,28 @@ def test_an_event_name_has_a_length():
 
     assert Peer(loud).run().message.startswith("INVALID_EVENT")
     assert Peer(loud).run().status == 400
+
+
+def test_a_session_runs_so_many_transactions_and_no_more():
+    session = Peer(lambda s: s.get_state("k")).session
+    given = protos_pb2.ChaincodeInput(args=[b"run"]).SerializeToString()
+    start = M(type=M.TRANSACTION, payload=given, channel_id=CHANNEL, proposal=SIGNED)
+    for number in range(IN_FLIGHT_MAX + 1):
+        start.txid = str(number)
+        (answer,) = session.receive(start.SerializeToString())
+    refused = M.FromString(answer)
+    assert (refused.type, refused.txid) == (M.COMPLETED, str(IN_FLIGHT_MAX))
+    assert b"OVERLOADED" in refused.payload
+    assert not session.is_idle
+
+
+def test_a_transaction_that_runs_already_ends_the_session():
+    session = Peer(lambda s: s.get_state("k")).session
+    given = protos_pb2.ChaincodeInput(args=[b"run"]).SerializeToString()
+    start = M(type=M.TRANSACTION, payload=given, txid="t", channel_id="c", proposal=SIGNED)
+    session.receive(start.SerializeToString())
+    with pytest.raises(ProtocolError, match="already running"):
+        session.receive(start.SerializeToString())
 
 
 class Careless(Contract):

@@ -75,3 +75,12 @@ def test_the_clients_facts_are_in_the_text():
 def test_every_rule_of_the_check_is_explained():
     rules = set(RULE_OF_MODULE.values()) | {rule for rule, _ in BUILTINS.values()}
     assert {rule for rule in rules | {"set-order"} if f"| `{rule}` |" not in TEXT} == set()
+
+
+def test_every_code_of_the_shim_is_explained():
+    sources = [path.read_text() for path in Path(check_command.__file__).parent.glob("*.py")]
+    code = re.compile(r'ContractError\(\s*"([A-Z_]+)"|f"([A-Z_]+): ')
+    used = {match[1] or match[2] for text in sources for match in code.finditer(text)}
+    used -= {"INVALID_AMOUNT"}  # of an example
+    assert used
+    assert {name for name in used if f"| `{name}` |" not in TEXT} == set()
