@@ -308,6 +308,15 @@ async def test_a_chaincode_that_dials_in_runs_transactions_and_may_come_back(wor
     assert (world.store.get_state(CHAINCODE, "a")).value == b"1"
 
 
+async def test_a_runtime_that_was_stopped_begins_again(world, desk):
+    async with desk.dialled_in(GrpcChaincode(ID)):
+        await desk.runtime.stop()
+        await until(lambda: not desk.door.is_taken)
+    await desk.runtime.start()
+    async with desk.dialled_in(GrpcChaincode(ID)):
+        await world.submit(desk.runtime, "put", "a", "1")
+
+
 async def test_a_chaincode_that_has_not_dialled_in_is_named(world, desk):
     with pytest.raises(ExecutionFailed) as failed:
         await world.run(desk.runtime, "get", "k")
