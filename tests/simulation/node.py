@@ -451,6 +451,16 @@ class SimNode:
             self.links.broadcast(waiting)
 
     @property
+    def has_opened_ledger(self) -> bool:
+        """Whether any process of this node came so far."""
+        return hasattr(self, "committer")
+
+    @property
+    def height(self) -> int:
+        """Newest block; -1 before a process of this node has opened the ledger."""
+        return self.committer.tip.height if self.has_opened_ledger else -1
+
+    @property
     def position(self) -> tuple[int, int, int]:
         """(height, round, prepared round) for the monitor."""
         now = self.core.state.now

@@ -47,8 +47,9 @@ class Workload:
         self.submitted += 1
         self._world.observer.submitted(raw)
         # A node that only follows takes no transactions.
-        newest = max((n.committer for n in self._world.honest), key=lambda c: c.tip.height).tip
-        validators = [n for n in self._world.honest if n.identity in newest.validators]
+        opened = [node for node in self._world.honest if node.has_opened_ledger]
+        newest = max(opened, key=lambda node: node.height).committer.tip
+        validators = [node for node in opened if node.identity in newest.validators]
         for node in self._rng.sample(validators, len(validators)):
             node.work(node.submit, raw)
             if node.alive:  # else it died of it, and the client tries another

@@ -352,7 +352,7 @@ class World:
         bound_ms = CALM_BOUND_MS[self.swarm.max_timeout_ms <= LIVENESS_CAP_MS]
         times: list[int] = []
         for _ in range(self.swarm.calm_heights):
-            height = max(node.committer.tip.height for node in self.honest)
+            height = max(node.height for node in self.honest)
             self.workload.submit_calm()
             self._has_news = True
             while not self._has_news or not self._is_everywhere(height + 1):
@@ -367,7 +367,7 @@ class World:
         return times[0], times[-1]
 
     def _is_everywhere(self, height: int) -> bool:
-        return all(node.committer.tip.height >= height for node in self.honest)
+        return all(node.height >= height for node in self.honest)
 
     # -- what places use --------------------------------------------------------------------------
 

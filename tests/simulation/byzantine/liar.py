@@ -50,7 +50,7 @@ class Conspiracy:
 
     def best_informed(self) -> "SimNode":
         """The node whose ledger is longest; liars know what it knows."""
-        return max(self._booted(), key=lambda node: node.committer.tip.height)
+        return max(self._booted(), key=lambda node: node.height)
 
     @property
     def knows_anything(self) -> bool:
@@ -58,7 +58,7 @@ class Conspiracy:
         return bool(self._booted())
 
     def _booted(self) -> list["SimNode"]:
-        return [node for node in self.world.nodes if hasattr(node, "committer")]
+        return [node for node in self.world.nodes if node.has_opened_ledger]
 
     def certificates(self, height: int) -> list[PreparedCertificate]:
         """Every quorum of prepares that honest votes and the liars' own can make, old ones too."""

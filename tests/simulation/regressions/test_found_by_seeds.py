@@ -101,6 +101,25 @@ def test_a_liar_that_hears_of_a_transaction_before_any_ledger_is_open():
     liar.act()
 
 
+def test_calm_begins_before_a_validator_has_opened_its_ledger():
+    """Disk, seed 5000988 of four: no start of it succeeded, the last for its ledger.
+
+    The simulator's mistake: it asked such a node for its tip.
+    """
+    swarm = replace(quiet_swarm(20_000), process=ProcessFaults(crash=0.999))
+    world = World(seed=1, validators=4, swarm=swarm)
+    node = world.nodes[3]
+
+    def damage() -> None:
+        assert not node.has_opened_ledger
+        node.disk.database.damaged.update(node.disk.database.view.ordered_keys)
+        node.disk.fault_count, node.disk.has_forgotten = 1, True
+
+    world.at(19_999, node.slot, damage)
+    assert world.run().calm_ms <= CALM_BOUND_MS
+    assert any(kind.startswith("stop: ") for kind in world.tally)
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_tip_from_fast_clocks(seed):
     """Safety, seed 19 of four: with right clocks again nobody proposed for ten minutes."""
