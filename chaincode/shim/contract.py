@@ -165,7 +165,12 @@ def _function(
     where = f"{contract.get_name()}:{name}"
     if not inspect.iscoroutinefunction(method):
         raise DefinitionError(f"{where} must be `async def`")
-    hints = typing.get_type_hints(method)
+    try:
+        hints = typing.get_type_hints(method)
+    except NameError as error:
+        raise DefinitionError(
+            f"{where}: {error}; what annotations name must be imported when it runs"
+        ) from error
     _context, *declared = inspect.signature(method).parameters.values()
     parameters = []
     for parameter in declared:

@@ -213,7 +213,12 @@ class Empty(Contract):
     async def pay(self, ctx: Context) -> None: ...
 
 
-@pytest.mark.parametrize("contract", [Floating, Unannotated, Blocking, Empty])
+class Unknown(Contract):
+    @transaction
+    async def pay(self, ctx: Context, amount: "Amount") -> None: ...  # noqa: F821 - that is it
+
+
+@pytest.mark.parametrize("contract", [Floating, Unannotated, Blocking, Empty, Unknown])
 def test_a_contract_that_cannot_be_run_is_refused_when_loaded(contract):
     with pytest.raises(DefinitionError):
         Chaincode([contract()])
