@@ -7,7 +7,13 @@ from network.chaincode_arguments import METADATA_FUNCTION, Function, functions_o
 from network.chaincode_client import LifecycleClient
 
 STATUS_REFUSED = 400
-CRASH_MARKS = ("INTERNAL: ", "chaincode stream terminated", "timeout expired", "PEER_REFUSED: ")
+CRASH_MARKS = (
+    "INTERNAL: ",
+    "PEER_REFUSED: ",
+    "QUERY_WRITES: ",
+    "chaincode stream terminated",
+    "timeout expired",
+)
 """How an answer begins or ends that no contract gives on purpose."""
 
 
