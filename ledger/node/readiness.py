@@ -42,13 +42,18 @@ class Readiness:
             elif consenter.consenter_id in changed and _keys(earlier) != _keys(consenter):
                 # Whether it holds the new key shows only once that is in force.
                 down.append(f"{_named(consenter)} gets a new key")
+            elif consenter.consenter_id in changed:
+                # A link to where it was says nothing of whether it listens where it will be.
+                down.append(f"{_named(consenter)} moves there from {_address(earlier)}")
             elif not self._reaches(consenter.consenter_id):
                 down.append(f"{_named(consenter)} cannot be reached")
         needed = quorum(len(new.consenters))
-        if len(new.consenters) - len(down) < needed:
+        left = len(new.consenters) - len(down)
+        if left < needed:
             raise InvalidMessage(
                 Reason.QUORUM_AT_RISK,
-                f"{len(new.consenters)} validators need {needed}: {'; '.join(down)}",
+                f"{len(new.consenters)} validators need {needed}, {left} can be counted on now:"
+                f" {'; '.join(down)}",
             )
 
     def _reaches(self, consenter_id: int) -> bool:
@@ -75,7 +80,8 @@ def _keys(consenter: Consenter) -> tuple[bytes, ...]:
 
 
 def _named(consenter: Consenter) -> str:
-    return (
-        f"validator {consenter.consenter_id} "
-        f"({consenter.mspid}, {consenter.host}:{consenter.port})"
-    )
+    return f"validator {consenter.consenter_id} ({consenter.mspid}, {_address(consenter)})"
+
+
+def _address(consenter: Consenter) -> str:
+    return f"{consenter.host}:{consenter.port}"

@@ -222,10 +222,12 @@ class TransactionSubmission:
             submission.done.set_exception(self._no_quorum(submission))
 
     def _no_quorum(self, submission: _Submission) -> GatewayError:
-        needed = quorum(self._validators())
+        validators = self._validators()
+        reached = 1 + len(self._links.connected_ids)
         return GatewayError(
             grpc.StatusCode.UNAVAILABLE,
-            f"{NO_QUORUM_OF_ORDERERS}: {submission.accepted} of the {needed} needed hold it",
+            f"{NO_QUORUM_OF_ORDERERS}: {submission.accepted} of the {quorum(validators)} needed"
+            f" hold it, {reached} of {validators} validators are in reach",
             submission.refusals,
         )
 

@@ -85,6 +85,33 @@ def test_a_new_key_counts_only_once_it_is_in_force(world):
     assert "validator 2 (MunicipalityMSP" in refused.detail
 
 
+def moved(world: ConfigWorld, consenters):
+    *others, last = consenters
+    return world.with_consenters(*others, replace(last, port=last.port + 1))
+
+
+def test_a_new_address_counts_only_once_it_is_in_force(world):
+    """The link to the old one says nothing of whether anybody listens at the new one."""
+    assert check(world, moved(world, world.config.consenters)) is None
+    old = five(world)
+    assert check(world, moved(world, old.consenters), old=old) is None, "four of five stay"
+    refused = check(world, moved(world, old.consenters), old=old, down=(2,))
+    assert refused is not None
+    assert refused.reason is Reason.QUORUM_AT_RISK
+    assert "5 validators need 4, 3 can be counted on now: validator 2" in refused.detail
+    assert "127.0.0.1:20006) moves there from 127.0.0.1:20005" in refused.detail
+
+
+def test_a_validator_that_moves_itself_counts_as_down_too(world):
+    first, *others = world.config.consenters
+    new = world.with_consenters(replace(first, host="elsewhere.example"), *others)
+    assert check(world, new) is None
+    refused = check(world, new, down=(3,))
+    assert refused is not None
+    assert refused.reason is Reason.QUORUM_AT_RISK
+    assert "elsewhere.example" in refused.detail
+
+
 def test_what_changes_no_validator_is_nobodys_concern(world):
     new = replace(world.config, batch_limits=BatchLimits(max_transactions=7))
     assert check(world, new, down=(2, 3, 4)) is None

@@ -114,7 +114,9 @@ async def test_lost_links_count_as_refusals(scene):
 async def test_too_few_validators_up():
     scene = Scene(2)
     task = await scene.submitting(scene.world.transaction())
-    assert (await failure(task)).code is grpc.StatusCode.UNAVAILABLE
+    error = await failure(task)
+    assert error.code is grpc.StatusCode.UNAVAILABLE
+    assert error.message.endswith("1 of the 3 needed hold it, 2 of 4 validators are in reach")
     scene.gate.executor.shutdown()
 
 
