@@ -20,7 +20,7 @@ gRPC's own floor is 300 s: it would cut them off.
 PEER_PING_INTERVAL_MS = 60_000
 """A connection is pinged after so long without a word (Fabric: 2 h), so that a dead client's
 streams do not keep their places."""
-HANDSHAKE_TIMEOUT_MS = 5_000
+HANDSHAKE_TIMEOUT_MS = 10_000
 """From a connection to the end of its TLS handshake; gRPC's own limit is two minutes."""
 IDLE_CONNECTION_MS = 10 * 60_000
 """A client's connection without a call is closed after this; its next call opens another."""
