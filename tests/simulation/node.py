@@ -25,6 +25,7 @@ from ledger.node.message_judge import MessageJudge
 from ledger.node.outbox import Outbox, OutboxHandlers
 from ledger.node.transaction_lookup import LedgerLookup
 from ledger.node.vote_memory import MemorySource, open_vote_memory
+from ledger.node.waiting_configs import WaitingConfigs
 from ledger.ordering.consensus_verifier import ConsensusVerifier
 from ledger.ordering.pool import PoolLimits, TransactionPool
 from ledger.storage.fail_points import FailPoints
@@ -186,6 +187,8 @@ class SimNode:
         self.channel.subscribe(
             lambda new: verifier.begin(new.config_block + 1, new.validators, new.domain)
         )
+        configs = WaitingConfigs(self.pool, self._check_config)
+        self.channel.subscribe(lambda _: configs.forget_outdated())
         return DriverPorts(
             journal=self.vote_memory.journal,
             committer=self.committer,
@@ -195,6 +198,7 @@ class SimNode:
                 pool=self.pool,
                 limits=lambda: self.channel.state.block_limits,
                 block_interval_ms=lambda: 0,
+                config_holds=configs.holds,
             ),
             signer=signer,
             evidence=EvidenceCount(self),  # type: ignore[arg-type]
@@ -215,6 +219,10 @@ class SimNode:
     def _observing(self, news: str) -> None:
         self.is_observing = bool(news)
         self.world.log(f"node {self.slot} {news or 'votes again'}")
+
+    def _check_config(self, envelope: Envelope) -> None:
+        world = self.world
+        world.config_verdicts.check(envelope, self.channel.state, world.signatures)
 
     def _context(self) -> ValidationContext:
         state = self.channel.state
