@@ -69,14 +69,22 @@ class StagePeer:
         self.consenter_id = consenter_id
         self.mspid = mspid
         self.world = LedgerWorld()
-        self.transient = TransientStore(self.world.kv)
         self.links = StageLinks(stage, consenter_id)
         self.rejected: list[tuple[int, InvalidMessage]] = []
+        self.executor = ThreadPoolExecutor(max_workers=1)
+        self.tasks: set[asyncio.Task[None]] = set()
+        self.restart()
+
+    def restart(self) -> None:
+        """Everything that reads the ledger, made anew."""
+        self.transient = TransientStore(self.world.kv)
         self.channel = open_channel(self.world.store, self.world.consortium.genesis)
         self.members = PrivateMembers(
-            mspid=mspid, own_id=consenter_id, channel=self.channel, state=self.world.store
+            mspid=self.mspid,
+            own_id=self.consenter_id,
+            channel=self.channel,
+            state=self.world.store,
         )
-        self.executor = ThreadPoolExecutor(max_workers=1)
         self.requests = PrivateRequests(
             members=self.members,
             links=self.links,
@@ -103,7 +111,6 @@ class StagePeer:
             on_rejected=self._reject,
         )
         self.delivery = PrivateDelivery(self.world.store, self.channel, self.reconciler.settled)
-        self.tasks: set[asyncio.Task[None]] = set()
 
     def on_request(self, sender: int, item: Item, reply: Callable[[Item], bool]) -> None:
         if item.HasField("private_data_offer"):
@@ -136,16 +143,20 @@ class StagePeer:
     def missing(self) -> int:
         return len(list(self.world.store.snapshot().private.missing()))
 
-    async def until(self, condition: Callable[[], bool]) -> None:
-        """Reconcile until the condition holds."""
+    async def until(self, *conditions: Callable[[], bool]) -> None:
+        """Reconcile until the conditions held, one after the other."""
         running = asyncio.get_running_loop().create_task(self.reconciler.run())
         try:
-            async with asyncio.timeout(WAIT_S):
-                while not condition():  # noqa: ASYNC110 - a thread stores it and tells nobody
-                    await asyncio.sleep(0)
+            for condition in conditions:
+                await self._wait(condition)
         finally:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
+
+    async def _wait(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(WAIT_S):
+            while not condition():  # noqa: ASYNC110 - a thread stores it and tells nobody
+                await asyncio.sleep(0)
 
     def _reject(self, sender: int, error: InvalidMessage) -> None:
         self.rejected.append((sender, error))

@@ -26,7 +26,7 @@ from ledger.model.rwset import (
     ReadWriteSet,
 )
 from ledger.model.state import VALIDATION_PARAMETER
-from ledger.node import private_reconciler
+from ledger.node import private_reconciler, private_requests
 from ledger.wire.validator_pb2 import Item, PrivateDataOffer, PrivateDataRequest, PrivateSetName
 from tests.support.ledger_world import CHAINCODE
 from tests.support.private_stage import PrivateStage, tx_id_of
@@ -481,6 +481,48 @@ async def test_a_member_that_joins_the_collection_fetches_what_is_in_force(stage
     view = late.world.store.snapshot
     await late.until(lambda: view().private.is_filled(CHAINCODE, "prices"))
     assert (late.value("a"), late.value("b")) == (b"2", b"1")
+
+
+async def test_a_ledger_that_began_with_a_snapshot_gets_its_private_values_back(stage):
+    stage.define(prices(stage, block_to_live=9))
+    keys = {f"k{n:02}": b"%d" % n for n in range(30)}
+    stage.commit(await stage.endorse(writes(**keys)))
+    late = stage.peers[ALSO_HELD]
+    kv = late.world.kv
+    private = [(key, None) for key, _ in kv.iterate(b"", b"\xff" * 8) if key[:1] in b"PKQWZUDm"]
+    kv.write(private, sync=True)
+    late.world.reopened()
+    late.restart()
+    assert late.value("k00") is None
+    late.reconciler.on_connected()
+    await late.until(lambda: late.value("k29") is not None)
+    assert [late.value(key) for key in keys] == list(keys.values())
+
+
+async def test_a_collection_comes_page_by_page_and_waits_for_newer_blocks(stage, monkeypatch):
+    monkeypatch.setattr(private_requests, "VALUES_PER_PAGE_MAX", 2)
+    alone = Collection("prices", parse_policy(f"OR('{stage.peers[HELD].mspid}.member')"))
+    stage.define(alone)
+    keys = {f"k{n:02}": b"%d" % n for n in range(9)}
+    stage.commit(await stage.endorse(writes(**keys)))
+    stage.define(prices(stage, maximum_peer_count=0))
+    late = stage.peers[ALSO_HELD]
+    late.reconciler.on_connected()
+    entry = await stage.endorse(writes(newer=b"1"))
+    view = late.world.store.snapshot
+
+    def begins_and_is_interrupted():
+        if len(late.links.of("private_data_request")) < 2:
+            return False
+        stage.commit(entry)
+        return True
+
+    await late.until(
+        begins_and_is_interrupted,
+        lambda: late.value("newer") == b"1",
+        lambda: view().private.is_filled(CHAINCODE, "prices"),
+    )
+    assert [late.value(key) for key in keys] == list(keys.values())
 
 
 async def test_false_values_do_not_fill_a_collection(stage):
