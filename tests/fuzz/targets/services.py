@@ -88,6 +88,7 @@ class _Serving:
         self.gateway = GatewayService(
             access=access,
             endorsements=neighbours,
+            evaluations=neighbours,
             submission=neighbours,
             lookup=lookup,
             notifier=notifier,
