@@ -102,7 +102,8 @@ def channel_options(*, message_bytes_max: int = MESSAGE_BYTES_MAX) -> ChannelOpt
         ("grpc.keepalive_time_ms", 60_000),
         ("grpc.keepalive_timeout_ms", 20_000),
         ("grpc.initial_reconnect_backoff_ms", 100),
-        ("grpc.min_reconnect_backoff_ms", 100),
+        # not a pause: the least time one attempt has, TLS handshake included
+        ("grpc.min_reconnect_backoff_ms", HANDSHAKE_TIMEOUT_MS),
         ("grpc.max_reconnect_backoff_ms", 2_000),
     )
 
