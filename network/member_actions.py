@@ -119,9 +119,7 @@ async def approve(desk: Desk, path: Path, say: Say) -> None:
     if before.problem:
         raise ProposalError(f"proposal {proposal.id} cannot take effect: {before.problem}")
     if desk.member.mspid not in (*before.signed, *before.may_sign):
-        raise ProposalError(
-            f"{desk.member.mspid} has no say here; needed are {', '.join(before.may_sign)}"
-        )
+        raise ProposalError(f"{desk.member.mspid} has no say here: {describe(before)}")
     say(f"proposal {proposal.id}: {proposal.title}")
     if desk.member.mspid in before.signed:
         say(f"{desk.member.mspid} has signed it before")
@@ -154,7 +152,7 @@ def describe(now: Standing) -> str:
     signed = ", ".join(now.signed) or "nobody"
     missing = max(0, now.needed - len(now.signed))
     if missing == 0:
-        return f"signed by {signed}; enough, approve it again to submit it"
+        return f"signed by {signed}; enough: one of them approves it again to submit it"
     return f"signed by {signed}; {missing} more of {', '.join(now.may_sign)}"
 
 

@@ -17,6 +17,7 @@ from ledger.node.channel import ChannelState, channel_state
 from ledger.node.endorsing_peers import client_addresses
 from ledger.rpc.broadcast_client import broadcast
 from ledger.rpc.deliver_client import follow_blocks, newest_block
+from ledger.rpc.orderer_status import FOLLOWS_ONLY
 from ledger.rpc.transport import client_channel
 from network.definitions import admin_identity
 from network.layout import NetworkLayout
@@ -105,7 +106,8 @@ async def height_of(desk: Desk, address: str) -> int | None:
 async def submit_update(desk: Desk, envelope_raw: bytes) -> str:
     """Hand a CONFIG_UPDATE to ordering; the id of the peer that took it.
 
-    Peers that cannot be reached are passed over. Raises UpdateRefused with a peer's own words.
+    Peers that cannot be reached, or are no validators, are passed over. Raises UpdateRefused with
+    a peer's own words.
     """
     for peer in desk.peers():
         channel = client_channel(peer.address, desk.layout.tls_ca_bundle.read_bytes())
@@ -118,8 +120,10 @@ async def submit_update(desk: Desk, envelope_raw: bytes) -> str:
             await channel.close()
         if answer.is_accepted:
             return peer.id
+        if answer.info == FOLLOWS_ONLY:
+            continue
         raise UpdateRefused(f"{peer.id}'s validator refuses: {answer.info}")
-    raise NoPeerAnswers("no peer takes the update: is the network running?")
+    raise NoPeerAnswers("no validator takes the update: is the network running?")
 
 
 async def wait_for_sequence(desk: Desk, sequence: int) -> ChannelState:

@@ -35,6 +35,8 @@ class UpdatePorts:
     """This validator's; it signs what it orders."""
     clock_ms: Callable[[], int]
     random_bytes: Callable[[int], bytes]
+    require_validator: Callable[[], None]
+    """Raises GatewayError on a node that only follows: who is ready does not show there."""
     check_readiness: CheckReadiness
     executor: Executor
     """For work that must not hold up the event loop."""
@@ -56,7 +58,7 @@ class ChannelUpdates:
         """Order a CONFIG envelope for a CONFIG_UPDATE, and anything else as it came.
 
         Raises InvalidMessage: see `ledger.validation.config_transaction`, VALIDATOR_NOT_READY and
-        QUORUM_AT_RISK; and whatever ordering raises.
+        QUORUM_AT_RISK; GatewayError on a node that only follows; and whatever ordering raises.
         """
         envelope = decode_request(envelope_raw)
         if envelope.header.channel.type == HeaderType.CONFIG_UPDATE:
@@ -64,6 +66,7 @@ class ChannelUpdates:
         await self._ports.submit(envelope_raw)
 
     async def _transaction(self, update: Envelope) -> bytes:
+        self._ports.require_validator()
         loop = asyncio.get_running_loop()
         following = await loop.run_in_executor(self._ports.executor, self._judge, update)
         self._ports.check_readiness(self._channel.state.config, following.channel)

@@ -318,6 +318,7 @@ def _updates(
             identity=lambda: base.credentials.identity,
             clock_ms=now_ms,
             random_bytes=secrets.token_bytes,
+            require_validator=submission.require_validator,
             check_readiness=readiness.check,
             executor=base.workers.signatures,
             submit=submission.submit,

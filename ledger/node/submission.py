@@ -17,7 +17,7 @@ from ledger.model.transaction import Envelope
 from ledger.node.admission import Admission
 from ledger.ordering.pool import BlockLimits, TransactionPool
 from ledger.rpc.coalescer import Coalescer, failure_of
-from ledger.rpc.orderer_status import orderer_refusal
+from ledger.rpc.orderer_status import FOLLOWS_ONLY, orderer_refusal
 from ledger.rpc.status import NO_QUORUM_OF_ORDERERS, GatewayError, PeerError
 from ledger.rpc.validator_links import ValidatorLinks
 from ledger.rpc.validator_service import Reply
@@ -88,12 +88,7 @@ class TransactionSubmission:
         Raises InvalidMessage for what this validator refuses and GatewayError UNAVAILABLE with
         the others' answers when a quorum cannot be had.
         """
-        if not self._is_validator():
-            raise GatewayError(
-                grpc.StatusCode.UNAVAILABLE,
-                "this peer follows the channel without being a validator of it; "
-                "submit to a validator's peer",
-            )
+        self.require_validator()
         refusal = await self._enter_own_pool(envelope_raw)
         if refusal is not None:
             raise refusal
@@ -104,6 +99,11 @@ class TransactionSubmission:
                 await submission.done
         except TimeoutError:
             raise self._no_quorum(submission) from None
+
+    def require_validator(self) -> None:
+        """Raise GatewayError UNAVAILABLE where this node only follows."""
+        if not self._is_validator():
+            raise GatewayError(grpc.StatusCode.UNAVAILABLE, FOLLOWS_ONLY)
 
     async def _enter_own_pool(self, raw: bytes) -> InvalidMessage | None:
         future: asyncio.Future[InvalidMessage | None] = asyncio.get_running_loop().create_future()

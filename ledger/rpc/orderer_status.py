@@ -39,6 +39,11 @@ STATUS_BY_REASON: dict[Reason, int] = {
 ALREADY_ORDERED = "failed to submit request: request already exists"
 """With SERVICE_UNAVAILABLE what Fabric's gateway counts as success, since it asks all orderers."""
 
+FOLLOWS_ONLY = (
+    "this peer follows the channel without being a validator of it; submit to a validator's peer"
+)
+"""With SERVICE_UNAVAILABLE: what a peer that orders nothing says; another one may take it."""
+
 AT_ONCE = frozenset(
     (
         Reason.MALFORMED,

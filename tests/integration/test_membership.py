@@ -116,7 +116,8 @@ def test_a_fifth_validator_joins_under_load(channel: Channel, capsys) -> None:
         up(channel.network.plan, [FIFTH])
     channel.change_under_load("add", FIFTH)
     up(channel.network.plan, [FIFTH])
-    channel.change_under_load("add", FIFTH, approve=("municipality", "utility"))
+    # The last approval goes to the fifth's own peer first, which only follows and passes it on.
+    channel.change_under_load("add", FIFTH, approve=("municipality", FIFTH))
     assert channel.validators() == (1, 2, 3, 4, 5)
     channel.agree()
     capsys.readouterr()
@@ -174,6 +175,43 @@ def test_the_fifth_validator_leaves_under_load_and_goes_on_following(channel: Ch
     assert channel.validators() == (1, 2, 3, 4)
     channel.place()
     channel.agree()  # the one removed included
+
+
+def test_a_member_whose_peer_only_follows_goes_on_having_a_say(channel: Channel, capsys) -> None:
+    """Its own peer takes no update, so another member's validator is asked."""
+    network = channel.network
+    assert cert(network, "issue", FIFTH, "pupil") == 0
+    pupil = network.layout.member(FIFTH).user("pupil").certificate
+    assert cert(network, "revoke", FIFTH, str(pupil)) == 0
+    assert pending(network.layout) == [], "its own administrator is enough"
+    assert member(network, "propose", "limits", "--max-transactions", "490") == 0
+    approve_by(network, "municipality", FIFTH)
+    capsys.readouterr()
+    config = channel.run(channel_of(network, "dso")).config
+    assert config.batch_limits.max_transactions == 490
+    channel.agree()
+
+
+def test_who_has_no_say_is_told_whose_it_is(channel: Channel, capsys) -> None:
+    """What its own administrator has signed and nobody could take waits for that one alone."""
+    network = channel.network
+    assert cert(network, "issue", FIFTH, "parent") == 0
+    parent = network.layout.member(FIFTH).user("parent").certificate
+    down(network.plan, ["cooperative", "municipality", "dso", "utility"])
+    capsys.readouterr()
+    assert cert(network, "revoke", FIFTH, str(parent)) == 1
+    assert "no validator takes the update" in capsys.readouterr().err
+    name = proposal(network).stem
+    assert member(network, "approve", name, "--as", "dso") == 1
+    assert (
+        "DsoMSP has no say here: signed by SchoolMSP; enough: one of them approves it again"
+        in capsys.readouterr().err
+    )
+    up(network.plan)
+    channel.agree()
+    assert member(network, "approve", name, "--as", FIFTH) == 0
+    assert pending(network.layout) == []
+    channel.agree()
 
 
 def test_a_validator_gets_a_new_key_under_load(channel: Channel) -> None:

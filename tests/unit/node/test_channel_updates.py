@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+import grpc
 import pytest
 
 from ledger.errors import InvalidMessage, Reason
@@ -12,6 +13,8 @@ from ledger.model.config_update import SignedUpdate
 from ledger.node.channel_updates import ChannelUpdates, UpdatePorts
 from ledger.ordering.block_building import build_block, check_contents
 from ledger.ordering.pool import BlockLimits, PoolLimits, TransactionPool
+from ledger.rpc.orderer_status import FOLLOWS_ONLY
+from ledger.rpc.status import GatewayError
 from ledger.wire import common_pb2
 from tests.support.config_updates import sign_update, signed_envelope, update_envelope
 from tests.support.config_world import ConfigWorld
@@ -30,6 +33,7 @@ class Desk:
         self.ordered: list[bytes] = []
         self.asked: list[tuple[ChannelConfig, ChannelConfig]] = []
         self.readiness: InvalidMessage | None = None
+        self.follows_only = False
         self.updates = ChannelUpdates(
             self.world.channel,
             self.world.verifier,
@@ -37,11 +41,16 @@ class Desk:
                 identity=lambda: self.world.consortium.members[1].node,
                 clock_ms=lambda: int(self.world.consortium.created.timestamp() * 1000) + 60_000,
                 random_bytes=lambda count: b"r" * count,
+                require_validator=self._require_validator,
                 check_readiness=self._check,
                 executor=self.executor,
                 submit=self._submit,
             ),
         )
+
+    def _require_validator(self) -> None:
+        if self.follows_only:
+            raise GatewayError(grpc.StatusCode.UNAVAILABLE, FOLLOWS_ONLY)
 
     def _check(self, old: ChannelConfig, new: ChannelConfig) -> None:
         self.asked.append((old, new))
@@ -176,3 +185,13 @@ def test_what_no_longer_fits_a_block_holds_up_nobody():
     with pytest.raises(InvalidMessage) as refused:
         check_contents(block, limits, world.memory)
     assert refused.value.reason is Reason.OVERSIZED
+
+
+async def test_a_node_that_only_follows_does_not_judge_who_is_ready(desk):
+    """It would know of no candidate, itself least of all; whoever asks goes to a validator."""
+    desk.follows_only = True
+    desk.readiness = InvalidMessage(Reason.VALIDATOR_NOT_READY, "not seen from here")
+    with pytest.raises(GatewayError, match="without being a validator"):
+        await desk.updates.submit(desk.world.update(desk.updated))
+    assert desk.asked == []
+    assert desk.ordered == []
