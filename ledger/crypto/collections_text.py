@@ -18,7 +18,7 @@ from ledger.model.policy_codec import encode_application_policy
 from ledger.model.private_collections import (
     Collection,
     encode_collections,
-    require_agreeable,
+    require_alternatives,
     static_collections,
 )
 
@@ -53,7 +53,7 @@ def parse_collections(text: str) -> bytes:
         raise _wrong("the collections", "are no list")
     collections = [_collection(f"collection {n + 1}", one) for n, one in enumerate(found)]
     raw = encode_collections(collections)
-    require_agreeable(static_collections(raw))
+    require_alternatives(static_collections(raw))
     return raw
 
 

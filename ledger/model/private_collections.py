@@ -120,23 +120,11 @@ def find_collection(name: str, static: Mapping[str, Collection]) -> Collection |
     return static.get(name) if mspid is None else implicit_collection(mspid)
 
 
-def require_agreeable(
-    collections: Mapping[str, Collection], before: Mapping[str, Collection] | None = None
-) -> None:
-    """Raise InvalidMessage for collections that no member should approve; Fabric's rules.
-
-    Members are an OR of organizations. None of those `before` may be missing in a later
-    definition, or have another block-to-live.
-    """
+def require_alternatives(collections: Mapping[str, Collection]) -> None:
+    """Raise InvalidMessage unless the members of each are an OR of organizations."""
     for one in collections.values():
         if not _is_any_of(one.member_policy.rule):
             raise _malformed(one.name, "has a member policy that is not an OR of members")
-    for name, old in (before or {}).items():
-        new = collections.get(name)
-        if new is None:
-            raise _malformed(name, "is missing; a collection cannot be removed")
-        if new.block_to_live != old.block_to_live:
-            raise _malformed(name, "cannot get another blockToLive")
 
 
 def encode_collections(collections: Iterable[Collection]) -> bytes:
