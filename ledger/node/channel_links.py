@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 from ledger.crypto.certificates import parse_certificate
 from ledger.crypto.pinned_tls import pinned_name, trust_anchor
+from ledger.model.block import Block
 from ledger.model.config import Consenter
+from ledger.model.config_codec import decode_config_block
 from ledger.node.channel import CurrentChannel
 from ledger.node.credentials import Credentials, InForce
 from ledger.rpc.transport import TlsMaterial, validator_channel
@@ -33,13 +35,18 @@ class ChannelLinks:
         credentials: Credentials,
         links: ValidatorLinks,
         addresses: Mapping[int, str],
+        founding: Mapping[int, str],
     ) -> None:
-        """`addresses` (host:port) of the operator's own file go before those of the channel."""
+        """`addresses` (host:port): the operator's file's; `founding`: the genesis block's.
+
+        The file goes before the genesis block; what an update said since goes before the file.
+        """
         self._own_id = own_id
         self._channel = channel
         self._credentials = credentials
         self._links = links
         self._addresses = addresses
+        self._founding = founding
         self._targets: dict[int, _Target] = {}
 
     def refresh(self) -> None:
@@ -60,13 +67,28 @@ class ChannelLinks:
                 self._links.put(_link(consenter, target))
 
     def _target(self, consenter: Consenter, own: InForce) -> _Target:
-        named = f"{consenter.host}:{consenter.port}"
         return _Target(
-            address=self._addresses.get(consenter.consenter_id, named),
+            address=self._address(consenter),
             server_key=parse_certificate(consenter.server_tls_cert).public_key_der,
             own_key_pem=own.validator_tls.key_pem,
             presented_pem=own.link_certificate_pem,
         )
+
+    def _address(self, consenter: Consenter) -> str:
+        named = _address_in_channel(consenter)
+        if named != self._founding.get(consenter.consenter_id):
+            return named  # added or moved on the ledger; the file may be older than that
+        return self._addresses.get(consenter.consenter_id, named)
+
+
+def founding_addresses(genesis: Block) -> dict[int, str]:
+    """host:port of each consenter of a genesis block."""
+    config = decode_config_block(genesis)
+    return {one.consenter_id: _address_in_channel(one) for one in config.consenters}
+
+
+def _address_in_channel(consenter: Consenter) -> str:
+    return f"{consenter.host}:{consenter.port}"
 
 
 def _link(consenter: Consenter, target: _Target) -> ValidatorLink:

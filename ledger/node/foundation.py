@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from ledger.errors import NodeFault
+from ledger.model.block import Block
 from ledger.model.codec_block import decode_block
 from ledger.model.config_codec import decode_config_block
 from ledger.node.chaincode_definitions import CommittedDefinitions
@@ -44,6 +45,7 @@ class Foundation:
     """Made once at start; nothing here knows the network."""
 
     config: NodeConfig
+    genesis: Block
     channel: CurrentChannel
     credentials: Credentials
     kv: LevelDbStore
@@ -73,6 +75,7 @@ def lay_foundation(config: NodeConfig) -> Foundation:
     channel = open_channel(store, genesis)
     return Foundation(
         config=config,
+        genesis=genesis,
         channel=channel,
         credentials=Credentials(config, channel),
         kv=ledger.kv,

@@ -15,7 +15,7 @@ from ledger.node.admission import Admission, AdmissionRules
 from ledger.node.announcements import Announcements
 from ledger.node.block_proposer import BlockProposer
 from ledger.node.catch_up import CatchUp
-from ledger.node.channel_links import ChannelLinks
+from ledger.node.channel_links import ChannelLinks, founding_addresses
 from ledger.node.channel_updates import ChannelUpdates, UpdatePorts
 from ledger.node.clock import now_ms, steady_ms
 from ledger.node.committer import Committer
@@ -141,6 +141,7 @@ def _channel_links(base: Foundation, links: ValidatorLinks) -> ChannelLinks:
         credentials=base.credentials,
         links=links,
         addresses={one.consenter_id: one.address for one in base.config.validators},
+        founding=founding_addresses(base.genesis),
     )
 
 
