@@ -1,17 +1,20 @@
 """What each step costs: CPU per endorsement, per transaction validated, per block.
 
-CPU is counted in every process of the network, each validator and its contracts apart, for five
-kinds of work: nothing at all, endorsing through a gateway and at one peer alone, transactions in
-few blocks and in many. The difference between the last two tells what a block costs and what a
-transaction in it.
+CPU is counted in every process of the network, each validator and its contracts apart, for six
+kinds of work: nothing at all, calls refused unread, endorsing through a gateway and at one peer
+alone, transactions in few blocks and in many. The difference between the last two tells what a
+block costs and what a transaction in it.
 """
 
 import asyncio
 import itertools
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
+
+from grpc.aio import AioRpcError
 
 from ledger.crypto.signing import SigningIdentity
 from ledger.model.codec import decode_prepared_transaction
@@ -99,6 +102,7 @@ class ProfileRun:
     async def measure(self, transactions: int) -> Profile:
         """The cost table; `transactions` of each kind of work are done."""
         self._idle = await self._measure_idle()
+        unread = await self._measure_refusals(transactions)
         direct = await self._measure_endorsing(transactions)
         endorsements, endorsed = await self._measure_collecting(transactions)
         many = await self._measure_ordering(transactions, in_flight=MANY_IN_FLIGHT)
@@ -107,6 +111,7 @@ class ProfileRun:
         return Profile(
             costs=[
                 _cost("an idle second", 1, self._idle, per_peer),
+                _cost("a call refused unread", transactions, unread, 1),
                 _cost("endorsement, gateway included", endorsements, endorsed, 1),
                 _cost("endorsement, asked directly", transactions, direct, 1),
                 *told_apart(many, few, per_peer),
@@ -119,6 +124,16 @@ class ProfileRun:
         await asyncio.sleep(IDLE_S)
         spent = self._read().since(before)
         return Reading(spent.peer_s / IDLE_S, spent.contract_s / IDLE_S)
+
+    async def _measure_refusals(self, count: int) -> Reading:
+        """Calls whose content does not parse: what gRPC and TLS take by themselves."""
+
+        async def ask(client: GatewayClient) -> None:
+            with suppress(AioRpcError):
+                await client.process_proposal(UnsignedProposal("", b"\xff"), b"")
+
+        clients = list(itertools.islice(itertools.cycle(self._clients), count))
+        return await self._spent_on(clients, ask, in_flight=IN_FLIGHT)
 
     async def _measure_endorsing(self, count: int) -> Reading:
         """Each proposal at one peer alone, the peers in turn; nothing is ordered."""
