@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ledger.crypto.signing import generate_key, private_key_pem
 from network.cli import main as gridledger
+from network.layout import NetworkLayout, write_new
 from network.plan import load_plan
 from tests.interop.crypto_tree import FABRIC_CA_SUBJECT
 from tests.interop.running_peers import FOLDER_VARIABLE
@@ -81,18 +82,19 @@ class Enrolment:
 
     def __init__(self, plan_path: Path, member_id: str, name: str, folder: Path) -> None:
         self._plan_path = plan_path
+        self._layout = NetworkLayout(load_plan(plan_path).data_dir)
         self._member_id = member_id
         self._name = name
         self._folder = folder
 
     def into_files(self) -> int:
-        """Certificate and key in the folder's signcerts/ and keystore/."""
-        status = self._issue()
-        keystore = self._folder / "keystore"
-        keystore.mkdir(exist_ok=True)
-        issued = self._folder / "signcerts"
-        (issued / f"{self._name}.key").rename(keystore / "key.pem")
-        (issued / f"{self._name}.crt").rename(issued / "cert.pem")
+        """Certificate and key in the folder's signcerts/ and keystore/, as in users/."""
+        user = self._layout.member(self._member_id).user(self._name)
+        status = 0 if user.key.exists() else self._issue()
+        write_new(
+            self._folder / "signcerts/cert.pem", user.certificate.read_bytes(), private=False
+        )
+        write_new(self._folder / "keystore/key.pem", user.key.read_bytes(), private=True)
         return status
 
     def into_token(self, token: Token) -> int:
@@ -102,8 +104,8 @@ class Enrolment:
         with tempfile.NamedTemporaryFile(suffix=".csr") as file:
             file.write(request.public_bytes(Encoding.PEM))
             file.flush()
-            status = self._issue("--request", file.name)
-        issued = self._folder / "signcerts"
+            issued = self._folder / "signcerts"
+            status = self._issue("--request", file.name, "--folder", str(issued))
         (issued / f"{self._name}.crt").rename(issued / "cert.pem")
         point = key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
         token.begin()
@@ -111,11 +113,8 @@ class Enrolment:
         return status
 
     def _issue(self, *options: str) -> int:
-        place = ("--folder", str(self._folder / "signcerts"), "--plan", str(self._plan_path))
-        subject = ("--subject", FABRIC_CA_SUBJECT)
-        return gridledger(
-            ["cert", "issue", self._member_id, self._name, *place, *subject, *options]
-        )
+        whose = (self._member_id, self._name, "--subject", FABRIC_CA_SUBJECT)
+        return gridledger(["cert", "issue", *whose, *options, "--plan", str(self._plan_path)])
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -42,13 +42,15 @@ def run_functional_tests(checkout: Path, shop: Workshop) -> Counted:
     report = shop.folder / "report.json"
     tests = sorted(path.name for path in (suite / "test/fv").glob("*.js"))
     command: list[str | Path] = [shop.node.program, suite / "node_modules/mocha/bin/mocha", *tests]
-    command += ["--reporter", "json", "--reporter-options", f"output={report}"]
+    command += ["--reporter", "json"]
     try:
         done = shop.run(command, folder=suite / "test/fv", timeout_s=SUITE_TIMEOUT_S)
     finally:
         stop_all(shop.network)
-    if not report.exists():
-        report.write_text(done.stdout[done.stdout.rindex('{\n  "stats"') :], encoding="utf-8")
+    start = done.stdout.rfind('{\n  "stats"')
+    if start < 0:
+        raise SuiteError(f"the tests did not run:\n{done.stdout}\n{done.stderr}")
+    report.write_text(done.stdout[start:], encoding="utf-8")
     return count(json.loads(report.read_text(encoding="utf-8")))
 
 
