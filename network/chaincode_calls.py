@@ -52,7 +52,8 @@ async def query(options: argparse.Namespace) -> int:
     client, identity = connect(desk.plan, desk.member, desk.layout), _identity(desk, options)
     try:
         proposal = await _proposal(options, client, identity)
-        answer = await client.evaluate(proposal, identity.sign(proposal.raw))
+        signature = identity.sign(proposal.raw)
+        answer = await client.evaluate(proposal, signature, options.org)
         _show(answer, plain=options.plain)
     except aio.AioRpcError as error:
         raise _refused(error) from error

@@ -134,7 +134,7 @@ def _add_call(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--init", action="store_true", help="initialise this version")
     command.add_argument(
-        "--org", action="append", default=[], metavar="MSPID", help="who endorses, by name"
+        "--org", action="append", default=[], metavar="MSPID", help="whose peers are asked"
     )
 
 

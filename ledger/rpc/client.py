@@ -170,10 +170,14 @@ class GatewayClient:
         proposal = self.propose(identity.serialized, chaincode, function, args)
         return await self.evaluate(proposal, identity.sign(proposal.raw))
 
-    async def evaluate(self, proposal: UnsignedProposal, signature: bytes) -> bytes:
+    async def evaluate(
+        self, proposal: UnsignedProposal, signature: bytes, organizations: Sequence[str] = ()
+    ) -> bytes:
         """The contract's answer to a proposal signed elsewhere."""
         request = gateway_pb2.EvaluateRequest(
-            transaction_id=proposal.tx_id, channel_id=self.channel_id
+            transaction_id=proposal.tx_id,
+            channel_id=self.channel_id,
+            target_organizations=organizations,
         )
         request.proposed_transaction.proposal_bytes = proposal.raw
         request.proposed_transaction.signature = signature

@@ -6,6 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from ledger.endorsement.lifecycle_messages import encode_approve_arguments
+from ledger.model.codec import encode_envelope, prepared_transaction_payload
+from ledger.model.codec_proposal import decode_proposal
+from ledger.rpc.broadcast_client import broadcast
+from ledger.rpc.transport import client_channel
 from network.chaincode_client import ChaincodeRefused
 from network.chaincode_command import main as chaincode
 from network.definitions import commit_definitions, lifecycle_client
@@ -106,8 +111,7 @@ def test_a_chaincode_of_three_members_runs_at_theirs_and_is_refused_elsewhere(op
     assert status == 0, said
     assert "block " in said
 
-    status, said = operator.run("query", NAME, "version", "--raw", "--org", "UtilityMSP")
-    assert status == 0, "queries go where the chaincode runs"
+    assert operator.version(member="utility") == "1.0", "its peer asks another"
     status, said = operator.run("invoke", NAME, *written, "--org", "UtilityMSP")
     assert status == 1
     assert "at sequence 1 on channel 'energy' has not yet been approved by this org" in said
@@ -180,6 +184,50 @@ def test_a_package_that_is_none_harms_nobody(operator, tmp_path):
 def lifecycle_of(operator):
     network = operator.network
     return lifecycle_client(network.plan, network.plan.members[0], network.layout)
+
+
+def test_a_member_that_comes_later_approves_as_fabrics_own_command_does(operator):
+    """`peer lifecycle` asks one peer to endorse, then hands the envelope to ordering itself."""
+    network = operator.network
+    file, package_id = operator.package("2.0")
+    operator.install(file, "utility")
+    status, said = operator.run("query", NAME, "version", "--org", "UtilityMSP")
+    assert status == 1
+    assert "has not yet been approved by this org" in said
+
+    async def approve() -> None:
+        member = network.plan.member("utility")
+        client = lifecycle_client(network.plan, member, network.layout)
+        committed = await client.committed(NAME)
+        assert committed is not None
+        proposal = client.gateway.propose(
+            client.identity.serialized,
+            "_lifecycle",
+            "ApproveChaincodeDefinitionForMyOrg",
+            [encode_approve_arguments(committed[0], package_id)],
+        )
+        signature = client.identity.sign(proposal.raw)
+        answer = await client.gateway.process_proposal(proposal, signature)
+        payload = prepared_transaction_payload(
+            decode_proposal(proposal.raw, signature), answer.payload_raw, [answer.endorsement]
+        )
+        envelope = encode_envelope(payload, client.identity.sign(payload))
+        channel = client_channel(member.address, network.layout.tls_ca_bundle.read_bytes())
+        try:
+            assert (await broadcast(channel, envelope)).is_accepted
+            status = await client.gateway.commit_status(proposal.tx_id, client.identity)
+            assert status.is_valid
+        finally:
+            await channel.close()
+            await client.close()
+
+    asyncio.run(approve())
+    status, said = operator.run(
+        "invoke", NAME, "write", "key=b", "pages=1", "tags=[]", "--org", "UtilityMSP",
+        "--org", "CooperativeMSP", "--org", "DsoMSP", member="utility",
+    )  # fmt: skip
+    assert status == 0, said
+    assert operator.run("query", NAME, "version", "--org", "UtilityMSP") == (0, "2.0\n")
 
 
 def test_peers_that_start_again_still_have_their_packages(operator):
