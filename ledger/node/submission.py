@@ -98,7 +98,7 @@ class TransactionSubmission:
             async with asyncio.timeout(QUORUM_WAIT_MS / 1000):
                 await submission.done
         except TimeoutError:
-            raise self._no_quorum(submission) from None
+            raise _no_quorum(submission, quorum(self._validators())) from None
 
     def require_validator(self) -> None:
         """Raise GatewayError UNAVAILABLE where this node only follows."""
@@ -219,17 +219,15 @@ class TransactionSubmission:
             return
         outstanding = submission.asked - submission.accepted - len(submission.refusals)
         if submission.accepted + outstanding < quorum(self._validators()):
-            submission.done.set_exception(self._no_quorum(submission))
+            submission.done.set_exception(_no_quorum(submission, quorum(self._validators())))
 
-    def _no_quorum(self, submission: _Submission) -> GatewayError:
-        validators = self._validators()
-        reached = 1 + len(self._links.connected_ids)
-        return GatewayError(
-            grpc.StatusCode.UNAVAILABLE,
-            f"{NO_QUORUM_OF_ORDERERS}: {submission.accepted} of the {quorum(validators)} needed"
-            f" hold it, {reached} of {validators} validators are in reach",
-            submission.refusals,
-        )
+
+def _no_quorum(submission: _Submission, needed: int) -> GatewayError:
+    return GatewayError(
+        grpc.StatusCode.UNAVAILABLE,
+        f"{NO_QUORUM_OF_ORDERERS}: {submission.accepted} of the {needed} needed hold it",
+        submission.refusals,
+    )
 
 
 def _runs(raws: Sequence[bytes]) -> list[slice]:
