@@ -17,6 +17,7 @@ from ledger.audit.findings import Findings
 from ledger.audit.stored_ledger import NoLedger, open_stored_ledger
 from ledger.audit.whole_ledger import verify_ledger
 from ledger.audit.wire_fields import BrokenBytes
+from ledger.model.codes import ValidationCode
 
 EXIT_BROKEN = 1
 EXIT_NOTHING_TO_CHECK = 2
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str]) -> int:
     except NoLedger as error:
         wrong = str(error)
     else:
-        print(_json(findings) if options.json else _text(findings, genesis))
+        print(_json(findings) if options.json else text_of(findings, genesis))
         return 0
     print(f"gridledger verify-chain: {wrong}", file=sys.stderr)
     return EXIT_NOTHING_TO_CHECK
@@ -96,7 +97,8 @@ def _json(findings: Findings) -> str:
     )
 
 
-def _text(findings: Findings, genesis: Path | None) -> str:
+def text_of(findings: Findings, genesis: Path | None) -> str:
+    """What is printed of a good ledger, for people."""
     valid = findings.codes[0]
     trust = f"as in {genesis}" if genesis else "believed as stored: compare it with another's"
     counts = f"{findings.transactions} transactions, {valid} of them valid"
@@ -111,8 +113,14 @@ def _text(findings: Findings, genesis: Path | None) -> str:
             f"  It began with a snapshot: block {findings.first_block} and later ones are a chain,"
             " of the earlier ones it has the configurations."
         )
-    if findings.unjudged:
-        count = sum(findings.unjudged.values())
-        codes = ", ".join(map(str, sorted(findings.unjudged)))
-        lines.append(f"  {count} refused transactions with codes {codes} show no fault here")
+    lines += [_unjudged(code, count) for code, count in sorted(findings.unjudged.items())]
     return "\n".join(lines)
+
+
+def _unjudged(code: int, count: int) -> str:
+    name = ValidationCode(code).name.lower().replace("_", " ")
+    what = "1 transaction was" if count == 1 else f"{count} transactions were"
+    return (
+        f"  {what} refused as {name} (code {code}); this reading finds no fault there, and does"
+        " not judge all of such reasons"
+    )

@@ -8,6 +8,7 @@ transactions stored are summed up, and the sum must be what the newest block lea
 from ledger.audit.block_reading import ReadBlock, read_block
 from ledger.audit.chain import ChainBroken, ChainHead, extend_chain, leap_chain
 from ledger.audit.findings import Findings
+from ledger.audit.metadata_marks import check_mark
 from ledger.audit.seals import is_good_seal
 from ledger.audit.state_digest import StateDigest
 from ledger.audit.storage_port import Savepoint, StoredLedger
@@ -51,7 +52,9 @@ def _compare_sums(
 ) -> None:
     """What is stored is what the newest block leads to, and the savepoint says the same."""
     digest = StateDigest()
+    marked = frozenset(stored.marked_namespaces())
     for state_key, held in stored.states():
+        check_mark(*state_key, held, marked)
         digest.add_value(state_key, held)
         findings.states += 1
     for tx_id, place in stored.transactions():

@@ -35,7 +35,7 @@ class Replay:
         self.places: dict[str, Place] = {}
         self.block_numbers = {self.head.block_hash: 0}
         self.written: set[tuple[str, str, int, int]] = set()
-        self._channel_id = read_entry(genesis.entries[0]).channel_id
+        self.channel_id = read_entry(genesis.entries[0]).channel_id
         self._members = Members(genesis.entries[0])
         _require(genesis.codes == bytes((VALID,)), 0, "does not count its configuration as valid")
         self._check_commit_hash(genesis, b"")
@@ -61,7 +61,7 @@ class Replay:
     def _judge(self, block: ReadBlock) -> tuple[BlockChanges, dict[str, Place]]:
         """What the block changes, and the transactions whose ids it uses first."""
         rules = BlockRules(
-            self._members, self.state, channel_id=self._channel_id, used_ids=self.places
+            self._members, self.state, channel_id=self.channel_id, used_ids=self.places
         )
         entries = [_open(raw) for raw in block.entries]
         alone = [None if one is None else rules.code_alone(one) for one in entries]

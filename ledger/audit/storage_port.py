@@ -33,6 +33,14 @@ class StoredLedger(Protocol):
         """Number of the first block of the unbroken row; later than 0 after a snapshot."""
         ...
 
+    def named_ledger(self) -> tuple[bytes | None, bytes | None]:
+        """(channel id, hash of the genesis block) as a peer noted them; None: gone."""
+        ...
+
+    def marked_namespaces(self) -> Iterable[str]:
+        """Namespaces in which a peer looks for metadata; in others it takes none to exist."""
+        ...
+
     def savepoint(self) -> Savepoint:
         """What the peer takes for its newest block."""
         ...

@@ -1,7 +1,8 @@
 """What a stopped peer has in its LevelDB folder, read key by key.
 
 One byte of prefix tells the kind: B block, X number by hash, T place of a transaction, S state,
-H history, s savepoint, b first block after a snapshot.
+H history, M namespace with metadata, s savepoint, b first block after a snapshot, c channel id,
+g hash of the genesis block.
 Numbers are big-endian; names are preceded by their length.
 """
 
@@ -19,6 +20,7 @@ from ledger.audit.world_state import StateKey, StateValue
 
 DATABASE_FOLDER = "blocks-and-state"
 _FORMAT_KEY, _SAVEPOINT_KEY, _FIRST_BLOCK_KEY = b"f", b"s", b"b"
+_CHANNEL_KEY, _GENESIS_HASH_KEY = b"c", b"g"
 _FORMAT = (2).to_bytes(8, "big")
 _NUMBER = struct.Struct(">Q")
 _PLACE = struct.Struct(">QIB")
@@ -52,6 +54,16 @@ class LevelDbLedger:
         found = self._database.get(_FIRST_BLOCK_KEY)
         return 0 if found is None else _number(found)
 
+    def named_ledger(self) -> tuple[bytes | None, bytes | None]:
+        """(channel id, hash of the genesis block) as noted when the ledger began."""
+        return self._database.get(_CHANNEL_KEY), self._database.get(_GENESIS_HASH_KEY)
+
+    def marked_namespaces(self) -> Iterator[str]:
+        """Namespaces in which a key got metadata once."""
+        for name, _ in self._under(b"M"):
+            with _readable(f"the mark of namespace {name!r}"):
+                yield name.decode()
+
     def savepoint(self) -> Savepoint:
         """What the peer takes for its newest block."""
         with _readable("the savepoint"):
@@ -78,7 +90,9 @@ class LevelDbLedger:
 
     def history(self) -> Iterator[tuple[str, str, int, int]]:
         """(namespace, key, block number, index) of every recorded write."""
-        for raw, _ in self._under(b"H"):
+        for raw, value in self._under(b"H"):
+            if value:
+                raise ChainBroken(None, f"history record {raw!r} has a value; the blocks have it")
             with _readable(f"history record {raw!r}"):
                 name_end = _NAME.size + _NAME.unpack_from(raw)[0]
                 key_at = name_end + _KEY.size

@@ -8,6 +8,7 @@ from ledger.audit.block_reading import read_block
 from ledger.audit.chain import ChainBroken, ChainHead
 from ledger.audit.findings import Findings
 from ledger.audit.from_snapshot import verify_from_snapshot
+from ledger.audit.metadata_marks import check_mark
 from ledger.audit.replay import Replay
 from ledger.audit.storage_port import Savepoint, StoredLedger
 from ledger.audit.wire_fields import BrokenBytes
@@ -27,6 +28,7 @@ def verify_ledger(stored: StoredLedger, *, genesis_raw: bytes | None = None) -> 
     if genesis_raw is not None:
         agreed = _genesis_hash(genesis_raw)
         _require(agreed == replay.head.block_hash, 0, "is not the genesis block agreed on")
+    _check_named_ledger(stored, replay)
     first_block = stored.first_block()
     if first_block:
         return verify_from_snapshot(stored, replay.head, first_block)
@@ -55,6 +57,17 @@ def _genesis_hash(raw: bytes) -> bytes:
         return read_block(raw).block_hash
     except BrokenBytes as error:
         raise ChainBroken(None, f"the genesis block agreed on cannot be read: {error}") from error
+
+
+def _check_named_ledger(stored: StoredLedger, replay: Replay) -> None:
+    """What a peer compares before it opens the ledger is that of block 0."""
+    channel_id, genesis_hash = stored.named_ledger()
+    held = "is gone" if channel_id is None else f"says {channel_id!r}"
+    is_same = channel_id == replay.channel_id.encode()
+    _require(is_same, 0, f"is of channel {replay.channel_id!r}, and the record of that {held}")
+    held = "is gone" if genesis_hash is None else f"says {genesis_hash.hex()}"
+    is_same = genesis_hash == replay.findings.genesis_hash
+    _require(is_same, 0, f"is the genesis block, and the record of its hash {held}")
 
 
 def _finished(replay: Replay, head: ChainHead) -> Findings:
@@ -90,11 +103,13 @@ def _compare_with_replay(stored: StoredLedger, replay: Replay) -> None:
 
 def _compare_states(stored: StoredLedger, replay: Replay) -> None:
     found = 0
+    marked = frozenset(stored.marked_namespaces())
     for (namespace, key), held in stored.states():
         expected = replay.state.get(namespace, key)
         if expected != held:
             number = held.position[0] if expected is None else expected.position[0]
             raise ChainBroken(number, f"did not give {key!r} in {namespace!r} this value")
+        check_mark(namespace, key, held, marked)
         found += 1
     if found == len(replay.state):
         return

@@ -17,7 +17,7 @@ from ledger.model.codec_block import (
     encode_commit_hash,
 )
 from ledger.model.codes import ValidationCode
-from ledger.model.rwset import Version
+from ledger.model.rwset import MetadataWrite, Version
 from ledger.storage import keyspace
 from ledger.storage.keyspace import TxLocation
 from tests.support.ledger_world import CHAINCODE, market, put
@@ -228,6 +228,39 @@ def test_the_indexes_are_checked(world, records):
     by_hash = Records(records)
     by_hash[keyspace.block_by_hash_key(block_hash(block.header))] = keyspace.encode_number(1)
     assert broken_at(by_hash) == TAMPERED
+
+
+@pytest.mark.row("E110")
+@pytest.mark.parametrize("key", [keyspace.CHANNEL_KEY, keyspace.GENESIS_HASH_KEY])
+def test_what_the_ledger_says_it_is_of_is_that_of_block_0(records, key):
+    records[key] = b"x" + records[key][1:]
+    with pytest.raises(ChainBroken, match=r"the record of (that|its hash) says") as caught:
+        audit(records)
+    assert caught.value.block_number == 0
+    del records[key]
+    with pytest.raises(ChainBroken, match="is gone") as caught:
+        audit(records)
+    assert caught.value.block_number == 0
+
+
+def test_a_history_record_with_a_value_is_no_one_of_ours(records):
+    records[keyspace.history_key(CHAINCODE, "own3", Version(3, 0))] = b"smuggled"
+    with pytest.raises(ChainBroken, match="has a value"):
+        audit(records)
+
+
+def test_metadata_that_no_mark_leads_to_is_named_by_the_block_that_gave_it():
+    """Without the mark a peer would not ask for a key's own policy."""
+    world = DefinedWorld()
+    world.commit(
+        world.transaction(
+            market(writes=[put("own")], metadata=[MetadataWrite("own", (("note", b"1"),))])
+        )
+    )
+    records = world.records()
+    assert audit(records).blocks == 3
+    del records[keyspace.has_metadata_key(CHAINCODE)]
+    assert broken_at(records) == 2
 
 
 def read_tx_id(world: DefinedWorld, number: int) -> str:
