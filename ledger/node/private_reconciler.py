@@ -9,7 +9,6 @@ import asyncio
 import logging
 from collections.abc import Callable
 from concurrent.futures import Executor
-from contextlib import suppress
 
 from ledger.errors import InvalidMessage
 from ledger.node.private_filling import PrivateFilling
@@ -72,6 +71,8 @@ class PrivateReconciler:
     def on_missing(self) -> None:
         """A block was committed whose private data is not all here."""
         self._settled.clear()
+        # Members that do not answer hold up proposals no longer than that.
+        asyncio.get_running_loop().call_later(SETTLE_WAIT_MS / 1000, self._settled.set)
         self._before = None
         self._wake.set()
 
@@ -82,9 +83,7 @@ class PrivateReconciler:
 
     async def settled(self) -> None:
         """Wait a little while values of the newest blocks are on their way here."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(SETTLE_WAIT_MS / 1000):
-                await self._settled.wait()
+        await self._settled.wait()
 
     async def run(self) -> None:
         """Fetch until cancelled."""
