@@ -6,7 +6,7 @@ when a quorum (this validator included) holds the transaction, so it survives f 
 
 import asyncio
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import grpc
@@ -98,7 +98,7 @@ class TransactionSubmission:
             async with asyncio.timeout(QUORUM_WAIT_MS / 1000):
                 await submission.done
         except TimeoutError:
-            raise _no_quorum(submission, quorum(self._validators())) from None
+            raise self._no_quorum(submission) from None
 
     def require_validator(self) -> None:
         """Raise GatewayError UNAVAILABLE where this node only follows."""
@@ -191,25 +191,15 @@ class TransactionSubmission:
 
     def send_pool_to(self, consenter_id: int) -> None:
         """Bring a validator that just connected up to date with what waits here."""
-        for item in self._unawaited(self._pool.all()):
+        for item in _unawaited(self._pool.all(), self._batch_ids):
             self._links.send(consenter_id, item)
 
     def send_oldest_again(self) -> None:
         """Nothing gets committed: perhaps the proposer never got what waits here."""
         if not self._is_validator():
             return
-        for item in self._unawaited(self._pool.oldest(AGAIN)):
+        for item in _unawaited(self._pool.oldest(AGAIN), self._batch_ids):
             self._links.broadcast(item)
-
-    def _unawaited(self, envelopes: Sequence[Envelope]) -> list[Item]:
-        """Batches whose answers nobody waits for."""
-        raws = [envelope.raw for envelope in envelopes]
-        return [
-            Item(
-                transactions=TransactionBatch(batch_id=next(self._batch_ids), envelopes=raws[run])
-            )
-            for run in _runs(raws)
-        ]
 
     def _settle(self, submission: _Submission) -> None:
         if submission.done.done():
@@ -219,15 +209,26 @@ class TransactionSubmission:
             return
         outstanding = submission.asked - submission.accepted - len(submission.refusals)
         if submission.accepted + outstanding < quorum(self._validators()):
-            submission.done.set_exception(_no_quorum(submission, quorum(self._validators())))
+            submission.done.set_exception(self._no_quorum(submission))
+
+    def _no_quorum(self, submission: _Submission) -> GatewayError:
+        validators = self._validators()
+        reached = 1 + len(self._links.connected_ids)
+        return GatewayError(
+            grpc.StatusCode.UNAVAILABLE,
+            f"{NO_QUORUM_OF_ORDERERS}: {submission.accepted} of the {quorum(validators)} needed"
+            f" hold it, {reached} of {validators} validators are in reach",
+            submission.refusals,
+        )
 
 
-def _no_quorum(submission: _Submission, needed: int) -> GatewayError:
-    return GatewayError(
-        grpc.StatusCode.UNAVAILABLE,
-        f"{NO_QUORUM_OF_ORDERERS}: {submission.accepted} of the {needed} needed hold it",
-        submission.refusals,
-    )
+def _unawaited(envelopes: Sequence[Envelope], batch_ids: Iterator[int]) -> list[Item]:
+    """Batches whose answers nobody waits for."""
+    raws = [envelope.raw for envelope in envelopes]
+    return [
+        Item(transactions=TransactionBatch(batch_id=next(batch_ids), envelopes=raws[run]))
+        for run in _runs(raws)
+    ]
 
 
 def _runs(raws: Sequence[bytes]) -> list[slice]:
