@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger.crypto.certificates import parse_certificate
+from ledger.crypto.certificates import load_x509, milliseconds, parse_certificate
 from ledger.errors import NodeFault
 from ledger.node.certificate_watch import DAY_MS, CertificateWatch
 from ledger.node.config import NodeConfig
@@ -205,6 +205,26 @@ def test_warnings_come_at_30_7_and_1_days_and_at_the_end_each_once(folder, world
         assert f"expires in {left - 1} days" in line
         assert calendar.warnings(caplog, days + 1) == []
     [line] = calendar.warnings(caplog, 826)
+    assert "has expired" in line
+
+
+def test_a_warning_comes_when_less_than_the_limit_is_left_and_not_at_the_limit(
+    folder, world, caplog
+):
+    calendar = Calendar(folder, world)
+    ends_ms = milliseconds(load_x509((folder.root / "node.crt").read_bytes()).not_valid_after_utc)
+
+    def with_left(left_ms: int) -> list[str]:
+        calendar.begin_ms = ends_ms - left_ms
+        return calendar.warnings(caplog, 0)
+
+    for days in (30, 7, 1):
+        assert with_left(days * DAY_MS + 1) == []
+        assert with_left(days * DAY_MS) == [], "exactly so many are not fewer"
+        [line] = with_left(days * DAY_MS - 1)
+        assert f"expires in {days - 1} days" in line
+    assert with_left(0) == [], "it is good at its last moment"
+    [line] = with_left(-1)
     assert "has expired" in line
 
 
