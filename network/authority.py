@@ -204,22 +204,22 @@ class MemberAuthority:
 
     def issue_node(self, name: str, *, now: datetime) -> KeyPair:
         """Identity of a validator: endorses transactions (OU peer) and seals blocks."""
-        return self._issue(name, Role.PEER, {}, now=now)
+        return self.issue_user(User(name, Role.PEER), now=now)
 
     def issue_admin(self, name: str, *, now: datetime) -> KeyPair:
         """Identity that approves contracts and configuration for the member (OU admin)."""
-        return self._issue(name, Role.ADMIN, {}, now=now)
+        return self.issue_user(User(name, Role.ADMIN), now=now)
 
     def issue_client(
         self, name: str, attributes: Mapping[str, str] | None = None, *, now: datetime
     ) -> KeyPair:
         """Identity of a participant or application (OU client), such as `{"idgrid": ...}`."""
-        return self._issue(name, Role.CLIENT, attributes or {}, now=now)
+        return self.issue_user(User(name, attributes=attributes or {}), now=now)
 
     def issue_user(self, user: "User", *, now: datetime) -> KeyPair:
         """Identity of whoever the member vouches for, with a new key."""
         key = generate_key()
-        return KeyPair(self._certify_user(user, key.public_key(), now=now), private_key_pem(key))
+        return KeyPair(self.certify(user, key.public_key(), now=now), private_key_pem(key))
 
     def renew(self, certificate_pem: bytes, *, now: datetime) -> bytes:
         """The same subject, key and names with a new period, from the authority that issued it.
@@ -248,7 +248,7 @@ class MemberAuthority:
         Only the key is taken from the request, and only if the request proves its possession;
         name, role and attributes are the caller's. Raises InvalidMessage.
         """
-        return self._certify_user(user, _requested_key(request_pem), now=now)
+        return self.certify(user, _requested_key(request_pem), now=now)
 
     def issue_tls(
         self, name: str, hosts: Iterable[str] = LOOPBACK_HOSTS, *, now: datetime
@@ -302,25 +302,10 @@ class MemberAuthority:
         """What signs as this member with an issued key pair."""
         return SigningIdentity(self.mspid, pair.certificate_pem, Signer(pair.key_pem))
 
-    def _issue(
-        self, name: str, role: Role, attributes: Mapping[str, str], *, now: datetime
-    ) -> KeyPair:
-        return self.issue_user(User(name, role, attributes), now=now)
-
-    def _certify(
-        self,
-        name: str,
-        role: Role,
-        attributes: Mapping[str, str],
-        public_key: ec.EllipticCurvePublicKey,
-        *,
-        now: datetime,
-    ) -> bytes:
-        return self._certify_user(User(name, role, attributes), public_key, now=now)
-
-    def _certify_user(
+    def certify(
         self, user: "User", public_key: ec.EllipticCurvePublicKey, *, now: datetime
     ) -> bytes:
+        """Certificate for a user's key (PEM)."""
         extensions: list[tuple[x509.ExtensionType, bool]] = []
         if user.attributes:
             content = encode_attributes(user.attributes)

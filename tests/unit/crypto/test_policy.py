@@ -32,6 +32,7 @@ from ledger.model.policy_codec import (
     encode_application_policy,
     encode_signature_policy,
 )
+from network.authority import User
 from tests.support.identities import (
     COOPERATIVE,
     GRID_OPERATOR,
@@ -90,9 +91,7 @@ def test_a_second_certificate_of_the_same_key_is_the_same_signer(cooperative):
     first, second = (
         SigningIdentity(
             COOPERATIVE,
-            cooperative.authority._certify(
-                name, Role.CLIENT, {}, request_key.public_key(), now=created
-            ),
+            cooperative.authority.certify(User(name), request_key.public_key(), now=created),
             cooperative.client.signer,
         )
         for name in ("one", "two")

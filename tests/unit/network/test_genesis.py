@@ -11,6 +11,7 @@ from ledger.model.codec_block import decode_block, decode_block_signatures, enco
 from ledger.model.config import BatchLimits, Consenter
 from ledger.model.config_codec import decode_config_block
 from ledger.ordering.validator_set import validator_set_hash
+from network.authority import User
 from network.genesis import default_channel_config, genesis_block
 from tests.support.identities import CHANNEL_ID, NETWORK_ID, consortium
 
@@ -98,12 +99,9 @@ def test_validator_set_hash_does_not_depend_on_order_or_addresses():
 
 def test_a_renewed_certificate_of_the_same_key_is_the_same_validator():
     member = consortium().members[0]
-    renewed = member.authority._certify(
-        "renewed",
-        consortium().identity(member.node).role,
-        {},
-        member.node.signer.public_key,
-        now=consortium().created,
+    user = User("renewed", consortium().identity(member.node).role)
+    renewed = member.authority.certify(
+        user, member.node.signer.public_key, now=consortium().created
     )
     first, *others = consenters()
     assert first.identity_pem != renewed
