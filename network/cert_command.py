@@ -11,6 +11,7 @@ from cryptography import x509
 from ledger.crypto.certificates import load_x509
 from ledger.errors import GridledgerError
 from ledger.node.certificate_watch import WARNING_DAYS
+from network.authority import MemberAuthority
 from network.cert_inventory import (
     Held,
     RevokedId,
@@ -146,14 +147,15 @@ async def _new_keys(desk: Desk, now: datetime) -> int:
 
 def _revoke(options: argparse.Namespace) -> int:
     desk = desk_of(options, options.member)
-    peer = _peer_with(desk, load_x509(options.certificate.read_bytes()))
+    pem: bytes = options.certificate.read_bytes()
+    peer = _peer_with(desk, load_x509(pem))
     if peer and not options.yes:
         raise GridledgerError(
             f"this is the certificate of the peer {peer}: once it is revoked, nothing that the"
             f" peer endorses counts. If its key is lost, first: gridledger cert rotate {peer}"
             " --new-key. If you mean it, add --yes"
         )
-    return asyncio.run(_revoke_certificate(desk, options.certificate))
+    return asyncio.run(_revoke_certificate(desk, pem))
 
 
 def _peer_with(desk: Desk, certificate: x509.Certificate) -> str:
@@ -165,24 +167,26 @@ def _peer_with(desk: Desk, certificate: x509.Certificate) -> str:
     return ""
 
 
-async def _revoke_certificate(desk: Desk, path: Path) -> int:
+async def _revoke_certificate(desk: Desk, pem: bytes) -> int:
     state = await read_channel(desk)
-    revocation_list, subject = _revocation_list(desk, path)
-    updated = with_revocations(state.config, desk.member.mspid, revocation_list)
-    await start_proposal(desk, state, Change(updated, f"{subject} is revoked"), print)
-    return 0
-
-
-def _revocation_list(desk: Desk, path: Path) -> tuple[bytes, str]:
-    """The member's list with this certificate on it, written beside its authority."""
-    pem = path.read_bytes()
-    certificate = load_x509(pem)
     authority = member_authority(desk.plan, desk.member.id, desk.layout)
+    certificate = load_x509(pem)
     name = certificate.subject.rfc4514_string()
     if certificate.issuer != load_x509(authority.enrolment.certificate_pem).subject:
         raise GridledgerError(f"{name} was not issued by {desk.member.mspid}'s authority")
+    if revoked_id(certificate) in revoked_ids(state.config):
+        print(f"{name} is revoked already; nothing was proposed")
+        return 0
+    revocation_list = _revocation_list(desk, authority, pem)
+    updated = with_revocations(state.config, desk.member.mspid, revocation_list)
+    await start_proposal(desk, state, Change(updated, f"{name} is revoked"), print)
+    return 0
+
+
+def _revocation_list(desk: Desk, authority: MemberAuthority, pem: bytes) -> bytes:
+    """The member's list with this certificate on it, written beside its authority."""
     place = desk.layout.member(desk.member.id).revocation_list
     earlier = place.read_bytes() if place.exists() else None
     revocation_list = authority.revoke([pem], now=datetime.now(tz=UTC), earlier=earlier)
     write_replacing(place, revocation_list)
-    return revocation_list, name
+    return revocation_list

@@ -350,6 +350,10 @@ def test_a_revoked_client_may_do_nothing_more(channel: Channel, capsys) -> None:
     assert all("CERTIFICATE_REVOKED" in text for text in details)
     assert cert(channel.network, "revoke", "dso", str(path)) == 1
     assert "was not issued by" in capsys.readouterr().err
+    before = channel.run(channel_of(channel.network, "dso")).config.sequence
+    assert cert(channel.network, "revoke", "cooperative", str(path)) == 0
+    assert "is revoked already; nothing was proposed" in capsys.readouterr().out
+    assert channel.run(channel_of(channel.network, "dso")).config.sequence == before
 
 
 def test_the_certificate_of_a_peer_is_revoked_only_when_that_is_meant(

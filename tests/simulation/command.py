@@ -15,6 +15,7 @@ from tests.simulation.swarm import DELAY_BOUND_MS, Profile
 from tests.simulation.world import Report
 from tests.support.command_line import positive_count, whole_number
 
+SEEDS_DEFAULT = 100
 DESCRIPTION = """\
 Runs the shipped consensus, storage and validation code of several validators in one process, on
 simulated networks, disks and clocks, with liars among them. Everything comes from the seed: the
@@ -28,9 +29,15 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     if options.trace and options.seed is None:
         parser.error("--trace shows the events of one seed: give it with --seed S")
+    if options.seed is not None and (options.seeds, options.first_seed) != (None, None):
+        parser.error("--seed S runs that one alone: give it without --seeds and --first-seed")
     if options.seed is not None:
         return _replay(_campaign(options, first_seed=options.seed, seeds=1), trace=options.trace)
-    campaign = _campaign(options, first_seed=options.first_seed, seeds=options.seeds)
+    campaign = _campaign(
+        options,
+        first_seed=options.first_seed or 0,
+        seeds=SEEDS_DEFAULT if options.seeds is None else options.seeds,
+    )
     say(
         f"{campaign.profile}, {campaign.validators} validators, seeds {campaign.first_seed} to "
         f"{campaign.last_seed}, commit {commit()}"
@@ -45,17 +52,19 @@ def main(arguments: Sequence[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="gridledger simulate", description=DESCRIPTION)
     parser.add_argument(
-        "--seeds", type=positive_count, default=100, metavar="N", help="how many seeds"
+        "--seeds", type=positive_count, metavar="N", help=f"how many seeds ({SEEDS_DEFAULT})"
     )
     parser.add_argument(
-        "--first-seed", type=whole_number, default=0, metavar="S", help="the first of them"
+        "--first-seed", type=whole_number, metavar="S", help="the first of them (0)"
     )
     parser.add_argument(
         "--seed", type=whole_number, metavar="S", help="run this one and show what it did"
     )
     parser.add_argument("--trace", action="store_true", help="with --seed: every event")
     parser.add_argument("--validators", type=int, choices=(4, 5, 6, 7), default=4)
-    parser.add_argument("--profile", choices=list(Profile), default=Profile.SAFETY)
+    parser.add_argument(
+        "--profile", choices=[str(one) for one in Profile], default=str(Profile.SAFETY)
+    )
     parser.add_argument(
         "--jobs",
         type=positive_count,

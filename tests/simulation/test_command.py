@@ -18,7 +18,12 @@ from tests.simulation.command import main, violation_lines
         (["--first-seed", "x"], "argument --first-seed: 'x' is no whole number from 0 on"),
         (["--seed", "9" * 5_000], "is no whole number from 0 on"),
         (["--validators", "3"], "argument --validators"),
-        (["--profile", "speed"], "argument --profile"),
+        (
+            ["--profile", "speed"],
+            "invalid choice: 'speed' (choose from 'safety', 'liveness', 'disk', 'membership')",
+        ),
+        (["--seed", "4", "--seeds", "3"], "--seed S runs that one alone"),
+        (["--seed", "4", "--first-seed", "0"], "--seed S runs that one alone"),
     ],
 )
 def test_a_wrong_argument_is_refused_in_a_sentence(arguments, sentence, capsys):
