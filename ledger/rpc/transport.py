@@ -21,12 +21,10 @@ PEER_PING_INTERVAL_MS = 60_000
 """A connection is pinged after so long without a word (Fabric: 2 h), so that a dead client's
 streams do not keep their places."""
 HANDSHAKE_TIMEOUT_MS = 10_000
-"""From a connection to the end of its TLS handshake; gRPC's own limit is two minutes."""
+"""From a connection to the end of its TLS handshake, on both sides; gRPC's own limit for a server
+is two minutes."""
 IDLE_CONNECTION_MS = 10 * 60_000
 """A client's connection without a call is closed after this; its next call opens another."""
-
-CLIENT_CONNECT_TIMEOUT_MS = 10_000
-"""How long one attempt of a client to connect may take, its TLS handshake included."""
 
 ChannelOptions = Sequence[tuple[str, int | str]]
 
@@ -122,7 +120,5 @@ def validator_channel(address: str, tls: TlsMaterial) -> aio.Channel:
 def client_channel(address: str, ca_pem: bytes) -> aio.Channel:
     """A TLS channel of a client to a peer at `host:port`."""
     credentials = grpc.ssl_channel_credentials(ca_pem)
-    options = dict(channel_options(message_bytes_max=CLIENT_MESSAGE_BYTES_MAX))
-    # By its name the shortest pause between two attempts; gRPC gives up an attempt after it.
-    options["grpc.min_reconnect_backoff_ms"] = CLIENT_CONNECT_TIMEOUT_MS
-    return aio.secure_channel(address, credentials, options=list(options.items()))
+    options = channel_options(message_bytes_max=CLIENT_MESSAGE_BYTES_MAX)
+    return aio.secure_channel(address, credentials, options=options)
