@@ -20,6 +20,7 @@ from network.definitions import admin_identity
 from network.lifecycle import down, up
 from network.member_proposals import pending
 from network.observers import resync
+from network.plan import load_plan
 from network.ports import free_port_range
 from network.verification import verify_member
 from tests.integration.membership import (
@@ -246,6 +247,42 @@ def test_a_new_key_is_refused_while_another_is_down(channel: Channel, capsys) ->
     up(channel.network.plan)
     channel.agree()
     approve_by(channel.network, "cooperative")
+
+
+def moved(network: RunningNetwork, member_id: str) -> RunningNetwork:
+    """The same network with another port for one validator written into its plan."""
+    old = network.plan.member(member_id).validator_port
+    text = network.plan_path.read_text(encoding="utf-8")
+    assert text.count(f"validator_port = {old}\n") == 1
+    text = text.replace(f"validator_port = {old}\n", f"validator_port = {free_port_range(1)}\n")
+    network.plan_path.write_text(text, encoding="utf-8")
+    return RunningNetwork(load_plan(network.plan_path), network.layout, network.plan_path)
+
+
+def test_a_validator_moves_and_is_sought_where_the_channel_says(channel: Channel, capsys) -> None:
+    """Nobody listens at the new address before the update; the others' files keep the old one."""
+    network = moved(channel.network, "dso")
+    assert member(network, "propose", "replace", "dso") == 0
+    name = proposal(network).stem
+    assert member(network, "approve", name, "--as", "municipality") == 0
+    down(network.plan, ["utility"])
+    capsys.readouterr()
+    assert member(network, "approve", name, "--as", "dso") == 1
+    wrong = capsys.readouterr().err
+    assert "QUORUM_AT_RISK" in wrong
+    assert "moves there from" in wrong
+    assert "validator 4 (UtilityMSP" in wrong
+    up(channel.network.plan, ["utility"])
+    channel.agree()
+    approve_by(network, "dso")
+    down(network.plan, ["dso"])
+    up(network.plan, ["dso"])
+    channel.network = network
+    channel.agree()
+    down(network.plan, ["utility"])
+    channel.place()  # three of four are needed, so the one that moved is
+    up(network.plan)
+    channel.agree()
 
 
 def test_new_limits_hold_from_the_next_block_on(channel: Channel) -> None:
