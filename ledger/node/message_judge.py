@@ -10,7 +10,8 @@ from ledger.consensus.messages import (
     ProposedBlock,
     RoundChangeMessage,
 )
-from ledger.errors import InvalidMessage, Reason
+from ledger.errors import InvalidMessage, Reason, TransactionInvalid
+from ledger.model.transaction import Envelope
 from ledger.node.early_messages import EarlyMessage, EarlyMessages, NotYetJudged
 from ledger.ordering.block_building import check_contents, named_config
 from ledger.ordering.consensus_codec import decode_message
@@ -36,16 +37,20 @@ class MessageJudge:
         *,
         limits: Callable[[], BlockLimits],
         last_config: Callable[[], int],
+        check_config: Callable[[Envelope, int], None],
         next_height: Callable[[], int] | None = None,
         decode: Callable[[bytes], Message] = decode_message,
     ) -> None:
         """`last_config` is the number of the newest configuration block, `limits` are its own.
 
+        `check_config` raises InvalidMessage for a CONFIG envelope that would not take effect in a
+        block of that time (milliseconds since 1970): Fabric's peers halt at one that does not.
         `next_height` is the height under decision: a configuration may come before a later one.
         `decode` may remember what it decoded: a message has one meaning.
         """
         self._verifier = verifier
         self._last_config = last_config
+        self._check_config = check_config
         self._memory = memory
         self._limits = limits
         self._decode = decode
@@ -115,7 +120,17 @@ class MessageJudge:
                     Reason.MALFORMED, "the block names another configuration block"
                 )
             check_contents(block, self._limits(), self._memory)
+            if named == block.height:
+                self._check_config_block(block)
             self.know(block)
+
+    def _check_config_block(self, block: ProposedBlock) -> None:
+        if self._next_height is not None and block.height > self._next_height():
+            raise InvalidMessage(Reason.WRONG_HEIGHT, "what it changes is not decided yet")
+        envelope = self._memory.decode(block.entries[0])
+        if isinstance(envelope, TransactionInvalid):
+            raise InvalidMessage(Reason.MALFORMED, envelope.detail)
+        self._check_config(envelope, block.metadata.block_time_ms)
 
     def _with_seal(self, message: CommitMessage) -> CommitMessage:
         block = self._checked_blocks.get(message.signed.payload.digest)

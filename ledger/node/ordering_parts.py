@@ -261,6 +261,7 @@ def _driver_ports(
             base.memory,
             limits=lambda: base.channel.state.block_limits,
             last_config=lambda: committer.last_config,
+            check_config=lambda envelope, at_ms: _check_config(base, envelope, at_ms),
             next_height=lambda: committer.tip.height + 1,
         ),
         clock_ms=now_ms,
@@ -272,9 +273,14 @@ def _driver_ports(
 
 def _check_config_now(base: Foundation, envelope: Envelope) -> None:
     """Raise InvalidMessage unless a CONFIG envelope would take effect now."""
+    _check_config(base, envelope, now_ms())
+
+
+def _check_config(base: Foundation, envelope: Envelope, at_ms: int) -> None:
+    """Raise InvalidMessage unless it would take effect in a block of that time."""
     state = base.channel.state
     check_config_transaction(
-        envelope, state.in_force, SignaturesAt(base.signatures, state.registry, now_ms())
+        envelope, state.in_force, SignaturesAt(base.signatures, state.registry, at_ms)
     )
 
 

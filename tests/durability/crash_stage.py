@@ -172,6 +172,7 @@ class CrashStage:
                 world.memory,
                 limits=BlockLimits,
                 last_config=lambda: self.committer.last_config,
+                check_config=world.check_config,
             ),
             clock_ms=lambda: self.now_ms,
             steady_ms=lambda: self.now_ms,

@@ -207,6 +207,7 @@ class SimNode:
                 world.memory,
                 limits=lambda: self.channel.state.block_limits,
                 last_config=lambda: self.committer.last_config,
+                check_config=lambda envelope, _at_ms: self._check_config(envelope),
                 next_height=lambda: self.committer.tip.height + 1,
                 decode=world.decode,
             ),

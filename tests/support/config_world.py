@@ -14,6 +14,7 @@ from ledger.model.config import (
     Consenter,
     block_validation_policy,
 )
+from ledger.model.transaction import Envelope
 from ledger.node.committer import CommittedBlock
 from ledger.ordering.block_building import build_block
 from ledger.ordering.consensus_codec import encode_payload
@@ -56,6 +57,10 @@ class ConfigWorld(ValidatorWorld):
     @property
     def admins(self) -> list[SigningIdentity]:
         return [member.admin for member in self.consortium.members]
+
+    def check_config(self, envelope: Envelope, at_ms: int) -> None:
+        """`MessageJudge`'s, by the rules; certificates are valid at all times of the tests."""
+        check_config_transaction(envelope, self.channel.state.in_force, self.verifier)
 
     def key(self, author: int) -> Signer:
         return self.keys.get(author) or super().key(author)

@@ -20,7 +20,9 @@ from ledger.consensus.messages import (
 )
 from ledger.consensus.quorum import proposer_of
 from ledger.crypto.signing import Signer
+from ledger.errors import InvalidMessage, Reason
 from ledger.model.block import Block
+from ledger.model.transaction import Envelope
 from ledger.node.channel import open_channel
 from ledger.node.committer import Committer
 from ledger.node.signatures import SignatureVerifier
@@ -61,6 +63,10 @@ class ValidatorWorld(LedgerWorld):
     @property
     def tip(self) -> Tip:
         return self.committer.tip
+
+    def check_config(self, envelope: Envelope, at_ms: int) -> None:
+        """`MessageJudge`'s: there are no configuration updates here."""
+        raise InvalidMessage(Reason.CONFIG_MISMATCH, f"no update at {at_ms} ms: {envelope.tx_id}")
 
     def key(self, author: int) -> Signer:
         return self.consortium.members[author - 1].node.signer

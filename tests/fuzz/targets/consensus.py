@@ -62,7 +62,13 @@ def _proposed_block_seeds() -> list[bytes]:
 def _judge() -> MessageJudge:
     here = samples.world()
     verifier = ConsensusVerifier(here.validators, here.domain)
-    return MessageJudge(verifier, here.memory, limits=BlockLimits, last_config=lambda: 0)
+    return MessageJudge(
+        verifier,
+        here.memory,
+        limits=BlockLimits,
+        last_config=lambda: 0,
+        check_config=here.check_config,
+    )
 
 
 def _judging_signed() -> Attempt:

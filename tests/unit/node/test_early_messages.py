@@ -53,6 +53,7 @@ def judge_of(world: ConfigWorld) -> MessageJudge:
         world.memory,
         limits=lambda: world.channel.state.block_limits,
         last_config=lambda: world.committer.last_config,
+        check_config=world.check_config,
         next_height=lambda: world.tip.height + 1,
     )
 
@@ -104,6 +105,30 @@ def test_a_bad_message_of_the_height_under_decision_is_refused_at_once(behind):
     refused = refusal(judge, forged, 1)
     assert not isinstance(refused, NotYetJudged)
     assert refused.reason is Reason.BAD_SIGNATURE
+
+
+def test_an_update_that_does_not_apply_is_its_proposers_fault(ahead, behind):
+    """Fabric's peers halt at a configuration that does not apply; a liar may propose one."""
+    judge = judge_of(behind)
+    [applies] = ahead.config_block.entries
+    good = behind.proposal(behind.block(applies))
+    assert judge.judge(encode_message(good), 1) == good
+    behind.committer.commit(behind.committer.certified(ahead.config_block))
+    judge.forget_blocks()
+    again = behind.proposal(behind.block(applies))
+    refused = refusal(judge, again, 1)
+    assert not isinstance(refused, NotYetJudged)
+    assert refused.reason is Reason.CONFIG_OUTDATED
+
+
+def test_an_update_of_a_later_height_waits_for_the_configuration_it_changes(ahead, behind):
+    judge = judge_of(behind)
+    entry = ahead.ordered(ahead.update(replace(ahead.config, block_interval_ms=77)))
+    proposal = ahead.proposal(ahead.block(entry, proposer=ahead.tip.validators[2]))
+    assert isinstance(refusal(judge, proposal, 1), NotYetJudged)
+    behind.committer.commit(behind.committer.certified(ahead.config_block))
+    [kept] = judge.take_early()
+    assert judge.judge(kept.raw, kept.sender) == proposal
 
 
 def test_each_sender_has_a_quota_of_its_own():

@@ -22,7 +22,13 @@ def world() -> ValidatorWorld:
 @pytest.fixture
 def judge(world: ValidatorWorld) -> MessageJudge:
     verifier = ConsensusVerifier(world.validators, world.domain)
-    return MessageJudge(verifier, world.memory, limits=BlockLimits, last_config=lambda: 0)
+    return MessageJudge(
+        verifier,
+        world.memory,
+        limits=BlockLimits,
+        last_config=lambda: 0,
+        check_config=world.check_config,
+    )
 
 
 def refusal(judge: MessageJudge, message: Message) -> Reason:
@@ -88,7 +94,13 @@ def test_entries_are_judged_even_if_the_digest_is_known(
 
 def test_a_block_of_another_configuration(world: ValidatorWorld) -> None:
     verifier = ConsensusVerifier(world.validators, world.domain)
-    ahead = MessageJudge(verifier, world.memory, limits=BlockLimits, last_config=lambda: 3)
+    ahead = MessageJudge(
+        verifier,
+        world.memory,
+        limits=BlockLimits,
+        last_config=lambda: 3,
+        check_config=world.check_config,
+    )
     assert refusal(ahead, world.proposal(world.block())) is Reason.MALFORMED
 
 
@@ -101,6 +113,7 @@ def test_a_decided_height_is_not_judged_by_the_configuration_of_now(
         world.memory,
         limits=BlockLimits,
         last_config=lambda: 1,
+        check_config=world.check_config,
         next_height=lambda: 2,
     )
     proposal = world.proposal(world.block())
@@ -114,6 +127,7 @@ def test_a_height_whose_validators_are_forgotten_is_nobodys_fault(world: Validat
         world.memory,
         limits=BlockLimits,
         last_config=lambda: 1,
+        check_config=world.check_config,
         next_height=lambda: 2,
     )
     with pytest.raises(NoLongerJudged):

@@ -173,6 +173,7 @@ class ValidatorStage:
                 world.memory,
                 limits=BlockLimits,
                 last_config=lambda: self.committer.last_config,
+                check_config=world.check_config,
             ),
             clock_ms=lambda: self.now_ms,
             steady_ms=lambda: self.steady_ms,
