@@ -2,7 +2,9 @@
 
 They are kept by the hash of what they are, so a false set takes nobody's place: it is never the
 one the block names. Each sender, this peer itself among them, has a share of its own; when it is
-full, that sender's oldest sets go. What no block names goes after some blocks.
+full, that sender's oldest sets go. A set that several gave is kept for each of them: a sender
+cannot offer first what another endorses and then make it go. What no block names goes after some
+blocks.
 """
 
 import struct
@@ -19,7 +21,8 @@ from ledger.storage.kv import KeyValueStore
 OWN = 0
 """Sender of this peer's own endorsements."""
 _PREFIX = b"t"
-_HEAD = struct.Struct(">QI")
+_HEIGHT = struct.Struct(">Q")
+_SENDER = struct.Struct(">I")
 
 Writes = list[tuple[bytes, bytes | None]]
 
@@ -43,11 +46,11 @@ class TransientKey:
     name: str
     """`private_namespace` of the collection."""
 
-    @property
-    def database_key(self) -> bytes:
-        """Where it lies."""
-        tx_id = self.tx_id.encode()
-        return b"".join((_PREFIX, bytes((len(tx_id),)), tx_id, self.set_hash, self.name.encode()))
+    def database_key(self, sender: int) -> bytes:
+        """Where it lies for this sender."""
+        tx_id, name = self.tx_id.encode(), self.name.encode()
+        length, giver = bytes((len(tx_id),)), _SENDER.pack(sender)
+        return b"".join((_PREFIX, length, tx_id, self.set_hash, giver, name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,10 @@ class _Kept:
     sender: int
     height: int
     size: int
+
+
+_Copy = tuple[TransientKey, int]
+"""A set and the sender for whom it is kept."""
 
 
 class TransientStore:
@@ -67,7 +74,7 @@ class TransientStore:
         self._lock = threading.Lock()
         # Insertion-ordered: a sender's oldest sets stand first.
         self._kept: dict[int, dict[TransientKey, _Kept]] = {}
-        self._of_transaction: dict[str, dict[TransientKey, int]] = {}
+        self._of_transaction: dict[str, dict[TransientKey, set[int]]] = {}
         self._bytes: dict[int, int] = {}
         for key, kept in sorted(_stored(kv), key=lambda pair: pair[1].height):
             self._note(key, kept)
@@ -79,9 +86,9 @@ class TransientStore:
             for one in private.collections:
                 name = private_namespace(one.namespace, one.collection)
                 key = TransientKey(tx_id, sha256(one.raw), name)
-                if key not in self._of_transaction.get(tx_id, {}):
+                if key not in self._kept.get(sender, {}):
                     self._note(key, _Kept(sender, height, len(one.raw)))
-                    writes.append((key.database_key, _HEAD.pack(height, sender) + one.raw))
+                    writes.append((key.database_key(sender), _HEIGHT.pack(height) + one.raw))
             writes += self._make_room(sender)
         self._kv.write(writes, sync=True)
 
@@ -89,9 +96,13 @@ class TransientStore:
         """The kvrwset.KVRWSet bytes with this hash, if they are here."""
         key = TransientKey(tx_id, set_hash, private_namespace(namespace, collection))
         with self._lock:
-            is_here = key in self._of_transaction.get(tx_id, {})
-        record = self._kv.get(key.database_key) if is_here else None
-        return None if record is None else record[_HEAD.size :]
+            senders = sorted(self._of_transaction.get(tx_id, {}).get(key, ()))
+        # Another thread may drop a sender's copy meanwhile.
+        for sender in senders:
+            record = self._kv.get(key.database_key(sender))
+            if record is not None:
+                return record[_HEIGHT.size :]
+        return None
 
     def settled(self, tx_ids: Iterable[str], *, keep: Iterable[tuple[str, str]] = ()) -> Writes:
         """Forget what waited for these transactions, but not (tx id, `private_namespace`) `keep`.
@@ -101,27 +112,28 @@ class TransientStore:
         kept = set(keep)
         with self._lock:
             gone = [
-                key
+                (key, sender)
                 for tx_id in tx_ids
-                for key in self._of_transaction.get(tx_id, ())
+                for key, senders in self._of_transaction.get(tx_id, {}).items()
                 if (tx_id, key.name) not in kept
+                for sender in senders
             ]
             return self._drop(gone)
 
     def outdated(self, height: int) -> Writes:
         """Forget what no block named for too long; the writes are for the block's batch."""
         with self._lock:
-            gone: list[TransientKey] = []
-            for kept in self._kept.values():
+            gone: list[_Copy] = []
+            for sender, kept in self._kept.items():
                 for key, one in kept.items():
                     if one.height + self._limits.blocks_max >= height:
                         break
-                    gone.append(key)
+                    gone.append((key, sender))
             return self._drop(gone)
 
     def _note(self, key: TransientKey, kept: _Kept) -> None:
         self._kept.setdefault(kept.sender, {})[key] = kept
-        self._of_transaction.setdefault(key.tx_id, {})[key] = kept.sender
+        self._of_transaction.setdefault(key.tx_id, {}).setdefault(key, set()).add(kept.sender)
         self._bytes[kept.sender] = self._bytes.get(kept.sender, 0) + kept.size
 
     def _make_room(self, sender: int) -> Writes:
@@ -129,36 +141,40 @@ class TransientStore:
         kept = self._kept.get(sender, {})
         excess_sets = len(kept) - self._limits.sets_per_sender_max
         excess_bytes = self._bytes.get(sender, 0) - self._limits.bytes_per_sender_max
-        gone = []
+        gone: list[_Copy] = []
         for key, one in kept.items():
             if excess_sets <= 0 and excess_bytes <= 0:
                 break
-            gone.append(key)
+            gone.append((key, sender))
             excess_sets -= 1
             excess_bytes -= one.size
         return self._drop(gone)
 
-    def _drop(self, keys: list[TransientKey]) -> Writes:
-        for key in keys:
+    def _drop(self, copies: list[_Copy]) -> Writes:
+        for key, sender in copies:
             of_transaction = self._of_transaction[key.tx_id]
-            sender = of_transaction.pop(key)
+            of_transaction[key].remove(sender)
+            if not of_transaction[key]:
+                del of_transaction[key]
             if not of_transaction:
                 del self._of_transaction[key.tx_id]
             self._bytes[sender] -= self._kept[sender].pop(key).size
-        return [(key.database_key, None) for key in keys]
+        return [(key.database_key(sender), None) for key, sender in copies]
 
 
 def _stored(kv: KeyValueStore) -> Iterator[tuple[TransientKey, _Kept]]:
     for database_key, record in kv.iterate(_PREFIX, _PREFIX + b"\xff"):
         try:
             hash_at = 2 + database_key[1]
-            name_at = hash_at + HASH_BYTES
-            height, sender = _HEAD.unpack_from(record)
+            sender_at = hash_at + HASH_BYTES
+            name_at = sender_at + _SENDER.size
+            (sender,) = _SENDER.unpack_from(database_key, sender_at)
+            (height,) = _HEIGHT.unpack_from(record)
             key = TransientKey(
                 tx_id=database_key[2:hash_at].decode(),
-                set_hash=database_key[hash_at:name_at],
+                set_hash=database_key[hash_at:sender_at],
                 name=database_key[name_at:].decode(),
             )
         except (struct.error, IndexError, UnicodeDecodeError) as error:
             raise NodeFault(f"a record of the transient store is damaged: {error}") from error
-        yield key, _Kept(sender, height, len(record) - _HEAD.size)
+        yield key, _Kept(sender, height, len(record) - _HEIGHT.size)

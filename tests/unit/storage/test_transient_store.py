@@ -74,11 +74,28 @@ def test_a_set_larger_than_the_share_is_not_kept(kv):
     assert records(kv) == []
 
 
-def test_the_same_set_of_two_endorsers_is_kept_once(kv):
+def test_the_same_set_of_two_endorsers_is_kept_once_for_each(kv):
     store = TransientStore(kv, SMALL)
     for sender in (1, 2, 1):
         store.put(TX, private(b"set"), sender=sender, height=1)
-    assert len(records(kv)) == 1
+    assert len(records(kv)) == 2
+    kv.write(store.settled([TX]), sync=True)
+    assert find(store, b"set") is None
+    assert records(kv) == []
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+@pytest.mark.parametrize("honest", [OWN, 2])
+def test_who_offers_first_and_floods_does_not_remove_what_another_gave(kv, honest, is_restarted):
+    store = TransientStore(kv, SMALL)
+    store.put(TX, private(b"set"), sender=3, height=1)
+    store.put(TX, private(b"set"), sender=honest, height=1)
+    if is_restarted:
+        store = TransientStore(kv, SMALL)
+    for n in range(5):
+        store.put(f"{n:064}", private(b"%d" % n), sender=3, height=1)
+    assert find(store, b"set") == b"set"
+    assert len(records(kv)) == 4
 
 
 def test_what_a_block_settles_goes_with_its_batch(kv):
