@@ -12,16 +12,18 @@ from google.protobuf.message import DecodeError
 from ledger.endorsement.definitions import FullDefinition
 from ledger.endorsement.system_chaincodes import STATUS_ERROR, STATUS_NOT_FOUND
 from ledger.errors import GridledgerError, InvalidMessage
+from ledger.model import transaction_limits
 from ledger.model.policy_codec import decode_application_policy
 from ledger.model.private_collections import COLLECTIONS_MAX, static_collections
 from ledger.wire import common_pb2, protos_pb2
 
 NAME_CHARACTERS_MAX = 64
 VERSION_CHARACTERS_MAX = 64
+COLLECTION_CHARACTERS_MAX = transaction_limits.NAME_CHARACTERS_MAX
 RESERVED_NAMES = frozenset({"cscc", "escc", "lscc", "qscc", "vscc"})
 _NAME = re.compile(r"[a-zA-Z0-9]+([-_][a-zA-Z0-9]+)*", re.ASCII)
 _VERSION = re.compile(r"[A-Za-z0-9_.+-]+", re.ASCII)
-_COLLECTION = re.compile(r"[A-Za-z0-9-]+([A-Za-z0-9_-]+)*", re.ASCII)
+_COLLECTION = re.compile(r"[A-Za-z0-9-][A-Za-z0-9_-]*", re.ASCII)
 
 StaticConfig = protos_pb2.StaticCollectionConfig
 
@@ -111,14 +113,14 @@ def _go(value: bool) -> str:  # noqa: FBT001 - it is the value
 
 def _require_names(wanted: FullDefinition) -> None:
     name, version = wanted.name[: NAME_CHARACTERS_MAX + 1], wanted.version
-    if not _NAME.fullmatch(name) or len(name) > NAME_CHARACTERS_MAX:
+    if len(name) > NAME_CHARACTERS_MAX or not _NAME.fullmatch(name):
         raise LifecycleRefused(
             f"invalid chaincode name {name!r}. Names can only consist of alphanumerics, '_', and"
             " '-' and can only begin with alphanumerics"
         )
     if name in RESERVED_NAMES:
         raise LifecycleRefused(f"chaincode name '{name}' is the name of a system chaincode")
-    if not _VERSION.fullmatch(version) or len(version) > VERSION_CHARACTERS_MAX:
+    if len(version) > VERSION_CHARACTERS_MAX or not _VERSION.fullmatch(version):
         raise LifecycleRefused(
             f"invalid chaincode version {version[:VERSION_CHARACTERS_MAX]!r}. Versions can only"
             " consist of alphanumerics, '_', '-', '+', and '.'"
@@ -145,17 +147,17 @@ def _static_configs(raw: bytes) -> list[StaticConfig]:
     found = [config.static_collection_config for config in configs]
     names: set[str] = set()
     for collection in found:
-        if not _COLLECTION.fullmatch(collection.name):
+        name = collection.name
+        if len(name) > COLLECTION_CHARACTERS_MAX or not _COLLECTION.fullmatch(name):
             raise LifecycleRefused(
-                f"invalid collection name {collection.name[:80]!r}. Names can only consist of"
+                f"invalid collection name {name[:80]!r}. Names can only consist of"
                 " alphanumerics, '_', and '-' and cannot begin with '_'"
             )
-        if collection.name in names:
+        if name in names:
             raise LifecycleRefused(
-                f"collection-name: {collection.name} -- found duplicate in collection"
-                " configuration"
+                f"collection-name: {name} -- found duplicate in collection configuration"
             )
-        names.add(collection.name)
+        names.add(name)
     return found
 
 

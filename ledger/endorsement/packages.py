@@ -82,7 +82,7 @@ def read_package(raw: bytes) -> ChaincodePackage:
         raise PackageRefused(f"did not find any package metadata (missing {METADATA_FILE})")
     metadata = _json_object(METADATA_FILE, found[METADATA_FILE])
     label = _text(METADATA_FILE, metadata, "label")
-    if not _LABEL.fullmatch(label) or len(label) > LABEL_CHARACTERS_MAX:
+    if len(label) > LABEL_CHARACTERS_MAX or not _LABEL.fullmatch(label):
         raise PackageRefused(
             f"invalid label {label[:LABEL_CHARACTERS_MAX]!r}. Label must be non-empty, can only"
             " consist of alphanumerics, symbols from '.+-_', and can only begin with alphanumerics"
@@ -117,7 +117,7 @@ def code_files(package: ChaincodePackage) -> dict[str, bytes]:
 def contract_module(package: ChaincodePackage, files: dict[str, bytes]) -> str:
     """The importable module a `python` package names; raises PackageRefused."""
     module = package.path
-    if not _MODULE.fullmatch(module) or len(module) > MODULE_CHARACTERS_MAX:
+    if len(module) > MODULE_CHARACTERS_MAX or not _MODULE.fullmatch(module):
         raise PackageRefused(f"path {module[:80]!r} of {METADATA_FILE} is no name of a module")
     file = module.replace(".", "/")
     if f"{file}.py" not in files and f"{file}/__init__.py" not in files:

@@ -92,7 +92,7 @@ def _elements(path: tuple[str, ...], group: common_pb2.ConfigGroup) -> Iterator[
 
 
 def _child(group: Element, key: str) -> tuple[str, ...]:
-    if _KEY.fullmatch(key) is None or len(key) > KEY_CHARACTERS_MAX:
+    if len(key) > KEY_CHARACTERS_MAX or _KEY.fullmatch(key) is None:
         raise InvalidMessage(
             Reason.MALFORMED, f"illegal characters in key: {group.name}/{key[:KEY_CHARACTERS_MAX]}"
         )

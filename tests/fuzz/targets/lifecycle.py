@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
@@ -29,6 +30,12 @@ DEFINITION = FullDefinition(
     1,
     "1.0",
     collections=encode_collections([Collection(name="shared", member_policy=MEMBERS)]),
+)
+HOSTILE_NAME = "a" * 41 + "!"
+"""Almost a name: what an expression that repeats what repeats never gets through with."""
+HOSTILE = replace(
+    DEFINITION,
+    collections=encode_collections([Collection(name=HOSTILE_NAME, member_policy=MEMBERS)]),
 )
 
 
@@ -75,10 +82,20 @@ def _target(function: str, *samples: bytes) -> FuzzTarget:
 
 TARGETS = (
     _target(
-        "ApproveChaincodeDefinitionForMyOrg", encode_approve_arguments(DEFINITION, PACKAGE_ID)
+        "ApproveChaincodeDefinitionForMyOrg",
+        encode_approve_arguments(DEFINITION, PACKAGE_ID),
+        encode_approve_arguments(HOSTILE, PACKAGE_ID),
     ),
-    _target("CommitChaincodeDefinition", encode_commit_arguments(DEFINITION)),
-    _target("CheckCommitReadiness", encode_readiness_arguments(DEFINITION)),
+    _target(
+        "CommitChaincodeDefinition",
+        encode_commit_arguments(DEFINITION),
+        encode_commit_arguments(HOSTILE),
+    ),
+    _target(
+        "CheckCommitReadiness",
+        encode_readiness_arguments(DEFINITION),
+        encode_readiness_arguments(HOSTILE),
+    ),
     _target("QueryChaincodeDefinition", encode_query_arguments("energy")),
     _target("QueryApprovedChaincodeDefinition", encode_query_approved_arguments("energy", 1)),
     FuzzTarget(
