@@ -12,13 +12,13 @@ from ledger.errors import InvalidMessage
 from ledger.model.codes import ValidationCode
 from ledger.model.private_collections import Collection
 from ledger.model.rwset import CollectionReadWriteSet, Version
-from ledger.model.state import StateReader, private_namespace
+from ledger.model.state import StateReader, private_namespace, split_hashed_namespace
 from ledger.model.transaction import Envelope
 from ledger.storage.kv import KeyValueReader
 from ledger.storage.ledger_store import Writes
 from ledger.storage.private_batch import BlockPrivateData, HeldSet, MissingSet, PrivateBatch
 from ledger.storage.private_keyspace import SetPlace
-from ledger.storage.transient_store import TransientStore
+from ledger.storage.transient_store import TransientKey, TransientStore
 from ledger.validation.block import Entry
 from ledger.validation.committed_collections import CommittedCollections
 from ledger.validation.context import BlockValidation
@@ -33,8 +33,8 @@ class _Found:
 
     held: list[HeldSet] = field(default_factory=list)
     missing: list[MissingSet] = field(default_factory=list)
-    of_others: list[tuple[str, str]] = field(default_factory=list)
-    """(tx id, private namespace) of collections this peer is no member of."""
+    of_others: list[tuple[TransientKey, Version]] = field(default_factory=list)
+    """Sets of collections this peer is no member of, and what wrote them."""
 
 
 class PrivateCommit:
@@ -79,11 +79,11 @@ class PrivateCommit:
         public: CollectionReadWriteSet,
         collection: Collection,
     ) -> None:
+        set_hash = public.private_rwset_hash
         if self._mspid not in collection.members:
             name = private_namespace(place.namespace, place.collection)
-            found.of_others.append((tx_id, name))
+            found.of_others.append((TransientKey(tx_id, set_hash, name), place.version))
             return
-        set_hash = public.private_rwset_hash
         raw = self._transient.find(tx_id, place.namespace, place.collection, set_hash)
         if raw is None:
             found.missing.append(MissingSet(place, set_hash))
@@ -106,7 +106,7 @@ class PrivatePart:
     block_number: int
     validation: BlockValidation
     data: BlockPrivateData
-    of_others: tuple[tuple[str, str], ...]
+    of_others: tuple[tuple[TransientKey, Version], ...]
 
     @property
     def lacks_any(self) -> bool:
@@ -118,9 +118,24 @@ class PrivatePart:
         batch = PrivateBatch(reader)
         batch.add_block(self.block_number, self.validation.updates, self.data)
         tx_ids = [tx_id for tx_id in self.validation.tx_ids if tx_id]
-        # Other members may yet ask for what this peer endorsed for them.
-        settled = self.transient.settled(tx_ids, keep=self.of_others)
-        return batch.writes() + settled + self.transient.outdated(self.block_number)
+        # Members may yet ask for what this peer endorsed for them, but not for what is purged.
+        purged = self.transient.purged(self._purged_after(None))
+        for_members = {
+            key: self._purged_after(version).get(key.name, set())
+            for key, version in self.of_others
+        }
+        settled = self.transient.settled(tx_ids, height=self.block_number, for_members=for_members)
+        outdated = self.transient.outdated(self.block_number)
+        return batch.writes() + purged + settled + outdated
+
+    def _purged_after(self, written_at: Version | None) -> dict[str, set[bytes]]:
+        """Hashes of keys the block purges after a transaction of its own, by private namespace."""
+        gone: dict[str, set[bytes]] = {}
+        for (space, key), purged_at in self.validation.updates.purged:
+            collection = split_hashed_namespace(space)
+            if collection is not None and (written_at is None or written_at < purged_at):
+                gone.setdefault(private_namespace(*collection), set()).add(bytes.fromhex(key))
+        return gone
 
 
 def _valid(

@@ -163,7 +163,13 @@ class PrivateDissemination:
         )
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._waiting[request_id] = (peer, future)
-        future.add_done_callback(lambda _: self._waiting.pop(request_id, None))
+
+        def answered(answer: "asyncio.Future[bool]") -> None:
+            self._waiting.pop(request_id, None)
+            if not answer.cancelled() and answer.result():
+                self._transient.received(tx_id, sets)
+
+        future.add_done_callback(answered)
         asyncio.get_running_loop().call_later(RECEIPT_TIMEOUT_MS / 1000, _give_up, future)
         if not self._links.send(peer, Item(private_data_offer=offer)):
             future.set_result(False)

@@ -198,10 +198,7 @@ class PrivateBatch:
     def _trim(self, place: SetPlace, key_hash: bytes) -> None:
         raw = self._changes.get(keys.set_key(place))
         if raw is not None:
-            left = _without(decode_private_writes(raw), {key_hash})
-            is_empty = not left.writes and not left.metadata_keys
-            trimmed = encode_private_writes(left.writes, left.metadata_keys)
-            self._changes[keys.set_key(place)] = None if is_empty else trimmed
+            self._changes[keys.set_key(place)] = set_without(raw, {key_hash})
 
     def _without_purged(self, held: HeldSet) -> HeldSet:
         gone = {
@@ -224,6 +221,16 @@ class PrivateBatch:
                 self._changes[keys.set_key(place)] = None
                 for key_hash in _key_hashes(decode_private_writes(raw)):
                     self._changes[keys.written_key(place, key_hash)] = None
+
+
+def set_without(raw: bytes, gone: Iterable[bytes]) -> bytes | None:
+    """kvrwset.KVRWSet bytes without the keys that have these hashes; None: nothing is left.
+
+    Raises InvalidMessage for bytes that are no private writes.
+    """
+    left = _without(decode_private_writes(raw), gone)
+    is_empty = not left.writes and not left.metadata_keys
+    return None if is_empty else encode_private_writes(left.writes, left.metadata_keys)
 
 
 def _is_purged(changes: _Changes, place: SetPlace, key_hash: bytes) -> bool:

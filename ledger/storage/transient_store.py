@@ -5,21 +5,27 @@ one the block names. Each sender, this peer itself among them, has a share of it
 full, that sender's oldest sets go. A set that several gave is kept for each of them: a sender
 cannot offer first what another endorses and then make it go. What no block names goes after some
 blocks.
+
+What this peer endorsed for collections it is no member of stays a little longer than the block
+that names it, until a member's peer has it or some blocks passed: the members may yet ask for it.
 """
 
 import struct
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from ledger.crypto.hashing import HASH_BYTES, sha256
-from ledger.errors import NodeFault
-from ledger.model.private_rwset import PrivateReadWriteSet
+from ledger.errors import InvalidMessage, NodeFault
+from ledger.model.private_rwset import PrivateCollectionSet, PrivateReadWriteSet
 from ledger.model.state import private_namespace
 from ledger.storage.kv import KeyValueStore
+from ledger.storage.private_batch import set_without
 
 OWN = 0
 """Sender of this peer's own endorsements."""
+FOR_MEMBERS = 2**32 - 1
+"""Stands for the sender of this peer's endorsements for others once their block is committed."""
 _PREFIX = b"t"
 _HEIGHT = struct.Struct(">Q")
 _SENDER = struct.Struct(">I")
@@ -35,6 +41,8 @@ class TransientLimits:
     bytes_per_sender_max: int = 32 * 1024 * 1024
     blocks_max: int = 1_000
     """Blocks after which a set that no block named is removed."""
+    blocks_for_members_max: int = 20
+    """Blocks after its own for which a set of other members is kept for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +68,8 @@ class _Kept:
     size: int
 
 
+GoneKeys = Collection[bytes]
+"""SHA-256 of keys that were purged."""
 _Copy = tuple[TransientKey, int]
 """A set and the sender for whom it is kept."""
 
@@ -75,6 +85,7 @@ class TransientStore:
         # Insertion-ordered: a sender's oldest sets stand first.
         self._kept: dict[int, dict[TransientKey, _Kept]] = {}
         self._of_transaction: dict[str, dict[TransientKey, set[int]]] = {}
+        self._received: dict[str, set[TransientKey]] = {}
         self._bytes: dict[int, int] = {}
         for key, kept in sorted(_stored(kv), key=lambda pair: pair[1].height):
             self._note(key, kept)
@@ -84,8 +95,7 @@ class TransientStore:
         writes: Writes = []
         with self._lock:
             for one in private.collections:
-                name = private_namespace(one.namespace, one.collection)
-                key = TransientKey(tx_id, sha256(one.raw), name)
+                key = _key_of(tx_id, one)
                 if key not in self._kept.get(sender, {}):
                     self._note(key, _Kept(sender, height, len(one.raw)))
                     writes.append((key.database_key(sender), _HEIGHT.pack(height) + one.raw))
@@ -104,32 +114,97 @@ class TransientStore:
                 return record[_HEIGHT.size :]
         return None
 
-    def settled(self, tx_ids: Iterable[str], *, keep: Iterable[tuple[str, str]] = ()) -> Writes:
-        """Forget what waited for these transactions, but not (tx id, `private_namespace`) `keep`.
-
-        The database writes are for the block's batch.
-        """
-        kept = set(keep)
+    def received(self, tx_id: str, sets: Iterable[PrivateCollectionSet]) -> None:
+        """A member's peer has these: they need not outlast their block here."""
         with self._lock:
-            gone = [
+            here = self._of_transaction.get(tx_id, {}).keys()
+            received = here & {_key_of(tx_id, one) for one in sets}
+            if received:
+                self._received.setdefault(tx_id, set()).update(received)
+
+    def settled(
+        self,
+        tx_ids: Iterable[str],
+        *,
+        height: int,
+        for_members: Mapping[TransientKey, GoneKeys] | None = None,
+    ) -> Writes:
+        """Forget what waited for the transactions of block `height`.
+
+        Of `for_members` stays what this peer endorsed and no member's peer is known to have, but
+        not these keys of it. The database writes are for the block's batch.
+        """
+        wanted = for_members or {}
+        with self._lock:
+            before = {tx_id: dict(self._of_transaction.get(tx_id, {})) for tx_id in tx_ids}
+            kept: list[tuple[TransientKey, bytes]] = []
+            for tx_id, sets in before.items():
+                for key, senders in sets.items():
+                    is_received = key in self._received.get(tx_id, ())
+                    if key in wanted and OWN in senders and not is_received:
+                        raw = self._without(key, OWN, wanted[key])
+                        kept += [(key, raw)] if raw is not None else []
+            copies = [
                 (key, sender)
-                for tx_id in tx_ids
-                for key, senders in self._of_transaction.get(tx_id, {}).items()
-                if (tx_id, key.name) not in kept
+                for sets in before.values()
+                for key, senders in sets.items()
                 for sender in senders
+                if sender != FOR_MEMBERS  # a later block repeats the transaction in vain
             ]
-            return self._drop(gone)
+            writes = self._drop(copies)
+            for key, raw in kept:
+                self._note(key, _Kept(FOR_MEMBERS, height, len(raw)))
+                writes.append((key.database_key(FOR_MEMBERS), _HEIGHT.pack(height) + raw))
+            return writes + self._make_room(FOR_MEMBERS)
+
+    def purged(self, gone: Mapping[str, GoneKeys]) -> Writes:
+        """Remove keys, by `private_namespace`, from what is kept for members.
+
+        What still waits for its block is written after the purge, if ever, and stays.
+        """
+        writes: Writes = []
+        with self._lock:
+            for key, one in list(self._kept.get(FOR_MEMBERS, {}).items()):
+                if key.name not in gone:
+                    continue
+                raw = self._without(key, FOR_MEMBERS, gone[key.name])
+                if raw is None:
+                    writes += self._drop([(key, FOR_MEMBERS)])
+                    continue
+                self._bytes[FOR_MEMBERS] += len(raw) - one.size
+                self._kept[FOR_MEMBERS][key] = _Kept(FOR_MEMBERS, one.height, len(raw))
+                writes.append((key.database_key(FOR_MEMBERS), _HEIGHT.pack(one.height) + raw))
+        return writes
 
     def outdated(self, height: int) -> Writes:
-        """Forget what no block named for too long; the writes are for the block's batch."""
+        """Forget what no block named, or no member asked for, for too long.
+
+        The writes are for the batch of block `height`.
+        """
         with self._lock:
             gone: list[_Copy] = []
             for sender, kept in self._kept.items():
+                is_committed = sender == FOR_MEMBERS
+                limits = self._limits
+                blocks = limits.blocks_for_members_max if is_committed else limits.blocks_max
                 for key, one in kept.items():
-                    if one.height + self._limits.blocks_max >= height:
+                    is_received = is_committed and key in self._received.get(key.tx_id, ())
+                    if one.height + blocks < height or is_received:
+                        gone.append((key, sender))
+                    elif not is_committed:
                         break
-                    gone.append((key, sender))
             return self._drop(gone)
+
+    def _without(self, key: TransientKey, sender: int, gone: GoneKeys) -> bytes | None:
+        """Bytes of a set but for these keys; None if there is nothing to keep."""
+        record = self._kv.get(key.database_key(sender))
+        raw = None if record is None else record[_HEIGHT.size :]
+        if raw is None or not gone:
+            return raw
+        try:
+            return set_without(raw, gone)
+        except InvalidMessage:
+            return None  # nobody can use it either
 
     def _note(self, key: TransientKey, kept: _Kept) -> None:
         self._kept.setdefault(kept.sender, {})[key] = kept
@@ -158,8 +233,13 @@ class TransientStore:
                 del of_transaction[key]
             if not of_transaction:
                 del self._of_transaction[key.tx_id]
+                self._received.pop(key.tx_id, None)
             self._bytes[sender] -= self._kept[sender].pop(key).size
         return [(key.database_key(sender), None) for key, sender in copies]
+
+
+def _key_of(tx_id: str, one: PrivateCollectionSet) -> TransientKey:
+    return TransientKey(tx_id, sha256(one.raw), private_namespace(one.namespace, one.collection))
 
 
 def _stored(kv: KeyValueStore) -> Iterator[tuple[TransientKey, _Kept]]:

@@ -27,6 +27,7 @@ from ledger.model.rwset import (
 )
 from ledger.model.state import VALIDATION_PARAMETER
 from ledger.node import private_reconciler, private_requests
+from ledger.storage.transient_store import TransientLimits
 from ledger.wire.validator_pb2 import Item, PrivateDataOffer, PrivateDataRequest, PrivateSetName
 from tests.support.ledger_world import CHAINCODE
 from tests.support.private_stage import PrivateStage, tx_id_of
@@ -191,7 +192,7 @@ async def test_private_data_that_does_not_belong_here_is_refused(stage):
     receipt = await receipt_of(peer, offer_of(private, tx_id))
     assert receipt.reason == Reason.POLICY_NOT_SATISFIED
     assert peer.rejected == [], "definitions may just have changed: nobody is blamed"
-    assert peer.transient.settled([tx_id]) == []
+    assert peer.transient.settled([tx_id], height=2) == []
     receipt = await receipt_of(stage.peers[ALSO_HELD], offer_of(private, "no id"))
     assert receipt.reason == Reason.MALFORMED
     huge = PrivateReadWriteSet((PrivateCollectionSet(CHAINCODE, "prices", bytes(5_000_000)),))
@@ -245,6 +246,53 @@ async def test_an_endorser_that_is_no_member_still_has_what_the_members_lack(sta
         assert late.value("a") is None
         await late.until(lambda late=late: late.missing() == 0)
         assert late.value("a") == b"1"
+
+
+async def endorsed_by_a_stranger(stage, **written):
+    entry, tx_id, private = stage.simulate(writes(**written), on=STRANGER)
+    await stage.peers[STRANGER].dissemination.keep(tx_id, private)
+    await stage.settle()
+    return entry
+
+
+async def test_an_endorser_that_is_no_member_forgets_with_the_block_what_a_member_has(stage):
+    stage.define(prices(stage))
+    entry = await endorsed_by_a_stranger(stage, a=b"a-secret-price")
+    assert b"a-secret-price" in stored_bytes(stage.peers[STRANGER])
+    stage.commit(entry)
+    assert b"a-secret-price" not in stored_bytes(stage.peers[STRANGER])
+
+
+async def test_an_endorser_that_is_no_member_forgets_soon_what_no_member_has(stage):
+    stage.define(prices(stage))
+    stage.down |= {HELD, ALSO_HELD}
+    stage.commit(await endorsed_by_a_stranger(stage, a=b"a-secret-price"))
+    stage.pass_blocks(TransientLimits().blocks_for_members_max)
+    assert b"a-secret-price" in stored_bytes(stage.peers[STRANGER])
+    stage.pass_blocks(1)
+    assert b"a-secret-price" not in stored_bytes(stage.peers[STRANGER])
+
+
+@pytest.mark.parametrize("is_same_block", [False, True])
+async def test_a_purge_reaches_what_an_endorser_that_is_no_member_holds(stage, is_same_block):
+    stage.define(prices(stage, maximum_peer_count=0))
+    entry = await endorsed_by_a_stranger(stage, a=b"a-secret-price", b=b"kept")
+    purge = await stage.endorse(purges("a"))
+    for block in [[entry, purge]] if is_same_block else [[entry], [purge]]:
+        stage.commit(*block)
+    assert b"a-secret-price" not in stored_bytes(stage.peers[STRANGER])
+    late = stage.peers[ALSO_HELD]
+    await late.until(lambda: late.missing() == 0)
+    assert (late.value("a"), late.value("b")) == (None, b"kept")
+
+
+async def test_a_purge_before_a_write_spares_it(stage):
+    stage.define(prices(stage, maximum_peer_count=0))
+    entry = await endorsed_by_a_stranger(stage, a=b"new")
+    stage.commit(await stage.endorse(purges("a")), entry)
+    late = stage.peers[ALSO_HELD]
+    await late.until(lambda: late.missing() == 0)
+    assert late.value("a") == b"new"
 
 
 async def test_what_was_replaced_meanwhile_is_fetched_and_the_newer_value_stays(stage):
