@@ -6,6 +6,7 @@ language's rules as in CouchDB: every peer has to find the same order.
 
 import json
 import math
+from collections.abc import Iterable
 from typing import Any
 
 OrderKey = tuple[Any, ...]
@@ -45,8 +46,18 @@ def order_key(value: Any) -> OrderKey:
     if isinstance(value, str):
         return (3, value)
     if isinstance(value, list):
-        return (4, tuple(order_key(item) for item in value))
-    return (5, tuple((name, order_key(value[name])) for name in sorted(value)))
+        return array_key(order_key(item) for item in value)
+    return object_key((name, order_key(value[name])) for name in sorted(value))
+
+
+def array_key(items: Iterable[OrderKey]) -> OrderKey:
+    """`order_key` of an array whose items have these."""
+    return (4, tuple(items))
+
+
+def object_key(fields: Iterable[tuple[str, OrderKey]]) -> OrderKey:
+    """`order_key` of an object whose fields, by ascending name, have these."""
+    return (5, tuple(fields))
 
 
 def _refuse(name: str) -> float:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from google.protobuf.message import DecodeError
 
-from ledger.endorsement.query_selectors import refused
+from ledger.endorsement.query_work import refused
 from ledger.endorsement.rich_queries import (
     Found,
     Position,

@@ -12,16 +12,19 @@ from typing import Any
 import re2  # type: ignore[import-untyped]
 
 from ledger.endorsement.json_order import order_key
-from ledger.endorsement.simulation_use import SimulationRefused
+from ledger.endorsement.query_work import QueryWork, refused
 
 DEPTH_MAX = 20
 """Selectors within selectors."""
-CONDITIONS_MAX = 500
+CONDITIONS_MAX = 100
 PATTERN_CHARACTERS_MAX = 1_000
+SEARCHED_CHARACTERS_MAX = 128 * 1024
+"""Of a text in which a pattern is looked for; a search cannot be stopped once it runs."""
+SEARCHED_CHARACTERS_PER_STEP = 16
 PLACE_DIGITS_MAX = 9
 PATTERN_MEMORY_BYTES = 1024 * 1024
 
-Predicate = Callable[[Any], bool]
+Predicate = Callable[[Any, QueryWork], bool]
 Path = tuple[str, ...]
 
 MISSING = object()
@@ -60,11 +63,6 @@ def _place(name: str) -> int:
     return int(name) if is_number else sys.maxsize
 
 
-def refused(text: str) -> SimulationRefused:
-    """A query this peer does not run."""
-    return SimulationRefused(f"rich query: {text}")
-
-
 class _Compiler:
     """Negations are carried down to the single conditions, as CouchDB does."""
 
@@ -99,7 +97,12 @@ class _Compiler:
             return _operator(name, argument, negated=negated)
         path = field_path(name)
         inner = self._field(argument, negated=negated, depth=depth)
-        return lambda value: inner(look_up(value, path))
+
+        def of_field(value: Any, work: QueryWork) -> bool:
+            work.step(len(path))
+            return inner(look_up(value, path), work)
+
+        return of_field
 
     def _field(self, argument: Any, *, negated: bool, depth: int) -> Predicate:
         """What a field has to be: a value, or conditions on it."""
@@ -118,27 +121,46 @@ class _Compiler:
 
     def _element(self, argument: Any, *, negated: bool, depth: int) -> Predicate:
         inner = self.selector(argument, negated=False, depth=depth)
-        return _present(
-            lambda value: isinstance(value, list) and any(inner(item) for item in value),
-            negated=negated,
-        )
+
+        def has_one(value: Any, work: QueryWork) -> bool:
+            if not isinstance(value, list):
+                return False
+            work.step(len(value))
+            return any(inner(item, work) for item in value)
+
+        return _present(has_one, negated=negated)
 
 
 def _any(parts: Sequence[Predicate]) -> Predicate:
     if len(parts) == 1:
         return parts[0]
-    return lambda value: any(part(value) for part in parts)
+
+    def matches(value: Any, work: QueryWork) -> bool:
+        work.step(1 + len(parts))
+        return any(part(value, work) for part in parts)
+
+    return matches
 
 
 def _all(parts: Sequence[Predicate]) -> Predicate:
     if len(parts) == 1:
         return parts[0]
-    return lambda value: all(part(value) for part in parts)
+
+    def matches(value: Any, work: QueryWork) -> bool:
+        work.step(1 + len(parts))
+        return all(part(value, work) for part in parts)
+
+    return matches
 
 
 def _present(predicate: Predicate, *, negated: bool = False) -> Predicate:
     """Never true of a missing field."""
-    return lambda value: value is not MISSING and predicate(value) != negated
+
+    def matches(value: Any, work: QueryWork) -> bool:
+        work.step()
+        return value is not MISSING and predicate(value, work) != negated
+
+    return matches
 
 
 # -- single conditions ----------------------------------------------------------------------------
@@ -148,7 +170,7 @@ def _operator(name: str, argument: Any, *, negated: bool) -> Predicate:
     if name == "$exists":
         if not isinstance(argument, bool):
             raise refused("$exists takes true or false")
-        return lambda value: (value is not MISSING) == (argument != negated)
+        return lambda value, _work: (value is not MISSING) == (argument != negated)
     if negated and name in _OPPOSITES:
         return _operator(_OPPOSITES[name], argument, negated=False)
     make = _OPERATORS.get(name)
@@ -159,60 +181,64 @@ def _operator(name: str, argument: Any, *, negated: bool) -> Predicate:
 
 def _equal(argument: Any) -> Predicate:
     wanted = order_key(argument)
-    return lambda value: order_key(value) == wanted
+    return lambda value, work: work.key(value) == wanted
 
 
 def _unequal(argument: Any) -> Predicate:
     wanted = order_key(argument)
-    return lambda value: order_key(value) != wanted
+    return lambda value, work: work.key(value) != wanted
 
 
 def _greater(argument: Any) -> Predicate:
     bound = order_key(argument)
-    return lambda value: order_key(value) > bound
+    return lambda value, work: work.key(value) > bound
 
 
 def _at_least(argument: Any) -> Predicate:
     bound = order_key(argument)
-    return lambda value: order_key(value) >= bound
+    return lambda value, work: work.key(value) >= bound
 
 
 def _less(argument: Any) -> Predicate:
     bound = order_key(argument)
-    return lambda value: order_key(value) < bound
+    return lambda value, work: work.key(value) < bound
 
 
 def _at_most(argument: Any) -> Predicate:
     bound = order_key(argument)
-    return lambda value: order_key(value) <= bound
+    return lambda value, work: work.key(value) <= bound
 
 
 def _one_of(argument: Any) -> Predicate:
     """The value itself, or one item of an array."""
     wanted = {order_key(item) for item in _array("$in", argument)}
 
-    def matches(value: Any) -> bool:
-        if order_key(value) in wanted:
+    def matches(value: Any, work: QueryWork) -> bool:
+        if work.key_to_hash(value) in wanted:
             return True
-        return isinstance(value, list) and any(order_key(item) in wanted for item in value)
+        return isinstance(value, list) and any(work.key_to_hash(item) in wanted for item in value)
 
     return matches
 
 
 def _none_of(argument: Any) -> Predicate:
     is_one = _one_of(argument)
-    return lambda value: not is_one(value)
+    return lambda value, work: not is_one(value, work)
 
 
 def _has_all(argument: Any) -> Predicate:
     wanted = {order_key(item) for item in _array("$all", argument)}
-    return lambda value: isinstance(value, list) and wanted <= {order_key(item) for item in value}
+
+    def matches(value: Any, work: QueryWork) -> bool:
+        return isinstance(value, list) and wanted <= {work.key_to_hash(item) for item in value}
+
+    return matches
 
 
 def _of_size(argument: Any) -> Predicate:
     if not isinstance(argument, int) or isinstance(argument, bool):
         raise refused("$size takes a whole number")
-    return lambda value: isinstance(value, list) and len(value) == argument
+    return lambda value, _work: isinstance(value, list) and len(value) == argument
 
 
 def _matches_pattern(argument: Any) -> Predicate:
@@ -229,9 +255,14 @@ def _matches_pattern(argument: Any) -> Predicate:
             f"$regex {argument[:80]!r} is not supported (no look-around, no back references)"
         ) from error
 
-    def matches(value: Any) -> bool:
+    def matches(value: Any, work: QueryWork) -> bool:
+        if not isinstance(value, str):
+            return False
+        if len(value) > SEARCHED_CHARACTERS_MAX:
+            raise refused(f"$regex does not search more than {SEARCHED_CHARACTERS_MAX} characters")
+        work.step(len(value) // SEARCHED_CHARACTERS_PER_STEP)
         try:
-            return isinstance(value, str) and search(value) is not None
+            return search(value) is not None
         except UnicodeEncodeError:
             return False  # half a surrogate pair
 

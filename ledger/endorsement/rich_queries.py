@@ -6,7 +6,6 @@ what appeared or went meanwhile (no protection from phantoms), as in Fabric.
 """
 
 import base64
-import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -26,8 +25,8 @@ from ledger.endorsement.query_selectors import (
     compile_selector,
     field_path,
     look_up,
-    refused,
 )
+from ledger.endorsement.query_work import QueryWork, refused
 from ledger.model.state import VersionedValue
 
 Row = tuple[str, VersionedValue]
@@ -66,6 +65,19 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True)
+class _Place:
+    """A position among others; comparing is work too."""
+
+    order: OrderKey
+    steps: int
+    work: QueryWork
+
+    def __lt__(self, other: "_Place") -> bool:
+        self.work.step(min(self.steps, other.steps))
+        return self.order < other.order
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
     """A row that matches, its value as the contract gets it."""
 
@@ -73,6 +85,7 @@ class Found:
     versioned: VersionedValue
     value: bytes
     position: Position
+    place: _Place
 
 
 def parse_rich_query(text: str, limits: QueryLimits) -> RichQuery:
@@ -107,12 +120,15 @@ def run_rich_query(
     rows_max: int,
     after: Position | None,
     limits: QueryLimits,
+    work: QueryWork | None = None,
 ) -> list[Found]:
     """At most `rows_max` rows that match and come after a position, in the query's order.
 
-    Takes time: meant for a thread. Raises SimulationRefused beyond a limit.
+    Takes time: meant for a thread. Raises SimulationRefused beyond a limit. `work` is what the
+    time is counted by, the limits' own if none is given.
     """
-    found = _matching(query, rows, after, limits)
+    work = work or QueryWork(limits.time_ms)
+    found = _matching(query, rows, after, limits, work)
     wanted = rows_max if query.limit is None else min(rows_max, query.limit)
     last = query.skip + wanted
     if query.sort:
@@ -147,45 +163,55 @@ def decode_bookmark(query: RichQuery, bookmark: str) -> Position | None:
 
 
 def _matching(
-    query: RichQuery, rows: Iterable[Row], after: Position | None, limits: QueryLimits
+    query: RichQuery,
+    rows: Iterable[Row],
+    after: Position | None,
+    limits: QueryLimits,
+    work: QueryWork,
 ) -> Iterator[Found]:
     size = 0
-    for key, versioned in _bounded(rows, limits):
+    begins_after = None if after is None else after.order()
+    for key, versioned in _bounded(rows, limits, work):
         document = parse_object(versioned.value)
         if document is None:
             continue
         document[KEY_FIELD] = key
-        if not query.matches(document):
+        if not query.matches(document, work):
             continue
         values = tuple(look_up(document, path) for path in query.sort)
         if MISSING in values:
             continue  # CouchDB's index for the sort does not hold it
-        position = Position(values, key)
-        if after is not None and not _is_after(position, after, descending=query.descending):
+        place = _place_of(values, key, work)
+        if begins_after is not None and not _is_after(
+            place.order, begins_after, descending=query.descending
+        ):
             continue
         value = _selected(document, query.fields) if query.fields else versioned.value
-        size += len(key) + len(value)
+        size += len(key) + max(len(value), len(versioned.value))  # both are held
         if size > limits.found_bytes_max:
             raise refused(f"more than {limits.found_bytes_max} bytes found")
-        yield Found(key, versioned, value, position)
+        yield Found(key, versioned, value, Position(values, key), place)
 
 
-def _bounded(rows: Iterable[Row], limits: QueryLimits) -> Iterator[Row]:
-    end = time.monotonic() + limits.time_ms / 1000
+def _bounded(rows: Iterable[Row], limits: QueryLimits, work: QueryWork) -> Iterator[Row]:
     for number, row in enumerate(rows):
         if number >= limits.rows_max:
             raise refused(f"more than {limits.rows_max} rows to look at")
-        if time.monotonic() > end:
-            raise refused(f"it takes longer than {limits.time_ms} ms")
+        work.next_document()
         yield row
 
 
-def _order_of(found: Found) -> OrderKey:
-    return found.position.order()
+def _place_of(values: tuple[Any, ...], key: str, work: QueryWork) -> _Place:
+    parts = [work.key_and_size(value) for value in values]
+    order = (*(part for part, _ in parts), key)
+    return _Place(order, 1 + sum(steps for _, steps in parts), work)
 
 
-def _is_after(position: Position, after: Position, *, descending: bool) -> bool:
-    here, there = position.order(), after.order()
+def _order_of(found: Found) -> _Place:
+    return found.place
+
+
+def _is_after(here: OrderKey, there: OrderKey, *, descending: bool) -> bool:
     return here < there if descending else here > there
 
 

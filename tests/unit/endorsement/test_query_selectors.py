@@ -7,8 +7,10 @@ from ledger.endorsement.query_selectors import (
     CONDITIONS_MAX,
     DEPTH_MAX,
     PATTERN_CHARACTERS_MAX,
+    SEARCHED_CHARACTERS_MAX,
     compile_selector,
 )
+from ledger.endorsement.query_work import QueryWork
 from ledger.endorsement.simulation_use import SimulationRefused
 
 DOCUMENT = {
@@ -24,7 +26,8 @@ DOCUMENT = {
 
 
 def matches(selector, document=None):
-    return compile_selector(selector)(DOCUMENT if document is None else document)
+    work = QueryWork(time_ms=0, clock_s=lambda: 0.0)
+    return compile_selector(selector)(DOCUMENT if document is None else document, work)
 
 
 @pytest.mark.parametrize(
@@ -154,6 +157,13 @@ def test_a_pattern_that_ruins_other_engines_is_answered():
     document = {"owner": "x" * 50_000}
     assert not matches({"owner": {"$regex": "(x+x+)+y"}}, document)
     assert not matches({"owner": {"$regex": "(a|aa)+$"}}, {"owner": "a" * 50_000 + "b"})
+
+
+def test_a_text_too_long_to_search_is_refused_by_name():
+    owner = "x" * SEARCHED_CHARACTERS_MAX
+    assert matches({"owner": {"$regex": "x$"}}, {"owner": owner})
+    with pytest.raises(SimulationRefused, match="does not search more than"):
+        matches({"owner": {"$regex": "x$"}}, {"owner": owner + "x"})
 
 
 def test_half_a_surrogate_pair_in_a_value_matches_no_pattern():
