@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ledger.endorsement.peer_session import ExecutionFailed, Key, Outcome, RunningTransaction
@@ -12,7 +13,8 @@ from ledger.endorsement.simulator import SimulationRefused
 from ledger.errors import InvalidMessage
 
 THREADS_MAX = 2
-"""Rich queries of one chaincode that run at the same time; others wait."""
+"""Rich queries of one chaincode that run at the same time; others wait. A thread cannot be
+stopped: it is free again when its query has ended, even if nobody waits for that any more."""
 
 Answer = Callable[[RunningTransaction, Outcome], None]
 """Gives a contract what it waits for."""
@@ -25,7 +27,7 @@ class DeferredRequests:
         self._name = name
         self._call = call
         self._answer = answer
-        self._threads = asyncio.Semaphore(THREADS_MAX)
+        self._threads = ThreadPoolExecutor(THREADS_MAX, thread_name_prefix=f"queries of {name}")
         self._tasks: dict[Key, asyncio.Task[None]] = {}
 
     def begin_call(self, transaction: RunningTransaction, call: ChaincodeCall) -> None:
@@ -33,7 +35,7 @@ class DeferredRequests:
         self._begin(transaction, self._called(transaction, call))
 
     def begin_long(self, transaction: RunningTransaction, request: LongRequest) -> None:
-        """Run what takes time in a thread."""
+        """Run what takes time in a thread of these requests' own."""
         self._begin(transaction, self._ran(request))
 
     def cancel(self, key: Key) -> None:
@@ -42,12 +44,13 @@ class DeferredRequests:
             task.cancel()
 
     async def close(self) -> None:
-        """Cancel all."""
+        """Cancel all, and wait until no thread reads the ledger any more."""
         tasks = list(self._tasks.values())
         self._tasks.clear()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
 
     def _begin(self, transaction: RunningTransaction, work: Coroutine[Any, Any, Outcome]) -> None:
         self._tasks[transaction.key] = asyncio.create_task(self._run(transaction, work))
@@ -72,5 +75,4 @@ class DeferredRequests:
         return await self._call(transaction, call)
 
     async def _ran(self, request: LongRequest) -> Outcome:
-        async with self._threads:
-            return await asyncio.to_thread(request.run)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, request.run)

@@ -1,7 +1,7 @@
 """Requests that are answered later: what they give, and what becomes of those nobody waits for."""
 
 import asyncio
-from threading import Lock
+from threading import Event, Lock, Semaphore, current_thread
 from types import SimpleNamespace
 
 import pytest
@@ -72,26 +72,103 @@ async def test_what_takes_time_runs_in_a_thread_and_its_refusal_is_an_answer():
     assert await caller.run(refused) == "rich query: no"
 
 
-async def test_so_many_threads_and_no_more():
-    caller = Caller()
-    running, most, lock = 0, 0, Lock()
+class Gate:
+    """Work that waits in its thread until it is let go."""
 
-    def count():
-        nonlocal running, most
-        with lock:
-            running += 1
-            most = max(most, running)
-        for _ in range(10_000):
-            pass
-        with lock:
-            running -= 1
+    def __init__(self):
+        self.begun = Semaphore(0)
+        self.open = Event()
+        self._lock = Lock()
+        self.running = self.most = self.runs = 0
+
+    def run(self):
+        with self._lock:
+            self.runs += 1
+            self.running += 1
+            self.most = max(self.most, self.running)
+        self.begun.release()
+        self.open.wait()
+        with self._lock:
+            self.running -= 1
         return b""
 
+    async def until_begun(self, count):
+        for _ in range(count):
+            await asyncio.to_thread(self.begun.acquire)
+
+
+async def turns():
+    """Whatever the event loop has to do is done."""
+    for _ in range(100):
+        await asyncio.sleep(0)
+
+
+@pytest.fixture
+def gate():
+    gate = Gate()
+    yield gate
+    gate.open.set()
+
+
+async def test_its_threads_are_none_of_the_event_loops():
+    caller = Caller()
+    thread = await caller.run(current_thread)
+    assert thread.name.startswith("queries of market")
+
+
+async def test_so_many_threads_and_no_more(gate):
+    caller = Caller()
     for number in range(20):
-        caller.requests.begin_long(transaction(str(number)), LongRequest(count))
+        caller.requests.begin_long(transaction(str(number)), LongRequest(gate.run))
+    await gate.until_begun(THREADS_MAX)
+    gate.open.set()
     for _ in range(20):
         await caller.answers.get()
-    assert most <= THREADS_MAX
+    assert (gate.runs, gate.most) == (20, THREADS_MAX)
+
+
+async def test_a_cancelled_request_keeps_its_place_until_its_thread_has_ended(gate):
+    caller = Caller()
+    for number in range(THREADS_MAX):
+        caller.requests.begin_long(transaction(str(number)), LongRequest(gate.run))
+    await gate.until_begun(THREADS_MAX)
+    for number in range(10):
+        caller.requests.cancel(("energy", str(number)))
+        caller.requests.begin_long(transaction(f"later {number}"), LongRequest(gate.run))
+    assert gate.runs == THREADS_MAX
+    gate.open.set()
+    for _ in range(10):
+        assert await caller.answers.get() == b""
+    assert (gate.runs, gate.most) == (THREADS_MAX + 10, THREADS_MAX)
+
+
+async def test_a_request_cancelled_before_it_ran_never_runs(gate):
+    caller = Caller()
+    for number in range(THREADS_MAX + 5):
+        caller.requests.begin_long(transaction(str(number)), LongRequest(gate.run))
+    await gate.until_begun(THREADS_MAX)
+    for number in range(THREADS_MAX, THREADS_MAX + 5):
+        caller.requests.cancel(("energy", str(number)))
+    await turns()
+    caller.requests.begin_long(transaction("last"), LongRequest(lambda: b"last"))
+    gate.open.set()
+    answers = [await caller.answers.get() for _ in range(THREADS_MAX + 1)]
+    assert sorted(answers) == [b""] * THREADS_MAX + [b"last"]
+    assert gate.runs == THREADS_MAX
+
+
+async def test_closing_waits_for_the_threads(gate):
+    caller = Caller()
+    for number in range(THREADS_MAX + 1):
+        caller.requests.begin_long(transaction(str(number)), LongRequest(gate.run))
+    await gate.until_begun(THREADS_MAX)
+    closing = asyncio.create_task(caller.requests.close())
+    await turns()
+    assert not closing.done()
+    gate.open.set()
+    await closing
+    assert (gate.runs, gate.running) == (THREADS_MAX, 0)
+    assert caller.answers.empty()
 
 
 async def test_a_call_ends_with_the_transaction_that_made_it():
