@@ -14,6 +14,7 @@ from ledger.endorsement.peer_session import Execution, ExecutionFailed
 from ledger.endorsement.proposal_checks import ProposalRules, check_proposal
 from ledger.endorsement.proposal_rate import ProposalRate, ProposalRateLimit
 from ledger.endorsement.simulator import TransactionSimulator
+from ledger.endorsement.system_chaincodes import SYSTEM_CHAINCODES
 from ledger.errors import InvalidMessage
 from ledger.model.codec_action import encode_proposal_response_payload
 from ledger.model.codec_proposal import strip_transient
@@ -40,6 +41,10 @@ async def keep_nothing(_tx_id: str, _private: PrivateReadWriteSet) -> None:
     raise ExecutionFailed("this peer keeps no private data")
 
 
+async def nothing_on_its_way() -> None:
+    """For peers that fetch no private data."""
+
+
 @dataclass(frozen=True, slots=True)
 class EndorserPorts:
     """What the endorser asks of its surroundings; each is asked anew for every proposal."""
@@ -53,6 +58,8 @@ class EndorserPorts:
     """(identity, message, signature) of each endorsement made here; validation meets it again."""
     keep_private: KeepPrivate = keep_nothing
     """Before the endorsement leaves; raises ExecutionFailed when the values are not safe."""
+    settled: Callable[[], Awaitable[None]] = nothing_on_its_way
+    """Waits a little before a simulation while private values of the newest blocks come."""
 
 
 class Endorser:
@@ -89,6 +96,7 @@ class Endorser:
         self._rate.take(proposal.header.creator, now_ms, self._under_way)
         self._under_way += 1
         try:
+            await self._ports.settled()
             return await self._simulate(proposal)
         finally:
             self._under_way -= 1
@@ -145,7 +153,8 @@ class Endorser:
             interest = simulation_interest(results, simulator.snapshot, simulator.private.reads)
         except InvalidMessage as error:
             return _refusal(STATUS_ERROR, f"error in simulation: {error}")
-        if too_large := self._too_large(execution, len(payload)):
+        is_system = proposal.chaincode_name in SYSTEM_CHAINCODES
+        if too_large := self._too_large(execution, len(payload), is_system=is_system):
             return _refusal(STATUS_REFUSED, too_large)
         return ProposalResponse(response, payload, self._endorse(payload), interest)
 
@@ -157,17 +166,15 @@ class Endorser:
         self._ports.on_signed(endorser, message, signature)
         return Endorsement(endorser, signature)
 
-    def _too_large(self, execution: Execution, payload_bytes: int) -> str:
-        event = execution.event
+    def _too_large(self, execution: Execution, payload_bytes: int, *, is_system: bool) -> str:
+        limits, event = self._limits, execution.event
+        result_max = limits.system_result_bytes_max if is_system else limits.result_bytes_max
         result_bytes = len(execution.response.payload) + (len(event.payload) if event else 0)
-        if result_bytes > self._limits.result_bytes_max:
-            return f"result and event are {result_bytes} bytes, the limit is " + str(
-                self._limits.result_bytes_max
-            )
-        if payload_bytes - result_bytes > self._limits.rwset_bytes_max:
-            return f"the read-write set is {payload_bytes - result_bytes} bytes, the limit is " + (
-                str(self._limits.rwset_bytes_max)
-            )
+        if result_bytes > result_max:
+            return f"result and event are {result_bytes} bytes, the limit is {result_max}"
+        rwset_bytes, rwset_max = payload_bytes - result_bytes, limits.rwset_bytes_max
+        if rwset_bytes > rwset_max:
+            return f"the read-write set is {rwset_bytes} bytes, the limit is {rwset_max}"
         return ""
 
 

@@ -34,7 +34,10 @@ class SimulationLimits:
     argument_bytes_max: int = 1024 * 1024
     """All arguments and transient data of a proposal."""
     result_bytes_max: int = 1024 * 1024
-    """Result and event payload."""
+    """Result and event payload of a contract."""
+    system_result_bytes_max: int = 16 * 1024 * 1024
+    """Answer of a system chaincode: a whole block of `qscc`, 8 MiB and its metadata. It stands
+    twice in the response, which must fit a client's message."""
     rwset_bytes_max: int = 2 * 1024 * 1024
     """The encoded read-write set."""
     queries: QueryLimits = field(default_factory=QueryLimits)
