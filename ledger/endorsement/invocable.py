@@ -26,7 +26,7 @@ from ledger.endorsement.lifecycle_state import (
     text_data,
 )
 from ledger.endorsement.peer_session import ExecutionFailed
-from ledger.endorsement.simulator import TransactionSimulator
+from ledger.endorsement.simulator import SimulationRefused, TransactionSimulator
 from ledger.model.definition_keys import LIFECYCLE_NAMESPACE
 from ledger.model.private_collections import implicit_name
 from ledger.model.state import StateReader, StateSnapshot, hashed_key, hashed_namespace
@@ -195,8 +195,14 @@ def require_initialised(
 def note_initialisation(
     chaincode: Invocable, simulator: TransactionSimulator, *, is_init: bool
 ) -> None:
-    """Record what `require_initialised` read, and that this transaction initialises."""
-    if chaincode.init_required:
-        simulator.get_state(chaincode.name, INITIALIZED_KEY)
-    if is_init:
-        simulator.put_state(chaincode.name, INITIALIZED_KEY, chaincode.version.encode())
+    """Record what `require_initialised` read, and that this transaction initialises.
+
+    Raises ExecutionFailed when the simulation has come to a limit, or may write no more.
+    """
+    try:
+        if chaincode.init_required:
+            simulator.get_state(chaincode.name, INITIALIZED_KEY)
+        if is_init:
+            simulator.put_state(chaincode.name, INITIALIZED_KEY, chaincode.version.encode())
+    except SimulationRefused as refusal:
+        raise ExecutionFailed(str(refusal)) from refusal

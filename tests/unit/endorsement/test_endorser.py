@@ -6,16 +6,20 @@ from ledger.crypto.hashing import block_hash
 from ledger.crypto.signing import verify_signature
 from ledger.endorsement.dispatch import ChaincodeDispatch
 from ledger.endorsement.endorser import Endorser, EndorserPorts
+from ledger.endorsement.invocable import INITIALIZED_KEY, Invocable
 from ledger.endorsement.limits import SimulationLimits
+from ledger.endorsement.peer_session import Execution
 from ledger.endorsement.proposal_checks import ProposalRules
 from ledger.endorsement.query_chaincode import QueryChaincode
 from ledger.endorsement.system_chaincodes import QUERY_CHAINCODE
 from ledger.model.codec import decode_envelope
 from ledger.model.codec_block import decode_block
+from ledger.model.codes import ValidationCode
 from ledger.model.config import ABSOLUTE_BYTES_MAX
+from ledger.model.transaction import ChaincodeResponse
 from ledger.rpc.transport import CLIENT_MESSAGE_BYTES_MAX
 from tests.support.identities import CHANNEL_ID
-from tests.support.ledger_world import START_NS, market, put
+from tests.support.ledger_world import CHAINCODE, START_NS, market, put
 from tests.support.lifecycle_world import LifecycleWorld
 
 pytestmark = pytest.mark.anyio
@@ -107,3 +111,62 @@ async def test_a_system_chaincodes_answer_has_its_own_limit(world):
 def test_the_largest_block_fits_the_answer_and_the_answer_a_clients_message():
     assert LIMITS.system_result_bytes_max > ABSOLUTE_BYTES_MAX
     assert 2 * LIMITS.system_result_bytes_max < CLIENT_MESSAGE_BYTES_MAX
+
+
+class Initialising:
+    """A chaincode that has to be initialised, with a contract that does one thing to its keys."""
+
+    def __init__(self, contract):
+        self._contract = contract
+
+    def invocable(self, name, _state):
+        """`ledger.endorsement.invocable.MemberChaincodes`."""
+        return Invocable(name, "1.0", "package", init_required=True)
+
+    async def running(self, _chaincode):
+        """`ledger.endorsement.dispatch.Runtimes`."""
+        return self
+
+    async def execute(self, _proposal, simulator, _args=None):
+        """`ledger.endorsement.runtime.ChaincodeRuntime`."""
+        self._contract(simulator)
+        return Execution(ChaincodeResponse(200, "", b""), None, simulator)
+
+
+async def run(world, contract, *, is_init, limits=LIMITS):
+    chaincode = Initialising(contract)
+    proposal = world.propose("run", chaincode=CHAINCODE, is_init=is_init)
+    asked = endorser(world, chaincodes=chaincode, runtimes=chaincode, limits=limits)
+    return await asked.process(proposal)
+
+
+def refusal(answer):
+    assert (answer.response.status, answer.payload_raw, answer.endorsement) == (500, b"", None)
+    return answer.response.message
+
+
+async def test_an_initialisation_that_may_not_write_is_answered(world):
+    def in_pages(simulator):
+        simulator.use.paging()
+
+    text = refusal(await run(world, in_pages, is_init=True))
+    assert text.startswith("error in simulation: txid [")
+    assert text.endswith("performed a paginated query. Writes are not allowed")
+
+
+async def test_a_chaincode_that_used_all_reads_before_its_initialisation_is_noted(world):
+    initialised = world.transaction(results=market(writes=[put(INITIALIZED_KEY, b"1.0")]))
+    assert world.commit(initialised) == (ValidationCode.VALID,)
+
+    def reading(count):
+        def contract(simulator):
+            for number in range(count):
+                simulator.get_state(CHAINCODE, f"k{number}")
+
+        return contract
+
+    limits = SimulationLimits(reads_max=10)
+    most = await run(world, reading(9), is_init=False, limits=limits)
+    assert most.response.status == 200
+    text = refusal(await run(world, reading(10), is_init=False, limits=limits))
+    assert text == "error in simulation: more than 10 keys read"
