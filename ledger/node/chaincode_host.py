@@ -76,7 +76,6 @@ class ChaincodeHost:
 
     async def process(self, proposal: SignedProposal) -> ProposalResponse:
         """Endorse a proposal; raises InvalidMessage for one that may not be simulated."""
-        await self._private.reconciler.settled()
         return await self._endorser.process(proposal)
 
     def runs(self, chaincode: str) -> bool:
@@ -138,6 +137,7 @@ class ChaincodeHost:
                 clock_ms=now_ms,
                 on_signed=base.signatures.remember,
                 keep_private=self._private.dissemination.keep,
+                settled=self._private.reconciler.settled,
             ),
             limits=limits,
         )

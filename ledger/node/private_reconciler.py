@@ -15,6 +15,7 @@ from ledger.node.private_filling import PrivateFilling
 from ledger.node.private_lacks import Lack, PrivateLedger
 from ledger.node.private_members import PrivateMembers
 from ledger.node.private_requests import PrivateRequests
+from ledger.node.settle_wait import SettleWait
 from ledger.rpc.misbehaviour import RejectionHandler, nobody_counts
 from ledger.storage.kv import KeyValueReader
 from ledger.storage.ledger_store import LedgerStore, PrivateChange, Writes
@@ -25,8 +26,6 @@ RETRY_MS = 5_000
 """Between two rounds while something is missing."""
 REFILL_MS = 600_000
 """Between two attempts to fetch a whole collection that no other peer has whole."""
-SETTLE_WAIT_MS = 2_000
-"""How long a proposal waits for values that are just being fetched."""
 PAGES_PER_ROUND_MAX = 10
 
 log = logging.getLogger(__name__)
@@ -63,16 +62,13 @@ class PrivateReconciler:
             executor=executor,
             on_rejected=on_rejected,
         )
-        self._settled = asyncio.Event()
-        self._settled.set()
+        self._settling = SettleWait()
         self._looks_for_collections = True
         self._before: SetPlace | None = None
 
     def on_missing(self) -> None:
         """A block was committed whose private data is not all here."""
-        self._settled.clear()
-        # Members that do not answer hold up proposals no longer than that.
-        asyncio.get_running_loop().call_later(SETTLE_WAIT_MS / 1000, self._settled.set)
+        self._settling.begin()
         self._before = None
         self._wake.set()
 
@@ -83,7 +79,7 @@ class PrivateReconciler:
 
     async def settled(self) -> None:
         """Wait a little while values of the newest blocks are on their way here."""
-        await self._settled.wait()
+        await self._settling.wait()
 
     async def run(self) -> None:
         """Fetch until cancelled."""
@@ -92,7 +88,7 @@ class PrivateReconciler:
             self._wake.clear()
             await self._fetch_sets()
             if not self._wake.is_set():
-                self._settled.set()
+                self._settling.end()
             if self._looks_for_collections:
                 self._looks_for_collections = False
                 if not await self._filling.fill():

@@ -12,6 +12,7 @@ from ledger.endorsement.proposal_checks import ProposalRules
 from ledger.endorsement.proposal_rate import ProposalRate, ProposalRateLimit
 from ledger.errors import InvalidMessage, Reason
 from ledger.model.codec_proposal import decode_proposal
+from ledger.storage.state_view import StateView
 from tests.support.endorsing_world import EndorsingWorld
 from tests.support.ledger_world import START_NS
 
@@ -67,6 +68,7 @@ class Peer(EndorsingWorld):
 
     def __init__(self) -> None:
         super().__init__()
+        self.steps: list[str] = []
         registry = self.consortium.registry()
         rules = ProposalRules(
             channel_id="energy",
@@ -85,13 +87,21 @@ class Peer(EndorsingWorld):
             ports=EndorserPorts(
                 rules=lambda: rules,
                 verify=verify,
-                snapshot=self.store.snapshot,
+                snapshot=self._snapshot,
                 clock_ms=lambda: START_NS // 1_000_000,
                 on_signed=lambda *_: None,
+                settled=self._settled,
             ),
             limits=SimulationLimits(),
             rate=ProposalRateLimit(burst=2, busy_from=0),
         )
+
+    def _snapshot(self) -> StateView:
+        self.steps.append("snapshot")
+        return self.store.snapshot()
+
+    async def _settled(self) -> None:
+        self.steps.append("wait")
 
     async def ask(self, client: SigningIdentity, signer: SigningIdentity | None = None) -> None:
         raw = self.propose("run", client=client).proposal_raw
@@ -111,3 +121,13 @@ async def test_only_what_an_identity_signed_counts_for_it():
         await peer.ask(victim)
     assert caught.value.reason is Reason.OVERLOADED
     await peer.ask(other)
+
+
+async def test_only_a_proposal_that_is_simulated_waits_for_private_values():
+    peer = Peer()
+    victim, other = (member.client for member in peer.consortium.members[:2])
+    with pytest.raises(InvalidMessage):
+        await peer.ask(victim, signer=other)
+    assert peer.steps == []
+    await peer.ask(victim)
+    assert peer.steps == ["wait", "snapshot"]

@@ -26,7 +26,7 @@ from ledger.model.rwset import (
     ReadWriteSet,
 )
 from ledger.model.state import VALIDATION_PARAMETER
-from ledger.node import private_reconciler, private_requests
+from ledger.node import private_requests, settle_wait
 from ledger.storage.transient_store import TransientLimits
 from ledger.wire.validator_pb2 import Item, PrivateDataOffer, PrivateDataRequest, PrivateSetName
 from tests.support.ledger_world import CHAINCODE
@@ -230,7 +230,7 @@ async def test_proposals_wait_for_values_that_are_on_their_way(stage):
 
 
 async def test_proposals_do_not_wait_for_ever(stage, monkeypatch):
-    monkeypatch.setattr(private_reconciler, "SETTLE_WAIT_MS", 1)
+    monkeypatch.setattr(settle_wait, "SETTLE_WAIT_MS", 1)
     stage.define(prices(stage, maximum_peer_count=0))
     stage.commit(await stage.endorse(writes(a=b"1")))
     await stage.peers[ALSO_HELD].reconciler.settled()
@@ -373,7 +373,7 @@ async def test_false_private_data_is_not_kept(stage, raw, is_blamed):
     stage.commit(await stage.endorse(writes(a=b"1")))
     late = stage.peers[ALSO_HELD]
     stage.lies[HELD] = lie
-    await late.until(late.reconciler._settled.is_set)
+    await late.until(lambda: late.reconciler._settling.is_over)
     assert late.value("a") is None
     assert late.missing() == 1
     assert b"false" not in stored_bytes(late)
