@@ -18,8 +18,9 @@ ENTRIES_PER_FILE = 4
 """Entries of an archive (folders too) for each file it may have."""
 CHUNK_BYTES = 256 * 1024
 RATIO_MAX = 100
-RATIO_FREE_BYTES = 1024 * 1024
-"""Below this size nothing is said about how well an archive is packed."""
+RATIO_FREE_BYTES = 16 * 1024 * 1024
+"""Below this size nothing is said about how well an archive is packed: 4,000 files of one byte,
+each in a folder of its own and with a long name, are 14 MiB of headers, nearly all zeros."""
 GZIP_WINDOW = 31
 """zlib's number for: gzip, largest window."""
 PLAIN_FILES = (tarfile.REGTYPE, tarfile.AREGTYPE)

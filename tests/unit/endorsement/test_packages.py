@@ -7,8 +7,16 @@ import tarfile
 
 import pytest
 
-from ledger.endorsement.archives import ArchiveLimits, ArchiveRefused, read_archive
+from ledger.endorsement.archives import (
+    PATH_CHARACTERS_MAX,
+    RATIO_FREE_BYTES,
+    RATIO_MAX,
+    ArchiveLimits,
+    ArchiveRefused,
+    read_archive,
+)
 from ledger.endorsement.packages import (
+    CODE_ARCHIVE,
     PackageRefused,
     code_files,
     contract_module,
@@ -115,9 +123,24 @@ def test_a_bomb_is_refused_when_it_passes_the_limit_and_not_unpacked():
 
 
 def test_what_is_packed_beyond_belief_is_refused():
-    raw = gzip.compress(bytes(3_900_000))
+    assert CODE_ARCHIVE.unpacked_bytes_max > RATIO_FREE_BYTES
+    raw = gzip.compress(bytes(CODE_ARCHIVE.unpacked_bytes_max - 100_000))
     with pytest.raises(ArchiveRefused, match="more than 100 times its size"):
-        read_archive(raw, LIMITS)
+        read_archive(raw, CODE_ARCHIVE)
+
+
+@pytest.mark.parametrize("folder", ["", "package/" * 20 + "n" * (PATH_CHARACTERS_MAX - 170)])
+def test_as_many_small_files_as_there_may_be_are_taken(folder):
+    names = [f"{folder}{number}/m.py" for number in range(CODE_ARCHIVE.files_max)]
+    entries = [
+        entry
+        for name in names
+        for entry in (special(name.removesuffix("/m.py"), tarfile.DIRTYPE), plain(name, b"\n"))
+    ]
+    unpacked = tar_of(entries)
+    raw = packed(unpacked)
+    assert len(unpacked) > RATIO_MAX * len(raw)
+    assert read_archive(raw, CODE_ARCHIVE) == dict.fromkeys(names, b"\n")
 
 
 def test_a_sparse_file_is_refused():
