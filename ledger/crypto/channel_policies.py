@@ -4,14 +4,8 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from ledger.crypto.msp import Identity, MspRegistry
-from ledger.crypto.policy import (
-    Layout,
-    combined_layouts,
-    is_satisfied,
-    minimal_layouts,
-    not_satisfied,
-    organization_layouts,
-)
+from ledger.crypto.peer_sets import Groups, Layout, Requirement, listed_layouts
+from ledger.crypto.policy import is_satisfied, not_satisfied
 from ledger.errors import InvalidMessage
 from ledger.model.config import DEFAULT_ENDORSEMENT_POLICY, ChannelConfig
 from ledger.model.policy import (
@@ -27,8 +21,10 @@ from ledger.model.policy_codec import (
     encode_application_policy,
 )
 
-P = TypeVar("P", ApplicationPolicy, SignaturePolicy, list[Layout])
+P = TypeVar("P", ApplicationPolicy, SignaturePolicy, Requirement, list[Layout])
 
+NOBODY = Groups(needed=1, parts=())
+"""What a policy that does not exist requires: nobody satisfies it."""
 POLICIES_CACHED_MAX = 1_000
 """Decoded policies remembered; all are forgotten when full."""
 SATISFIED_REMEMBERED_MAX = 20_000
@@ -50,6 +46,7 @@ class ChannelPolicies:
         self._registry = registry
         self._application: dict[bytes, ApplicationPolicy] = {}
         self._of_keys: dict[bytes, SignaturePolicy] = {}
+        self._requirements: dict[bytes, Requirement] = {}
         self._layouts: dict[bytes, list[Layout]] = {}
         self._satisfied: set[tuple[str, bytes]] = set()
 
@@ -78,21 +75,32 @@ class ChannelPolicies:
                 self._satisfied.clear()
             self._satisfied.add(alone)
 
+    def requirement(self, policy_raw: bytes) -> Requirement:
+        """ApplicationPolicy bytes with every path resolved, for planning."""
+        found = self._requirements.get(policy_raw)
+        if found is None:
+            policy = self._application_policy(policy_raw)
+            if isinstance(policy, PolicyReference):
+                found = self._requirement_of_path(policy.path)
+            else:
+                found = policy
+            _remember(self._requirements, policy_raw, found)
+        return found
+
+    def key_requirement(self, policy_raw: bytes) -> SignaturePolicy:
+        """common.SignaturePolicyEnvelope bytes, a key's own policy."""
+        return self._key_policy(policy_raw)
+
     def layouts(self, policy_raw: bytes) -> list[Layout]:
-        """Peers that together satisfy ApplicationPolicy bytes, fewest first; not to be changed."""
+        """Peers that together satisfy ApplicationPolicy bytes, fewest first; not to be changed.
+
+        Empty when there are none, or too many to list.
+        """
         layouts = self._layouts.get(policy_raw)
         if layouts is None:
-            policy = self._application_policy(policy_raw)
-            if isinstance(policy, SignaturePolicy):
-                layouts = organization_layouts(policy)
-            else:
-                layouts = self._layouts_of_path(policy.path)
+            layouts = listed_layouts(self.requirement(policy_raw))
             _remember(self._layouts, policy_raw, layouts)
         return layouts
-
-    def key_layouts(self, policy_raw: bytes) -> list[Layout]:
-        """The same for common.SignaturePolicyEnvelope bytes, a key's own policy."""
-        return organization_layouts(self._key_policy(policy_raw))
 
     def _require(self, policy: ApplicationPolicy, identities: Sequence[Identity]) -> None:
         if isinstance(policy, SignaturePolicy):
@@ -113,16 +121,15 @@ class ChannelPolicies:
         satisfied = sum(self._path_is_satisfied(child, identities) for child in children)
         return satisfied >= _threshold(policy, len(children))
 
-    def _layouts_of_path(self, path: str) -> list[Layout]:
+    def _requirement_of_path(self, path: str) -> Requirement:
         policy = self._config.policies.get(path)
         if policy is None:
-            return []
+            return NOBODY
         if isinstance(policy, SignaturePolicy):
-            return organization_layouts(policy)
+            return policy
         children = self._config.child_policy_paths(path, policy.sub_policy)
-        alternatives = [self._layouts_of_path(child) for child in children]
-        needed = _threshold(policy, len(children))
-        return minimal_layouts(combined_layouts(needed, alternatives, disjoint=False))
+        parts = tuple(self._requirement_of_path(child) for child in children)
+        return Groups(_threshold(policy, len(children)), parts)
 
     def _application_policy(self, raw: bytes) -> ApplicationPolicy:
         policy = self._application.get(raw)

@@ -10,7 +10,15 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from ledger.crypto.channel_policies import ChannelPolicies
-from ledger.crypto.policy import Layout, combined_layouts, minimal_layouts, peers_by_member
+from ledger.crypto.peer_sets import (
+    Groups,
+    Layout,
+    Requirement,
+    layouts_of_all,
+    peer_needs,
+    peers_by_member,
+    satisfying_set,
+)
 from ledger.errors import GridledgerError
 from ledger.model.interest import CallInterest, Interest
 from ledger.validation.context import ChaincodeDefinition
@@ -43,21 +51,34 @@ class PolicySources:
     policies: Callable[[], ChannelPolicies]
 
 
-def endorsement_layouts(interest: Interest, sources: PolicySources) -> list[Layout]:
-    """Smallest sets of peers first; raises NoLayout."""
+@dataclass(frozen=True, slots=True)
+class EndorsementChoice:
+    """Whose endorsements would do."""
+
+    requirement: Requirement
+    """Every policy the simulation touched."""
+    organizations: tuple[str, ...]
+    """MSP ids of those that may be asked and whose peers some policy names, ascending."""
+    layouts: list[Layout]
+    """Smallest sets of peers first; empty where they are too many to list."""
+
+
+def endorsement_layouts(interest: Interest, sources: PolicySources) -> EndorsementChoice:
+    """Sets of peers that satisfy all policies; raises NoLayout when there is none."""
     policies = sources.policies()
     wanted = dict.fromkeys(raw for call in interest for raw in _policies(call, sources))
     of_keys = dict.fromkeys(raw for call in interest for raw in call.key_policies)
-    alternatives = [policies.layouts(raw) for raw in wanted]
-    alternatives += [policies.key_layouts(raw) for raw in of_keys]
-    layouts = alternatives[0] if len(alternatives) == 1 else _all_of(alternatives)
-    allowed = _readers(interest, sources)
-    if allowed:
-        readers = frozenset[str].intersection(*allowed)
-        layouts = [one for one in layouts if readers.issuperset(peers_by_member(one))]
-    if not layouts:
+    parts: list[Requirement] = [policies.requirement(raw) for raw in wanted]
+    parts += [policies.key_requirement(raw) for raw in of_keys]
+    requirement = Groups(len(parts), tuple(parts))
+    needs = peer_needs(requirement)
+    allowed = frozenset(needs).intersection(*_readers(interest, sources))
+    layouts = layouts_of_all(requirement, [policies.layouts(raw) for raw in wanted])
+    layouts = [one for one in layouts if allowed.issuperset(peers_by_member(one))]
+    usable = {mspid: needs[mspid] for mspid in sorted(allowed)}
+    if not layouts and satisfying_set(requirement, usable, {}) is None:
         raise NoLayout("no peer combination can satisfy the endorsement policy")
-    return layouts
+    return EndorsementChoice(requirement, tuple(usable), layouts)
 
 
 def unknown_chaincode(name: str, channel_id: str) -> NoLayout:
@@ -72,10 +93,6 @@ def among_readers(interest: Interest) -> tuple[Interest, list[str]]:
     """
     protected = [name for c in interest if c.no_private_reads for name in c.collection_names]
     return tuple(replace(call, no_private_reads=False) for call in interest), protected
-
-
-def _all_of(alternatives: list[list[Layout]]) -> list[Layout]:
-    return minimal_layouts(combined_layouts(len(alternatives), alternatives, disjoint=False))
 
 
 def _policies(call: CallInterest, sources: PolicySources) -> list[bytes]:

@@ -1,8 +1,7 @@
 """Committed chaincode definitions, and who has to endorse under them."""
 
-from ledger.crypto.policy import Layout
 from ledger.endorsement.definitions import committed_definition
-from ledger.endorsement.layouts import PolicySources, endorsement_layouts
+from ledger.endorsement.layouts import EndorsementChoice, PolicySources, endorsement_layouts
 from ledger.endorsement.system_chaincodes import READ_ONLY_CHAINCODES
 from ledger.model.interest import Interest
 from ledger.model.state import StateReader
@@ -26,7 +25,7 @@ class CommittedDefinitions:
         """Whether the channel has agreed on a chaincode of this name, or every peer has it."""
         return chaincode in READ_ONLY_CHAINCODES or self.definition(chaincode) is not None
 
-    def layouts(self, interest: Interest) -> list[Layout]:
+    def layouts(self, interest: Interest) -> EndorsementChoice:
         """Sets of peers that satisfy every policy a simulation touched; raises NoLayout."""
         return endorsement_layouts(
             interest,

@@ -2,13 +2,16 @@
 
 Layouts are tried in order of preference. An endorsement counts for every layout that wants it, so
 nobody is asked twice; who fails is replaced by another peer of its organization, and where there
-is none left the next layout that can still be completed takes over.
+is none left the next layout that can still be completed takes over. Where the layouts are too many
+to list, or none of those listed can be completed, a set is searched among the peers in reach.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from zlib import crc32
 
-from ledger.crypto.policy import Layout, peers_by_member
+from ledger.crypto.peer_sets import Layout, Requirement, peers_by_member, satisfying_set
+from ledger.endorsement.layouts import EndorsementChoice
 from ledger.model.transaction import Endorsement
 from ledger.node.organizations import EndorsingPeer
 from ledger.node.peer_answers import Outcome, PeerAnswer
@@ -18,13 +21,35 @@ Quantities = Sequence[tuple[str, int]]
 """How many peers of each organization (MSP id)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Finds a set of peers that satisfies everything, those that endorsed already among them."""
+
+    requirement: Requirement
+    organizations: tuple[str, ...]
+    """MSP ids of all that may be asked, the preferred ones first."""
+
+    def __call__(self, usable: Callable[[str], int], have: Mapping[str, int]) -> Quantities | None:
+        """`usable`: how many peers of an organization may be in the set."""
+        available = {mspid: usable(mspid) for mspid in self.organizations}
+        found = satisfying_set(self.requirement, available, have)
+        return None if found is None else tuple(found.items())
+
+
 class EndorsementPlan:
     """The state of collecting one proposal's endorsements."""
 
     def __init__(
-        self, layouts: Sequence[Layout], peers_of: Callable[[str], Sequence[EndorsingPeer]]
+        self,
+        layouts: Sequence[Layout],
+        peers_of: Callable[[str], Sequence[EndorsingPeer]],
+        search: Search | None = None,
     ) -> None:
-        """`layouts` in order of preference; `peers_of` an organization's reachable peers."""
+        """`layouts` in order of preference; `peers_of` an organization's reachable peers.
+
+        `search` is asked when no layout will do; without it there is nothing but the layouts.
+        """
+        self._search = search
         self._layouts = [tuple(peers_by_member(layout).items()) for layout in layouts]
         self._peers_of = peers_of
         self._asked: set[int] = set()
@@ -64,7 +89,8 @@ class EndorsementPlan:
         for layout in self._layouts:
             if not self._missing(layout):
                 return self._for(layout)
-        return None
+        found = self._searched(lambda mspid: self._have.get(mspid, 0))
+        return None if found is None else self._for(found)
 
     def next_peers(self) -> list[EndorsingPeer]:
         """Whom to ask together for the first layout that can be completed; empty without one."""
@@ -72,7 +98,8 @@ class EndorsementPlan:
             chosen = self._completing(layout)
             if chosen:
                 return chosen
-        return []
+        found = self._searched(self._usable)
+        return [] if found is None else self._completing(found)
 
     def replacement(self, peer: EndorsingPeer) -> EndorsingPeer | None:
         """Another peer of the same organization to ask instead; it counts as asked from now on."""
@@ -107,12 +134,37 @@ class EndorsementPlan:
     def _completing(self, layout: Quantities) -> list[EndorsingPeer]:
         chosen: list[EndorsingPeer] = []
         for mspid, quantity in self._missing(layout):
-            free = [p for p in self._peers_of(mspid) if p.consenter_id not in self._asked]
+            free = self._free(mspid)
             if len(free) < quantity:
                 return []
             chosen += free[:quantity]
         self._asked.update(peer.consenter_id for peer in chosen)
         return chosen
+
+    def _searched(self, usable: Callable[[str], int]) -> Quantities | None:
+        return None if self._search is None else self._search(usable, self._have)
+
+    def _free(self, mspid: str) -> list[EndorsingPeer]:
+        return [p for p in self._peers_of(mspid) if p.consenter_id not in self._asked]
+
+    def _usable(self, mspid: str) -> int:
+        return self._have.get(mspid, 0) + len(self._free(mspid))
+
+
+def plan_of(
+    choice: EndorsementChoice,
+    peers_of: Callable[[str], Sequence[EndorsingPeer]],
+    *,
+    first_mspid: str,
+    tx_id: str,
+) -> EndorsementPlan:
+    """A new plan that prefers the first endorser's organization."""
+
+    def rank(mspid: str) -> tuple[bool, int]:
+        return mspid != first_mspid, crc32(f"{tx_id} {mspid}".encode())
+
+    search = Search(choice.requirement, tuple(sorted(choice.organizations, key=rank)))
+    return EndorsementPlan(in_preference(choice.layouts, first_mspid, tx_id), peers_of, search)
 
 
 def in_preference(layouts: Sequence[Layout], first_mspid: str, tx_id: str) -> list[Layout]:

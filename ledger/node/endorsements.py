@@ -11,13 +11,18 @@ from collections.abc import Callable
 
 import grpc
 
-from ledger.crypto.policy import Layout, layout_of
-from ledger.endorsement.layouts import NoLayout, among_readers, unknown_chaincode
+from ledger.crypto.peer_sets import layout_of
+from ledger.endorsement.layouts import (
+    EndorsementChoice,
+    NoLayout,
+    among_readers,
+    unknown_chaincode,
+)
 from ledger.model.codec import prepared_transaction_payload
 from ledger.model.interest import CallInterest, Interest
 from ledger.model.transaction import SignedProposal
 from ledger.node.connection_watch import ConnectionWatch
-from ledger.node.endorsement_plan import EndorsementPlan, in_preference
+from ledger.node.endorsement_plan import EndorsementPlan, plan_of
 from ledger.node.organizations import EndorsingPeer, PeersByOrganization
 from ledger.node.peer_answers import Outcome, PeerAnswer, PeerQuestions
 from ledger.rpc.status import (
@@ -45,7 +50,7 @@ class EndorsementCollector:
         channel_id: str,
         peers: PeersByOrganization,
         questions: PeerQuestions,
-        layouts: Callable[[Interest], list[Layout]],
+        layouts: Callable[[Interest], EndorsementChoice],
         is_defined: Callable[[str], bool],
         runs_here: Callable[[str], bool],
         watch: ConnectionWatch,
@@ -87,7 +92,7 @@ class EndorsementCollector:
         if not own:
             return self._plan_without_own(proposal)
         first = await self._first_answer(own, proposal, height)
-        plan = EndorsementPlan(self._layouts_after(first, proposal), self._peers.of)
+        plan = self._plan(self._choice_after(first, proposal), first.peer.mspid, proposal)
         plan.take(first)
         return plan
 
@@ -117,9 +122,14 @@ class EndorsementCollector:
             raise _no_combination(unknown_chaincode(proposal.chaincode_name, channel_id))
         if proposal.transient:
             raise GatewayError(grpc.StatusCode.FAILED_PRECONDITION, NO_LOCAL_ENDORSERS)
-        layouts = self._layouts_of(_with_invoked((), proposal))
-        ordered = in_preference(layouts, self._peers.own.mspid, proposal.tx_id)
-        return EndorsementPlan(ordered, self._peers.of)
+        choice = self._choice_for(_with_invoked((), proposal))
+        return self._plan(choice, self._peers.own.mspid, proposal)
+
+    def _plan(
+        self, choice: EndorsementChoice, first_mspid: str, proposal: SignedProposal
+    ) -> EndorsementPlan:
+        tx_id = proposal.tx_id
+        return plan_of(choice, self._peers.of, first_mspid=first_mspid, tx_id=tx_id)
 
     async def _first_answer(
         self, candidates: list[EndorsingPeer], proposal: SignedProposal, height: int
@@ -132,28 +142,26 @@ class EndorsementCollector:
             failed.append(answer)
         raise _failure(ENDORSE_FAILED, failed)
 
-    def _layouts_after(self, first: PeerAnswer, proposal: SignedProposal) -> list[Layout]:
+    def _choice_after(self, first: PeerAnswer, proposal: SignedProposal) -> EndorsementChoice:
         reported = first.response.interest if first.response is not None else ()
         interest = _with_invoked(reported, proposal)
         if proposal.transient:
-            layouts = self._layouts_among_readers(interest)
-        else:
-            layouts = self._layouts_of(interest)
-        return in_preference(layouts, first.peer.mspid, proposal.tx_id)
+            return self._choice_among_readers(interest)
+        return self._choice_for(interest)
 
-    def _layouts_among_readers(self, interest: Interest) -> list[Layout]:
+    def _choice_among_readers(self, interest: Interest) -> EndorsementChoice:
         """Only peers that may see what the transient data is written to are shown it."""
         careful, protected = among_readers(interest)
         try:
-            return self._layouts_of(careful)
+            return self._choice_for(careful)
         except GatewayError as error:
             if not protected:
                 raise
-            self._layouts_of(interest)
+            self._choice_for(interest)
             text = NOT_AMONG_READERS.format(" ".join(protected))
             raise GatewayError(grpc.StatusCode.FAILED_PRECONDITION, text) from error
 
-    def _layouts_of(self, interest: Interest) -> list[Layout]:
+    def _choice_for(self, interest: Interest) -> EndorsementChoice:
         try:
             return self._layouts(interest)
         except NoLayout as error:

@@ -10,16 +10,27 @@ from ledger.crypto.channel_policies import (
     ChannelPolicies,
 )
 from ledger.crypto.msp import MspRegistry
+from ledger.crypto.peer_sets import layout_of, listed_layouts
 from ledger.crypto.policy_text import parse_policy
 from ledger.errors import InvalidMessage, Reason
 from ledger.model.config import (
     ADMINS_POLICY,
+    APPLICATION,
     BLOCK_VALIDATION_POLICY,
     DEFAULT_ENDORSEMENT_POLICY,
     READERS_POLICY,
     WRITERS_POLICY,
 )
-from ledger.model.policy import ImplicitMeta, MetaRule, PolicyReference
+from ledger.model.policy import (
+    ImplicitMeta,
+    MetaRule,
+    NOutOf,
+    PolicyReference,
+    Principal,
+    Role,
+    SignaturePolicy,
+    SignedBy,
+)
 from ledger.model.policy_codec import encode_application_policy, encode_signature_policy
 from tests.support.identities import COOPERATIVE, MSPIDS, THREE_OF_FOUR, UTILITY, consortium
 
@@ -143,6 +154,21 @@ def test_layouts_of_the_default_policy_and_of_a_text(policies):
     by_text = policies.layouts(encode_application_policy(parse_policy(THREE_OF_FOUR)))
     assert by_majority == by_text
     assert len(by_text) == len(MSPIDS)
+
+
+def test_one_member_can_neither_stop_planning_nor_make_a_peer_indispensable():
+    """Its own Endorsement policy has 10^14 ways, all with an admin's signature or 25 peers."""
+    config = consortium().config
+    principals = (Principal(COOPERATIVE, Role.ADMIN), Principal(COOPERATIVE, Role.PEER))
+    bomb = SignaturePolicy(NOutOf(25, (SignedBy(0),) + (SignedBy(1),) * 49), principals)
+    changed = {**config.policies, f"{APPLICATION}/{COOPERATIVE}/Endorsement": bomb}
+    policies = ChannelPolicies(replace(config, policies=changed), consortium().registry())
+    others = layout_of(dict.fromkeys(set(MSPIDS) - {COOPERATIVE}, 1))
+    found = policies.layouts(DEFAULT_APPLICATION_POLICY)
+    assert found[0] == others
+    assert {len(layout) for layout in found[1:]} == {27}
+    raw = encode_signature_policy(bomb)
+    assert listed_layouts(policies.key_requirement(raw)) == [layout_of({COOPERATIVE: 25})]
 
 
 def test_the_memory_for_policies_is_bounded(nodes):

@@ -1,17 +1,10 @@
-"""Signature policies: notation, bytes, evaluation, and the members a plan can ask."""
-
-from functools import cache
+"""Signature policies: notation, bytes, evaluation."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.crypto.policy import (
-    is_satisfied,
-    not_satisfied,
-    organization_layouts,
-    peers_by_member,
-)
+from ledger.crypto.policy import is_satisfied, not_satisfied
 from ledger.crypto.policy_text import format_policy, majority_of_peers, parse_policy
 from ledger.crypto.signing import SigningIdentity
 from ledger.errors import InvalidMessage, Reason
@@ -35,9 +28,7 @@ from ledger.model.policy_codec import (
 from network.authority import User
 from tests.support.identities import (
     COOPERATIVE,
-    GRID_OPERATOR,
     MSPIDS,
-    MUNICIPALITY,
     THREE_OF_FOUR,
     UTILITY,
     consortium,
@@ -230,21 +221,6 @@ def test_text_and_bytes_round_trip(text):
     assert decode_application_policy(encode_application_policy(policy)) == policy
 
 
-@given(TEXTS)
-def test_peers_of_a_layout_satisfy_the_policy(text):
-    policy = parse_policy(text)
-    for layout in organization_layouts(policy):
-        assert is_satisfied(policy, identities(*(peer_of(*one) for one in sorted(layout))))
-
-
-@cache
-def peer_of(mspid: str, which: int) -> SigningIdentity:
-    """One of a member's peers."""
-    authority = consortium().member(mspid).authority
-    pair = authority.issue_node(f"peer{which}", now=consortium().created)
-    return authority.signing_identity(pair)
-
-
 # -- bytes ----------------------------------------------------------------------------------------
 
 
@@ -317,50 +293,3 @@ def test_arbitrary_bytes_are_refused_or_read(data):
         else:
             continue
         assert reason in (Reason.MALFORMED, Reason.OVERSIZED)
-
-
-# -- who can be asked -----------------------------------------------------------------------------
-
-
-def layouts(text: str) -> list[dict[str, int]]:
-    """How many peers of each member."""
-    return [peers_by_member(one) for one in organization_layouts(parse_policy(text))]
-
-
-def test_layouts_of_three_of_four():
-    everyone = set(MSPIDS)
-    assert sorted(map(sorted, layouts(THREE_OF_FOUR))) == sorted(
-        sorted(everyone - {missing}) for missing in MSPIDS
-    )
-
-
-def test_layouts_are_minimal_and_smallest_first():
-    text = f"OR(AND('{COOPERATIVE}.peer', '{UTILITY}.peer'), '{GRID_OPERATOR}.member')"
-    assert layouts(text) == [{GRID_OPERATOR: 1}, {COOPERATIVE: 1, UTILITY: 1}]
-    redundant = f"OR('{UTILITY}.peer', AND('{UTILITY}.peer', '{MUNICIPALITY}.peer'))"
-    assert layouts(redundant) == [{UTILITY: 1}]
-
-
-def test_a_policy_may_ask_for_several_peers_of_a_member():
-    assert layouts("AND('A.peer', 'A.peer')") == [{"A": 2}]
-    assert layouts("OutOf(2, 'A.peer', 'A.member', 'B.peer')") == [{"A": 2}, {"A": 1, "B": 1}]
-    assert layouts("AND('A.peer', OR('A.member', 'B.peer'))") == [{"A": 2}, {"A": 1, "B": 1}]
-
-
-def test_ways_no_peer_can_serve_are_left_out():
-    assert layouts("OR('A.admin', 'A.client')") == []
-    assert layouts("AND('A.peer', OR('A.admin', 'B.peer'))") == [{"A": 1, "B": 1}]
-
-
-def test_a_layout_that_greedy_evaluation_would_refuse_is_not_offered(nodes):
-    text = "AND(OR('CoopMSP.peer', 'MunicipalityMSP.peer'), 'CoopMSP.peer')"
-    assert not satisfied(text, *nodes[:2])  # the OR takes both signers
-    assert layouts(text) == [{"CoopMSP": 2}]
-
-
-def test_planning_stays_fast_for_large_policies():
-    mspids = [f"M{number}" for number in range(100)]
-    found = organization_layouts(parse_policy(majority_of_peers(mspids)))
-    assert found
-    assert all(len(layout) == 51 for layout in found)
-    assert layouts("OutOf(50, " + ", ".join(["'A.peer'"] * 100) + ")") == [{"A": 50}]

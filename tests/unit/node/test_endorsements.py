@@ -5,6 +5,7 @@ import asyncio
 import grpc
 import pytest
 
+from ledger.crypto import peer_sets
 from ledger.crypto.policy_text import parse_policy
 from ledger.errors import InvalidMessage, Reason
 from ledger.model.interest import CallInterest
@@ -444,3 +445,36 @@ async def test_another_layout_takes_over_where_an_organization_fails(crowd):
     for _ in range(40):
         assert sorted(await crowd.endorsers()) == [COOP, MUNICIPALITY]
     assert crowd.members[4].asked, "it is asked when its layout comes first"
+
+
+# -- policies with very many ways -----------------------------------------------------------------
+
+
+def many_ways(scene: EndorsingScene, *, needed: int) -> None:
+    """Wanted are `needed` of the members and twenty without a peer: too many sets to list."""
+    absent = [f"M{number}MSP" for number in range(20)]
+    leaves = ", ".join(f"'{mspid}.peer'" for mspid in (*absent, *MSPIDS))
+    policy = application_policy(f"OutOf({needed}, {leaves})")
+    scene.world.definitions[CHAINCODE] = ChaincodeDefinition("1.0", 1, policy)
+
+
+async def test_peers_in_reach_are_found_where_the_sets_are_too_many_to_list(scene):
+    many_ways(scene, needed=3)
+    assert len(await scene.endorsers()) == 3
+    scene.members[1].refusal = CRASHED
+    for _ in range(10):
+        assert sorted(await scene.endorsers()) == sorted([COOP, DSO, UTILITY])
+
+
+async def test_too_few_in_reach_where_the_sets_are_too_many_to_list(scene):
+    many_ways(scene, needed=5)
+    error = await failure(scene)
+    assert error.code is grpc.StatusCode.UNAVAILABLE
+
+
+async def test_a_policy_that_takes_too_many_steps_is_refused(scene, monkeypatch):
+    many_ways(scene, needed=3)
+    monkeypatch.setattr(peer_sets, "PLANNING_STEPS_MAX", 40)
+    error = await failure(scene)
+    assert error.code is grpc.StatusCode.FAILED_PRECONDITION
+    assert error.message.startswith("no combination of peers can be derived")
