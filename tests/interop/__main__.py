@@ -9,17 +9,24 @@ from pathlib import Path
 
 from tests.interop.fv_suite import run_functional_tests
 from tests.interop.peer_cli_suite import run_peer_commands
-from tests.interop.scenario_suite import run_scenarios
+from tests.interop.registry_suites import run_registry_suites
+from tests.interop.scenario_suite import SUITE, TOKEN_SUITE, run_scenarios
 from tests.interop.workshop import Counted, SuiteError, Workshop
 
 DESCRIPTION = """\
-Each suite needs a checkout of its project on this machine; nothing of it is part of ours.
-Packages come from the machine's own registries. Without an option nothing runs.
+Runs what the machine's registries of packages give. The other suites need a checkout of their
+project, or its programs, on this machine; without the option for them they are named as not run.
 """
+NEED_PATHS = {
+    "scenario": ((SUITE, TOKEN_SUITE), "--scenario CHECKOUT"),
+    "fv": (("Node chaincode tests",), "--fv CHECKOUT"),
+    "peer": (("Fabric's peer command",), "--peer RELEASE"),
+}
+"""Option: the suites it adds, and how it is given."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the suites asked for; 0 when every part of all of them passed."""
+    """Run the suites there are; 0 when every part of those that ran passed."""
     options = _parser().parse_args(arguments)
     counted: list[Counted] = []
     with tempfile.TemporaryDirectory(prefix="gridledger-interop-") as temporary:
@@ -30,9 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             except SuiteError as error:
                 print(error, file=sys.stderr)
                 counted.append(Counted(name, 0, 1, ("it did not run",)))
-    if not counted:
-        _parser().print_help()
-        return 2
+    counted += not_run(options)
     print(table(counted))
     return 0 if all(one.passed == one.total for one in counted) else 1
 
@@ -40,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _suites(
     options: argparse.Namespace,
 ) -> Iterator[tuple[str, Callable[[Workshop], list[Counted]]]]:
+    yield "registries", run_registry_suites
     if options.scenario:
         features = tuple(options.feature)
         yield "scenario", lambda shop: run_scenarios(options.scenario, shop, features=features)
@@ -47,6 +53,16 @@ def _suites(
         yield "fv", lambda shop: [run_functional_tests(options.fv, shop)]
     if options.peer:
         yield "peer", lambda shop: [run_peer_commands(options.peer, shop)]
+
+
+def not_run(options: argparse.Namespace) -> list[Counted]:
+    """The suites whose path was not given."""
+    return [
+        Counted(suite, 0, 0, needs=words)
+        for option, (suites, words) in NEED_PATHS.items()
+        if not getattr(options, option)
+        for suite in suites
+    ]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -71,11 +87,12 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def table(counted: Sequence[Counted]) -> str:
-    """One line for each suite: name, passed, total, what failed."""
+    """One line for each suite: name, passed, total, what failed or what it needs to run."""
     width = max(len(one.suite) for one in counted)
     lines = [f"{'suite':<{width}} {'passed':>7} {'total':>6}"]
     for one in counted:
-        lines.append(f"{one.suite:<{width}} {one.passed:>7} {one.total:>6}")
+        went = f"not run: needs {one.needs}" if one.needs else f"{one.passed:>7} {one.total:>6}"
+        lines.append(f"{one.suite:<{width}} {went}")
         lines += [f"    failed: {name}" for name in one.failures]
     return "\n".join(lines)
 

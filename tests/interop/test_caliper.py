@@ -1,6 +1,7 @@
 """Caliper writes and reads through one of our peers without a failure."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,9 @@ def test_a_summary_is_read() -> None:
 
 
 @pytest.mark.full
-def test_a_write_and_a_read_round_have_no_failure(tmp_path: Path) -> None:
+def test_a_write_and_a_read_round_have_no_failure(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
     with running_network(tmp_path, more_plan=BASIC) as network:
         asyncio.run(commit_definitions(network.plan, network.layout))
         member = network.plan.members[0]
@@ -40,4 +43,6 @@ def test_a_write_and_a_read_round_have_no_failure(tmp_path: Path) -> None:
         user = network.layout.member(member.id).user("caliper")
         target = Target(network.plan, network.layout, user, "basic")
         rounds = run_caliper(node_runtime(), tmp_path, target)
+    for name, done in rounds.items():
+        record_property(f"Caliper {name}s", f"{done.succeeded} of {done.succeeded + done.failed}")
     assert rounds == {"write": Round(WRITES, 0), "read": Round(READS, 0)}

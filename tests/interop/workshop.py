@@ -25,6 +25,8 @@ class Counted:
     total: int
     failures: tuple[str, ...] = ()
     """Names of those that did not."""
+    needs: str = ""
+    """It has not run: what has to be given for that."""
 
 
 class SuiteError(Exception):
