@@ -6,7 +6,8 @@ Everything comes from the projection; energy in Wh, money in micro-tokens.
 from dataclasses import dataclass
 
 from chaincode.energy import keys
-from chaincode.energy.records import Account, Deposit, Escrow, Meter, Participant, Payout, Res
+from chaincode.energy.registry.records import Meter, Participant, Res
+from chaincode.energy.tokens.records import Account, Deposit, Escrow, Payout
 from gateway.ledger_records import LedgerRecords
 from gateway.projection import Projection
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chaincode.energy import keys, records
-from chaincode.energy.records import Listing, MarketOrder
+from chaincode.energy.market.records import Listing, MarketOrder
 from gateway.ledger_records import LedgerRecords
 from gateway.projection import Projection
 

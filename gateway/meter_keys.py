@@ -3,7 +3,7 @@
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from chaincode.energy.records import Meter, Status
+from chaincode.energy.registry.records import Meter, Status
 from gateway.community import Community
 
 

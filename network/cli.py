@@ -68,7 +68,7 @@ def _simulate(arguments: Sequence[str]) -> int:
 
 
 def _clear(arguments: Sequence[str]) -> int:
-    from chaincode.energy.clear_command import main as run_clear
+    from chaincode.energy.market.clear_command import main as run_clear
 
     if sys.stdin.isatty() and not {"-h", "--help"} & set(arguments):
         print("type or paste one order book, then Ctrl-D (--help shows one)", file=sys.stderr)

@@ -10,7 +10,7 @@ from chaincode.energy import keys, records
 from chaincode.energy.arrivals import ledger_positions
 from chaincode.energy.community import PARTICIPANTS, STAFF, Caller, Role, Settings
 from chaincode.energy.errors import Refusal, refused
-from chaincode.energy.records import Participant
+from chaincode.energy.registry.records import Participant
 from chaincode.shim.json_values import canonical_json
 from chaincode.shim.stub import ChaincodeStub
 

@@ -10,8 +10,8 @@ from dataclasses import replace
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from chaincode.energy.readings import signed_message
-from chaincode.energy.records import MeterReading
+from chaincode.energy.oracle.readings import signed_message
+from chaincode.energy.oracle.records import MeterReading
 from gateway.mqtt.reading import encode_reading, key_id
 from ledger.crypto.signing import Signer, generate_key
 

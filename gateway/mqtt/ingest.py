@@ -9,8 +9,8 @@ from typing import Protocol
 import aiomqtt
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from chaincode.energy.readings import problem_following
-from chaincode.energy.records import MeterReading
+from chaincode.energy.oracle.readings import problem_following
+from chaincode.energy.oracle.records import MeterReading
 from gateway.mqtt.reading import BadReading, check_signature, decode_reading
 from gateway.mqtt.topics import READING, ROOT, Topic, parse_topic
 

@@ -4,8 +4,9 @@
      "q":"measured","kid":"3f1c…","sig":"MEUC…"}
 
 Registers are cumulative, so a lost message loses no energy. `sig` is base64 of a DER, low-S
-ECDSA P-256 signature over `chaincode.energy.readings.signed_message`; the contract checks it too.
-`kid` is the first 16 hex digits of SHA-256 over the public key (SubjectPublicKeyInfo, DER).
+ECDSA P-256 signature over `chaincode.energy.oracle.readings.signed_message`; the contract checks
+it too. `kid` is the first 16 hex digits of SHA-256 over the public key (SubjectPublicKeyInfo,
+DER).
 """
 
 import base64
@@ -15,9 +16,9 @@ from typing import Any
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from chaincode.energy.readings import QUALITIES, REGISTER_WH_MAX, SEQ_MAX, signed_message
-from chaincode.energy.records import MeterReading
-from chaincode.energy.timing import TIME_MS_MAX
+from chaincode.energy.market.timing import TIME_MS_MAX
+from chaincode.energy.oracle.readings import QUALITIES, REGISTER_WH_MAX, SEQ_MAX, signed_message
+from chaincode.energy.oracle.records import MeterReading
 from gateway.mqtt.topics import NAME
 from gateway.strict_json import BadJson, parse_strictly
 from ledger.crypto.hashing import sha256

@@ -9,7 +9,7 @@ import logging
 import re
 from dataclasses import asdict
 
-from chaincode.energy.records import MeterReading
+from chaincode.energy.oracle.records import MeterReading
 from gateway.actor import Actor
 from gateway.errors import LedgerRefusal
 from gateway.mqtt.ingest import ReadingStore

@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from grpc import aio
 
 from chaincode.energy.idgrid import with_check_character
-from chaincode.energy.readings import signed_message
-from chaincode.energy.records import MeterReading
+from chaincode.energy.oracle.readings import signed_message
+from chaincode.energy.oracle.records import MeterReading
 from ledger.crypto.proposal import build_proposal
 from ledger.crypto.signing import Signer, SigningIdentity, generate_key
 from ledger.model.codec_header import NONCE_BYTES

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from chaincode.energy import accounts, clearing, orders, timing
+from chaincode.energy.market import clearing, orders, timing
+from chaincode.energy.tokens import accounts
 from chaincode.shim.determinism import findings
 from tests.fuzz.engine import FuzzTarget, Shape
 

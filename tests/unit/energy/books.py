@@ -3,7 +3,7 @@
 import random
 from dataclasses import dataclass
 
-from chaincode.energy.book import Order
+from chaincode.energy.market.book import Order
 
 
 def random_book(rng: random.Random, *, orders: int, ticks: int, max_energy_wh: int) -> list[Order]:

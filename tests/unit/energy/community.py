@@ -9,8 +9,8 @@ import pytest
 
 from chaincode.energy.contracts import CONTRACTS
 from chaincode.energy.idgrid import with_check_character
-from chaincode.energy.readings import signed_message
-from chaincode.energy.records import MeterReading
+from chaincode.energy.oracle.readings import signed_message
+from chaincode.energy.oracle.records import MeterReading
 from chaincode.shim import ContractError
 from chaincode.shim.testing import TestClient, TestIdentity, TestLedger, make_identity
 

@@ -8,7 +8,10 @@ import httpx
 import pytest
 
 from chaincode.energy import keys
-from chaincode.energy.records import Account, MarketOrder, Participant, encode
+from chaincode.energy.market.records import MarketOrder
+from chaincode.energy.records import encode
+from chaincode.energy.registry.records import Participant
+from chaincode.energy.tokens.records import Account
 from gateway.api.app import create_app
 from gateway.api.limits import BODY_BYTES_MAX, RateLimit
 from gateway.errors import LedgerRefusal, Problem

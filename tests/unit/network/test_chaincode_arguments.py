@@ -102,7 +102,7 @@ def test_the_same_code_is_the_same_package():
     package = read_package(first)
     files = code_files(package)
     assert package.path == "chaincode.energy"
-    assert "chaincode/energy/contracts.py" in files
+    assert "chaincode/energy/contracts/market.py" in files
     assert not [name for name in files if "__pycache__" in name or "shim" in name]
     other = read_package(python_package("chaincode.energy", "energy_1.1"))
     assert other.package_id != package.package_id

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from chaincode.energy.clear_command import main
+from chaincode.energy.market.clear_command import main
 
-DOCS = Path(__file__).resolve().parents[3] / "docs"
+DOCS = Path(__file__).resolve().parents[4] / "docs"
 ORDERS = [
     {"id": "b1", "side": "bid", "price": 200000, "qty": 1000, "seq": 0},
     {"id": "s1", "side": "offer", "price": 100000, "qty": 500, "seq": 1},
@@ -129,7 +129,7 @@ def test_bad_input_is_named_on_one_line(text: str, names: list[str]) -> None:
 
 
 def test_more_orders_than_the_limit_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chaincode.energy.clear_command.ORDERS_MAX", 1)
+    monkeypatch.setattr("chaincode.energy.market.clear_command.ORDERS_MAX", 1)
     status, out, err = run(book())
     assert (status, out) == (2, "")
     assert "more than 1 orders: 2" in err

@@ -13,7 +13,7 @@ from fractions import Fraction
 from itertools import accumulate
 from typing import Literal
 
-from chaincode.energy.book import (
+from chaincode.energy.market.book import (
     Book,
     CurvePoint,
     MeritOrder,
@@ -21,7 +21,7 @@ from chaincode.energy.book import (
     build_book,
     in_ledger_order,
 )
-from chaincode.energy.rationing import first_come, largest_remainder, split_amount
+from chaincode.energy.market.rationing import first_come, largest_remainder, split_amount
 
 Rule = Literal["crossing", "average_bid"]
 Ration = Literal["fifo", "pro_rata"]

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import cast
 
 from chaincode.energy import arguments, keys
-from chaincode.energy.book import Order, Side, build_book
-from chaincode.energy.listings import get_listing
-from chaincode.energy.records import Listing, MarketOrder
+from chaincode.energy.market.book import Order, Side, build_book
+from chaincode.energy.market.listings import get_listing
+from chaincode.energy.market.records import Listing, MarketOrder
 from chaincode.energy.world import World
 
 LISTINGS_PER_PAGE_MAX = 200

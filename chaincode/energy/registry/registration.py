@@ -13,9 +13,9 @@ from chaincode.energy.community import (
     Role,
     Settings,
 )
-from chaincode.energy.device_keys import device_key
 from chaincode.energy.errors import Refusal, refused
-from chaincode.energy.records import Connection, Meter, Participant, Res, Status
+from chaincode.energy.registry.device_keys import device_key
+from chaincode.energy.registry.records import Connection, Meter, Participant, Res, Status
 from chaincode.energy.world import World
 
 KINDS = ("household", "public_lighting", "ev_charger", "non_residential", "community_plant")

@@ -15,7 +15,7 @@ Definition (docs/market.md, "Settlement"):
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from chaincode.energy.rationing import largest_remainder, split_amount
+from chaincode.energy.market.rationing import largest_remainder, split_amount
 
 
 @dataclass(frozen=True, slots=True)

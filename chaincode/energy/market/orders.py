@@ -4,20 +4,15 @@ No key is shared: an order reads its own registry records, the listing and its o
 orders, and writes only keys of its own (docs/market.md, "Keys").
 """
 
-from chaincode.energy import accounts, arguments, keys
+from chaincode.energy import arguments, keys
 from chaincode.energy.arguments import PRICE_UTOKEN_PER_KWH_MAX
 from chaincode.energy.community import SELLERS
 from chaincode.energy.errors import Refusal, refused
-from chaincode.energy.rationing import amount_rounded_up
-from chaincode.energy.records import (
-    Listing,
-    ListingState,
-    MarketOrder,
-    Participant,
-    Res,
-    Status,
-    decode,
-)
+from chaincode.energy.market.rationing import amount_rounded_up
+from chaincode.energy.market.records import Listing, ListingState, MarketOrder
+from chaincode.energy.records import decode
+from chaincode.energy.registry.records import Participant, Res, Status
+from chaincode.energy.tokens import accounts
 from chaincode.energy.world import World
 
 ORDERS_PER_HOUSEHOLD_MAX = 20

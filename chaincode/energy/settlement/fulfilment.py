@@ -2,15 +2,16 @@
 
 from dataclasses import asdict, dataclass
 
-from chaincode.energy import accounts, keys
-from chaincode.energy.auction import AuctionResult, Match, get_result
+from chaincode.energy import keys
 from chaincode.energy.community import MARKET_OPERATORS, Role
 from chaincode.energy.errors import Refusal, refused
-from chaincode.energy.listings import get_listing, move_to
-from chaincode.energy.metering import registers_at
-from chaincode.energy.readings import energy_between
-from chaincode.energy.records import Connection, Listing, ListingState
-from chaincode.energy.settlement import (
+from chaincode.energy.market.auction import AuctionResult, Match, get_result
+from chaincode.energy.market.listings import get_listing, move_to
+from chaincode.energy.market.records import Listing, ListingState
+from chaincode.energy.oracle.readings import energy_between
+from chaincode.energy.oracle.reports import registers_at
+from chaincode.energy.registry.records import Connection
+from chaincode.energy.settlement.pool import (
     Metered,
     Position,
     Settlement,
@@ -18,6 +19,7 @@ from chaincode.energy.settlement import (
     Tariff,
     settle_pool,
 )
+from chaincode.energy.tokens import accounts
 from chaincode.energy.world import World
 
 _SETTLERS = MARKET_OPERATORS | {Role.ORACLE}

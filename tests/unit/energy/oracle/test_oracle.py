@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from chaincode.energy.readings import signed_message
-from chaincode.energy.records import MeterReading
+from chaincode.energy.oracle.readings import signed_message
+from chaincode.energy.oracle.records import MeterReading
 from chaincode.shim import ContractError
 from tests.unit.energy.community import LISTING, Community, hour_of, milliseconds, refuses
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chaincode.energy.rationing import (
+from chaincode.energy.market.rationing import (
     amount_rounded_up,
     first_come,
     largest_remainder,

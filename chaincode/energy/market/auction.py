@@ -3,22 +3,24 @@
 from dataclasses import asdict, dataclass
 from typing import cast
 
-from chaincode.energy import accounts, keys
+from chaincode.energy import keys
 from chaincode.energy.arrivals import IncompleteHistory
-from chaincode.energy.book import Order, Side, build_book
-from chaincode.energy.clearing import (
+from chaincode.energy.community import MARKET_OPERATORS
+from chaincode.energy.errors import Refusal, refused
+from chaincode.energy.market.book import Order, Side, build_book
+from chaincode.energy.market.clearing import (
     ClearingResult,
     Ration,
     Rule,
     clear_book,
     other_rule_price,
 )
-from chaincode.energy.community import MARKET_OPERATORS
-from chaincode.energy.errors import Refusal, refused
-from chaincode.energy.listings import get_listing, k_of, move_to
-from chaincode.energy.orders import locked_by
-from chaincode.energy.rationing import amount_rounded_up
-from chaincode.energy.records import Escrow, Listing, ListingState, MarketOrder
+from chaincode.energy.market.listings import get_listing, k_of, move_to
+from chaincode.energy.market.orders import locked_by
+from chaincode.energy.market.rationing import amount_rounded_up
+from chaincode.energy.market.records import Listing, ListingState, MarketOrder
+from chaincode.energy.tokens import accounts
+from chaincode.energy.tokens.records import Escrow
 from chaincode.energy.world import World
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from chaincode.energy.book import Order, build_book
-from chaincode.energy.clearing import (
+from chaincode.energy.market.book import Order, build_book
+from chaincode.energy.market.clearing import (
     RATIONS,
     RULES,
     Ration,
@@ -20,7 +20,7 @@ from chaincode.energy.clearing import (
 )
 from tests.unit.energy.books import clear_by_units, random_book
 
-GOLDEN = Path(__file__).parents[2] / "vectors" / "clearing-golden.json"
+GOLDEN = Path(__file__).parents[3] / "vectors" / "clearing-golden.json"
 CASES: list[dict[str, Any]] = json.loads(GOLDEN.read_text())["cases"]
 FLOOR, CAP = 2000, 9000
 

@@ -6,12 +6,12 @@ from typing import Any
 
 from chaincode.energy import arguments, keys
 from chaincode.energy.arguments import ENERGY_WH_MAX, PRICE_UTOKEN_PER_KWH_MAX, bad
-from chaincode.energy.clearing import RATIONS, RULE_VERSION, RULES
 from chaincode.energy.community import MARKET_OPERATORS, Role
 from chaincode.energy.errors import Refusal, refused
-from chaincode.energy.orders import ARRIVED
-from chaincode.energy.records import Listing, ListingState
-from chaincode.energy.timing import PRESETS, TIME_MS_MAX, Timing, preset_timing
+from chaincode.energy.market.clearing import RATIONS, RULE_VERSION, RULES
+from chaincode.energy.market.orders import ARRIVED
+from chaincode.energy.market.records import Listing, ListingState
+from chaincode.energy.market.timing import PRESETS, TIME_MS_MAX, Timing, preset_timing
 from chaincode.energy.world import World
 
 DEFAULT_MAX_ORDER_WH = 10_000

@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from chaincode.energy.rationing import amount_rounded_up, largest_remainder
-from chaincode.energy.settlement import (
+from chaincode.energy.market.rationing import amount_rounded_up, largest_remainder
+from chaincode.energy.settlement.pool import (
     ConservationError,
     Metered,
     Position,

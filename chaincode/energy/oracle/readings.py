@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from chaincode.energy.errors import Refusal
-from chaincode.energy.records import MeterReading
+from chaincode.energy.oracle.records import MeterReading
 
 QUALITIES = ("measured", "estimated", "substituted")
 CLOCK_AHEAD_MS_MAX = 5 * 60 * 1000

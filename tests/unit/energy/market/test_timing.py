@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from chaincode.energy.timing import (
+from chaincode.energy.market.timing import (
     HOUR_MS,
     MINUTE_MS,
     PRESETS,

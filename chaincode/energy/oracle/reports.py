@@ -9,17 +9,19 @@ from typing import Any
 
 from chaincode.energy import arguments, keys
 from chaincode.energy.community import Role
-from chaincode.energy.device_keys import is_signed_by
 from chaincode.energy.errors import Refusal, refused
-from chaincode.energy.readings import (
+from chaincode.energy.market.timing import TIME_MS_MAX
+from chaincode.energy.oracle.readings import (
     CLOCK_AHEAD_MS_MAX,
     QUALITIES,
     REGISTER_WH_MAX,
     SEQ_MAX,
     problem_following,
 )
-from chaincode.energy.records import Meter, MeterReading, Status, decode
-from chaincode.energy.timing import TIME_MS_MAX
+from chaincode.energy.oracle.records import MeterReading
+from chaincode.energy.records import decode
+from chaincode.energy.registry.device_keys import is_signed_by
+from chaincode.energy.registry.records import Meter, Status
 from chaincode.energy.world import World
 
 READINGS_PER_REPORT_MAX = 500

@@ -13,7 +13,8 @@ from chaincode.energy import arguments, keys
 from chaincode.energy.arguments import AMOUNT_UTOKEN_MAX
 from chaincode.energy.community import STAFF, Role
 from chaincode.energy.errors import Refusal, refused
-from chaincode.energy.records import Account, Deposit, Escrow, Payout, decode
+from chaincode.energy.records import decode
+from chaincode.energy.tokens.records import Account, Deposit, Escrow, Payout
 from chaincode.energy.world import World
 
 FOLDED_PAYOUTS_MAX = 500

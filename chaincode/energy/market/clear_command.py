@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import NoReturn, Protocol
 
-from chaincode.energy.book import Order, Side
-from chaincode.energy.clearing import MIDPOINT, RATIONS, RULES, ClearingResult, clear_book
+from chaincode.energy.market.book import Order, Side
+from chaincode.energy.market.clearing import MIDPOINT, RATIONS, RULES, ClearingResult, clear_book
 
 DESCRIPTION = """\
 Clears one order book without a network: the market's own rule. Reads one JSON object from

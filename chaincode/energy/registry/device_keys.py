@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from chaincode.energy.arguments import bad
-from chaincode.energy.readings import signed_message
-from chaincode.energy.records import Meter, MeterReading
+from chaincode.energy.oracle.readings import signed_message
+from chaincode.energy.oracle.records import MeterReading
+from chaincode.energy.registry.records import Meter
 from chaincode.shim.crypto import load_p256_key, verify_p256
 
 KEY_CHARACTERS_MAX = 1024

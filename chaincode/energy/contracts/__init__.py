@@ -1,0 +1,13 @@
+"""The contracts of the chaincode `energy`: what can be called, by name and typed argument.
+
+Each function only passes its arguments on; the rules are in the packages named after them.
+Roles and errors: docs/market.md. Energy in Wh, money in micro-tokens, prices in micro-tokens per
+kWh, times in ms UTC.
+"""
+
+from chaincode.energy.contracts.market import Market
+from chaincode.energy.contracts.oracle import Oracle
+from chaincode.energy.contracts.registry import Registry
+from chaincode.energy.contracts.tokens import Tokens
+
+CONTRACTS = (Registry, Tokens, Market, Oracle)

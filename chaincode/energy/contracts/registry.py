@@ -1,0 +1,106 @@
+"""The contract `registry`: participants, energy sources and meters."""
+
+from typing import Any
+
+from chaincode.energy import arguments, keys
+from chaincode.energy.contracts.transaction import world_of
+from chaincode.energy.errors import Refusal
+from chaincode.energy.idgrid import with_check_character
+from chaincode.energy.registry import registration
+from chaincode.energy.registry.records import Meter, Participant, Res
+from chaincode.shim import Context, Contract, query, transaction
+
+
+class Registry(Contract):
+    """Participants, energy sources and meters."""
+
+    name = "registry"
+
+    @transaction
+    async def configure(self, ctx: Context, role_members: dict[str, Any]) -> Any:
+        """Community manager: which members' certificates count for which staff role."""
+        return await registration.configure(world_of(ctx), role_members)
+
+    @transaction
+    async def register_participant(
+        self,
+        ctx: Context,
+        idgrid: str,
+        role: str,
+        personal_data_hash: str,
+        kind: str = "household",
+    ) -> Participant:
+        """Community manager: a new IDgrid, pending until approved."""
+        return await registration.register_participant(
+            world_of(ctx),
+            idgrid=idgrid,
+            role=role,
+            personal_data_hash=personal_data_hash,
+            kind=kind,
+        )
+
+    @transaction
+    async def register_res(
+        self, ctx: Context, res_id: str, owner_idgrid: str, source_type: str, capacity_w: int
+    ) -> Res:
+        """Owner, manager or operator: a new energy source, pending until approved."""
+        return await registration.register_res(
+            world_of(ctx),
+            res_id=res_id,
+            owner_idgrid=owner_idgrid,
+            source_type=source_type,
+            capacity_w=capacity_w,
+        )
+
+    @transaction
+    async def register_meter(
+        self, ctx: Context, meter_id: str, owner_idgrid: str, public_key: str, res_id: str = ""
+    ) -> Meter:
+        """Owner, manager or operator: a new meter with its P-256 key (PEM or hex point)."""
+        return await registration.register_meter(
+            world_of(ctx),
+            meter_id=meter_id,
+            owner_idgrid=owner_idgrid,
+            public_key=public_key,
+            res_id=res_id,
+        )
+
+    @transaction
+    async def approve_participant(self, ctx: Context, idgrid: str) -> Participant:
+        """Grid operator: this connection may trade."""
+        return await registration.approve_participant(world_of(ctx), idgrid)
+
+    @transaction
+    async def approve_res(self, ctx: Context, res_id: str) -> Res:
+        """Grid operator: this source may be offered from."""
+        return await registration.approve_res(world_of(ctx), res_id)
+
+    @transaction
+    async def approve_meter(self, ctx: Context, meter_id: str) -> Meter:
+        """Grid operator: readings of this meter count."""
+        return await registration.approve_meter(world_of(ctx), meter_id)
+
+    @query
+    async def get_participant(self, ctx: Context, idgrid: str) -> Participant:
+        """The registry record of an IDgrid."""
+        return await world_of(ctx).participant(idgrid)
+
+    @query
+    async def get_res(self, ctx: Context, res_id: str) -> Res:
+        """The record of an energy source."""
+        return await world_of(ctx).get(Res, keys.res(res_id), Refusal.UNKNOWN_RES, res_id)
+
+    @query
+    async def get_meter(self, ctx: Context, meter_id: str) -> Meter:
+        """The record of a meter."""
+        key = keys.meter(meter_id)
+        return await world_of(ctx).get(Meter, key, Refusal.UNKNOWN_METER, meter_id)
+
+    @query
+    async def complete_idgrid(self, ctx: Context, body: str) -> str:
+        """`VAL-0017` -> the IDgrid with its check character."""
+        del ctx
+        try:
+            return with_check_character(body)
+        except ValueError as error:
+            arguments.bad(str(error))

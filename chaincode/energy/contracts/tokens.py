@@ -1,0 +1,36 @@
+"""The contract `tokens`: token accounts."""
+
+from chaincode.energy.contracts.transaction import world_of
+from chaincode.energy.tokens import accounts
+from chaincode.energy.tokens.records import Account, Deposit
+from chaincode.shim import Context, Contract, query, transaction
+
+
+class Tokens(Contract):
+    """Token accounts."""
+
+    name = "tokens"
+
+    @transaction
+    async def deposit(
+        self, ctx: Context, idgrid: str, amount_utoken: int, reference: str
+    ) -> Deposit:
+        """Community manager: issue micro-tokens to a participant."""
+        return await accounts.deposit(
+            world_of(ctx), idgrid=idgrid, amount_utoken=amount_utoken, reference=reference
+        )
+
+    @transaction
+    async def fold(self, ctx: Context) -> Account:
+        """Participant: gather own payouts into the account."""
+        return await accounts.fold(world_of(ctx))
+
+    @query
+    async def account(self, ctx: Context, idgrid: str) -> accounts.AccountView:
+        """Participant itself or staff: free and locked money, energy traded."""
+        return await accounts.account_view(world_of(ctx), idgrid)
+
+    @query
+    async def audit(self, ctx: Context) -> accounts.Audit:
+        """Staff: all money added up; `difference_utoken` is 0."""
+        return await accounts.audit(world_of(ctx))

@@ -1,0 +1,1 @@
+"""Listings, orders, the price rule and its result."""

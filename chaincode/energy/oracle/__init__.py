@@ -1,0 +1,1 @@
+"""Signed meter readings, carried to the ledger."""

@@ -1,0 +1,1 @@
+"""Who takes part and with what: participants, energy sources, meters, their approval."""

@@ -1,0 +1,1 @@
+"""What a cleared listing comes to once the meters are read."""

@@ -1,0 +1,1 @@
+"""Token accounts: deposits, payouts on their way, escrow."""
