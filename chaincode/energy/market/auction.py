@@ -17,8 +17,8 @@ from chaincode.energy.market.clearing import (
 )
 from chaincode.energy.market.listings import get_listing, k_of, move_to
 from chaincode.energy.market.orders import locked_by
-from chaincode.energy.market.rationing import amount_rounded_up
 from chaincode.energy.market.records import Listing, ListingState, MarketOrder
+from chaincode.energy.market.settlement_terms import locked_for
 from chaincode.energy.tokens import accounts
 from chaincode.energy.tokens.records import Escrow
 from chaincode.energy.world import World
@@ -28,8 +28,9 @@ from chaincode.energy.world import World
 class Match:
     """One matched order. `amount_utoken` is what it pays or gets if all is delivered.
 
-    `locked_utoken` is what a bid keeps locked until settlement: its energy at the clearing price,
-    rounded up. `position` is the order's place among the listing's orders in the ledger, from 1.
+    `locked_utoken` is what a bid keeps locked until settlement: its energy at the clearing price
+    and the network charge, each rounded up. `position` is the order's place among the listing's
+    orders in the ledger, from 1.
     """
 
     order_id: str
@@ -140,14 +141,17 @@ def _auction(
         other_rule_price_utoken_per_kwh=other_price,
         demand_curve=[list(point) for point in cleared.demand_curve],
         supply_curve=[list(point) for point in cleared.supply_curve],
-        matches=[asdict(match) for match in _matches(placed, positions, cleared)],
+        matches=[asdict(match) for match in _matches(listing, placed, positions, cleared)],
         not_executable=[list(entry) for entry in cleared.not_executable],
         excluded=[list(entry) for entry in cleared.excluded],
     )
 
 
 def _matches(
-    placed: list[MarketOrder], positions: dict[str, int], cleared: ClearingResult
+    listing: Listing,
+    placed: list[MarketOrder],
+    positions: dict[str, int],
+    cleared: ClearingResult,
 ) -> list[Match]:
     """One for each order that got energy, in ledger order."""
     amounts = cleared.buyer_pays_utoken | cleared.seller_gets_utoken
@@ -157,7 +161,7 @@ def _matches(
         matched_wh = cleared.allocations.get(order.order_id)
         if matched_wh is None:
             continue
-        may_cost = amount_rounded_up(energy_wh=matched_wh, price_utoken_per_kwh=price)
+        may_cost = locked_for(listing, energy_wh=matched_wh, price_utoken_per_kwh=price)
         matches.append(
             Match(
                 order_id=order.order_id,

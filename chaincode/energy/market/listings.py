@@ -11,6 +11,7 @@ from chaincode.energy.errors import Refusal, refused
 from chaincode.energy.market.clearing import RATIONS, RULE_VERSION, RULES
 from chaincode.energy.market.orders import ARRIVED
 from chaincode.energy.market.records import Listing, ListingState
+from chaincode.energy.market.settlement_terms import SETTLEMENT_TERMS, settlement_terms
 from chaincode.energy.market.timing import PRESETS, TIME_MS_MAX, Timing, preset_timing
 from chaincode.energy.world import World
 
@@ -21,6 +22,14 @@ DEFAULT_K = "1/2"
 MARGINAL_BID = "1"
 
 _OPENERS = frozenset({Role.COMMUNITY_MANAGER, Role.SCHEDULER})
+_DELIVERY_STARTED = frozenset(
+    {
+        ListingState.DELIVERING,
+        ListingState.SETTLING,
+        ListingState.SETTLED,
+        ListingState.DISPUTED,
+    }
+)
 _INSTANTS = (
     "opens_at_ms",
     "gate_closure_ms",
@@ -39,6 +48,7 @@ _PARAMETERS = frozenset(
         "cap_utoken_per_kwh",
         "max_order_wh",
         "reading_tolerance_ms",
+        *SETTLEMENT_TERMS,
         *_INSTANTS,
     }
 )
@@ -91,7 +101,7 @@ async def start_delivery(world: World, listing_id: str) -> Listing:
     """Mark that delivery runs. A second call changes nothing; settlement does not need it."""
     await world.require_role(MARKET_OPERATORS)
     listing = await get_listing(world, listing_id)
-    if listing.state in (ListingState.DELIVERING, ListingState.SETTLED):
+    if listing.state in _DELIVERY_STARTED:
         return listing
     if listing.state != ListingState.CLEARED:
         raise refused(Refusal.NOT_CLEARED, f"{listing_id} is {listing.state}")
@@ -147,6 +157,7 @@ def _listing(
             tolerance_ms, "reading_tolerance_ms", at_most=READING_TOLERANCE_MS_MAX
         ),
         opened_by_tx=world.tx_id,
+        **settlement_terms(given, settlement_end_ms=timing.settlement_end_ms),
     )
 
 

@@ -8,8 +8,8 @@ from chaincode.energy import arguments, keys
 from chaincode.energy.arguments import PRICE_UTOKEN_PER_KWH_MAX
 from chaincode.energy.community import SELLERS
 from chaincode.energy.errors import Refusal, refused
-from chaincode.energy.market.rationing import amount_rounded_up
 from chaincode.energy.market.records import Listing, ListingState, MarketOrder
+from chaincode.energy.market.settlement_terms import locked_for
 from chaincode.energy.records import decode
 from chaincode.energy.registry.records import Participant, Res, Status
 from chaincode.energy.tokens import accounts
@@ -94,9 +94,9 @@ async def place_bid(
 
 
 def locked_by(order: MarketOrder, listing: Listing) -> int:
-    """Micro-tokens a bid locks: its limit, or the cap if lower, times its energy, rounded up."""
+    """Micro-tokens a bid locks: its limit, or the cap if lower, and the network charge."""
     price = min(order.price_utoken_per_kwh, listing.cap_utoken_per_kwh)
-    return amount_rounded_up(energy_wh=order.energy_wh, price_utoken_per_kwh=price)
+    return locked_for(listing, energy_wh=order.energy_wh, price_utoken_per_kwh=price)
 
 
 def _trader(world: World, raw: bytes) -> Participant:

@@ -8,12 +8,17 @@ from enum import StrEnum
 
 
 class ListingState(StrEnum):
-    """Life of a listing; DISPUTED and CANCELLED are reserved."""
+    """Life of a listing; CANCELLED is reserved.
+
+    SETTLING: the settlement is decided, its pages are being paid. DISPUTED: readings are missing
+    after their time, or a party disputes what was settled.
+    """
 
     AUTHORIZE_OFFERS = "AUTHORIZE_OFFERS"
     BIDS_CLOSED = "BIDS_CLOSED"
     CLEARED = "CLEARED"
     DELIVERING = "DELIVERING"
+    SETTLING = "SETTLING"
     SETTLED = "SETTLED"
     DISPUTED = "DISPUTED"
     CANCELLED = "CANCELLED"
@@ -38,6 +43,10 @@ class Listing:
 
     `k` is a fraction as text; `floor` is the feed-in tariff, `cap` the retail price.
     `opened_by_tx` is the first entry of the arrivals history and fixes its direction.
+    Settlement (docs/settlement.md): `network_charge` is paid by buyers on top of the price,
+    `pool_share` is the thousandth part of the sellers' proceeds that goes to the community pool;
+    after `readings_due_ms` a silent meter counts as zero; `dispute_window_ms` runs from the
+    settlement.
     """
 
     listing_id: str
@@ -57,3 +66,7 @@ class Listing:
     settlement_end_ms: int
     reading_tolerance_ms: int
     opened_by_tx: str
+    network_charge_utoken_per_kwh: int = 0
+    pool_share_permille: int = 0
+    readings_due_ms: int = 0
+    dispute_window_ms: int = 0
