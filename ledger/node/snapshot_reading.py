@@ -174,7 +174,7 @@ class _Reading:
                 SnapshotProblem.BAD_BLOCK, f"block {following.number} follows another block"
             )
         signed = _signatures(following)
-        if decode_consenter_metadata(signed.consenter_metadata_raw).config_before == block.number:
+        if _config_before(signed) == block.number:
             self._trust.follow(block)
         promised = self._trust.check_header_sealed(following)
         if promised.block_time_ms <= sealed.block_time_ms:
@@ -242,6 +242,13 @@ def _block(raw: bytes) -> Block:
 def _signatures(block: Block) -> BlockSignatures:
     try:
         return decode_block_signatures(block.metadata[SLOT_SIGNATURES])
+    except InvalidMessage as error:
+        raise SnapshotRefused(SnapshotProblem.BAD_SEALS, str(error)) from error
+
+
+def _config_before(signed: BlockSignatures) -> int:
+    try:
+        return decode_consenter_metadata(signed.consenter_metadata_raw).config_before
     except InvalidMessage as error:
         raise SnapshotRefused(SnapshotProblem.BAD_SEALS, str(error)) from error
 

@@ -241,6 +241,18 @@ def test_seals_are_counted_by_signer_and_checked(world, raw):
         )
 
 
+def test_seals_over_nothing_a_validator_could_have_signed(world, raw):
+    def emptied(block):
+        signed = decode_block_signatures(block.metadata[SLOT_SIGNATURES])
+        slot = encode_block_signatures(replace(signed, value_raw=b""))
+        return with_slot(block, SLOT_SIGNATURES, slot)
+
+    for kind in (FrameKind.BLOCK, FrameKind.NEXT):
+        assert problem(Forger(raw).with_frame(kind, relabelled(emptied)), world) is (
+            Problem.BAD_SEALS
+        )
+
+
 def test_seals_of_strangers_are_refused(world, raw):
     stranger = make_consortium(world.consortium.created).members[2].node
 
