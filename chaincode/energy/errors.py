@@ -56,6 +56,31 @@ class Refusal(Enum):
     BAD_READING_SIGNATURE = (422, "the reading is not signed by the registered key of the meter")
     REGISTER_DECREASED = (422, "a cumulative register cannot run backwards")
     READING_OUT_OF_ORDER = (409, "a later reading of this meter is recorded already")
+    # oracle: requests, prices, state of charge
+    INSUFFICIENT_ENERGY = (409, "insufficient energy")
+    CHARGE_UNKNOWN = (409, "no state of charge of the battery is recorded; ask the oracle for it")
+    CHARGE_STALE = (409, "the recorded state of charge is too old; ask the oracle for a new one")
+    NO_PANEL = (409, "the community has not named its oracles yet")
+    NOT_ON_PANEL = (403, "this member is not one of the oracles asked")
+    UNKNOWN_REQUEST_ID = (404, "there is no oracle request with this id")
+    ALREADY_ANSWERED = (409, "this oracle has answered already")
+    ALREADY_FULFILLED = (409, "the request is fulfilled; a second answer changes nothing")
+    REQUEST_EXPIRED = (409, "the request has expired; an answer comes too late")
+    STILL_WAITING = (409, "the request can still be answered")
+    NO_MORE_RETRIES = (409, "the request was repeated as often as allowed")
+    UNKNOWN_PRICE = (404, "no price of this series is in force")
+    PRICE_IN_THE_PAST = (409, "a price takes effect now or later, and after the one before it")
+    # marketplace: offers and requests between two households
+    UNKNOWN_OFFER = (404, "Invalid product ID")
+    UNKNOWN_REQUEST = (404, "Invalid buyer request ID")
+    ALREADY_PURCHASED = (409, "Already purchased")
+    ALREADY_SOLD = (409, "Request already fulfilled")
+    RESERVED = (409, "it is reserved for another household")
+    NOT_RESERVED = (409, "nobody has reserved it or asked to sell")
+    POST_CLOSED = (409, "it is not open any more")
+    TOO_MANY_POSTS = (409, "too many offers and requests of one household for one hour")
+    METERED = (409, "the meters tell what was delivered; nothing is left to confirm")
+    NOT_PURCHASED = (409, "nobody has bought it")
 
     @property
     def status(self) -> int:

@@ -12,6 +12,7 @@ _AFTER_SEPARATOR = chr(ord(_SEPARATOR) + 1)
 _TIME_DIGITS = len(str(TIME_MS_MAX))
 
 COMMUNITY = "community"
+ORACLE_PANEL = "oraclepanel"
 
 
 def participant(idgrid: str) -> str:
@@ -92,6 +93,41 @@ def settlement(listing_id: str) -> str:
 def settlement_line(idgrid: str, listing_id: str) -> str:
     """One household's line of a settled listing; sorts by time under the household."""
     return _key("line", idgrid, listing_id)
+
+
+def oracle_request(request_id: str) -> str:
+    """One question to the oracles; written when asked and when decided."""
+    return _key("oraclerequest", request_id)
+
+
+def oracle_answer(request_id: str, mspid: str) -> str:
+    """What one member's oracle answered; written once, by it."""
+    return _key("oracleanswer", request_id, mspid)
+
+
+def charge(battery_id: str) -> str:
+    """Agreed state of charge of a battery; written by fulfilled requests, read by its offers."""
+    return _key("charge", battery_id)
+
+
+def price(series: str, effective_from_ms: int) -> str:
+    """One price of a series; times are padded so that keys sort by time."""
+    return _key("price", series, str(effective_from_ms).zfill(_TIME_DIGITS))
+
+
+def post(post_id: str) -> str:
+    """One offer or request of the marketplace; `post_id` is the transaction that posted it."""
+    return _key("post", post_id)
+
+
+def own_post(idgrid: str, hour: str, post_id: str) -> str:
+    """Index: what a household has posted for a delivery hour."""
+    return _key("ownpost", idgrid, hour, post_id)
+
+
+def deal(idgrid: str, hour: str, post_id: str) -> str:
+    """Index: what a household has sold or bought on the marketplace for a delivery hour."""
+    return _key("deal", idgrid, hour, post_id)
 
 
 def under(*parts: str) -> tuple[str, str]:
