@@ -3,7 +3,7 @@
 Energy is Wh, price micro-tokens per kWh, time ms UTC.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -26,7 +26,13 @@ class ListingState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MarketOrder:
-    """One offer or bid as placed. `res_id` is None for a bid."""
+    """One offer or bid as placed. `res_id` is None for a bid.
+
+    `order_id` is the transaction that placed it; of a sealed order the one that committed to it.
+    `idgrid` is the household, or the id of the group that orders for its `members`.
+    `preferred`: RESids or IDgrids a bid would rather be supplied by, a tie-break only.
+    `source` tells what made it: order, standing, profile, sealed or group.
+    """
 
     order_id: str
     listing_id: str
@@ -35,6 +41,23 @@ class MarketOrder:
     energy_wh: int
     price_utoken_per_kwh: int
     res_id: str | None
+    preferred: list[str] = field(default_factory=list)
+    members: list[str] = field(default_factory=list)
+    source: str = "order"
+
+
+@dataclass(frozen=True, slots=True)
+class OwnOrders:
+    """A household's orders in one listing, added up; written by its own orders only.
+
+    `side` is "offer", "bid" or "sealed", all orders are of one side. `group_id` names the group
+    that ordered for the household, else it is empty.
+    """
+
+    side: str
+    energy_wh: int
+    order_count: int
+    group_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +89,9 @@ class Listing:
     settlement_end_ms: int
     reading_tolerance_ms: int
     opened_by_tx: str
+    is_sealed: bool = False
+    reveal_until_ms: int = 0
+    clock_members: int = 1
     network_charge_utoken_per_kwh: int = 0
     pool_share_permille: int = 0
     readings_due_ms: int = 0
