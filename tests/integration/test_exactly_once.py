@@ -75,7 +75,7 @@ def test_a_signed_order_sent_again_and_again_is_one_order_with_one_escrow(scene:
     scene.market.run(act())
 
 
-CONFLICT_TRIES = 5
+CONFLICT_TRIES = 25
 
 
 @pytest.mark.parametrize(
