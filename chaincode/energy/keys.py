@@ -10,6 +10,9 @@ from chaincode.energy.market.timing import TIME_MS_MAX
 _SEPARATOR = "~"
 _AFTER_SEPARATOR = chr(ord(_SEPARATOR) + 1)
 _TIME_DIGITS = len(str(TIME_MS_MAX))
+_REVISION_DIGITS = 3
+_PAGE_DIGITS = 4
+_DATE_SEPARATOR = "-"
 
 COMMUNITY = "community"
 ORACLE_PANEL = "oraclepanel"
@@ -75,6 +78,21 @@ def order(listing_id: str, idgrid: str, order_id: str) -> str:
     return _key("order", listing_id, idgrid, order_id)
 
 
+def own_orders(listing_id: str, idgrid: str) -> str:
+    """A household's orders in a listing added up; written by its own orders and its group's."""
+    return _key("own", listing_id, idgrid)
+
+
+def promised(idgrid: str, res_id: str) -> str:
+    """Energy a household's battery has promised; written by its own offers only."""
+    return _key("promised", idgrid, res_id)
+
+
+def denial(listing_id: str, idgrid: str, tx_id: str) -> str:
+    """Record of an offer the battery could not cover."""
+    return _key("denial", listing_id, idgrid, tx_id)
+
+
 def arrivals(listing_id: str) -> str:
     """Written blindly by every order and never read as state: its history is the ledger order."""
     return _key("arrivals", listing_id)
@@ -115,6 +133,11 @@ def price(series: str, effective_from_ms: int) -> str:
     return _key("price", series, str(effective_from_ms).zfill(_TIME_DIGITS))
 
 
+def price_series(series: str) -> str:
+    """When the newest prices of a series take effect."""
+    return _key("priceseries", series)
+
+
 def post(post_id: str) -> str:
     """One offer or request of the marketplace; `post_id` is the transaction that posted it."""
     return _key("post", post_id)
@@ -130,6 +153,51 @@ def deal(idgrid: str, hour: str, post_id: str) -> str:
     return _key("deal", idgrid, hour, post_id)
 
 
+def correction(idgrid: str, listing_id: str, revision: int) -> str:
+    """What a correction changed in one household's line; sorts under the household."""
+    return _key("correction", idgrid, listing_id, str(revision).zfill(_REVISION_DIGITS))
+
+
+def settlement_page(listing_id: str, revision: int, page: int) -> str:
+    """A part of a settlement that one transaction pays; kept as the account of it."""
+    return _key("settlepage", listing_id, *_page_parts(revision, page))
+
+
+def unpaid_page(listing_id: str, revision: int, page: int) -> str:
+    """There while a page is not paid; its payment removes it, so it is paid once."""
+    return _key("unpaid", listing_id, *_page_parts(revision, page))
+
+
+def substitute(listing_id: str, idgrid: str) -> str:
+    """Energy of a delivery period as the grid operator states it."""
+    return _key("substitute", listing_id, idgrid)
+
+
+def dispute(listing_id: str, idgrid: str) -> str:
+    """A household's dispute of a settlement."""
+    return _key("dispute", listing_id, idgrid)
+
+
+def non_delivery(idgrid: str, listing_id: str) -> str:
+    """A match that was not delivered or taken in full; sorts by time under the household."""
+    return _key("nondelivery", idgrid, listing_id)
+
+
+def reputation(idgrid: str) -> str:
+    """How a household kept its matches; written by settlements only."""
+    return _key("reputation", idgrid)
+
+
+def statement_run(month: str) -> str:
+    """The monthly statements of all households: how far they are, and what they add up to."""
+    return _key("statementrun", month)
+
+
+def statement(idgrid: str, month: str, run: int) -> str:
+    """One household's month, as one run found it."""
+    return _key("statement", idgrid, month, str(run).zfill(_REVISION_DIGITS))
+
+
 def under(*parts: str) -> tuple[str, str]:
     """Start (inclusive) and end (exclusive) of all keys that begin with these parts."""
     prefix = _key(*parts)
@@ -139,6 +207,16 @@ def under(*parts: str) -> tuple[str, str]:
 def readings_between(meter_id: str, from_ms: int, to_ms: int) -> tuple[str, str]:
     """Range of the readings of a meter with from_ms < t_end_ms <= to_ms."""
     return reading(meter_id, from_ms + 1), reading(meter_id, to_ms + 1)
+
+
+def months_of(kind: str, *owner: str, month: str) -> tuple[str, str]:
+    """Range of the keys of a kind (and owner) whose hours lie in a month `YYYY-MM`."""
+    prefix = _key(kind, *owner, month)
+    return prefix + _DATE_SEPARATOR, prefix + chr(ord(_DATE_SEPARATOR) + 1)
+
+
+def _page_parts(revision: int, page: int) -> tuple[str, str]:
+    return str(revision).zfill(_REVISION_DIGITS), str(page).zfill(_PAGE_DIGITS)
 
 
 def _key(*parts: str) -> str:

@@ -94,3 +94,11 @@ class PricePoint:
     valid_until_ms: int
     published_by: str
     request_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PriceSeries:
+    """From when on each of the newest prices of a series takes effect, in order of time."""
+
+    series: str
+    starts: list[int]
