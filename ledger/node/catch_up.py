@@ -106,6 +106,16 @@ class CatchUp:
         self._claims[source] = max(self._claims.get(source, 0), height + 1)
         self._ask_in(LAG_TOLERANCE_MS)
 
+    def on_connected(self, consenter_id: int) -> None:
+        """A stream to another validator is open: say where we are, ask for what it claimed.
+
+        All streams break when a block changes the validators, and it need not tell its height
+        again: its stream to us may have held.
+        """
+        self.tell_status(consenter_id)
+        if self._claims.get(consenter_id, 0) > self._reader.height():
+            self._ask_in(LAG_TOLERANCE_MS)
+
     def on_committed(self) -> None:
         """After every commit: go on with the next run when one is complete."""
         if self._news is None:

@@ -83,7 +83,7 @@ class StreamItems:
 
     def on_connected(self, consenter_id: int) -> None:
         """A stream of ours is open: say where we are and what waits here."""
-        self.catch_up.tell_status(consenter_id)
+        self.catch_up.on_connected(consenter_id)
         self.private.reconciler.on_connected()
         if self.is_validator():
             self.submission.send_pool_to(consenter_id)

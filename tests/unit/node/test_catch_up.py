@@ -161,6 +161,19 @@ async def test_a_source_that_disappears_is_replaced(
     assert (await scene.asked_times(2))[1] == (4, 1)
 
 
+async def test_a_source_that_comes_back_is_asked_for_the_rest(chain: list[bytes]) -> None:
+    """A block that changes the validators breaks all streams just when its run is complete."""
+    scene = Scene(chain)
+    scene.claims(3, 100)
+    await scene.asked_times(1)
+    scene.answers(3, *chain[1:3])
+    scene.links.up.clear()
+    scene.commits(2)
+    scene.links.up.add(3)
+    scene.catch_up.on_connected(3)
+    assert await scene.asked_times(2) == [(3, 1), (3, 3)]
+
+
 async def test_blocks_nobody_asked_for_are_ignored(chain: list[bytes]) -> None:
     scene = Scene(chain)
     scene.answers(2, *chain[1:])
