@@ -324,7 +324,7 @@ class SimNode:
 
     def on_connected(self, consenter_id: int) -> None:
         """A stream of ours is open: say where we are and what waits here."""
-        self.catch_up.tell_status(consenter_id)
+        self.catch_up.on_connected(consenter_id)
         waiting = self._waiting()
         if waiting is not None:
             self.links.send(consenter_id, waiting)

@@ -174,7 +174,7 @@ async def test_a_request_that_fails_is_reported_and_over(items, monkeypatch):
 
 async def test_a_new_link_hears_our_height_and_what_waits(items):
     items.on_connected(2)
-    assert items.catch_up.told == [("tell_status", 2)]
+    assert items.catch_up.told == [("on_connected", 2)]
     assert items.submission.told == [("send_pool_to", 2)]
 
 
