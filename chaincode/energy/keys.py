@@ -38,6 +38,16 @@ def connection_meter(idgrid: str, meter_id: str) -> str:
     return _key("connection", idgrid, meter_id)
 
 
+def access(owner_idgrid: str, grantee: str) -> str:
+    """What an owner lets a grantee read; written by the owner only."""
+    return _key("access", owner_idgrid, grantee)
+
+
+def contract_use(idgrid: str) -> str:
+    """Orders used up of a contract that limits them; written by the participant's orders only."""
+    return _key("contractuse", idgrid)
+
+
 def meter_head(meter_id: str) -> str:
     """The last accepted reading of a meter; written by its own reports only."""
     return _key("meterhead", meter_id)
@@ -86,6 +96,16 @@ def own_orders(listing_id: str, idgrid: str) -> str:
 def promised(idgrid: str, res_id: str) -> str:
     """Energy a household's battery has promised; written by its own offers only."""
     return _key("promised", idgrid, res_id)
+
+
+def seen(listing_id: str, state: str, mspid: str) -> str:
+    """A member saw a phase of the listing end."""
+    return _key("seen", listing_id, state, mspid)
+
+
+def market_defaults() -> str:
+    """What a community has pinned for its listings."""
+    return "marketdefaults"
 
 
 def denial(listing_id: str, idgrid: str, tx_id: str) -> str:

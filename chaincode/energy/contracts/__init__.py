@@ -8,6 +8,7 @@ kWh, times in ms UTC.
 from chaincode.energy.contracts.market import Market
 from chaincode.energy.contracts.oracle import Oracle
 from chaincode.energy.contracts.registry import Registry
+from chaincode.energy.contracts.settlement import Settlement
 from chaincode.energy.contracts.tokens import Tokens
 
-CONTRACTS = (Registry, Tokens, Market, Oracle)
+CONTRACTS = (Registry, Tokens, Market, Oracle, Settlement)

@@ -7,7 +7,7 @@ from chaincode.energy.contracts.transaction import world_of
 from chaincode.energy.market import auction, listings, orders, views
 from chaincode.energy.market.records import Listing, MarketOrder
 from chaincode.energy.settlement import fulfilment
-from chaincode.energy.settlement.pool import SettlementLine
+from chaincode.energy.settlement.records import SettlementLine, SettlementRecord
 from chaincode.shim import Context, Contract, query, transaction
 
 
@@ -71,7 +71,7 @@ class Market(Contract):
         return await listings.start_delivery(world_of(ctx), listing_id)
 
     @transaction
-    async def settle(self, ctx: Context, listing_id: str) -> fulfilment.SettlementRecord:
+    async def settle(self, ctx: Context, listing_id: str) -> SettlementRecord:
         """Market operator or oracle, after delivery: pay and refund, once."""
         return await fulfilment.settle(world_of(ctx), listing_id)
 
@@ -103,7 +103,7 @@ class Market(Contract):
         return await auction.get_result(world_of(ctx), listing_id)
 
     @query
-    async def get_settlement(self, ctx: Context, listing_id: str) -> fulfilment.SettlementRecord:
+    async def get_settlement(self, ctx: Context, listing_id: str) -> SettlementRecord:
         """Totals of a settled listing."""
         return await fulfilment.get_settlement(world_of(ctx), listing_id)
 

@@ -1,6 +1,12 @@
-"""Settling a listing on metered energy, exactly once."""
+"""Settling a listing on metered energy, exactly once, and correcting it afterwards.
 
-from dataclasses import asdict, dataclass
+`settle` does what is due now and may be repeated by anybody who runs the market until the listing
+is SETTLED: it waits for readings, disputes the listing when they stay away, counts silent
+meters as zero when their time has passed, decides, and pays the pages of what it decided.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from chaincode.energy import keys
 from chaincode.energy.community import MARKET_OPERATORS, Role
@@ -8,81 +14,125 @@ from chaincode.energy.errors import Refusal, refused
 from chaincode.energy.market.auction import AuctionResult, Match, get_result
 from chaincode.energy.market.listings import get_listing, move_to
 from chaincode.energy.market.records import Listing, ListingState
-from chaincode.energy.oracle.readings import energy_between
-from chaincode.energy.oracle.reports import registers_at
-from chaincode.energy.registry.records import Connection
-from chaincode.energy.settlement.pool import (
-    Metered,
-    Position,
-    Settlement,
+from chaincode.energy.settlement import events, paying, planning
+from chaincode.energy.settlement.metering import SILENT, Readings, measured
+from chaincode.energy.settlement.pool import Metered, Position, Tariff, settle_pool
+from chaincode.energy.settlement.records import (
+    Page,
+    Progress,
     SettlementLine,
-    Tariff,
-    settle_pool,
+    SettlementRecord,
 )
-from chaincode.energy.tokens import accounts
 from chaincode.energy.world import World
 
-_SETTLERS = MARKET_OPERATORS | {Role.ORACLE}
-_SETTLEABLE = (ListingState.CLEARED, ListingState.DELIVERING)
+SETTLERS = MARKET_OPERATORS | {Role.ORACLE}
 NAMED_MISSING_MAX = 10
+REVISIONS_MAX = 99
+_SETTLEABLE = (ListingState.CLEARED, ListingState.DELIVERING, ListingState.DISPUTED)
 
 
 @dataclass(frozen=True, slots=True)
-class SettlementRecord:
-    """Totals of a settled listing; each household's line has its own key."""
+class _Case:
+    """All a settlement is decided from."""
 
-    listing_id: str
-    price_utoken_per_kwh: int | None
-    matched_wh: int
-    settled_wh: int
-    total_utoken: int
-    refunded_utoken: int
-    imported_wh: int
-    exported_wh: int
-    bought_from_utility_wh: int
-    owed_to_utility_utoken: int
-    sold_to_utility_wh: int
-    owed_by_utility_utoken: int
-    households: list[str]
+    listing: Listing
+    result: AuctionResult
+    matches: list[Match]
+    positions: list[Position]
+    metered: dict[str, Metered]
+    silent: list[str]
 
 
 async def settle(world: World, listing_id: str) -> SettlementRecord:
-    """Pay for what was metered, refund the rest; refuses a listing that is settled already."""
-    await world.require_role(_SETTLERS)
+    """Take the next step towards SETTLED; refuses a listing that is settled already.
+
+    The answer's `state` is SETTLED when nothing is left to do, PAYING while pages are left,
+    DISPUTED if readings are missing after the settlement phase: nothing is decided then.
+    """
+    await world.require_role(SETTLERS)
     listing = await get_listing(world, listing_id)
-    if listing.state == ListingState.SETTLED:
+    record = await world.find(SettlementRecord, keys.settlement(listing_id))
+    if record is not None:
+        if record.state == Progress.PAYING:
+            return await paying.go_on(world, listing, record)
         raise refused(Refusal.ALREADY_SETTLED, listing_id)
     if listing.state not in _SETTLEABLE:
         raise refused(Refusal.NOT_CLEARED, f"{listing_id} is {listing.state}")
     if world.now_ms < listing.delivery_end_ms:
         raise refused(Refusal.TOO_EARLY, f"delivery of {listing_id} ends later")
-    result = await get_result(world, listing_id)
-    matches = result.typed_matches()
-    positions = _positions(matches)
-    metered = await _metered(world, listing, needed={p.idgrid for p in positions})
-    tariff = Tariff(
-        clearing_price_utoken_per_kwh=result.price_utoken_per_kwh or 0,
-        retail_price_utoken_per_kwh=listing.cap_utoken_per_kwh,
-        feed_in_tariff_utoken_per_kwh=listing.floor_utoken_per_kwh,
-    )
-    settlement = settle_pool(positions, metered, tariff)
-    record = _record(result, settlement)
-    await _write(world, listing, matches, settlement, record)
-    _announce(world, record, settlement)
-    return record
+    case = await _case(world, listing, operator_decides=False)
+    if case.silent and world.now_ms < listing.readings_due_ms:
+        return await _wait_for_readings(world, case)
+    return await _decide(world, case, before=None)
+
+
+async def correct(world: World, listing_id: str) -> SettlementRecord:
+    """Settle again with the readings and statements there are now; pay the differences.
+
+    Refused if nothing differs. Lines are never changed: each correction adds its own.
+    """
+    await world.require_role(SETTLERS)
+    listing = await get_listing(world, listing_id)
+    before = await get_settlement(world, listing_id)
+    if before.state == Progress.PAYING:
+        raise refused(Refusal.STILL_PAYING, listing_id)
+    if before.revision >= REVISIONS_MAX:
+        raise refused(Refusal.NOTHING_TO_CORRECT, f"{listing_id} was corrected too often")
+    case = await _case(world, listing, operator_decides=True)
+    return await _decide(world, case, before=before)
+
+
+async def pay_page(world: World, listing_id: str, number: int) -> bool:
+    """Pay one page of a decided settlement; False if that has happened already.
+
+    Pages may be paid in any order and several in one block; `settle` then ends the settlement.
+    """
+    await world.require_role(SETTLERS)
+    return await paying.pay_page(world, await get_settlement(world, listing_id), number)
 
 
 async def get_settlement(world: World, listing_id: str) -> SettlementRecord:
-    """Totals of a settled listing."""
+    """Totals of a settlement that is decided."""
     key = keys.settlement(listing_id)
     return await world.get(SettlementRecord, key, Refusal.NOT_SETTLED, listing_id)
 
 
 async def get_line(world: World, *, listing_id: str, idgrid: str) -> SettlementLine:
-    """One household's line of a settled listing; for itself and for staff."""
+    """One household's line as it was first settled; for itself and for staff."""
     await world.require_own_or_staff(idgrid)
     key = keys.settlement_line(idgrid, listing_id)
     return await world.get(SettlementLine, key, Refusal.NOT_SETTLED, f"{listing_id}, {idgrid}")
+
+
+async def get_corrections(world: World, *, listing_id: str, idgrid: str) -> list[SettlementLine]:
+    """What corrections added to a household's line, in their order; for itself and for staff."""
+    await world.require_own_or_staff(idgrid)
+    bounds = keys.under("correction", idgrid, listing_id)
+    return [line for _, line in await world.scan(SettlementLine, bounds)]
+
+
+async def _case(world: World, listing: Listing, *, operator_decides: bool) -> _Case:
+    result = await get_result(world, listing.listing_id)
+    matches = result.typed_matches()
+    positions = _positions(matches)
+    readings = await measured(world, listing, operator_decides=operator_decides)
+    silent = _silent(positions, readings)
+    return _Case(
+        listing=listing,
+        result=result,
+        matches=matches,
+        positions=positions,
+        metered=readings.metered | dict.fromkeys(silent, SILENT),
+        silent=silent,
+    )
+
+
+def _silent(positions: list[Position], readings: Readings) -> list[str]:
+    """Households with a match and without readings; any other without readings is left out.
+
+    Its energy is then for its own supplier.
+    """
+    return sorted({position.idgrid for position in positions} - readings.metered.keys())
 
 
 def _positions(matches: list[Match]) -> list[Position]:
@@ -100,100 +150,97 @@ def _positions(matches: list[Match]) -> list[Position]:
     return list(positions.values())
 
 
-async def _metered(world: World, listing: Listing, *, needed: set[str]) -> dict[str, Metered]:
-    """Energy of every connection with readings at both ends of delivery.
-
-    A household with a match must have them; any other without them is left out, its energy
-    is then for its own supplier.
-    """
-    metered: dict[str, Metered] = {}
-    incomplete: set[str] = set()
-    scanned = await world.scan(Connection, keys.under("connection"))
-    connections = [connection for _, connection in scanned]
-    starts, ends = [
-        await registers_at(
-            world,
-            [connection.meter_id for connection in connections],
-            instant_ms,
-            tolerance_ms=listing.reading_tolerance_ms,
-        )
-        for instant_ms in (listing.delivery_start_ms, listing.delivery_end_ms)
-    ]
-    for connection, start, end in zip(connections, starts, ends, strict=True):
-        if start is None or end is None:
-            incomplete.add(connection.idgrid)
-            continue
-        period = energy_between(start, end)
-        so_far = metered.get(connection.idgrid, Metered(0, 0))
-        metered[connection.idgrid] = Metered(
-            imported_wh=so_far.imported_wh + period.imported_wh,
-            exported_wh=so_far.exported_wh + period.exported_wh,
-        )
-    missing = sorted((needed & incomplete) | (needed - metered.keys()))
-    if missing:
-        raise refused(Refusal.READINGS_MISSING, ", ".join(missing[:NAMED_MISSING_MAX]))
-    return {name: meter for name, meter in metered.items() if name not in incomplete}
+async def _wait_for_readings(world: World, case: _Case) -> SettlementRecord:
+    """Refuse until the settlement phase ends, then let the listing be DISPUTED, once."""
+    listing = case.listing
+    names = ", ".join(case.silent[:NAMED_MISSING_MAX])
+    if world.now_ms < listing.settlement_end_ms or listing.state == ListingState.DISPUTED:
+        raise refused(Refusal.READINGS_MISSING, names)
+    await move_to(world, listing, ListingState.DISPUTED)
+    record = _record(case, lines=[], revision=0, now_ms=world.now_ms)
+    waiting = replace(record, state=Progress.DISPUTED, pages=0)
+    world.announce("ReadingsMissing", events.totals(waiting))
+    return waiting
 
 
-def _record(result: AuctionResult, settlement: Settlement) -> SettlementRecord:
-    lines = settlement.lines
-    return SettlementRecord(
-        listing_id=result.listing_id,
-        price_utoken_per_kwh=result.price_utoken_per_kwh,
-        matched_wh=result.quantity_wh,
-        settled_wh=settlement.settled_wh,
-        total_utoken=settlement.total_utoken,
-        refunded_utoken=sum(line.refunded_utoken for line in lines),
-        imported_wh=sum(line.imported_wh for line in lines),
-        exported_wh=sum(line.exported_wh for line in lines),
-        bought_from_utility_wh=sum(line.bought_from_utility_wh for line in lines),
-        owed_to_utility_utoken=sum(line.owed_to_utility_utoken for line in lines),
-        sold_to_utility_wh=sum(line.sold_to_utility_wh for line in lines),
-        owed_by_utility_utoken=sum(line.owed_by_utility_utoken for line in lines),
-        households=[line.idgrid for line in lines],
+async def _decide(
+    world: World, case: _Case, *, before: SettlementRecord | None
+) -> SettlementRecord:
+    """Apply the rule to the whole listing, then store and pay it."""
+    listing = case.listing
+    settlement = settle_pool(case.positions, case.metered, _tariff(case))
+    earlier = await _lines_so_far(world, before) if before else {}
+    lines = planning.changes(settlement.lines, earlier)
+    if before is not None and not lines:
+        raise refused(Refusal.NOTHING_TO_CORRECT, listing.listing_id)
+    revision = before.revision + 1 if before else 0
+    pages = planning.pages_of(
+        listing_id=listing.listing_id,
+        revision=revision,
+        lines=lines,
+        kept=planning.fulfilments(case.positions, case.metered, earlier),
+        escrows={} if before else _escrows(case.matches),
+    )
+    record = _record(case, lines=settlement.lines, revision=revision, now_ms=world.now_ms)
+    planned = replace(record, pages=len(pages))
+    return await paying.plan(world, listing, planned, pages, before=before)
+
+
+async def _lines_so_far(world: World, record: SettlementRecord) -> dict[str, SettlementLine]:
+    """Each household's line with all its corrections, from the pages of all revisions."""
+    total: dict[str, SettlementLine] = {}
+    found = await world.scan(Page, keys.under("settlepage", record.listing_id))
+    for _, page in found:
+        for line in page.typed_lines():
+            total[line.idgrid] = planning.added(total.get(line.idgrid), line)
+    return total
+
+
+def _escrows(matches: list[Match]) -> dict[str, list[str]]:
+    """Household -> its orders that still have money locked."""
+    found: dict[str, list[str]] = {}
+    for match in matches:
+        if match.locked_utoken:
+            found.setdefault(match.idgrid, []).append(match.order_id)
+    return found
+
+
+def _tariff(case: _Case) -> Tariff:
+    listing = case.listing
+    return Tariff(
+        clearing_price_utoken_per_kwh=case.result.price_utoken_per_kwh or 0,
+        retail_price_utoken_per_kwh=listing.cap_utoken_per_kwh,
+        feed_in_tariff_utoken_per_kwh=listing.floor_utoken_per_kwh,
+        network_charge_utoken_per_kwh=listing.network_charge_utoken_per_kwh,
+        pool_share_permille=listing.pool_share_permille,
     )
 
 
-async def _write(
-    world: World,
-    listing: Listing,
-    matches: list[Match],
-    settlement: Settlement,
-    record: SettlementRecord,
-) -> None:
-    listing_id = listing.listing_id
-    for line in settlement.lines:
-        await world.put(keys.settlement_line(line.idgrid, listing_id), line)
-        amount = line.received_utoken + line.refunded_utoken
-        if amount or line.sold_wh or line.bought_wh:
-            await accounts.pay_out(
-                world,
-                line.idgrid,
-                source="settle",
-                reference=listing_id,
-                amount=amount,
-                sold_wh=line.sold_wh,
-                bought_wh=line.bought_wh,
-            )
-    for match in matches:
-        if match.locked_utoken:
-            await world.delete(keys.escrow(match.idgrid, listing_id, match.order_id))
-    await world.put(keys.settlement(listing_id), record)
-    await move_to(world, listing, ListingState.SETTLED)
+def _record(
+    case: _Case, *, lines: Sequence[SettlementLine], revision: int, now_ms: int
+) -> SettlementRecord:
+    def total(name: str) -> int:
+        return sum(getattr(line, name) for line in lines)
 
-
-def _announce(world: World, record: SettlementRecord, settlement: Settlement) -> None:
-    totals = {name: value for name, value in asdict(record).items() if name != "households"}
-    totals["lines"] = [
-        {
-            "idgrid": line.idgrid,
-            "sold_wh": line.sold_wh,
-            "bought_wh": line.bought_wh,
-            "received_utoken": line.received_utoken,
-            "paid_utoken": line.paid_utoken,
-            "refunded_utoken": line.refunded_utoken,
-        }
-        for line in settlement.lines
-        if line.sold_wh or line.bought_wh or line.refunded_utoken
-    ]
-    world.announce("SettlementState", totals)
+    return SettlementRecord(
+        listing_id=case.listing.listing_id,
+        state=Progress.PAYING,
+        revision=revision,
+        pages=1,
+        household_count=len(lines),
+        decided_at_ms=now_ms,
+        price_utoken_per_kwh=case.result.price_utoken_per_kwh,
+        matched_wh=case.result.quantity_wh,
+        settled_wh=total("sold_wh"),
+        total_utoken=total("paid_utoken"),
+        refunded_utoken=total("refunded_utoken"),
+        network_charge_utoken=total("network_charge_utoken"),
+        pool_share_utoken=total("pool_share_utoken"),
+        imported_wh=total("imported_wh"),
+        exported_wh=total("exported_wh"),
+        bought_from_utility_wh=total("bought_from_utility_wh"),
+        owed_to_utility_utoken=total("owed_to_utility_utoken"),
+        sold_to_utility_wh=total("sold_to_utility_wh"),
+        owed_by_utility_utoken=total("owed_by_utility_utoken"),
+        missing=case.silent,
+    )

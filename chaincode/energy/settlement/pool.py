@@ -1,13 +1,14 @@
 """What a cleared listing settles to once the meters are read: a pure rule, exact to the unit.
 
-Definition (docs/market.md, "Settlement"):
+Definition (docs/settlement.md, "The rule"):
 
 1. A seller contributes min(matched, exported), a buyer takes min(matched, imported); both are
    metered at the grid connection in the delivery period.
 2. The pool settles S = min(sum contributed, sum taken). The side that has more is cut to S in
    proportion (largest remainder, ties in ledger order).
 3. Everybody pays and gets the one clearing price; S * price / 1000 rounded down is shared out
-   on both sides by largest remainder. What a buyer had locked and does not pay is refunded.
+   on both sides by largest remainder. Buyers pay the network charge on top, the community pool
+   keeps its share of the proceeds. What a buyer had locked and does not pay is refunded.
 4. Every metered Wh that is not settled in the pool is the utility's: imports at the retail
    price, exports at the feed-in tariff.
 """
@@ -16,6 +17,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from chaincode.energy.market.rationing import largest_remainder, split_amount
+from chaincode.energy.market.settlement_terms import PERMILLE
+from chaincode.energy.settlement.conservation import require_conserved
+from chaincode.energy.settlement.records import Metering, SettlementLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,38 +38,18 @@ class Metered:
 
     imported_wh: int
     exported_wh: int
+    metering: str = Metering.MEASURED
 
 
 @dataclass(frozen=True, slots=True)
 class Tariff:
-    """The prices of one listing in micro-tokens per kWh."""
+    """The prices of one listing in micro-tokens per kWh, the pool's share in thousandths."""
 
     clearing_price_utoken_per_kwh: int
     retail_price_utoken_per_kwh: int
     feed_in_tariff_utoken_per_kwh: int
-
-
-@dataclass(frozen=True, slots=True)
-class SettlementLine:
-    """One household's hour. Energy in Wh, money in micro-tokens.
-
-    `utility_*_utoken` is billed by the utility outside the token account (docs/market.md).
-    """
-
-    idgrid: str
-    imported_wh: int
-    exported_wh: int
-    matched_sell_wh: int
-    matched_buy_wh: int
-    sold_wh: int
-    bought_wh: int
-    received_utoken: int
-    paid_utoken: int
-    refunded_utoken: int
-    bought_from_utility_wh: int
-    owed_to_utility_utoken: int
-    sold_to_utility_wh: int
-    owed_by_utility_utoken: int
+    network_charge_utoken_per_kwh: int = 0
+    pool_share_permille: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +61,16 @@ class Settlement:
     lines: tuple[SettlementLine, ...]
 
 
-class ConservationError(Exception):
-    """Energy or money would appear or vanish: a fault of the rule, never of the input."""
+@dataclass(frozen=True, slots=True)
+class _Money:
+    """Per household, in the order of the lines."""
+
+    received: list[int]
+    paid: list[int]
+    network_charge: list[int]
+    pool_share: list[int]
+    owed: list[int]
+    fed_in: list[int]
 
 
 def settle_pool(
@@ -98,9 +90,24 @@ def settle_pool(
     book = [by_name.get(name) or Position(name, 0, 0, 0) for name in households]
     meters = [metered[name] for name in households]
     sold, bought = _settled_energy(book, meters)
-    settlement = _priced(book, meters, sold, bought, tariff)
-    _assert_conserved(settlement, book, tariff)
-    return settlement
+    lines = _lines(book, meters, sold, bought, tariff)
+    require_conserved(
+        lines,
+        locked_utoken=sum(position.locked_utoken for position in book),
+        price_utoken_per_kwh=tariff.clearing_price_utoken_per_kwh,
+        network_charge_utoken_per_kwh=tariff.network_charge_utoken_per_kwh,
+        pool_share_permille=tariff.pool_share_permille,
+    )
+    return Settlement(
+        settled_wh=sum(sold), total_utoken=sum(line.paid_utoken for line in lines), lines=lines
+    )
+
+
+def fulfilled_wh(position: Position, meter: Metered) -> int:
+    """Step 1: what a household contributed to the pool, or took from it."""
+    if position.matched_sell_wh:
+        return min(position.matched_sell_wh, meter.exported_wh)
+    return min(position.matched_buy_wh, meter.imported_wh)
 
 
 def _settled_energy(
@@ -122,26 +129,18 @@ def _settled_energy(
     )
 
 
-def _priced(
+def _lines(
     book: Sequence[Position],
     meters: Sequence[Metered],
     sold: list[int],
     bought: list[int],
     tariff: Tariff,
-) -> Settlement:
+) -> tuple[SettlementLine, ...]:
     """Steps 3 and 4: money for every Wh."""
-    price = tariff.clearing_price_utoken_per_kwh
-    received = split_amount(energies_wh=sold, price_utoken_per_kwh=price)
-    paid = split_amount(energies_wh=bought, price_utoken_per_kwh=price)
     rest_in = [m.imported_wh - wh for m, wh in zip(meters, bought, strict=True)]
     rest_out = [m.exported_wh - wh for m, wh in zip(meters, sold, strict=True)]
-    owed = split_amount(
-        energies_wh=rest_in, price_utoken_per_kwh=tariff.retail_price_utoken_per_kwh
-    )
-    fed_in = split_amount(
-        energies_wh=rest_out, price_utoken_per_kwh=tariff.feed_in_tariff_utoken_per_kwh
-    )
-    lines = tuple(
+    money = _money(sold, bought, rest_in, rest_out, tariff)
+    return tuple(
         SettlementLine(
             idgrid=position.idgrid,
             imported_wh=meters[at].imported_wh,
@@ -150,45 +149,38 @@ def _priced(
             matched_buy_wh=position.matched_buy_wh,
             sold_wh=sold[at],
             bought_wh=bought[at],
-            received_utoken=received[at],
-            paid_utoken=paid[at],
-            refunded_utoken=position.locked_utoken - paid[at],
+            received_utoken=money.received[at],
+            paid_utoken=money.paid[at],
+            refunded_utoken=position.locked_utoken - money.paid[at] - money.network_charge[at],
             bought_from_utility_wh=rest_in[at],
-            owed_to_utility_utoken=owed[at],
+            owed_to_utility_utoken=money.owed[at],
             sold_to_utility_wh=rest_out[at],
-            owed_by_utility_utoken=fed_in[at],
+            owed_by_utility_utoken=money.fed_in[at],
+            network_charge_utoken=money.network_charge[at],
+            pool_share_utoken=money.pool_share[at],
+            metering=meters[at].metering,
         )
         for at, position in enumerate(book)
     )
-    return Settlement(settled_wh=sum(sold), total_utoken=sum(paid), lines=lines)
 
 
-def _assert_conserved(settlement: Settlement, book: Sequence[Position], tariff: Tariff) -> None:
-    """Every Wh and every micro-token is accounted for, or nothing is settled at all."""
-    lines = settlement.lines
-    settled_wh = settlement.settled_wh
-    due_utoken = settled_wh * tariff.clearing_price_utoken_per_kwh // 1000
-    locked_utoken = sum(position.locked_utoken for position in book)
-    returned_utoken = sum(line.paid_utoken + line.refunded_utoken for line in lines)
-    laws = {
-        "all that is sold is bought": sum(line.bought_wh for line in lines) == settled_wh,
-        "the sellers get what the buyers pay": sum(line.received_utoken for line in lines)
-        == settlement.total_utoken,
-        "the total is energy times price": settlement.total_utoken == due_utoken,
-        "locked money is paid or refunded": returned_utoken == locked_utoken,
-        "nobody pays more than was locked": all(line.refunded_utoken >= 0 for line in lines),
-        "imports are bought here or from the utility": all(
-            line.imported_wh == line.bought_wh + line.bought_from_utility_wh for line in lines
+def _money(
+    sold: list[int], bought: list[int], rest_in: list[int], rest_out: list[int], tariff: Tariff
+) -> _Money:
+    price = tariff.clearing_price_utoken_per_kwh
+    received = split_amount(energies_wh=sold, price_utoken_per_kwh=price)
+    pool_total = sum(received) * tariff.pool_share_permille // PERMILLE
+    return _Money(
+        received=received,
+        paid=split_amount(energies_wh=bought, price_utoken_per_kwh=price),
+        network_charge=split_amount(
+            energies_wh=bought, price_utoken_per_kwh=tariff.network_charge_utoken_per_kwh
         ),
-        "exports are sold here or to the utility": all(
-            line.exported_wh == line.sold_wh + line.sold_to_utility_wh for line in lines
+        pool_share=largest_remainder(claims=received, total=pool_total),
+        owed=split_amount(
+            energies_wh=rest_in, price_utoken_per_kwh=tariff.retail_price_utoken_per_kwh
         ),
-        "nobody buys more than was matched": all(
-            line.bought_wh <= line.matched_buy_wh for line in lines
+        fed_in=split_amount(
+            energies_wh=rest_out, price_utoken_per_kwh=tariff.feed_in_tariff_utoken_per_kwh
         ),
-        "nobody sells more than was matched": all(
-            line.sold_wh <= line.matched_sell_wh for line in lines
-        ),
-    }
-    if broken := [law for law, holds in laws.items() if not holds]:
-        raise ConservationError(f"does not hold: {'; '.join(broken)}")
+    )

@@ -122,6 +122,17 @@ async def pay_out(
     await world.put(keys.payout(idgrid, source, reference), record)
 
 
+async def take_back(world: World, idgrid: str, *, amount: int) -> None:
+    """Take money from an account, below zero if need be; only a correction may do that.
+
+    The household then cannot bid until deposits or payouts cover it. Writes the account key, so
+    an order of the same household in the same block is invalid and has to be sent again.
+    """
+    account = await world.find(Account, keys.account(idgrid)) or _empty(idgrid)
+    left = replace(account, balance_utoken=account.balance_utoken - amount)
+    await world.put(keys.account(idgrid), left)
+
+
 async def lock(world: World, *, listing_id: str, account: Account, amount: int) -> None:
     """Move money from the caller's account into the escrow of this transaction's bid.
 

@@ -5,14 +5,9 @@ import random
 import pytest
 
 from chaincode.energy.market.rationing import amount_rounded_up, largest_remainder
-from chaincode.energy.settlement.pool import (
-    ConservationError,
-    Metered,
-    Position,
-    SettlementLine,
-    Tariff,
-    settle_pool,
-)
+from chaincode.energy.settlement.conservation import ConservationError
+from chaincode.energy.settlement.pool import Metered, Position, Tariff, settle_pool
+from chaincode.energy.settlement.records import SettlementLine
 
 GWEI = 10**9
 

@@ -1,0 +1,78 @@
+"""Who kept what was matched: a record of every shortfall, and the sum of it per household."""
+
+from dataclasses import replace
+
+from chaincode.energy import arguments, keys
+from chaincode.energy.records import decode
+from chaincode.energy.settlement.planning import NOT_RECORDED
+from chaincode.energy.settlement.records import Fulfilment, NonDelivery, Reputation
+from chaincode.energy.world import World
+
+NON_DELIVERIES_SHOWN_MAX = 1000
+
+
+async def record(world: World, listing_id: str, kept: list[Fulfilment]) -> None:
+    """Note the fulfilments of one page; a correction replaces what was noted before."""
+    raw = await world.stub.get_states([keys.reputation(entry.idgrid) for entry in kept])
+    for entry, value in zip(kept, raw, strict=True):
+        before = decode(Reputation, value) if value else _unknown(entry.idgrid)
+        await world.put(keys.reputation(entry.idgrid), updated(before, entry))
+        await _note_shortfall(world, listing_id, entry)
+
+
+async def reputation(world: World, idgrid: str) -> Reputation:
+    """How a household kept its matches so far; anybody may ask."""
+    found = await world.find(Reputation, keys.reputation(arguments.idgrid(idgrid)))
+    return found or _unknown(idgrid)
+
+
+async def non_deliveries(world: World, idgrid: str) -> list[NonDelivery]:
+    """The hours in which a household fell short, oldest first; anybody may ask."""
+    bounds = keys.under("nondelivery", arguments.idgrid(idgrid))
+    found = await world.scan(NonDelivery, bounds, limit=NON_DELIVERIES_SHOWN_MAX)
+    return [entry for _, entry in found]
+
+
+def updated(before: Reputation, entry: Fulfilment) -> Reputation:
+    """The sums with one fulfilment; a corrected one counts with its difference only."""
+    is_new = entry.before_wh == NOT_RECORDED
+    was_short = not is_new and entry.before_wh < entry.matched_wh
+    hours = 1 if is_new else 0
+    matched_wh = entry.matched_wh if is_new else 0
+    fulfilled_wh = entry.fulfilled_wh - (0 if is_new else entry.before_wh)
+    short = int(entry.fulfilled_wh < entry.matched_wh) - int(was_short)
+    if entry.side == "offer":
+        return replace(
+            before,
+            sell_hours=before.sell_hours + hours,
+            sell_short_hours=before.sell_short_hours + short,
+            matched_sell_wh=before.matched_sell_wh + matched_wh,
+            delivered_wh=before.delivered_wh + fulfilled_wh,
+        )
+    return replace(
+        before,
+        buy_hours=before.buy_hours + hours,
+        buy_short_hours=before.buy_short_hours + short,
+        matched_buy_wh=before.matched_buy_wh + matched_wh,
+        taken_wh=before.taken_wh + fulfilled_wh,
+    )
+
+
+async def _note_shortfall(world: World, listing_id: str, entry: Fulfilment) -> None:
+    key = keys.non_delivery(entry.idgrid, listing_id)
+    if entry.fulfilled_wh < entry.matched_wh:
+        note = NonDelivery(
+            listing_id=listing_id,
+            idgrid=entry.idgrid,
+            side=entry.side,
+            matched_wh=entry.matched_wh,
+            fulfilled_wh=entry.fulfilled_wh,
+            metering=entry.metering,
+        )
+        await world.put(key, note)
+    elif entry.before_wh != NOT_RECORDED:
+        await world.delete(key)
+
+
+def _unknown(idgrid: str) -> Reputation:
+    return Reputation(idgrid, 0, 0, 0, 0, 0, 0, 0, 0)
