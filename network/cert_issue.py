@@ -31,7 +31,7 @@ def add_issue_arguments(issue: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="what contracts may ask, e.g. role=manager; may be given again",
+        help="what contracts may ask, e.g. role=community_manager; may be given again",
     )
     issue.add_argument(
         "--request", type=Path, metavar="CSR", help="certify this request: the key stays away"

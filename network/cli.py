@@ -142,7 +142,7 @@ COMMANDS = {
     "chaincode": Command(
         "package, install, approve, commit, invoke, query: contracts of a channel", _chaincode
     ),
-    "cert": Command("status, rotate, revoke: certificates and keys of the members", _cert),
+    "cert": Command("status, issue, rotate, revoke: certificates and keys", _cert),
     "verify-chain": Command(
         "check a stopped validator's ledger, independently of the code that wrote it",
         _verify_chain,
