@@ -12,6 +12,7 @@ import json
 import logging
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
 from datetime import timedelta
@@ -103,7 +104,9 @@ class Demo:
                 limits=httpx.Limits(max_connections=HTTP_CONNECTIONS_MAX),
             )
         )
-        members = [self._member(number, http) for number in range(len(settings.households))]
+        members = [
+            self._member(number, http, by_member) for number in range(len(settings.households))
+        ]
         await self._start_broker(members)
         staff = Staff(manager=actors["community_manager"], operator=actors["dso"])
         registered = await self._register(staff, members)
@@ -127,8 +130,11 @@ class Demo:
         self._resources.push_async_callback(client.close)
         return client
 
-    def _member(self, number: int, http: httpx.AsyncClient) -> Member:
+    def _member(
+        self, number: int, http: httpx.AsyncClient, by_member: Mapping[str, GatewayClient]
+    ) -> Member:
         own = self._settings.households[number]
+        identity, chaincode = own.identity.load(), self._settings.ledger.chaincode
         home = self._profiles.homes[own.home - 1]
         meter = VirtualMeter(f"meter-{own.home:02d}")
         self._tokens[meter.meter_id] = new_token()
@@ -138,13 +144,14 @@ class Demo:
             pv_nominal_w=home.pv_nominal_w,
             meter_id=meter.meter_id,
             meter_key_pem=meter.public_key_pem,
+            actor=Actor(by_member[own.identity.mspid], identity, chaincode),
         )
         household = Household(
             idgrid=own.idgrid,
             res_id=newcomer.res_id,
             home=home,
             profiles=self._profiles,
-            client=HouseholdClient(http, own.identity.load()),
+            client=HouseholdClient(http, identity),
         )
         return Member(newcomer, meter, self._mqtt(meter.meter_id), household)
 

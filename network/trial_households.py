@@ -7,6 +7,7 @@ from typing import Protocol
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from chaincode.energy.access.records import MARKET
 from chaincode.energy.idgrid import with_check_character
 from ledger.crypto.signing import SigningIdentity, generate_key
 from ledger.rpc.client import GatewayClient
@@ -77,17 +78,19 @@ class TrialHouseholds:
         return await submit(self.manager, "registry:configure", json.dumps(self._staff))
 
     async def register(self, submit: Submit, household: Household) -> int:
-        """Register and approve a household with a meter and a source.
+        """Register and approve a household with a meter and a source; it agrees to trade.
 
         Each step builds on the one before: all through one peer.
         """
         idgrid, res_id, meter_id = household.idgrid, household.res_id, f"m-{household.res_id}"
-        manager, operator = self.manager, self.operator
+        manager, operator, home = self.manager, self.operator, household.identity
         await submit(
             manager, "registry:register_participant", idgrid, "prosumer", NO_DOCUMENT_SHA256
         )
         await submit(manager, "registry:register_meter", meter_id, idgrid, _meter_key())
-        await submit(manager, "registry:register_res", res_id, idgrid, "solar", "5000")
+        await submit(home, "membership:consent", NO_DOCUMENT_SHA256)
+        await submit(home, "access:grant", MARKET, meter_id)
+        await submit(home, "registry:register_res", res_id, idgrid, "solar", "5000")
         await submit(operator, "registry:approve_participant", idgrid)
         return await submit(operator, "registry:approve_res", res_id)
 

@@ -100,6 +100,7 @@ class Refusal(Enum):
     TOO_MANY_POSTS = (409, "too many offers and requests of one household for one hour")
     METERED = (409, "the meters tell what was delivered; nothing is left to confirm")
     NOT_PURCHASED = (409, "nobody has bought it")
+    NOT_DISPUTED = (409, "only a disputed deal is decided")
 
     @property
     def status(self) -> int:

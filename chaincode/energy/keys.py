@@ -158,9 +158,9 @@ def price_series(series: str) -> str:
     return _key("priceseries", series)
 
 
-def post(post_id: str) -> str:
-    """One offer or request of the marketplace; `post_id` is the transaction that posted it."""
-    return _key("post", post_id)
+def post(hour: str, number: str) -> str:
+    """One offer or request of the marketplace, under its delivery hour."""
+    return _key("post", hour, number)
 
 
 def own_post(idgrid: str, hour: str, post_id: str) -> str:

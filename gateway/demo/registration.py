@@ -1,7 +1,8 @@
 """Bringing a community onto the ledger: everyone registered, approved and given tokens.
 
-The manager registers, the grid operator approves, the manager issues tokens; each with an own key
-and, per household, in the order the contract asks for. All households go side by side.
+The manager registers, the household consents and opens its meter to the market, the grid operator
+approves, the manager issues tokens; each with an own key and, per household, in the order the
+contract asks for. All households go side by side.
 """
 
 import asyncio
@@ -10,11 +11,13 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from chaincode.energy.access.records import MARKET
 from gateway.actor import Actor
 from ledger.crypto.hashing import sha256
 
 DEPOSIT_UTOKEN = 20_000_000
 SALT_BYTES = 16
+TERMS_SHA256 = sha256(b"The rules of the demo community.").hex()
 IN_FLIGHT_MAX = 8
 
 
@@ -27,6 +30,8 @@ class Newcomer:
     pv_nominal_w: int
     meter_id: str
     meter_key_pem: str
+    actor: Actor
+    """The household itself: it agrees to the terms, opens its meter to the market, owns its PV."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +70,18 @@ async def _register(staff: Staff, newcomer: Newcomer) -> list[str]:
     await staff.manager.commit(
         "registry:register_participant", newcomer.idgrid, "prosumer", personal_data_hash
     )
+    await staff.manager.commit(
+        "registry:register_meter", newcomer.meter_id, newcomer.idgrid, newcomer.meter_key_pem
+    )
+    await newcomer.actor.commit("membership:consent", TERMS_SHA256)
     registered = await asyncio.gather(
-        staff.manager.commit(
+        newcomer.actor.commit("access:grant", MARKET, newcomer.meter_id),
+        newcomer.actor.commit(
             "registry:register_res",
             newcomer.res_id,
             newcomer.idgrid,
             "solar",
             str(newcomer.pv_nominal_w),
-        ),
-        staff.manager.commit(
-            "registry:register_meter", newcomer.meter_id, newcomer.idgrid, newcomer.meter_key_pem
         ),
         staff.manager.commit("tokens:deposit", newcomer.idgrid, str(DEPOSIT_UTOKEN), "welcome"),
     )

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from chaincode.energy.access.records import MARKET
 from gateway.actor import Actor
 from gateway.agent.client import OrderRefused
 from gateway.hems.virtual_meter import VirtualMeter
@@ -97,7 +98,9 @@ def status_of(refusal: OrderRefused) -> int:
 
 
 async def newcomer(it: Scene, number: str, role: str) -> tuple[str, SigningIdentity]:
-    """Registered by the manager through the gateway, with a meter, not yet approved.
+    """Registered by the manager through the gateway, with a meter it lets the market read.
+
+    It has agreed to the terms and is not approved yet.
 
     The grid operator's own peer has seen it when this returns.
     """
@@ -109,6 +112,9 @@ async def newcomer(it: Scene, number: str, role: str) -> tuple[str, SigningIdent
     await manager.submit(
         "registry:register_meter", [meter.meter_id, idgrid, meter.public_key_pem], wait=True
     )
+    household = type(manager)(it.http, identity)
+    await household.submit("membership:consent", [HASH], wait=True)
+    await household.submit("access:grant", [MARKET, meter.meter_id], wait=True)
     last = await manager.submit("tokens:deposit", [idgrid, "1000000", "hello"], wait=True)
     await it.actors["dso"].see([last])
     return idgrid, identity

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from grpc import aio
 
+from chaincode.energy.access.records import MARKET
 from chaincode.energy.idgrid import with_check_character
 from chaincode.energy.oracle.readings import signed_message
 from chaincode.energy.oracle.records import MeterReading
@@ -180,7 +181,11 @@ class MarketScene:
         )
         await self.submit(operator, "registry:approve_meter", home.meter_id)
         await self.submit(operator, "registry:approve_participant", idgrid)
-        await self.submit(manager, "registry:register_res", home.res_id, idgrid, "solar", "5000")
+        await self.submit(home.identity, "membership:consent", HASH)
+        await self.submit(home.identity, "access:grant", MARKET, home.meter_id)
+        await self.submit(
+            home.identity, "registry:register_res", home.res_id, idgrid, "solar", "5000"
+        )
         await self.submit(operator, "registry:approve_res", home.res_id)
         await self.submit(manager, "tokens:deposit", idgrid, str(DEPOSIT_UTOKEN), "cash")
         return home

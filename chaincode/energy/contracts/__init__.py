@@ -5,10 +5,13 @@ Roles and errors: docs/market.md. Energy in Wh, money in micro-tokens, prices in
 kWh, times in ms UTC.
 """
 
+from chaincode.energy.contracts.access import Access
 from chaincode.energy.contracts.market import Market
+from chaincode.energy.contracts.marketplace import Marketplace
+from chaincode.energy.contracts.membership import Membership
 from chaincode.energy.contracts.oracle import Oracle
 from chaincode.energy.contracts.registry import Registry
 from chaincode.energy.contracts.settlement import Settlement
 from chaincode.energy.contracts.tokens import Tokens
 
-CONTRACTS = (Registry, Tokens, Market, Oracle, Settlement)
+CONTRACTS = (Registry, Membership, Access, Tokens, Market, Marketplace, Oracle, Settlement)

@@ -66,6 +66,16 @@ class Registry(Contract):
         )
 
     @transaction
+    async def authorise_res(self, ctx: Context, res_id: str) -> Res:
+        """Owner: this source may be traded."""
+        return await registration.authorise_res(world_of(ctx), res_id=res_id, is_authorised=True)
+
+    @transaction
+    async def withdraw_res(self, ctx: Context, res_id: str) -> Res:
+        """Owner: this source may no longer be offered from."""
+        return await registration.authorise_res(world_of(ctx), res_id=res_id, is_authorised=False)
+
+    @transaction
     async def approve_participant(self, ctx: Context, idgrid: str) -> Participant:
         """Grid operator: this connection may trade."""
         return await registration.approve_participant(world_of(ctx), idgrid)

@@ -65,7 +65,7 @@ async def register_participant(
 async def register_res(
     world: World, *, res_id: str, owner_idgrid: str, source_type: str, capacity_w: int
 ) -> Res:
-    """Register an energy source; by its owner, the manager or the operator."""
+    """Register an energy source; an owner who does so itself authorises it to be traded."""
     await _require_owner_or(world, owner_idgrid, _MAY_REGISTER)
     arguments.identifier(res_id, "res_id")
     owner = await world.participant(owner_idgrid)
@@ -77,6 +77,7 @@ async def register_res(
         source_type=arguments.one_of(source_type, "source_type", SOURCE_TYPES),
         capacity_w=arguments.positive(capacity_w, "capacity_w", at_most=CAPACITY_W_MAX),
         status=Status.PENDING,
+        authorised_ms=world.now_ms if world.caller.role in PARTICIPANTS else None,
     )
     await world.add(keys.res(res_id), record, res_id)
     world.announce("ResRegistered", {"res_id": res_id, "owner_idgrid": owner_idgrid})
@@ -89,7 +90,7 @@ async def register_meter(
     """Bind a meter and its P-256 key to an owner; `res_id` empty = meter at the connection."""
     await _require_owner_or(world, owner_idgrid, _MAY_REGISTER)
     arguments.identifier(meter_id, "meter_id")
-    await world.participant(owner_idgrid)
+    owner = await world.participant(owner_idgrid)
     if res_id:
         source = await world.get(Res, keys.res(res_id), Refusal.UNKNOWN_RES, res_id)
         if source.owner_idgrid != owner_idgrid:
@@ -107,15 +108,32 @@ async def register_meter(
     if not res_id:
         connection = Connection(idgrid=owner_idgrid, meter_id=meter_id)
         await world.put(keys.connection_meter(owner_idgrid, meter_id), connection)
+        connected = replace(owner, meter_ids=[*owner.meter_ids, meter_id])
+        await world.put(keys.participant(owner_idgrid), connected)
     world.announce("MeterRegistered", {"meter_id": meter_id, "owner_idgrid": owner_idgrid})
     return record
+
+
+async def authorise_res(world: World, *, res_id: str, is_authorised: bool) -> Res:
+    """The owner allows its source to be traded, or no longer does (row E014)."""
+    caller = await world.caller_is_registered()
+    record = await world.get(Res, keys.res(res_id), Refusal.UNKNOWN_RES, res_id)
+    if record.owner_idgrid != caller.idgrid:
+        raise refused(Refusal.NOT_YOURS, res_id)
+    changed = replace(record, authorised_ms=world.now_ms if is_authorised else None)
+    await world.put(keys.res(res_id), changed)
+    event = "ResAuthorised" if is_authorised else "ResWithdrawn"
+    world.announce(event, {"res_id": res_id, "owner_idgrid": caller.idgrid})
+    return changed
 
 
 async def approve_participant(world: World, idgrid: str) -> Participant:
     """The grid operator admits a connection to trading; it must have a meter."""
     await world.require_role(GRID_OPERATORS)
     record = await world.participant(idgrid)
-    if not await world.scan(Connection, keys.under("connection", idgrid), limit=1):
+    if record.status not in (Status.PENDING, Status.APPROVED):
+        raise refused(Refusal.WRONG_STATUS, f"{idgrid} is {record.status}")
+    if not record.meter_ids:
         raise refused(Refusal.METER_REQUIRED, idgrid)
     approved = replace(record, status=Status.APPROVED)
     await world.put(keys.participant(idgrid), approved)

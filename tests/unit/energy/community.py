@@ -82,7 +82,19 @@ class Community:
     def join(
         self, *, role: str = "prosumer", tokens: int = 10**9, kind: str = "household"
     ) -> Household:
-        """Register and approve one more household, with a source unless it only consumes."""
+        """Register and approve one more household, with a source unless it only consumes.
+
+        It has consented, and granted the trading contract access to its meter.
+        """
+        home = self.register(role=role, tokens=tokens, kind=kind)
+        home.client.submit("membership:consent", HASH)
+        home.client.submit("access:grant", "market", home.meter_id)
+        return home
+
+    def register(
+        self, *, role: str = "prosumer", tokens: int = 10**9, kind: str = "household"
+    ) -> Household:
+        """Like `join`, as far as staff can do it: no consent, no access to the meter."""
         number = len(self.households)
         idgrid = with_check_character(f"VAL-{number:04}")
         meter = make_identity(DSO, f"meter-{number}", {}, "client")
@@ -98,7 +110,7 @@ class Community:
         self.dso.submit("registry:approve_meter", home.meter_id)
         self.dso.submit("registry:approve_participant", idgrid)
         if home.res_id:
-            self.manager.submit("registry:register_res", home.res_id, idgrid, "solar", 5000)
+            home.client.submit("registry:register_res", home.res_id, idgrid, "solar", 5000)
             self.dso.submit("registry:approve_res", home.res_id)
         if tokens:
             self.manager.submit("tokens:deposit", idgrid, tokens, "cash")

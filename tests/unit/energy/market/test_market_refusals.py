@@ -28,8 +28,11 @@ def test_energy_and_price_must_be_positive(
     seller, buyer = community.households
     offer = ("market:place_offer", LISTING, seller.res_id, energy_wh, price)
     bid = ("market:place_bid", LISTING, energy_wh, price)
-    assert refuses(community, "NOT_POSITIVE", seller.client, *offer).status == 422
-    assert refuses(community, "NOT_POSITIVE", buyer.client, *bid).status == 422
+    energy_is_wrong = energy_wh <= 0
+    of_offer = "ENERGY_MISSING" if energy_is_wrong else "OFFER_PRICE_NOT_POSITIVE"
+    of_bid = "ENERGY_MISSING" if energy_is_wrong else "BID_PRICE_NOT_POSITIVE"
+    assert refuses(community, of_offer, seller.client, *offer).status == 422
+    assert refuses(community, of_bid, buyer.client, *bid).status == 422
 
 
 @pytest.mark.parametrize("energy", ["1.5", "1e3", "", "0x10", "½", "1" * 80, "true"])
@@ -170,6 +173,8 @@ def test_a_pending_connection_does_not_trade(community: Community) -> None:
     point = community.households[0].meter.public_key.hex()
     community.dso.submit("registry:register_meter", "m-new", idgrid, point)
     community.dso.submit("registry:approve_participant", idgrid)
+    client.submit("membership:consent", HASH)
+    client.submit("access:grant", "market", "m-new")
     assert client.submit(*bid)["idgrid"] == idgrid
 
 

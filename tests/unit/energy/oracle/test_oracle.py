@@ -190,6 +190,7 @@ def test_two_meters_at_one_connection_are_added() -> None:
         "registry:register_meter", "m-2", seller.idgrid, second.meter.public_key.hex()
     )
     community.dso.submit("registry:approve_meter", "m-2")
+    seller.client.submit("access:grant", "market", "m-2")
     second.meter_id = "m-2"
     community.open()
     community.offer(seller, 1000, 40_000)

@@ -1,0 +1,1 @@
+"""Who may read whose meters: grants of the owner, per meter and grantee."""

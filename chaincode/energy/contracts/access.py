@@ -1,0 +1,35 @@
+"""The contract `access`: who may read whose meters."""
+
+from dataclasses import asdict
+from typing import Any
+
+from chaincode.energy.access import granting
+from chaincode.energy.access.records import AccessGrants
+from chaincode.energy.contracts.transaction import world_of
+from chaincode.shim import Context, Contract, query, transaction
+
+
+class Access(Contract):
+    """Who may read whose meters."""
+
+    name = "access"
+
+    @transaction
+    async def grant(
+        self, ctx: Context, grantee: str, meter_id: str, until_ms: int = 0
+    ) -> AccessGrants:
+        """Owner: let `market`, a staff role or an IDgrid read a meter (0: until revoked)."""
+        return await granting.grant(
+            world_of(ctx), grantee=grantee, meter_id=meter_id, until_ms=until_ms
+        )
+
+    @transaction
+    async def revoke(self, ctx: Context, grantee: str, meter_id: str) -> AccessGrants:
+        """Owner: end a grant; running settlements still complete."""
+        return await granting.revoke(world_of(ctx), grantee=grantee, meter_id=meter_id)
+
+    @query
+    async def list_grants(self, ctx: Context, owner_idgrid: str) -> list[dict[str, Any]]:
+        """Owner or staff: every grant in force."""
+        found = await granting.list_grants(world_of(ctx), owner_idgrid)
+        return [asdict(grants) for grants in found]
