@@ -10,6 +10,7 @@ from ledger.consensus.limits import MAX_ROUND
 from ledger.consensus.messages import ProposalMessage, ProposedBlock
 from ledger.consensus.quorum import proposer_of
 from ledger.errors import InvalidMessage, Reason
+from ledger.model.block import BlockHeader, ConsenterMetadata
 
 
 def check_block(block: ProposedBlock, tip: Tip) -> None:
@@ -18,17 +19,22 @@ def check_block(block: ProposedBlock, tip: Tip) -> None:
         raise InvalidMessage(
             Reason.WRONG_HEIGHT, f"block {block.height}, expected {tip.height + 1}"
         )
-    if block.header.previous_hash != tip.block_hash:
-        raise InvalidMessage(Reason.WRONG_PARENT, "the block does not follow our last block")
     metadata = block.metadata
+    check_follows(block.header, metadata, tip)
     if metadata.round != 0:
         raise InvalidMessage(Reason.MALFORMED, "a proposed block carries round 0")
-    if metadata.validator_set_hash != tip.validator_set_hash:
-        raise InvalidMessage(Reason.WRONG_VALIDATOR_SET, "the block names another validator set")
     if metadata.proposer not in tip.validators:
         raise InvalidMessage(
             Reason.NOT_A_VALIDATOR, f"block author {metadata.proposer} is not a validator"
         )
+
+
+def check_follows(header: BlockHeader, metadata: ConsenterMetadata, tip: Tip) -> None:
+    """Parent, validator set and time are those of the block after `tip`, proposed or sealed."""
+    if header.previous_hash != tip.block_hash:
+        raise InvalidMessage(Reason.WRONG_PARENT, "the block does not follow our last block")
+    if metadata.validator_set_hash != tip.validator_set_hash:
+        raise InvalidMessage(Reason.WRONG_VALIDATOR_SET, "the block names another validator set")
     if metadata.block_time_ms <= tip.block_time_ms:
         raise InvalidMessage(
             Reason.TIMESTAMP_OUT_OF_WINDOW,

@@ -86,20 +86,11 @@ class CatchUp:
     ) -> None:
         """Another validator tells its height (number of blocks)."""
         self._claims[sender] = status.height
-        self._note_voting(sender, disk_short=status.disk_short)
+        _note_voting(self._short_of_disk, sender, disk_short=status.disk_short)
         if self._on_claim is not None and status.height > 0:
             self._on_claim(HeadClaimed(sender, status.height - 1, status.observes))
         if status.height > self._reader.height():
             self._ask_in(lag_tolerance_ms)
-
-    def _note_voting(self, sender: int, *, disk_short: bool) -> None:
-        """One line when a validator stops voting for its disk, and one when it goes on."""
-        if disk_short and sender not in self._short_of_disk:
-            self._short_of_disk.add(sender)
-            log.warning("consenter %d is not voting: disk short", sender)
-        elif not disk_short and sender in self._short_of_disk:
-            self._short_of_disk.discard(sender)
-            log.info("consenter %d has room on its disk again", sender)
 
     def on_behind(self, height: int, source: int) -> None:
         """Consensus saw messages for heights beyond ours."""
@@ -219,3 +210,13 @@ class CatchUp:
                 break
             response.blocks.append(raw)
         reply(Item(block_response=response))
+
+
+def _note_voting(short_of_disk: set[int], sender: int, *, disk_short: bool) -> None:
+    """One line when a validator stops voting for its disk, and one when it goes on."""
+    if disk_short and sender not in short_of_disk:
+        short_of_disk.add(sender)
+        log.warning("consenter %d is not voting: disk short", sender)
+    elif not disk_short and sender in short_of_disk:
+        short_of_disk.discard(sender)
+        log.info("consenter %d has room on its disk again", sender)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from ledger.consensus.events import Tip
+from ledger.consensus.proposal_rules import check_follows
 from ledger.crypto.hashing import block_hash
 from ledger.crypto.merkle import merkle_root
 from ledger.errors import InvalidMessage, NodeFault, Reason
@@ -25,7 +26,7 @@ from ledger.model.codec_block import (
 from ledger.node.channel import CurrentChannel
 from ledger.node.private_commit import PrivateCommit
 from ledger.node.signatures import SignaturesAt
-from ledger.ordering.block_building import named_config
+from ledger.ordering.block_building import check_named_config
 from ledger.ordering.envelopes import EnvelopeMemory
 from ledger.ordering.seals import check_certificate, seals_only
 from ledger.rpc.commit_notifier import CommittedTransaction
@@ -93,31 +94,22 @@ class Committer:
         sealed another state than ours.
         """
         metadata = check_certificate(block, self._channel.state.validators)
-        if block.header.previous_hash != self._tip.block_hash:
-            raise InvalidMessage(
-                Reason.WRONG_PARENT, f"block {block.number} does not follow our block"
-            )
-        if metadata.validator_set_hash != self._tip.validator_set_hash:
-            raise InvalidMessage(
-                Reason.WRONG_VALIDATOR_SET, f"block {block.number} names another validator set"
-            )
+        check_follows(block.header, metadata, self._tip)
         if metadata.previous_commit_hash != self._tip.commit_hash:
             raise NodeFault(
                 f"safety stop: a quorum sealed another state before block {block.number} "
                 "than this peer holds"
             )
-        if metadata.block_time_ms <= self._tip.block_time_ms:
-            raise InvalidMessage(
-                Reason.MALFORMED, f"block {block.number} is not later than its parent"
-            )
         if not block.entries or metadata.transactions_root != merkle_root(block.entries):
             raise InvalidMessage(Reason.MALFORMED, f"block {block.number}: Merkle root is wrong")
         signed = decode_block_signatures(block.metadata[SLOT_SIGNATURES])
-        named = named_config(block.number, block.entries, config_before=self.last_config)
-        if (metadata.config_before, signed.last_config_number) != (self.last_config, named):
-            raise InvalidMessage(
-                Reason.MALFORMED, f"block {block.number} names another configuration block"
-            )
+        check_named_config(
+            metadata,
+            signed.last_config_number,
+            number=block.number,
+            entries=block.entries,
+            before=self.last_config,
+        )
         return replace(block, metadata=(seals_only(signed), b"", b"", b"", b""))
 
     def _apply(self, block: Block) -> tuple[StateCommitment, CommittedBlock]:

@@ -13,7 +13,7 @@ from ledger.consensus.messages import (
 from ledger.errors import InvalidMessage, Reason, TransactionInvalid
 from ledger.model.transaction import Envelope
 from ledger.node.early_messages import EarlyMessage, EarlyMessages, NotYetJudged
-from ledger.ordering.block_building import check_contents, named_config
+from ledger.ordering.block_building import check_contents, check_named_config
 from ledger.ordering.consensus_codec import decode_message
 from ledger.ordering.consensus_verifier import ConsensusVerifier
 from ledger.ordering.envelopes import EnvelopeMemory
@@ -114,13 +114,15 @@ class MessageJudge:
         known = self._checked_blocks.get(block.digest)
         if known is None or known.entries != block.entries:
             before = self._last_config()
-            named = named_config(block.height, block.entries, config_before=before)
-            if (block.metadata.config_before, block.last_config) != (before, named):
-                raise InvalidMessage(
-                    Reason.MALFORMED, "the block names another configuration block"
-                )
+            check_named_config(
+                block.metadata,
+                block.last_config,
+                number=block.height,
+                entries=block.entries,
+                before=before,
+            )
             check_contents(block, self._limits(), self._memory)
-            if named == block.height:
+            if block.last_config == block.height:
                 self._check_config_block(block)
             self.know(block)
 

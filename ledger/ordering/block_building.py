@@ -46,6 +46,20 @@ def named_config(number: int, entries: Sequence[bytes], *, config_before: int) -
     return number if carries_config(entries) else config_before
 
 
+def check_named_config(
+    metadata: ConsenterMetadata, named: int, *, number: int, entries: Sequence[bytes], before: int
+) -> None:
+    """A block names the newest configuration before it (`before`) and with it; pure.
+
+    `named` is its `last_config`.
+    """
+    if (metadata.config_before, named) != (
+        before,
+        named_config(number, entries, config_before=before),
+    ):
+        raise InvalidMessage(Reason.MALFORMED, f"block {number} names another configuration block")
+
+
 def check_contents(block: ProposedBlock, limits: BlockLimits, memory: EnvelopeMemory) -> None:
     """Raise InvalidMessage unless hashes, limits and every entry's form are right.
 

@@ -80,7 +80,7 @@ def test_not_later_than_its_parent(world: ValidatorWorld) -> None:
     world.committer.commit(world.certified())
     built = world.block()
     early = replace(built, metadata=replace(built.metadata, block_time_ms=world.tip.block_time_ms))
-    assert refusal(world, world.certified(block=early)) is Reason.MALFORMED
+    assert refusal(world, world.certified(block=early)) is Reason.TIMESTAMP_OUT_OF_WINDOW
 
 
 def test_a_merkle_root_of_other_entries(world: ValidatorWorld) -> None:
