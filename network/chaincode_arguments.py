@@ -5,6 +5,7 @@ language answer): numbers, truth values and JSON are checked here, before anybod
 """
 
 import json
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -116,14 +117,17 @@ def _split(function: Function, word: str) -> tuple[str, str]:
 def _encoded(parameter: Parameter, text: str) -> bytes:
     if text.startswith(FILE_MARK):
         return _checked(parameter, _file(Path(text.removeprefix(FILE_MARK))))
-    return _checked(parameter, text.encode())
+    return _checked(parameter, word_bytes(text))
 
 
 def _checked(parameter: Parameter, raw: bytes) -> bytes:
     kind = parameter.kind
     if kind == "string":
         return raw
-    text = raw.decode("utf-8", "replace").strip()
+    try:
+        text = raw.decode().strip()
+    except UnicodeDecodeError as error:
+        raise _wrong(parameter, repr(raw[:80]), "is not UTF-8") from error
     if kind == "integer":
         if not _INTEGER.fullmatch(text):
             raise _wrong(parameter, text, "is not a whole number")
@@ -150,7 +154,14 @@ def _wrong(parameter: Parameter, text: str, what: str) -> WrongArguments:
     return WrongArguments(f"{parameter.name}={text[:80]} {what}")
 
 
+def word_bytes(word: str) -> bytes:
+    """The bytes that were typed, also where they are not UTF-8."""
+    return os.fsencode(word)
+
+
 def _file(path: Path) -> bytes:
-    if path.stat().st_size > FILE_BYTES_MAX:
+    with path.open("rb") as stream:
+        content = stream.read(FILE_BYTES_MAX + 1)  # a device has no size to ask for
+    if len(content) > FILE_BYTES_MAX:
         raise WrongArguments(f"{path} is larger than {FILE_BYTES_MAX} bytes")
-    return path.read_bytes()
+    return content

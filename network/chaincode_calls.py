@@ -19,6 +19,7 @@ from network.chaincode_arguments import (
     WrongArguments,
     encode_arguments,
     functions_of,
+    word_bytes,
 )
 from network.chaincode_client import ChaincodeRefused
 from network.chaincode_steps import Desk, desk_of
@@ -66,6 +67,9 @@ async def _proposal(
     options: argparse.Namespace, client: GatewayClient, identity: SigningIdentity
 ) -> UnsignedProposal:
     transient = dict(_pair(word) for word in options.transient)
+    for word in (options.name, options.function, *transient):
+        if not word.isprintable():  # nor is what was not typed in UTF-8
+            raise WrongArguments(f"{word!r} is no name")
     arguments = await _arguments(options, client, identity)
     return client.propose(
         identity.serialized,
@@ -82,7 +86,7 @@ async def _arguments(
 ) -> list[bytes]:
     words: Sequence[str] = options.arguments
     if options.raw:
-        return [word.encode() for word in words]
+        return [word_bytes(word) for word in words]
     asked = client.propose(identity.serialized, options.name, METADATA_FUNCTION, ())
     try:
         functions = functions_of(await client.evaluate(asked, identity.sign(asked.raw)))
@@ -103,7 +107,7 @@ def _pair(word: str) -> tuple[str, bytes]:
     name, equals, value = word.partition("=")
     if not equals:
         raise WrongArguments(f"{word!r} is not key=value")
-    return name, value.encode()
+    return name, word_bytes(value)
 
 
 def _identity(desk: Desk, options: argparse.Namespace) -> SigningIdentity:

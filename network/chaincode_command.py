@@ -27,7 +27,7 @@ Action = Callable[[argparse.Namespace], Coroutine[Any, Any, int] | int]
 
 def main(arguments: Sequence[str]) -> int:
     """Run one action; 1 and one line on standard error when it cannot be done."""
-    options = _parser().parse_args(arguments)
+    options = read_options(arguments)
     action: Action = options.action
 
     def act() -> int:
@@ -35,6 +35,17 @@ def main(arguments: Sequence[str]) -> int:
         return done if isinstance(done, int) else asyncio.run(done)
 
     return run_action("chaincode", act)
+
+
+def read_options(arguments: Sequence[str]) -> argparse.Namespace:
+    """As argparse reads them, and arguments of a function behind options as well."""
+    parser = _parser()
+    options, rest = parser.parse_known_args(arguments)
+    if rest and (not hasattr(options, "arguments") or any(w.startswith("-") for w in rest)):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    if rest:
+        options.arguments = [*options.arguments, *rest]
+    return options
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -8,6 +8,7 @@ import pytest
 from chaincode.shim.package_code import PackageCode
 from ledger.endorsement.packages import PackageRefused, code_files, read_package
 from network.chaincode_arguments import WrongArguments, encode_arguments, functions_of
+from network.chaincode_command import read_options
 from network.chaincode_packaging import python_package, service_package
 
 METADATA = json.dumps(
@@ -63,6 +64,31 @@ def test_a_value_may_come_from_a_file(tmp_path):
     assert encode_arguments(ORDER, [f"id=@{file}"]) == [b"\xff\x00 bytes"]
 
 
+def test_bytes_that_are_not_utf_8_are_passed_on():
+    """As the shell gives them: the contract judges text, nobody here repairs it."""
+    assert encode_arguments(ORDER, ["id=\udcff"]) == [b"\xff"]
+
+
+def test_what_is_read_of_a_file_has_an_end():
+    """A device tells no size."""
+    with pytest.raises(WrongArguments, match="/dev/zero is larger than 1048576 bytes"):
+        encode_arguments(ORDER, ["id=@/dev/zero"])
+
+
+@pytest.mark.parametrize("words", ["--raw 7 2000", "7 --raw 2000", "7 2000 --raw"])
+def test_arguments_may_stand_around_options(words):
+    options = read_options(["query", "market", "order", *words.split()])
+    assert options.arguments == ["7", "2000"]
+    assert options.raw
+
+
+@pytest.mark.parametrize("words", ["query market order --rwa 7", "installed market"])
+def test_what_no_command_knows_is_refused(words, capsys):
+    with pytest.raises(SystemExit):
+        read_options(words.split())
+    assert "unrecognized arguments" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "text"),
     [
@@ -74,6 +100,7 @@ def test_a_value_may_come_from_a_file(tmp_path):
         (["id=1", "energy_wh=007"], "is not a whole number"),
         (["id=1", "energy_wh=1", "is_green=yes"], "is_green=yes is neither true nor false"),
         ([*WORDS[:3], "terms=soon"], "terms=soon is no JSON ("),
+        ([*WORDS[:3], 'terms={"a": "\udcff"}'], "is not UTF-8"),
         ([*WORDS[:3], "terms=[1]"], "terms=[1] is no JSON object"),
         ([*WORDS[:4], "price=true"], "price=true is no JSON number"),
         ([*WORDS[:3], "terms=" + "[" * 100_000], "is no JSON"),
