@@ -69,13 +69,7 @@ SIGNATURES_AND_IMPORT = (
     Mutation(
         "A27",
         "a fetched block's parent is not checked",
-        (
-            Edit(
-                "ledger.node.committer:Committer.certified",
-                "block.header.previous_hash != self._tip.block_hash",
-                "False",
-            ),
-        ),
+        (core("proposal_rules:check_follows", "header.previous_hash != tip.block_hash", "False"),),
         test="unit/node/test_committer.py::test_another_parent",
     ),
     Mutation(
