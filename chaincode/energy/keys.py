@@ -235,6 +235,11 @@ def months_of(kind: str, *owner: str, month: str) -> tuple[str, str]:
     return prefix + _DATE_SEPARATOR, prefix + chr(ord(_DATE_SEPARATOR) + 1)
 
 
+def following(key: str) -> str:
+    """Start of a range right behind a key."""
+    return key + chr(1)
+
+
 def _page_parts(revision: int, page: int) -> tuple[str, str]:
     return str(revision).zfill(_REVISION_DIGITS), str(page).zfill(_PAGE_DIGITS)
 

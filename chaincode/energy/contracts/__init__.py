@@ -12,6 +12,17 @@ from chaincode.energy.contracts.membership import Membership
 from chaincode.energy.contracts.oracle import Oracle
 from chaincode.energy.contracts.registry import Registry
 from chaincode.energy.contracts.settlement import Settlement
+from chaincode.energy.contracts.statements import Statements
 from chaincode.energy.contracts.tokens import Tokens
 
-CONTRACTS = (Registry, Membership, Access, Tokens, Market, Marketplace, Oracle, Settlement)
+CONTRACTS = (
+    Registry,
+    Membership,
+    Access,
+    Tokens,
+    Market,
+    Marketplace,
+    Oracle,
+    Settlement,
+    Statements,
+)

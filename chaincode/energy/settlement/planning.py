@@ -13,9 +13,10 @@ from chaincode.energy.settlement.records import Fulfilment, Metering, Page, Sett
 PAGE_HOUSEHOLDS_MAX = 500
 """A line, a payout, a reputation and their escrows take about 1 kB: half of a transaction."""
 NOT_RECORDED = -1
-_AMOUNTS = tuple(
+AMOUNTS = tuple(
     field.name for field in fields(SettlementLine) if field.name not in ("idgrid", "metering")
 )
+"""The columns of a line."""
 
 
 def difference(now: SettlementLine, before: SettlementLine | None) -> SettlementLine:
@@ -104,9 +105,9 @@ def pages_of(
 
 def nothing(idgrid: str) -> SettlementLine:
     """An empty line."""
-    return SettlementLine(idgrid=idgrid, metering=Metering.MISSING, **dict.fromkeys(_AMOUNTS, 0))
+    return SettlementLine(idgrid=idgrid, metering=Metering.MISSING, **dict.fromkeys(AMOUNTS, 0))
 
 
 def _combined(one: SettlementLine, other: SettlementLine, *, sign: int) -> SettlementLine:
-    amounts = {name: getattr(one, name) + sign * getattr(other, name) for name in _AMOUNTS}
+    amounts = {name: getattr(one, name) + sign * getattr(other, name) for name in AMOUNTS}
     return SettlementLine(idgrid=one.idgrid, metering=one.metering, **amounts)
