@@ -15,6 +15,9 @@ _PAGE_DIGITS = 4
 _DATE_SEPARATOR = "-"
 
 COMMUNITY = "community"
+SHARING_HISTORY = "sharinghistory"
+PERSON_INDEX = "personindex"
+"""Private: the secret under which e-mail addresses are indexed."""
 ORACLE_PANEL = "oraclepanel"
 
 
@@ -33,14 +36,24 @@ def meter(meter_id: str) -> str:
     return _key("meter", meter_id)
 
 
-def connection_meter(idgrid: str, meter_id: str) -> str:
-    """Index: the meters at a participant's grid connection, which settlement reads."""
-    return _key("connection", idgrid, meter_id)
+def connection_meter(idgrid: str, meter_id: str, from_ms: int) -> str:
+    """Index: a meter at a participant's grid connection, which settlement reads."""
+    return _key("connection", idgrid, meter_id, str(from_ms).zfill(_TIME_DIGITS))
 
 
 def access(owner_idgrid: str, grantee: str) -> str:
     """What an owner lets a grantee read; written by the owner only."""
     return _key("access", owner_idgrid, grantee)
+
+
+def person(idgrid: str) -> str:
+    """Private: name and e-mail of a participant."""
+    return _key("person", idgrid)
+
+
+def person_email(index: str) -> str:
+    """Private: the IDgrid whose e-mail has this index (`registry/person_records.py`)."""
+    return _key("email", index)
 
 
 def contract_use(idgrid: str) -> str:
@@ -103,6 +116,16 @@ def seen(listing_id: str, state: str, mspid: str) -> str:
     return _key("seen", listing_id, state, mspid)
 
 
+def sealed_order(listing_id: str, idgrid: str, order_id: str) -> str:
+    """A sealed order that is not revealed."""
+    return _key("sealed", listing_id, idgrid, order_id)
+
+
+def stop(listing_id: str) -> str:
+    """Who stopped a listing, why, and how far its money is back."""
+    return _key("stop", listing_id)
+
+
 def market_defaults() -> str:
     """What a community has pinned for its listings."""
     return "marketdefaults"
@@ -136,6 +159,11 @@ def settlement_line(idgrid: str, listing_id: str) -> str:
 def oracle_request(request_id: str) -> str:
     """One question to the oracles; written when asked and when decided."""
     return _key("oraclerequest", request_id)
+
+
+def open_request(request_id: str) -> str:
+    """Index: an oracle request that nobody has decided or marked as expired."""
+    return _key("openrequest", request_id)
 
 
 def oracle_answer(request_id: str, mspid: str) -> str:
@@ -216,6 +244,16 @@ def statement_run(month: str) -> str:
 def statement(idgrid: str, month: str, run: int) -> str:
     """One household's month, as one run found it."""
     return _key("statement", idgrid, month, str(run).zfill(_REVISION_DIGITS))
+
+
+def sharing_key(version: int) -> str:
+    """One version of the sharing key; sorts by version."""
+    return _key("sharingkey", str(version).zfill(_REVISION_DIGITS + 2))
+
+
+def sharing_result(listing_id: str) -> str:
+    """A listing's metered energy shared by the key in force."""
+    return _key("sharing", listing_id)
 
 
 def under(*parts: str) -> tuple[str, str]:

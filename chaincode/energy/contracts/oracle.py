@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
+from chaincode.energy.access import reading
 from chaincode.energy.contracts.transaction import world_of
 from chaincode.energy.oracle import panel, prices, reports, requests
 from chaincode.energy.oracle.records import MeterReading, OracleRequest, Panel, PricePoint
@@ -21,8 +22,8 @@ class Oracle(Contract):
 
     @query
     async def last_reading(self, ctx: Context, meter_id: str) -> MeterReading:
-        """Owner or staff: the newest reading of a meter."""
-        return await reports.last_reading(world_of(ctx), meter_id)
+        """Owner, who has its grant, oracle: the newest reading of a meter."""
+        return await reading.last_reading(world_of(ctx), meter_id)
 
     @transaction
     async def name_panel(
@@ -59,6 +60,12 @@ class Oracle(Contract):
     async def expire(self, ctx: Context, request_id: str) -> OracleRequest:
         """Anyone, when its time is over: mark a request that nobody answered."""
         return await requests.expire(world_of(ctx), request_id)
+
+    @query
+    async def open_requests(self, ctx: Context) -> list[dict[str, Any]]:
+        """Oracle: what its member is asked and has not answered."""
+        found = await requests.open_requests(world_of(ctx))
+        return [asdict(asked) for asked in found]
 
     @query
     async def get_request(self, ctx: Context, request_id: str) -> OracleRequest:

@@ -63,15 +63,6 @@ async def report_readings(world: World, readings: list[Any]) -> Report:
     return Report(accepted=len(accepted), duplicates=len(given) - len(accepted))
 
 
-async def last_reading(world: World, meter_id: str) -> MeterReading:
-    """The newest accepted reading of a meter; for its owner and staff."""
-    key = keys.meter(arguments.identifier(meter_id, "meter_id"))
-    meter = await world.get(Meter, key, Refusal.UNKNOWN_METER, meter_id)
-    await world.require_own_or_staff(meter.owner_idgrid)
-    head = keys.meter_head(meter_id)
-    return await world.get(MeterReading, head, Refusal.READINGS_MISSING, meter_id)
-
-
 async def registers_at(
     world: World, meter_ids: list[str], instant_ms: int, *, tolerance_ms: int
 ) -> list[MeterReading | None]:

@@ -28,6 +28,8 @@ AT_MOST_AGO_MS = 7 * DAY_MS
 ATTEMPTS_MAX = 5
 ANSWER_MAX = 10**15
 TOLERANCE_MAX = 10**6
+OPEN_PER_PAGE_MAX = 200
+_OPEN = b"1"
 _ANSWERING = frozenset({Role.ORACLE})
 
 
@@ -93,8 +95,7 @@ async def expire(world: World, request_id: str) -> OracleRequest:
         return asked
     if world.now_ms < asked.expires_at_ms:
         raise refused(Refusal.STILL_WAITING, request_id)
-    expired = replace(asked, state=RequestState.EXPIRED)
-    await world.put(keys.oracle_request(request_id), expired)
+    expired = await _close(world, replace(asked, state=RequestState.EXPIRED))
     world.announce("RequestExpired", {"request_id": request_id, "attempt": asked.attempt})
     return expired
 
@@ -109,7 +110,7 @@ async def retry(world: World, request_id: str) -> OracleRequest:
         raise refused(Refusal.STILL_WAITING, request_id)
     if asked.attempt >= ATTEMPTS_MAX:
         raise refused(Refusal.NO_MORE_RETRIES, f"{ATTEMPTS_MAX} attempts")
-    await world.put(keys.oracle_request(request_id), replace(asked, state=RequestState.EXPIRED))
+    await _close(world, replace(asked, state=RequestState.EXPIRED))
     panel = await get_panel(world)
     again = replace(
         asked,
@@ -123,6 +124,36 @@ async def retry(world: World, request_id: str) -> OracleRequest:
     )
     await _send(world, again)
     return again
+
+
+async def open_requests(world: World) -> list[OracleRequest]:
+    """Requests the caller's member is asked and has not answered; those to be expired too.
+
+    At most `OPEN_PER_PAGE_MAX` are looked at: oracles answer or expire them and ask again.
+    """
+    await world.require_role(_ANSWERING)
+    mspid = world.caller.mspid
+    start, end = keys.under("openrequest")
+    ids: list[str] = []
+    rows = world.stub.get_state_by_range(start, end)
+    async for row in rows:
+        ids.append(row.key.removeprefix(start))
+        if len(ids) == OPEN_PER_PAGE_MAX:
+            await rows.close()
+            break
+    asked, answered = [
+        await world.stub.get_states(wanted)
+        for wanted in (
+            [keys.oracle_request(request_id) for request_id in ids],
+            [keys.oracle_answer(request_id, mspid) for request_id in ids],
+        )
+    ]
+    found = [decode(OracleRequest, raw) for raw in asked]
+    return [
+        request
+        for request, own in zip(found, answered, strict=True)
+        if not own and mspid in request.members
+    ]
 
 
 async def get_request(world: World, request_id: str) -> OracleRequest:
@@ -166,8 +197,7 @@ async def _decide(world: World, asked: OracleRequest, answers: dict[str, int]) -
     if value is None:
         world.announce("AnswerRecorded", {"request_id": asked.request_id, "answers": len(answers)})
         return asked
-    decided = replace(asked, state=RequestState.FULFILLED, value=value)
-    await world.put(keys.oracle_request(asked.request_id), decided)
+    decided = await _close(world, replace(asked, state=RequestState.FULFILLED, value=value))
     await take_effect(world, decided, value)
     dissenting = [
         member for member, given in answers.items() if abs(given - value) > asked.tolerance
@@ -186,8 +216,16 @@ async def _decide(world: World, asked: OracleRequest, answers: dict[str, int]) -
     return decided
 
 
+async def _close(world: World, decided: OracleRequest) -> OracleRequest:
+    """Write a request that takes no more answers."""
+    await world.put(keys.oracle_request(decided.request_id), decided)
+    await world.delete(keys.open_request(decided.request_id))
+    return decided
+
+
 async def _send(world: World, asked: OracleRequest) -> None:
     await world.put(keys.oracle_request(asked.request_id), asked)
+    await world.stub.put_state(keys.open_request(asked.request_id), _OPEN)
     world.announce(
         "RequestSent",
         {

@@ -33,3 +33,18 @@ def ask(community: Community, home: Household, kind: str, subject: str) -> dict[
 def pass_time(community: Community, milliseconds: int) -> None:
     """Let the ledger's clock run."""
     community.ledger.at(community.ledger.now + timedelta(milliseconds=milliseconds))
+
+
+def with_battery(community: Community, home: Household) -> str:
+    """Give the household an approved battery; returns its RESid."""
+    number = community.households.index(home)
+    res_id = f"battery-{number}"
+    home.client.submit("registry:register_res", res_id, home.idgrid, "battery", 5000)
+    community.dso.submit("registry:approve_res", res_id)
+    return res_id
+
+
+def agree(oracles: dict[str, TestClient], request_id: str, value: int) -> None:
+    """Two oracles give the same answer."""
+    for mspid in (COOP, DSO):
+        oracles[mspid].submit(ANSWER, request_id, value)

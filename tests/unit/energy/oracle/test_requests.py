@@ -15,16 +15,18 @@ from tests.unit.energy.oracle.panel import (
     ask,
     name_panel,
     pass_time,
+    with_battery,
 )
 
 Oracles = dict[str, TestClient]
 METER = "meter-0"
+BATTERY = "battery-0"
 
 
 @pytest.fixture
 def community() -> Community:
     founded = Community.found()
-    founded.join()
+    with_battery(founded, founded.join())
     founded.join()
     return founded
 
@@ -75,7 +77,7 @@ def test_a_late_and_a_second_answer_are_refused(community: Community, oracles: O
 def test_one_lying_oracle_of_three_changes_nothing(
     community: Community, oracles: Oracles, liar: str, place: int
 ) -> None:
-    asked = ask(community, community.households[0], "battery_soc", METER)["request_id"]
+    asked = ask(community, community.households[0], "battery_soc", BATTERY)["request_id"]
     honest = [member for member in oracles if member != liar]
     order = [*honest[:place], liar, *honest[place:]]
     for member in order:
@@ -87,7 +89,7 @@ def test_one_lying_oracle_of_three_changes_nothing(
     name, decided = last_event(community)
     assert (name, decided["value"]) == ("Fulfilled", 6_000)
     assert decided["dissenting"] == ([] if place == 2 else [liar])
-    charge = json.loads(community.ledger.state(f"charge~{METER}") or b"")
+    charge = json.loads(community.ledger.state(f"charge~{BATTERY}") or b"")
     assert charge["stored_wh"] == 6_000
 
 
@@ -112,13 +114,26 @@ def test_only_oracles_of_the_panel_answer(community: Community, oracles: Oracles
 
 def test_who_may_ask_what(community: Community, oracles: Oracles) -> None:
     mine, theirs = community.households
-    refuses(community, "NOT_YOURS", mine.client, REQUEST, "battery_soc", theirs.meter_id)
+    refuses(community, "NOT_YOURS", theirs.client, REQUEST, "battery_soc", BATTERY)
+    refuses(community, "NOT_YOURS", mine.client, REQUEST, "smartmeter", theirs.meter_id)
+    refuses(community, "UNKNOWN_RES", mine.client, REQUEST, "battery_soc", METER)
     refuses(community, "ROLE_NOT_ALLOWED", mine.client, REQUEST, "price", "retail")
     refuses(community, "UNKNOWN_METER", community.scheduler, REQUEST, "smartmeter", "none")
     refuses(community, "INVALID_ARGUMENT", mine.client, REQUEST, "weather", METER)
     future = int(community.ledger.now.timestamp() * 1000) + 1
     refuses(community, "INVALID_ARGUMENT", mine.client, REQUEST, "smartmeter", METER, future)
-    assert community.scheduler.submit(REQUEST, "battery_soc", METER)["state"] == "SENT"
+    for kind, subject in (("battery_soc", BATTERY), ("smartmeter", METER)):
+        assert community.scheduler.submit(REQUEST, kind, subject)["state"] == "SENT"
+
+
+def test_staff_asks_only_what_the_owner_lets_the_market_read(
+    community: Community, oracles: Oracles
+) -> None:
+    mine, _ = community.households
+    mine.client.submit("access:revoke", "market", METER)
+    for kind, subject in (("battery_soc", BATTERY), ("smartmeter", METER)):
+        refuses(community, "NO_DATA_ACCESS", community.scheduler, REQUEST, kind, subject)
+        assert ask(community, mine, kind, subject)["state"] == "SENT"
 
 
 def test_without_a_panel_nothing_can_be_asked(community: Community) -> None:
@@ -174,11 +189,32 @@ def test_an_older_observation_does_not_replace_a_newer_charge(
     community: Community, oracles: Oracles
 ) -> None:
     home = community.households[0]
-    older = ask(community, home, "battery_soc", METER)["request_id"]
+    older = ask(community, home, "battery_soc", BATTERY)["request_id"]
     pass_time(community, 1_000)
-    newer = ask(community, home, "battery_soc", METER)["request_id"]
+    newer = ask(community, home, "battery_soc", BATTERY)["request_id"]
     for asked, value in ((newer, 4_000), (older, 9_000)):
         for member in (COOP, DSO):
             oracles[member].submit(ANSWER, asked, value)
-    charge = json.loads(community.ledger.state(f"charge~{METER}") or b"")
+    charge = json.loads(community.ledger.state(f"charge~{BATTERY}") or b"")
     assert (charge["stored_wh"], charge["request_id"]) == (4_000, newer)
+
+
+def test_an_oracle_sees_what_it_has_still_to_answer(
+    community: Community, oracles: Oracles
+) -> None:
+    def waiting(member: str) -> list[str]:
+        found = oracles[member].evaluate("oracle:open_requests")
+        return [asked["request_id"] for asked in found]
+
+    home = community.households[0]
+    first = ask(community, home, "smartmeter", METER)["request_id"]
+    second = ask(community, home, "battery_soc", BATTERY)["request_id"]
+    oracles[COOP].submit(ANSWER, first, 5)
+    assert (waiting(COOP), set(waiting(DSO))) == ([second], {first, second})
+    oracles[DSO].submit(ANSWER, first, 5)
+    assert waiting(UTILITY) == [second]
+    pass_time(community, REQUEST_LIFETIME_MS)
+    assert waiting(UTILITY) == [second], "to be expired"
+    oracles[UTILITY].submit(EXPIRE, second)
+    assert waiting(UTILITY) == []
+    refuses(community, "ROLE_NOT_ALLOWED", community.scheduler, "oracle:open_requests")
