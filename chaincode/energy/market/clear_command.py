@@ -13,7 +13,8 @@ from fractions import Fraction
 from typing import NoReturn, Protocol
 
 from chaincode.energy.market.book import Order, Side
-from chaincode.energy.market.clearing import MIDPOINT, RATIONS, RULES, ClearingResult, clear_book
+from chaincode.energy.market.clearing import MIDPOINT, RATIONS, ClearingResult, clear_book
+from chaincode.energy.market.matching import RULES
 
 DESCRIPTION = """\
 Clears one order book without a network: the market's own rule. Reads one JSON object from

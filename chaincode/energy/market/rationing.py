@@ -5,6 +5,7 @@ the market (micro-tokens), and the delivered energy of a settlement (Wh). Only i
 nothing is rounded twice and the parts always sum to the whole.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 
 
@@ -19,19 +20,14 @@ def largest_remainder(*, claims: Sequence[int], total: int) -> list[int]:
     Units: any whole unit. Raises `ValueError` for a negative claim or total, or if something is
     to be split and nobody claims anything.
     """
-    if total < 0 or any(claim < 0 for claim in claims):
+    if total < 0 or min(claims, default=0) < 0:
         raise ValueError("claims and total must not be negative")
     claimed = sum(claims)
     if total and not claimed:
         raise ValueError("there is no claim to give the total to")
     if not claimed:
         return [0] * len(claims)
-    shares = [claim * total // claimed for claim in claims]
-    spare = total - sum(shares)
-    if spare:
-        remainders = [claim * total % claimed for claim in claims]
-        _give_spare(shares=shares, remainders=remainders, spare=spare)
-    return shares
+    return _rounded(claims, factor=total, unit=claimed)
 
 
 def first_come(*, claims: Sequence[int], total: int) -> list[int]:
@@ -54,13 +50,7 @@ def split_amount(*, energies_wh: Sequence[int], price_utoken_per_kwh: int) -> li
     The whole is `sum(energies_wh) * price // 1000`. Every part is its own value rounded down,
     or rounded up for the largest remainders (ties: sequence order).
     """
-    values = [energy * price_utoken_per_kwh for energy in energies_wh]
-    shares = [value // 1000 for value in values]
-    spare = sum(values) // 1000 - sum(shares)
-    if spare:
-        remainders = [value % 1000 for value in values]
-        _give_spare(shares=shares, remainders=remainders, spare=spare)
-    return shares
+    return _rounded(energies_wh, factor=price_utoken_per_kwh, unit=1000)
 
 
 def amount_rounded_up(*, energy_wh: int, price_utoken_per_kwh: int) -> int:
@@ -68,8 +58,29 @@ def amount_rounded_up(*, energy_wh: int, price_utoken_per_kwh: int) -> int:
     return -(-energy_wh * price_utoken_per_kwh // 1000)
 
 
-def _give_spare(*, shares: list[int], remainders: list[int], spare: int) -> None:
-    """Add one unit to the `spare` largest remainders; the sort is stable, so ties keep order."""
-    by_remainder = sorted(range(len(shares)), key=lambda index: -remainders[index])
-    for index in by_remainder[:spare]:
-        shares[index] += 1
+def _rounded(claims: Sequence[int], *, factor: int, unit: int) -> list[int]:
+    """`claim * factor / unit` of each in whole numbers that sum to the floor of their sum.
+
+    Each is rounded down, or up for the largest remainders.
+    """
+    remainders = [claim * factor % unit for claim in claims]
+    spare = sum(remainders) // unit
+    if not spare:
+        return [claim * factor // unit for claim in claims]
+    threshold, of_equal = _threshold(remainders, spare)
+    lift = unit - 1 - threshold  # carries over the next unit what has a larger remainder
+    shares = [(claim * factor + lift) // unit for claim in claims]
+    at = -1
+    for _ in range(of_equal):
+        at = remainders.index(threshold, at + 1)
+        shares[at] += 1
+    return shares
+
+
+def _threshold(remainders: list[int], spare: int) -> tuple[int, int]:
+    """All remainders above the threshold go up, and the first so many of those equal to it."""
+    for remainder, count in sorted(Counter(remainders).items(), reverse=True):
+        if count >= spare:
+            return remainder, spare
+        spare -= count
+    raise ArithmeticError("more to give than there are claims")

@@ -12,12 +12,11 @@ import pytest
 from chaincode.energy.market.book import Order, build_book
 from chaincode.energy.market.clearing import (
     RATIONS,
-    RULES,
     Ration,
-    Rule,
     clear_book,
     other_rule_price,
 )
+from chaincode.energy.market.matching import RULES, Rule
 from tests.unit.energy.books import clear_by_units, random_book
 
 GOLDEN = Path(__file__).parents[3] / "vectors" / "clearing-golden.json"
@@ -31,6 +30,11 @@ def bid(name: str, price: int, energy_wh: int, sequence: int) -> Order:
 
 def offer(name: str, price: int, energy_wh: int, sequence: int) -> Order:
     return Order(name, "offer", price, energy_wh, sequence)
+
+
+def rule_options(rule: Rule) -> dict[str, Any]:
+    """The rule, with the price it may need."""
+    return {"rule": rule} | ({"fixed_price": 5000} if rule == "fixed_price" else {})
 
 
 def orders_of(case: dict[str, Any]) -> list[Order]:
@@ -84,7 +88,9 @@ def test_nobody_trades_at_a_loss_and_money_is_conserved(rule: Rule, ration: Rati
         rng = random.Random(seed)
         orders = random_book(rng, orders=rng.randrange(2, 40), ticks=12, max_energy_wh=900)
         by_id = {order.order_id: order for order in orders}
-        result = clear_book(orders, rule=rule, ration=ration, floor_price=FLOOR, cap_price=CAP)
+        result = clear_book(
+            orders, ration=ration, floor_price=FLOOR, cap_price=CAP, **rule_options(rule)
+        )
         price = result.price_utoken_per_kwh
         if price is None:
             assert (result.quantity_wh, result.allocations, result.total_utoken) == (0, {}, 0)
@@ -197,10 +203,13 @@ def test_the_order_of_the_input_does_not_matter() -> None:
     orders = random_book(rng, orders=60, ticks=12, max_energy_wh=900)
     for rule in RULES:
         for ration in RATIONS:
-            first = clear_book(orders, rule=rule, ration=ration)
+            options = {"ration": ration, **rule_options(rule)}
+            first = clear_book(orders, **options)
             shuffled = rng.sample(orders, len(orders))
-            again = clear_book(shuffled, rule=rule, ration=ration)
-            assert dataclasses.replace(again, not_executable=first.not_executable) == first
+            again = clear_book(shuffled, **options)
+            given = first.not_executable
+            book = dataclasses.replace(again.book, not_executable=given)
+            assert dataclasses.replace(again, not_executable=given, book=book) == first
 
 
 @pytest.mark.parametrize(
@@ -210,8 +219,52 @@ def test_the_order_of_the_input_does_not_matter() -> None:
         ({"ration": "lottery"}, "unknown rule or ration"),
         ({"k": Fraction(3, 2)}, "k must lie"),
         ({"floor_price": 2, "cap_price": 1}, "above the cap"),
+        ({"rule": "fixed_price"}, "fixed_price goes with"),
+        ({"fixed_price": 5}, "fixed_price goes with"),
     ],
 )
 def test_impossible_options_are_refused(options: dict[str, Any], reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         clear_book([], **options)
+
+
+def test_at_a_fixed_price_whoever_agrees_trades_in_ledger_order() -> None:
+    orders = [
+        bid("first", 50_000, 2000, 1),
+        bid("eager", 90_000, 2000, 2),
+        bid("low", 49_999, 2000, 3),
+        offer("sun", 10_000, 1500, 4),
+        offer("roof", 50_000, 1500, 5),
+        offer("dear", 50_001, 1500, 6),
+    ]
+    result = clear_book(orders, rule="fixed_price", fixed_price=50_000)
+    assert result.price_utoken_per_kwh == 50_000
+    assert result.allocations == {"first": 2000, "eager": 1000, "sun": 1500, "roof": 1500}
+    assert dict(result.excluded) == {
+        "low": "bid below fixed price",
+        "dear": "offer above fixed price",
+    }
+    pro_rata = clear_book(orders, rule="fixed_price", fixed_price=50_000, ration="pro_rata")
+    assert (pro_rata.allocations["first"], pro_rata.allocations["eager"]) == (1500, 1500)
+    assert (
+        other_rule_price(build_book(orders, floor_price=0, cap_price=None), rule="fixed_price")[0]
+        == "crossing"
+    )
+
+
+@pytest.mark.parametrize("limit_wh", [0, 1, 1999, 2000, 3000, 3001])
+def test_a_line_limit_curtails_and_says_how_much(limit_wh: int) -> None:
+    orders = [
+        bid("b1", 90_000, 2000, 1),
+        bid("b2", 70_000, 2000, 2),
+        offer("s1", 20_000, 1000, 3),
+        offer("s2", 30_000, 2000, 4),
+    ]
+    free = clear_book(orders)
+    cut = clear_book(orders, line_limit_wh=limit_wh)
+    assert free.quantity_wh == 3000
+    assert cut.quantity_wh == min(limit_wh, 3000)
+    assert cut.curtailed_wh == 3000 - cut.quantity_wh
+    assert cut.price_utoken_per_kwh == (free.price_utoken_per_kwh if limit_wh else None)
+    assert cut.allocations.get("b1", 0) == min(limit_wh, 2000)
+    assert cut.allocations.get("s1", 0) == min(limit_wh, 1000)
