@@ -113,6 +113,14 @@ def number_in(members: Mapping[str, object], name: str, default: int | None = No
     return value
 
 
+def truth_in(members: Mapping[str, object], name: str, *, default: bool) -> bool:
+    """A true or false member; `default` if absent."""
+    value = members.get(name, default)
+    if not isinstance(value, bool):
+        bad(f"{name} must be true or false")
+    return value
+
+
 def text_in(members: Mapping[str, object], name: str, default: str | None = None) -> str:
     """A text member; `default` if absent, refused if there is no default."""
     value = members.get(name, default)

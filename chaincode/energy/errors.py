@@ -31,6 +31,12 @@ class Refusal(Enum):
     LIMIT = (409, "the contract allows no more orders")
     WRONG_STATUS = (409, "the participant is not in a state in which this is possible")
     UNKNOWN_GRANT = (404, "there is no such grant")
+    NOT_OFFERED = (403, "the owner has not offered the device to you")
+    TOO_FEW_METERS = (403, "a sum over so few meters would give a household away")
+    UNKNOWN_PERSON = (404, "no personal data are kept")
+    EMAIL_TAKEN = (409, "another participant uses this e-mail")
+    PERSON_MISMATCH = (409, "the registry holds another hash of the personal data")
+    NO_INDEX_KEY = (409, "the secret for the e-mail index is not set")
     RES_REQUIRED = (403, "an offer needs an approved energy source of the seller")
     NOT_YOURS = (403, "it belongs to somebody else")
     UNKNOWN_PARTICIPANT = (404, "there is no participant with this IDgrid")
@@ -74,6 +80,7 @@ class Refusal(Enum):
     LISTING_CANCELLED = (409, "the listing was cancelled in an emergency stop")
     SEALED_ONLY = (409, "the listing takes sealed orders only")
     NOT_SEALED = (409, "the listing takes open orders only")
+    NOT_STOPPED = (409, "the listing was not stopped")
     UNKNOWN_ORDER = (404, "the household has no such order in the listing")
     # oracle: requests, prices, state of charge
     INSUFFICIENT_ENERGY = (409, "insufficient energy")
@@ -89,6 +96,12 @@ class Refusal(Enum):
     NO_MORE_RETRIES = (409, "the request was repeated as often as allowed")
     UNKNOWN_PRICE = (404, "no price of this series is in force")
     PRICE_IN_THE_PAST = (409, "a price takes effect now or later, and after the one before it")
+    # sharing keys
+    NO_SHARING_KEY = (404, "the community has no such sharing key")
+    KEY_IN_THE_PAST = (409, "a sharing key takes effect later than now and than the one before it")
+    NOT_SHARED = (404, "the listing is not shared by a key")
+    NOT_IN_SLOTS = (409, "the delivery period is no whole number of slots of the sharing key")
+    TOO_MANY_READINGS = (409, "more readings than one transaction can share out")
     # marketplace: offers and requests between two households
     UNKNOWN_OFFER = (404, "Invalid product ID")
     UNKNOWN_REQUEST = (404, "Invalid buyer request ID")

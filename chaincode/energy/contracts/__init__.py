@@ -6,23 +6,33 @@ kWh, times in ms UTC.
 """
 
 from chaincode.energy.contracts.access import Access
+from chaincode.energy.contracts.devices import Devices
+from chaincode.energy.contracts.listings import Listings
 from chaincode.energy.contracts.market import Market
 from chaincode.energy.contracts.marketplace import Marketplace
 from chaincode.energy.contracts.membership import Membership
 from chaincode.energy.contracts.oracle import Oracle
+from chaincode.energy.contracts.orders import Orders
+from chaincode.energy.contracts.persons import Persons
 from chaincode.energy.contracts.registry import Registry
 from chaincode.energy.contracts.settlement import Settlement
+from chaincode.energy.contracts.sharing import Sharing
 from chaincode.energy.contracts.statements import Statements
 from chaincode.energy.contracts.tokens import Tokens
 
 CONTRACTS = (
     Registry,
     Membership,
+    Persons,
+    Devices,
     Access,
     Tokens,
     Market,
+    Listings,
+    Orders,
     Marketplace,
     Oracle,
     Settlement,
     Statements,
+    Sharing,
 )

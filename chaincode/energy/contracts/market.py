@@ -45,14 +45,20 @@ class Market(Contract):
 
     @transaction
     async def place_bid(
-        self, ctx: Context, listing_id: str, energy_wh: int, bid_price_utoken_per_kwh: int
+        self,
+        ctx: Context,
+        listing_id: str,
+        energy_wh: int,
+        bid_price_utoken_per_kwh: int,
+        preferred: list[Any] | None = None,
     ) -> MarketOrder:
-        """Participant: bid for energy; locks what it may cost."""
+        """Participant: bid for energy; locks what it may cost. `preferred`: up to 10 producers."""
         return await orders.place_bid(
             world_of(ctx),
             listing_id=listing_id,
             energy_wh=energy_wh,
             bid_price_utoken_per_kwh=bid_price_utoken_per_kwh,
+            preferred=preferred or (),
         )
 
     @transaction

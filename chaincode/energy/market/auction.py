@@ -11,12 +11,12 @@ from chaincode.energy.market.book import Order, Side, build_book
 from chaincode.energy.market.clearing import (
     ClearingResult,
     Ration,
-    Rule,
     clear_book,
     other_rule_price,
 )
 from chaincode.energy.market.listings import get_listing, k_of, move_to
-from chaincode.energy.market.orders import locked_by
+from chaincode.energy.market.matching import Rule
+from chaincode.energy.market.placing import locked_by
 from chaincode.energy.market.records import Listing, ListingState, MarketOrder
 from chaincode.energy.market.settlement_terms import locked_for
 from chaincode.energy.tokens import accounts

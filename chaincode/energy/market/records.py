@@ -5,16 +5,20 @@ Energy is Wh, price micro-tokens per kWh, time ms UTC.
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 
 class ListingState(StrEnum):
-    """Life of a listing; CANCELLED is reserved.
+    """Life of a listing.
 
+    REVEALING: the gate of a sealed listing has closed, orders are being revealed. CANCELLED: by an
+    emergency stop (`stop.py`).
     SETTLING: the settlement is decided, its pages are being paid. DISPUTED: readings are missing
     after their time, or a party disputes what was settled.
     """
 
     AUTHORIZE_OFFERS = "AUTHORIZE_OFFERS"
+    REVEALING = "REVEALING"
     BIDS_CLOSED = "BIDS_CLOSED"
     CLEARED = "CLEARED"
     DELIVERING = "DELIVERING"
@@ -47,6 +51,16 @@ class MarketOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class SealedOrder:
+    """A commitment to an order nobody can read yet; `commitment` is a SHA-256 in hex."""
+
+    order_id: str
+    listing_id: str
+    idgrid: str
+    commitment: str
+
+
+@dataclass(frozen=True, slots=True)
 class OwnOrders:
     """A household's orders in one listing, added up; written by its own orders only.
 
@@ -58,6 +72,25 @@ class OwnOrders:
     energy_wh: int
     order_count: int
     group_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Promised:
+    """Energy a battery has promised: listing -> [Wh, end of delivery in ms]."""
+
+    listings: dict[str, list[int]] = field(default_factory=dict)
+
+    @property
+    def energy_wh(self) -> int:
+        """All of it."""
+        return sum(energy_wh for energy_wh, _ in self.listings.values())
+
+    def changed(self, listing_id: str, *, by_wh: int, until_ms: int) -> "Promised":
+        """With more or less promised in one listing; an empty entry is left out."""
+        before_wh = self.listings.get(listing_id, [0, until_ms])[0]
+        others = {name: entry for name, entry in self.listings.items() if name != listing_id}
+        left_wh = before_wh + by_wh
+        return Promised(others | {listing_id: [left_wh, until_ms]} if left_wh > 0 else others)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +125,15 @@ class Listing:
     is_sealed: bool = False
     reveal_until_ms: int = 0
     clock_members: int = 1
+    has_stale_price: bool = False
     network_charge_utoken_per_kwh: int = 0
     pool_share_permille: int = 0
     readings_due_ms: int = 0
     dispute_window_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MarketDefaults:
+    """Parameters of `open_listing` a community has pinned for all its listings."""
+
+    parameters: dict[str, Any]

@@ -13,7 +13,15 @@ DAY_MS = 24 * HOUR_MS
 TIME_MS_MAX = 10**15 - 1
 """The latest instant an argument or a reading may name; keys hold that many digits."""
 UTC_OFFSET_MINUTES_MAX = 14 * 60
-PRESETS = ("hourly", "energy_auction", "day_market")
+PRESETS = ("hourly", "energy_auction", "day_market", "custom")
+INSTANTS = (
+    "opens_at_ms",
+    "gate_closure_ms",
+    "delivery_start_ms",
+    "delivery_end_ms",
+    "settlement_end_ms",
+)
+"""The fields of `Timing`, as parameters of a listing."""
 
 _ID_FORMAT = "%Y-%m-%dT%H"
 # (bids open, gate closure = delivery start, delivery end) in minutes of the local day, after
@@ -53,9 +61,10 @@ def listing_id_at(time_ms: int) -> str:
     return datetime.fromtimestamp(time_ms // 1000, tz=UTC).strftime(_ID_FORMAT)
 
 
-def preset_timing(preset: str, listing_id: str, *, utc_offset_minutes: int = 0) -> Timing:
+def preset_timing(preset: str, listing_id: str, *, utc_offset_minutes: int = 0) -> Timing | None:
     """The instants of one listing under a named schedule; neighbours may overlap.
 
+    * `custom`: None, every instant is given when the listing opens.
     * `hourly`: orders from 60 to 5 minutes before delivery, 60 min delivery, 15 min to settle.
     * `energy_auction`: 10 min orders, 2 min matching, 60 min delivery, 3 min settlement.
     * `day_market`: two sessions a local day (orders 10:30-13:00 and 14:00-16:30, delivery
@@ -67,6 +76,8 @@ def preset_timing(preset: str, listing_id: str, *, utc_offset_minutes: int = 0) 
     hour_ms = delivery_hour_ms(listing_id)
     if abs(utc_offset_minutes) > UTC_OFFSET_MINUTES_MAX:
         raise ValueError(f"utc_offset_minutes {utc_offset_minutes} is out of range")
+    if preset == "custom":
+        return None
     if preset == "hourly":
         return _around(hour_ms, opens_before=60, closes_before=5, settles_within=15)
     if preset == "energy_auction":

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chaincode.shim import ContractError
-from chaincode.shim.testing import PHANTOM_READ_CONFLICT, VALID
+from chaincode.shim.testing import MVCC_READ_CONFLICT, VALID
 from tests.unit.energy.community import CAP, FLOOR, LISTING, Community, Household
 
 PRICE = 54_000
@@ -229,7 +229,7 @@ def test_two_orders_of_one_household_in_one_block_cannot_exceed_the_cap() -> Non
         home.client.simulate("market:place_offer", LISTING, home.res_id, 6000, 40_000)
         for _ in range(2)
     ]
-    assert community.ledger.commit(orders) == [VALID, PHANTOM_READ_CONFLICT]
+    assert community.ledger.commit(orders) == [VALID, MVCC_READ_CONFLICT]
 
 
 def test_an_order_behind_the_closing_in_the_same_block_is_invalid() -> None:
