@@ -15,6 +15,7 @@ class Role(StrEnum):
 
     COMMUNITY_MANAGER = "community_manager"
     DSO = "dso"
+    UTILITY = "utility"
     OPERATOR = "operator"
     ORACLE = "oracle"
     SCHEDULER = "scheduler"
@@ -28,6 +29,7 @@ STAFF = frozenset(
     {
         Role.COMMUNITY_MANAGER,
         Role.DSO,
+        Role.UTILITY,
         Role.OPERATOR,
         Role.ORACLE,
         Role.SCHEDULER,

@@ -80,6 +80,7 @@ class Refusal(Enum):
     LISTING_CANCELLED = (409, "the listing was cancelled in an emergency stop")
     SEALED_ONLY = (409, "the listing takes sealed orders only")
     NOT_SEALED = (409, "the listing takes open orders only")
+    BAD_OPENING = (422, "it is not what the sealed order committed to")
     NOT_STOPPED = (409, "the listing was not stopped")
     UNKNOWN_ORDER = (404, "the household has no such order in the listing")
     # oracle: requests, prices, state of charge

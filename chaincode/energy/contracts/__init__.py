@@ -15,6 +15,7 @@ from chaincode.energy.contracts.oracle import Oracle
 from chaincode.energy.contracts.orders import Orders
 from chaincode.energy.contracts.persons import Persons
 from chaincode.energy.contracts.registry import Registry
+from chaincode.energy.contracts.sealed import Sealed
 from chaincode.energy.contracts.settlement import Settlement
 from chaincode.energy.contracts.sharing import Sharing
 from chaincode.energy.contracts.statements import Statements
@@ -30,6 +31,7 @@ CONTRACTS = (
     Market,
     Listings,
     Orders,
+    Sealed,
     Marketplace,
     Oracle,
     Settlement,

@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
-from chaincode.energy.access import granting
+from chaincode.energy.access import granting, reading
 from chaincode.energy.access.records import AccessGrants
 from chaincode.energy.contracts.transaction import world_of
 from chaincode.shim import Context, Contract, query, transaction
@@ -27,6 +27,25 @@ class Access(Contract):
     async def revoke(self, ctx: Context, grantee: str, meter_id: str) -> AccessGrants:
         """Owner: end a grant; running settlements still complete."""
         return await granting.revoke(world_of(ctx), grantee=grantee, meter_id=meter_id)
+
+    @query
+    async def meter_series(
+        self, ctx: Context, meter_id: str, from_ms: int, to_ms: int
+    ) -> list[dict[str, Any]]:
+        """Owner or grantee: readings with from_ms < t_end_ms <= to_ms, at most 1,000."""
+        found = await reading.meter_series(
+            world_of(ctx), meter_id=meter_id, from_ms=from_ms, to_ms=to_ms
+        )
+        return [asdict(one) for one in found]
+
+    @query
+    async def totals(
+        self, ctx: Context, from_ms: int, to_ms: int, tolerance_ms: int = 0
+    ) -> reading.Totals:
+        """Staff: the community's import and export between two instants."""
+        return await reading.totals(
+            world_of(ctx), from_ms=from_ms, to_ms=to_ms, tolerance_ms=tolerance_ms
+        )
 
     @query
     async def list_grants(self, ctx: Context, owner_idgrid: str) -> list[dict[str, Any]]:

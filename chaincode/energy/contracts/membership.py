@@ -29,6 +29,15 @@ class Membership(Contract):
         return await membership.set_contract(world_of(ctx), idgrid=idgrid, terms=terms)
 
     @transaction
+    async def set_personal_data_hash(
+        self, ctx: Context, idgrid: str, personal_data_hash: str
+    ) -> Participant:
+        """Community manager: the salted hash of a changed private record."""
+        return await membership.set_personal_data_hash(
+            world_of(ctx), idgrid=idgrid, personal_data_hash=personal_data_hash
+        )
+
+    @transaction
     async def suspend(self, ctx: Context, idgrid: str, reason: str) -> Participant:
         """Manager or grid operator: no new orders; running settlements finish."""
         return await membership.suspend(world_of(ctx), idgrid=idgrid, reason=reason)

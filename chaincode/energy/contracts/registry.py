@@ -6,7 +6,7 @@ from chaincode.energy import arguments, keys
 from chaincode.energy.contracts.transaction import world_of
 from chaincode.energy.errors import Refusal
 from chaincode.energy.idgrid import with_check_character
-from chaincode.energy.registry import registration
+from chaincode.energy.registry import devices, registration
 from chaincode.energy.registry.records import Meter, Participant, Res
 from chaincode.shim import Context, Contract, query, transaction
 
@@ -57,9 +57,10 @@ class Registry(Contract):
         self, ctx: Context, meter_id: str, owner_idgrid: str, public_key: str, res_id: str = ""
     ) -> Meter:
         """Owner, manager or operator: a new meter with its P-256 key (PEM or hex point)."""
-        return await registration.register_meter(
+        return await devices.register(
             world_of(ctx),
-            meter_id=meter_id,
+            device_id=meter_id,
+            kind=devices.METER,
             owner_idgrid=owner_idgrid,
             public_key=public_key,
             res_id=res_id,

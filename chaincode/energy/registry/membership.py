@@ -58,6 +58,18 @@ async def withdraw_consent(world: World) -> Participant:
     return withdrawn
 
 
+async def set_personal_data_hash(
+    world: World, *, idgrid: str, personal_data_hash: str
+) -> Participant:
+    """The manager follows a change of the private record with its new salted hash."""
+    await world.require_role(_MANAGERS)
+    record = await world.participant(idgrid)
+    digest = arguments.salted_hash(personal_data_hash, "personal_data_hash")
+    changed = replace(record, personal_data_hash=digest)
+    await _put(world, changed, "PersonalDataChanged", {"personal_data_hash": digest})
+    return changed
+
+
 async def set_contract(world: World, *, idgrid: str, terms: dict[str, Any]) -> Participant:
     """Give a participant a new contract; what `terms` leaves out is not limited.
 

@@ -71,10 +71,11 @@ class Res:
 
 @dataclass(frozen=True, slots=True)
 class Meter:
-    """A meter, its owner, and the P-256 public key its readings are signed with.
+    """A device's token: its owner, and the P-256 public key its readings are signed with.
 
-    `res_id` is None for the meter at the grid connection, which settlement uses; a meter with
-    a `res_id` measures one source behind it and is recorded for information.
+    `kind` is meter, battery or plug. A meter without `res_id` is at the grid connection, and
+    settlement uses it; any other device is recorded for information. `transfer_to` is to
+    whom the owner wants to give it (empty: nobody); `owned_since_ms` is when it was last given.
     """
 
     meter_id: str
@@ -84,11 +85,31 @@ class Meter:
     res_id: str | None
     status: str
     kind: str = "meter"
+    transfer_to: str = ""
+    owned_since_ms: int = 0
+
+    @property
+    def is_at_connection(self) -> bool:
+        """Whether it measures what its owner's connection imports and exports."""
+        return self.kind == "meter" and self.res_id is None
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """Index entry: this meter measures the grid connection of this participant."""
+    """Index entry: this meter measures the grid connection of this participant.
+
+    From when until when (ms UTC, the end not included; None: still).
+    """
 
     idgrid: str
     meter_id: str
+    from_ms: int = 0
+    until_ms: int | None = None
+
+    def measures(self, delivery_start_ms: int) -> bool:
+        """Whether it counts for a delivery that starts at this instant.
+
+        A delivery belongs to who owned the meter when it began.
+        """
+        until = self.until_ms
+        return self.from_ms <= delivery_start_ms and (until is None or delivery_start_ms < until)

@@ -1,4 +1,4 @@
-"""Registry rules: participants, energy sources, meters, and who approves them."""
+"""Registry rules: participants and energy sources, and who approves them and their meters."""
 
 from dataclasses import replace
 from typing import Any
@@ -14,16 +14,15 @@ from chaincode.energy.community import (
     Settings,
 )
 from chaincode.energy.errors import Refusal, refused
-from chaincode.energy.registry.device_keys import device_key
-from chaincode.energy.registry.records import Connection, Meter, Participant, Res, Status
+from chaincode.energy.registry.records import Meter, Participant, Res, Status
 from chaincode.energy.world import World
 
 KINDS = ("household", "public_lighting", "ev_charger", "non_residential", "community_plant")
-SOURCE_TYPES = ("solar", "wind", "hydro", "biomass", "battery", "other")
+SOURCE_TYPES = ("solar", "wind", "hydro", "biomass", "ev", "battery", "other")
 CAPACITY_W_MAX = 10**9
 MEMBERS_PER_ROLE_MAX = 64
 _MANAGERS = frozenset({Role.COMMUNITY_MANAGER})
-_MAY_REGISTER = _MANAGERS | GRID_OPERATORS
+MAY_REGISTER = _MANAGERS | GRID_OPERATORS
 
 
 async def configure(world: World, role_members: dict[str, Any]) -> Settings:
@@ -66,7 +65,7 @@ async def register_res(
     world: World, *, res_id: str, owner_idgrid: str, source_type: str, capacity_w: int
 ) -> Res:
     """Register an energy source; an owner who does so itself authorises it to be traded."""
-    await _require_owner_or(world, owner_idgrid, _MAY_REGISTER)
+    await require_owner_or(world, owner_idgrid, MAY_REGISTER)
     arguments.identifier(res_id, "res_id")
     owner = await world.participant(owner_idgrid)
     if owner.role not in SELLERS:
@@ -81,36 +80,6 @@ async def register_res(
     )
     await world.add(keys.res(res_id), record, res_id)
     world.announce("ResRegistered", {"res_id": res_id, "owner_idgrid": owner_idgrid})
-    return record
-
-
-async def register_meter(
-    world: World, *, meter_id: str, owner_idgrid: str, public_key: str, res_id: str
-) -> Meter:
-    """Bind a meter and its P-256 key to an owner; `res_id` empty = meter at the connection."""
-    await _require_owner_or(world, owner_idgrid, _MAY_REGISTER)
-    arguments.identifier(meter_id, "meter_id")
-    owner = await world.participant(owner_idgrid)
-    if res_id:
-        source = await world.get(Res, keys.res(res_id), Refusal.UNKNOWN_RES, res_id)
-        if source.owner_idgrid != owner_idgrid:
-            raise refused(Refusal.NOT_YOURS, res_id)
-    key = device_key(public_key)
-    record = Meter(
-        meter_id=meter_id,
-        owner_idgrid=owner_idgrid,
-        public_key_pem=key.pem,
-        key_fingerprint=key.fingerprint,
-        res_id=res_id or None,
-        status=Status.PENDING,
-    )
-    await world.add(keys.meter(meter_id), record, meter_id)
-    if not res_id:
-        connection = Connection(idgrid=owner_idgrid, meter_id=meter_id)
-        await world.put(keys.connection_meter(owner_idgrid, meter_id), connection)
-        connected = replace(owner, meter_ids=[*owner.meter_ids, meter_id])
-        await world.put(keys.participant(owner_idgrid), connected)
-    world.announce("MeterRegistered", {"meter_id": meter_id, "owner_idgrid": owner_idgrid})
     return record
 
 
@@ -161,7 +130,8 @@ async def approve_meter(world: World, meter_id: str) -> Meter:
     return approved
 
 
-async def _require_owner_or(world: World, owner_idgrid: str, staff: frozenset[Role]) -> None:
+async def require_owner_or(world: World, owner_idgrid: str, staff: frozenset[Role]) -> None:
+    """Only the owner itself and these staff roles may do this."""
     if world.caller.role in PARTICIPANTS:
         await world.require_own_or_staff(owner_idgrid)
     else:

@@ -29,6 +29,8 @@ def require_may_trade(participant: Participant, now_ms: int, *, use_raw: bytes) 
         raise refused(refusal, name + reason)
     if participant.consented_ms is None:
         raise refused(Refusal.CONSENT_REQUIRED, name)
+    if not participant.meter_ids:
+        raise refused(Refusal.METER_REQUIRED, name)
     begin, end = participant.contract_from_ms, participant.contract_until_ms
     if (begin is not None and now_ms < begin) or (end is not None and now_ms >= end):
         raise refused(Refusal.NO_CONTRACT, name)

@@ -44,7 +44,8 @@ async def measured(world: World, listing: Listing, *, operator_decides: bool) ->
 async def _from_registers(world: World, listing: Listing) -> Readings:
     """Differences of the registers at both ends; a household needs them of all its meters."""
     scanned = await world.scan(Connection, keys.under("connection"))
-    connections = [connection for _, connection in scanned]
+    start_ms = listing.delivery_start_ms
+    connections = [connection for _, connection in scanned if connection.measures(start_ms)]
     starts, ends = [
         await registers_at(
             world,

@@ -12,7 +12,13 @@ from chaincode.energy.idgrid import with_check_character
 from chaincode.energy.oracle.readings import signed_message
 from chaincode.energy.oracle.records import MeterReading
 from chaincode.shim import ContractError
-from chaincode.shim.testing import TestClient, TestIdentity, TestLedger, make_identity
+from chaincode.shim.testing import (
+    TestClient,
+    TestIdentity,
+    TestLedger,
+    collection,
+    make_identity,
+)
 
 COOP, DSO, UTILITY = "CoopMSP", "DsoMSP", "UtilityMSP"
 LISTING = "2026-01-15T10"
@@ -66,7 +72,11 @@ class Community:
 
     @classmethod
     def found(cls, *, start: str = "2026-01-15T09:50:00Z") -> "Community":
-        ledger = TestLedger([contract() for contract in CONTRACTS], start=start)
+        ledger = TestLedger(
+            [contract() for contract in CONTRACTS],
+            start=start,
+            collections=[collection("persons", COOP, DSO, policy=f"OR('{COOP}.peer')")],
+        )
 
         def staff(mspid: str, role: str) -> TestClient:
             return ledger.client(mspid, role, attributes={"role": role})

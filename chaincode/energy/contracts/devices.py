@@ -1,0 +1,54 @@
+"""The contract `devices`: meters, batteries and plugs as tokens with an owner and a key."""
+
+from chaincode.energy.contracts.transaction import world_of
+from chaincode.energy.registry import devices
+from chaincode.energy.registry.records import Meter
+from chaincode.shim import Context, Contract, query, transaction
+
+
+class Devices(Contract):
+    """Meters, batteries and plugs: registration, transfer, keys."""
+
+    name = "devices"
+
+    @transaction
+    async def register(
+        self,
+        ctx: Context,
+        device_id: str,
+        kind: str,
+        owner_idgrid: str,
+        public_key: str,
+        res_id: str = "",
+    ) -> Meter:
+        """Owner, manager or operator: a new device with its P-256 key (PEM or hex point)."""
+        return await devices.register(
+            world_of(ctx),
+            device_id=device_id,
+            kind=kind,
+            owner_idgrid=owner_idgrid,
+            public_key=public_key,
+            res_id=res_id,
+        )
+
+    @transaction
+    async def offer_transfer(self, ctx: Context, device_id: str, to_idgrid: str) -> Meter:
+        """Owner: who may take the device over (empty: nobody)."""
+        return await devices.offer_transfer(
+            world_of(ctx), device_id=device_id, to_idgrid=to_idgrid
+        )
+
+    @transaction
+    async def accept_transfer(self, ctx: Context, device_id: str, res_id: str = "") -> Meter:
+        """New owner: take the device over, to the connection or to an own source."""
+        return await devices.accept_transfer(world_of(ctx), device_id=device_id, res_id=res_id)
+
+    @transaction
+    async def replace_key(self, ctx: Context, device_id: str, public_key: str) -> Meter:
+        """Grid operator: a new key after loss or repair."""
+        return await devices.replace_key(world_of(ctx), device_id=device_id, public_key=public_key)
+
+    @query
+    async def get(self, ctx: Context, device_id: str) -> Meter:
+        """The record of a device: owner, kind, fingerprint of its key."""
+        return await devices.get(world_of(ctx), device_id)
