@@ -95,17 +95,11 @@ def satisfying_set(
 
 
 def peer_needs(requirement: Requirement) -> Counter[str]:
-    """The most peers of each organization (MSP id) that can be of use."""
-    most: Counter[str] = Counter()
-    if isinstance(requirement, Groups):
-        for part in requirement.parts:
-            most |= peer_needs(part)
-        return most
-    for index in _leaves(requirement.rule):
-        mspid = _peers_organization(requirement, index)
-        if mspid is not None:
-            most[mspid] += 1
-    return most
+    """The most peers of each organization (MSP id) that can be of use.
+
+    Raises StepsExceeded for more leaves than `PLANNING_STEPS_MAX`.
+    """
+    return _needs(requirement, Steps(PLANNING_STEPS_MAX))
 
 
 def layout_of(quantities: Mapping[str, int]) -> Layout:
@@ -210,6 +204,23 @@ def _peers_organization(policy: SignaturePolicy, principal_index: int) -> str | 
     if isinstance(principal, Principal) and principal.role in (Role.MEMBER, Role.PEER):
         return principal.mspid
     return None
+
+
+def _needs(requirement: Requirement, steps: Steps) -> Counter[str]:
+    most: Counter[str] = Counter()
+    if isinstance(requirement, Groups):
+        for part in requirement.parts:
+            found = _needs(part, steps)
+            steps.take(len(found))
+            for name, quantity in found.items():
+                most[name] = max(most[name], quantity)
+        return most
+    for index in _leaves(requirement.rule):
+        steps.take()
+        mspid = _peers_organization(requirement, index)
+        if mspid is not None:
+            most[mspid] += 1
+    return most
 
 
 def _is_met(requirement: Requirement, peers: Mapping[str, int], steps: Steps) -> bool:

@@ -14,6 +14,7 @@ from ledger.crypto.peer_sets import (
     Groups,
     Layout,
     Requirement,
+    StepsExceeded,
     layouts_of_all,
     peer_needs,
     peers_by_member,
@@ -22,6 +23,8 @@ from ledger.crypto.peer_sets import (
 from ledger.errors import GridledgerError
 from ledger.model.interest import CallInterest, Interest
 from ledger.validation.context import ChaincodeDefinition
+
+UNSATISFIABLE = "no peer combination can satisfy the endorsement policy"
 
 
 class NoLayout(GridledgerError):  # noqa: N818 - a fact about a transaction
@@ -71,13 +74,16 @@ def endorsement_layouts(interest: Interest, sources: PolicySources) -> Endorseme
     parts: list[Requirement] = [policies.requirement(raw) for raw in wanted]
     parts += [policies.key_requirement(raw) for raw in of_keys]
     requirement = Groups(len(parts), tuple(parts))
-    needs = peer_needs(requirement)
+    try:
+        needs = peer_needs(requirement)
+    except StepsExceeded as error:
+        raise NoLayout(UNSATISFIABLE) from error
     allowed = frozenset(needs).intersection(*_readers(interest, sources))
     layouts = layouts_of_all(requirement, [policies.layouts(raw) for raw in wanted])
     layouts = [one for one in layouts if allowed.issuperset(peers_by_member(one))]
     usable = {mspid: needs[mspid] for mspid in sorted(allowed)}
     if not layouts and satisfying_set(requirement, usable, {}) is None:
-        raise NoLayout("no peer combination can satisfy the endorsement policy")
+        raise NoLayout(UNSATISFIABLE)
     return EndorsementChoice(requirement, tuple(usable), layouts)
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from ledger.crypto.peer_sets import (
     Groups,
+    StepsExceeded,
     layout_of,
     layouts_of_all,
     listed_layouts,
@@ -260,3 +261,14 @@ def test_a_search_that_takes_too_many_steps_finds_nothing():
     policy = parse_policy(f"OutOf(41, {pairs})")
     assert satisfying_set(policy, dict.fromkeys(HUNDRED[:40], 1), {}) is None
     assert satisfying_set(policy, dict.fromkeys(HUNDRED[:40], 2), {}) is not None
+
+
+def test_more_leaves_than_steps_are_not_counted():
+    """A transaction may write very many keys, each with a large policy of its own."""
+    leaves = tuple(SignedBy(0) for _ in range(1_000))
+    policy = SignaturePolicy(NOutOf(1, leaves), (Principal("A", Role.PEER),))
+    counted = Groups(90, (policy,) * 90)
+    assert peer_needs(counted) == {"A": 1_000}
+    with pytest.raises(StepsExceeded):
+        peer_needs(Groups(101, (policy,) * 101))
+    assert satisfying_set(Groups(101, (policy,) * 101), {"A": 1}, {}) is None

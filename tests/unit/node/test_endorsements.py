@@ -279,6 +279,15 @@ async def test_a_collections_policy_counts_for_its_writes(scene):
     assert await scene.endorsers() == [COOP], "without a policy of its own the chaincode's counts"
 
 
+async def test_keys_with_more_policies_than_can_be_planned_are_refused(scene, monkeypatch):
+    monkeypatch.setattr(peer_sets, "PLANNING_STEPS_MAX", 10)
+    policies = (policy_of(COOP, DSO), policy_of(COOP, UTILITY), policy_of(*MSPIDS))
+    scene.members[0].interest = (CallInterest(CHAINCODE, key_policies=policies),)
+    error = await failure(scene)
+    assert error.code is grpc.StatusCode.FAILED_PRECONDITION
+    assert error.message.endswith("no peer combination can satisfy the endorsement policy")
+
+
 async def test_only_members_of_a_collection_can_endorse_what_reads_it(scene):
     text = f"AND('{COOP}.peer', OR('{MUNICIPALITY}.peer', '{UTILITY}.peer'))"
     scene.world.definitions[CHAINCODE] = ChaincodeDefinition("1.0", 1, application_policy(text))
