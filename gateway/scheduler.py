@@ -14,6 +14,7 @@ from gateway.actor import Actor
 from gateway.errors import LedgerRefusal
 from gateway.market_clock import HourPlan
 from gateway.refusals import refusal_code
+from gateway.settling import SETTLED, settle_listing
 
 SETTLE_TRIES_MAX = 10
 SETTLE_RETRY_MS = 300
@@ -61,10 +62,10 @@ class Scheduler:
         await sleep_until(hour.delivery_end_ms, self._clock_ms)
         for attempt in range(1, SETTLE_TRIES_MAX + 1):
             try:
-                await self._actor.submit_unless(
-                    "ALREADY_SETTLED", "market:settle", hour.listing_id
-                )
-                break
+                state = await settle_listing(self._actor, hour.listing_id)
+                if state == SETTLED:
+                    break
+                logger.warning("%s is %s: readings are missing", hour.listing_id, state)
             except LedgerRefusal as refusal:
                 if refusal_code(refusal) != "READINGS_MISSING" or attempt == SETTLE_TRIES_MAX:
                     raise
