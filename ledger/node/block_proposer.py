@@ -1,10 +1,11 @@
-"""When this validator builds a block: transactions wait and the interval is over."""
+"""When this validator builds a block: transactions wait, the interval and the rest are over."""
 
 from collections.abc import Callable
 
 from ledger.consensus.effects import RequestBlock
 from ledger.consensus.events import BlockBuilt, Tip
 from ledger.model.transaction import Envelope
+from ledger.node.block_rest import BlockRest
 from ledger.ordering.block_building import build_block
 from ledger.ordering.pool import BlockLimits, TransactionPool
 
@@ -33,13 +34,19 @@ class BlockProposer:
         self._block_interval_ms = block_interval_ms
         self._request: RequestBlock | None = None
         self._decided_at_ms = 0
+        self._rest = BlockRest()
 
     def asked(self, request: RequestBlock) -> None:
         """A newer request replaces an older one."""
         self._request = request
 
-    def decided(self, steady_ms: int) -> None:
-        """The height is decided; the interval until the next block begins (steady clock)."""
+    def working(self, steady_ms: int) -> None:
+        """This validator signs a statement at the present height (steady clock)."""
+        self._rest.working(steady_ms)
+
+    def decided(self, steady_ms: int, *, transactions: int) -> None:
+        """The height is decided; interval and rest until the next block begin (steady clock)."""
+        self._rest.begin(steady_ms, transactions=transactions)
         self._request = None
         self._decided_at_ms = steady_ms
 
@@ -52,14 +59,17 @@ class BlockProposer:
         """How long until the block after `tip` may be built, whoever builds it.
 
         By the tip's time and the wall clock, but not longer than the interval by the steady one:
-        a tip ahead of our clock makes nobody wait until the clock has caught up.
+        a tip ahead of our clock makes nobody wait until the clock has caught up. Nobody rests
+        while a full block waits.
         """
         if not tip.height:
             return 0
         interval_ms = self._block_interval_ms()
         by_wall_ms = tip.block_time_ms + interval_ms - now_ms
         by_steady_ms = self._decided_at_ms + interval_ms - steady_ms
-        return max(0, min(by_wall_ms, by_steady_ms))
+        is_full = len(self._pool) >= self._limits().transactions_max
+        rest_ms = 0 if is_full else self._rest.left_ms(steady_ms)
+        return max(rest_ms, min(by_wall_ms, by_steady_ms))
 
     def build(
         self, tip: Tip, *, last_config: int, now_ms: int, steady_ms: int

@@ -178,6 +178,7 @@ class ConsensusDriver:
 
     def _sign_and_send(self, effect: effects.SignAndSend) -> None:
         self._ports.fail_points.reach(FailPoint.MESSAGE_BEFORE_SIGN)
+        self._ports.proposer.working(self._ports.steady_ms())
         message = self._ports.signer.sign(effect.intent)
         self._ports.fail_points.reach(FailPoint.MESSAGE_SIGNED)
         self._outbox.broadcast(message)
@@ -231,7 +232,7 @@ class ConsensusDriver:
         self._outbox.committed(committed)
         self._outbox.flush()
         self._ports.fail_points.reach(FailPoint.COMMIT_ANNOUNCED)
-        self._ports.proposer.decided(self._ports.steady_ms())
+        self._ports.proposer.decided(self._ports.steady_ms(), transactions=len(block.entries))
         self._ports.judge.forget_blocks()
         tip = self._ports.committer.tip
         self._ports.journal.restart(tip.height + 1)

@@ -8,7 +8,7 @@ takes a request from a client asks `Identity.check_validity`.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 
 from ledger.crypto.hashing import sha256
@@ -19,6 +19,8 @@ from ledger.rpc.coalescer import Coalescer, failure_of
 from ledger.validation.context import SignatureChecker
 
 REMEMBERED_SIGNATURES_MAX = 50_000
+CHECKED_AT_ONCE_MAX = 2
+"""So few signatures are checked on the event loop: a hop to a thread costs more than they do."""
 
 Signed = tuple[bytes, bytes, bytes]
 """(SerializedIdentity, message, signature)"""
@@ -76,20 +78,16 @@ class SignatureVerifier:
         await outcome
 
     def _start_batch(self, pending: list[Pending]) -> None:
-        """Check everything asked for together in one worker job."""
-        loop = asyncio.get_running_loop()
-        job = loop.run_in_executor(self._executor, self._check_all, [s for s, _ in pending])
+        """Check everything asked for together: in one worker job, or here if it is little."""
+        signed = [one for one, _ in pending]
+        if len(signed) <= CHECKED_AT_ONCE_MAX:
+            _settle(pending, self._check_all(signed))
+            return
+        job = asyncio.get_running_loop().run_in_executor(self._executor, self._check_all, signed)
 
         def finish(done: asyncio.Future[list[InvalidMessage | None]]) -> None:
             failure = failure_of(done)
-            errors = [failure] * len(pending) if failure is not None else done.result()
-            for (_, outcome), error in zip(pending, errors, strict=True):
-                if outcome.done():
-                    continue
-                if error is None:
-                    outcome.set_result(None)
-                else:
-                    outcome.set_exception(error)
+            _settle(pending, [failure] * len(pending) if failure is not None else done.result())
 
         job.add_done_callback(finish)
 
@@ -102,6 +100,16 @@ class SignatureVerifier:
         except InvalidMessage as error:
             return error
         return None
+
+
+def _settle(pending: list[Pending], errors: Sequence[BaseException | None]) -> None:
+    for (_, outcome), error in zip(pending, errors, strict=True):
+        if outcome.done():
+            continue
+        if error is None:
+            outcome.set_result(None)
+        else:
+            outcome.set_exception(error)
 
 
 class SignaturesAt:
