@@ -6,6 +6,8 @@ Everything comes from the projection; energy in Wh, money in micro-tokens.
 from dataclasses import dataclass
 
 from chaincode.energy import keys
+from chaincode.energy.access.grants import granted
+from chaincode.energy.access.records import MARKET
 from chaincode.energy.registry.records import Meter, Participant, Res
 from chaincode.energy.tokens.records import Account, Deposit, Escrow, Payout
 from gateway.ledger_records import LedgerRecords
@@ -58,6 +60,15 @@ class Community:
     def meter(self, meter_id: str) -> Meter | None:
         """One meter."""
         return self._ledger.find(Meter, keys.meter(meter_id))
+
+    def source(self, res_id: str) -> Res | None:
+        """One energy source."""
+        return self._ledger.find(Res, keys.res(res_id))
+
+    def market_may_read(self, owner_idgrid: str, meter_ids: list[str], now_ms: int) -> bool:
+        """Whether the owner lets the trading contract read these meters now."""
+        grants = self._ledger.raw(keys.access(owner_idgrid, MARKET))
+        return granted(grants, meter_ids, now_ms)
 
     def sources(self) -> list[Res]:
         """Every registered energy source, by id."""

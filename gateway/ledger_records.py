@@ -34,6 +34,10 @@ class LedgerRecords:
         raw = self._projection.value(key)
         return records.decode(kind, raw) if raw else None
 
+    def raw(self, key: str) -> bytes:
+        """The value under a key as the contract wrote it; empty if there is none."""
+        return self._projection.value(key) or b""
+
     def json(self, key: str) -> dict[str, Any] | None:
         """The JSON object under a key."""
         raw = self._projection.value(key)

@@ -52,6 +52,8 @@ def build_services(settings: GatewaySettings, ledger: Ledger) -> Services:
     sessions = Sessions(clock_ms)
     for link in settings.links:
         sessions.add_link(link.token, Viewer(link.idgrid, link.is_manager))
+    for token in settings.oracle_tokens:
+        sessions.admit(token, Viewer("", is_oracle=True))
     return Services(
         projection=projection,
         blocks=blocks,

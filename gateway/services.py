@@ -1,10 +1,11 @@
 """Everything the routes use, put together once by the composition root."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gateway.block_signal import BlockSignal
 from gateway.community import Community
+from gateway.hems.batteries import BatteryStore
 from gateway.market import Market
 from gateway.mqtt.ingest import ReadingStore
 from gateway.projection import Projection
@@ -52,3 +53,4 @@ class Services:
     """Real milliseconds per market hour: 3,600,000 unless the clock is accelerated."""
     utc_offset_minutes: int
     """The community's local time, for display only."""
+    batteries: BatteryStore = field(default_factory=BatteryStore)

@@ -25,6 +25,8 @@ class Viewer:
 
     idgrid: str
     is_manager: bool = False
+    is_oracle: bool = False
+    """A member's oracle: reads devices their owners let the market read."""
 
     def may_see(self, idgrid: str) -> bool:
         """Whether accounts and readings of this household are shown."""
@@ -44,10 +46,15 @@ class Sessions:
         self._clock_ms = clock_ms
         self._links: OrderedDict[bytes, _Grant] = OrderedDict()
         self._sessions: OrderedDict[bytes, _Grant] = OrderedDict()
+        self._programs: dict[bytes, Viewer] = {}
 
     def add_link(self, token: str, viewer: Viewer) -> None:
         """Make a one-time link work; `token` was drawn by whoever prints the link."""
         self._remember(self._links, token, viewer, LINK_LIFETIME_MS, LINKS_MAX)
+
+    def admit(self, token: str, viewer: Viewer) -> None:
+        """Make a bearer token of the configuration work as long as this process runs."""
+        self._programs[_digest(token)] = viewer
 
     def open(self, link_token: str) -> str:
         """Use a link up; returns the new session's token or refuses with LINK_INVALID."""
@@ -62,9 +69,12 @@ class Sessions:
 
     def viewer(self, session_token: str | None) -> Viewer | None:
         """Who holds this session, `None` without a live one."""
-        grant = self._sessions.get(_digest(session_token)) if session_token else None
-        if grant is None or grant.expires_at_ms <= self._clock_ms():
+        if not session_token:
             return None
+        digest = _digest(session_token)
+        grant = self._sessions.get(digest)
+        if grant is None or grant.expires_at_ms <= self._clock_ms():
+            return self._programs.get(digest)
         return grant.viewer
 
     def close(self, session_token: str) -> None:

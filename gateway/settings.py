@@ -89,6 +89,8 @@ class GatewaySettings:
     links: tuple[LoginLink, ...]
     allowed_hosts: tuple[str, ...] = ()
     """Further names this gateway answers to, beside the address it listens on."""
+    oracle_tokens: tuple[str, ...] = ()
+    """Bearer tokens of the members' oracles, for `/battery-soc` and `/smartmeter`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +140,7 @@ def load_gateway_settings(path: Path) -> GatewaySettings:
         mqtt=_mqtt(raw["mqtt"]) if raw.get("mqtt") else None,
         links=tuple(LoginLink(**link) for link in raw.get("links", ())),
         allowed_hosts=tuple(str(name) for name in raw.get("allowed_hosts", ())),
+        oracle_tokens=tuple(str(token) for token in raw.get("oracle_tokens", ())),
     )
 
 

@@ -6,7 +6,13 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.api import explorer_routes, market_routes, problem_routes, transaction_routes
+from gateway.api import (
+    explorer_routes,
+    hems_routes,
+    market_routes,
+    problem_routes,
+    transaction_routes,
+)
 from gateway.api.hosts import AllowedHosts, HostCheck
 from gateway.api.idempotency import Idempotency
 from gateway.api.limits import RateLimit, RequestLimits
@@ -76,7 +82,14 @@ def create_app(
 
 def add_routes(app: FastAPI) -> FastAPI:
     """Every route; each may answer with a problem."""
-    for routes in (transaction_routes, market_routes, explorer_routes, problem_routes, web_routes):
+    for routes in (
+        transaction_routes,
+        market_routes,
+        hems_routes,
+        explorer_routes,
+        problem_routes,
+        web_routes,
+    ):
         app.include_router(routes.router, responses={"default": PROBLEM_RESPONSE})
     return app
 

@@ -71,6 +71,11 @@ class ReadingStore:
         """The newest reading of a meter."""
         return next(reversed(self._readings.get(meter_id, OrderedDict()).values()), None)
 
+    def until(self, meter_id: str, instant_ms: int) -> MeterReading | None:
+        """The last reading whose period ended at or before an instant."""
+        newest_first = reversed(self._readings.get(meter_id, OrderedDict()).values())
+        return next((found for found in newest_first if found.t_end_ms <= instant_ms), None)
+
     async def wait_for(
         self, meter_ids: list[str], t_end_ms: int, timeout_ms: int
     ) -> dict[str, MeterReading]:

@@ -151,8 +151,15 @@ async def follow(ledger: LedgerDouble, services: Services) -> None:
         await services.blocks.announce(services.projection.height)
 
 
-def services_over(ledger: LedgerDouble, clock_ms: Callable[[], int] = lambda: NOW_MS) -> Services:
-    projection = Projection(CHAINCODE)
+def services_over(
+    ledger: LedgerDouble,
+    clock_ms: Callable[[], int] = lambda: NOW_MS,
+    *,
+    readings: ReadingStore | None = None,
+    energy_hour_ms: int = 7_000,
+    projection: Projection | None = None,
+) -> Services:
+    projection = projection or Projection(CHAINCODE)
     blocks = BlockSignal()
 
     class NoKeys:
@@ -172,10 +179,10 @@ def services_over(ledger: LedgerDouble, clock_ms: Callable[[], int] = lambda: NO
         market=Market(projection),
         community=Community(projection),
         sessions=Sessions(clock_ms),
-        readings=ReadingStore(NoKeys()),
+        readings=readings or ReadingStore(NoKeys()),
         streams=Slots(4),
         clock_ms=clock_ms,
         community_name="Test community",
-        energy_hour_ms=7_000,
+        energy_hour_ms=energy_hour_ms,
         utc_offset_minutes=-420,
     )

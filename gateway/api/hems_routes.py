@@ -1,0 +1,98 @@
+"""The home energy management interface: what a device last showed, as JSON with `value`.
+
+The two paths and the member `value` are those of the source documents (002:274-275, 002:426), so
+that an oracle job written for them works here.
+"""
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query
+
+from chaincode.energy.market.timing import TIME_MS_MAX
+from gateway.api.access import SignedIn, UsedServices
+from gateway.errors import Problem, RequestRefused
+from gateway.hems.metered_hour import metered_hour
+from gateway.services import Services
+from gateway.sessions import Viewer
+
+WH_PER_KWH = 1000
+READINGS_PER_HOUR = 4
+"""A meter that reports every quarter of an hour has one at either end of any hour (003:318)."""
+BATTERY = "battery"
+
+router = APIRouter(tags=["hems"])
+
+DeviceId = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$")]
+Instant = Annotated[int | None, Query(ge=0, le=TIME_MS_MAX)]
+
+
+@router.get("/battery-soc/{battery_id}")
+async def battery_soc(
+    battery_id: DeviceId, services: UsedServices, viewer: SignedIn, at_ms: Instant = None
+) -> dict[str, Any]:
+    """The energy a battery held last, at or before `at_ms`; `value` is in kWh."""
+    source = services.community.source(battery_id)
+    if source is None or source.source_type != BATTERY:
+        raise RequestRefused(Problem.NOT_FOUND, f"there is no battery {battery_id}")
+    owner = services.community.participant(source.owner_idgrid)
+    _require_sight(services, viewer, source.owner_idgrid, owner.meter_ids if owner else [])
+    observed = services.batteries.at(battery_id, _instant(services, at_ms))
+    if observed is None:
+        raise RequestRefused(Problem.CONFLICT, f"{battery_id} had not reported by then")
+    return {
+        "id": battery_id,
+        "value": observed.stored_wh / WH_PER_KWH,
+        "unit": "kWh",
+        "at_ms": observed.at_ms,
+    }
+
+
+@router.get("/smartmeter/{meter_id}")
+async def smart_meter(
+    meter_id: DeviceId, services: UsedServices, viewer: SignedIn, at_ms: Instant = None
+) -> dict[str, Any]:
+    """Consumption of the last hour up to `at_ms` in kWh, and the signed readings it is from."""
+    meter = services.community.meter(meter_id)
+    if meter is None:
+        raise RequestRefused(Problem.NOT_FOUND, f"there is no meter {meter_id}")
+    _require_sight(services, viewer, meter.owner_idgrid, [meter_id])
+    instant_ms = _instant(services, at_ms)
+    start_ms = instant_ms - services.energy_hour_ms
+    hour = metered_hour(
+        services.readings.until(meter_id, start_ms),
+        services.readings.until(meter_id, instant_ms),
+        hour_start_ms=start_ms,
+        gap_ms=services.energy_hour_ms // READINGS_PER_HOUR,
+    )
+    if hour is None:
+        raise RequestRefused(Problem.CONFLICT, f"{meter_id} did not report at both ends")
+    return {
+        "id": meter_id,
+        "value": hour.imported_wh / WH_PER_KWH,
+        "exported": hour.exported_wh / WH_PER_KWH,
+        "unit": "kWh",
+        "from_ms": hour.start.t_end_ms,
+        "to_ms": hour.end.t_end_ms,
+        "readings": [asdict(hour.start), asdict(hour.end)],
+    }
+
+
+def _instant(services: Services, at_ms: int | None) -> int:
+    return services.clock_ms() if at_ms is None else at_ms
+
+
+def _require_sight(
+    services: Services, viewer: Viewer, owner_idgrid: str, meter_ids: list[str]
+) -> None:
+    """The owner; a member's oracle as far as the owner lets the market read."""
+    if viewer.is_oracle:
+        now_ms = services.clock_ms()
+        if not services.community.market_may_read(owner_idgrid, meter_ids, now_ms):
+            raise RequestRefused(
+                Problem.FORBIDDEN,
+                "the owner has not granted access to the meter",
+                extensions={"code": "NO_DATA_ACCESS"},
+            )
+    elif viewer.idgrid != owner_idgrid:
+        raise RequestRefused(Problem.FORBIDDEN, "this device belongs to somebody else")
