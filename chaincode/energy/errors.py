@@ -103,6 +103,11 @@ class Refusal(Enum):
     NOT_SHARED = (404, "the listing is not shared by a key")
     NOT_IN_SLOTS = (409, "the delivery period is no whole number of slots of the sharing key")
     TOO_MANY_READINGS = (409, "more readings than one transaction can share out")
+    # origin
+    ALREADY_MINTED = (409, "tokens for these readings exist; a reading is minted once")
+    TOKEN_SPENT = (409, "that energy of the token is sold already")
+    UNKNOWN_TOKEN = (404, "there is no energy token with this id")
+    UNKNOWN_CERTIFICATE = (404, "there is no certificate with this id")
     # marketplace: offers and requests between two households
     UNKNOWN_OFFER = (404, "Invalid product ID")
     UNKNOWN_REQUEST = (404, "Invalid buyer request ID")

@@ -13,6 +13,7 @@ from chaincode.energy.contracts.marketplace import Marketplace
 from chaincode.energy.contracts.membership import Membership
 from chaincode.energy.contracts.oracle import Oracle
 from chaincode.energy.contracts.orders import Orders
+from chaincode.energy.contracts.origin import Origin
 from chaincode.energy.contracts.persons import Persons
 from chaincode.energy.contracts.registry import Registry
 from chaincode.energy.contracts.sealed import Sealed
@@ -37,4 +38,5 @@ CONTRACTS = (
     Settlement,
     Statements,
     Sharing,
+    Origin,
 )

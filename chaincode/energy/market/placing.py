@@ -156,6 +156,18 @@ async def write_order(world: World, order: MarketOrder) -> None:
     )
 
 
+def max_order_of(trader: Participant, listing: Listing) -> int:
+    """Most energy of a household's orders in a listing: by listing and by its connection."""
+    slot_ms = listing.delivery_end_ms - listing.delivery_start_ms
+    return order_limit_wh(trader, max_order_wh=listing.max_order_wh, slot_ms=slot_ms)
+
+
+def require_unbound(desk: Desk) -> None:
+    """Refuse a household for which a group has ordered in the listing."""
+    if desk.own.group_id:
+        raise refused(Refusal.IN_A_GROUP, f"{desk.own.group_id} orders for {desk.trader.idgrid}")
+
+
 def locked_by(order: MarketOrder, listing: Listing) -> int:
     """Micro-tokens a bid locks: its limit, or the cap if lower, and the network charge."""
     price = min(order.price_utoken_per_kwh, listing.cap_utoken_per_kwh)
@@ -259,8 +271,7 @@ def preferences(given: Sequence[object]) -> tuple[str, ...]:
 def with_order(desk: Desk, order: MarketOrder) -> OwnOrders:
     """A household's orders with one more; refuses what a household may not have in a listing."""
     own = desk.own
-    if own.group_id:
-        raise refused(Refusal.IN_A_GROUP, f"{own.group_id} orders for {order.idgrid}")
+    require_unbound(desk)
     if own.order_count >= ORDERS_PER_HOUSEHOLD_MAX:
         raise refused(Refusal.TOO_MANY_ORDERS, f"at most {ORDERS_PER_HOUSEHOLD_MAX}")
     if own.order_count and own.side != order.side:
