@@ -28,7 +28,9 @@ class Actor:
         done = await self.commit(function, *args)
         return json.loads(done.result) if done.result else None
 
-    async def commit(self, function: str, *args: str) -> SubmittedTransaction:
+    async def commit(
+        self, function: str, *args: str, transient: dict[str, bytes] | None = None
+    ) -> SubmittedTransaction:
         """Run a function and wait for its block; returns the transaction.
 
         A read conflict is tried again with a fresh proposal, `TRIES_MAX` times in all. Raises
@@ -37,7 +39,7 @@ class Actor:
         for attempt in range(1, TRIES_MAX + 1):
             try:
                 return await self._client.submit_transaction(
-                    self._identity, self._chaincode, function, *args
+                    self._identity, self._chaincode, function, *args, transient=transient
                 )
             except aio.AioRpcError as error:
                 raise refusal_of(error) from error

@@ -140,6 +140,8 @@ class Demo:
         self._tokens[meter.meter_id] = new_token()
         newcomer = Newcomer(
             idgrid=own.idgrid,
+            name=f"Home {own.home}",
+            email=f"home-{own.home:02d}@{self._settings.community.id}.example",
             res_id=f"pv-{own.home:02d}",
             pv_nominal_w=home.pv_nominal_w,
             meter_id=meter.meter_id,

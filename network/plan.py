@@ -243,7 +243,11 @@ version = "1.0"
 sequence = 1
 module = "chaincode.energy"
 # endorsement_policy = "OutOf(3, 'CooperativeMSP.peer', ...)"; without it, a majority of members
-# collections = '''[{{"name": "prices", "policy": "OR('DsoMSP.member', ...)"}}]'''   # private data
+# names and e-mail addresses: kept by two members, so that a copy is left, written by the first
+collections = '''[{{"name": "persons", "maxPeerCount": 1,
+  "policy": "OR('CooperativeMSP.member', 'DsoMSP.member')",
+  "memberOnlyRead": true, "memberOnlyWrite": true,
+  "endorsementPolicy": {{"signaturePolicy": "OR('CooperativeMSP.peer')"}}}}]'''
 {members}{_FURTHER_LINES}"""
 
 

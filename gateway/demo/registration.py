@@ -12,11 +12,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from chaincode.energy.access.records import MARKET
+from chaincode.energy.registry.person_records import INDEX_KEY_BYTES, SALT_BYTES
 from gateway.actor import Actor
 from ledger.crypto.hashing import sha256
 
 DEPOSIT_UTOKEN = 20_000_000
-SALT_BYTES = 16
 TERMS_SHA256 = sha256(b"The rules of the demo community.").hex()
 IN_FLIGHT_MAX = 8
 
@@ -26,6 +26,8 @@ class Newcomer:
     """What is registered of a household."""
 
     idgrid: str
+    name: str
+    email: str
     res_id: str
     pv_nominal_w: int
     meter_id: str
@@ -43,8 +45,10 @@ class Staff:
 
 
 async def configure(staff: Staff, role_members: dict[str, list[str]]) -> None:
-    """Which members' certificates count for which staff role."""
+    """Which members' certificates count for which staff role; the register of persons opens."""
     await staff.manager.submit("registry:configure", json.dumps(role_members))
+    index_key = {"index_key": secrets.token_bytes(INDEX_KEY_BYTES)}
+    await staff.manager.commit("persons:set_index_key", transient=index_key)
 
 
 async def register_all(
@@ -65,8 +69,14 @@ async def register_all(
 
 
 async def _register(staff: Staff, newcomer: Newcomer) -> list[str]:
-    # The name stays with the cooperative; the ledger holds a salted hash of it.
-    personal_data_hash = sha256(secrets.token_bytes(SALT_BYTES) + newcomer.idgrid.encode()).hex()
+    # Name and e-mail stay with two members; what the whole ledger holds is a salted hash of them.
+    person = {
+        "name": newcomer.name.encode(),
+        "email": newcomer.email.encode(),
+        "salt": secrets.token_bytes(SALT_BYTES),
+    }
+    recorded = await staff.manager.commit("persons:record", newcomer.idgrid, transient=person)
+    personal_data_hash = json.loads(recorded.result)["personal_data_hash"]
     await staff.manager.commit(
         "registry:register_participant", newcomer.idgrid, "prosumer", personal_data_hash
     )

@@ -164,10 +164,15 @@ class GatewayClient:
     # -- whole calls ------------------------------------------------------------------------------
 
     async def evaluate_transaction(
-        self, identity: SigningIdentity, chaincode: str, function: str, *args: str | bytes
+        self,
+        identity: SigningIdentity,
+        chaincode: str,
+        function: str,
+        *args: str | bytes,
+        transient: dict[str, bytes] | None = None,
     ) -> bytes:
         """Ask a contract without changing anything; the contract's answer."""
-        proposal = self.propose(identity.serialized, chaincode, function, args)
+        proposal = self.propose(identity.serialized, chaincode, function, args, transient)
         return await self.evaluate(proposal, identity.sign(proposal.raw))
 
     async def evaluate(
@@ -185,10 +190,15 @@ class GatewayClient:
         return gateway_pb2.EvaluateResponse.FromString(raw).result.payload
 
     async def submit_transaction(
-        self, identity: SigningIdentity, chaincode: str, function: str, *args: str | bytes
+        self,
+        identity: SigningIdentity,
+        chaincode: str,
+        function: str,
+        *args: str | bytes,
+        transient: dict[str, bytes] | None = None,
     ) -> SubmittedTransaction:
         """Endorse, submit and wait for the commit; raises CommitFailed when recorded invalid."""
-        proposal = self.propose(identity.serialized, chaincode, function, args)
+        proposal = self.propose(identity.serialized, chaincode, function, args, transient)
         payload = await self.endorse(proposal, identity.sign(proposal.raw))
         await self.submit(proposal.tx_id, payload, identity.sign(payload))
         status = await self.commit_status(proposal.tx_id, identity)

@@ -180,7 +180,7 @@ def test_the_written_plan_shows_every_setting_there_is() -> None:
     shown = further - {"member_id", "further_peers"}
     assert all(f"# {name} =" in default_plan_text() for name in shown)
     assert set(written["blocks"]) == names(BlockPlan)
-    optional = {"endorsement_policy", "collections"}
+    optional = {"endorsement_policy"}
     assert set(written["chaincodes"][0]) | optional == names(ChaincodePlan)
     assert all(f"# {name} =" in default_plan_text() for name in optional)
     assert all(f"# {name} =" in default_plan_text() for name in names(DiskPlan))
