@@ -51,11 +51,22 @@ def _snapshot(arguments: Sequence[str]) -> int:
 
 
 def _simulate(arguments: Sequence[str]) -> int:
-    """The simulator lies among the tests, which no installed package contains."""
+    return _run_from_repository(
+        "simulate", "the simulator is", "tests.simulation.command", arguments
+    )
+
+
+def _scenario(arguments: Sequence[str]) -> int:
+    module = "tests.scenarios.market.command"
+    return _run_from_repository("scenario", "the scenarios are", module, arguments)
+
+
+def _run_from_repository(name: str, what: str, module: str, arguments: Sequence[str]) -> int:
+    """A command that lies among the tests, which no installed package contains."""
     root = Path(__file__).resolve().parent.parent
-    if not (root / "tests" / "simulation" / "command.py").is_file():
+    if not root.joinpath(*module.split(".")).with_suffix(".py").is_file():
         print(
-            "gridledger simulate: the simulator is in the source repository only;"
+            f"gridledger {name}: {what} in the source repository only;"
             " clone it and run the command there",
             file=sys.stderr,
         )
@@ -63,7 +74,7 @@ def _simulate(arguments: Sequence[str]) -> int:
     sys.path.insert(0, str(root))
     from importlib import import_module
 
-    status: int = import_module("tests.simulation.command").main(arguments)
+    status: int = import_module(module).main(arguments)
     return status
 
 
@@ -152,6 +163,7 @@ COMMANDS = {
     ),
     "doctor": Command("what is missing here, and the fix", _doctor),
     "simulate": Command("run or replay seeds of the consensus simulator", _simulate),
+    "scenario": Command("tell a documented market run step by step, without a network", _scenario),
     "clear": Command("clear one order book given as JSON on standard input", _clear),
     "bench": Command(
         "measure throughput, latency and cost on this machine; takes about a minute", _bench
