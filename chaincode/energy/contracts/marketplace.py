@@ -1,0 +1,119 @@
+"""The contract `marketplace`: offers and requests between two households."""
+
+from typing import Any
+
+from chaincode.energy.contracts.transaction import world_of
+from chaincode.energy.marketplace import closing, dealing, delivery, posting, posts, views
+from chaincode.energy.marketplace.records import Post
+from chaincode.shim import Context, Contract, query, transaction
+
+
+class Marketplace(Contract):
+    """Offers and requests at a free price of the whole lot, taken by one other household."""
+
+    name = "marketplace"
+
+    @transaction
+    async def post_offer(
+        self,
+        ctx: Context,
+        hour: str,
+        res_id: str,
+        energy_wh: int,
+        price_utoken: int,
+        charge: str = "unchecked",
+    ) -> Post:
+        """Prosumer or generator: offer energy of an own source for one hour."""
+        return await posting.post_offer(
+            world_of(ctx),
+            hour=hour,
+            res_id=res_id,
+            energy_wh=energy_wh,
+            price_utoken=price_utoken,
+            charge=charge,
+        )
+
+    @transaction
+    async def post_request(
+        self,
+        ctx: Context,
+        hour: str,
+        energy_wh: int,
+        price_utoken: int,
+        acceptance: str = "required",
+    ) -> Post:
+        """Participant: request energy for one hour; locks the price."""
+        return await posting.post_request(
+            world_of(ctx),
+            hour=hour,
+            energy_wh=energy_wh,
+            price_utoken=price_utoken,
+            acceptance=acceptance,
+        )
+
+    @transaction
+    async def delete(self, ctx: Context, post_id: str) -> Post:
+        """Owner: withdraw a post nobody has taken."""
+        return await posting.delete(world_of(ctx), post_id)
+
+    @transaction
+    async def reserve(self, ctx: Context, post_id: str) -> Post:
+        """Participant: hold an offer for a while; locks the price."""
+        return await dealing.reserve(world_of(ctx), post_id)
+
+    @transaction
+    async def release(self, ctx: Context, post_id: str) -> Post:
+        """Who holds an offer or asked to serve a request: let it go."""
+        return await dealing.release(world_of(ctx), post_id)
+
+    @transaction
+    async def buy(self, ctx: Context, post_id: str) -> Post:
+        """Participant: take an offer; locks the price unless it is locked already."""
+        return await dealing.buy(world_of(ctx), post_id)
+
+    @transaction
+    async def request_to_sell(self, ctx: Context, post_id: str, res_id: str) -> Post:
+        """Prosumer or generator: ask to serve a request from an own source."""
+        return await dealing.request_to_sell(world_of(ctx), post_id=post_id, res_id=res_id)
+
+    @transaction
+    async def accept(self, ctx: Context, post_id: str) -> Post:
+        """Requester: let the household that asked sell."""
+        return await dealing.accept(world_of(ctx), post_id)
+
+    @transaction
+    async def decline(self, ctx: Context, post_id: str) -> Post:
+        """Requester: refuse the household that asked."""
+        return await dealing.decline(world_of(ctx), post_id)
+
+    @transaction
+    async def settle(self, ctx: Context, post_id: str) -> Post:
+        """Either party, operator or oracle, after delivery: pay by the meters, once."""
+        return await delivery.settle(world_of(ctx), post_id)
+
+    @transaction
+    async def confirm(self, ctx: Context, post_id: str, delivered_wh: int) -> Post:
+        """Buyer, if readings are missing: what was received."""
+        return await delivery.confirm(world_of(ctx), post_id=post_id, delivered_wh=delivered_wh)
+
+    @transaction
+    async def expire(self, ctx: Context, post_id: str) -> Post:
+        """Anyone, after a deadline: end what is over and free its money."""
+        return await closing.expire(world_of(ctx), post_id)
+
+    @transaction
+    async def resolve(self, ctx: Context, post_id: str, delivered_wh: int) -> Post:
+        """Manager or grid operator: decide a disputed deal."""
+        return await closing.resolve(world_of(ctx), post_id=post_id, delivered_wh=delivered_wh)
+
+    @query
+    async def get_post(self, ctx: Context, post_id: str) -> dict[str, Any]:
+        """A post with its label for the caller."""
+        world = world_of(ctx)
+        post = await posts.get_post(world, post_id)
+        return views.shown(post, world.caller.idgrid, world.now_ms)
+
+    @query
+    async def list_posts(self, ctx: Context, hour: str, after: str = "") -> views.PostPage:
+        """The posts of a delivery hour, a page at a time."""
+        return await views.list_posts(world_of(ctx), hour=hour, after=after)

@@ -1,0 +1,1 @@
+"""Bilateral trade: one household posts an offer or a request, another takes it."""

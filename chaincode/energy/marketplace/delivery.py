@@ -1,0 +1,169 @@
+"""Settling a deal on what was delivered: by signed readings, else by the buyer's own word.
+
+1. Readings of both connections at both ends of delivery: each side's share of its metered energy
+   (`shares.py`), the smaller one is delivered.
+2. Readings missing: the buyer may confirm what it received, at most the lot. It speaks against its
+   own interest, so nobody else has to agree.
+3. Neither by `settle_by_ms`: DISPUTED; readings, a confirmation or the manager's decision still
+   settle it. Nothing by `refund_from_ms`: the buyer gets the money back (`closing.py`).
+"""
+
+from dataclasses import dataclass, replace
+
+from chaincode.energy import arguments, keys
+from chaincode.energy.community import MARKET_OPERATORS, PARTICIPANTS, Role
+from chaincode.energy.errors import Refusal, refused
+from chaincode.energy.market.records import Listing, ListingState
+from chaincode.energy.marketplace import escrow
+from chaincode.energy.marketplace.posts import announce, get_post, put_post
+from chaincode.energy.marketplace.records import DEALT, Deal, Delivery, Post, PostState
+from chaincode.energy.marketplace.shares import amount_for, share_of
+from chaincode.energy.oracle.readings import energy_between
+from chaincode.energy.oracle.reports import registers_at
+from chaincode.energy.registry.records import Connection
+from chaincode.energy.settlement.records import SettlementLine
+from chaincode.energy.world import World
+
+SETTLERS = MARKET_OPERATORS | {Role.ORACLE}
+_AUCTION_RUNS = frozenset(
+    {
+        ListingState.AUTHORIZE_OFFERS,
+        ListingState.REVEALING,
+        ListingState.BIDS_CLOSED,
+        ListingState.CLEARED,
+        ListingState.DELIVERING,
+        ListingState.SETTLING,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Flow:
+    """What one household's meters and the hour's auction say."""
+
+    exported_wh: int
+    imported_wh: int
+
+
+async def settle(world: World, post_id: str) -> Post:
+    """Either party, operator or oracle: pay for what the meters say was delivered, once.
+
+    From `settle_by_ms` on missing readings make the deal DISPUTED instead of being refused.
+    """
+    post = await get_post(world, post_id)
+    await _require_may_settle(world, post)
+    _require_deal(post)
+    if world.now_ms < post.delivery_end_ms:
+        raise refused(Refusal.TOO_EARLY, f"delivery of {post_id} ends later")
+    delivered_wh = await metered_wh(world, post)
+    if delivered_wh is not None:
+        return await finish(world, post, delivered_wh, Delivery.METERED)
+    if world.now_ms < post.settle_by_ms or post.state == PostState.DISPUTED:
+        raise refused(Refusal.READINGS_MISSING, post_id)
+    disputed = replace(post, state=PostState.DISPUTED)
+    await put_post(world, disputed)
+    announce(world, "DealDisputed", disputed, refund_from_ms=post.refund_from_ms)
+    return disputed
+
+
+async def confirm(world: World, *, post_id: str, delivered_wh: int) -> Post:
+    """Buyer, if readings are missing: this much was received, and is paid."""
+    buyer = await world.caller_is_registered()
+    post = await get_post(world, post_id)
+    if post.buyer_idgrid != buyer.idgrid:
+        raise refused(Refusal.NOT_YOURS, post_id)
+    _require_deal(post)
+    if world.now_ms < post.delivery_end_ms:
+        raise refused(Refusal.TOO_EARLY, f"delivery of {post_id} ends later")
+    arguments.not_negative(delivered_wh, "delivered_wh", at_most=post.energy_wh)
+    if await metered_wh(world, post) is not None:
+        raise refused(Refusal.METERED, post_id)
+    return await finish(world, post, delivered_wh, Delivery.CONFIRMED)
+
+
+async def finish(world: World, post: Post, delivered_wh: int, how: Delivery) -> Post:
+    """Pay the seller for what was delivered, return the rest, keep both parties on record."""
+    paid = amount_for(
+        price_utoken=post.price_utoken, energy_wh=post.energy_wh, delivered_wh=delivered_wh
+    )
+    await escrow.pay_seller(world, post, paid_utoken=paid, delivered_wh=delivered_wh)
+    settled = replace(
+        post,
+        state=PostState.SETTLED,
+        escrow_id=None,
+        delivered_wh=delivered_wh,
+        paid_utoken=paid,
+        delivery=how,
+    )
+    await put_post(world, settled)
+    announce(
+        world,
+        "DealSettled",
+        settled,
+        delivered_wh=delivered_wh,
+        paid_utoken=paid,
+        refunded_utoken=post.price_utoken - paid,
+        delivery=how,
+    )
+    return settled
+
+
+async def metered_wh(world: World, post: Post) -> int | None:
+    """Wh of this deal by the meters; None while a reading is missing.
+
+    What the auction of the hour settled is taken off both meters first, so until
+    `refund_from_ms` a listing that is not settled yet refuses with NOT_SETTLED.
+    """
+    listing = await world.find(Listing, keys.listing(post.hour))
+    waits = world.now_ms < post.refund_from_ms
+    if waits and listing is not None and listing.state in _AUCTION_RUNS:
+        raise refused(Refusal.NOT_SETTLED, f"the auction of {post.hour} settles first")
+    seller, buyer = str(post.seller_idgrid), str(post.buyer_idgrid)
+    sold = await _flow(world, post, seller)
+    bought = await _flow(world, post, buyer)
+    if sold is None or bought is None:
+        return None
+    given = await _share(world, post, seller, "sell", sold.exported_wh)
+    taken = await _share(world, post, buyer, "buy", bought.imported_wh)
+    return min(given, taken)
+
+
+async def _flow(world: World, post: Post, idgrid: str) -> _Flow | None:
+    """What is left of a household's metered energy after the auction of the hour."""
+    bounds = keys.under("connection", idgrid)
+    meters = [connection.meter_id for _, connection in await world.scan(Connection, bounds)]
+    starts, ends = [
+        await registers_at(world, meters, instant_ms, tolerance_ms=post.reading_tolerance_ms)
+        for instant_ms in (post.delivery_start_ms, post.delivery_end_ms)
+    ]
+    line = await world.find(SettlementLine, keys.settlement_line(idgrid, post.hour))
+    exported = -line.sold_wh if line else 0
+    imported = -line.bought_wh if line else 0
+    for start, end in zip(starts, ends, strict=True):
+        if start is None or end is None:
+            return None
+        period = energy_between(start, end)
+        exported += period.exported_wh
+        imported += period.imported_wh
+    return _Flow(exported_wh=exported, imported_wh=imported) if meters else None
+
+
+async def _share(world: World, post: Post, idgrid: str, side: str, available_wh: int) -> int:
+    prefix = keys.deal(idgrid, post.hour, "")
+    found = await world.scan(Deal, keys.under("deal", idgrid, post.hour))
+    deals = {key.removeprefix(prefix): deal.energy_wh for key, deal in found if deal.side == side}
+    return share_of(post.post_id, deals=deals, available_wh=available_wh)
+
+
+async def _require_may_settle(world: World, post: Post) -> None:
+    if world.caller.role not in PARTICIPANTS:
+        await world.require_role(SETTLERS)
+    elif world.own_idgrid() not in (post.seller_idgrid, post.buyer_idgrid):
+        raise refused(Refusal.NOT_YOURS, post.post_id)
+
+
+def _require_deal(post: Post) -> None:
+    if post.state in (PostState.SETTLED, PostState.REFUNDED):
+        raise refused(Refusal.ALREADY_SETTLED, post.post_id)
+    if post.state not in DEALT:
+        raise refused(Refusal.NOT_PURCHASED, f"{post.post_id} is {post.state}")
