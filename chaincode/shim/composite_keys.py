@@ -22,6 +22,7 @@ def create_composite_key(object_type: str, attributes: Sequence[str]) -> str:
     for part in parts:
         if SEPARATOR in part or MAX_CHARACTER in part:
             raise ContractError("INVALID_KEY", "U+0000 and U+10FFFF cannot be part of a key")
+        _require_text(part)
     return SEPARATOR + SEPARATOR.join(parts) + SEPARATOR
 
 
@@ -43,5 +44,20 @@ def require_simple_key(key: str) -> None:
     """Refuse an empty key and a start with U+0000, which is the composite keys' room."""
     if not key:
         raise ContractError("INVALID_KEY", "a key must not be empty")
+    _require_text(key)
     if key[0] == SEPARATOR and (len(key) < 3 or key[-1] != SEPARATOR):  # noqa: PLR2004
         raise ContractError("INVALID_KEY", "a simple key must not start with U+0000")
+
+
+def is_text(text: str) -> bool:
+    """Whether it can be sent: JSON may hold half a surrogate pair, UTF-8 may not."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _require_text(part: str) -> None:
+    if not is_text(part):
+        raise ContractError("INVALID_KEY", "a key is Unicode text, without half surrogate pairs")

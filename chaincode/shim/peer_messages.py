@@ -270,10 +270,12 @@ def decode_proposal_facts(signed: protos_pb2.SignedProposal) -> ProposalFacts:
 def encode_completed(
     *, channel_id: str, tx_id: str, response: Response, event: tuple[str, bytes] | None
 ) -> bytes:
-    """COMPLETED with the response and the event, if any."""
-    wire = protos_pb2.Response(
-        status=response.status, message=response.message, payload=response.payload
-    )
+    """COMPLETED with the response and the event, if any.
+
+    What the message quotes of a client may be no text of the wire: it is shown escaped then.
+    """
+    text = response.message.encode("utf-8", "backslashreplace").decode()
+    wire = protos_pb2.Response(status=response.status, message=text, payload=response.payload)
     message = ChaincodeMessage(
         type=ChaincodeMessage.COMPLETED,
         payload=wire.SerializeToString(),

@@ -52,7 +52,7 @@ class _Running:
 
     def resume(self, answer: Any) -> None:
         """Run to the next request; StopIteration with the response at the end."""
-        if isinstance(answer, PeerError):
+        if isinstance(answer, Exception):
             self.request = self.run.throw(answer)
         else:
             self.request = self.run.send(answer)
@@ -146,11 +146,15 @@ class ChaincodeSession:
         if running is None:
             raise ProtocolError(f"an error for {message.txid}, which is not running")
         text = message.payload.decode("utf-8", "replace")
+        return self._throw(key, running, PeerError(text), text)
+
+    def _throw(self, key: Key, running: _Running, refusal: Exception, text: str) -> list[bytes]:
+        """The contract learns that it does not get what it wants; `text` ends it if it insists."""
         running.refusals += 1
         if running.refusals > REFUSALS_MAX:
             running.run.close()
             return self._finish(key, running, Response(STATUS_INTERNAL_ERROR, text, b""))
-        return self._step(key, running, PeerError(text))
+        return self._step(key, running, refusal)
 
     def _step(self, key: Key, running: _Running, answer: Any) -> list[bytes]:
         """Run the contract to its next request or its end."""
@@ -169,7 +173,11 @@ class ChaincodeSession:
             text = f"TIMED_OUT: contract code ran {self._time_limit.limit_ms} ms without a pause"
             return self._finish(key, running, Response(STATUS_INTERNAL_ERROR, text, b""))
         assert running.request is not None, "a contract that goes on has asked for something"
-        kind, payload = encode_request(running.request)
+        try:
+            kind, payload = encode_request(running.request)
+        except (TypeError, ValueError) as error:  # half a surrogate pair, a number beyond int32
+            text = f"INTERNAL: a request cannot be sent ({type(error).__name__})"
+            return self._throw(key, running, error, text)
         message = ChaincodeMessage(type=kind, payload=payload, txid=tx_id, channel_id=channel_id)  # type: ignore[arg-type]
         return [message.SerializeToString()]
 

@@ -24,6 +24,8 @@ from chaincode.shim.requests import (
 from chaincode.shim.transaction_facts import PeerFacts, ProposalFacts, TransactionFacts
 
 VALIDATION_PARAMETER = "VALIDATION_PARAMETER"
+PAGE_SIZE_MAX = 2**31 - 1
+"""Rows; the number is an int32 on the wire."""
 
 Query = str | Mapping[str, Any]
 """A selector as JSON text or as the value it stands for."""
@@ -135,7 +137,7 @@ def query_text(query: Query) -> str:
 
 
 async def _page(request: GetRange | GetQueryResult) -> tuple[list[KeyValue], str]:
-    if request.page_size < 1:
-        raise ContractError("INVALID_ARGUMENT", "a page has at least one row")
+    if not 0 < request.page_size <= PAGE_SIZE_MAX:
+        raise ContractError("INVALID_ARGUMENT", f"a page has 1 to {PAGE_SIZE_MAX} rows")
     page = await request
     return [row for row in page.rows if isinstance(row, KeyValue)], page.bookmark

@@ -54,5 +54,5 @@ class StateWrites(StateReads):
 
 
 def as_bytes(value: bytes | str) -> bytes:
-    """Text as UTF-8."""
-    return value.encode("utf-8") if isinstance(value, str) else bytes(value)
+    """Text as UTF-8; TypeError for what is neither, above all numbers: bytes(7) is seven zeros."""
+    return value.encode("utf-8") if isinstance(value, str) else bytes(memoryview(value))

@@ -48,6 +48,8 @@ class ChaincodeStub(PrivateData):
             raise ContractError(
                 "INVALID_EVENT", f"an event name has 1 to {EVENT_NAME_LENGTH_MAX} characters"
             )
+        if not composite_keys.is_text(name):
+            raise ContractError("INVALID_EVENT", "an event name is Unicode text")
         self._event = (name, as_bytes(payload))
 
     async def invoke_chaincode(

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -449,6 +450,10 @@ def test_what_the_client_signed_can_be_read():
     )
 
 
+async def _composite(stub: ChaincodeStub, attribute: str) -> None:
+    stub.create_composite_key("type", [attribute])
+
+
 @pytest.mark.parametrize(
     ("use", "code"),
     [
@@ -459,6 +464,10 @@ def test_what_the_client_signed_can_be_read():
         (lambda s: keys_of(s.get_state_by_range("\0a", "")), "INVALID_KEY"),
         (lambda s: keys_of(s.get_query_result("")), "INVALID_ARGUMENT"),
         (lambda s: s.get_state_by_range_with_pagination("", "", 0), "INVALID_ARGUMENT"),
+        (lambda s: s.get_query_result_with_pagination("{}", 2**31), "INVALID_ARGUMENT"),
+        (lambda s: s.put_state("\ud800", b"v"), "INVALID_KEY"),
+        (lambda s: _composite(s, "\ud800"), "INVALID_KEY"),
+        (lambda s: keys_of(s.get_state_by_range("a", "\ud800")), "INVALID_KEY"),
         (lambda s: s.set_state_validation_parameter("", b""), "INVALID_KEY"),
         (lambda s: s.get_private_data_validation_parameter("", "k"), "INVALID_COLLECTION"),
     ],
@@ -471,12 +480,46 @@ def test_a_wrong_use_is_refused_before_anything_is_sent(use, code):
     assert peer.requests == []
 
 
-def test_an_event_name_has_a_length():
+@pytest.mark.parametrize("name", ["n" * 129, "\udfff"])
+def test_an_event_name_is_text_and_has_a_length(name):
     async def loud(stub: ChaincodeStub) -> None:
-        stub.set_event("n" * 129, b"")
+        stub.set_event(name, b"")
 
     assert Peer(loud).run().message.startswith("INVALID_EVENT")
     assert Peer(loud).run().status == 400
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda s: s.put_private_data("\ud800", "k", b"v"),
+        lambda s: keys_of(s.get_query_result("\ud800")),
+        lambda s: s.invoke_chaincode("\ud800", []),
+        lambda s: s.put_state("k", 7),
+    ],
+)
+def test_what_cannot_be_sent_fails_its_own_transaction_only(use):
+    """Whatever a client made the contract ask: the others in the process go on."""
+    response = Peer(use).run()
+    assert response.status == 500
+    assert response.message.startswith("INTERNAL: ")
+
+
+def test_a_contract_that_insists_on_what_cannot_be_sent_is_ended():
+    async def insisting(stub: ChaincodeStub) -> None:
+        while True:
+            with suppress(ValueError):
+                await stub.invoke_chaincode("\ud800", [])
+
+    response = Peer(insisting).run()
+    assert response.message == "INTERNAL: a request cannot be sent (UnicodeEncodeError)"
+
+
+def test_what_a_refusal_quotes_need_not_be_text():
+    async def quoting(_stub: ChaincodeStub) -> None:
+        raise ContractError("UNKNOWN", "there is no \ud800")
+
+    assert Peer(quoting).run().message == "UNKNOWN: there is no \\ud800"
 
 
 def test_a_session_runs_so_many_transactions_and_no_more():
