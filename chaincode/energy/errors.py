@@ -83,6 +83,11 @@ class Refusal(Enum):
     BAD_OPENING = (422, "it is not what the sealed order committed to")
     NOT_STOPPED = (409, "the listing was not stopped")
     UNKNOWN_ORDER = (404, "the household has no such order in the listing")
+    # auction: pages of large books, solutions
+    NOT_CLOSED = (409, "the listing is not between closing and clearing")
+    BOOK_TOO_LARGE = (409, "the book has more orders than this can take")
+    UNKNOWN_PAGE = (404, "the book of the listing has no such page")
+    WRONG_SOLUTION = (422, "the solution is not the clearing of this book")
     # oracle: requests, prices, state of charge
     INSUFFICIENT_ENERGY = (409, "insufficient energy")
     CHARGE_UNKNOWN = (409, "no state of charge of the battery is recorded; ask the oracle for it")

@@ -141,6 +141,26 @@ def arrivals(listing_id: str) -> str:
     return _key("arrivals", listing_id)
 
 
+def tally(listing_id: str, from_idgrid: str) -> str:
+    """A page of a large closed book, from this household on ("": the first)."""
+    return _key("tally", listing_id, from_idgrid)
+
+
+def fills(listing_id: str, from_idgrid: str) -> str:
+    """What the auction decided about the orders of that page."""
+    return _key("fills", listing_id, from_idgrid)
+
+
+def released(listing_id: str, from_idgrid: str) -> str:
+    """The escrows of that page are released."""
+    return _key("released", listing_id, from_idgrid)
+
+
+def pending_order(listing_id: str, idgrid: str, request_id: str) -> str:
+    """An order that waits, or waited, for the operator's approval."""
+    return _key("pending", listing_id, idgrid, request_id)
+
+
 def result(listing_id: str) -> str:
     """What the auction of a listing decided."""
     return _key("result", listing_id)
@@ -254,6 +274,36 @@ def sharing_key(version: int) -> str:
 def sharing_result(listing_id: str) -> str:
     """A listing's metered energy shared by the key in force."""
     return _key("sharing", listing_id)
+
+
+def energy_token(token_id: str) -> str:
+    """What a producer fed in during one delivery period, as a token."""
+    return _key("energytoken", token_id)
+
+
+def minted(meter_id: str, from_ms: int) -> str:
+    """A meter's period that is minted."""
+    return _key("minted", meter_id, str(from_ms).zfill(_TIME_DIGITS))
+
+
+def minted_before(meter_id: str, time_ms: int) -> tuple[str, str]:
+    """Range of a meter's minted periods that begin before an instant."""
+    return minted(meter_id, 0), minted(meter_id, time_ms)
+
+
+def certificate(certificate_id: str) -> str:
+    """Whose a part of a token's energy is."""
+    return _key("certificate", certificate_id)
+
+
+def held(idgrid: str, certificate_id: str) -> str:
+    """Index: a certificate of its holder; sorts by hour."""
+    return _key("held", idgrid, certificate_id)
+
+
+def issue(listing_id: str, page: int) -> str:
+    """One page of a listing's certificates is issued."""
+    return _key("issue", listing_id, str(page).zfill(_PAGE_DIGITS))
 
 
 def under(*parts: str) -> tuple[str, str]:

@@ -6,6 +6,7 @@ kWh, times in ms UTC.
 """
 
 from chaincode.energy.contracts.access import Access
+from chaincode.energy.contracts.auction import Auction
 from chaincode.energy.contracts.devices import Devices
 from chaincode.energy.contracts.listings import Listings
 from chaincode.energy.contracts.market import Market
@@ -30,6 +31,7 @@ CONTRACTS = (
     Access,
     Tokens,
     Market,
+    Auction,
     Listings,
     Orders,
     Sealed,

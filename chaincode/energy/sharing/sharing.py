@@ -82,7 +82,11 @@ async def _slots(
     if (listing.delivery_end_ms - listing.delivery_start_ms) % slot_ms:
         raise refused(Refusal.NOT_IN_SLOTS, f"delivery of {listing.listing_id}")
     boundaries = range(listing.delivery_start_ms, listing.delivery_end_ms + 1, slot_ms)
-    connections = [one for _, one in await world.scan(Connection, keys.under("connection"))]
+    connections = [
+        one
+        for _, one in await world.scan(Connection, keys.under("connection"))
+        if one.measures(listing.delivery_start_ms)
+    ]
     if len(connections) * len(boundaries) > READINGS_OF_A_SHARING_MAX:
         raise refused(Refusal.TOO_MANY_READINGS, f"{len(connections)} meters")
     names = [connection.meter_id for connection in connections]
