@@ -206,6 +206,11 @@ def price_series(series: str) -> str:
     return _key("priceseries", series)
 
 
+def price_alarm(listing_id: str) -> str:
+    """Why the retail price a listing pinned cannot be trusted any more; written once."""
+    return _key("pricealarm", listing_id)
+
+
 def post(hour: str, number: str) -> str:
     """One offer or request of the marketplace, under its delivery hour."""
     return _key("post", hour, number)

@@ -5,7 +5,7 @@ from typing import Any
 
 from chaincode.energy.access import reading
 from chaincode.energy.contracts.transaction import world_of
-from chaincode.energy.oracle import panel, prices, reports, requests
+from chaincode.energy.oracle import panel, price_check, prices, reports, requests
 from chaincode.energy.oracle.records import MeterReading, OracleRequest, Panel, PricePoint
 from chaincode.shim import Context, Contract, query, transaction
 
@@ -102,3 +102,8 @@ class Oracle(Contract):
         """Prices that took effect in from_ms <= time < to_ms."""
         found = await prices.list_prices(world_of(ctx), series, from_ms=from_ms, to_ms=to_ms)
         return [asdict(point) for point in found]
+
+    @transaction
+    async def check_price(self, ctx: Context, listing_id: str) -> price_check.PriceCheck:
+        """Market operator, before clearing: compare a listing's cap with the price in force."""
+        return await price_check.check_price(world_of(ctx), listing_id)
