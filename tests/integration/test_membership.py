@@ -12,8 +12,13 @@ import pytest
 from grpc import aio
 
 from ledger.crypto.certificates import parse_certificate
-from ledger.model.block import SLOT_SIGNATURES, SLOT_TRANSACTIONS_FILTER, Block
-from ledger.model.codec_block import decode_block_signatures
+from ledger.model.block import (
+    SLOT_SIGNATURES,
+    SLOT_TRANSACTIONS_FILTER,
+    Block,
+    ConsenterMetadata,
+)
+from ledger.model.codec_block import decode_block_signatures, decode_consenter_metadata
 from ledger.rpc.client import GatewayClient, error_details
 from network.bench_community import Community
 from network.definitions import admin_identity
@@ -96,6 +101,15 @@ class Channel:
 
         self.run(scene())
 
+    def headers_name_validators_from_the_next_block_on(self, before: bytes) -> bool:
+        """The block of the newest configuration names the set of before, the next the new one."""
+        dso = self.network.plan.member("dso")
+        state = self.run(channel_of(self.network, "dso"))
+        at = state.config_block
+        blocks = self.run(blocks_of(self.network, dso, at, at + 1))
+        named = [consenter_metadata(block).validator_set_hash for block in blocks]
+        return named == [before, state.validators.set_hash]
+
     def validators(self) -> tuple[int, ...]:
         return self.run(channel_of(self.network, "dso")).validators.ids
 
@@ -111,19 +125,31 @@ def channel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Channel]:
             down(founded.network.plan)  # whoever joined since, too
 
 
+@pytest.mark.row("E114")
 def test_a_fifth_validator_joins_under_load(channel: Channel, capsys) -> None:
     channel.network = with_more_members(channel.network, FIFTH)
     with pytest.raises(Exception, match="has no keys yet"):
         up(channel.network.plan, [FIFTH])
     channel.change_under_load("add", FIFTH)
     up(channel.network.plan, [FIFTH])
+    before = channel.run(channel_of(channel.network, "dso")).validators
+    assert member(channel.network, "propose", "add", FIFTH) == 0
+    name = proposal(channel.network).stem
+    assert member(channel.network, "approve", name, "--as", "municipality") == 0
+    assert channel.validators() == before.ids == (1, 2, 3, 4), "two of five are no majority"
     # The last approval goes to the fifth's own peer first, which only follows and passes it on.
-    channel.change_under_load("add", FIFTH, approve=("municipality", FIFTH))
+    channel.under_load(lambda: approve_by(channel.network, FIFTH))
     assert channel.validators() == (1, 2, 3, 4, 5)
     channel.agree()
+    assert channel.headers_name_validators_from_the_next_block_on(before.set_hash)
     capsys.readouterr()
     assert member(channel.network, "list") == 0
     assert "   5 SchoolMSP" in capsys.readouterr().out
+
+
+def consenter_metadata(block: Block) -> ConsenterMetadata:
+    signed = decode_block_signatures(block.metadata[SLOT_SIGNATURES])
+    return decode_consenter_metadata(signed.consenter_metadata_raw)
 
 
 def sealed_by(block: Block) -> set[int]:
