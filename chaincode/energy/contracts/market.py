@@ -5,6 +5,8 @@ from typing import Any
 
 from chaincode.energy.contracts.transaction import world_of
 from chaincode.energy.market import auction, listings, orders, views
+from chaincode.energy.market.auction_records import AuctionResult
+from chaincode.energy.market.matches import get_result
 from chaincode.energy.market.records import Listing, MarketOrder
 from chaincode.energy.settlement import fulfilment
 from chaincode.energy.settlement.records import SettlementLine, SettlementRecord
@@ -67,8 +69,8 @@ class Market(Contract):
         return await listings.close_bidding(world_of(ctx), listing_id)
 
     @transaction
-    async def clear(self, ctx: Context, listing_id: str) -> auction.AuctionResult:
-        """Market operator: one price, all matches."""
+    async def clear(self, ctx: Context, listing_id: str) -> dict[str, Any]:
+        """Market operator: one price, all matches; of a large book the next step towards it."""
         return await auction.clear(world_of(ctx), listing_id)
 
     @transaction
@@ -104,9 +106,9 @@ class Market(Contract):
         return [asdict(order) for order in found]
 
     @query
-    async def get_result(self, ctx: Context, listing_id: str) -> auction.AuctionResult:
+    async def get_result(self, ctx: Context, listing_id: str) -> AuctionResult:
         """What the auction of a listing decided."""
-        return await auction.get_result(world_of(ctx), listing_id)
+        return await get_result(world_of(ctx), listing_id)
 
     @query
     async def get_settlement(self, ctx: Context, listing_id: str) -> SettlementRecord:

@@ -118,6 +118,25 @@ def clear_book(
     )
 
 
+def result_from(
+    book: Book,
+    *,
+    price: int | None,
+    price_interval: tuple[int, int] | None,
+    allocations: Mapping[str, int],
+) -> ClearingResult:
+    """The result of `crossing` from a price and energies known to be right (`solution.py`)."""
+    buyers, sellers = _Fills.given(book.bids, allocations), _Fills.given(book.offers, allocations)
+    return _priced(
+        book,
+        rule="crossing",
+        price=price,
+        price_interval=price_interval,
+        buyers=buyers,
+        sellers=sellers,
+    )
+
+
 def other_rule_price(book: Book, *, rule: Rule, k: Fraction = MIDPOINT) -> tuple[Rule, int | None]:
     """The figure the rule *not* used would have given, published beside the result."""
     other = _OTHER_RULE[rule]
@@ -131,6 +150,11 @@ class _Fills:
 
     order_ids: list[str]
     energies_wh: list[int]
+
+    @classmethod
+    def given(cls, side: OrderSide, allocations: Mapping[str, int]) -> "_Fills":
+        order_ids = [name for name in side.order_ids if allocations.get(name)]
+        return cls(order_ids, [allocations[name] for name in order_ids])
 
     def entries(self) -> Iterable[tuple[str, int]]:
         return zip(self.order_ids, self.energies_wh, strict=True)
@@ -155,19 +179,42 @@ def _result(
         buyers = _share_out(match.bids, match.margins[0], match.quantity_wh, ration)
         favoured = _favoured(match, buyers, preferences) if preferences else {}
         sellers = _share_out(match.offers, match.margins[1], match.quantity_wh, ration, favoured)
-    price = match.price_utoken_per_kwh if match else 0
-    quantity_wh = match.quantity_wh if match else 0
+    return _priced(
+        book,
+        rule=rule,
+        price=match.price_utoken_per_kwh if match else None,
+        price_interval=match.price_interval if match else None,
+        buyers=buyers,
+        sellers=sellers,
+        wanted_wh=wanted.quantity_wh if wanted else 0,
+        excluded=match.excluded if match else (),
+    )
+
+
+def _priced(
+    book: Book,
+    *,
+    rule: Rule,
+    price: int | None,
+    price_interval: tuple[int, int] | None,
+    buyers: _Fills,
+    sellers: _Fills,
+    wanted_wh: int | None = None,
+    excluded: Named = (),
+) -> ClearingResult:
+    """Energies and money; `wanted_wh` would have traded on a line without limit."""
+    quantity_wh = sum(buyers.energies_wh)
     return ClearingResult(
         rule=rule,
-        price_utoken_per_kwh=price if match else None,
+        price_utoken_per_kwh=price,
         quantity_wh=quantity_wh,
-        curtailed_wh=wanted.quantity_wh - quantity_wh if wanted else 0,
-        price_interval=match.price_interval if match else None,
+        curtailed_wh=0 if wanted_wh is None else wanted_wh - quantity_wh,
+        price_interval=price_interval,
         allocations=dict(chain(buyers.entries(), sellers.entries())),
-        buyer_pays_utoken=buyers.amounts(price),
-        seller_gets_utoken=sellers.amounts(price),
-        total_utoken=quantity_wh * price // 1000,
-        excluded=match.excluded if match else (),
+        buyer_pays_utoken=buyers.amounts(price or 0),
+        seller_gets_utoken=sellers.amounts(price or 0),
+        total_utoken=quantity_wh * (price or 0) // 1000,
+        excluded=excluded,
         not_executable=book.not_executable,
         book=book,
     )

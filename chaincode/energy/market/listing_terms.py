@@ -9,6 +9,7 @@ from typing import Any
 
 from chaincode.energy import arguments
 from chaincode.energy.arguments import ENERGY_WH_MAX, PRICE_UTOKEN_PER_KWH_MAX, bad
+from chaincode.energy.market.auction_terms import AUCTION_TERMS, auction_terms
 from chaincode.energy.market.clearing import RATIONS, RULE_VERSION
 from chaincode.energy.market.matching import RULES
 from chaincode.energy.market.records import Listing, ListingState
@@ -44,6 +45,7 @@ PARAMETERS = frozenset(
         "is_sealed",
         "clock_members",
         *SETTLEMENT_TERMS,
+        *AUCTION_TERMS,
         *_OF_ONE_LISTING,
     }
 )
@@ -86,16 +88,21 @@ def listing_from(
     floor, cap = _price(given, FLOOR), _price(given, CAP)
     if floor > cap:
         bad(f"{FLOOR} is above {CAP}")
+    rule = arguments.one_of(given.get("rule", "crossing"), "rule", RULES)
     default_k = MARGINAL_BID if preset == "energy_auction" else DEFAULT_K
     max_order_wh = arguments.number_in(given, "max_order_wh", DEFAULT_MAX_ORDER_WH)
     tolerance_ms = arguments.number_in(given, "reading_tolerance_ms", DEFAULT_READING_TOLERANCE_MS)
     clock_members = arguments.number_in(given, "clock_members", 1)
     is_sealed = arguments.truth_in(given, "is_sealed", default=False)
+    terms: dict[str, Any] = {
+        **settlement_terms(given, settlement_end_ms=timing.settlement_end_ms),
+        **auction_terms(given, rule=rule, floor=floor, cap=cap),
+    }
     return Listing(
         listing_id=listing_id,
         state=ListingState.AUTHORIZE_OFFERS,
         preset=preset,
-        rule=arguments.one_of(given.get("rule", "crossing"), "rule", RULES),
+        rule=rule,
         rule_version=RULE_VERSION,
         k=arguments.fraction(given.get("k", default_k), "k"),
         ration=arguments.one_of(given.get("ration", "fifo"), "ration", RATIONS),
@@ -117,7 +124,7 @@ def listing_from(
             clock_members, "clock_members", at_most=CLOCK_MEMBERS_MAX
         ),
         has_stale_price=has_stale_price,
-        **settlement_terms(given, settlement_end_ms=timing.settlement_end_ms),
+        **terms,
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 class ListingState(StrEnum):
     """Life of a listing.
 
+    CLEARING: a large book is decided, its escrows are being released (`auction_pages.py`).
     REVEALING: the gate of a sealed listing has closed, orders are being revealed. CANCELLED: by an
     emergency stop (`stop.py`).
     SETTLING: the settlement is decided, its pages are being paid. DISPUTED: readings are missing
@@ -20,6 +21,7 @@ class ListingState(StrEnum):
     AUTHORIZE_OFFERS = "AUTHORIZE_OFFERS"
     REVEALING = "REVEALING"
     BIDS_CLOSED = "BIDS_CLOSED"
+    CLEARING = "CLEARING"
     CLEARED = "CLEARED"
     DELIVERING = "DELIVERING"
     SETTLING = "SETTLING"
@@ -98,6 +100,8 @@ class Listing:
     """One delivery hour's market: its rule and prices are pinned when it opens.
 
     `k` is a fraction as text; `floor` is the feed-in tariff, `cap` the retail price.
+    `fixed_price` is that of the rule of this name; `priority_consumers` (IDgrids) are served first
+    at the `regulated_price`; `line_limit_wh` is the most that may be matched.
     `opened_by_tx` is the first entry of the arrivals history and fixes its direction.
     Settlement (docs/settlement.md): `network_charge` is paid by buyers on top of the price,
     `pool_share` is the thousandth part of the sellers' proceeds that goes to the community pool;
@@ -130,6 +134,10 @@ class Listing:
     pool_share_permille: int = 0
     readings_due_ms: int = 0
     dispute_window_ms: int = 0
+    fixed_price_utoken_per_kwh: int | None = None
+    regulated_price_utoken_per_kwh: int | None = None
+    line_limit_wh: int | None = None
+    priority_consumers: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,6 +85,7 @@ def due_step(
         ListingState.AUTHORIZE_OFFERS: ("close", listing.gate_closure_ms),
         ListingState.REVEALING: ("close", listing.reveal_until_ms),
         ListingState.BIDS_CLOSED: ("clear", listing.reveal_until_ms),
+        ListingState.CLEARING: ("clear", listing.reveal_until_ms),
         ListingState.CLEARED: ("deliver", listing.delivery_start_ms),
         ListingState.DELIVERING: ("settle", listing.delivery_end_ms),
         ListingState.SETTLING: ("settle", listing.delivery_end_ms),

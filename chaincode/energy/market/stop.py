@@ -24,6 +24,7 @@ _STOPPABLE = frozenset(
         ListingState.AUTHORIZE_OFFERS,
         ListingState.REVEALING,
         ListingState.BIDS_CLOSED,
+        ListingState.CLEARING,
         ListingState.CLEARED,
         ListingState.DELIVERING,
     }

@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from chaincode.energy import keys
 from chaincode.energy.community import MARKET_OPERATORS, Role
 from chaincode.energy.errors import Refusal, refused
-from chaincode.energy.market.auction import AuctionResult, Match, get_result
+from chaincode.energy.market.auction_records import AuctionResult, Match
 from chaincode.energy.market.listings import get_listing, move_to
+from chaincode.energy.market.matches import get_result, matches_of
 from chaincode.energy.market.records import Listing, ListingState
 from chaincode.energy.settlement import events, paying, planning
 from chaincode.energy.settlement.metering import SILENT, Readings, measured
@@ -113,7 +114,7 @@ async def get_corrections(world: World, *, listing_id: str, idgrid: str) -> list
 
 async def _case(world: World, listing: Listing, *, operator_decides: bool) -> _Case:
     result = await get_result(world, listing.listing_id)
-    matches = result.typed_matches()
+    matches = await matches_of(world, result)
     positions = _positions(matches)
     readings = await measured(world, listing, operator_decides=operator_decides)
     silent = _silent(positions, readings)
