@@ -4,6 +4,9 @@ import random
 
 import pytest
 
+from chaincode.shim.testing import run_twice
+from tests.scenarios.market.ledger_days import live_a_day as live_a_day_on_the_ledger
+from tests.scenarios.market.ledger_days import one_day
 from tests.scenarios.market.random_communities import (
     HOURS,
     Community,
@@ -116,3 +119,15 @@ def test_every_hour_of_random_communities_closes_to_the_last_unit() -> None:
 @pytest.mark.full
 def test_every_hour_of_thousands_of_communities_closes_to_the_last_unit() -> None:
     assert live_days(LONG) > len(LONG) * HOURS // 4
+
+
+@pytest.mark.row("E046")
+@pytest.mark.slow
+def test_a_day_is_the_same_at_four_peers_and_under_two_hash_seeds() -> None:
+    assert run_twice(one_day).calls > HOURS * 10
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("seed", range(10))
+def test_days_on_the_ledger_close_whatever_the_households_do(seed: int) -> None:
+    live_a_day_on_the_ledger(seed, households=4 + seed % 5)

@@ -1,6 +1,7 @@
 """A small community on the test ledger: staff, households with meters, and one listing's life."""
 
 import base64
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -71,10 +72,19 @@ class Community:
     households: list[Household] = field(default_factory=list)
 
     @classmethod
-    def found(cls, *, start: str = "2026-01-15T09:50:00Z") -> "Community":
+    def found(
+        cls,
+        *,
+        start: str = "2026-01-15T09:50:00Z",
+        policy: str = "ANY",
+        members: Sequence[str] = (),
+    ) -> "Community":
+        """`policy` says whose peers run each transaction; `members` are there from the start."""
         ledger = TestLedger(
             [contract() for contract in CONTRACTS],
             start=start,
+            policy=policy,
+            members=members,
             collections=[collection("persons", COOP, DSO, policy=f"OR('{COOP}.peer')")],
         )
 
