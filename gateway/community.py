@@ -67,7 +67,13 @@ class Community:
 
     def market_may_read(self, owner_idgrid: str, meter_ids: list[str], now_ms: int) -> bool:
         """Whether the owner lets the trading contract read these meters now."""
-        grants = self._ledger.raw(keys.access(owner_idgrid, MARKET))
+        return self.may_read(owner_idgrid, meter_ids, now_ms, grantee=MARKET)
+
+    def may_read(
+        self, owner_idgrid: str, meter_ids: list[str], now_ms: int, *, grantee: str
+    ) -> bool:
+        """Whether the owner lets a participant or a staff role read these meters now."""
+        grants = self._ledger.raw(keys.access(owner_idgrid, grantee))
         return granted(grants, meter_ids, now_ms)
 
     def sources(self) -> list[Res]:

@@ -4,6 +4,8 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from chaincode.energy.community import Role
+from chaincode.energy.registry.records import Meter
 from gateway.errors import Problem, RequestRefused
 from gateway.services import Services
 from gateway.sessions import Viewer
@@ -43,6 +45,22 @@ def require_sight(viewer: Viewer, idgrid: str) -> None:
     """403 unless the viewer may see this household."""
     if not viewer.may_see(idgrid):
         raise RequestRefused(Problem.FORBIDDEN, f"{idgrid} is another household")
+
+
+def require_meter_sight(services: Services, viewer: Viewer, meter: Meter) -> None:
+    """403 unless the viewer owns the meter or has its owner's grant, the manager like others."""
+    if viewer.idgrid == meter.owner_idgrid:
+        return
+    grantee = Role.COMMUNITY_MANAGER.value if viewer.is_manager else viewer.idgrid
+    now_ms = services.clock_ms()
+    if not services.community.may_read(
+        meter.owner_idgrid, [meter.meter_id], now_ms, grantee=grantee
+    ):
+        raise RequestRefused(
+            Problem.FORBIDDEN,
+            "the owner has not granted access to the meter",
+            extensions={"code": "NO_DATA_ACCESS"},
+        )
 
 
 def require_manager(viewer: Viewer) -> None:

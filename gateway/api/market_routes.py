@@ -5,7 +5,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
 
-from gateway.api.access import SignedIn, UsedServices, require_manager, require_sight
+from gateway.api.access import (
+    SignedIn,
+    UsedServices,
+    require_manager,
+    require_meter_sight,
+    require_sight,
+)
 from gateway.api.schemas import PAGE_DEFAULT, Page, PageLimit
 from gateway.errors import Problem, RequestRefused
 from gateway.market import PlacedOrder
@@ -126,7 +132,7 @@ async def meter_reading(
     meter = services.community.meter(meter_id)
     if meter is None:
         raise RequestRefused(Problem.NOT_FOUND, f"there is no meter {meter_id}")
-    require_sight(viewer, meter.owner_idgrid)
+    require_meter_sight(services, viewer, meter)
     reading = services.readings.latest(meter_id)
     if reading is None:
         raise RequestRefused(Problem.NOT_FOUND, f"{meter_id} has not reported yet")

@@ -7,11 +7,14 @@ from contextlib import asynccontextmanager
 import aiomqtt
 import pytest
 
+from gateway.hems.virtual_meter import VirtualMeter
 from gateway.mqtt.embedded_broker import EmbeddedBroker, credential
+from gateway.mqtt.ingest import ReadingStore, ingest
 from gateway.mqtt.topics import Access, covers, gateway_access, meter_access, parse_topic
 
 COMMUNITY = "val"
 SECONDS_MAX = 5
+HOUR_MS = 3_600_000
 
 
 @asynccontextmanager
@@ -163,3 +166,31 @@ def test_filters_and_topics():
     assert parse_topic("rec/val/m-1/reading") is not None
     for bad in ("rec/val/m/other", "rec/val/reading", "rec//m/reading", "rec/val/m$/reading"):
         assert parse_topic(bad) is None
+
+
+@pytest.mark.row("E005")
+def test_a_reading_of_another_key_is_refused_and_logged(caplog):
+    """The key on the ledger is what counts: not the topic, not the account at the broker."""
+    bound, unbound = VirtualMeter("meter-1"), VirtualMeter("meter-1")
+
+    class Registered:
+        def public_key(self, meter_id):
+            return bound.public_key if meter_id == "meter-1" else None
+
+    store = ReadingStore(Registered())
+
+    async def play() -> None:
+        async with running_broker() as broker, client(broker, "gateway") as gateway:
+            await gateway.subscribe("rec/val/+/reading", qos=1)
+            ingesting = asyncio.create_task(ingest(gateway, COMMUNITY, store))
+            async with client(broker, "meter-1") as meter:
+                for device in (unbound, bound):
+                    message = device.message(device.read(HOUR_MS))
+                    await meter.publish("rec/val/meter-1/reading", message, qos=1)
+            found = await store.wait_for(["meter-1"], HOUR_MS, timeout_ms=SECONDS_MAX * 1000)
+            assert set(found) == {"meter-1"}
+            ingesting.cancel()
+
+    scene(play())
+    assert store.refused == {"meter-1": 1}
+    assert any("meter-1 refused" in line and "signature" in line for line in caplog.messages)
