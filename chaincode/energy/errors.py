@@ -80,6 +80,8 @@ class Refusal(Enum):
     LISTING_CANCELLED = (409, "the listing was cancelled in an emergency stop")
     SEALED_ONLY = (409, "the listing takes sealed orders only")
     NOT_SEALED = (409, "the listing takes open orders only")
+    STANDING_LIMIT = (409, "the standing order allows no order in this listing")
+    NO_PROFILE = (404, "the household's profile has no order for this hour")
     BAD_OPENING = (422, "it is not what the sealed order committed to")
     NOT_STOPPED = (409, "the listing was not stopped")
     UNKNOWN_ORDER = (404, "the household has no such order in the listing")

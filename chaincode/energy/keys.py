@@ -121,6 +121,31 @@ def sealed_order(listing_id: str, idgrid: str, order_id: str) -> str:
     return _key("sealed", listing_id, idgrid, order_id)
 
 
+def standing(idgrid: str, standing_id: str) -> str:
+    """An order for many listings."""
+    return _key("standing", idgrid, standing_id)
+
+
+def standing_use(idgrid: str, standing_id: str) -> str:
+    """How much of a standing order is used up; written by the orders made from it only."""
+    return _key("standinguse", idgrid, standing_id)
+
+
+def made_order(listing_id: str, idgrid: str, name: str) -> str:
+    """A standing order, or the profile, has made its order in a listing."""
+    return _key("made", listing_id, idgrid, name)
+
+
+def profile(idgrid: str, first_listing_id: str) -> str:
+    """Newest revision of a household's 24 hours; keys sort by their first hour."""
+    return _key("profile", idgrid, first_listing_id)
+
+
+def profile_revision(idgrid: str, first_listing_id: str, revision: int) -> str:
+    """One revision of a profile; never changed."""
+    return _key("profilerevision", idgrid, first_listing_id, str(revision).zfill(9))
+
+
 def stop(listing_id: str) -> str:
     """Who stopped a listing, why, and how far its money is back."""
     return _key("stop", listing_id)

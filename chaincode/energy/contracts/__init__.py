@@ -20,6 +20,7 @@ from chaincode.energy.contracts.registry import Registry
 from chaincode.energy.contracts.sealed import Sealed
 from chaincode.energy.contracts.settlement import Settlement
 from chaincode.energy.contracts.sharing import Sharing
+from chaincode.energy.contracts.standing import Standing
 from chaincode.energy.contracts.statements import Statements
 from chaincode.energy.contracts.tokens import Tokens
 
@@ -35,6 +36,7 @@ CONTRACTS = (
     Listings,
     Orders,
     Sealed,
+    Standing,
     Marketplace,
     Oracle,
     Settlement,
