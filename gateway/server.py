@@ -73,6 +73,7 @@ def build_services(settings: GatewaySettings, ledger: Ledger) -> Services:
         community_name=settings.community.name,
         energy_hour_ms=settings.community.hour_ms,
         utc_offset_minutes=settings.community.utc_offset_minutes,
+        currencies=settings.currencies,
     )
 
 

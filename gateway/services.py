@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from gateway.block_signal import BlockSignal
 from gateway.community import Community
+from gateway.currency import Currencies
 from gateway.hems.batteries import BatteryStore
 from gateway.market import Market
 from gateway.mqtt.ingest import ReadingStore
@@ -54,3 +55,4 @@ class Services:
     utc_offset_minutes: int
     """The community's local time, for display only."""
     batteries: BatteryStore = field(default_factory=BatteryStore)
+    currencies: Currencies = field(default_factory=Currencies)

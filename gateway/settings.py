@@ -3,10 +3,11 @@
 Paths are absolute. The files name keys and hold tokens, so they have mode 0600.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gateway.currency import Currencies, units_from
 from gateway.strict_json import parse_strictly
 from ledger.crypto.signing import Signer, SigningIdentity
 
@@ -91,6 +92,8 @@ class GatewaySettings:
     """Further names this gateway answers to, beside the address it listens on."""
     oracle_tokens: tuple[str, ...] = ()
     """Bearer tokens of the members' oracles, for `/battery-soc` and `/smartmeter`."""
+    currencies: Currencies = field(default_factory=Currencies)
+    """Units beside micro-tokens in which prices are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,13 +137,16 @@ def load_gateway_settings(path: Path) -> GatewaySettings:
     return GatewaySettings(
         host=raw["host"],
         port=raw["port"],
-        ledger=_ledger(raw["ledger"]),
-        identity=_identity(raw["identity"]),
+        ledger=ledger_from(raw["ledger"]),
+        identity=identity_from(raw["identity"]),
         community=CommunitySettings(**raw["community"]),
         mqtt=_mqtt(raw["mqtt"]) if raw.get("mqtt") else None,
         links=tuple(LoginLink(**link) for link in raw.get("links", ())),
         allowed_hosts=tuple(str(name) for name in raw.get("allowed_hosts", ())),
         oracle_tokens=tuple(str(token) for token in raw.get("oracle_tokens", ())),
+        currencies=Currencies(units_from(raw["currencies"]))
+        if "currencies" in raw
+        else Currencies(),
     )
 
 
@@ -150,7 +156,7 @@ def load_demo_settings(path: Path) -> DemoSettings:
     broker = raw["broker"]
     return DemoSettings(
         gateway_url=raw["gateway_url"],
-        ledger=_ledger(raw["ledger"]),
+        ledger=ledger_from(raw["ledger"]),
         community=CommunitySettings(**raw["community"]),
         broker=BrokerSettings(
             host=broker["host"],
@@ -160,10 +166,10 @@ def load_demo_settings(path: Path) -> DemoSettings:
             ca=Path(broker["ca"]),
             gateway_token=broker["gateway_token"],
         ),
-        staff={role: _identity(files) for role, files in raw["staff"].items()},
+        staff={role: identity_from(files) for role, files in raw["staff"].items()},
         households=tuple(
             HouseholdSettings(
-                idgrid=home["idgrid"], home=home["home"], identity=_identity(home["identity"])
+                idgrid=home["idgrid"], home=home["home"], identity=identity_from(home["identity"])
             )
             for home in raw["households"]
         ),
@@ -171,7 +177,8 @@ def load_demo_settings(path: Path) -> DemoSettings:
     )
 
 
-def _ledger(raw: dict[str, Any]) -> LedgerSettings:
+def ledger_from(raw: dict[str, Any]) -> LedgerSettings:
+    """The part `ledger` of any of these files."""
     return LedgerSettings(
         channel_id=raw["channel_id"],
         chaincode=raw["chaincode"],
@@ -180,7 +187,8 @@ def _ledger(raw: dict[str, Any]) -> LedgerSettings:
     )
 
 
-def _identity(raw: dict[str, Any]) -> IdentityFiles:
+def identity_from(raw: dict[str, Any]) -> IdentityFiles:
+    """A part that names an identity's files."""
     return IdentityFiles(
         mspid=raw["mspid"], certificate=Path(raw["certificate"]), key=Path(raw["key"])
     )

@@ -11,6 +11,7 @@ from gateway.api import (
     hems_routes,
     market_routes,
     problem_routes,
+    settlement_routes,
     transaction_routes,
 )
 from gateway.api.hosts import AllowedHosts, HostCheck
@@ -85,6 +86,7 @@ def add_routes(app: FastAPI) -> FastAPI:
     for routes in (
         transaction_routes,
         market_routes,
+        settlement_routes,
         hems_routes,
         explorer_routes,
         problem_routes,

@@ -1,0 +1,77 @@
+"""Reading settlements: notices to a household, monthly statements and files, other currencies."""
+
+from dataclasses import asdict
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Path, Query, Response
+from fastapi.responses import JSONResponse
+
+from gateway.api.access import SignedIn, UsedServices, require_sight
+from gateway.api.schemas import PAGE_DEFAULT, Page, PageLimit
+from gateway.errors import Problem, RequestRefused
+from gateway.services import Services
+from gateway.settlements import MonthlyStatement, Settlements, as_json
+from gateway.statement_files import as_csv, as_pdf
+
+router = APIRouter(prefix="/v1", tags=["settlement"])
+
+UTOKEN_MAX = 10**18
+Idgrid = Annotated[str, Path(pattern=r"^[A-Z0-9-]{4,32}$")]
+Month = Annotated[str, Path(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
+MEDIA_TYPES = {"csv": "text/csv; charset=utf-8", "pdf": "application/pdf"}
+
+
+@router.get("/accounts/{idgrid}/inbox")
+async def inbox(
+    idgrid: Idgrid, services: UsedServices, viewer: SignedIn, limit: PageLimit = PAGE_DEFAULT
+) -> Page[dict[str, Any]]:
+    """What settlements and corrections did on an account, the newest first."""
+    require_sight(viewer, idgrid)
+    found = Settlements(services.projection)
+    notices = [asdict(notice) for notice in found.notices(idgrid)[:limit]]
+    return Page(items=notices, next=None, height=found.height)
+
+
+@router.get("/accounts/{idgrid}/statements/{month}")
+async def statement(
+    idgrid: Idgrid, month: Month, services: UsedServices, viewer: SignedIn
+) -> dict[str, Any]:
+    """A household's month; `is_issued` once the community's statements are issued."""
+    require_sight(viewer, idgrid)
+    return as_json(_month(services, idgrid, month))
+
+
+@router.get("/invoices/{month}")
+async def invoice(
+    month: Month,
+    services: UsedServices,
+    viewer: SignedIn,
+    idgrid: Annotated[str | None, Query(pattern=r"^[A-Z0-9-]{4,32}$")] = None,
+    file: Annotated[Literal["json", "csv", "pdf"], Query()] = "json",
+) -> Response:
+    """One's own month, or any household's for the manager, as JSON, CSV or PDF."""
+    name = idgrid or viewer.idgrid
+    require_sight(viewer, name)
+    found = _month(services, name, month)
+    if file == "json":
+        return JSONResponse(as_json(found))
+    content = as_csv(found) if file == "csv" else as_pdf(found, services.community_name)
+    disposition = f'attachment; filename="statement-{month}-{name}.{file}"'
+    return Response(
+        content, media_type=MEDIA_TYPES[file], headers={"content-disposition": disposition}
+    )
+
+
+@router.get("/currencies")
+async def currencies(
+    services: UsedServices, utoken: Annotated[int, Query(ge=-UTOKEN_MAX, le=UTOKEN_MAX)]
+) -> dict[str, str]:
+    """An amount of micro-tokens, or a price per kWh, in every unit the community shows."""
+    return services.currencies.in_all(utoken)
+
+
+def _month(services: Services, idgrid: str, month: str) -> MonthlyStatement:
+    found = Settlements(services.projection).month(idgrid, month)
+    if not found.lines:
+        raise RequestRefused(Problem.NOT_FOUND, f"{idgrid} has no settled hour in {month}")
+    return found
