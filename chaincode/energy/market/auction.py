@@ -13,7 +13,6 @@ from chaincode.energy.community import MARKET_OPERATORS
 from chaincode.energy.errors import Refusal, refused
 from chaincode.energy.market import auction_pages
 from chaincode.energy.market.announcing import announce_result
-from chaincode.energy.market.auction_pages import PAGE_ORDERS
 from chaincode.energy.market.auction_records import AuctionResult
 from chaincode.energy.market.deciding import matches_of_outcome, result_of, with_details
 from chaincode.energy.market.escrow_release import release_escrows
@@ -47,7 +46,7 @@ async def clear(world: World, listing_id: str) -> dict[str, object]:
         return asdict(await auction_pages.decide_pages(world, listing, pages))
     if not pages:
         placed = await orders_of(world, listing_id)
-        if len(placed) <= PAGE_ORDERS:
+        if len(placed) <= auction_pages.PAGE_ORDERS:
             return asdict(await _clear_at_once(world, listing, placed))
     await auction_pages.tally(world, listing_id, following)
     return {"listing_id": listing_id, "tallied": len(pages) + 1}
@@ -56,7 +55,10 @@ async def clear(world: World, listing_id: str) -> dict[str, object]:
 async def orders_of(world: World, listing_id: str) -> list[MarketOrder]:
     """The orders of a listing in key order, at most one more than a transaction clears."""
     bounds = keys.under("order", listing_id)
-    return [order for _, order in await world.scan(MarketOrder, bounds, limit=PAGE_ORDERS + 1)]
+    return [
+        order
+        for _, order in await world.scan(MarketOrder, bounds, limit=auction_pages.PAGE_ORDERS + 1)
+    ]
 
 
 async def finish(

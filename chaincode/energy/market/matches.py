@@ -45,6 +45,37 @@ async def matches_of_household(world: World, result: AuctionResult, idgrid: str)
     return [match for match in found if match.idgrid == idgrid]
 
 
+def split_matches(listing: Listing, matches: list[Match]) -> tuple[list[Match], list[Match]]:
+    """The regulated part and the auction part of matches, each with its own energy and money."""
+    first: list[Match] = []
+    rest: list[Match] = []
+    for match in matches:
+        locked = keeps_locked(
+            listing, match.side, price=0, auction_wh=0, regulated_wh=match.regulated_wh
+        )
+        if match.regulated_wh:
+            first.append(
+                replace(
+                    match,
+                    matched_wh=match.regulated_wh,
+                    amount_utoken=match.regulated_utoken,
+                    locked_utoken=locked,
+                )
+            )
+        if match.matched_wh > match.regulated_wh:
+            rest.append(
+                replace(
+                    match,
+                    matched_wh=match.matched_wh - match.regulated_wh,
+                    amount_utoken=match.amount_utoken - match.regulated_utoken,
+                    locked_utoken=match.locked_utoken - locked,
+                    regulated_wh=0,
+                    regulated_utoken=0,
+                )
+            )
+    return first, rest
+
+
 async def read_pages(world: World, result: AuctionResult) -> list[tuple[TallyPage, FillsPage]]:
     """Orders and fills of the pages of a large book, in one request."""
     firsts, count = result.pages, len(result.pages)

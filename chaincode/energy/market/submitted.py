@@ -8,8 +8,8 @@ from chaincode.energy import arguments
 from chaincode.energy.arguments import ENERGY_WH_MAX, bad
 from chaincode.energy.community import MARKET_OPERATORS
 from chaincode.energy.errors import Refusal, refused
+from chaincode.energy.market import auction_pages
 from chaincode.energy.market.auction import finish, orders_of
-from chaincode.energy.market.auction_pages import PAGE_ORDERS
 from chaincode.energy.market.auction_records import AuctionResult
 from chaincode.energy.market.book import build_book
 from chaincode.energy.market.clearing import Ration, result_from
@@ -59,8 +59,10 @@ async def submit_solution(world: World, listing_id: str, given: dict[str, Any]) 
 
 
 def _require_checkable(listing: Listing, placed: list[MarketOrder]) -> None:
-    if len(placed) > PAGE_ORDERS:
-        raise refused(Refusal.BOOK_TOO_LARGE, f"a solution covers up to {PAGE_ORDERS} orders")
+    if len(placed) > auction_pages.PAGE_ORDERS:
+        raise refused(
+            Refusal.BOOK_TOO_LARGE, f"a solution covers up to {auction_pages.PAGE_ORDERS} orders"
+        )
     plain = listing.regulated_price_utoken_per_kwh is None and listing.line_limit_wh is None
     wishes = any(order.preferred for order in placed)
     if listing.rule != "crossing" or not plain or wishes:

@@ -13,17 +13,24 @@ from chaincode.energy.community import MARKET_OPERATORS, Role
 from chaincode.energy.errors import Refusal, refused
 from chaincode.energy.market.auction_records import AuctionResult, Match
 from chaincode.energy.market.listings import get_listing, move_to
-from chaincode.energy.market.matches import get_result, matches_of
+from chaincode.energy.market.matches import get_result, matches_of, split_matches
 from chaincode.energy.market.records import Listing, ListingState
 from chaincode.energy.settlement import events, paying, planning
 from chaincode.energy.settlement.metering import SILENT, Readings, measured
-from chaincode.energy.settlement.pool import Metered, Position, Tariff, settle_pool
+from chaincode.energy.settlement.pool import (
+    Metered,
+    Position,
+    Settlement,
+    Tariff,
+    settle_pool,
+)
 from chaincode.energy.settlement.records import (
     Page,
     Progress,
     SettlementLine,
     SettlementRecord,
 )
+from chaincode.energy.settlement.regulated import settle_in_parts
 from chaincode.energy.world import World
 
 SETTLERS = MARKET_OPERATORS | {Role.ORACLE}
@@ -169,7 +176,7 @@ async def _decide(
 ) -> SettlementRecord:
     """Apply the rule to the whole listing, then store and pay it."""
     listing = case.listing
-    settlement = settle_pool(case.positions, case.metered, _tariff(case))
+    settlement = _settled(case)
     earlier = await _lines_so_far(world, before) if before else {}
     lines = planning.changes(settlement.lines, earlier)
     if before is not None and not lines:
@@ -185,6 +192,21 @@ async def _decide(
     record = _record(case, lines=settlement.lines, revision=revision, now_ms=world.now_ms)
     planned = replace(record, pages=len(pages))
     return await paying.plan(world, listing, planned, pages, before=before)
+
+
+def _settled(case: _Case) -> Settlement:
+    """The rule, with the regulated part first where the listing has one."""
+    regulated = case.result.regulated
+    if regulated is None:
+        return settle_pool(case.positions, case.metered, _tariff(case))
+    first, rest = split_matches(case.listing, case.matches)
+    return settle_in_parts(
+        _positions(first),
+        _positions(rest),
+        case.metered,
+        _tariff(case),
+        regulated_price_utoken_per_kwh=regulated["price_utoken_per_kwh"],
+    )
 
 
 async def _lines_so_far(world: World, record: SettlementRecord) -> dict[str, SettlementLine]:
