@@ -1,1 +1,1 @@
-"""The oracle node: signed meter readings onto the ledger."""
+"""A member's oracle: signed meter readings and answers to questions onto the ledger."""

@@ -1,4 +1,4 @@
-"""Takes the readings of one instant from the store and puts them on the ledger.
+"""Takes the readings of one instant from a source and puts them on the ledger.
 
 The oracle cannot forge a reading: every one carries its meter's signature, and the contract checks
 it. One bad reading refuses a whole report, so the report is sent again without it.
@@ -8,11 +8,11 @@ import json
 import logging
 import re
 from dataclasses import asdict
+from typing import Protocol
 
 from chaincode.energy.oracle.records import MeterReading
-from gateway.actor import Actor
 from gateway.errors import LedgerRefusal
-from gateway.mqtt.ingest import ReadingStore
+from gateway.oracle.answering import Acting
 
 WAIT_FOR_READINGS_MS = 3_000
 READINGS_PER_REPORT_MAX = 500
@@ -21,16 +21,25 @@ _METER_IN_REFUSAL = re.compile(r"\bmeter ([A-Za-z0-9][A-Za-z0-9_-]{0,63})")
 logger = logging.getLogger(__name__)
 
 
-class OracleNode:
-    """One member's oracle identity over the readings it received."""
+class ReadingSource(Protocol):
+    """Where signed readings come from: the broker (`ReadingStore`), or HTTP (`HttpReadings`)."""
 
-    def __init__(self, actor: Actor, store: ReadingStore) -> None:
+    async def wait_for(
+        self, meter_ids: list[str], t_end_ms: int, timeout_ms: int
+    ) -> dict[str, MeterReading]:
+        """Readings of these meters at this instant; after the timeout those that came."""
+
+
+class OracleNode:
+    """One member's oracle identity over the readings it can get."""
+
+    def __init__(self, actor: Acting, source: ReadingSource) -> None:
         self._actor = actor
-        self._store = store
+        self._source = source
 
     async def report(self, meter_ids: list[str], t_end_ms: int) -> int:
         """Report what the meters measured up to this instant; returns how many readings."""
-        found = await self._store.wait_for(meter_ids, t_end_ms, WAIT_FOR_READINGS_MS)
+        found = await self._source.wait_for(meter_ids, t_end_ms, WAIT_FOR_READINGS_MS)
         pending = [found[meter_id] for meter_id in sorted(found)]
         accepted = 0
         for start in range(0, len(pending), READINGS_PER_REPORT_MAX):

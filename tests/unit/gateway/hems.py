@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 import httpx
-import uvicorn
 
 from chaincode.shim.testing import TestLedger
 from gateway.api.app import create_app
@@ -18,6 +17,7 @@ from gateway.services import Services
 from gateway.sessions import Viewer
 from tests.unit.energy.community import Community, Household, milliseconds
 from tests.unit.gateway.ledger_double import LedgerDouble, an_identity, follow, services_over
+from tests.unit.gateway.serving import serve
 
 ORACLE_TOKEN, HOUR_MS = "an-oracle", 3_600_000
 IDENTITY = an_identity()
@@ -118,14 +118,5 @@ async def client_of(hems: Hems):
 @asynccontextmanager
 async def serving(hems: Hems):
     """The application on a real socket; yields its address."""
-    app = create_app(hems.services)
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", ws="none"))
-    running = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110 - uvicorn offers no event for it
-        await asyncio.sleep(0)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.should_exit = server.force_exit = True
-        await running
+    async with serve(create_app(hems.services)) as address:
+        yield address

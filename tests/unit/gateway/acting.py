@@ -1,0 +1,23 @@
+"""What `gateway.actor.Actor` is on a network, on the test ledger."""
+
+from typing import Any
+
+from chaincode.shim import ContractError
+from chaincode.shim.testing import TestClient
+from gateway.errors import LedgerRefusal
+
+
+class LedgerActor:
+    """An identity on the test ledger; refusals come as a peer would give them."""
+
+    def __init__(self, client: TestClient) -> None:
+        self._client = client
+
+    async def submit(self, function: str, *args: str) -> Any:
+        try:
+            return self._client.submit(function, *args)
+        except ContractError as error:
+            raise LedgerRefusal("ABORTED", f"{error.code}: {error.message}") from error
+
+    async def evaluate(self, function: str, *args: str) -> Any:
+        return self._client.evaluate(function, *args)
