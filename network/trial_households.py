@@ -88,6 +88,7 @@ class TrialHouseholds:
             manager, "registry:register_participant", idgrid, "prosumer", NO_DOCUMENT_SHA256
         )
         await submit(manager, "registry:register_meter", meter_id, idgrid, _meter_key())
+        await submit(operator, "registry:approve_meter", meter_id)
         await submit(home, "membership:consent", NO_DOCUMENT_SHA256)
         await submit(home, "access:grant", MARKET, meter_id)
         await submit(home, "registry:register_res", res_id, idgrid, "solar", "5000")

@@ -96,9 +96,9 @@ async def _register(staff: Staff, newcomer: Newcomer) -> list[str]:
         staff.manager.commit("tokens:deposit", newcomer.idgrid, str(DEPOSIT_UTOKEN), "welcome"),
     )
     await staff.operator.see(done.tx_id for done in registered)
+    await staff.operator.commit("registry:approve_meter", newcomer.meter_id)
     approved = await asyncio.gather(
         staff.operator.commit("registry:approve_participant", newcomer.idgrid),
         staff.operator.commit("registry:approve_res", newcomer.res_id),
-        staff.operator.commit("registry:approve_meter", newcomer.meter_id),
     )
     return [done.tx_id for done in (*registered, *approved)]

@@ -98,7 +98,7 @@ def status_of(refusal: OrderRefused) -> int:
 
 
 async def newcomer(it: Scene, number: str, role: str) -> tuple[str, SigningIdentity]:
-    """Registered by the manager through the gateway, with a meter it lets the market read.
+    """Registered by the manager through the gateway, with an approved meter the market may read.
 
     It has agreed to the terms and is not approved yet.
 
@@ -117,6 +117,8 @@ async def newcomer(it: Scene, number: str, role: str) -> tuple[str, SigningIdent
     await household.submit("access:grant", [MARKET, meter.meter_id], wait=True)
     last = await manager.submit("tokens:deposit", [idgrid, "1000000", "hello"], wait=True)
     await it.actors["dso"].see([last])
+    approval = await it.actors["dso"].commit("registry:approve_meter", meter.meter_id)
+    await it.actors["scheduler"].see([approval.tx_id])
     return idgrid, identity
 
 

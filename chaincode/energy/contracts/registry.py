@@ -88,8 +88,8 @@ class Registry(Contract):
 
     @transaction
     async def approve_meter(self, ctx: Context, meter_id: str) -> Meter:
-        """Grid operator: readings of this meter count."""
-        return await registration.approve_meter(world_of(ctx), meter_id)
+        """Grid operator: this meter measures its owner's connection, and its readings count."""
+        return await devices.approve(world_of(ctx), meter_id)
 
     @query
     async def get_participant(self, ctx: Context, idgrid: str) -> Participant:

@@ -1,9 +1,10 @@
 """Devices as tokens: who owns a meter, battery or plug, its key, and giving it to somebody else.
 
-A transfer takes both sides: the owner names the new owner, who accepts. Else anybody could bind
-a meter to a stranger's connection and so stop its trade. From then on only the new owner can
-grant access to its data (row E005, 002:390). Deliveries that began before stay the former
-owner's: settlement goes by the index of connections, which keeps the periods.
+A transfer takes both sides: the owner names the new owner, who accepts. From then on only the
+new owner can grant access to its data (row E005, 002:390). At whose connection a meter counts is
+the grid operator's word, on registration as after a transfer: else somebody could sell what
+another house exports. Deliveries that began before a transfer stay the former owner's:
+settlement goes by the index of connections, which keeps the periods.
 """
 
 from dataclasses import replace
@@ -27,7 +28,7 @@ async def register(
     """Bind a device and its key to an owner; a meter without `res_id` is at the connection."""
     await require_owner_or(world, owner_idgrid, MAY_REGISTER)
     arguments.identifier(device_id, "meter_id")
-    owner = await world.participant(owner_idgrid)
+    await world.participant(owner_idgrid)
     await _require_own_source(world, res_id, owner_idgrid)
     key = device_key(public_key)
     record = Meter(
@@ -40,10 +41,24 @@ async def register(
         kind=arguments.one_of(kind, "kind", KINDS),
     )
     await world.add(keys.meter(device_id), record, device_id)
-    if record.is_at_connection:
-        await _connect(world, record, owner, from_ms=0)
     world.announce("MeterRegistered", {"meter_id": device_id, "owner_idgrid": owner_idgrid})
     return record
+
+
+async def approve(world: World, device_id: str) -> Meter:
+    """The grid operator admits a device's readings, and a meter at its owner's connection.
+
+    A meter that changed hands is approved again: its readings go on counting, but which
+    connection it measures is for the grid operator to say.
+    """
+    await world.require_role(GRID_OPERATORS)
+    device = await get(world, device_id)
+    approved = replace(device, status=Status.APPROVED)
+    await world.put(keys.meter(device_id), approved)
+    if approved.is_at_connection:
+        await _connect(world, approved)
+    world.announce("Approved", {"meter_id": device_id})
+    return approved
 
 
 async def get(world: World, device_id: str) -> Meter:
@@ -86,8 +101,6 @@ async def accept_transfer(world: World, *, device_id: str, res_id: str) -> Meter
         owned_since_ms=world.now_ms,
     )
     await world.put(keys.meter(device_id), taken)
-    if taken.is_at_connection:
-        await _connect(world, taken, new_owner, from_ms=world.now_ms)
     about: dict[str, object] = {
         "meter_id": device_id,
         "from_idgrid": device.owner_idgrid,
@@ -108,20 +121,28 @@ async def replace_key(world: World, *, device_id: str, public_key: str) -> Meter
     return renewed
 
 
-async def _connect(world: World, meter: Meter, owner: Participant, *, from_ms: int) -> None:
-    connection = Connection(idgrid=owner.idgrid, meter_id=meter.meter_id, from_ms=from_ms)
-    key = keys.connection_meter(owner.idgrid, meter.meter_id, from_ms)
+async def _connect(world: World, meter: Meter) -> None:
+    """The meter measures its owner's connection: the first one always did, others from now on."""
+    owner = await world.participant(meter.owner_idgrid)
+    if meter.meter_id in owner.meter_ids:
+        return
+    is_first = not owner.meter_ids and not meter.owned_since_ms
+    connection = Connection(
+        idgrid=owner.idgrid, meter_id=meter.meter_id, from_ms=0 if is_first else world.now_ms
+    )
+    key = keys.connection_meter(owner.idgrid, meter.meter_id, connection.from_ms)
     await world.put(key, connection)
     connected = replace(owner, meter_ids=[*owner.meter_ids, meter.meter_id])
     await world.put(keys.participant(owner.idgrid), connected)
 
 
 async def _disconnect(world: World, meter: Meter) -> None:
-    """End the meter's period at its owner's connection."""
+    """End the meter's period at its owner's connection, if it has begun."""
     owner = await world.participant(meter.owner_idgrid)
-    key = keys.connection_meter(owner.idgrid, meter.meter_id, meter.owned_since_ms)
-    connection = await world.get(Connection, key, Refusal.UNKNOWN_METER, meter.meter_id)
-    await world.put(key, replace(connection, until_ms=world.now_ms))
+    bounds = keys.under("connection", owner.idgrid, meter.meter_id)
+    for key, connection in await world.scan(Connection, bounds):
+        if connection.until_ms is None:
+            await world.put(key, replace(connection, until_ms=world.now_ms))
     left = [name for name in owner.meter_ids if name != meter.meter_id]
     await world.put(keys.participant(owner.idgrid), replace(owner, meter_ids=left))
 

@@ -1,4 +1,4 @@
-"""Registry rules: participants and energy sources, and who approves them and their meters."""
+"""Registry rules: participants and energy sources, and who approves them."""
 
 from dataclasses import replace
 from typing import Any
@@ -14,7 +14,7 @@ from chaincode.energy.community import (
     Settings,
 )
 from chaincode.energy.errors import Refusal, refused
-from chaincode.energy.registry.records import Meter, Participant, Res, Status
+from chaincode.energy.registry.records import Participant, Res, Status
 from chaincode.energy.world import World
 
 KINDS = ("household", "public_lighting", "ev_charger", "non_residential", "community_plant")
@@ -97,7 +97,7 @@ async def authorise_res(world: World, *, res_id: str, is_authorised: bool) -> Re
 
 
 async def approve_participant(world: World, idgrid: str) -> Participant:
-    """The grid operator admits a connection to trading; it must have a meter."""
+    """The grid operator admits a connection to trading; it must have an approved meter."""
     await world.require_role(GRID_OPERATORS)
     record = await world.participant(idgrid)
     if record.status not in (Status.PENDING, Status.APPROVED):
@@ -117,16 +117,6 @@ async def approve_res(world: World, res_id: str) -> Res:
     approved = replace(record, status=Status.APPROVED)
     await world.put(keys.res(res_id), approved)
     world.announce("Approved", {"res_id": res_id})
-    return approved
-
-
-async def approve_meter(world: World, meter_id: str) -> Meter:
-    """The grid operator admits the readings of a meter."""
-    await world.require_role(GRID_OPERATORS)
-    record = await world.get(Meter, keys.meter(meter_id), Refusal.UNKNOWN_METER, meter_id)
-    approved = replace(record, status=Status.APPROVED)
-    await world.put(keys.meter(meter_id), approved)
-    world.announce("Approved", {"meter_id": meter_id})
     return approved
 
 

@@ -172,6 +172,8 @@ def test_a_pending_connection_does_not_trade(community: Community) -> None:
     refuses(community, "METER_REQUIRED", community.dso, "registry:approve_participant", idgrid)
     point = community.households[0].meter.public_key.hex()
     community.dso.submit("registry:register_meter", "m-new", idgrid, point)
+    refuses(community, "METER_REQUIRED", community.dso, "registry:approve_participant", idgrid)
+    community.dso.submit("registry:approve_meter", "m-new")
     community.dso.submit("registry:approve_participant", idgrid)
     client.submit("membership:consent", HASH)
     client.submit("access:grant", "market", "m-new")

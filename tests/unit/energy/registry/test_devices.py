@@ -83,6 +83,7 @@ def test_an_hour_settles_with_the_owner_of_the_meter_when_it_began(community: Co
     community.ledger.at(start + timedelta(minutes=30))
     home.client.submit("devices:offer_transfer", home.meter_id, other.idgrid)
     other.client.submit("devices:accept_transfer", home.meter_id)
+    community.dso.submit("registry:approve_meter", home.meter_id)
     home.export_wh += 1000
     buyer.import_wh += 1000
     community.report(start + timedelta(hours=1))
@@ -101,6 +102,10 @@ def test_a_meter_comes_back_and_both_periods_stay_on_record(community: Community
         community.ledger.advance(minutes=1)
         giver.client.submit("devices:offer_transfer", home.meter_id, taker.idgrid)
         taker.client.submit("devices:accept_transfer", home.meter_id)
+        record = community.manager.evaluate("registry:get_participant", taker.idgrid)
+        assert home.meter_id not in record["meter_ids"]
+        community.dso.submit("registry:approve_meter", home.meter_id)
+        community.dso.submit("registry:approve_meter", home.meter_id)
     periods = [key for key in community.ledger.keys("connection~") if home.meter_id in key]
     assert len(periods) == 3
     record = community.manager.evaluate("registry:get_participant", home.idgrid)
