@@ -2,7 +2,9 @@
 
 A hop to a worker thread or a frame on a stream costs more than what it carries. The first call
 after a pause starts a batch at once; calls within the window after that wait for its end and
-share the next batch. A lone request therefore never waits.
+share the next batch. A lone request therefore never waits. The more a batch holds the longer is
+the window after it: what enters together stays together on its way, and that is most of what is
+saved (wake-ups, system calls, hops).
 """
 
 import asyncio
@@ -12,6 +14,9 @@ from typing import Any, Generic, TypeVar
 T = TypeVar("T")
 
 WINDOW_MS = 8
+"""After a batch of one."""
+WINDOWS_MAX = 5
+"""A window is as many times as long as its batch holds items, but at most so many times."""
 
 
 class Coalescer(Generic[T]):
@@ -19,7 +24,7 @@ class Coalescer(Generic[T]):
 
     def __init__(self, run: Callable[[list[T]], None], window_ms: float = WINDOW_MS) -> None:
         self._run = run
-        self._window_s = window_ms / 1000
+        self._shortest_s = self._window_s = window_ms / 1000
         self._waiting: list[T] = []
         self._started_at = 0.0
         self._timer: asyncio.TimerHandle | asyncio.Handle | None = None
@@ -41,6 +46,7 @@ class Coalescer(Generic[T]):
         self._timer = None
         self._started_at = asyncio.get_running_loop().time()
         batch, self._waiting = self._waiting, []
+        self._window_s = self._shortest_s * min(len(batch), WINDOWS_MAX)
         self._run(batch)
 
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from ledger.rpc.coalescer import Coalescer, failure_of
+from ledger.rpc.coalescer import WINDOWS_MAX, Coalescer, failure_of
 
 pytestmark = pytest.mark.anyio
 
@@ -47,6 +47,24 @@ async def test_what_comes_within_the_window_waits_for_its_end() -> None:
     coalescer.add(3)
     assert await batches.count(2) == [[1], [2, 3]]
     assert asyncio.get_running_loop().time() - started >= 0.010
+
+
+async def waited_s(first: int) -> float:
+    """How long an item waits that comes right after a batch of so many."""
+    batches = Batches()
+    coalescer = Coalescer(batches, window_ms=20)
+    for item in range(first):
+        coalescer.add(item)
+    await batches.count(1)
+    started = asyncio.get_running_loop().time()
+    coalescer.add(first)
+    await batches.count(2)
+    return asyncio.get_running_loop().time() - started
+
+
+async def test_the_window_is_longer_after_a_batch_of_many_up_to_a_limit() -> None:
+    assert await waited_s(3) >= 0.050
+    assert await waited_s(1_000) >= 0.020 * WINDOWS_MAX - 0.010
 
 
 async def test_without_a_window_nothing_waits() -> None:
