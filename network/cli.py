@@ -86,6 +86,12 @@ def _clear(arguments: Sequence[str]) -> int:
     return run_clear(arguments, sys.stdin, sys.stdout, sys.stderr)
 
 
+def _sizing(arguments: Sequence[str]) -> int:
+    from network.microgrid_sizing import main as run_sizing
+
+    return run_sizing(arguments)
+
+
 def _doctor(arguments: Sequence[str]) -> int:
     from network.doctor import report
 
@@ -165,6 +171,7 @@ COMMANDS = {
     "simulate": Command("run or replay seeds of the consensus simulator", _simulate),
     "scenario": Command("tell a documented market run step by step, without a network", _scenario),
     "clear": Command("clear one order book given as JSON on standard input", _clear),
+    "sizing": Command("panels, batteries and sunless hours of a house on a DC bus", _sizing),
     "bench": Command(
         "measure throughput, latency and cost on this machine; takes about a minute", _bench
     ),

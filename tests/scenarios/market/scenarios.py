@@ -8,6 +8,7 @@ from tests.scenarios.market import (
     energy_auction,
     five_houses,
     hourly_auction,
+    resources,
     year_report,
 )
 from tests.scenarios.market.narration import Story
@@ -33,6 +34,9 @@ SCENARIOS = {
     ),
     "buy-and-sell": Scenario(
         "buying, selling and deleting lots at fixed prices, with every label", buy_and_sell.run
+    ),
+    "resources": Scenario(
+        "what each operation of a window costs a peer, against a block of 30 M", resources.run
     ),
     "year": Scenario(
         "a year of 17 real homes: bills, local share, the best possible", year_report.run
