@@ -1,7 +1,7 @@
 """The contract `tokens`: token accounts."""
 
 from chaincode.energy.contracts.transaction import world_of
-from chaincode.energy.tokens import accounts
+from chaincode.energy.tokens import accounts, funds
 from chaincode.energy.tokens.records import Account, Deposit
 from chaincode.shim import Context, Contract, query, transaction
 
@@ -24,6 +24,19 @@ class Tokens(Contract):
     async def fold(self, ctx: Context) -> Account:
         """Participant: gather own payouts into the account."""
         return await accounts.fold(world_of(ctx))
+
+    @transaction
+    async def pay_from_fund(
+        self, ctx: Context, fund: str, idgrid: str, amount_utoken: int, reference: str
+    ) -> Account:
+        """Manager for `pool`, grid operator for `network`: pay a participant out of it."""
+        return await funds.pay(
+            world_of(ctx),
+            fund=fund,
+            idgrid=idgrid,
+            amount_utoken=amount_utoken,
+            reference=reference,
+        )
 
     @query
     async def account(self, ctx: Context, idgrid: str) -> accounts.AccountView:

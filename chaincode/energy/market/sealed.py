@@ -34,8 +34,8 @@ from chaincode.energy.market.records import (
 from chaincode.energy.market.sealed_opening import deposit_utoken, forfeit_utoken, opened
 from chaincode.energy.records import decode
 from chaincode.energy.registry.records import Participant
-from chaincode.energy.settlement.paying import POOL
 from chaincode.energy.tokens import accounts
+from chaincode.energy.tokens.funds import POOL
 from chaincode.energy.tokens.records import Escrow
 from chaincode.energy.world import World
 

@@ -66,7 +66,7 @@ async def fold(world: World) -> Account:
     """Fold the caller's payouts into its account, at most `FOLDED_PAYOUTS_MAX` of them."""
     idgrid = (await world.caller_is_registered()).idgrid
     before = await world.find(Account, keys.account(idgrid)) or _empty(idgrid)
-    account = await _folded(world, before)
+    account = await folded(world, before)
     await world.put(keys.account(idgrid), account)
     return account
 
@@ -134,18 +134,8 @@ async def take_back(world: World, idgrid: str, *, amount: int) -> None:
 
 
 async def lock(world: World, *, listing_id: str, account: Account, amount: int) -> None:
-    """Move money from the caller's account into the escrow of this transaction's bid.
-
-    Payouts are read, and folded in, only if the account alone does not cover the amount.
-    """
-    if account.balance_utoken < amount:
-        account = await _folded(world, account)
-    if account.balance_utoken < amount:
-        raise refused(
-            Refusal.INSUFFICIENT_FUNDS, f"needs {amount}, free are {account.balance_utoken}"
-        )
-    left = replace(account, balance_utoken=account.balance_utoken - amount)
-    await world.put(keys.account(account.idgrid), left)
+    """Move money from an account into the escrow of this transaction's bid."""
+    await charge(world, account, amount=amount)
     await put_escrow(
         world,
         Escrow(
@@ -155,6 +145,21 @@ async def lock(world: World, *, listing_id: str, account: Account, amount: int) 
             locked_utoken=amount,
         ),
     )
+
+
+async def charge(world: World, account: Account, *, amount: int) -> None:
+    """Take money from an account that must cover it; the caller puts it elsewhere.
+
+    Payouts are read, and folded in, only if the account alone does not cover the amount.
+    """
+    if account.balance_utoken < amount:
+        account = await folded(world, account)
+    if account.balance_utoken < amount:
+        raise refused(
+            Refusal.INSUFFICIENT_FUNDS, f"needs {amount}, free are {account.balance_utoken}"
+        )
+    left = replace(account, balance_utoken=account.balance_utoken - amount)
+    await world.put(keys.account(account.idgrid), left)
 
 
 async def put_escrow(world: World, escrow: Escrow) -> None:
@@ -171,7 +176,8 @@ def account_from(idgrid: str, raw: bytes) -> Account:
     return decode(Account, raw) if raw else _empty(idgrid)
 
 
-async def _folded(world: World, account: Account) -> Account:
+async def folded(world: World, account: Account) -> Account:
+    """The account with its payouts, which are removed; at most `FOLDED_PAYOUTS_MAX` of them."""
     bounds = keys.under("payout", account.idgrid)
     payouts = await world.scan(Payout, bounds, limit=FOLDED_PAYOUTS_MAX)
     for key, payout in payouts:

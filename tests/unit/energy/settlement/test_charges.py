@@ -104,3 +104,35 @@ def test_buyers_never_pay_more_than_they_locked_and_sellers_never_lose(
     credited = sum(entry.credit_utoken for entry in lines)
     kept = sum(entry.network_charge_utoken + entry.pool_share_utoken for entry in lines)
     assert credited + kept == sum(position.locked_utoken for position in book)
+
+
+def test_the_manager_rewards_members_out_of_the_pool() -> None:
+    community, seller, buyer = settled_trade(pool_share_permille=100)
+    pay = ("tokens:pay_from_fund", "pool", buyer.idgrid)
+    for amount in (43_201, 10**18):
+        refuses(community, "POOL_TOO_SMALL", community.manager, *pay, amount, "reward")
+    refuses(community, "ROLE_NOT_ALLOWED", community.dso, *pay, 1, "reward")
+    refuses(community, "ROLE_NOT_ALLOWED", seller.client, *pay, 1, "reward")
+    refuses(community, "NOT_POSITIVE", community.manager, *pay, 0, "reward")
+    free = community.account(buyer)["free_utoken"]
+    community.manager.submit(*pay, 43_000, "reward")
+    assert community.account(buyer)["free_utoken"] == free + 43_000
+    assert community.manager.evaluate("tokens:account", "pool")["free_utoken"] == 200
+    assert community.audit()["difference_utoken"] == 0
+
+
+def test_the_grid_operator_pays_out_of_the_network_account_only() -> None:
+    community, seller, _ = settled_trade(network_charge_utoken_per_kwh=1000)
+    community.dso.submit("tokens:pay_from_fund", "network", seller.idgrid, 8000, "rent of a cable")
+    refuses(
+        community,
+        "INVALID_ARGUMENT",
+        community.dso,
+        "tokens:pay_from_fund",
+        seller.idgrid,
+        seller.idgrid,
+        1,
+        "theft",
+    )
+    assert community.manager.evaluate("tokens:account", "network")["free_utoken"] == 0
+    assert community.audit()["difference_utoken"] == 0

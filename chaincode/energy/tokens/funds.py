@@ -1,0 +1,47 @@
+"""The community's own accounts: the pool that listings fill, the network operator's charges.
+
+They are no participants and cannot bid. The manager pays rewards out of the pool, the DSO or
+operator what the network account is for.
+"""
+
+from dataclasses import replace
+
+from chaincode.energy import arguments, keys
+from chaincode.energy.arguments import AMOUNT_UTOKEN_MAX
+from chaincode.energy.community import GRID_OPERATORS, Role
+from chaincode.energy.errors import Refusal, refused
+from chaincode.energy.tokens import accounts
+from chaincode.energy.tokens.records import Account
+from chaincode.energy.world import World
+
+POOL = "pool"
+NETWORK = "network"
+_PAYERS = {POOL: frozenset({Role.COMMUNITY_MANAGER}), NETWORK: GRID_OPERATORS}
+
+
+async def pay(
+    world: World, *, fund: str, idgrid: str, amount_utoken: int, reference: str
+) -> Account:
+    """Pay a participant out of a fund; the fund's account as it is left."""
+    arguments.one_of(fund, "fund", tuple(_PAYERS))
+    await world.require_role(_PAYERS[fund])
+    await world.participant(arguments.idgrid(idgrid))
+    amount = arguments.positive(amount_utoken, "amount_utoken", at_most=AMOUNT_UTOKEN_MAX)
+    account = accounts.account_from(fund, await world.stub.get_state(keys.account(fund)))
+    if account.balance_utoken < amount:
+        account = await accounts.folded(world, account)
+    if account.balance_utoken < amount:
+        raise refused(Refusal.POOL_TOO_SMALL, f"{fund} has {account.balance_utoken}")
+    left = replace(account, balance_utoken=account.balance_utoken - amount)
+    await world.put(keys.account(fund), left)
+    await accounts.pay_out(world, idgrid, source=fund, reference=world.tx_id, amount=amount)
+    world.announce(
+        "FundPaid",
+        {
+            "fund": fund,
+            "idgrid": idgrid,
+            "amount_utoken": amount,
+            "reference": arguments.short_text(reference, "reference"),
+        },
+    )
+    return left
