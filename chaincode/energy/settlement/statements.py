@@ -15,7 +15,6 @@ from chaincode.energy.arguments import bad
 from chaincode.energy.community import MARKET_OPERATORS
 from chaincode.energy.errors import Refusal, refused
 from chaincode.energy.market.records import Listing, ListingState
-from chaincode.energy.registry.records import Participant
 from chaincode.energy.settlement.months import (
     Statement,
     added_up,
@@ -29,7 +28,7 @@ from chaincode.energy.world import World
 
 ROWS_PER_STEP_MAX = 4_000
 """Lines read in one step before it ends; one household's month comes on top."""
-PARTICIPANTS_PER_STEP_MAX = 400
+OWNERS_PER_STEP_MAX = 400
 """Each takes two scans; a transaction has a thousand."""
 RUNS_MAX = 99
 _FINAL = (ListingState.SETTLED, ListingState.CANCELLED)
@@ -47,7 +46,7 @@ class StatementRun:
     """How far the statements of a month are.
 
     `revisions`: listing -> revision of the settlement the run rests on. `issued_run` is the last
-    run that was issued, 0 if none. `after` is the last household that was drafted.
+    run that was issued, 0 if none. `after` is the registry key of the last one that was drafted.
     """
 
     month: str
@@ -135,26 +134,34 @@ def _begun(before: StatementRun | None, month: str, revisions: dict[str, int]) -
 async def _draft_some(world: World, run: StatementRun) -> tuple[StatementRun, bool]:
     """Draft the next households; whether they are the last."""
     rows = 0
-    start, end = keys.under("participant")
-    if run.after:
-        start = keys.following(keys.participant(run.after))
-    found = await world.scan(Participant, (start, end), limit=PARTICIPANTS_PER_STEP_MAX)
-    for _, participant in found:
+    owners = await _owners(world, after=run.after)
+    for key in owners:
         if rows >= ROWS_PER_STEP_MAX:
             return run, False
-        statement, read = await _drafted(
-            world, idgrid=participant.idgrid, month=run.month, run=run.run
-        )
+        idgrid = key.rpartition("~")[2]
+        statement, read = await _drafted(world, idgrid=idgrid, month=run.month, run=run.run)
         rows += read
         if read:
-            await world.put(keys.statement(participant.idgrid, run.month, run.run), statement)
+            await world.put(keys.statement(idgrid, run.month, run.run), statement)
         run = replace(
             run,
-            after=participant.idgrid,
+            after=key,
             statements=run.statements + min(read, 1),
             amounts=summed(run.amounts, statement.amounts),
         )
-    return run, len(found) < PARTICIPANTS_PER_STEP_MAX
+    return run, len(owners) < OWNERS_PER_STEP_MAX
+
+
+async def _owners(world: World, *, after: str) -> list[str]:
+    """The next registry keys of who may have lines: groups, then participants."""
+    found: list[str] = []
+    for kind in ("group", "participant"):
+        start, end = keys.under(kind)
+        bounds = (max(start, keys.following(after)), end)
+        room = OWNERS_PER_STEP_MAX - len(found)
+        if room and bounds[0] < end:
+            found += [key for key, _ in await world.scan(dict, bounds, limit=room)]
+    return found
 
 
 async def _drafted(world: World, *, idgrid: str, month: str, run: int) -> tuple[Statement, int]:

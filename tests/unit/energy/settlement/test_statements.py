@@ -78,7 +78,7 @@ def test_a_dispute_holds_the_statements_back() -> None:
 
 
 def test_drafts_do_not_count_until_all_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(statements, "PARTICIPANTS_PER_STEP_MAX", 1)
+    monkeypatch.setattr(statements, "OWNERS_PER_STEP_MAX", 1)
     community, seller, buyer = settled_trade()
     community.ledger.at(AFTER)
     assert community.scheduler.submit(*ISSUE)["state"] == "RUNNING"
@@ -90,7 +90,7 @@ def test_drafts_do_not_count_until_all_are_there(monkeypatch: pytest.MonkeyPatch
 def test_a_correction_starts_the_run_again_and_the_old_statement_counts_meanwhile(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(statements, "PARTICIPANTS_PER_STEP_MAX", 1)
+    monkeypatch.setattr(statements, "OWNERS_PER_STEP_MAX", 1)
     community, seller, _ = settled_trade()
     community.ledger.at(AFTER)
     issue(community)
