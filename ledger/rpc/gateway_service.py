@@ -243,7 +243,7 @@ def _proposal(
     channel = proposal.header.channel
     if request.channel_id and request.channel_id != channel.channel_id:
         raise InvalidMessage(
-            Reason.WRONG_CHANNEL, "the request and its proposal name different channels"
+            Reason.MALFORMED, "the request and its proposal name different channels"
         )
     if request.transaction_id and request.transaction_id != channel.tx_id:
         raise InvalidMessage(

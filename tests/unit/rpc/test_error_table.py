@@ -303,6 +303,20 @@ async def test_malformed_requests(channel, call, request_raw, text):
     assert details(error) == []
 
 
+@pytest.mark.parametrize("call", ["Endorse", "Evaluate"])
+@pytest.mark.parametrize(
+    ("field", "reason"),
+    [("channel_id", Reason.MALFORMED), ("transaction_id", Reason.BAD_TRANSACTION_ID)],
+)
+async def test_request_that_contradicts_its_proposal(scene, channel, call, field, reason):
+    request = gateway_pb2.EndorseRequest.FromString(scene.request())
+    setattr(request, field, "other")
+    error = await failure(channel, call, request.SerializeToString())
+    assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert f"{reason}: the request and its proposal name different" in error.details()
+    assert details(error) == []
+
+
 @pytest.mark.parametrize(
     ("request_raw", "text"),
     [(b"", "a chaincode events request is required"), (b"\xff", "MALFORMED: ")],

@@ -156,13 +156,6 @@ async def test_malformed_and_empty_requests(world, channel, name, request_raw):
     assert not world.entered.is_set()
 
 
-async def test_a_request_that_contradicts_its_proposal(world, channel):
-    other_channel = await failure(channel, "Endorse", endorse_request(world, channel_id="other"))
-    assert other_channel.code() is grpc.StatusCode.NOT_FOUND
-    other_id = await failure(channel, "Endorse", endorse_request(world, transaction_id="00"))
-    assert other_id.code() is grpc.StatusCode.INVALID_ARGUMENT
-
-
 @pytest.mark.parametrize(("reason", "code"), CODE_BY_REASON.items())
 async def test_each_reason_has_its_status(world, channel, reason, code):
     world.failure = InvalidMessage(reason, "in one sentence")
