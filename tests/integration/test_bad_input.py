@@ -84,8 +84,8 @@ def test_another_channel_is_refused_everywhere(scene: Scene) -> None:
             # The request names its own channel, the proposal another.
             with pytest.raises(aio.AioRpcError) as caught:
                 await market.client.endorse(elsewhere, home.identity.sign(elsewhere.raw))
-            assert caught.value.code() == grpc.StatusCode.NOT_FOUND
-            assert "WRONG_CHANNEL" in caught.value.details()
+            assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+            assert "name different channels" in caught.value.details()
 
             payload = forged_payload(home.identity, elsewhere, good)
             error = await refused_submit(scene, elsewhere, payload, home.identity.sign(payload))
