@@ -185,6 +185,15 @@ _DISK_LINES = """
 """
 
 
+_COLLECTION_LINES = """\
+# names and e-mail addresses: kept by two members, so that a copy is left, written by the first
+collections = '''[{"name": "persons", "maxPeerCount": 1,
+  "policy": "OR('CooperativeMSP.member', 'DsoMSP.member')",
+  "memberOnlyRead": true, "memberOnlyWrite": true,
+  "endorsementPolicy": {"signaturePolicy": "OR('CooperativeMSP.peer')"}}]'''
+"""
+
+
 _FURTHER_LINES = """
 # external_host = "grid.example"  # what clients elsewhere call the peer; without it, `host`
 # authority_subject = "CN=ca.grid.example,O=Grid"   # without it, made of mspid and name
@@ -243,12 +252,7 @@ version = "1.0"
 sequence = 1
 module = "chaincode.energy"
 # endorsement_policy = "OutOf(3, 'CooperativeMSP.peer', ...)"; without it, a majority of members
-# names and e-mail addresses: kept by two members, so that a copy is left, written by the first
-collections = '''[{{"name": "persons", "maxPeerCount": 1,
-  "policy": "OR('CooperativeMSP.member', 'DsoMSP.member')",
-  "memberOnlyRead": true, "memberOnlyWrite": true,
-  "endorsementPolicy": {{"signaturePolicy": "OR('CooperativeMSP.peer')"}}}}]'''
-{members}{_FURTHER_LINES}"""
+{_COLLECTION_LINES}{members}{_FURTHER_LINES}"""
 
 
 def load_plan(path: Path) -> Plan:

@@ -100,19 +100,29 @@ class Community:
         )
 
     def join(
-        self, *, role: str = "prosumer", tokens: int = 10**9, kind: str = "household"
+        self,
+        *,
+        role: str = "prosumer",
+        tokens: int = 10**9,
+        kind: str = "household",
+        source_type: str = "solar",
     ) -> Household:
         """Register and approve one more household, with a source unless it only consumes.
 
         It has consented, and granted the trading contract access to its meter.
         """
-        home = self.register(role=role, tokens=tokens, kind=kind)
+        home = self.register(role=role, tokens=tokens, kind=kind, source_type=source_type)
         home.client.submit("membership:consent", HASH)
         home.client.submit("access:grant", "market", home.meter_id)
         return home
 
     def register(
-        self, *, role: str = "prosumer", tokens: int = 10**9, kind: str = "household"
+        self,
+        *,
+        role: str = "prosumer",
+        tokens: int = 10**9,
+        kind: str = "household",
+        source_type: str = "solar",
     ) -> Household:
         """Like `join`, as far as staff can do it: no consent, no access to the meter."""
         number = len(self.households)
@@ -130,7 +140,8 @@ class Community:
         self.dso.submit("registry:approve_meter", home.meter_id)
         self.dso.submit("registry:approve_participant", idgrid)
         if home.res_id:
-            home.client.submit("registry:register_res", home.res_id, idgrid, "solar", 5000)
+            source = ("registry:register_res", home.res_id, idgrid, source_type, 5000)
+            home.client.submit(*source)
             self.dso.submit("registry:approve_res", home.res_id)
         if tokens:
             self.manager.submit("tokens:deposit", idgrid, tokens, "cash")

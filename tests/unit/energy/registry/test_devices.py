@@ -143,10 +143,37 @@ def test_a_lost_key_is_replaced_by_the_grid_operator(community: Community) -> No
     community.oracle.submit("oracle:report_readings", [home.reading(milliseconds(start))])
 
 
-def test_every_kind_of_source_can_be_registered(community: Community) -> None:
+@pytest.mark.row("E137")
+def test_every_kind_of_source_can_be_registered_and_its_tokens_say_it(
+    community: Community,
+) -> None:
     home = community.households[0]
     for source_type in ("solar", "wind", "hydro", "biomass", "ev", "battery"):
         assert source_type in SOURCE_TYPES
         name = f"src-{source_type}"
         register = ("registry:register_res", name, home.idgrid, source_type, 1000)
         assert home.client.submit(*register)["source_type"] == source_type
+    refuses(
+        community,
+        "INVALID_ARGUMENT",
+        home.client,
+        "registry:register_res",
+        "c",
+        home.idgrid,
+        "coal",
+        1000,
+    )
+    plants = {kind: community.join(source_type=kind) for kind in ("wind", "hydro", "biomass")}
+    buyer = community.join(role="consumer")
+    community.open()
+    for plant in plants.values():
+        community.offer(plant, 1_000, 40_000)
+    community.bid(buyer, 3_000, 54_000)
+    community.close_and_clear()
+    flows = {plant.idgrid: (0, 1_000) for plant in plants.values()}
+    community.deliver(flows | {buyer.idgrid: (3_000, 0)})
+    community.settle()
+    community.scheduler.submit("origin:issue", LISTING, 0)
+    for kind, plant in plants.items():
+        token = community.manager.evaluate("origin:token", f"{LISTING}.{plant.idgrid}")
+        assert (token["source_types"], token["minted_wh"]) == ([kind], 1_000)
