@@ -8,6 +8,7 @@ from gateway.community import Community
 from gateway.currency import Currencies
 from gateway.hems.batteries import BatteryStore
 from gateway.market import Market
+from gateway.marketplace import Marketplace
 from gateway.mqtt.ingest import ReadingStore
 from gateway.projection import Projection
 from gateway.sessions import Sessions
@@ -56,3 +57,8 @@ class Services:
     """The community's local time, for display only."""
     batteries: BatteryStore = field(default_factory=BatteryStore)
     currencies: Currencies = field(default_factory=Currencies)
+
+    @property
+    def marketplace(self) -> Marketplace:
+        """Offers and requests between two households."""
+        return Marketplace(self.projection)

@@ -10,6 +10,7 @@ from gateway.api import (
     explorer_routes,
     hems_routes,
     market_routes,
+    marketplace_routes,
     problem_routes,
     settlement_routes,
     transaction_routes,
@@ -86,6 +87,7 @@ def add_routes(app: FastAPI) -> FastAPI:
     for routes in (
         transaction_routes,
         market_routes,
+        marketplace_routes,
         settlement_routes,
         hems_routes,
         explorer_routes,

@@ -89,7 +89,7 @@ async def submit(
     if record is None:
         return TransactionStatus(transaction_id=tx_id, status="submitted")
     if record.code is not ValidationCode.VALID:
-        raise _recorded_as_invalid(record)
+        raise _recorded_as_invalid(services, record)
     response.status_code = status.HTTP_200_OK
     return transaction_status(record)
 
@@ -148,7 +148,10 @@ def _position(after: str | None) -> tuple[int, int] | None:
     return int(block_number), int(index)
 
 
-def _recorded_as_invalid(record: TransactionRecord) -> RequestRefused:
+def _recorded_as_invalid(services: Services, record: TransactionRecord) -> RequestRefused:
+    taken = services.marketplace.lost_to_another(record, services.clock_ms())
+    if taken is not None:
+        return RequestRefused(Problem.CONFLICT, taken.text, extensions={"code": taken.name})
     retryable = record.code in RETRYABLE
     return RequestRefused(
         Problem.TRANSACTION_CONFLICT if retryable else Problem.REJECTED,

@@ -5,6 +5,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.responses import HTMLResponse
 
 from gateway.api.access import UsedServices, viewer_or_none
+from gateway.web.marketplace_page import marketplace_view
 from gateway.web.page import PageView, hour_label, kwh, page_view, tokens
 from gateway.web.templating import FOLDER, template
 
@@ -22,6 +23,13 @@ async def page(request: Request, services: UsedServices) -> HTMLResponse:
 async def live(request: Request, services: UsedServices) -> HTMLResponse:
     """The sections that change, for the script."""
     return HTMLResponse(render("live.html", page_view(services, viewer_or_none(request))))
+
+
+@router.get("/marketplace")
+async def marketplace(request: Request, services: UsedServices) -> HTMLResponse:
+    """Offers and requests between two households."""
+    view = marketplace_view(services, viewer_or_none(request))
+    return HTMLResponse(template("marketplace.html").render(view=view, tokens=tokens, kwh=kwh))
 
 
 def render(name: str, view: PageView) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import grpc
 import pytest
@@ -71,6 +72,45 @@ def test_a_signed_order_sent_again_and_again_is_one_order_with_one_escrow(scene:
         view = await account(scene, home)
         assert view["locked_utoken"] == 60_000
         assert view["free_utoken"] == DEPOSIT_UTOKEN - 60_000
+
+    scene.market.run(act())
+
+
+@pytest.mark.row("E035")
+def test_of_two_households_that_take_one_offer_together_one_has_it(scene: Scene) -> None:
+    market = scene.market
+
+    async def act() -> None:
+        seller, *buyers = [await market.join() for _ in range(3)]
+        hour = (datetime.now(tz=UTC) + timedelta(hours=2)).strftime("%Y-%m-%dT%H")
+        lot = (hour, seller.res_id, "4000", "216000")
+        await market.submit(seller.identity, "marketplace:post_offer", *lot)
+        page = await market.ask(seller.identity, "marketplace:list_posts", hour)
+        [post_id] = [post["post_id"] for post in page["posts"]]
+        name = "marketplace:reserve"
+        proposals = [market.propose(buyer.identity, name, post_id) for buyer in buyers]
+        payloads = [
+            await market.endorse(buyer.identity, proposal)
+            for buyer, proposal in zip(buyers, proposals, strict=True)
+        ]
+        triples = list(zip(buyers, proposals, payloads, strict=True))
+        await asyncio.gather(
+            *(
+                market.client.submit(proposal.tx_id, payload, buyer.identity.sign(payload))
+                for buyer, proposal, payload in triples
+            )
+        )
+        codes = [
+            (await market.client.commit_status(proposal.tx_id, buyer.identity)).code
+            for buyer, proposal, _ in triples
+        ]
+        assert sorted(codes) == [ValidationCode.VALID, ValidationCode.MVCC_READ_CONFLICT]
+        loser = buyers[codes.index(ValidationCode.MVCC_READ_CONFLICT)]
+        winner = buyers[codes.index(ValidationCode.VALID)]
+        again = market.propose(loser.identity, name, post_id)
+        assert "RESERVED" in await refused_endorsement(scene, loser.identity, again)
+        assert (await account(scene, winner))["locked_utoken"] == 216_000
+        assert (await account(scene, loser))["locked_utoken"] == 0
 
     scene.market.run(act())
 

@@ -34,6 +34,7 @@ class Hems:
 
     community: Community
     services: Services
+    mirror: LedgerDouble
     meters: dict[str, VirtualMeter]
 
     async def catch_up(self) -> None:
@@ -97,7 +98,7 @@ async def hems_of(community: Community):
         home.meter_id: VirtualMeter(home.meter_id, home.meter.private_key)
         for home in community.households
     }
-    hems = Hems(community, services, meters)
+    hems = Hems(community, services, mirror, meters)
     await hems.catch_up()
     try:
         yield hems

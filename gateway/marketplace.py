@@ -1,0 +1,46 @@
+"""Use cases of reading the marketplace: posts with what a viewer can do, and who was first.
+
+Everything comes from the projection; energy in Wh, money in micro-tokens, times in ms UTC.
+"""
+
+from chaincode.energy.errors import Refusal
+from chaincode.energy.marketplace.labels import is_reserved
+from chaincode.energy.marketplace.posts import post_key
+from chaincode.energy.marketplace.records import DEALT, Post, PostState
+from gateway.ledger_records import LedgerRecords
+from gateway.projection import Projection, TransactionRecord
+from gateway.refusals import RETRYABLE
+
+_TAKING = frozenset({"marketplace:reserve", "marketplace:buy", "marketplace:request_to_sell"})
+
+
+class Marketplace:
+    """Questions about offers and requests, answered at the projection's height."""
+
+    def __init__(self, projection: Projection) -> None:
+        self._ledger = LedgerRecords(projection)
+
+    def posts(self, hour: str | None = None) -> list[Post]:
+        """Posts of one delivery hour or of all, the latest hour first, then by id."""
+        found = self._ledger.all(Post, "post", *((hour,) if hour is not None else ()))
+        return sorted(found, key=lambda post: (-post.delivery_start_ms, post.post_id))
+
+    def post(self, post_id: str) -> Post | None:
+        """One post."""
+        key = post_key(post_id)
+        return None if key is None else self._ledger.find(Post, key)
+
+    def lost_to_another(self, record: TransactionRecord, now_ms: int) -> Refusal | None:
+        """Why taking a post came too late, if another household's transaction was before it.
+
+        Such a transaction is recorded with a read conflict; sent again it would be refused with
+        this reason, so nobody needs to try. None if trying again may work.
+        """
+        if record.code not in RETRYABLE or record.function not in _TAKING or not record.arguments:
+            return None
+        post = self.post(record.arguments[0])
+        if post is None:
+            return None
+        if is_reserved(post, now_ms) or post.state in DEALT:
+            return Refusal.RESERVED
+        return Refusal.POST_CLOSED if post.state != PostState.OPEN else None
