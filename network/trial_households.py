@@ -60,7 +60,14 @@ class TrialHouseholds:
         self.operator = operators.signing_identity(
             operators.issue_client(f"{name}-operator", now=self._now, attributes={"role": "dso"})
         )
-        self._staff = {"community_manager": [self._authority.mspid], "dso": [operators.mspid]}
+        self.oracle = operators.signing_identity(
+            operators.issue_client(f"{name}-oracle", now=self._now, attributes={"role": "oracle"})
+        )
+        self._staff = {
+            "community_manager": [self._authority.mspid],
+            "dso": [operators.mspid],
+            "oracle": [operators.mspid],
+        }
 
     def household(self, number: int) -> Household:
         """The household of that number, with a new certificate."""
@@ -77,17 +84,22 @@ class TrialHouseholds:
         """Say on the ledger which members' staff may do what."""
         return await submit(self.manager, "registry:configure", json.dumps(self._staff))
 
-    async def register(self, submit: Submit, household: Household) -> int:
+    async def register(
+        self, submit: Submit, household: Household, *, meter_key_pem: str | None = None
+    ) -> int:
         """Register and approve a household with a meter and a source; it agrees to trade.
 
-        Each step builds on the one before: all through one peer.
+        Each step builds on the one before: all through one peer. Without a key for its meter
+        one is made and thrown away.
         """
         idgrid, res_id, meter_id = household.idgrid, household.res_id, f"m-{household.res_id}"
         manager, operator, home = self.manager, self.operator, household.identity
         await submit(
             manager, "registry:register_participant", idgrid, "prosumer", NO_DOCUMENT_SHA256
         )
-        await submit(manager, "registry:register_meter", meter_id, idgrid, _meter_key())
+        await submit(
+            manager, "registry:register_meter", meter_id, idgrid, meter_key_pem or _meter_key()
+        )
         await submit(operator, "registry:approve_meter", meter_id)
         await submit(home, "membership:consent", NO_DOCUMENT_SHA256)
         await submit(home, "access:grant", MARKET, meter_id)
