@@ -2,10 +2,12 @@
 
 import asyncio
 import json
+from dataclasses import asdict
 from typing import Any
 
 import pytest
 
+from chaincode.energy.market.records import MarketOrder
 from gateway.agent.client import OrderRefused
 from tests.e2e.running_demo import long_listing
 from tests.e2e.scene import (
@@ -135,17 +137,16 @@ def test_orders_are_on_the_ledger_as_sent_and_count_in_the_totals(demo):
         await it.actors["scheduler"].see([offer])
         bid = await buyer.submit("market:place_bid", [listing_id, "700", "50000"], wait=True)
         raw = await it.on_every_peer("market:get_orders", listing_id, it.idgrid(0))
-        assert json.loads(raw[0]) == [
-            {
-                "order_id": offer,
-                "listing_id": listing_id,
-                "idgrid": it.idgrid(0),
-                "side": "offer",
-                "energy_wh": 1_500,
-                "price_utoken_per_kwh": 20_000,
-                "res_id": "pv-01",
-            }
-        ]
+        expected = MarketOrder(
+            order_id=offer,
+            listing_id=listing_id,
+            idgrid=it.idgrid(0),
+            side="offer",
+            energy_wh=1_500,
+            price_utoken_per_kwh=20_000,
+            res_id="pv-01",
+        )
+        assert json.loads(raw[0]) == [asdict(expected)]
         book = json.loads((await it.on_every_peer("market:get_book", listing_id))[0])
         assert (book["available_wh"], book["wanted_wh"]) == (1_500, 700)
         await it.household(2).submit("market:place_bid", [listing_id, "300", "40000"], wait=True)
