@@ -19,8 +19,15 @@ from chaincode.shim.requests import (
     KeyValue,
     Write,
 )
-from chaincode.shim.state_reads import VALIDATION_PARAMETER, Query, query_text, simple_range
-from chaincode.shim.state_writes import StateWrites, as_bytes
+from chaincode.shim.state_reads import (
+    VALIDATION_PARAMETER,
+    Query,
+    query_text,
+    read_values,
+    simple_range,
+)
+from chaincode.shim.state_writes import as_bytes
+from chaincode.shim.transaction_facts import TransactionFacts
 
 IMPLICIT_COLLECTION_PREFIX = "_implicit_org_"
 
@@ -30,7 +37,7 @@ def implicit_collection(mspid: str) -> str:
     return IMPLICIT_COLLECTION_PREFIX + mspid
 
 
-class PrivateData(StateWrites):
+class PrivateData(TransactionFacts):
     """Reading and writing collections."""
 
     __slots__ = ()
@@ -44,7 +51,7 @@ class PrivateData(StateWrites):
         """Several private values in the order asked, in as few messages as the peer allows."""
         wanted = tuple(keys)
         _require(collection, *wanted)
-        return await self._values(wanted, collection)
+        return await read_values(wanted, self._given.features, collection)
 
     async def get_private_data_hash(self, collection: str, key: str) -> bytes:
         """SHA-256 of the private value (32 bytes, empty if absent), on every peer."""

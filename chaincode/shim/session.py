@@ -25,7 +25,7 @@ from chaincode.shim.peer_messages import (
 from chaincode.shim.requests import Request, Response
 from chaincode.shim.stub import ChaincodeStub
 from chaincode.shim.time_limit import OutOfTime, TimeLimit
-from chaincode.shim.transaction_facts import PeerFacts
+from chaincode.shim.transaction_facts import PeerFacts, TransactionInput
 from ledger.wire.protos_pb2 import ChaincodeID, ChaincodeInput, ChaincodeMessage
 
 log = logging.getLogger(__name__)
@@ -117,21 +117,24 @@ class ChaincodeSession:
         key = (message.channel_id, message.txid)
         if key in self._running:
             raise ProtocolError(f"transaction {message.txid} is already running")
-        given = ChaincodeInput.FromString(message.payload)
-        stub = ChaincodeStub(
-            channel_id=message.channel_id,
-            tx_id=message.txid,
-            args=tuple(given.args),
-            proposal=decode_proposal_facts(message.proposal),
-            features=self._features,
-            peer=PeerFacts(self._mspid, dict(given.decorations)),
-        )
+        stub = ChaincodeStub(self._input(message))
         if len(self._running) >= IN_FLIGHT_MAX:
             text = f"OVERLOADED: {IN_FLIGHT_MAX} transactions are running"
             response = Response(STATUS_INTERNAL_ERROR, text, b"")
             return [_completed(key, response, None)]
         running = self._running[key] = _Running(stub, self._chaincode.invoke(stub))
         return self._step(key, running, None)
+
+    def _input(self, message: ChaincodeMessage) -> TransactionInput:
+        sent = ChaincodeInput.FromString(message.payload)
+        return TransactionInput(
+            channel_id=message.channel_id,
+            tx_id=message.txid,
+            args=tuple(sent.args),
+            proposal=decode_proposal_facts(message.proposal),
+            features=self._features,
+            peer=PeerFacts(self._mspid, dict(sent.decorations)),
+        )
 
     def _resume(self, message: ChaincodeMessage) -> list[bytes]:
         key = (message.channel_id, message.txid)

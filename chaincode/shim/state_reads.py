@@ -21,7 +21,7 @@ from chaincode.shim.requests import (
     KeyModification,
     KeyValue,
 )
-from chaincode.shim.transaction_facts import PeerFacts, ProposalFacts, TransactionFacts
+from chaincode.shim.transaction_facts import TransactionFacts
 
 VALIDATION_PARAMETER = "VALIDATION_PARAMETER"
 PAGE_SIZE_MAX = 2**31 - 1
@@ -34,22 +34,7 @@ Query = str | Mapping[str, Any]
 class StateReads(TransactionFacts):
     """Keys, ranges, history, rich queries."""
 
-    __slots__ = ("_features",)
-
-    def __init__(
-        self,
-        *,
-        channel_id: str,
-        tx_id: str,
-        args: Sequence[bytes],
-        proposal: ProposalFacts,
-        features: PeerFeatures,
-        peer: PeerFacts | None = None,
-    ) -> None:
-        super().__init__(
-            channel_id=channel_id, tx_id=tx_id, args=args, proposal=proposal, peer=peer
-        )
-        self._features = features
+    __slots__ = ()
 
     async def get_state(self, key: str) -> bytes:
         """The committed value, empty if absent."""
@@ -58,7 +43,7 @@ class StateReads(TransactionFacts):
 
     async def get_states(self, keys: Iterable[str]) -> list[bytes]:
         """Several committed values in the order asked, in as few messages as the peer allows."""
-        return await self._values(tuple(keys))
+        return await read_values(tuple(keys), self._given.features)
 
     get_multiple_states = get_states
 
@@ -109,16 +94,20 @@ class StateReads(TransactionFacts):
         require_simple_key(key)
         return (await GetMetadata(key)).get(VALIDATION_PARAMETER, b"")
 
-    async def _values(self, keys: tuple[str, ...], collection: str = "") -> list[bytes]:
-        for key in keys:
-            require_simple_key(key)
-        size = self._features.get_multiple_max
-        if not size:
-            return [await GetState(key, collection) for key in keys]
-        values: list[bytes] = []
-        for start in range(0, len(keys), size):
-            values += await GetStates(keys[start : start + size], collection)
-        return values
+
+async def read_values(
+    keys: tuple[str, ...], features: PeerFeatures, collection: str = ""
+) -> list[bytes]:
+    """Committed values in the order asked, in as few messages as the peer allows."""
+    for key in keys:
+        require_simple_key(key)
+    size = features.get_multiple_max
+    if not size:
+        return [await GetState(key, collection) for key in keys]
+    values: list[bytes] = []
+    for start in range(0, len(keys), size):
+        values += await GetStates(keys[start : start + size], collection)
+    return values
 
 
 def simple_range(start_key: str, end_key: str, collection: str = "") -> GetRange:

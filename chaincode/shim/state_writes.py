@@ -1,39 +1,15 @@
 """Writing public state: kept here and sent at the end, only if the function succeeds."""
 
-from collections.abc import Sequence
-
 from chaincode.shim.composite_keys import require_simple_key
-from chaincode.shim.peer_features import PeerFeatures
-from chaincode.shim.pending_writes import PendingWrites
 from chaincode.shim.requests import Write
-from chaincode.shim.state_reads import VALIDATION_PARAMETER, StateReads
-from chaincode.shim.transaction_facts import PeerFacts, ProposalFacts
+from chaincode.shim.state_reads import VALIDATION_PARAMETER
+from chaincode.shim.transaction_facts import TransactionFacts
 
 
-class StateWrites(StateReads):
+class StateWrites(TransactionFacts):
     """Setting and removing keys, and giving keys policies of their own."""
 
-    __slots__ = ("_writes",)
-
-    def __init__(
-        self,
-        *,
-        channel_id: str,
-        tx_id: str,
-        args: Sequence[bytes],
-        proposal: ProposalFacts,
-        features: PeerFeatures,
-        peer: PeerFacts | None = None,
-    ) -> None:
-        super().__init__(
-            channel_id=channel_id,
-            tx_id=tx_id,
-            args=args,
-            proposal=proposal,
-            features=features,
-            peer=peer,
-        )
-        self._writes = PendingWrites()
+    __slots__ = ()
 
     async def put_state(self, key: str, value: bytes | str) -> None:
         """Set the key if the transaction becomes valid; an empty value deletes it."""

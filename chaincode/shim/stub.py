@@ -8,39 +8,18 @@ from collections.abc import Iterator, Sequence
 
 from chaincode.shim import composite_keys
 from chaincode.shim.errors import ContractError
-from chaincode.shim.peer_features import PeerFeatures
 from chaincode.shim.private_data import PrivateData
 from chaincode.shim.requests import InvokeChaincode, Request, Response
-from chaincode.shim.state_writes import as_bytes
-from chaincode.shim.transaction_facts import PeerFacts, ProposalFacts
+from chaincode.shim.state_reads import StateReads
+from chaincode.shim.state_writes import StateWrites, as_bytes
 
 EVENT_NAME_LENGTH_MAX = 128
 
 
-class ChaincodeStub(PrivateData):
+class ChaincodeStub(StateReads, StateWrites, PrivateData):
     """One transaction; created by the runtime, used up when the function returns."""
 
-    __slots__ = ("_event",)
-
-    def __init__(
-        self,
-        *,
-        channel_id: str,
-        tx_id: str,
-        args: Sequence[bytes],
-        proposal: ProposalFacts,
-        features: PeerFeatures,
-        peer: PeerFacts | None = None,
-    ) -> None:
-        super().__init__(
-            channel_id=channel_id,
-            tx_id=tx_id,
-            args=args,
-            proposal=proposal,
-            features=features,
-            peer=peer,
-        )
-        self._event: tuple[str, bytes] | None = None
+    __slots__ = ()
 
     def set_event(self, name: str, payload: bytes | str) -> None:
         """The transaction's one event; a second call replaces the first."""
@@ -81,4 +60,4 @@ class ChaincodeStub(PrivateData):
 
     def write_requests(self) -> Iterator[Request[None]]:
         """The messages that hand all writes to the peer."""
-        return self._writes.requests(self._features)
+        return self._writes.requests(self._given.features)
