@@ -50,6 +50,10 @@ class Refusal(Enum):
     NOT_OPEN_YET = (409, "the listing does not take orders yet")
     BIDS_CLOSED = (409, "the listing takes no more orders")
     TOO_MANY_ORDERS = (409, "too many orders of one household in one listing")
+    DIRECT_TRADE_FORBIDDEN = (
+        403,
+        "the country's rules do not allow trade between members; offers are fed in",
+    )
     SELF_TRADE = (409, "a household either sells or buys in one listing")
     TOO_EARLY = (409, "the time for this phase has not come")
     TOO_LATE = (409, "the time for this has passed")
@@ -85,6 +89,7 @@ class Refusal(Enum):
     GROUP_FULL = (409, "the group has as many members as it may have")
     GROUP_EMPTY = (409, "the group has no member to order for")
     GROUP_BUSY = (409, "the member's money or orders are still bound in the group")
+    READINGS_CHANGED = (409, "readings differ from the settlement; correct it first")
     STANDING_LIMIT = (409, "the standing order allows no order in this listing")
     NO_PROFILE = (404, "the household's profile has no order for this hour")
     BAD_OPENING = (422, "it is not what the sealed order committed to")

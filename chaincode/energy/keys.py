@@ -146,6 +146,26 @@ def profile_revision(idgrid: str, first_listing_id: str, revision: int) -> str:
     return _key("profilerevision", idgrid, first_listing_id, str(revision).zfill(9))
 
 
+def group(group_id: str) -> str:
+    """A group of households that orders as one (virtual power plant)."""
+    return _key("group", group_id)
+
+
+def group_member(group_id: str, idgrid: str) -> str:
+    """A household's place and balance in a group."""
+    return _key("groupmember", group_id, idgrid)
+
+
+def group_unsplit(group_id: str, listing_id: str) -> str:
+    """The group has ordered in a listing that is not split among its members yet."""
+    return _key("groupunsplit", group_id, listing_id)
+
+
+def group_split(group_id: str, listing_id: str) -> str:
+    """How a group's settled hour was split among its members."""
+    return _key("groupsplit", group_id, listing_id)
+
+
 def stop(listing_id: str) -> str:
     """Who stopped a listing, why, and how far its money is back."""
     return _key("stop", listing_id)

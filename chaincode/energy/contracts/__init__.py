@@ -8,6 +8,7 @@ kWh, times in ms UTC.
 from chaincode.energy.contracts.access import Access
 from chaincode.energy.contracts.auction import Auction
 from chaincode.energy.contracts.devices import Devices
+from chaincode.energy.contracts.groups import Groups
 from chaincode.energy.contracts.listings import Listings
 from chaincode.energy.contracts.market import Market
 from chaincode.energy.contracts.marketplace import Marketplace
@@ -37,6 +38,7 @@ CONTRACTS = (
     Orders,
     Sealed,
     Standing,
+    Groups,
     Marketplace,
     Oracle,
     Settlement,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from chaincode.energy import keys
 from chaincode.energy.community import MARKET_OPERATORS, Role
 from chaincode.energy.errors import Refusal, refused
+from chaincode.energy.groups.metering import with_groups
 from chaincode.energy.market.auction_records import AuctionResult, Match
 from chaincode.energy.market.listings import get_listing, move_to
 from chaincode.energy.market.matches import get_result, matches_of, split_matches
@@ -123,8 +124,9 @@ async def _case(world: World, listing: Listing, *, operator_decides: bool) -> _C
     result = await get_result(world, listing.listing_id)
     matches = await matches_of(world, result)
     positions = _positions(matches)
-    readings = await measured(world, listing, operator_decides=operator_decides)
-    silent = _silent(positions, readings)
+    own = await measured(world, listing, operator_decides=operator_decides)
+    readings, missing = await with_groups(world, listing.listing_id, matches, own)
+    silent = sorted({*_silent(positions, readings), *missing})
     return _Case(
         listing=listing,
         result=result,
