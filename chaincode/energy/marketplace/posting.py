@@ -3,22 +3,20 @@
 from dataclasses import replace
 
 from chaincode.energy import arguments, keys
-from chaincode.energy.arguments import AMOUNT_UTOKEN_MAX
+from chaincode.energy.arguments import AMOUNT_UTOKEN_MAX, ENERGY_WH_MAX
 from chaincode.energy.errors import Refusal, refused
 from chaincode.energy.market.timing import DAY_MS
 from chaincode.energy.marketplace import battery, escrow
 from chaincode.energy.marketplace.labels import is_reserved
+from chaincode.energy.marketplace.limits import require_room_to_post
 from chaincode.energy.marketplace.periods import Period, period_of
 from chaincode.energy.marketplace.posts import announce, get_post, new_post_id, put_post
 from chaincode.energy.marketplace.records import OwnPost, Post, PostKind, PostState
 from chaincode.energy.marketplace.shares import unit_price
 from chaincode.energy.marketplace.traders import require_seller, require_trader
+from chaincode.energy.registry.records import Participant
 from chaincode.energy.world import World
 
-POSTS_PER_HOUR_MAX = 20
-"""Posts of one household for one hour; keeps the range reads of settlement bounded."""
-HOUR_WH_MAX = 10_000
-"""Energy of one household's offers, or of its requests, for one hour (002:257)."""
 AHEAD_MS_MAX = 31 * DAY_MS
 CHARGE_MODES = ("checked", "unchecked")
 ACCEPTANCE_MODES = ("required", "immediate")
@@ -39,7 +37,7 @@ async def post_offer(
     post = replace(post, seller_idgrid=seller.idgrid, res_id=res_id, is_charge_checked=is_checked)
     if is_checked:
         await battery.promise(world, post)
-    await _add(world, post)
+    await _add(world, seller, post)
     announce(world, "OfferPosted", post, is_charge_checked=is_checked)
     return post
 
@@ -65,7 +63,7 @@ async def post_request(
         escrow_id=escrow_id,
         needs_acceptance=needs_acceptance,
     )
-    await _add(world, post)
+    await _add(world, buyer, post)
     announce(world, "RequestPosted", post)
     return post
 
@@ -104,8 +102,7 @@ def _require_lot(energy_wh: int, price_utoken: int, price_refusal: Refusal) -> N
         raise refused(Refusal.ENERGY_MISSING, f"energy_wh is {energy_wh}")
     if price_utoken <= 0:
         raise refused(price_refusal, f"price_utoken is {price_utoken}")
-    if energy_wh > HOUR_WH_MAX:
-        raise refused(Refusal.CAP_EXCEEDED, f"{energy_wh} Wh, the cap is {HOUR_WH_MAX}")
+    arguments.positive(energy_wh, "energy_wh", at_most=ENERGY_WH_MAX)
     arguments.positive(price_utoken, "price_utoken", at_most=AMOUNT_UTOKEN_MAX)
 
 
@@ -140,15 +137,9 @@ def _post(
     )
 
 
-async def _add(world: World, post: Post) -> None:
+async def _add(world: World, owner: Participant, post: Post) -> None:
     """Write a new post if the household's others leave room for it."""
-    bounds = keys.under("ownpost", post.owner_idgrid, post.hour)
-    own = [entry for _, entry in await world.scan(OwnPost, bounds)]
-    if len(own) >= POSTS_PER_HOUR_MAX:
-        raise refused(Refusal.TOO_MANY_POSTS, f"at most {POSTS_PER_HOUR_MAX}")
-    total_wh = post.energy_wh + sum(e.energy_wh for e in own if e.kind == post.kind)
-    if total_wh > HOUR_WH_MAX:
-        raise refused(Refusal.CAP_EXCEEDED, f"{total_wh} Wh in all, the cap is {HOUR_WH_MAX}")
+    await require_room_to_post(world, owner, post)
     entry = OwnPost(kind=post.kind, energy_wh=post.energy_wh)
     await world.put(keys.own_post(post.owner_idgrid, post.hour, post.post_id), entry)
     await put_post(world, post)

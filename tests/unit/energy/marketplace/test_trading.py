@@ -281,6 +281,41 @@ def test_a_household_posts_a_bounded_amount_for_one_hour(community: Community) -
     refuses(community, "TOO_MANY_POSTS", seller.client, *post, 1, 1)
 
 
+def test_a_household_buys_and_sells_a_bounded_amount_for_one_hour(community: Community) -> None:
+    seller, buyer, other, rival = of(community)
+    lots = [offer(community, home, energy_wh=6_000)["post_id"] for home in (seller, rival)]
+    call(buyer.client, "buy", lots[0])
+    for function in ("reserve", "buy"):
+        refuses(community, "CAP_EXCEEDED", buyer.client, f"marketplace:{function}", lots[1])
+    wanted = request(community, other, energy_wh=4_001)["post_id"]
+    ask = ("marketplace:request_to_sell", wanted, seller.res_id)
+    refuses(community, "CAP_EXCEEDED", seller.client, *ask)
+    call(rival.client, "request_to_sell", wanted, rival.res_id)
+
+
+def test_a_contract_limits_energy_and_number_of_orders(community: Community) -> None:
+    seller, *_ = of(community)
+    terms = {"capacity_w": 3_000, "orders_max": 2}
+    community.manager.submit("membership:set_contract", seller.idgrid, terms)
+    post = ("marketplace:post_offer", HOUR, seller.res_id)
+    refuses(community, "CAP_EXCEEDED", seller.client, *post, 3_001, 1)
+    offer(community, seller, energy_wh=1_000)
+    offer(community, seller, energy_wh=1_000)
+    refuses(community, "LIMIT", seller.client, *post, 1, 1)
+
+
+def test_who_may_not_trade_in_the_auction_may_not_trade_here(community: Community) -> None:
+    seller, buyer, other, _ = of(community)
+    lot = offer(community, seller)["post_id"]
+    buyer.client.submit("access:revoke", "market", buyer.meter_id)
+    community.manager.submit("membership:suspend", other.idgrid, "unpaid")
+    refuses(community, "NO_DATA_ACCESS", buyer.client, "marketplace:buy", lot)
+    refuses(community, "SUSPENDED", other.client, "marketplace:buy", lot)
+    wish = ("marketplace:post_request", HOUR, 1, 1)
+    refuses(community, "NO_DATA_ACCESS", buyer.client, *wish)
+    refuses(community, "SUSPENDED", other.client, *wish)
+
+
 def test_nothing_is_taken_once_delivery_begins(community: Community) -> None:
     seller, buyer, *_ = of(community)
     offered, wanted = offer(community, seller)["post_id"], request(community, buyer)["post_id"]
