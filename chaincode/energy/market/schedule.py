@@ -65,8 +65,10 @@ async def advance(world: World, listing_id: str) -> Advanced:
         await auction.clear(world, listing_id)
     elif step == "deliver":
         await listings.start_delivery(world, listing_id)
-    elif step == "settle":
+    elif step == "settle" and await fulfilment.has_steps_left(world, listing_id):
         await fulfilment.settle(world, listing_id)
+    elif step == "settle":
+        step = "nothing"
     return Advanced(listing_id, step)
 
 
@@ -89,6 +91,7 @@ def due_step(
         ListingState.CLEARED: ("deliver", listing.delivery_start_ms),
         ListingState.DELIVERING: ("settle", listing.delivery_end_ms),
         ListingState.SETTLING: ("settle", listing.delivery_end_ms),
+        ListingState.DISPUTED: ("settle", listing.delivery_end_ms),
     }.get(ListingState(listing.state))
     return instant[0] if instant is not None and now_ms >= instant[1] else "nothing"
 

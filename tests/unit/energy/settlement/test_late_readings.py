@@ -103,3 +103,17 @@ def test_the_deadline_is_a_term_of_the_listing() -> None:
     community.ledger.at(hour_of(LISTING) + timedelta(hours=2, seconds=1000))
     assert community.settle()["state"] == "SETTLED"
     assert community.account(buyer)["free_utoken"] == 10**6
+
+
+def test_the_timetable_goes_on_in_a_disputed_listing_and_stops_when_it_is_settled() -> None:
+    community, _, buyer = with_a_silent_seller()
+    advance = ("listings:advance", LISTING)
+    community.ledger.at(SETTLEMENT_ENDS)
+    assert community.scheduler.submit(*advance)["step"] == "deliver"
+    assert community.scheduler.submit(*advance)["step"] == "settle"
+    assert listing_state(community) == "DISPUTED"
+    community.ledger.at(READINGS_DUE)
+    assert community.scheduler.submit(*advance)["step"] == "settle"
+    assert listing_state(community) == "SETTLED"
+    buyer.client.submit("settlement:dispute", LISTING, "my meter did report")
+    assert community.scheduler.submit(*advance)["step"] == "nothing"
