@@ -129,7 +129,9 @@ async def serve(settings: GatewaySettings) -> None:
     if settings.mqtt is not None:
         background.append(
             asyncio.create_task(
-                keep_ingesting(settings.mqtt, settings.community.id, services.readings)
+                keep_ingesting(
+                    settings.mqtt, settings.community.id, services.readings, services.batteries
+                )
             )
         )
     try:

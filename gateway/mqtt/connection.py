@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 import aiomqtt
 
+from gateway.hems.batteries import BatteryStore
 from gateway.mqtt.ingest import ReadingStore, ingest
 from gateway.settings import MqttSettings
 
@@ -35,8 +36,13 @@ async def connected(settings: MqttSettings) -> AsyncIterator[aiomqtt.Client]:
         yield client
 
 
-async def keep_ingesting(settings: MqttSettings, community: str, store: ReadingStore) -> None:
-    """Ingest readings for ever; wait a little longer after each failed connection.
+async def keep_ingesting(
+    settings: MqttSettings,
+    community: str,
+    store: ReadingStore,
+    batteries: BatteryStore | None = None,
+) -> None:
+    """Ingest what devices report for ever; wait a little longer after each failed connection.
 
     A loss and the return are logged once each, however many attempts lie between them.
     """
@@ -48,7 +54,7 @@ async def keep_ingesting(settings: MqttSettings, community: str, store: ReadingS
                 if is_lost:
                     logger.warning("the broker is back")
                 is_lost, pause_ms = False, RECONNECT_MS_MIN
-                await ingest(client, community, store)
+                await ingest(client, community, store, batteries)
         except aiomqtt.MqttError as error:
             if not is_lost:
                 logger.warning(

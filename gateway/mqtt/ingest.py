@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections import Counter, OrderedDict
 from dataclasses import replace
 from typing import Protocol
@@ -11,8 +12,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from chaincode.energy.oracle.readings import problem_following
 from chaincode.energy.oracle.records import MeterReading
+from gateway.hems.batteries import BatteryStore
+from gateway.mqtt.charge import decode_charge
 from gateway.mqtt.reading import BadReading, check_signature, decode_reading
-from gateway.mqtt.topics import READING, ROOT, Topic, parse_topic
+from gateway.mqtt.topics import CHARGE, READING, ROOT, Topic, parse_topic
 
 READINGS_KEPT_PER_METER = 1_000
 QUALITY_OF_SERVICE = 1
@@ -93,15 +96,34 @@ class ReadingStore:
         return found()
 
 
-async def ingest(client: aiomqtt.Client, community: str, store: ReadingStore) -> None:
-    """Feed every reading of a community into the store, for ever. `client` is connected."""
-    await client.subscribe(f"{ROOT}/{community}/+/{READING}", qos=QUALITY_OF_SERVICE)
+async def ingest(
+    client: aiomqtt.Client,
+    community: str,
+    store: ReadingStore,
+    batteries: BatteryStore | None = None,
+) -> None:
+    """Feed every reading of a community, and every charge if wanted, into the stores, for ever.
+
+    `client` is connected.
+    """
+    leaves = (READING,) if batteries is None else (READING, CHARGE)
+    for leaf in leaves:
+        await client.subscribe(f"{ROOT}/{community}/+/{leaf}", qos=QUALITY_OF_SERVICE)
     async for message in client.messages:
         topic = parse_topic(str(message.topic))
         if topic is None or not isinstance(message.payload, bytes):
             continue
         try:
-            await store.accept(topic, message.payload)
+            if topic.leaf == READING:
+                await store.accept(topic, message.payload)
+            elif topic.leaf == CHARGE and batteries is not None:
+                accept_charge(batteries, topic, message.payload)
         except BadReading as error:
             store.refused[topic.meter] += 1
-            logger.warning("reading of %s refused: %s", topic.meter, error)
+            logger.warning("%s of %s refused: %s", topic.leaf, topic.meter, error)
+
+
+def accept_charge(batteries: BatteryStore, topic: Topic, raw: bytes) -> bool:
+    """Check and keep a battery's state of charge; False if a newer one is known."""
+    now_ms = time.time_ns() // 1_000_000
+    return batteries.record(topic.meter, decode_charge(raw, battery_id=topic.meter, now_ms=now_ms))

@@ -1,14 +1,16 @@
 """Topic layout `rec/<community>/<meter>/<leaf>` and who may publish or receive what.
 
-Leaves: `reading` (signed registers), `state` (online or lost; the only retained one), `cmd` (to
-the device, with id and expiry), `ack` (the device's answer to a command).
+Leaves: `reading` (signed registers), `charge` (energy in a battery), `state` (online or lost; the
+only retained one), `cmd` (to the device, with id and expiry), `ack` (the device's answer to a
+command).
 """
 
 import re
 from dataclasses import dataclass
 
 ROOT = "rec"
-READING, STATE, COMMAND, ACKNOWLEDGEMENT = "reading", "state", "cmd", "ack"
+READING, CHARGE = "reading", "charge"
+STATE, COMMAND, ACKNOWLEDGEMENT = "state", "cmd", "ack"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 """Community and meter names: safe inside a topic, a URL and a ledger key."""
 
@@ -37,7 +39,7 @@ def parse_topic(text: str) -> Topic | None:
     return Topic(community, meter, leaf) if leaf in _LEAVES else None
 
 
-_LEAVES = frozenset((READING, STATE, COMMAND, ACKNOWLEDGEMENT))
+_LEAVES = frozenset((READING, CHARGE, STATE, COMMAND, ACKNOWLEDGEMENT))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,8 @@ def meter_access(community: str, meter: str) -> Access:
     """A device speaks for itself and hears its own commands, nothing else."""
     return Access(
         publish=tuple(
-            str(Topic(community, meter, leaf)) for leaf in (READING, STATE, ACKNOWLEDGEMENT)
+            str(Topic(community, meter, leaf))
+            for leaf in (READING, CHARGE, STATE, ACKNOWLEDGEMENT)
         ),
         receive=(str(Topic(community, meter, COMMAND)),),
     )
@@ -84,6 +87,6 @@ def gateway_access(community: str) -> Access:
     return Access(
         publish=(f"{ROOT}/{community}/+/{COMMAND}",),
         receive=tuple(
-            f"{ROOT}/{community}/+/{leaf}" for leaf in (READING, STATE, ACKNOWLEDGEMENT)
+            f"{ROOT}/{community}/+/{leaf}" for leaf in (READING, CHARGE, STATE, ACKNOWLEDGEMENT)
         ),
     )
