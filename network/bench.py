@@ -5,7 +5,8 @@ A fresh four-validator network is started, a community settled in, and the same 
 A transaction counts when its commit status is VALID; latency is from building the proposal to
 that status. CPU is that of all processes: validators, their contract processes, and this client.
 With --profile the CPU of each step is told apart instead. With --client node every level is run
-through Fabric's Gateway SDK for Node too, in turn with our own client.
+through Fabric's Gateway SDK for Node too, in turn with our own client. `bench market` measures the
+market instead (`bench_market.py`).
 """
 
 import argparse
@@ -64,6 +65,10 @@ class Placed:
 
 def main(arguments: Sequence[str]) -> int:
     """Measure and print; 1 and one line on standard error when it cannot be done."""
+    if arguments[:1] == ["market"]:
+        from network.bench_market import main as run_market
+
+        return run_market(arguments[1:])
     options = _parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # cleans up as Ctrl-C does
     try:

@@ -1,7 +1,7 @@
 """An hour of a big community on a running network: registered, traded, metered, settled.
 
 Half of the households offer, the other half bids for a little less, so that everybody is matched.
-Only settling is timed; the way there is not.
+Closing and clearing the listing is timed, and settling it; the way there is not.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from chaincode.energy.market.timing import listing_id_at
 from ledger.rpc.client import GatewayClient
+from network.bench_auction import ClearedBook, close_and_clear
 from network.bench_settlement import BenchMeter, SettledHour, report, settle_listing
 from network.definitions import wait_everywhere
 from network.layout import NetworkLayout
@@ -27,7 +28,7 @@ from network.trial_households import (
 )
 
 IN_FLIGHT = 64
-ORDERS_PER_SECOND_MIN = 20
+ORDERS_PER_SECOND_MIN = 40
 """The gate stays open so long that even a slow machine places all orders."""
 OFFER_WH, BID_WH = 1_000, 900
 OFFERED_AT, BID_AT = 90_000, 120_000
@@ -50,12 +51,19 @@ class BigHour:
     """See the module's docstring; `name` tells its grid ids from those of other trials."""
 
     def __init__(
-        self, plan: Plan, layout: NetworkLayout, clients: Sequence[GatewayClient], *, name: str
+        self,
+        plan: Plan,
+        layout: NetworkLayout,
+        clients: Sequence[GatewayClient],
+        *,
+        name: str,
+        orders_each: int = 1,
     ) -> None:
         self._plan, self._layout = plan, layout
         self._client = clients[0]
         self._clients = itertools.cycle(clients)
         self._trial = TrialHouseholds(plan, layout, name=name)
+        self._orders_each = orders_each
         self._homes: list[_Home] = []
 
     async def settle_in(self, count: int) -> None:
@@ -67,9 +75,9 @@ class BigHour:
         ]
         await self._everywhere(map(self._join, self._homes))
 
-    async def settle(self, progress: Callable[[str], None]) -> SettledHour:
+    async def settle(self, progress: Callable[[str], None]) -> tuple[ClearedBook, SettledHour]:
         """Trade, deliver and meter one hour, then settle it."""
-        listing_id, ends_ms = await self._trade(progress)
+        listing_id, ends_ms, cleared = await self._trade(progress)
         for instant_ms, moved in ((ends_ms - DELIVERY_MS, 0), (ends_ms, 1)):
             await _sleep_until(instant_ms)
             for home in self._homes:
@@ -78,28 +86,22 @@ class BigHour:
             meters = [home.meter for home in self._homes]
             await report(self._client, self._trial.oracle, meters, instant_ms)
         progress(f"settling {len(self._homes)} households")
-        return await settle_listing(self._client, self._trial.operator, listing_id)
+        settled = await settle_listing(self._client, self._trial.operator, listing_id)
+        return cleared, settled
 
-    async def _trade(self, progress: Callable[[str], None]) -> tuple[str, int]:
+    async def _trade(self, progress: Callable[[str], None]) -> tuple[str, int, ClearedBook]:
         """The listing, cleared, and the instant its delivery ends."""
         now_ms = int(time.time() * MILLISECONDS)
-        open_ms = 10_000 + len(self._homes) * MILLISECONDS // ORDERS_PER_SECOND_MIN
-        closes_ms = now_ms + open_ms
+        orders = len(self._homes) * self._orders_each
+        closes_ms = now_ms + 10_000 + orders * MILLISECONDS // ORDERS_PER_SECOND_MIN
         listing_id = listing_id_at(now_ms)
         await self._everywhere([self._open(listing_id, now_ms, closes_ms)])
-        progress(f"placing {len(self._homes)} orders")
+        progress(f"placing {orders} orders; the gate closes at a set time")
         await self._everywhere(self._order(listing_id, home) for home in self._homes)
         await _sleep_until(closes_ms)
-        operator, submit = self._trial.operator, submitting(self._client)
-        await submit(operator, "market:close_bidding", listing_id)
-        state = ""
-        while state != "CLEARED":
-            await submit(operator, "market:clear", listing_id)
-            raw = await self._client.evaluate_transaction(
-                operator, "energy", "market:get_listing", listing_id
-            )
-            state = json.loads(raw)["state"]
-        return listing_id, closes_ms + DELIVERY_MS
+        progress(f"clearing {orders} orders")
+        cleared = await close_and_clear(self._client, self._trial.operator, listing_id)
+        return listing_id, closes_ms + DELIVERY_MS, cleared
 
     async def _join(self, home: _Home) -> int:
         submit = submitting(next(self._clients))
@@ -114,12 +116,18 @@ class BigHour:
         )
 
     async def _order(self, listing_id: str, home: _Home) -> int:
+        """One after the other: two orders of a household in one block would conflict."""
         submit: Submit = submitting(next(self._clients))
-        identity = home.household.identity
-        if home.is_seller:
-            offer = (home.household.res_id, str(OFFER_WH), str(OFFERED_AT))
-            return await submit(identity, "market:place_offer", listing_id, *offer)
-        return await submit(identity, "market:place_bid", listing_id, str(BID_WH), str(BID_AT))
+        identity, block = home.household.identity, 0
+        for number in range(self._orders_each):
+            if home.is_seller:
+                price = str(OFFERED_AT + number)
+                offer = (home.household.res_id, str(OFFER_WH // self._orders_each), price)
+                block = await submit(identity, "market:place_offer", listing_id, *offer)
+            else:
+                bid = (str(BID_WH // self._orders_each), str(BID_AT - number))
+                block = await submit(identity, "market:place_bid", listing_id, *bid)
+        return block
 
     async def _open(self, listing_id: str, opens_ms: int, closes_ms: int) -> int:
         parameters = {

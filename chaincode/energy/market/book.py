@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, compress, islice
 from operator import attrgetter, lt
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Side = Literal["bid", "offer"]
 CurvePoint = tuple[int, int]
@@ -19,14 +19,15 @@ CurvePoint = tuple[int, int]
 ZERO_QUANTITY = "zero quantity"
 BID_UNDER_FLOOR = "bid under floor"
 OFFER_ABOVE_CAP = "offer above cap"
-BLOCK_ORDERS = 1024
 BUY, SELL = -1, 1
 """Sign of a side: a rank is a price times this, so the smaller rank is the better one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
-    """One bid (buy at most at this price) or offer (sell at least at this price)."""
+class Order(NamedTuple):
+    """One bid (buy at most at this price) or offer (sell at least at this price).
+
+    A tuple, because a list of tuples turns into columns at once.
+    """
 
     order_id: str
     side: Side
@@ -141,54 +142,41 @@ def build_book(orders: Iterable[Order], *, floor_price: int | None, cap_price: i
     None. The result does not depend on the order of `orders`, apart from `not_executable`.
     """
     given = list(orders)
-    bids, offers = _sides(given)
+    ordered = in_ledger_order(given)
+    bids, offers = _sides(ordered)
     set_aside: tuple[tuple[str, str], ...] = ()
     if not (_all_fit(bids, floor_price) and _all_fit(offers, cap_price)):
         set_aside = tuple(_unfit(given, floor_price=floor_price, cap_price=cap_price))
         names = dict(set_aside)
-        bids, offers = _sides([order for order in given if order.order_id not in names])
+        bids, offers = _sides([order for order in ordered if order.order_id not in names])
     return Book(
         bids=_cut(bids, cap_price), offers=_cut(offers, floor_price), not_executable=set_aside
     )
 
 
+def in_ledger_order(orders: list[Order]) -> list[Order]:
+    """Ties go by ledger position; the id only decides if two orders claim one position."""
+    positions = [order.sequence for order in orders]
+    if all(map(lt, positions, islice(positions, 1, None))):
+        return orders
+    return sorted(orders, key=attrgetter("sequence", "order_id"))
+
+
 def _sides(orders: list[Order]) -> tuple[OrderSide, OrderSide]:
-    """Bids and offers as columns in ledger order.
-
-    Ties go by ledger position; the id only decides if two orders claim one position.
-    """
-    positions, bids, offers = _columns(orders)
-    if not all(map(lt, positions, islice(positions, 1, None))):
-        by_position = attrgetter("sequence", "order_id")
-        ordered = sorted(orders, key=by_position)
-        _, bids, offers = _columns(ordered)
+    """Bids and offers as columns. One plain loop: unpacking a tuple is the cheapest read."""
+    bids, offers = OrderSide(BUY, [], [], []), OrderSide(SELL, [], [], [])
+    bid_ids, demand, wanted_wh = bids.order_ids, bids.ranks, bids.energies_wh
+    offer_ids, supply, offered_wh = offers.order_ids, offers.ranks, offers.energies_wh
+    for order_id, side, price, energy_wh, _ in orders:
+        if side == "bid":
+            bid_ids.append(order_id)
+            demand.append(-price)
+            wanted_wh.append(energy_wh)
+        else:
+            offer_ids.append(order_id)
+            supply.append(price)
+            offered_wh.append(energy_wh)
     return bids, offers
-
-
-def _columns(orders: list[Order]) -> tuple[list[int], OrderSide, OrderSide]:
-    """Positions, bids and offers.
-
-    Orders are read a block at a time and their numbers copied (`+ 0` makes a new one): the block
-    stays in the processor's cache, and each column lies together in memory. That saves a third
-    of the time of clearing a hundred thousand orders.
-    """
-    positions: list[int] = []
-    sides = OrderSide(BUY, [], [], []), OrderSide(SELL, [], [], [])
-    for start in range(0, len(orders), BLOCK_ORDERS):
-        block = orders[start : start + BLOCK_ORDERS]
-        positions += [order.sequence for order in block]
-        _append(sides[0], [order for order in block if order.side == "bid"])
-        _append(sides[1], [order for order in block if order.side == "offer"])
-    return positions, *sides
-
-
-def _append(side: OrderSide, orders: list[Order]) -> None:
-    side.order_ids.extend([order.order_id for order in orders])
-    side.energies_wh.extend([order.energy_wh + 0 for order in orders])
-    if side.sign == BUY:
-        side.ranks.extend([-order.price_utoken_per_kwh for order in orders])
-    else:
-        side.ranks.extend([order.price_utoken_per_kwh + 0 for order in orders])
 
 
 def _all_fit(side: OrderSide, worst_price: int | None) -> bool:

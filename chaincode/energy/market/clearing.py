@@ -9,6 +9,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from itertools import chain, compress
 from operator import itemgetter
 from typing import Literal
@@ -38,6 +39,23 @@ _OTHER_RULE: dict[Rule, Rule] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Fills:
+    """Matched orders of one side in ledger order: columns of id, Wh and micro-tokens."""
+
+    order_ids: list[str]
+    energies_wh: list[int]
+    amounts_utoken: list[int]
+
+    def entries(self) -> Iterable[tuple[str, int]]:
+        """(order id, Wh)."""
+        return zip(self.order_ids, self.energies_wh, strict=True)
+
+    def amounts(self) -> dict[str, int]:
+        """Order -> micro-tokens."""
+        return dict(zip(self.order_ids, self.amounts_utoken, strict=True))
+
+
+@dataclass(frozen=True)  # no slots: the maps are made when somebody looks at them
 class ClearingResult:
     """What the auction decided. Maps hold only orders with an allocation, in ledger order.
 
@@ -52,13 +70,27 @@ class ClearingResult:
     quantity_wh: int
     curtailed_wh: int
     price_interval: tuple[int, int] | None
-    allocations: dict[str, int]
-    buyer_pays_utoken: dict[str, int]
-    seller_gets_utoken: dict[str, int]
+    buyers: Fills
+    sellers: Fills
     total_utoken: int
     excluded: Named
     not_executable: Named
     book: Book
+
+    @cached_property
+    def allocations(self) -> dict[str, int]:
+        """Order -> matched Wh, buyers first."""
+        return dict(chain(self.buyers.entries(), self.sellers.entries()))
+
+    @cached_property
+    def buyer_pays_utoken(self) -> dict[str, int]:
+        """Bid -> what it pays."""
+        return self.buyers.amounts()
+
+    @cached_property
+    def seller_gets_utoken(self) -> dict[str, int]:
+        """Offer -> what it gets."""
+        return self.sellers.amounts()
 
     @property
     def demand_curve(self) -> tuple[CurvePoint, ...]:
@@ -126,7 +158,10 @@ def result_from(
     allocations: Mapping[str, int],
 ) -> ClearingResult:
     """The result of `crossing` from a price and energies known to be right (`solution.py`)."""
-    buyers, sellers = _Fills.given(book.bids, allocations), _Fills.given(book.offers, allocations)
+    buyers, sellers = (
+        _Served.given(book.bids, allocations),
+        _Served.given(book.offers, allocations),
+    )
     return _priced(
         book,
         rule="crossing",
@@ -145,24 +180,21 @@ def other_rule_price(book: Book, *, rule: Rule, k: Fraction = MIDPOINT) -> tuple
 
 
 @dataclass(frozen=True, slots=True)
-class _Fills:
+class _Served:
     """Matched orders of one side in ledger order, and their Wh."""
 
     order_ids: list[str]
     energies_wh: list[int]
 
     @classmethod
-    def given(cls, side: OrderSide, allocations: Mapping[str, int]) -> "_Fills":
+    def given(cls, side: OrderSide, allocations: Mapping[str, int]) -> "_Served":
         order_ids = [name for name in side.order_ids if allocations.get(name)]
         return cls(order_ids, [allocations[name] for name in order_ids])
 
-    def entries(self) -> Iterable[tuple[str, int]]:
-        return zip(self.order_ids, self.energies_wh, strict=True)
-
-    def amounts(self, price: int) -> dict[str, int]:
-        """What each is worth in micro-tokens."""
+    def priced(self, price: int) -> Fills:
+        """With what each is worth."""
         amounts = split_amount(energies_wh=self.energies_wh, price_utoken_per_kwh=price)
-        return dict(zip(self.order_ids, amounts, strict=True))
+        return Fills(self.order_ids, self.energies_wh, amounts)
 
 
 def _result(
@@ -174,7 +206,7 @@ def _result(
     ration: Ration,
     preferences: Preferences | None,
 ) -> ClearingResult:
-    buyers = sellers = _Fills([], [])
+    buyers = sellers = _Served([], [])
     if match is not None:
         buyers = _share_out(match.bids, match.margins[0], match.quantity_wh, ration)
         favoured = _favoured(match, buyers, preferences) if preferences else {}
@@ -197,8 +229,8 @@ def _priced(
     rule: Rule,
     price: int | None,
     price_interval: tuple[int, int] | None,
-    buyers: _Fills,
-    sellers: _Fills,
+    buyers: _Served,
+    sellers: _Served,
     wanted_wh: int | None = None,
     excluded: Named = (),
 ) -> ClearingResult:
@@ -210,9 +242,8 @@ def _priced(
         quantity_wh=quantity_wh,
         curtailed_wh=0 if wanted_wh is None else wanted_wh - quantity_wh,
         price_interval=price_interval,
-        allocations=dict(chain(buyers.entries(), sellers.entries())),
-        buyer_pays_utoken=buyers.amounts(price or 0),
-        seller_gets_utoken=sellers.amounts(price or 0),
+        buyers=buyers.priced(price or 0),
+        sellers=sellers.priced(price or 0),
         total_utoken=quantity_wh * (price or 0) // 1000,
         excluded=excluded,
         not_executable=book.not_executable,
@@ -226,7 +257,7 @@ def _share_out(
     quantity_wh: int,
     ration: Ration,
     favoured: Mapping[str, int] | None = None,
-) -> _Fills:
+) -> _Served:
     """Matched Wh per order, in ledger order; only the last price level reached is rationed."""
     marginal = margin.ranks[bisect_left(margin.cumulative_wh, quantity_wh)]
     end = bisect_right(margin.ranks, marginal)
@@ -242,7 +273,7 @@ def _share_out(
         for row, share in zip(rows, shares, strict=True):
             energies_wh[row] = share
             served[row] = share > 0
-    return _Fills(list(compress(side.order_ids, served)), list(compress(energies_wh, served)))
+    return _Served(list(compress(side.order_ids, served)), list(compress(energies_wh, served)))
 
 
 def _ration(claims: Sequence[int], wishes: Sequence[int], total: int, ration: Ration) -> list[int]:
@@ -254,11 +285,13 @@ def _ration(claims: Sequence[int], wishes: Sequence[int], total: int, ration: Ra
     return [a + b for a, b in zip(first, rest, strict=True)]
 
 
-def _favoured(match: Match, buyers: _Fills, preferences: Preferences) -> dict[str, int]:
+def _favoured(match: Match, buyers: _Served, preferences: Preferences) -> dict[str, int]:
     """Wh of each offer that could be served and that matched buyers wish for."""
     offers = match.offers
     price = match.margins[1].last_price(match.quantity_wh)
     could = [(row, rank) for row, rank in enumerate(offers.ranks) if rank <= price]
     could.sort(key=itemgetter(1))
     candidates = [(offers.order_ids[row], offers.energies_wh[row]) for row, _ in could]
-    return favoured_wh(preferences, buyers.entries(), candidates)
+    return favoured_wh(
+        preferences, zip(buyers.order_ids, buyers.energies_wh, strict=True), candidates
+    )

@@ -6,7 +6,7 @@ others meet in the auction under the listing's rule (docs/market.md, "Priority c
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import cast
 
@@ -110,7 +110,7 @@ def _regulated(
 def _rest(orders: Sequence[Order], served: Mapping[str, int]) -> list[Order]:
     """The orders without what is served already; those served in full drop out."""
     return [
-        replace(order, energy_wh=order.energy_wh - served.get(order.order_id, 0))
+        order._replace(energy_wh=order.energy_wh - served.get(order.order_id, 0))
         for order in orders
         if order.energy_wh > served.get(order.order_id, 0)
     ]
