@@ -22,13 +22,13 @@ async def record(world: World, listing_id: str, kept: list[Fulfilment]) -> None:
 
 async def reputation(world: World, idgrid: str) -> Reputation:
     """How a household kept its matches so far; anybody may ask."""
-    found = await world.find(Reputation, keys.reputation(arguments.idgrid(idgrid)))
+    found = await world.find(Reputation, keys.reputation(arguments.identifier(idgrid, "idgrid")))
     return found or _unknown(idgrid)
 
 
 async def non_deliveries(world: World, idgrid: str) -> list[NonDelivery]:
     """The hours in which a household fell short, oldest first; anybody may ask."""
-    bounds = keys.under("nondelivery", arguments.idgrid(idgrid))
+    bounds = keys.under("nondelivery", arguments.identifier(idgrid, "idgrid"))
     found = await world.scan(NonDelivery, bounds, limit=NON_DELIVERIES_SHOWN_MAX)
     return [entry for _, entry in found]
 

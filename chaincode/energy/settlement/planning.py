@@ -36,12 +36,11 @@ def added(total: SettlementLine | None, line: SettlementLine) -> SettlementLine:
 def changes(
     now: Sequence[SettlementLine], before: Mapping[str, SettlementLine]
 ) -> list[SettlementLine]:
-    """The differences, of households in which anything differs."""
-    return [
-        difference(line, before.get(line.idgrid))
-        for line in now
-        if line != before.get(line.idgrid)
-    ]
+    """The differences, of households in which anything differs; who is gone counts as nothing."""
+    present = {line.idgrid for line in now}
+    gone = [nothing(name) for name in before if name not in present]
+    compared = [(line, before.get(line.idgrid)) for line in (*now, *gone)]
+    return [difference(line, earlier) for line, earlier in compared if line != earlier]
 
 
 def fulfilments(

@@ -62,7 +62,7 @@ class StatementRun:
 async def preview(world: World, *, idgrid: str, month: str) -> Statement:
     """A household's month as it is now, issued or not; for itself and for staff."""
     _month_end_ms(month)
-    await world.require_own_or_staff(arguments.idgrid(idgrid))
+    await world.require_own_or_staff(arguments.identifier(idgrid, "idgrid"))
     statement, _ = await _drafted(world, idgrid=idgrid, month=month, run=0)
     return statement
 
@@ -70,7 +70,7 @@ async def preview(world: World, *, idgrid: str, month: str) -> Statement:
 async def issued(world: World, *, idgrid: str, month: str) -> Statement:
     """A household's statement as it was last issued; for itself and for staff."""
     _month_end_ms(month)
-    await world.require_own_or_staff(arguments.idgrid(idgrid))
+    await world.require_own_or_staff(arguments.identifier(idgrid, "idgrid"))
     run = await get_run(world, month)
     key = keys.statement(idgrid, month, run.issued_run)
     return await world.get(Statement, key, Refusal.NO_STATEMENT, f"{month}, {idgrid}")
