@@ -86,6 +86,12 @@ def _clear(arguments: Sequence[str]) -> int:
     return run_clear(arguments, sys.stdin, sys.stdout, sys.stderr)
 
 
+def _policy(arguments: Sequence[str]) -> int:
+    from network.country_policy import main as run_policy
+
+    return run_policy(arguments)
+
+
 def _sizing(arguments: Sequence[str]) -> int:
     from network.microgrid_sizing import main as run_sizing
 
@@ -148,6 +154,12 @@ def _cert(arguments: Sequence[str]) -> int:
     return run_cert(arguments)
 
 
+def _timetable(arguments: Sequence[str]) -> int:
+    from network.timetable_command import main as run_timetable
+
+    return run_timetable(arguments)
+
+
 COMMANDS = {
     "demo": Command("a four-member community trading on real household data", _demo),
     "network": Command(
@@ -169,8 +181,10 @@ COMMANDS = {
     ),
     "doctor": Command("what is missing here, and the fix", _doctor),
     "simulate": Command("run or replay seeds of the consensus simulator", _simulate),
+    "timetable": Command("open, close, clear and settle listings when they are due", _timetable),
     "scenario": Command("tell a documented market run step by step, without a network", _scenario),
     "clear": Command("clear one order book given as JSON on standard input", _clear),
+    "policy": Command("what a country's law makes of the market, as one file", _policy),
     "sizing": Command("panels, batteries and sunless hours of a house on a DC bus", _sizing),
     "bench": Command(
         "measure throughput, latency and cost on this machine; takes about a minute", _bench

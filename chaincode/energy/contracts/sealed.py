@@ -5,7 +5,7 @@ from typing import Any
 from chaincode.energy.contracts.transaction import world_of
 from chaincode.energy.market import sealed
 from chaincode.energy.market.records import MarketOrder, SealedOrder
-from chaincode.shim import Context, Contract, transaction
+from chaincode.shim import Context, Contract, query, transaction
 
 
 class Sealed(Contract):
@@ -45,3 +45,8 @@ class Sealed(Contract):
     async def void(self, ctx: Context, listing_id: str) -> sealed.Voided:
         """Market operator: orders that were not revealed in time, a page at a time."""
         return await sealed.void(world_of(ctx), listing_id)
+
+    @query
+    async def hidden(self, ctx: Context, listing_id: str) -> list[str]:
+        """Ids of sealed orders of a listing that are not revealed."""
+        return await sealed.hidden(world_of(ctx), listing_id)

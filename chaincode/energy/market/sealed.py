@@ -158,6 +158,13 @@ async def void(world: World, listing_id: str) -> Voided:
     return Voided(listing_id, orders, forfeited, len(orders) < VOIDED_PER_PAGE_MAX)
 
 
+async def hidden(world: World, listing_id: str) -> list[str]:
+    """Ids of orders that are not revealed, at most a page."""
+    bounds = keys.under("sealed", arguments.identifier(listing_id, "listing_id"))
+    found = await world.scan(SealedOrder, bounds, limit=VOIDED_PER_PAGE_MAX)
+    return [order.order_id for _, order in found]
+
+
 def _require_revealing(world: World, listing: Listing) -> None:
     """The ledger's state decides when it begins, and when it ends at the latest."""
     require_not_cancelled(listing)

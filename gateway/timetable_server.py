@@ -1,0 +1,86 @@
+"""`python -m gateway.timetable_server --config timetable.json`: a member's scheduler process."""
+
+import argparse
+import asyncio
+import logging
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.actor import Actor
+from gateway.settings import IdentityFiles, LedgerSettings, identity_from, ledger_from
+from gateway.strict_json import parse_strictly
+from gateway.timetable import POLL_MS_DEFAULT, Timetable
+from ledger.node import log_lines
+from ledger.rpc.client import GatewayClient
+
+EXIT_INTERRUPTED = 130
+
+
+@dataclass(frozen=True, slots=True)
+class TimetableSettings:
+    """Whose scheduler, through which peer, how often it looks."""
+
+    ledger: LedgerSettings
+    identity: IdentityFiles
+    poll_ms: int
+
+
+def load_timetable_settings(path: Path) -> TimetableSettings:
+    """Read the file; a wrong one raises `ValueError`, `KeyError` or `TypeError`."""
+    raw = parse_strictly(path.read_bytes())
+    return TimetableSettings(
+        ledger=ledger_from(raw["ledger"]),
+        identity=identity_from(raw["identity"]),
+        poll_ms=int(raw.get("poll_ms", POLL_MS_DEFAULT)),
+    )
+
+
+async def serve(settings: TimetableSettings) -> None:
+    """Run until cancelled."""
+    client = GatewayClient.connect(
+        settings.ledger.peers[0].address,
+        settings.ledger.tls_ca.read_bytes(),
+        settings.ledger.channel_id,
+    )
+    actor = Actor(client, settings.identity.load(), settings.ledger.chaincode)
+    try:
+        await Timetable(actor, clock_ms).run(poll_ms=settings.poll_ms)
+    finally:
+        await client.close()
+
+
+def clock_ms() -> int:
+    """Milliseconds since 1970 UTC."""
+    return time.time_ns() // 1_000_000
+
+
+def main() -> int:
+    """Read the configuration and keep the timetable."""
+    parser = argparse.ArgumentParser(
+        prog="python -m gateway.timetable_server",
+        description="The market's timetable, until a signal ends it.",
+    )
+    parser.add_argument(
+        "--config", type=Path, required=True, help="timetable.json (docs/orders.md)"
+    )
+    options = parser.parse_args()
+    log_lines.configure(logging.INFO, "%(asctime)s %(name)s %(message)s")
+    try:
+        settings = load_timetable_settings(options.config)
+    except OSError as error:
+        parser.error(f"cannot read {options.config}: {error.strerror}")
+    except KeyError as error:
+        parser.error(f"{options.config}: the field {error} is missing")
+    except (TypeError, ValueError) as error:
+        parser.error(f"{options.config}: {error}")
+    try:
+        asyncio.run(serve(settings))
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
