@@ -38,33 +38,33 @@ async def test_everything_of_one_turn_is_one_batch() -> None:
 
 async def test_what_comes_within_the_window_waits_for_its_end() -> None:
     batches = Batches()
-    coalescer = Coalescer(batches, window_ms=20)
+    coalescer = Coalescer(batches, window_ms=60_000)
     coalescer.add(1)
     await batches.count(1)
-    started = asyncio.get_running_loop().time()
     coalescer.add(2)
     await asyncio.sleep(0)
     coalescer.add(3)
-    assert await batches.count(2) == [[1], [2, 3]]
-    assert asyncio.get_running_loop().time() - started >= 0.010
+    assert batches.all == [[1]]
+    assert window_s(coalescer) == pytest.approx(60)
+    coalescer._start()
+    assert batches.all == [[1], [2, 3]]
 
 
-async def waited_s(first: int) -> float:
-    """How long an item waits that comes right after a batch of so many."""
+def window_s(coalescer: Coalescer[int]) -> float:
+    """From the start of the last batch to that of the next one, as it is scheduled."""
+    assert isinstance(coalescer._timer, asyncio.TimerHandle)
+    return coalescer._timer.when() - coalescer._started_at
+
+
+@pytest.mark.parametrize(("first", "windows"), [(1, 1), (3, 3), (1_000, WINDOWS_MAX)])
+async def test_the_window_is_longer_after_a_batch_of_many(first: int, windows: int) -> None:
     batches = Batches()
-    coalescer = Coalescer(batches, window_ms=20)
+    coalescer = Coalescer(batches, window_ms=60_000)
     for item in range(first):
         coalescer.add(item)
     await batches.count(1)
-    started = asyncio.get_running_loop().time()
     coalescer.add(first)
-    await batches.count(2)
-    return asyncio.get_running_loop().time() - started
-
-
-async def test_the_window_is_longer_after_a_batch_of_many_up_to_a_limit() -> None:
-    assert await waited_s(3) >= 0.050
-    assert await waited_s(1_000) >= 0.020 * WINDOWS_MAX - 0.010
+    assert window_s(coalescer) == pytest.approx(60 * windows)
 
 
 async def test_without_a_window_nothing_waits() -> None:
