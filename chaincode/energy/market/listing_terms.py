@@ -11,6 +11,7 @@ from chaincode.energy import arguments
 from chaincode.energy.arguments import ENERGY_WH_MAX, PRICE_UTOKEN_PER_KWH_MAX, bad
 from chaincode.energy.market.auction_terms import AUCTION_TERMS, auction_terms
 from chaincode.energy.market.clearing import RATIONS, RULE_VERSION
+from chaincode.energy.market.direct_trade import ALLOWS_DIRECT_TRADE
 from chaincode.energy.market.matching import RULES
 from chaincode.energy.market.records import Listing, ListingState
 from chaincode.energy.market.settlement_terms import SETTLEMENT_TERMS, settlement_terms
@@ -44,6 +45,7 @@ PARAMETERS = frozenset(
         "reading_tolerance_ms",
         "is_sealed",
         "clock_members",
+        ALLOWS_DIRECT_TRADE,
         *SETTLEMENT_TERMS,
         *AUCTION_TERMS,
         *_OF_ONE_LISTING,
@@ -94,6 +96,9 @@ def listing_from(
     tolerance_ms = arguments.number_in(given, "reading_tolerance_ms", DEFAULT_READING_TOLERANCE_MS)
     clock_members = arguments.number_in(given, "clock_members", 1)
     is_sealed = arguments.truth_in(given, "is_sealed", default=False)
+    allows_direct_trade = arguments.truth_in(given, ALLOWS_DIRECT_TRADE, default=True)
+    if is_sealed and not allows_direct_trade:
+        bad("sealed orders need direct trade")
     terms: dict[str, Any] = {
         **settlement_terms(given, settlement_end_ms=timing.settlement_end_ms),
         **auction_terms(given, rule=rule, floor=floor, cap=cap),
@@ -124,6 +129,7 @@ def listing_from(
             clock_members, "clock_members", at_most=CLOCK_MEMBERS_MAX
         ),
         has_stale_price=has_stale_price,
+        allows_direct_trade=allows_direct_trade,
         **terms,
     )
 

@@ -7,6 +7,7 @@ from typing import Any
 from chaincode.energy import arguments, keys
 from chaincode.energy.community import MARKET_OPERATORS, Role
 from chaincode.energy.errors import Refusal, refused
+from chaincode.energy.market.direct_trade import require_within_law
 from chaincode.energy.market.ledger_time import seen_by_enough
 from chaincode.energy.market.listing_terms import CAP, FLOOR, PARAMETERS, listing_from, timing_of
 from chaincode.energy.market.placing import ARRIVED
@@ -43,6 +44,7 @@ async def open_listing(
     role = await world.require_role(OPENERS if checked else MARKET_OPERATORS)
     pinned = await defaults(world)
     parameters = pinned.parameters if pinned is not None else {}
+    require_within_law(checked, parameters)
     if role != Role.COMMUNITY_MANAGER:
         _require_as_pinned(checked, parameters)
     given = parameters | checked

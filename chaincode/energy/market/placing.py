@@ -14,6 +14,7 @@ from chaincode.energy.access.grants import require_granted
 from chaincode.energy.access.records import MARKET
 from chaincode.energy.arguments import ENERGY_WH_MAX, PRICE_UTOKEN_PER_KWH_MAX
 from chaincode.energy.errors import Refusal, refused
+from chaincode.energy.market.direct_trade import FEED_IN_SOURCE, require_direct_trade
 from chaincode.energy.market.offered_source import NO_SUPPLY, Supply, require_supply, supply_from
 from chaincode.energy.market.records import Listing, ListingState, MarketOrder, OwnOrders
 from chaincode.energy.market.settlement_terms import locked_for
@@ -222,6 +223,7 @@ def checked_order(
 ) -> MarketOrder:
     """The order if its energy and price are within the bounds of the listing and `max_wh`."""
     require_positive(wish)
+    wish = as_allowed(listing, wish)
     if wish.energy_wh > max_wh:
         raise refused(Refusal.CAP_EXCEEDED, f"{wish.energy_wh} Wh, the cap is {max_wh}")
     if wish.side == OFFER and wish.price_utoken_per_kwh > listing.cap_utoken_per_kwh:
@@ -239,6 +241,15 @@ def checked_order(
         preferred=list(wish.preferred),
         source=wish.source,
     )
+
+
+def as_allowed(listing: Listing, wish: Wish) -> Wish:
+    """Without direct trade an offer is an order to feed in at the tariff, and no bid is taken."""
+    if listing.allows_direct_trade:
+        return wish
+    if wish.side == BID:
+        require_direct_trade(listing)
+    return replace(wish, price_utoken_per_kwh=listing.floor_utoken_per_kwh, source=FEED_IN_SOURCE)
 
 
 def require_positive(wish: Wish) -> None:

@@ -102,11 +102,12 @@ class Listing:
     `k` is a fraction as text; `floor` is the feed-in tariff, `cap` the retail price.
     `fixed_price` is that of the rule of this name; `priority_consumers` (IDgrids) are served first
     at the `regulated_price`; `line_limit_wh` is the most that may be matched.
+    Without `allows_direct_trade` offers are fed in and bids refused (`direct_trade.py`).
     `opened_by_tx` is the first entry of the arrivals history and fixes its direction.
     Settlement (docs/settlement.md): `network_charge` is paid by buyers on top of the price,
     `pool_share` is the thousandth part of the sellers' proceeds that goes to the community pool;
     after `readings_due_ms` a silent meter counts as zero; `dispute_window_ms` runs from the
-    settlement.
+    settlement. `is_decided` once there is one: then DISPUTED is about what was settled.
     """
 
     listing_id: str
@@ -134,10 +135,12 @@ class Listing:
     pool_share_permille: int = 0
     readings_due_ms: int = 0
     dispute_window_ms: int = 0
+    is_decided: bool = False
     fixed_price_utoken_per_kwh: int | None = None
     regulated_price_utoken_per_kwh: int | None = None
     line_limit_wh: int | None = None
     priority_consumers: list[str] = field(default_factory=list)
+    allows_direct_trade: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,10 @@ from chaincode.energy.access.grants import require_granted
 from chaincode.energy.access.records import MARKET
 from chaincode.energy.community import SELLERS
 from chaincode.energy.errors import Refusal, refused
+from chaincode.energy.market.direct_trade import require_direct_trade_pinned
 from chaincode.energy.market.offered_source import own_source, supply_from
+from chaincode.energy.market.records import MarketDefaults
+from chaincode.energy.records import decode
 from chaincode.energy.registry.records import Participant
 from chaincode.energy.registry.trading import require_may_trade, use_after_order
 from chaincode.energy.world import World
@@ -17,9 +20,15 @@ async def require_trader(world: World, *, is_order: bool = True) -> Participant:
     `is_order`: counts against a contract that limits the number of orders.
     """
     idgrid = world.own_idgrid()
-    raw, use_raw, grants_raw = await world.stub.get_states(
-        [keys.participant(idgrid), keys.contract_use(idgrid), keys.access(idgrid, MARKET)]
+    raw, use_raw, grants_raw, pinned_raw = await world.stub.get_states(
+        [
+            keys.participant(idgrid),
+            keys.contract_use(idgrid),
+            keys.access(idgrid, MARKET),
+            keys.market_defaults(),
+        ]
     )
+    require_direct_trade_pinned(decode(MarketDefaults, pinned_raw) if pinned_raw else None)
     trader = world.require_registered(raw)
     require_may_trade(trader, world.now_ms, use_raw=use_raw)
     require_granted(grants_raw, trader.meter_ids, world.now_ms)
