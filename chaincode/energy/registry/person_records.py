@@ -52,10 +52,14 @@ def checked_name(value: str) -> str:
 
 
 def checked_email(value: str) -> str:
-    """An address in lower case: two spellings of one address are one."""
+    """An address in lower case: two spellings of one address are one.
+
+    ASCII only (other domains in their `xn--` form): the same letters in two Unicode forms
+    would be two addresses.
+    """
     lowered = value.lower()
-    if len(lowered) > EMAIL_CHARACTERS_MAX or not lowered.isprintable():
-        bad(f"email must be printable and have at most {EMAIL_CHARACTERS_MAX} characters")
+    if len(lowered) > EMAIL_CHARACTERS_MAX or not (lowered.isascii() and lowered.isprintable()):
+        bad(f"email must be ASCII and have at most {EMAIL_CHARACTERS_MAX} characters")
     if _EMAIL.fullmatch(lowered) is None:
         bad("email must have the form name@host.domain")
     return lowered

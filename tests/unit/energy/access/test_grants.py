@@ -20,6 +20,7 @@ from tests.unit.energy.community import (
     milliseconds,
     refuses,
 )
+from tests.unit.energy.oracle.panel import name_panel
 
 PRICE = 54_000
 NEXT_LISTING = "2026-01-15T12"
@@ -62,12 +63,16 @@ def test_no_order_without_the_grant_and_nothing_is_asked_of_an_oracle(
     community: Community,
 ) -> None:
     _, home = community.households
-    requests = community.ledger.keys("request~")
+    name_panel(community)
+    question = ("oracle:request", "smartmeter", home.meter_id)
     for order in orders(home):
         assert refuses(community, "NO_DATA_ACCESS", home.client, *order).status == 403
-    assert community.ledger.keys("request~") == requests
+    refuses(community, "NO_DATA_ACCESS", community.scheduler, *question)
+    assert community.ledger.keys("oraclerequest~") == []
     home.client.submit("access:grant", "market", home.meter_id)
     home.client.submit(*orders(home)[0])
+    community.scheduler.submit(*question)
+    assert len(community.ledger.keys("oraclerequest~")) == 1
 
 
 @pytest.mark.row("E011")

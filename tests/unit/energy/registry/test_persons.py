@@ -157,6 +157,8 @@ def test_only_the_manager_and_the_person_itself_may_look(community: Community) -
         private(name="x" * 129),
         private(email="nobody"),
         private(email="a b@c.d"),
+        private(email="jos\u00e9@example.org"),
+        private(email="K@\u212a.org"),
         private(email="a" * 250 + "@b.cd"),
         private() | {"name": b"\xff"},
     ],
