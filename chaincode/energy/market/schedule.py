@@ -65,10 +65,8 @@ async def advance(world: World, listing_id: str) -> Advanced:
         await auction.clear(world, listing_id)
     elif step == "deliver":
         await listings.start_delivery(world, listing_id)
-    elif step == "settle" and await fulfilment.has_steps_left(world, listing_id):
-        await fulfilment.settle(world, listing_id)
     elif step == "settle":
-        step = "nothing"
+        await fulfilment.settle(world, listing_id)
     return Advanced(listing_id, step)
 
 
@@ -93,6 +91,8 @@ def due_step(
         ListingState.SETTLING: ("settle", listing.delivery_end_ms),
         ListingState.DISPUTED: ("settle", listing.delivery_end_ms),
     }.get(ListingState(listing.state))
+    if listing.state == ListingState.DISPUTED and listing.is_decided:
+        return "nothing"
     return instant[0] if instant is not None and now_ms >= instant[1] else "nothing"
 
 

@@ -51,12 +51,6 @@ async def settle(world: World, listing_id: str) -> SettlementRecord:
     return await _decide(world, case, before=None)
 
 
-async def has_steps_left(world: World, listing_id: str) -> bool:
-    """Whether `settle` would do something; a settlement under dispute is over, too."""
-    record = await world.find(SettlementRecord, keys.settlement(listing_id))
-    return record is None or record.state == Progress.PAYING
-
-
 async def correct(world: World, listing_id: str) -> SettlementRecord:
     """Settle again with the readings and statements there are now; pay the differences.
 

@@ -42,7 +42,7 @@ async def plan(
         done = replace(record, state=Progress.SETTLED)
         await world.put(keys.settlement(listing.listing_id), done)
         if before is None:
-            await move_to(world, listing, ListingState.SETTLED)
+            await move_to(world, replace(listing, is_decided=True), ListingState.SETTLED)
         events.announce_page(world, done, pages[0])
         return done
     for page in pages:
@@ -50,7 +50,7 @@ async def plan(
         await world.stub.put_state(key, UNPAID)
     await _community_pages(world, record, credit)
     await world.put(keys.settlement(listing.listing_id), record)
-    await move_to(world, listing, ListingState.SETTLING)
+    await move_to(world, replace(listing, is_decided=True), ListingState.SETTLING)
     events.announce_plan(world, record)
     return record
 
