@@ -58,7 +58,7 @@ def checked_email(value: str) -> str:
     would be two addresses.
     """
     lowered = value.lower()
-    if len(lowered) > EMAIL_CHARACTERS_MAX or not (lowered.isascii() and lowered.isprintable()):
+    if len(lowered) > EMAIL_CHARACTERS_MAX or not (value.isascii() and value.isprintable()):
         bad(f"email must be ASCII and have at most {EMAIL_CHARACTERS_MAX} characters")
     if _EMAIL.fullmatch(lowered) is None:
         bad("email must have the form name@host.domain")
