@@ -67,6 +67,8 @@ def main(argv: Sequence[str], stdin: TextReader, stdout: TextWriter, stderr: Tex
             ration=options.ration,
             floor_price=floor_price,
             cap_price=cap_price,
+            fixed_price=options.price,
+            line_limit_wh=options.line_limit,
         )
     except BadInput as error:
         stderr.write(f"gridledger clear: {error}\n")
@@ -74,7 +76,10 @@ def main(argv: Sequence[str], stdin: TextReader, stdout: TextWriter, stderr: Tex
     except UnicodeDecodeError:
         stderr.write("gridledger clear: the input is not UTF-8 text\n")
         return EXIT_BAD_INPUT
-    stdout.write(json.dumps(result_json(result)) + "\n")
+    output = result_json(result)
+    if options.line_limit is not None:
+        output["curtailed"] = result.curtailed_wh
+    stdout.write(json.dumps(output) + "\n")
     return EXIT_OK
 
 
@@ -100,7 +105,7 @@ def parse_book(text: str) -> tuple[list[Order], int | None, int | None]:
 
 
 def result_json(result: ClearingResult) -> dict[str, object]:
-    """The output object; `excluded` appears only under `average_bid`, which alone excludes."""
+    """The output object; `excluded` appears only under the rules that exclude."""
     output: dict[str, object] = {
         "rule": result.rule,
         "price": result.price_utoken_per_kwh,
@@ -112,7 +117,7 @@ def result_json(result: ClearingResult) -> dict[str, object]:
         "total_utoken": result.total_utoken,
         "not_executable": [list(entry) for entry in result.not_executable],
     }
-    if result.rule == "average_bid":
+    if result.rule != "crossing":
         output["excluded"] = [list(entry) for entry in result.excluded]
     return output
 
@@ -150,13 +155,27 @@ def _parser() -> _Parser:
         default="fifo",
         help="sharing at the marginal price, default fifo",
     )
+    parser.add_argument(
+        "--price", type=_number, help="the price of the rule fixed_price, micro-tokens per kWh"
+    )
+    parser.add_argument("--line-limit", type=_number, help="the most that may be matched, Wh")
     return parser
 
 
 def _parse_arguments(argv: Sequence[str]) -> argparse.Namespace | None:
     """None asks for the help text."""
     options = _parser().parse_args(list(argv))
-    return None if options.help else options
+    if options.help:
+        return None
+    if (options.price is None) == (options.rule == "fixed_price"):
+        raise BadInput("--price goes with --rule fixed_price")
+    return options
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) <= _DIGITS_MAX):
+        raise argparse.ArgumentTypeError(f"{_shown(text)} is not a whole number")
+    return int(text)
 
 
 def _fraction(text: str) -> Fraction:

@@ -10,6 +10,8 @@ import pytest
 from chaincode.energy.market.clear_command import main
 
 DOCS = Path(__file__).resolve().parents[4] / "docs"
+VECTORS = Path(__file__).resolve().parents[3] / "vectors"
+GOLDEN_CASES = json.loads((VECTORS / "clearing-golden.json").read_text())["cases"]
 ORDERS = [
     {"id": "b1", "side": "bid", "price": 200000, "qty": 1000, "seq": 0},
     {"id": "s1", "side": "offer", "price": 100000, "qty": 500, "seq": 1},
@@ -51,6 +53,44 @@ def test_prints_the_clearing_as_json() -> None:
         "total_utoken": 100000,
         "not_executable": [],
     }
+
+
+@pytest.mark.parametrize("ration", ["fifo", "pro_rata"])
+@pytest.mark.parametrize("case", GOLDEN_CASES, ids=lambda case: str(case["name"]))
+def test_the_worked_cases(case: dict[str, Any], ration: str) -> None:
+    given = {name: case[name] for name in ("floor_price", "cap_price", "orders")}
+    status, out, err = run(json.dumps(given), "--ration", ration)
+    assert (status, err) == (0, "")
+    cleared = json.loads(out)
+    expected = case["expected"][f"midpoint_{ration}"]
+    assert {name: cleared[name] for name in expected} == expected
+    assert cleared["price_interval"] == case["price_interval"]
+    assert cleared["not_executable"] == case["not_executable"]
+
+
+def test_a_fixed_price_and_a_line_limit() -> None:
+    options = ("--rule", "fixed_price", "--price", "150000", "--line-limit", "300")
+    status, out, err = run(book(), *options)
+    assert (status, err) == (0, "")
+    cleared = json.loads(out)
+    assert (cleared["price"], cleared["quantity"], cleared["curtailed"]) == (150000, 300, 200)
+    assert cleared["excluded"] == []
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--rule", "fixed_price"),
+        ("--price", "5"),
+        ("--rule", "fixed_price", "--price", "-5"),
+        ("--line-limit", "1.5"),
+        ("--line-limit", "1" * 30),
+    ],
+)
+def test_impossible_options_of_the_new_rules(options: tuple[str, ...]) -> None:
+    status, out, err = run(book(), *options)
+    assert (status, out) == (2, "")
+    assert len(err.splitlines()) == 1
 
 
 def test_no_trade_prints_null_price() -> None:
