@@ -21,6 +21,7 @@ def whole_hour() -> TestLedger:
     community.close_and_clear()
     community.deliver({home.idgrid: (700, 900) for home in (*homes, consumer)})
     community.settle()
+    correct_and_state(community)
     ask = community.manager.evaluate
     ask("market:get_result", LISTING)
     ask("market:get_book", LISTING)
@@ -33,6 +34,22 @@ def whole_hour() -> TestLedger:
         community.account(home)
     community.audit()
     return community.ledger
+
+
+def correct_and_state(community: Community) -> None:
+    """A dispute, a correction of everybody's line, and the statements of the month."""
+    first, second, *_ = community.households
+    first.client.submit("settlement:dispute", LISTING, "wrong")
+    community.dso.submit("settlement:substitute", LISTING, second.idgrid, 400, 0, "read on site")
+    community.dso.submit("settlement:correct", LISTING)
+    community.dso.submit("settlement:decide_dispute", LISTING, first.idgrid, "UPHELD", "")
+    community.ledger.at("2026-02-01T00:00:00Z")
+    community.scheduler.submit("statements:issue", "2026-01")
+    for home in community.households:
+        community.manager.evaluate("settlement:reputation", home.idgrid)
+        community.manager.evaluate("settlement:non_deliveries", home.idgrid)
+        community.manager.evaluate("settlement:get_corrections", LISTING, home.idgrid)
+        community.manager.evaluate("statements:get", home.idgrid, "2026-01")
 
 
 @pytest.mark.slow
