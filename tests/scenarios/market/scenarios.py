@@ -8,6 +8,7 @@ from tests.scenarios.market import (
     energy_auction,
     five_houses,
     hourly_auction,
+    modes,
     resources,
     year_report,
 )
@@ -35,6 +36,7 @@ SCENARIOS = {
     "buy-and-sell": Scenario(
         "buying, selling and deleting lots at fixed prices, with every label", buy_and_sell.run
     ),
+    "modes": Scenario("a coordinator or a market: the same homes both ways, compared", modes.run),
     "resources": Scenario(
         "what each operation of a window costs a peer, against a block of 30 M", resources.run
     ),
