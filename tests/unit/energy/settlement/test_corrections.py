@@ -3,8 +3,6 @@
 import random
 from typing import Any
 
-import pytest
-
 from tests.unit.energy.community import FLOOR, LISTING, Community, Household, refuses
 from tests.unit.energy.settlement.trades import (
     corrections,
@@ -105,7 +103,6 @@ def test_a_household_reads_its_own_corrections_only() -> None:
     refuses(community, "NOT_YOURS", buyer.client, *own)
 
 
-@pytest.mark.row("E054")
 def test_lines_and_corrections_add_up_to_what_is_settled_over_random_histories() -> None:
     """40 histories of three corrections each: every column, every account, all money."""
     community, seller, buyer = settled_trade(network_charge_utoken_per_kwh=7_001)

@@ -84,13 +84,17 @@ def test_households_without_a_match_trade_with_the_utility_only() -> None:
 def test_energy_and_money_are_conserved_in_1000_random_windows() -> None:
     for seed in range(1000):
         rng = random.Random(seed)
-        positions, metered, price = random_window(rng)
-        settlement = settle_pool(positions, metered, Tariff(price, price + 7, price // 2))
+        positions, metered, tariff = random_window(rng)
+        settlement = settle_pool(positions, metered, tariff)
         lines = settlement.lines
         assert sum(line.paid_utoken for line in lines) == settlement.total_utoken
         assert sum(line.received_utoken for line in lines) == settlement.total_utoken
+        charge = sum(line.network_charge_utoken for line in lines)
+        share = sum(line.pool_share_utoken for line in lines)
+        assert charge == settlement.settled_wh * tariff.network_charge_utoken_per_kwh // 1000
+        assert share == settlement.total_utoken * tariff.pool_share_permille // 1000
         locked = sum(position.locked_utoken for position in positions)
-        assert locked == sum(line.paid_utoken + line.refunded_utoken for line in lines)
+        assert locked == charge + share + sum(line.credit_utoken for line in lines)
         assert sum(m.imported_wh for m in metered.values()) == settlement.settled_wh + sum(
             line.bought_from_utility_wh for line in lines
         )
@@ -100,21 +104,30 @@ def test_energy_and_money_are_conserved_in_1000_random_windows() -> None:
         assert all(line.refunded_utoken >= 0 for line in lines)
 
 
-def random_window(rng: random.Random) -> tuple[list[Position], dict[str, Metered], int]:
-    price = rng.randrange(300_000)
+def random_window(rng: random.Random) -> tuple[list[Position], dict[str, Metered], Tariff]:
+    price, charge = rng.randrange(300_000), rng.choice([0, rng.randrange(90_000)])
     sellers, buyers = rng.randrange(1, 6), rng.randrange(1, 6)
     matched = rng.randrange(20_000)
     sold = largest_remainder(claims=[rng.randrange(1, 9) for _ in range(sellers)], total=matched)
     bought = largest_remainder(claims=[rng.randrange(1, 9) for _ in range(buyers)], total=matched)
     positions = [Position(f"s{i}", wh, 0, 0) for i, wh in enumerate(sold)]
     positions += [
-        Position(f"b{i}", 0, wh, amount_rounded_up(energy_wh=wh, price_utoken_per_kwh=price))
+        Position(
+            f"b{i}",
+            0,
+            wh,
+            sum(
+                amount_rounded_up(energy_wh=wh, price_utoken_per_kwh=rate)
+                for rate in (price, charge)
+            ),
+        )
         for i, wh in enumerate(bought)
     ]
     rng.shuffle(positions)
     names = [position.idgrid for position in positions] + ["bystander"]
     metered = {name: Metered(rng.randrange(9000), rng.randrange(9000)) for name in names}
-    return positions, metered, price
+    share = rng.choice([0, rng.randrange(1001)])
+    return positions, metered, Tariff(price, price + 7, price // 2, charge, share)
 
 
 def test_a_position_without_meter_or_twice_is_refused() -> None:
