@@ -12,6 +12,7 @@ from gateway.actor import Actor
 from gateway.settings import IdentityFiles, LedgerSettings, identity_from, ledger_from
 from gateway.strict_json import parse_strictly
 from gateway.timetable import POLL_MS_DEFAULT, Timetable
+from gateway.upkeep import Upkeep
 from ledger.node import log_lines
 from ledger.rpc.client import GatewayClient
 
@@ -46,7 +47,9 @@ async def serve(settings: TimetableSettings) -> None:
     )
     actor = Actor(client, settings.identity.load(), settings.ledger.chaincode)
     try:
-        await Timetable(actor, clock_ms).run(poll_ms=settings.poll_ms)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(Timetable(actor, clock_ms).run(poll_ms=settings.poll_ms))
+            group.create_task(Upkeep(actor, clock_ms).run())
     finally:
         await client.close()
 

@@ -114,6 +114,8 @@ class Marketplace(Contract):
         return views.shown(post, world.caller.idgrid, world.now_ms)
 
     @query
-    async def list_posts(self, ctx: Context, hour: str, after: str = "") -> views.PostPage:
-        """The posts of a delivery hour, a page at a time."""
-        return await views.list_posts(world_of(ctx), hour=hour, after=after)
+    async def list_posts(
+        self, ctx: Context, hour: str, after: str = "", until: str = ""
+    ) -> views.PostPage:
+        """The posts of a delivery hour, or of the hours until another one, a page at a time."""
+        return await views.list_posts(world_of(ctx), hour=hour, after=after, until=until)

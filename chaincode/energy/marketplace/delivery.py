@@ -30,6 +30,7 @@ _AUCTION_RUNS = frozenset(
         ListingState.AUTHORIZE_OFFERS,
         ListingState.REVEALING,
         ListingState.BIDS_CLOSED,
+        ListingState.CLEARING,
         ListingState.CLEARED,
         ListingState.DELIVERING,
         ListingState.SETTLING,

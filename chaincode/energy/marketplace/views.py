@@ -20,9 +20,13 @@ class PostPage:
     next: str
 
 
-async def list_posts(world: World, *, hour: str, after: str) -> PostPage:
-    """Posts of a delivery hour, each with its `label` for the caller."""
-    start, end = keys.under("post", arguments.identifier(hour, "hour"))
+async def list_posts(world: World, *, hour: str, after: str, until: str) -> PostPage:
+    """Posts of the hours from `hour` to `until` (empty: of the one hour), in order of hours.
+
+    Each has its `label` for the caller.
+    """
+    start, _ = keys.under("post", arguments.identifier(hour, "hour"))
+    _, end = keys.under("post", arguments.identifier(until or hour, "until"))
     after_key = post_key(after) if after else None
     if after and after_key is None:
         arguments.bad("after is no post id")

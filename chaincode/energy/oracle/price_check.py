@@ -13,7 +13,7 @@ from chaincode.energy.market.records import Listing, ListingState
 from chaincode.energy.oracle.prices import RETAIL, is_stale, price_in_force
 from chaincode.energy.world import World
 
-_NOT_CLEARED = (
+NOT_CLEARED = (
     ListingState.AUTHORIZE_OFFERS,
     ListingState.REVEALING,
     ListingState.BIDS_CLOSED,
@@ -45,7 +45,7 @@ async def check_price(world: World, listing_id: str) -> PriceCheck:
     raised = await world.find(PriceCheck, keys.price_alarm(listing_id))
     if raised is not None:
         return raised
-    if listing.state not in _NOT_CLEARED:
+    if listing.state not in NOT_CLEARED:
         raise refused(Refusal.TOO_LATE, f"{listing_id} is {listing.state}")
     found = await _compare(world, listing)
     if found.verdict != FRESH:
@@ -53,14 +53,20 @@ async def check_price(world: World, listing_id: str) -> PriceCheck:
     return found
 
 
+def verdict_on(*, cap: int, price: int, is_price_stale: bool) -> str:
+    """What a listing's cap is worth beside the price in force, both in micro-tokens per kWh."""
+    if is_price_stale:
+        return STALE
+    return CHEAPER_OUTSIDE if price < cap else FRESH
+
+
 async def _compare(world: World, listing: Listing) -> PriceCheck:
     point = await price_in_force(world, RETAIL, world.now_ms)
-    if is_stale(point, world.now_ms):
-        verdict = STALE
-    elif point.price_utoken_per_kwh < listing.cap_utoken_per_kwh:
-        verdict = CHEAPER_OUTSIDE
-    else:
-        verdict = FRESH
+    verdict = verdict_on(
+        cap=listing.cap_utoken_per_kwh,
+        price=point.price_utoken_per_kwh,
+        is_price_stale=is_stale(point, world.now_ms),
+    )
     return PriceCheck(
         listing_id=listing.listing_id,
         verdict=verdict,

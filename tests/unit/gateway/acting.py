@@ -1,5 +1,7 @@
 """What `gateway.actor.Actor` is on a network, on the test ledger."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from chaincode.shim import ContractError
@@ -14,10 +16,17 @@ class LedgerActor:
         self._client = client
 
     async def submit(self, function: str, *args: str) -> Any:
-        try:
+        with as_a_peer_says_it():
             return self._client.submit(function, *args)
-        except ContractError as error:
-            raise LedgerRefusal("ABORTED", f"{error.code}: {error.message}") from error
 
     async def evaluate(self, function: str, *args: str) -> Any:
-        return self._client.evaluate(function, *args)
+        with as_a_peer_says_it():
+            return self._client.evaluate(function, *args)
+
+
+@contextmanager
+def as_a_peer_says_it() -> Iterator[None]:
+    try:
+        yield
+    except ContractError as error:
+        raise LedgerRefusal("ABORTED", f"{error.code}: {error.message}") from error

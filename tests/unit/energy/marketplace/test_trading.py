@@ -331,7 +331,9 @@ def test_posts_of_an_hour_come_in_pages(
     monkeypatch.setattr("chaincode.energy.marketplace.views.POSTS_PER_PAGE_MAX", 3)
     seller, buyer, *_ = of(community)
     ids = [offer(community, seller, energy_wh=1)["post_id"] for _ in range(7)]
-    offer(community, seller, energy_wh=1, hour="2026-01-15T11")
+    later = offer(community, seller, energy_wh=1, hour="2026-01-15T11")["post_id"]
+    both = seller.client.evaluate("marketplace:list_posts", HOUR, sorted(ids)[-2], "2026-01-15T11")
+    assert [post["post_id"] for post in both["posts"]] == [max(ids), later]
     found: list[str] = []
     after = ""
     for _ in range(3):
