@@ -10,6 +10,7 @@ from fractions import Fraction
 
 from chaincode.energy.market.book import Order
 from chaincode.energy.market.clearing import RATIONS, ClearingResult, Ration, Rule, clear_book
+from chaincode.energy.market.matching import RULES
 from chaincode.energy.market.rationing import amount_rounded_up
 from chaincode.energy.settlement.pool import (
     Metered,
@@ -21,7 +22,6 @@ from chaincode.energy.settlement.pool import (
 
 HOURS = 24
 ORDERS_EACH_MAX = 3
-RULES: tuple[Rule, ...] = ("crossing", "average_bid")
 ENERGY_WH_MAX = 10_000
 PLACES_IN_INTERVAL = (Fraction(0), Fraction(1, 3), Fraction(1, 2), Fraction(1))
 
@@ -36,16 +36,27 @@ class Rules:
     floor: int
     cap: int
     tick: int
+    fixed_price: int | None
+    line_limit_wh: int | None
+    network_charge: int
+    pool_share_permille: int
+
+    def lock(self, energy_wh: int, price: int) -> int:
+        """What a bid locks: its energy and the network charge, each rounded up."""
+        prices = (price, self.network_charge)
+        return sum(
+            amount_rounded_up(energy_wh=energy_wh, price_utoken_per_kwh=one) for one in prices
+        )
 
 
 @dataclass(slots=True)
 class Community:
-    """Balances in micro-tokens; `utility_*` is what the utility's bills add up to."""
+    """Balances in micro-tokens, of the households, the grid operator and the common pool."""
 
     rules: Rules
     balance: dict[str, int]
-    settled_wh: int = 0
-    metered_wh: int = 0
+    grid_utoken: int = 0
+    pool_utoken: int = 0
 
     @property
     def households(self) -> list[str]:
@@ -82,13 +93,19 @@ def random_community(rng: random.Random) -> Community:
     """2 to 9 households under rules of their own; some have hardly any money."""
     tick = rng.choice((1, 137, 1_000, 10_000))
     floor = tick * rng.randrange(0, 3)
+    rule = rng.choice(RULES)
+    cap = floor + tick * rng.randrange(2, 12)
     rules = Rules(
-        rule=rng.choice(RULES),
+        rule=rule,
         ration=rng.choice(RATIONS),
         k=rng.choice(PLACES_IN_INTERVAL),
         floor=floor,
-        cap=floor + tick * rng.randrange(2, 12),
+        cap=cap,
         tick=tick,
+        fixed_price=rng.randrange(max(floor, 1), cap + 1) if rule == "fixed_price" else None,
+        line_limit_wh=rng.choice((None, None, 4_000)),
+        network_charge=rng.choice((0, 0, 7_003)),
+        pool_share_permille=rng.choice((0, 0, 33, 1_000)),
     )
     households = rng.randrange(2, 10)
     purse = rng.choice((20_000, 10**7, 10**9, 10**9))
@@ -106,6 +123,8 @@ def live_one_hour(community: Community, rng: random.Random) -> Hour:
         ration=rules.ration,
         floor_price=rules.floor,
         cap_price=rules.cap,
+        fixed_price=rules.fixed_price,
+        line_limit_wh=rules.line_limit_wh,
     )
     kept = _release(community, book, cleared)
     metered = _metered(community, book, cleared, rng)
@@ -113,11 +132,14 @@ def live_one_hour(community: Community, rng: random.Random) -> Hour:
         clearing_price_utoken_per_kwh=cleared.price_utoken_per_kwh or 0,
         retail_price_utoken_per_kwh=rules.cap,
         feed_in_tariff_utoken_per_kwh=rules.floor,
+        network_charge_utoken_per_kwh=rules.network_charge,
+        pool_share_permille=rules.pool_share_permille,
     )
     settlement = settle_pool(_positions(book, cleared, kept), metered, tariff)
     for line in settlement.lines:
-        community.balance[line.idgrid] += line.received_utoken + line.refunded_utoken
-    community.settled_wh += settlement.settled_wh
+        community.balance[line.idgrid] += line.credit_utoken
+        community.grid_utoken += line.network_charge_utoken
+        community.pool_utoken += line.pool_share_utoken
     return Hour(
         rules=rules,
         owner=book.owner,
@@ -148,8 +170,7 @@ def _orders(community: Community, rng: random.Random) -> _Book:
         energy_wh = rng.choice((1, 999, 1_000, rng.randrange(1, ENERGY_WH_MAX)))
         order = Order(f"{name}.{sequence}", side, price, energy_wh, sequence)
         if side == "bid":
-            worst = min(price, rules.cap)
-            lock = amount_rounded_up(energy_wh=energy_wh, price_utoken_per_kwh=worst)
+            lock = rules.lock(energy_wh, min(price, rules.cap))
             if lock > community.balance[name]:
                 continue
             community.balance[name] -= lock
@@ -161,12 +182,9 @@ def _orders(community: Community, rng: random.Random) -> _Book:
 
 def _release(community: Community, book: _Book, cleared: ClearingResult) -> dict[str, int]:
     """Keep locked what a matched bid may cost, give the rest back."""
+    price, matched = cleared.price_utoken_per_kwh or 0, cleared.allocations
     kept = {
-        order_id: amount_rounded_up(
-            energy_wh=cleared.allocations.get(order_id, 0),
-            price_utoken_per_kwh=cleared.price_utoken_per_kwh or 0,
-        )
-        for order_id in book.locked
+        order_id: community.rules.lock(matched.get(order_id, 0), price) for order_id in book.locked
     }
     for order_id, locked in book.locked.items():
         community.balance[book.owner[order_id]] += locked - kept[order_id]

@@ -15,8 +15,8 @@ from tests.scenarios.market.random_communities import (
     random_community,
 )
 
-SHORT = range(400)
-LONG = range(400, 3_000)
+SHORT = range(250)
+LONG = range(250, 1_750)
 
 
 def nobody_trades_at_a_loss(hour: Hour) -> None:
@@ -46,10 +46,15 @@ def money_is_exact(hour: Hour) -> None:
     received = sum(line.received_utoken for line in settled.lines)
     refunded = sum(line.refunded_utoken for line in settled.lines)
     assert paid == received == settled.total_utoken
-    assert sum(hour.kept.values()) == paid + refunded
+    charged = sum(line.network_charge_utoken for line in settled.lines)
+    pooled = sum(line.pool_share_utoken for line in settled.lines)
+    assert charged == settled.settled_wh * hour.rules.network_charge // 1000
+    assert pooled == settled.total_utoken * hour.rules.pool_share_permille // 1000
+    assert sum(hour.kept.values()) == paid + charged + refunded
     for order_id, kept in hour.kept.items():
         assert 0 <= kept <= hour.locked[order_id]
-    assert sum(hour.balance_after.values()) == sum(hour.balance_before.values())
+    left = sum(hour.balance_before.values()) - charged - pooled
+    assert sum(hour.balance_after.values()) == left
     assert min(hour.balance_after.values()) >= 0
 
 
@@ -69,6 +74,8 @@ def energy_is_exact(hour: Hour) -> None:
     assert sum(line.sold_wh for line in lines.values()) == hour.settlement.settled_wh
     assert sum(line.bought_wh for line in lines.values()) == hour.settlement.settled_wh
     assert hour.settlement.settled_wh <= hour.cleared.quantity_wh
+    if hour.rules.line_limit_wh is not None:
+        assert hour.cleared.quantity_wh <= hour.rules.line_limit_wh
     for name, line in lines.items():
         meter = hour.metered[name]
         assert line.bought_wh + line.bought_from_utility_wh == meter.imported_wh
@@ -82,14 +89,16 @@ def nothing_stays_locked(hour: Hour) -> None:
     lines = {line.idgrid: line for line in hour.settlement.lines}
     for name, before in hour.balance_before.items():
         line = lines[name]
-        assert hour.balance_after[name] == before + line.received_utoken - line.paid_utoken
+        earned = line.received_utoken - line.pool_share_utoken
+        spent = line.paid_utoken + line.network_charge_utoken
+        assert hour.balance_after[name] == before + earned - spent
 
 
 def live_a_day(seed: int) -> tuple[Community, int]:
     """The community after 24 hours, and in how many of them something traded."""
     rng = random.Random(seed)
     community = random_community(rng)
-    trading_hours = 0
+    supply, trading_hours = sum(community.balance.values()), 0
     for _ in range(HOURS):
         hour = live_one_hour(community, rng)
         nobody_trades_at_a_loss(hour)
@@ -97,6 +106,8 @@ def live_a_day(seed: int) -> tuple[Community, int]:
         energy_is_exact(hour)
         nothing_stays_locked(hour)
         trading_hours += hour.settlement.settled_wh > 0
+    everywhere = sum(community.balance.values()) + community.grid_utoken + community.pool_utoken
+    assert everywhere == supply
     return community, trading_hours
 
 
