@@ -84,8 +84,8 @@ async def finish(
 async def steps(world: World, listing_id: str) -> list[list[str]]:
     """Calls that are due to clear a listing, each a function and its arguments.
 
-    They may be sent together; then ask again, until none is left. Only for a query: it reads the
-    whole book.
+    They may be sent together; then ask again, until none is left. Only for a query: it reads as
+    many orders as a peer allows.
     """
     listing = await get_listing(world, listing_id)
     if listing.state == ListingState.CLEARING:
@@ -95,12 +95,13 @@ async def steps(world: World, listing_id: str) -> list[list[str]]:
         return calls or [["market:clear", listing_id]]
     if listing.state != ListingState.BIDS_CLOSED:
         return []
-    starts = await auction_pages.page_starts(world, listing_id)
-    if len(starts) == 1:
+    pages, start = await auction_pages.next_untallied(world, listing_id)
+    if start is None:
         return [["market:clear", listing_id]]
-    done = await auction_pages.tallied_starts(world, listing_id)
-    calls = [["auction:tally", listing_id, first] for first in starts if first not in done]
-    return calls or [["market:clear", listing_id]]
+    starts, following = await auction_pages.page_starts(world, listing_id, start)
+    if not pages and len(starts) == 1 and following == auction_pages.END:
+        return [["market:clear", listing_id]]
+    return [["auction:tally", listing_id, first] for first in starts]
 
 
 async def _clear_at_once(

@@ -36,6 +36,8 @@ PAGE_ORDERS = 1000
 """Orders a transaction tallies or releases at most: half a MiB of a transaction's 1 MiB."""
 PAGES_MAX = 30
 """Pages of a listing: what `decide_pages` writes grows with the book, 30,000 orders in all."""
+PLANNED_PAGES_MAX = 9
+"""Pages looked ahead at in one query: a peer reads 10,000 keys for one call at most."""
 END = ""
 
 
@@ -148,15 +150,14 @@ async def _page_from(world: World, listing_id: str, from_idgrid: str) -> TallyPa
     return TallyPage.of(listing_id, from_idgrid, following, orders)
 
 
-async def page_starts(world: World, listing_id: str) -> list[str]:
-    """First household of every page of the book; reads all of it."""
-    starts = [""]
-    while (following := (await _page_from(world, listing_id, starts[-1])).to_idgrid) != END:
+async def page_starts(world: World, listing_id: str, start: str) -> tuple[list[str], str]:
+    """Where the next pages begin, from this one on, and where the page behind them would.
+
+    At most `PLANNED_PAGES_MAX`; `END` if the book ends with them.
+    """
+    starts: list[str] = []
+    following = start
+    while not starts or (following != END and len(starts) < PLANNED_PAGES_MAX):
         starts.append(following)
-    return starts
-
-
-async def tallied_starts(world: World, listing_id: str) -> set[str]:
-    """First households of the pages written so far."""
-    found = await world.scan(TallyPage, keys.under("tally", listing_id))
-    return {page.from_idgrid for _, page in found}
+        following = (await _page_from(world, listing_id, following)).to_idgrid
+    return starts, following

@@ -10,7 +10,7 @@ from chaincode.shim import ContractError
 from tests.unit.energy.community import CAP, FLOOR, LISTING, Community, refuses
 
 VALID = "VALID"
-HOMES = 24
+HOMES = 14
 
 
 def trading(**parameters: Any) -> Community:
@@ -33,7 +33,7 @@ def trading(**parameters: Any) -> Community:
     return community
 
 
-def paged(monkeypatch: pytest.MonkeyPatch, orders: int = 7) -> None:
+def paged(monkeypatch: pytest.MonkeyPatch, orders: int = 5) -> None:
     monkeypatch.setattr(auction_pages, "PAGE_ORDERS", orders)
 
 
@@ -105,6 +105,7 @@ def test_all_pages_of_a_step_stand_in_one_block(monkeypatch: pytest.MonkeyPatch)
         assert community.ledger.commit(simulated) == [VALID] * len(calls)
         blocks += 1
     assert blocks == 4  # tally, decide, release, cleared
+    assert sum(trade["energy_wh"] for trade in trades(community)) == quantity(community)
     assert community.manager.evaluate("market:get_listing", LISTING)["state"] == "CLEARED"
     flows = {home.idgrid: (20_000, 20_000) for home in community.households}
     community.deliver(flows)
@@ -113,6 +114,30 @@ def test_all_pages_of_a_step_stand_in_one_block(monkeypatch: pytest.MonkeyPatch)
     assert settled["settled_wh"] == header["quantity_wh"] > 0
     audit = community.audit()
     assert (audit["difference_utoken"], audit["escrowed_utoken"]) == (0, 0)
+
+
+def trades(community: Community) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = community.manager.evaluate("auction:get_trades", LISTING)
+    return found
+
+
+def quantity(community: Community) -> int:
+    matched: int = community.manager.evaluate("market:get_result", LISTING)["quantity_wh"]
+    return matched
+
+
+def test_a_query_plans_as_many_pages_as_a_peer_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    community = trading()
+    paged(monkeypatch)
+    monkeypatch.setattr(auction_pages, "PLANNED_PAGES_MAX", 3)
+    planned = []
+    while (calls := community.dso.evaluate("auction:steps", LISTING))[0][0] == "auction:tally":
+        planned.append(len(calls))
+        for name, *arguments in calls:
+            community.dso.submit(name, *arguments)
+    assert set(planned[:-1]) == {3}
+    assert len(planned) > 2
+    assert calls == [["market:clear", LISTING]]
 
 
 def test_steps_of_anybody_may_be_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
