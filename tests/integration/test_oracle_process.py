@@ -1,0 +1,143 @@
+"""Members' oracles as processes on a real network: over HTTP, one of three lies, one restarts."""
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+
+from network.trial_households import CHAINCODE
+from tests.integration.market_scene import MarketScene
+from tests.integration.running_network import running_network
+from tests.unit.gateway.serving import serve
+
+pytestmark = pytest.mark.slow
+
+MEMBERS = ("cooperative", "dso", "utility")
+LIAR = "utility"
+STORED_KWH = 6.001
+WAIT_S = 60
+STOP_S = 10
+
+
+@dataclass(frozen=True)
+class OracleFiles:
+    """What one oracle is told, and where it logs."""
+
+    config: Path
+    run_log: Path
+
+    def steps(self, request_id: str) -> list[str]:
+        """The steps of a request that were done."""
+        lines = [json.loads(line) for line in self.run_log.read_text().splitlines()]
+        return [x["step"] for x in lines if x["request_id"] == request_id and x["is_done"]]
+
+
+def prepared(scene: MarketScene, member_id: str, address: str, folder: Path) -> OracleFiles:
+    plan, layout = scene.network.plan, scene.network.layout
+    authority = scene.member_authority(member_id)
+    now = datetime.now(tz=UTC)
+    pair = authority.issue_client("oracle-node", {"role": "oracle"}, now=now)
+    certificate, key = folder / f"{member_id}.crt", folder / f"{member_id}.key"
+    certificate.write_bytes(pair.certificate_pem)
+    key.write_bytes(pair.key_pem)
+    [peer] = [member for member in plan.members if member.mspid == authority.mspid]
+    job = {"kind": "battery_soc", "url": address + "/battery-soc/{subject}?at_ms={at_ms}"}
+    content: dict[str, Any] = {
+        "ledger": {
+            "channel_id": plan.channel_id,
+            "chaincode": CHAINCODE,
+            "tls_ca": str(layout.tls_ca_bundle),
+            "peers": [{"mspid": peer.mspid, "address": peer.address}],
+        },
+        "identity": {"mspid": peer.mspid, "certificate": str(certificate), "key": str(key)},
+        "jobs": [job | {"times": 2_000 if member_id == LIAR else 1_000}],
+        "run_log": str(folder / f"{member_id}.jsonl"),
+    }
+    config = folder / f"{member_id}.json"
+    config.write_text(json.dumps(content))
+    return OracleFiles(config, folder / f"{member_id}.jsonl")
+
+
+@contextmanager
+def running(files: list[OracleFiles]) -> Iterator[None]:
+    command = [sys.executable, "-m", "gateway.oracle.server", "--config"]
+    processes = [subprocess.Popen([*command, str(found.config)]) for found in files]
+    try:
+        yield
+        assert [process.poll() for process in processes] == [None] * len(files)
+    finally:
+        for process in processes:
+            process.terminate()
+            process.wait(STOP_S)
+
+
+async def with_battery(scene: MarketScene) -> tuple[Any, str]:
+    home = await scene.join()
+    battery = f"battery-{home.meter_id}"
+    register = ("registry:register_res", battery, home.idgrid, "battery", "5000")
+    await scene.submit(home.identity, *register)
+    await scene.submit(scene.operator, "registry:approve_res", battery)
+    return home, battery
+
+
+async def ask(scene: MarketScene, home: Any, battery: str) -> str:
+    done = await scene.submit(home.identity, "oracle:request", "battery_soc", battery)
+    return done.tx_id
+
+
+async def decided(scene: MarketScene, request_id: str) -> dict[str, Any]:
+    async with asyncio.timeout(WAIT_S):
+        while True:
+            found: dict[str, Any] = await scene.ask(
+                scene.manager, "oracle:get_request", request_id
+            )
+            if found["state"] == "FULFILLED":
+                return found
+            await asyncio.sleep(0.1)
+
+
+def devices(asked: list[str]) -> FastAPI:
+    app = FastAPI()
+
+    @app.get("/battery-soc/{battery_id}")
+    async def charge(battery_id: str, at_ms: int) -> dict[str, Any]:
+        asked.append(battery_id)
+        return {"id": battery_id, "value": STORED_KWH, "at_ms": at_ms}
+
+    return app
+
+
+def test_three_processes_answer_one_lies_and_one_that_restarts_catches_up(tmp_path: Path) -> None:
+    async def play(scene: MarketScene) -> None:
+        await scene.open()
+        panel = json.dumps([scene.member_authority(name).mspid for name in MEMBERS])
+        await scene.submit(scene.manager, "oracle:name_panel", panel, "2")
+        home, battery = await with_battery(scene)
+        seen: list[str] = []
+        async with serve(devices(seen)) as address:
+            files = {name: prepared(scene, name, address, tmp_path) for name in MEMBERS}
+            first = await ask(scene, home, battery)
+            with running(list(files.values())):
+                found = await decided(scene, first)
+            assert (found["value"], found["attempt"]) == (6_001, 1)
+
+            second = await ask(scene, home, battery)  # while no oracle runs
+            honest = [files[name] for name in MEMBERS if name != LIAR]
+            with running(honest):
+                assert (await decided(scene, second))["value"] == 6_001
+            for oracle in honest:
+                assert oracle.steps(second) == ["decode", "fetch", "parse", "encode", "submit"]
+        assert set(seen) == {battery}
+        await scene.close()
+
+    with running_network(tmp_path) as network, asyncio.Runner() as runner:
+        runner.run(play(MarketScene(network, runner)))
