@@ -30,7 +30,7 @@ async def matches_of(world: World, result: AuctionResult) -> list[Match]:
 
 
 async def matches_of_household(world: World, result: AuctionResult, idgrid: str) -> list[Match]:
-    """A household's matches; reads one page of a large book."""
+    """A household's matches in ledger order; reads one page of a large book."""
     if not result.pages:
         return [match for match in result.typed_matches() if match.idgrid == idgrid]
     listing = await get_listing(world, result.listing_id)
@@ -42,7 +42,8 @@ async def matches_of_household(world: World, result: AuctionResult, idgrid: str)
     )
     page = await read_pages(world, replace(result, pages=[result.pages[at]]))
     found = page_matches(listing, result, *page[0])
-    return [match for match in found if match.idgrid == idgrid]
+    own = [match for match in found if match.idgrid == idgrid]
+    return sorted(own, key=lambda match: match.position)
 
 
 def split_matches(listing: Listing, matches: list[Match]) -> tuple[list[Match], list[Match]]:
