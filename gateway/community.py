@@ -9,7 +9,7 @@ from chaincode.energy import keys
 from chaincode.energy.access.grants import granted
 from chaincode.energy.access.records import MARKET
 from chaincode.energy.registry.records import Meter, Participant, Res
-from chaincode.energy.tokens.records import Account, Deposit, Escrow, Payout
+from chaincode.energy.tokens.records import Account, Deposit, Escrow, Payout, Redemption
 from gateway.ledger_records import LedgerRecords
 from gateway.projection import Projection
 
@@ -108,7 +108,8 @@ class Community:
         accounts = ledger.all(Account, "account")
         payouts = ledger.all(Payout, "payout")
         return MoneySupply(
-            issued_utoken=sum(d.amount_utoken for d in ledger.all(Deposit, "deposit")),
+            issued_utoken=sum(d.amount_utoken for d in ledger.all(Deposit, "deposit"))
+            - sum(r.amount_utoken for r in ledger.all(Redemption, "redemption")),
             free_utoken=sum(account.balance_utoken for account in accounts)
             + sum(payout.amount_utoken for payout in payouts),
             locked_utoken=sum(e.locked_utoken for e in ledger.all(Escrow, "escrow")),

@@ -81,6 +81,11 @@ def deposit(tx_id: str) -> str:
     return _key("deposit", tx_id)
 
 
+def redemption(tx_id: str) -> str:
+    """Who gave back how much; never changed."""
+    return _key("redemption", tx_id)
+
+
 def payout(idgrid: str, source: str, reference: str) -> str:
     """Money on its way to a participant's balance. `source`: deposit, clear or settle."""
     return _key("payout", idgrid, source, reference)

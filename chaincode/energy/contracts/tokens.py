@@ -2,7 +2,7 @@
 
 from chaincode.energy.contracts.transaction import world_of
 from chaincode.energy.tokens import accounts, funds
-from chaincode.energy.tokens.records import Account, Deposit
+from chaincode.energy.tokens.records import Account, Deposit, Redemption
 from chaincode.shim import Context, Contract, query, transaction
 
 
@@ -24,6 +24,18 @@ class Tokens(Contract):
     async def fold(self, ctx: Context) -> Account:
         """Participant: gather own payouts into the account."""
         return await accounts.fold(world_of(ctx))
+
+    @transaction
+    async def fold_account(self, ctx: Context, account: str) -> Account:
+        """Market operator: gather the payouts of any account into it."""
+        return await accounts.fold_account(world_of(ctx), account)
+
+    @transaction
+    async def redeem(self, ctx: Context, amount_utoken: int, reference: str) -> Redemption:
+        """Participant: give micro-tokens back for money outside the ledger."""
+        return await accounts.redeem(
+            world_of(ctx), amount_utoken=amount_utoken, reference=reference
+        )
 
     @transaction
     async def pay_from_fund(

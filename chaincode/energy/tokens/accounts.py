@@ -4,17 +4,17 @@ An account key is written only by its owner's own orders. Everything others add 
 released escrow, a settlement) is a payout with a key of its own; it counts towards the balance
 at once and is folded into the account when the owner needs it. At every height
 
-    sum(deposits) = sum(accounts) + sum(payouts) + sum(escrows)
+    sum(deposits) - sum(redemptions) = sum(accounts) + sum(payouts) + sum(escrows)
 """
 
 from dataclasses import dataclass, replace
 
 from chaincode.energy import arguments, keys
 from chaincode.energy.arguments import AMOUNT_UTOKEN_MAX
-from chaincode.energy.community import STAFF, Role
+from chaincode.energy.community import MARKET_OPERATORS, STAFF, Role
 from chaincode.energy.errors import Refusal, refused
 from chaincode.energy.records import decode
-from chaincode.energy.tokens.records import Account, Deposit, Escrow, Payout
+from chaincode.energy.tokens.records import Account, Deposit, Escrow, Payout, Redemption
 from chaincode.energy.world import World
 
 FOLDED_PAYOUTS_MAX = 500
@@ -38,6 +38,7 @@ class Audit:
     """All money of the community, in micro-tokens; it is conserved if `difference` is 0."""
 
     deposited_utoken: int
+    redeemed_utoken: int
     free_utoken: int
     payouts_utoken: int
     escrowed_utoken: int
@@ -71,6 +72,38 @@ async def fold(world: World) -> Account:
     return account
 
 
+async def fold_account(world: World, name: str) -> Account:
+    """Market operator: the same for any account, a fund's included, so that none grows for ever.
+
+    Writes the account key: an order of its owner in the same block has to be sent again.
+    """
+    await world.require_role(MARKET_OPERATORS)
+    raw = await world.stub.get_state(keys.account(arguments.identifier(name, "account")))
+    account = await folded(world, account_from(name, raw))
+    await world.put(keys.account(name), account)
+    return account
+
+
+async def redeem(world: World, *, amount_utoken: int, reference: str) -> Redemption:
+    """Participant: give own free micro-tokens back; the manager pays outside against the record.
+
+    They are gone: the supply is deposits less redemptions. `reference` must name no person.
+    """
+    idgrid = (await world.caller_is_registered()).idgrid
+    record = Redemption(
+        idgrid=idgrid,
+        amount_utoken=arguments.positive(
+            amount_utoken, "amount_utoken", at_most=AMOUNT_UTOKEN_MAX
+        ),
+        reference=arguments.short_text(reference, "reference"),
+    )
+    account = account_from(idgrid, await world.stub.get_state(keys.account(idgrid)))
+    await charge(world, account, amount=record.amount_utoken)
+    await world.put(keys.redemption(world.tx_id), record)
+    world.announce("Redeemed", {"idgrid": idgrid, "amount_utoken": amount_utoken})
+    return record
+
+
 async def account_view(world: World, idgrid: str) -> AccountView:
     """Balance of a participant; for itself and for staff."""
     await world.require_own_or_staff(idgrid)
@@ -94,16 +127,19 @@ async def audit(world: World) -> Audit:
     accounts = await world.scan(Account, keys.under("account"))
     payouts = await world.scan(Payout, keys.under("payout"))
     escrows = await world.scan(Escrow, keys.under("escrow"))
+    redemptions = await world.scan(Redemption, keys.under("redemption"))
     deposited = sum(record.amount_utoken for _, record in deposits)
+    redeemed = sum(record.amount_utoken for _, record in redemptions)
     free = sum(record.balance_utoken for _, record in accounts)
     on_the_way = sum(record.amount_utoken for _, record in payouts)
     locked = sum(record.locked_utoken for _, record in escrows)
     return Audit(
         deposited_utoken=deposited,
+        redeemed_utoken=redeemed,
         free_utoken=free,
         payouts_utoken=on_the_way,
         escrowed_utoken=locked,
-        difference_utoken=deposited - free - on_the_way - locked,
+        difference_utoken=deposited - redeemed - free - on_the_way - locked,
     )
 
 

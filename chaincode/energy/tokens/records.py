@@ -15,11 +15,20 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Deposit:
-    """Micro-tokens brought into being; the sum of all deposits is the supply."""
+    """Micro-tokens brought into being; all deposits less all redemptions are the supply."""
 
     idgrid: str
     amount_utoken: int
     issuer_mspid: str
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class Redemption:
+    """Micro-tokens given back for money outside the ledger; they no longer exist."""
+
+    idgrid: str
+    amount_utoken: int
     reference: str
 
 

@@ -128,6 +128,7 @@ def test_deposits_are_the_supply_and_only_the_manager_makes_them() -> None:
     assert community.account(home)["free_utoken"] == 10_000_000
     assert community.audit() == {
         "deposited_utoken": 10_000_000,
+        "redeemed_utoken": 0,
         "free_utoken": 0,
         "payouts_utoken": 10_000_000,
         "escrowed_utoken": 0,
