@@ -9,6 +9,7 @@ import pytest
 from ledger.endorsement.lifecycle_messages import encode_approve_arguments
 from ledger.model.codec import encode_envelope, prepared_transaction_payload
 from ledger.model.codec_proposal import decode_proposal
+from ledger.model.codes import ValidationCode
 from ledger.rpc.broadcast_client import broadcast
 from ledger.rpc.transport import client_channel
 from network.chaincode_client import ChaincodeRefused
@@ -30,6 +31,10 @@ class Notes(Contract):
     async def write(self, ctx: Context, key: str, pages: int, tags: list) -> str:
         await ctx.stub.put_state(key, str(pages + len(tags)).encode())
         return "VERSION"
+
+    @query
+    async def read(self, ctx: Context, key: str) -> str:
+        return (await ctx.stub.get_state(key)).decode()
 
     @query
     async def version(self, ctx: Context) -> str:
@@ -90,6 +95,27 @@ class Operator:
         return said.strip()
 
 
+async def endorsed_before(network: RunningNetwork, function: str, *args: str) -> tuple[str, bytes]:
+    """Id and payload of a transaction that waits at its client."""
+    client = lifecycle_client(network.plan, network.plan.members[0], network.layout)
+    try:
+        proposal = client.gateway.propose(client.identity.serialized, NAME, function, args)
+        signature = client.identity.sign(proposal.raw)
+        return proposal.tx_id, await client.gateway.endorse(proposal, signature)
+    finally:
+        await client.close()
+
+
+async def ordered(network: RunningNetwork, tx_id: str, payload: bytes) -> ValidationCode:
+    """The code the ledger gives a transaction that was endorsed before."""
+    client = lifecycle_client(network.plan, network.plan.members[0], network.layout)
+    try:
+        await client.gateway.submit(tx_id, payload, client.identity.sign(payload))
+        return (await client.gateway.commit_status(tx_id, client.identity)).code
+    finally:
+        await client.close()
+
+
 @pytest.fixture
 def operator(network, tmp_path, capsys):
     return Operator(network, tmp_path, capsys)
@@ -117,8 +143,10 @@ def test_a_chaincode_of_three_members_runs_at_theirs_and_is_refused_elsewhere(op
     assert "at sequence 1 on channel 'energy' has not yet been approved by this org" in said
 
 
+@pytest.mark.row("E112")
 def test_two_of_four_approvals_activate_nothing_and_three_do(operator):
     file, package_id = operator.package("2.0")
+    held = asyncio.run(endorsed_before(operator.network, "write", "a", "9", "[]"))
     operator.install(file, *THREE)
     operator.approve("2.0", package_id, "cooperative", "dso")
     status, said = operator.run("commit", NAME, "--version", "2.0")
@@ -132,6 +160,10 @@ def test_two_of_four_approvals_activate_nothing_and_three_do(operator):
     assert operator.version() == "2.0"
     status, said = operator.run("definitions", NAME)
     assert "notes version 2.0, sequence 2" in said
+    assert asyncio.run(ordered(operator.network, *held)) == ValidationCode.MVCC_READ_CONFLICT, (
+        "the old version writes no more"
+    )
+    assert operator.run("query", NAME, "read", "key=a") == (0, "5\n"), "what it wrote is there"
     assert "UtilityMSP         has not approved" in said
 
 
