@@ -191,15 +191,21 @@ def test_somebody_elses_signature_is_refused(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize(
-    ("energy_wh", "price"), [("0", "50000"), ("-5", "50000"), ("1000", "0"), ("1000", "-1")]
+    ("energy_wh", "price", "code"),
+    [
+        ("0", "50000", "ENERGY_MISSING"),
+        ("-5", "50000", "ENERGY_MISSING"),
+        ("1000", "0", "OFFER_PRICE_NOT_POSITIVE"),
+        ("1000", "-1", "OFFER_PRICE_NOT_POSITIVE"),
+    ],
 )
 def test_amounts_that_are_not_positive_are_refused(
-    scene: Scene, energy_wh: str, price: str
+    scene: Scene, energy_wh: str, price: str, code: str
 ) -> None:
     async def act() -> None:
         arguments = (scene.listing, scene.home.res_id, energy_wh, price)
         message = await refused_order(scene, scene.home, "market:place_offer", *arguments)
-        assert message.startswith("chaincode response 422, NOT_POSITIVE: ")
+        assert message.startswith(f"chaincode response 422, {code}: ")
 
     scene.market.run(act())
 
