@@ -28,7 +28,7 @@ class Tokens(Contract):
     @transaction
     async def fold_account(self, ctx: Context, account: str) -> Account:
         """Market operator: gather the payouts of any account into it."""
-        return await accounts.fold_account(world_of(ctx), account)
+        return await funds.fold_account(world_of(ctx), account)
 
     @transaction
     async def redeem(self, ctx: Context, amount_utoken: int, reference: str) -> Redemption:

@@ -16,11 +16,10 @@ from chaincode.energy.settlement import deliveries, disputes, events
 from chaincode.energy.settlement.conservation import ConservationError
 from chaincode.energy.settlement.records import Page, Progress, SettlementLine, SettlementRecord
 from chaincode.energy.tokens import accounts
-from chaincode.energy.tokens.funds import NETWORK, POOL
+from chaincode.energy.tokens.funds import NETWORK, POOL, TRANSIT
 from chaincode.energy.tokens.records import Payout
 from chaincode.energy.world import World
 
-TRANSIT = "transit"
 UNPAID = b"1"
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from chaincode.energy import arguments, keys
 from chaincode.energy.arguments import AMOUNT_UTOKEN_MAX
-from chaincode.energy.community import MARKET_OPERATORS, STAFF, Role
+from chaincode.energy.community import STAFF, Role
 from chaincode.energy.errors import Refusal, refused
 from chaincode.energy.records import decode
 from chaincode.energy.tokens.records import Account, Deposit, Escrow, Payout, Redemption
@@ -69,18 +69,6 @@ async def fold(world: World) -> Account:
     before = await world.find(Account, keys.account(idgrid)) or _empty(idgrid)
     account = await folded(world, before)
     await world.put(keys.account(idgrid), account)
-    return account
-
-
-async def fold_account(world: World, name: str) -> Account:
-    """Market operator: the same for any account, a fund's included, so that none grows for ever.
-
-    Writes the account key: an order of its owner in the same block has to be sent again.
-    """
-    await world.require_role(MARKET_OPERATORS)
-    raw = await world.stub.get_state(keys.account(arguments.identifier(name, "account")))
-    account = await folded(world, account_from(name, raw))
-    await world.put(keys.account(name), account)
     return account
 
 

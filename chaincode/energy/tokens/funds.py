@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from chaincode.energy import arguments, keys
 from chaincode.energy.arguments import AMOUNT_UTOKEN_MAX
-from chaincode.energy.community import GRID_OPERATORS, Role
+from chaincode.energy.community import GRID_OPERATORS, MARKET_OPERATORS, Role
 from chaincode.energy.errors import Refusal, refused
 from chaincode.energy.tokens import accounts
 from chaincode.energy.tokens.records import Account
@@ -16,6 +16,8 @@ from chaincode.energy.world import World
 
 POOL = "pool"
 NETWORK = "network"
+TRANSIT = "transit"
+"""What pages of settlements have released and others still have to pay out."""
 _PAYERS = {POOL: frozenset({Role.COMMUNITY_MANAGER}), NETWORK: GRID_OPERATORS}
 
 
@@ -45,3 +47,18 @@ async def pay(
         },
     )
     return left
+
+
+async def fold_account(world: World, name: str) -> Account:
+    """Market operator: gather the payouts of any account, so that none grows for ever.
+
+    Writes the account key: an order of its owner in the same block has to be sent again. What is
+    in transit belongs to settlements that are being paid and stays where it is.
+    """
+    await world.require_role(MARKET_OPERATORS)
+    if arguments.identifier(name, "account") == TRANSIT:
+        arguments.bad("what is in transit cannot be gathered")
+    raw = await world.stub.get_state(keys.account(name))
+    account = await accounts.folded(world, accounts.account_from(name, raw))
+    await world.put(keys.account(name), account)
+    return account

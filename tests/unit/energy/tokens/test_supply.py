@@ -62,3 +62,5 @@ def test_an_operator_gathers_the_payouts_of_any_account(community: Community) ->
     fold = ("tokens:fold_account", seller.idgrid)
     refuses(community, "ROLE_NOT_ALLOWED", seller.client, *fold)
     refuses(community, "ROLE_NOT_ALLOWED", community.oracle, *fold)
+    scheduler = community.scheduler
+    refuses(community, "INVALID_ARGUMENT", scheduler, "tokens:fold_account", "transit")
