@@ -81,7 +81,7 @@ def _verdict(one: ClearingTime) -> str:
 
 def _measure(count: int) -> ClearingTime:
     orders = random_book(count)
-    columns = _columns(orders)
+    columns = columns_of(orders)
     if clear_book(orders).quantity_wh != numpy_volume(*columns):
         raise ArithmeticError("the rule and the NumPy reference disagree about the volume")
     rule_s, numpy_s = [], []
@@ -104,7 +104,7 @@ def _cpu_s(work: Callable[[], object]) -> float:
     return time.process_time() - started
 
 
-def _columns(orders: list[Order]) -> "tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]":
+def columns_of(orders: list[Order]) -> "tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]":
     """Prices and energies of the bids, then of the offers."""
     import numpy as np
 

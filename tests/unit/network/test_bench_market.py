@@ -1,0 +1,52 @@
+"""The market benchmark's reference and what it prints; its networks are run by hand."""
+
+import json
+
+import pytest
+
+from chaincode.energy.market.clearing import clear_book
+from network.bench_auction import ClearedBook
+from network.bench_clearing import (
+    SLOWER_THAN_NUMPY_MAX,
+    ClearingTime,
+    columns_of,
+    numpy_volume,
+    random_book,
+)
+from network.bench_market import MarketReport, main, report_table
+from network.bench_settlement import SettledHour
+
+
+@pytest.mark.parametrize("count", [2, 3, 10, 999])
+def test_the_numpy_reference_agrees_with_the_rule(count: int) -> None:
+    orders = random_book(count)
+    assert numpy_volume(*columns_of(orders)) == clear_book(orders).quantity_wh
+
+
+def test_a_goal_is_the_time_and_the_multiple_of_numpy() -> None:
+    def taking(rule_ms: float, ratio: float) -> ClearingTime:
+        return ClearingTime(10_000, rule_ms, rule_ms / ratio, ratio, target_ms=5.0)
+
+    assert taking(5.0, float(SLOWER_THAN_NUMPY_MAX)).is_met
+    assert not taking(5.1, 2.0).is_met
+    assert not taking(4.0, SLOWER_THAN_NUMPY_MAX + 0.1).is_met
+
+
+def test_the_table_names_goals_and_what_was_measured() -> None:
+    report = MarketReport(
+        clearing=[ClearingTime(10_000, 4.0, 1.0, 4.0, 5.0)],
+        cleared=ClearedBook(10_000, 5_000, 10, 23, close_s=0.1, decide_s=1.5, total_s=2.5),
+        settled=SettledHour(households=2_000, pages=4, decide_s=1.0, total_s=2.0),
+    )
+    table = report_table(report)
+    assert "10000      4.00      1.00   4.00   5 ms, 6 times: met" in table
+    assert "10000 orders on four validators: 2.50 s (goal 5 s), 23 transactions, 10 pages" in table
+    assert "2000 households: 2.00 s (goal 10 s), 4 pages" in table
+
+
+@pytest.mark.slow
+def test_without_a_network_only_the_rule_is_timed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--no-network", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert [one["orders"] for one in report["clearing"]] == [10_000, 100_000]
+    assert (report["cleared"], report["settled"]) == (None, None)
