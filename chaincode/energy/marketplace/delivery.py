@@ -14,12 +14,14 @@ from chaincode.energy import arguments, keys
 from chaincode.energy.community import MARKET_OPERATORS, PARTICIPANTS, Role
 from chaincode.energy.errors import Refusal, refused
 from chaincode.energy.market.records import Listing, ListingState
+from chaincode.energy.market.timing import HOUR_MS, delivery_hour_ms, listing_id_at
 from chaincode.energy.marketplace import escrow
 from chaincode.energy.marketplace.posts import announce, get_post, put_post
 from chaincode.energy.marketplace.records import DEALT, Deal, Delivery, Post, PostState
 from chaincode.energy.marketplace.shares import amount_for, share_of
 from chaincode.energy.oracle.readings import energy_between
 from chaincode.energy.oracle.reports import registers_at
+from chaincode.energy.records import decode
 from chaincode.energy.registry.records import Connection
 from chaincode.energy.settlement.records import SettlementLine
 from chaincode.energy.world import World
@@ -112,16 +114,17 @@ async def finish(world: World, post: Post, delivered_wh: int, how: Delivery) -> 
 async def metered_wh(world: World, post: Post) -> int | None:
     """Wh of this deal by the meters; None while a reading is missing.
 
-    What the auction of the hour settled is taken off both meters first, so until
+    What auctions settled in that time is taken off both meters first, so until
     `refund_from_ms` a listing that is not settled yet refuses with NOT_SETTLED.
     """
-    listing = await world.find(Listing, keys.listing(post.hour))
-    waits = world.now_ms < post.refund_from_ms
-    if waits and listing is not None and listing.state in _AUCTION_RUNS:
-        raise refused(Refusal.NOT_SETTLED, f"the auction of {post.hour} settles first")
+    listings = await _auctions(world, post)
+    running = [listing.listing_id for listing in listings if listing.state in _AUCTION_RUNS]
+    if running and world.now_ms < post.refund_from_ms:
+        raise refused(Refusal.NOT_SETTLED, f"the auction of {running[0]} settles first")
+    hours = [listing.listing_id for listing in listings]
     seller, buyer = str(post.seller_idgrid), str(post.buyer_idgrid)
-    sold = await _flow(world, post, seller)
-    bought = await _flow(world, post, buyer)
+    sold = await _flow(world, post, seller, hours)
+    bought = await _flow(world, post, buyer, hours)
     if sold is None or bought is None:
         return None
     given = await _share(world, post, seller, "sell", sold.exported_wh)
@@ -129,24 +132,41 @@ async def metered_wh(world: World, post: Post) -> int | None:
     return min(given, taken)
 
 
-async def _flow(world: World, post: Post, idgrid: str) -> _Flow | None:
-    """What is left of a household's metered energy after the auction of the hour."""
+async def _auctions(world: World, post: Post) -> list[Listing]:
+    """The listings that deliver in the time of this deal: of its hour, or a neighbour's."""
+    hour_ms = delivery_hour_ms(post.hour)
+    names = [listing_id_at(hour_ms + shift) for shift in (-HOUR_MS, 0, HOUR_MS)]
+    found = await world.stub.get_states([keys.listing(name) for name in names])
+    listings = [decode(Listing, raw) for raw in found if raw]
+    return [
+        listing
+        for listing in listings
+        if listing.delivery_start_ms < post.delivery_end_ms
+        and post.delivery_start_ms < listing.delivery_end_ms
+    ]
+
+
+async def _flow(world: World, post: Post, idgrid: str, auctioned: list[str]) -> _Flow | None:
+    """What is left of a household's metered energy after these auctions."""
     bounds = keys.under("connection", idgrid)
     meters = [connection.meter_id for _, connection in await world.scan(Connection, bounds)]
     starts, ends = [
         await registers_at(world, meters, instant_ms, tolerance_ms=post.reading_tolerance_ms)
         for instant_ms in (post.delivery_start_ms, post.delivery_end_ms)
     ]
-    line = await world.find(SettlementLine, keys.settlement_line(idgrid, post.hour))
-    exported = -line.sold_wh if line else 0
-    imported = -line.bought_wh if line else 0
+    if not meters or None in starts or None in ends:
+        return None
+    line_keys = [keys.settlement_line(idgrid, listing_id) for listing_id in auctioned]
+    raw = await world.stub.get_states(line_keys) if line_keys else []
+    lines = [decode(SettlementLine, found) for found in raw if found]
+    exported_wh = -sum(line.sold_wh for line in lines)
+    imported_wh = -sum(line.bought_wh for line in lines)
     for start, end in zip(starts, ends, strict=True):
-        if start is None or end is None:
-            return None
-        period = energy_between(start, end)
-        exported += period.exported_wh
-        imported += period.imported_wh
-    return _Flow(exported_wh=exported, imported_wh=imported) if meters else None
+        if start is not None and end is not None:
+            period = energy_between(start, end)
+            exported_wh += period.exported_wh
+            imported_wh += period.imported_wh
+    return _Flow(exported_wh=exported_wh, imported_wh=imported_wh)
 
 
 async def _share(world: World, post: Post, idgrid: str, side: str, available_wh: int) -> int:

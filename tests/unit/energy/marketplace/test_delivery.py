@@ -129,6 +129,25 @@ def test_the_auction_of_the_hour_comes_first_and_its_energy_is_not_counted_again
     assert community.audit()["difference_utoken"] == 0
 
 
+def test_an_auction_of_a_neighbouring_hour_that_overlaps_counts_too(community: Community) -> None:
+    seller, buyer, *_ = community.households
+    begin = int(hour_of(HOUR).timestamp()) * 1000
+    half_ms = 30 * 60_000
+    community.open(
+        "2026-01-15T09",
+        preset="custom",
+        opens_at_ms=begin - 2 * half_ms,
+        gate_closure_ms=begin - half_ms,
+        delivery_start_ms=begin - half_ms,
+        delivery_end_ms=begin + half_ms,
+        settlement_end_ms=begin + half_ms,
+    )
+    post_id = offer(community, seller)["post_id"]
+    call(buyer.client, "buy", post_id)
+    flow(community, {seller.idgrid: (0, LOT_WH), buyer.idgrid: (LOT_WH, 0)})
+    refuses(community, "NOT_SETTLED", seller.client, SETTLE, post_id)
+
+
 def test_without_readings_the_buyer_confirms_what_came(community: Community, deal: str) -> None:
     seller, buyer, *_ = community.households
     had = free(community, seller)
