@@ -4,9 +4,9 @@
         print(finding)      # market.py:12:19: clock: the machine's clock differs between peers; …
 
 Rules: `clock`, `randomness`, `floats`, `set-order`, `io`, `threads`, `environment`, `identity`,
-`memory` (what outlives a transaction) and `syntax`. A line that is fine all the same says why in
-a comment that begins with `deterministic:`. The check reads source and runs nothing of it; it
-finds the usual mistakes, not malice: running a transaction twice under two hash seeds
+`memory` (changes to what outlives a transaction) and `syntax`. A line that is fine all the same
+says why in a comment that begins with `deterministic:`. The check reads source and runs nothing
+of it; it finds the usual mistakes, not malice: running a transaction twice under two hash seeds
 (`chaincode.shim.testing.run_twice`) shows what reading cannot.
 """
 

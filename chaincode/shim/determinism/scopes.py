@@ -40,13 +40,22 @@ class Names:
 def bound_names(function: Function) -> set[str]:
     """Parameters and everything assigned, imported or defined inside a function."""
     names = {argument.arg for argument in parameters_of(function)}
-    for node in _own_nodes(function):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            names.add(node.id)
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            names.add(node.name)
-        elif isinstance(node, ast.Import | ast.ImportFrom):
-            names |= {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
+    for node in own_nodes(function):
+        match node:
+            case ast.Name(id=name, ctx=ast.Store()):
+                names.add(name)
+            case (
+                ast.FunctionDef(name=name)
+                | ast.AsyncFunctionDef(name=name)
+                | ast.ClassDef(name=name)
+                | ast.ExceptHandler(name=str(name))
+                | ast.MatchAs(name=str(name))
+                | ast.MatchStar(name=str(name))
+                | ast.MatchMapping(rest=str(name))
+            ):
+                names.add(name)
+            case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
+                names |= {(alias.asname or alias.name).partition(".")[0] for alias in aliases}
     return names
 
 
@@ -57,8 +66,8 @@ def parameters_of(function: Function) -> list[ast.arg]:
     return found + [extra for extra in (arguments.vararg, arguments.kwarg) if extra]
 
 
-def _own_nodes(function: Function) -> Iterator[ast.AST]:
-    """Nodes of the body, without those of functions inside it."""
+def own_nodes(function: Function) -> Iterator[ast.AST]:
+    """Nodes of the body, without those of functions and classes inside it."""
     body: Iterable[ast.AST] = (
         [function.body] if isinstance(function, ast.Lambda) else function.body
     )

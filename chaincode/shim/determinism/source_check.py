@@ -6,10 +6,13 @@ import re
 import tokenize
 from collections.abc import Iterator
 
+from chaincode.shim.determinism.address_text import address_text
 from chaincode.shim.determinism.call_rules import CallRules
 from chaincode.shim.determinism.finding import Finding
 from chaincode.shim.determinism.import_rules import forbidden_imports
-from chaincode.shim.determinism.lasting_state import lasting_state
+from chaincode.shim.determinism.lasting_state import LastingState
+from chaincode.shim.determinism.made_once import made_once
+from chaincode.shim.determinism.module_values import ModuleValues
 from chaincode.shim.determinism.number_rules import floating_point
 from chaincode.shim.determinism.scopes import Names, Note
 from chaincode.shim.determinism.set_order import SetOrder
@@ -52,11 +55,14 @@ def findings(source: str | bytes, filename: str) -> tuple[Finding, ...]:
 
 def _notes(tree: ast.Module) -> Iterator[Note]:
     names = Names(tree)
+    values = ModuleValues(tree, names)
     yield from forbidden_imports(tree)
     yield from CallRules(names).notes_of(tree)
     yield from floating_point(tree, names)
     yield from SetOrder(tree).notes_of(tree)
-    yield from lasting_state(tree)
+    yield from LastingState(values, names).notes_of(tree)
+    yield from made_once(tree, values, names)
+    yield from address_text(tree)
 
 
 def _waived_lines(text: str) -> dict[int, str]:
