@@ -78,6 +78,7 @@ class BigHour:
     async def settle(self, progress: Callable[[str], None]) -> tuple[ClearedBook, SettledHour]:
         """Trade, deliver and meter one hour, then settle it."""
         listing_id, ends_ms, cleared = await self._trade(progress)
+        progress(f"cleared {cleared.orders} orders in {cleared.total_s:.2f} s")
         for instant_ms, moved in ((ends_ms - DELIVERY_MS, 0), (ends_ms, 1)):
             await _sleep_until(instant_ms)
             for home in self._homes:
