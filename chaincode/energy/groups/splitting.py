@@ -38,7 +38,7 @@ def merged(metered: Mapping[str, Metered], groups: Mapping[str, Sequence[str]]) 
         result[group_id] = Metered(
             imported_wh=sum(meter.imported_wh for meter in known),
             exported_wh=sum(meter.exported_wh for meter in known),
-            metering=qualities.pop() if len(qualities) == 1 else Metering.SUBSTITUTED,
+            metering=min(qualities) if len(qualities) == 1 else Metering.SUBSTITUTED,
         )
     return Merged(metered=result, missing=tuple(sorted(missing)))
 
