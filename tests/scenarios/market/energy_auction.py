@@ -146,6 +146,7 @@ def _deliver(story: Story, community: Community, prosumer: Household, consumer: 
     story.step("Sixty minutes of transfer, then the meters are read: congestion, 8 kWh came.")
     flows = {prosumer.idgrid: (0, RECEIVED_WH), consumer.idgrid: (RECEIVED_WH, 0)}
     community.deliver(flows)
+    last_event(community, "EnergyReceived")
     reading = consumer.client.evaluate("oracle:last_reading", consumer.meter_id)
     story.figure("received", reading["import_wh"] // 1_000, 8, "kWh")
 
@@ -154,7 +155,14 @@ def _settle(story: Story, community: Community, prosumer: Household, consumer: H
     story.step("Settlement on the received energy, once.")
     settled = community.settle()
     event = last_event(community, "SettlementState").value
-    story.figure("payment", event["total_utoken"], 432_000_000_000_000, "wei")
+    (payment,) = event["payments"]
+    told = ", ".join(
+        f"{name}={payment[name]}" for name in ("prosumer", "lockedFundsContract", "payment")
+    )
+    story.note(f"event SettlementState({told})")
+    story.figure("paid to", payment["prosumer"], prosumer.idgrid)
+    story.figure("payment", int(payment["payment"]), 432_000_000_000_000, "wei")
+    story.figure("total", event["total_utoken"], 432_000_000_000_000, "wei")
     story.figure("refund", settled["refunded_utoken"], 108_000_000_000_000, "wei")
     story.figure(
         "prosumer's account", community.account(prosumer)["free_utoken"], 432_000 * GWEI, "wei"
