@@ -25,14 +25,21 @@ UTOKEN_PER_TOKEN = 1_000_000
 
 STATE_TEXTS = {
     "AUTHORIZE_OFFERS": "taking orders",
+    "REVEALING": "orders are being revealed",
     "BIDS_CLOSED": "gate closed",
+    "CLEARING": "clearing",
     "CLEARED": "cleared",
     "DELIVERING": "delivering",
+    "SETTLING": "settling",
     "SETTLED": "settled",
     "DISPUTED": "disputed",
     "CANCELLED": "cancelled",
 }
-SHORT_STATE_TEXTS = STATE_TEXTS | {"AUTHORIZE_OFFERS": "open", "BIDS_CLOSED": "closed"}
+SHORT_STATE_TEXTS = STATE_TEXTS | {
+    "AUTHORIZE_OFFERS": "open",
+    "REVEALING": "revealing",
+    "BIDS_CLOSED": "closed",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +69,28 @@ class ListingPanel:
     clearing: Clearing | None
     curves: str
     own_order_ids: frozenset[str]
+
+    @property
+    def offered_wh(self) -> int:
+        """Energy of all offers."""
+        return sum(item.order.energy_wh for item in self.offers)
+
+    @property
+    def wanted_wh(self) -> int:
+        """Energy of all bids."""
+        return sum(item.order.energy_wh for item in self.bids)
+
+    @property
+    def best_offer(self) -> int | None:
+        """The lowest reserve price that counts: never under the feed-in tariff."""
+        prices = [item.order.price_utoken_per_kwh for item in self.offers[:1]]
+        return max(prices[0], self.listing.floor_utoken_per_kwh) if prices else None
+
+    @property
+    def best_bid(self) -> int | None:
+        """The highest limit that counts: never above the retail price."""
+        prices = [item.order.price_utoken_per_kwh for item in self.bids[:1]]
+        return min(prices[0], self.listing.cap_utoken_per_kwh) if prices else None
 
 
 @dataclass(frozen=True, slots=True)
