@@ -21,6 +21,10 @@ POLL_MS_DEFAULT = 1_000
 LOOK_BACK_MS = 2 * DAY_MS
 LOOK_AHEAD_MS = DAY_MS
 WAKE_MARGIN_MS = 5
+STANDING_POLL_MS = 10_000
+"""How often an open listing is asked for standing orders; the query reads all of them."""
+AT_ONCE_MAX = 50
+"""Standing orders on their way at once; they are of different households."""
 STEPS_MAX = 100
 """Steps of one listing in one round; a settlement of many pages takes one each."""
 NOT_NOW = frozenset(
@@ -56,6 +60,7 @@ class Timetable:
         self._actor = actor
         self._clock_ms = clock_ms
         self._refused: set[tuple[str, ...]] = set()
+        self._standing_ms: dict[str, int] = {}
         self.next_instant_ms = 0
 
     async def run(self, *, poll_ms: int) -> None:
@@ -77,6 +82,8 @@ class Timetable:
         raw = await self._actor.evaluate("listings:get_defaults")
         pinned = MarketDefaults(**raw) if raw["parameters"] else None
         known = await self._listings(now_ms)
+        oldest = listing_id_at(now_ms - LOOK_BACK_MS)
+        self._refused = {wish for wish in self._refused if wish[1] >= oldest}
         self.next_instant_ms = _next_instant(known, pinned, now_ms)
         steps = 0
         for listing_id in sorted({*known, *_hours_ahead(now_ms)}):
@@ -106,7 +113,7 @@ class Timetable:
         """What goes on beside the phases: standing orders, hidden orders, money of a stop."""
         name = listing.listing_id
         if listing.state == "AUTHORIZE_OFFERS" and now_ms >= listing.opens_at_ms:
-            return await self._standing(name)
+            return await self._standing(name, now_ms)
         if listing.state == "CANCELLED":
             stop = await self._actor.evaluate("listings:get_stop", name)
             if stop["next_key"] != "end":
@@ -116,16 +123,23 @@ class Timetable:
             return 1 if hidden and await self._tried("sealed:void", name) else 0
         return 0
 
-    async def _standing(self, listing_id: str) -> int:
+    async def _standing(self, listing_id: str, now_ms: int) -> int:
         """Place what households have signed before; each at most once a listing."""
+        asked_ms = self._standing_ms.get(listing_id)
+        if asked_ms is not None and now_ms - asked_ms < STANDING_POLL_MS:
+            return 0
+        self._standing_ms = {
+            name: ms for name, ms in self._standing_ms.items() if now_ms - ms < LOOK_AHEAD_MS
+        } | {listing_id: now_ms}
         due = await self._actor.evaluate("standing:due", listing_id)
         profiles = await self._actor.evaluate("standing:due_profiles", listing_id)
         wishes = [("standing:carry_out", listing_id, *pair) for pair in due]
         wishes += [("standing:carry_out_profile", listing_id, idgrid) for idgrid in profiles]
+        wishes = [wish for wish in wishes if wish not in self._refused]
         placed = 0
-        for wish in wishes:
-            if wish not in self._refused:
-                placed += await self._carried_out(wish)
+        for start in range(0, len(wishes), AT_ONCE_MAX):
+            part = wishes[start : start + AT_ONCE_MAX]
+            placed += sum(await asyncio.gather(*map(self._carried_out, part)))
         return placed
 
     async def _carried_out(self, wish: tuple[str, ...]) -> int:

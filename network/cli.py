@@ -154,6 +154,12 @@ def _cert(arguments: Sequence[str]) -> int:
     return run_cert(arguments)
 
 
+def _oracle(arguments: Sequence[str]) -> int:
+    from network.oracle_command import main as run_oracle
+
+    return run_oracle(arguments)
+
+
 def _timetable(arguments: Sequence[str]) -> int:
     from network.timetable_command import main as run_timetable
 
@@ -181,6 +187,7 @@ COMMANDS = {
     ),
     "doctor": Command("what is missing here, and the fix", _doctor),
     "simulate": Command("run or replay seeds of the consensus simulator", _simulate),
+    "oracle": Command("answer what the ledger asks of a member", _oracle),
     "timetable": Command("open, close, clear and settle listings when they are due", _timetable),
     "scenario": Command("tell a documented market run step by step, without a network", _scenario),
     "clear": Command("clear one order book given as JSON on standard input", _clear),

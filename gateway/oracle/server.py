@@ -33,6 +33,7 @@ class OracleSettings:
     identity: IdentityFiles
     jobs: tuple[JobSpec, ...]
     run_log: Path
+    """In the file relative to its folder, or absolute."""
 
 
 def load_oracle_settings(path: Path) -> OracleSettings:
@@ -42,7 +43,7 @@ def load_oracle_settings(path: Path) -> OracleSettings:
         ledger=ledger_from(raw["ledger"]),
         identity=identity_from(raw["identity"]),
         jobs=tuple(_job(job) for job in raw["jobs"]),
-        run_log=Path(raw["run_log"]),
+        run_log=path.parent / raw["run_log"],
     )
 
 
@@ -93,7 +94,12 @@ def main() -> int:
 
 def _job(raw: dict[str, Any]) -> JobSpec:
     path = raw.get("value_path", ["value"])
-    return JobSpec(**(raw | {"value_path": tuple(str(name) for name in path)}))
+    spec = JobSpec(**(raw | {"value_path": tuple(str(name) for name in path)}))
+    try:
+        spec.url.format(subject="", at_ms=0)
+    except (LookupError, ValueError) as error:
+        raise ValueError(f"{spec.url}: only {{subject}} and {{at_ms}} may stand in it") from error
+    return spec
 
 
 if __name__ == "__main__":

@@ -7,13 +7,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
 
+from network.oracle_command import RUN_LOG, jobs_for, prepare
 from network.trial_households import CHAINCODE
 from tests.integration.market_scene import MarketScene
 from tests.integration.running_network import running_network
@@ -41,30 +41,13 @@ class OracleFiles:
         return [x["step"] for x in lines if x["request_id"] == request_id and x["is_done"]]
 
 
-def prepared(scene: MarketScene, member_id: str, address: str, folder: Path) -> OracleFiles:
-    plan, layout = scene.network.plan, scene.network.layout
-    authority = scene.member_authority(member_id)
-    now = datetime.now(tz=UTC)
-    pair = authority.issue_client("oracle-node", {"role": "oracle"}, now=now)
-    certificate, key = folder / f"{member_id}.crt", folder / f"{member_id}.key"
-    certificate.write_bytes(pair.certificate_pem)
-    key.write_bytes(pair.key_pem)
-    [peer] = [member for member in plan.members if member.mspid == authority.mspid]
-    job = {"kind": "battery_soc", "url": address + "/battery-soc/{subject}?at_ms={at_ms}"}
-    content: dict[str, Any] = {
-        "ledger": {
-            "channel_id": plan.channel_id,
-            "chaincode": CHAINCODE,
-            "tls_ca": str(layout.tls_ca_bundle),
-            "peers": [{"mspid": peer.mspid, "address": peer.address}],
-        },
-        "identity": {"mspid": peer.mspid, "certificate": str(certificate), "key": str(key)},
-        "jobs": [job | {"times": 2_000 if member_id == LIAR else 1_000}],
-        "run_log": str(folder / f"{member_id}.jsonl"),
-    }
-    config = folder / f"{member_id}.json"
-    config.write_text(json.dumps(content))
-    return OracleFiles(config, folder / f"{member_id}.jsonl")
+def prepared(scene: MarketScene, member_id: str, address: str) -> OracleFiles:
+    """As `gridledger oracle MEMBER` writes it; the liar doubles what it reads."""
+    jobs = jobs_for(hems=address, token="", price=None)
+    if member_id == LIAR:
+        jobs = [job | {"times": 2 * job["times"]} for job in jobs]
+    config = prepare(scene.network.plan_path, member_id, CHAINCODE, jobs)
+    return OracleFiles(config, config.parent / RUN_LOG)
 
 
 @contextmanager
@@ -124,7 +107,7 @@ def test_three_processes_answer_one_lies_and_one_that_restarts_catches_up(tmp_pa
         home, battery = await with_battery(scene)
         seen: list[str] = []
         async with serve(devices(seen)) as address:
-            files = {name: prepared(scene, name, address, tmp_path) for name in MEMBERS}
+            files = {name: prepared(scene, name, address) for name in MEMBERS}
             first = await ask(scene, home, battery)
             with running(list(files.values())):
                 found = await decided(scene, first)

@@ -84,6 +84,8 @@ async def open_desk(
 ) -> tuple[Desk, list[bytes]]:
     """Everything an order of this household needs, and the values of `extra` keys, at once.
 
+    With a source (`res_id`) it is an offer, which needs no money: the account is not read.
+
     Refuses who may not trade now and a listing that takes no orders. Taking an order back
     (not `is_new`) needs neither consent nor data access nor a contract.
     """
@@ -92,7 +94,6 @@ async def open_desk(
         keys.participant(idgrid),
         keys.listing(listing_id),
         keys.own_orders(listing_id, idgrid),
-        keys.account(idgrid),
         keys.access(idgrid, MARKET),
         keys.contract_use(idgrid),
         *extra,
@@ -100,14 +101,17 @@ async def open_desk(
     if res_id:
         arguments.identifier(res_id, "res_id")
         wanted += [keys.res(res_id), keys.promised(idgrid, res_id), keys.charge(res_id)]
-    trader, listing, own, account, grants, use, *others = await world.stub.get_states(wanted)
+    else:
+        wanted.append(keys.account(idgrid))
+    trader, listing, own, grants, use, *others = await world.stub.get_states(wanted)
+    rest = others[len(extra) :]
     desk = Desk(
         trader=trader_from(world, trader, idgrid),
         use_raw=use,
         listing=listing_taking_orders(world, listing, listing_id),
         own=decode(OwnOrders, own) if own else NO_ORDERS,
-        account=accounts.account_from(idgrid, account),
-        supply=supply_from(res_id, *others[len(extra) :]) if res_id else NO_SUPPLY,
+        account=accounts.account_from(idgrid, b"" if res_id else rest[0]),
+        supply=supply_from(res_id, *rest) if res_id else NO_SUPPLY,
     )
     if is_new:
         require_may_trade(desk.trader, world.now_ms, use_raw=use)

@@ -33,6 +33,7 @@ def run(story: Story) -> Community:
     _close(story, community, buyers[0])
     _clear(story, community, sellers, buyers)
     _settle(story, community, sellers, buyers)
+    _certify(story, community, sellers, buyers)
     return community
 
 
@@ -153,3 +154,26 @@ def _settle(
     free = [community.account(home)["free_utoken"] for home in buyers]
     story.figure("consumers' balances", free, [750_000, 850_000, 1_000_000], "micro-tokens")
     story.figure("tokens too many or too few", community.audit()["difference_utoken"], 0)
+
+
+def _certify(
+    story: Story, community: Community, sellers: list[Household], buyers: list[Household]
+) -> None:
+    story.step(
+        "One energy token for each unit the meters signed; it moves once, to who bought it."
+    )
+    issue = community.scheduler.submit("origin:issue", HOUR, 0)
+    story.figure("minted", issue["minted_wh"], 10_000, "Wh")
+    story.figure("moved with the trade", issue["certified_wh"], DELIVERED_WH, "Wh")
+    attempt(story, "ALREADY_MINTED", community.scheduler, "origin:issue", HOUR, 0)
+    spent = f"{HOUR}.{sellers[0].idgrid}"
+    again = (sellers[0].client, "origin:transfer", spent, buyers[2].idgrid, 1)
+    attempt(story, "TOKEN_SPENT", *again)
+    held = buyers[0].client.evaluate("origin:held", buyers[0].idgrid)
+    story.figure("held by the highest bid", sum(one["energy_wh"] for one in held), 5_000, "Wh")
+    trace = buyers[0].client.evaluate("origin:trace", held[0]["certificate_id"])
+    story.note(
+        f"a kWh of it: {trace['sources'][0]['source_type']} of {trace['producer_idgrid']},"
+        f" hour {trace['listing_id']}, {len(trace['readings'])} signed readings"
+    )
+    story.figure("its hour", trace["listing_id"], HOUR)

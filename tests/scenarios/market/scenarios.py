@@ -10,6 +10,7 @@ from tests.scenarios.market import (
     hourly_auction,
     modes,
     resources,
+    sealed_auction,
     year_report,
 )
 from tests.scenarios.market.narration import Story
@@ -35,6 +36,9 @@ SCENARIOS = {
     ),
     "buy-and-sell": Scenario(
         "buying, selling and deleting lots at fixed prices, with every label", buy_and_sell.run
+    ),
+    "sealed-auction": Scenario(
+        "orders nobody can read before the gate closes, and what hiding costs", sealed_auction.run
     ),
     "modes": Scenario("a coordinator or a market: the same homes both ways, compared", modes.run),
     "resources": Scenario(

@@ -2,7 +2,13 @@
 
 import pytest
 
-from tests.scenarios.market import buy_and_sell, energy_auction, five_houses, hourly_auction
+from tests.scenarios.market import (
+    buy_and_sell,
+    energy_auction,
+    five_houses,
+    hourly_auction,
+    sealed_auction,
+)
 from tests.scenarios.market.command import EXIT_DIFFERS, EXIT_USAGE, main
 from tests.scenarios.market.narration import Differs, Story
 from tests.scenarios.market.scenarios import SCENARIOS, Scenario
@@ -48,6 +54,7 @@ def test_the_hourly_auction_clears_at_the_average_bid() -> None:
     assert story.figures["MCP"] == 50_000
     assert story.figures["paid"] == 400_000
     assert story.figures["listings alive"] == 2
+    assert (story.figures["minted"], story.figures["moved with the trade"]) == (10_000, 8_000)
 
 
 def test_buy_and_sell_tables_show_every_label() -> None:
@@ -57,6 +64,14 @@ def test_buy_and_sell_tables_show_every_label() -> None:
     labels = {label for table in shown for _, _, label in table}  # type: ignore[attr-defined]
     assert labels == {"Buy", "Purchased", "Request to Sell", "Requested for Sell", "Sold"}
     assert story.figures["sold for"] == 14
+
+
+def test_sealed_orders_are_hidden_from_every_member_until_the_gate_closes() -> None:
+    story = Story()
+    sealed_auction.run(story)
+    assert story.figures["prices found"] == []
+    assert story.figures["matched"] == 3_000
+    assert story.refusals.keys() >= {"SEALED_ONLY", "TOO_EARLY", "BAD_OPENING"}
 
 
 def test_the_command_lists_tells_and_refuses(capsys: pytest.CaptureFixture[str]) -> None:

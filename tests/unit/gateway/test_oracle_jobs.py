@@ -5,6 +5,7 @@ import json
 import socket
 from contextlib import asynccontextmanager
 from decimal import Decimal
+from pathlib import Path
 
 import httpx
 import pytest
@@ -220,4 +221,19 @@ def test_settings_of_an_oracle(tmp_path) -> None:
     file = tmp_path / "oracle.json"
     file.write_text(json.dumps(content))
     settings = load_oracle_settings(file)
+    assert settings.run_log == Path("/var/log/oracle.jsonl")
     assert [spec.value_path for spec in settings.jobs] == [("data", "price"), ("value",)]
+
+
+@pytest.mark.parametrize("url", ["https://x/{}", "https://x/{unknown}", "https://x/{subject"])
+def test_an_address_with_another_field_is_no_setting(tmp_path, url) -> None:
+    content = {
+        "ledger": {"channel_id": "c", "chaincode": "energy", "tls_ca": "/ca", "peers": []},
+        "identity": {"mspid": COOP, "certificate": "/c", "key": "/k"},
+        "jobs": [{"kind": "price", "url": url}],
+        "run_log": "log",
+    }
+    file = tmp_path / "oracle.json"
+    file.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match="subject"):
+        load_oracle_settings(file)

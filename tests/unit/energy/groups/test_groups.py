@@ -94,7 +94,10 @@ def test_two_communities_exchange_through_the_orders_of_a_gateway() -> None:
     """One connection is a member of both: what it imports here it exports there."""
     here, there = Community.found(), Community.found()
     producer, border_here = here.join(tokens=0), here.join(tokens=TOKENS, kind="community_plant")
-    border_there, consumer = there.join(tokens=0, kind="community_plant"), there.join(tokens=TOKENS)
+    border_there, consumer = (
+        there.join(tokens=0, kind="community_plant"),
+        there.join(tokens=TOKENS),
+    )
     here.open()
     there.open()
     here.offer(producer, 3000, 40_000)
