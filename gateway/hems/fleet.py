@@ -65,7 +65,8 @@ class Fleet:
         client = await self._connections.enter_async_context(connected(entry.mqtt))
         self._clients[name] = client
         state = Topic(self._community, name, STATE)
-        await client.publish(str(state), b"online", qos=QUALITY_OF_SERVICE, retain=True)
+        online = f'{{"v":1,"d":"{name}","state":"online"}}'
+        await client.publish(str(state), online, qos=QUALITY_OF_SERVICE, retain=True)
 
     async def _publish(self, entry: FleetMeter, t_end_ms: int) -> None:
         name = entry.meter.meter_id

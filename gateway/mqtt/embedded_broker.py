@@ -1,10 +1,10 @@
 """An MQTT 3.1.1 broker inside this process, for the demo, tests and small installs.
 
-amqtt does the protocol. What it lets through is closed here (docs/devices.md):
+amqtt does the protocol. What it lets through is closed here (docs/mqtt.md):
 
 * it answers a connecting client with retained messages of *other* clients' subscriptions;
 * it drops or takes over a session by client id *before* it has checked the password;
-* it retains whatever a client asks it to; here only `state` is kept;
+* it retains whatever a client asks it to; here only `state` and `ota` are kept;
 * its password files hash with Argon2 on the event loop, about six connects per second; device
   tokens are 32 random bytes, so one SHA-256 compares them safely.
 
@@ -27,11 +27,10 @@ from amqtt.mqtt.connack import NOT_AUTHORIZED, ConnackPacket
 from amqtt.mqtt.protocol.broker_handler import BrokerProtocolHandler
 from amqtt.session import Session
 
-from gateway.mqtt.topics import STATE, Access, parse_topic
+from gateway.mqtt.topics import RETAINED_BYTES_MAX, Access, parse_topic
 
 CONNECTIONS_MAX = 256
 TOKEN_BYTES = 32
-RETAINED_STATE_BYTES_MAX = 1_024
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,9 +165,9 @@ class _GuardedBroker(Broker):
         data: bytes | bytearray | None,
         qos: int | None = None,
     ) -> None:
-        """Keep a device's `state` and nothing else, bounded in size."""
+        """Keep a device's `state` and `ota` and nothing else, bounded in size."""
         topic = parse_topic(topic_name or "")
-        if topic is None or topic.leaf != STATE or len(data or b"") > RETAINED_STATE_BYTES_MAX:
+        if topic is None or len(data or b"") > RETAINED_BYTES_MAX.get(topic.leaf, -1):
             return
         await super().retain_message(source_session, topic_name, data, qos)
 

@@ -1,23 +1,29 @@
-"""Topic layout `rec/<community>/<meter>/<leaf>` and who may publish or receive what.
+"""Topic layout `rec/<community>/<device>/<leaf>` and who may publish or receive what.
 
-Leaves: `reading` (signed registers), `charge` (energy in a battery), `state` (online or lost; the
-only retained one), `cmd` (to the device, with id and expiry), `ack` (the device's answer to a
-command).
+docs/mqtt.md says what each leaf carries. Only `state` and `ota` are retained.
 """
 
 import re
 from dataclasses import dataclass
 
 ROOT = "rec"
-READING, CHARGE = "reading", "charge"
-STATE, COMMAND, ACKNOWLEDGEMENT = "state", "cmd", "ack"
+READING, STORED, MEASURE, CHARGE = "reading", "stored", "measure", "charge"
+STATE, COMMAND, ACKNOWLEDGEMENT, EVENT, UPDATE = "state", "cmd", "ack", "event", "ota"
+TIME = "time"
+GATEWAY = "gateway"
+"""Stands where a device's name would, for what goes to every device; no device has it."""
+FROM_DEVICE = (READING, MEASURE, CHARGE, STATE, ACKNOWLEDGEMENT, EVENT)
+TO_DEVICE = (COMMAND, STORED, UPDATE)
+RETAINED_BYTES_MAX = {STATE: 1_024, UPDATE: 4_096}
+"""The leaves a broker may retain, and how much of each."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-"""Community and meter names: safe inside a topic, a URL and a ledger key."""
+"""Community and device names: safe inside a topic, a URL and a ledger key."""
+_LEAVES = frozenset((*FROM_DEVICE, *TO_DEVICE))
 
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A concrete topic of one meter."""
+    """A concrete topic of one device."""
 
     community: str
     meter: str
@@ -29,17 +35,19 @@ class Topic:
 
 
 def parse_topic(text: str) -> Topic | None:
-    """The parts of a topic of our layout, or `None` for any other topic."""
+    """The parts of a device's topic of our layout, or `None` for any other topic."""
     levels = text.split("/")
-    if len(levels) != 4 or levels[0] != ROOT:  # noqa: PLR2004 - rec/community/meter/leaf
+    if len(levels) != 4 or levels[0] != ROOT:  # noqa: PLR2004 - rec/community/device/leaf
         return None
     _, community, meter, leaf = levels
-    if not NAME.fullmatch(community) or not NAME.fullmatch(meter):
+    if not NAME.fullmatch(community) or not NAME.fullmatch(meter) or meter == GATEWAY:
         return None
     return Topic(community, meter, leaf) if leaf in _LEAVES else None
 
 
-_LEAVES = frozenset((READING, CHARGE, STATE, COMMAND, ACKNOWLEDGEMENT))
+def time_topic(community: str) -> str:
+    """Where the gateway tells every device the time."""
+    return f"{ROOT}/{community}/{GATEWAY}/{TIME}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,21 +80,28 @@ def covers(granted: str, asked: str) -> bool:
 
 
 def meter_access(community: str, meter: str) -> Access:
-    """A device speaks for itself and hears its own commands, nothing else."""
+    """A device speaks for itself and hears what is for it, and the time; nothing else."""
     return Access(
-        publish=tuple(
-            str(Topic(community, meter, leaf))
-            for leaf in (READING, CHARGE, STATE, ACKNOWLEDGEMENT)
+        publish=tuple(str(Topic(community, meter, leaf)) for leaf in FROM_DEVICE),
+        receive=(
+            *(str(Topic(community, meter, leaf)) for leaf in TO_DEVICE),
+            time_topic(community),
         ),
-        receive=(str(Topic(community, meter, COMMAND)),),
     )
 
 
 def gateway_access(community: str) -> Access:
-    """The gateway hears all meters of its community and may command them."""
+    """The gateway hears all devices of its community and may command them."""
     return Access(
-        publish=(f"{ROOT}/{community}/+/{COMMAND}",),
-        receive=tuple(
-            f"{ROOT}/{community}/+/{leaf}" for leaf in (READING, CHARGE, STATE, ACKNOWLEDGEMENT)
-        ),
+        publish=(*(_all_devices(community, leaf) for leaf in TO_DEVICE), time_topic(community)),
+        receive=tuple(_all_devices(community, leaf) for leaf in FROM_DEVICE),
     )
+
+
+def oracle_access(community: str) -> Access:
+    """An oracle hears readings, which are signed, and says nothing."""
+    return Access(publish=(), receive=(_all_devices(community, READING),))
+
+
+def _all_devices(community: str, leaf: str) -> str:
+    return f"{ROOT}/{community}/+/{leaf}"
