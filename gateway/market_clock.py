@@ -8,7 +8,7 @@ real intraday market.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from chaincode.energy.market.timing import listing_id_at
+from chaincode.energy.hours import listing_id_at
 
 
 @dataclass(frozen=True, slots=True)

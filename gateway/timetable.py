@@ -11,9 +11,10 @@ import logging
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
+from chaincode.energy.hours import DAY_MS, HOUR_MS, listing_id_at
 from chaincode.energy.market.records import Listing, MarketDefaults
-from chaincode.energy.market.schedule import default_timing, due_step
-from chaincode.energy.market.timing import DAY_MS, HOUR_MS, INSTANTS, listing_id_at
+from chaincode.energy.market.timing import INSTANTS
+from chaincode.energy.timetable import default_timing, due_step
 from gateway.errors import LedgerRefusal
 from gateway.refusals import refusal_code
 

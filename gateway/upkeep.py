@@ -10,11 +10,11 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 
-from chaincode.energy.market.timing import DAY_MS, listing_id_at
+from chaincode.energy.hours import DAY_MS, listing_id_at
+from chaincode.energy.market.price_check import NOT_CLEARED, verdict_on
 from chaincode.energy.marketplace.posting import AHEAD_MS_MAX
 from chaincode.energy.marketplace.records import Post
 from chaincode.energy.marketplace.schedule import NOTHING, due_step
-from chaincode.energy.oracle.price_check import NOT_CLEARED, verdict_on
 from chaincode.energy.oracle.prices import RETAIL
 from gateway.errors import LedgerRefusal
 from gateway.oracle.answering import Acting

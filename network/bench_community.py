@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from chaincode.energy.market.timing import listing_id_at
+from chaincode.energy.hours import listing_id_at
 from ledger.rpc.client import GatewayClient
 from network.definitions import wait_everywhere
 from network.layout import NetworkLayout

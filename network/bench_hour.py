@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from chaincode.energy.market.timing import listing_id_at
+from chaincode.energy.hours import listing_id_at
 from ledger.rpc.client import GatewayClient
 from network.bench_auction import ClearedBook, close_and_clear
 from network.bench_settlement import BenchMeter, SettledHour, report, settle_listing

@@ -16,6 +16,9 @@ _BODY = re.compile(r"[A-Z][A-Z0-9]{1,7}-[A-Z0-9]{4,12}")
 _FULL = re.compile(r"([A-Z][A-Z0-9]{1,7}-[A-Z0-9]{4,12})-([A-Z0-9])")
 _MODULUS = 36
 
+GROUP_PREFIX = "vpp:"
+"""What the id of a group begins with; no IDgrid has a colon."""
+
 
 def check_character(body: str) -> str:
     """The check character for `COMMUNITY-NUMBER`; hyphens do not count.

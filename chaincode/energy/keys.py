@@ -5,7 +5,7 @@ key. No key is both written by many and read by many: orders, escrows, payouts a
 one key each, and an account is written only by its owner's own orders (docs/market.md, "Keys").
 """
 
-from chaincode.energy.market.timing import TIME_MS_MAX
+from chaincode.energy.hours import TIME_MS_MAX
 
 _SEPARATOR = "~"
 _AFTER_SEPARATOR = chr(ord(_SEPARATOR) + 1)

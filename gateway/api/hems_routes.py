@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
 
-from chaincode.energy.market.timing import TIME_MS_MAX
+from chaincode.energy.hours import TIME_MS_MAX
 from gateway.api.access import SignedIn, UsedServices
 from gateway.errors import Problem, RequestRefused
 from gateway.hems.metered_hour import metered_hour

@@ -9,7 +9,7 @@ lets a device speak for itself only, and what counts on the ledger is what k of 
 from typing import Any
 
 from chaincode.energy.arguments import ENERGY_WH_MAX
-from chaincode.energy.market.timing import TIME_MS_MAX
+from chaincode.energy.hours import TIME_MS_MAX
 from gateway.hems.batteries import Observation
 from gateway.mqtt.reading import MESSAGE_BYTES_MAX, BadReading
 from gateway.strict_json import BadJson, parse_strictly

@@ -16,7 +16,7 @@ from typing import Any
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from chaincode.energy.market.timing import TIME_MS_MAX
+from chaincode.energy.hours import TIME_MS_MAX
 from chaincode.energy.oracle.readings import QUALITIES, REGISTER_WH_MAX, SEQ_MAX, signed_message
 from chaincode.energy.oracle.records import MeterReading
 from gateway.mqtt.topics import NAME

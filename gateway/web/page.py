@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from chaincode.energy.hours import delivery_hour_ms
 from chaincode.energy.market.records import Listing
-from chaincode.energy.market.timing import delivery_hour_ms
 from chaincode.energy.registry.records import Meter, Participant, Res
 from gateway.community import AccountView
 from gateway.market import Market, PlacedOrder

@@ -15,7 +15,7 @@ from tests.runner import ROW_LINE
 
 MARKET_ROWS = (
     *(f"E{number:03}" for number in range(1, 68)),
-    *("E112", "E115", "E116", "E135", "E136", "E137", "E138", "E139"),
+    *("E112", "E113", "E114", "E115", "E116", "E135", "E136", "E137", "E138", "E139"),
 )
 ROW_MARK = "pytest.mark.row"
 REFUSALS_PAGE, REFUSALS = "docs/errors.md", "Refusals of the energy contracts"

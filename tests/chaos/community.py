@@ -3,7 +3,7 @@
 import secrets
 from datetime import UTC, datetime, timedelta
 
-from chaincode.energy.market.timing import listing_id_at
+from chaincode.energy.hours import listing_id_at
 from ledger.rpc.client import GatewayClient
 from network.layout import NetworkLayout
 from network.plan import Plan

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from chaincode.energy.market.timing import listing_id_at
+from chaincode.energy.hours import listing_id_at
 from ledger.crypto.signing import SigningIdentity
 from ledger.rpc.client import GatewayClient
 from network.definitions import wait_everywhere

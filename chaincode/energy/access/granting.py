@@ -12,7 +12,7 @@ from chaincode.energy.access.grants import in_force
 from chaincode.energy.access.records import MARKET, AccessGrants
 from chaincode.energy.community import STAFF
 from chaincode.energy.errors import Refusal, refused
-from chaincode.energy.market.timing import TIME_MS_MAX
+from chaincode.energy.hours import TIME_MS_MAX
 from chaincode.energy.registry.records import Meter
 from chaincode.energy.world import World
 

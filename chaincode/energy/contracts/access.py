@@ -3,9 +3,10 @@
 from dataclasses import asdict
 from typing import Any
 
-from chaincode.energy.access import granting, reading
+from chaincode.energy.access import granting
 from chaincode.energy.access.records import AccessGrants
 from chaincode.energy.contracts.transaction import world_of
+from chaincode.energy.oracle import meter_data
 from chaincode.shim import Context, Contract, query, transaction
 
 
@@ -33,7 +34,7 @@ class Access(Contract):
         self, ctx: Context, meter_id: str, from_ms: int, to_ms: int
     ) -> list[dict[str, Any]]:
         """Owner or grantee: readings with from_ms < t_end_ms <= to_ms, at most 1,000."""
-        found = await reading.meter_series(
+        found = await meter_data.meter_series(
             world_of(ctx), meter_id=meter_id, from_ms=from_ms, to_ms=to_ms
         )
         return [asdict(one) for one in found]
@@ -41,9 +42,9 @@ class Access(Contract):
     @query
     async def totals(
         self, ctx: Context, from_ms: int, to_ms: int, tolerance_ms: int = 0
-    ) -> reading.Totals:
+    ) -> meter_data.Totals:
         """Staff: the community's import and export between two instants."""
-        return await reading.totals(
+        return await meter_data.totals(
             world_of(ctx), from_ms=from_ms, to_ms=to_ms, tolerance_ms=tolerance_ms
         )
 

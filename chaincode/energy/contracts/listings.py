@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from chaincode.energy import timetable
 from chaincode.energy.contracts.transaction import world_of
-from chaincode.energy.market import listings, schedule, stop
+from chaincode.energy.market import listings, stop
 from chaincode.energy.market.records import Listing, MarketDefaults
 from chaincode.energy.market.stop import Stop
 from chaincode.shim import Context, Contract, query, transaction
@@ -17,7 +18,7 @@ class Listings(Contract):
     @transaction
     async def set_defaults(self, ctx: Context, parameters: dict[str, Any]) -> MarketDefaults:
         """Community manager: what every listing opened from now on fixes."""
-        return await schedule.set_defaults(world_of(ctx), parameters)
+        return await timetable.set_defaults(world_of(ctx), parameters)
 
     @query
     async def get_defaults(self, ctx: Context) -> MarketDefaults:
@@ -25,9 +26,9 @@ class Listings(Contract):
         return await listings.defaults(world_of(ctx)) or MarketDefaults({})
 
     @transaction
-    async def advance(self, ctx: Context, listing_id: str) -> schedule.Advanced:
+    async def advance(self, ctx: Context, listing_id: str) -> timetable.Advanced:
         """Market operator: do what is due in a listing, at most one step."""
-        return await schedule.advance(world_of(ctx), listing_id)
+        return await timetable.advance(world_of(ctx), listing_id)
 
     @transaction
     async def stop(self, ctx: Context, listing_id: str, reason: str) -> Stop:

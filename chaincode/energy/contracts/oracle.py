@@ -3,9 +3,9 @@
 from dataclasses import asdict
 from typing import Any
 
-from chaincode.energy.access import reading
 from chaincode.energy.contracts.transaction import world_of
-from chaincode.energy.oracle import panel, price_check, prices, reports, requests
+from chaincode.energy.market import price_check
+from chaincode.energy.oracle import meter_data, panel, prices, reports, requests
 from chaincode.energy.oracle.records import MeterReading, OracleRequest, Panel, PricePoint
 from chaincode.shim import Context, Contract, query, transaction
 
@@ -23,7 +23,7 @@ class Oracle(Contract):
     @query
     async def last_reading(self, ctx: Context, meter_id: str) -> MeterReading:
         """Owner, who has its grant, oracle: the newest reading of a meter."""
-        return await reading.last_reading(world_of(ctx), meter_id)
+        return await meter_data.last_reading(world_of(ctx), meter_id)
 
     @transaction
     async def name_panel(

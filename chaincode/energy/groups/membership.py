@@ -8,13 +8,13 @@ from chaincode.energy.community import PARTICIPANTS, STAFF
 from chaincode.energy.errors import Refusal, refused
 from chaincode.energy.groups.records import Group, GroupMember
 from chaincode.energy.groups.splitting import READINGS, SHARES
+from chaincode.energy.idgrid import GROUP_PREFIX
 from chaincode.energy.tokens import accounts
 from chaincode.energy.tokens.records import Escrow, Payout
 from chaincode.energy.world import World
 
 MEMBERS_MAX = 50
 SHARE_MAX = 10**6
-PREFIX = "vpp:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +30,8 @@ class GroupView:
 async def found(world: World, *, group_id: str, name: str, money_by: str) -> Group:
     """Participant: found a group and become its manager; joining is separate."""
     founder = await world.caller_is_registered()
-    if not arguments.identifier(group_id, "group_id").startswith(PREFIX):
-        arguments.bad(f"group_id must begin with {PREFIX}")
+    if not arguments.identifier(group_id, "group_id").startswith(GROUP_PREFIX):
+        arguments.bad(f"group_id must begin with {GROUP_PREFIX}")
     group = Group(
         group_id=group_id,
         name=arguments.short_text(name, "name"),

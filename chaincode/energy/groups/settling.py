@@ -6,12 +6,12 @@ from chaincode.energy import keys
 from chaincode.energy.community import MARKET_OPERATORS
 from chaincode.energy.errors import Refusal, refused
 from chaincode.energy.groups.membership import get_group, members_of
-from chaincode.energy.groups.metering import members_ordered_for
 from chaincode.energy.groups.records import Group, GroupMember, GroupSplit, MemberPart
 from chaincode.energy.groups.splitting import split_line
 from chaincode.energy.market.listings import get_listing
 from chaincode.energy.market.records import Listing, ListingState
 from chaincode.energy.settlement.fulfilment import get_settlement
+from chaincode.energy.settlement.group_metering import members_ordered_for
 from chaincode.energy.settlement.metering import measured
 from chaincode.energy.settlement.planning import added
 from chaincode.energy.settlement.records import Progress, SettlementLine

@@ -5,42 +5,13 @@ line is split: energy in proportion to what each member exported or imported, mo
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from chaincode.energy.groups.records import MemberPart
 from chaincode.energy.market.rationing import largest_remainder
 from chaincode.energy.settlement.pool import Metered
-from chaincode.energy.settlement.records import Metering, SettlementLine
+from chaincode.energy.settlement.records import SettlementLine
 
 READINGS, SHARES = "readings", "shares"
-
-
-@dataclass(frozen=True, slots=True)
-class Merged:
-    """Energy per household and group, and the members whose readings are missing."""
-
-    metered: dict[str, Metered]
-    missing: tuple[str, ...]
-
-
-def merged(metered: Mapping[str, Metered], groups: Mapping[str, Sequence[str]]) -> Merged:
-    """Put each group in the place of its members: their energy added up under the group's id.
-
-    `groups`: group id -> members it ordered for. A member without readings counts as zero and is
-    named, so that settlement waits for it as long as for any household.
-    """
-    result = dict(metered)
-    missing: list[str] = []
-    for group_id, members in groups.items():
-        missing += [idgrid for idgrid in members if idgrid not in metered]
-        known = [result.pop(idgrid) for idgrid in members if idgrid in metered]
-        qualities = {meter.metering for meter in known}
-        result[group_id] = Metered(
-            imported_wh=sum(meter.imported_wh for meter in known),
-            exported_wh=sum(meter.exported_wh for meter in known),
-            metering=min(qualities) if len(qualities) == 1 else Metering.SUBSTITUTED,
-        )
-    return Merged(metered=result, missing=tuple(sorted(missing)))
 
 
 def split_line(

@@ -9,19 +9,14 @@ from typing import Any
 
 from chaincode.energy import arguments
 from chaincode.energy.arguments import ENERGY_WH_MAX, PRICE_UTOKEN_PER_KWH_MAX, bad
+from chaincode.energy.hours import TIME_MS_MAX
 from chaincode.energy.market.auction_terms import AUCTION_TERMS, auction_terms
 from chaincode.energy.market.clearing import RATIONS, RULE_VERSION
 from chaincode.energy.market.direct_trade import ALLOWS_DIRECT_TRADE
 from chaincode.energy.market.matching import RULES
 from chaincode.energy.market.records import Listing, ListingState
 from chaincode.energy.market.settlement_terms import SETTLEMENT_TERMS, settlement_terms
-from chaincode.energy.market.timing import (
-    INSTANTS,
-    PRESETS,
-    TIME_MS_MAX,
-    Timing,
-    preset_timing,
-)
+from chaincode.energy.market.timing import INSTANTS, PRESETS, Timing, preset_timing
 
 DEFAULT_MAX_ORDER_WH = 10_000
 DEFAULT_READING_TOLERANCE_MS = 60_000

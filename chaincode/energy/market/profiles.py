@@ -9,10 +9,10 @@ from typing import Any
 
 from chaincode.energy import arguments, keys
 from chaincode.energy.errors import Refusal, refused
+from chaincode.energy.hours import HOUR_MS, delivery_hour_ms, listing_id_at
 from chaincode.energy.market.placing import BID, OFFER, Wish
 from chaincode.energy.market.standing import CarriedOut, made_before, make_order
 from chaincode.energy.market.standing_rules import HOURS_PER_DAY, HourlyProfile, profile_hours
-from chaincode.energy.market.timing import HOUR_MS, delivery_hour_ms, listing_id_at
 from chaincode.energy.world import World
 
 PROFILE = "profile"

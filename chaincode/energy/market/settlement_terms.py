@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from chaincode.energy import arguments
 from chaincode.energy.arguments import PRICE_UTOKEN_PER_KWH_MAX, bad
+from chaincode.energy.hours import DAY_MS, TIME_MS_MAX
 from chaincode.energy.market.rationing import amount_rounded_up
 from chaincode.energy.market.records import Listing
-from chaincode.energy.market.timing import DAY_MS, TIME_MS_MAX
 
 PERMILLE = 1000
 READINGS_LATE_MS_DEFAULT = DAY_MS

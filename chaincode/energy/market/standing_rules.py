@@ -10,9 +10,9 @@ from typing import Any
 from chaincode.energy import arguments
 from chaincode.energy.arguments import AMOUNT_UTOKEN_MAX, ENERGY_WH_MAX, PRICE_UTOKEN_PER_KWH_MAX
 from chaincode.energy.errors import Refusal, refused
+from chaincode.energy.hours import DAY_MS, HOUR_MS, TIME_MS_MAX, delivery_hour_ms
 from chaincode.energy.market.placing import BID, OFFER, Wish, preferences, require_positive
 from chaincode.energy.market.records import Listing
-from chaincode.energy.market.timing import DAY_MS, HOUR_MS, TIME_MS_MAX, delivery_hour_ms
 
 HOURS_PER_DAY = 24
 LISTINGS_MAX = 100_000

@@ -1,17 +1,12 @@
 """When a listing opens, closes, delivers and settles: pure functions of the delivery hour.
 
-All times are milliseconds since 1970-01-01 UTC. A listing is named by the hour in which its
-delivery starts, `YYYY-MM-DDTHH` in UTC, so days with 23 or 25 local hours need no special case.
+A listing is named by the hour in which its delivery starts; times as in `hours`.
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
-MINUTE_MS = 60_000
-HOUR_MS = 60 * MINUTE_MS
-DAY_MS = 24 * HOUR_MS
-TIME_MS_MAX = 10**15 - 1
-"""The latest instant an argument or a reading may name; keys hold that many digits."""
+from chaincode.energy.hours import DAY_MS, HOUR_MS, MINUTE_MS, delivery_hour_ms
+
 UTC_OFFSET_MINUTES_MAX = 14 * 60
 PRESETS = ("hourly", "energy_auction", "day_market", "custom")
 INSTANTS = (
@@ -23,7 +18,6 @@ INSTANTS = (
 )
 """The fields of `Timing`, as parameters of a listing."""
 
-_ID_FORMAT = "%Y-%m-%dT%H"
 # (bids open, gate closure = delivery start, delivery end) in minutes of the local day, after
 # the published schedule of a Chilean solar community: 10:30-13:00-14:00 and 14:00-16:30-17:30.
 _DAY_MARKET_SESSIONS = ((630, 780, 840), (840, 990, 1050))
@@ -46,19 +40,6 @@ class Timing:
             0 <= self.opens_at_ms < self.gate_closure_ms <= self.delivery_start_ms
             and self.delivery_start_ms < self.delivery_end_ms <= self.settlement_end_ms
         )
-
-
-def delivery_hour_ms(listing_id: str) -> int:
-    """Start of the hour `YYYY-MM-DDTHH` names. Raises `ValueError` for any other text."""
-    hour = datetime.strptime(listing_id, _ID_FORMAT).replace(tzinfo=UTC)
-    if hour.strftime(_ID_FORMAT) != listing_id:
-        raise ValueError(f"{listing_id!r} is not of the form YYYY-MM-DDTHH")
-    return int(hour.timestamp()) * 1000
-
-
-def listing_id_at(time_ms: int) -> str:
-    """The listing whose hour contains this instant."""
-    return datetime.fromtimestamp(time_ms // 1000, tz=UTC).strftime(_ID_FORMAT)
 
 
 def preset_timing(preset: str, listing_id: str, *, utc_offset_minutes: int = 0) -> Timing | None:

@@ -8,7 +8,7 @@ block the second transaction is invalid (MVCC) and, sent again, refused with RES
 from dataclasses import replace
 
 from chaincode.energy.errors import Refusal, refused
-from chaincode.energy.market.timing import MINUTE_MS
+from chaincode.energy.hours import MINUTE_MS
 from chaincode.energy.marketplace import escrow
 from chaincode.energy.marketplace.labels import is_reserved, taker_of
 from chaincode.energy.marketplace.limits import require_room

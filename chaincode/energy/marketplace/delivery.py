@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from chaincode.energy import arguments, keys
 from chaincode.energy.community import MARKET_OPERATORS, PARTICIPANTS, Role
 from chaincode.energy.errors import Refusal, refused
+from chaincode.energy.hours import HOUR_MS, delivery_hour_ms, listing_id_at
 from chaincode.energy.market.records import Listing, ListingState
-from chaincode.energy.market.timing import HOUR_MS, delivery_hour_ms, listing_id_at
 from chaincode.energy.marketplace import escrow
 from chaincode.energy.marketplace.posts import announce, get_post, put_post
 from chaincode.energy.marketplace.records import DEALT, Deal, Delivery, Post, PostState

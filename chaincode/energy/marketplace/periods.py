@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from chaincode.energy import arguments, keys
+from chaincode.energy.hours import DAY_MS, HOUR_MS, MINUTE_MS, delivery_hour_ms
 from chaincode.energy.market.records import Listing
-from chaincode.energy.market.timing import DAY_MS, HOUR_MS, MINUTE_MS, delivery_hour_ms
 from chaincode.energy.world import World
 
 READING_TOLERANCE_MS = MINUTE_MS

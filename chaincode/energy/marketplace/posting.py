@@ -5,7 +5,7 @@ from dataclasses import replace
 from chaincode.energy import arguments, keys
 from chaincode.energy.arguments import AMOUNT_UTOKEN_MAX, ENERGY_WH_MAX
 from chaincode.energy.errors import Refusal, refused
-from chaincode.energy.market.timing import DAY_MS
+from chaincode.energy.hours import DAY_MS
 from chaincode.energy.marketplace import battery, escrow
 from chaincode.energy.marketplace.labels import is_reserved
 from chaincode.energy.marketplace.limits import require_room_to_post

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from chaincode.energy import keys
 from chaincode.energy.errors import Refusal, refused
-from chaincode.energy.market.timing import delivery_hour_ms
+from chaincode.energy.hours import delivery_hour_ms
 from chaincode.energy.marketplace.records import Deal, Post, PostKind, PostState
 from chaincode.energy.world import World
 

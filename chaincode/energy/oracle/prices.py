@@ -13,7 +13,7 @@ from chaincode.energy import arguments, keys
 from chaincode.energy.arguments import PRICE_UTOKEN_PER_KWH_MAX
 from chaincode.energy.community import Role
 from chaincode.energy.errors import Refusal, refused
-from chaincode.energy.market.timing import DAY_MS, HOUR_MS, TIME_MS_MAX
+from chaincode.energy.hours import DAY_MS, HOUR_MS, TIME_MS_MAX
 from chaincode.energy.oracle.records import PricePoint, PriceSeries
 from chaincode.energy.world import World
 

@@ -10,7 +10,7 @@ from typing import Any
 from chaincode.energy import arguments, keys
 from chaincode.energy.community import Role
 from chaincode.energy.errors import Refusal, refused
-from chaincode.energy.market.timing import TIME_MS_MAX
+from chaincode.energy.hours import TIME_MS_MAX
 from chaincode.energy.oracle.readings import (
     CLOCK_AHEAD_MS_MAX,
     QUALITIES,
@@ -19,8 +19,8 @@ from chaincode.energy.oracle.readings import (
     problem_following,
 )
 from chaincode.energy.oracle.records import MeterReading
+from chaincode.energy.oracle.signatures import is_signed_by
 from chaincode.energy.records import decode
-from chaincode.energy.registry.device_keys import is_signed_by
 from chaincode.energy.registry.records import Meter, Status
 from chaincode.energy.world import World
 

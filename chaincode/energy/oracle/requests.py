@@ -13,7 +13,7 @@ from dataclasses import replace
 from chaincode.energy import arguments, keys
 from chaincode.energy.community import PARTICIPANTS, Role
 from chaincode.energy.errors import Refusal, refused
-from chaincode.energy.market.timing import DAY_MS, MINUTE_MS
+from chaincode.energy.hours import DAY_MS, MINUTE_MS
 from chaincode.energy.oracle.agreement import agreed_value
 from chaincode.energy.oracle.effects import take_effect
 from chaincode.energy.oracle.panel import get_panel

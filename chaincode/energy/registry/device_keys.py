@@ -1,17 +1,12 @@
-"""Keys of metering devices: one stored form, and the check of a reading's signature."""
+"""Keys of metering devices: one stored form."""
 
-import base64
-import binascii
 import hashlib
 from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from chaincode.energy.arguments import bad
-from chaincode.energy.oracle.readings import signed_message
-from chaincode.energy.oracle.records import MeterReading
-from chaincode.energy.registry.records import Meter
-from chaincode.shim.crypto import load_p256_key, verify_p256
+from chaincode.shim.crypto import load_p256_key
 
 KEY_CHARACTERS_MAX = 1024
 
@@ -35,12 +30,3 @@ def device_key(public_key: str) -> DeviceKey:
     spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     pem = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     return DeviceKey(pem=pem.decode("ascii"), fingerprint=hashlib.sha256(spki).hexdigest())
-
-
-def is_signed_by(meter: Meter, reading: MeterReading) -> bool:
-    """Whether the meter's registered key signed exactly this reading (base64 DER, low S)."""
-    try:
-        signature = base64.b64decode(reading.signature, validate=True)
-    except (binascii.Error, ValueError):
-        return False
-    return verify_p256(meter.public_key_pem, signed_message(reading), signature)

@@ -11,7 +11,7 @@ from chaincode.energy import arguments, keys
 from chaincode.energy.arguments import PRICE_UTOKEN_PER_KWH_MAX, bad
 from chaincode.energy.community import GRID_OPERATORS, Role
 from chaincode.energy.errors import Refusal, refused
-from chaincode.energy.market.timing import TIME_MS_MAX
+from chaincode.energy.hours import TIME_MS_MAX
 from chaincode.energy.registry.records import Participant, Status
 from chaincode.energy.registry.registration import CAPACITY_W_MAX
 from chaincode.energy.world import World

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chaincode.energy.groups.metering import with_groups
 from chaincode.energy.market.auction_records import AuctionResult, Match
 from chaincode.energy.market.matches import get_result, matches_of, split_matches
 from chaincode.energy.market.records import Listing
+from chaincode.energy.settlement.group_metering import with_groups
 from chaincode.energy.settlement.metering import SILENT, Readings, measured
 from chaincode.energy.settlement.pool import (
     Metered,

@@ -7,7 +7,7 @@ from chaincode.energy import arguments, keys
 from chaincode.energy.arguments import bad
 from chaincode.energy.community import STAFF, Role
 from chaincode.energy.errors import Refusal, refused
-from chaincode.energy.market.timing import TIME_MS_MAX
+from chaincode.energy.hours import TIME_MS_MAX
 from chaincode.energy.sharing.records import KeyKind, SharingHistory, SharingKey
 from chaincode.energy.world import World
 

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chaincode.energy.market.timing import TIME_MS_MAX
+from chaincode.energy.hours import TIME_MS_MAX
 from gateway.hems.profiles import DEMO_START, load_profiles
 from gateway.hems.virtual_meter import VirtualMeter
 from gateway.mqtt.ingest import ReadingStore

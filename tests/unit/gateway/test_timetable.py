@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from chaincode.energy.market.timing import HOUR_MS
+from chaincode.energy.hours import HOUR_MS
 from chaincode.shim import ContractError
 from chaincode.shim.testing import TestClient
 from gateway.errors import LedgerRefusal

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chaincode.energy.groups.splitting import SHARES, merged, split_line
+from chaincode.energy.groups.splitting import SHARES, split_line
+from chaincode.energy.settlement.group_metering import merged
 from chaincode.energy.settlement.pool import Metered, Position, Tariff, settle_pool
 from chaincode.shim import ContractError
 from tests.unit.energy.community import CAP, LISTING, Community, hour_of, refuses

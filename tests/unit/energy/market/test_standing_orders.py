@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from chaincode.energy.market.timing import HOUR_MS
+from chaincode.energy.hours import HOUR_MS
 from chaincode.shim.testing import MVCC_READ_CONFLICT, VALID
 from tests.unit.energy.community import (
     LISTING,

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from chaincode.energy.market.timing import HOUR_MS, listing_id_at
+from chaincode.energy.hours import HOUR_MS, listing_id_at
 from chaincode.shim import ContractError
 from chaincode.shim.testing import MVCC_READ_CONFLICT, VALID, TestClient
 from tests.unit.energy.community import (

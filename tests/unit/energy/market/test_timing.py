@@ -4,15 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from chaincode.energy.market.timing import (
-    HOUR_MS,
-    MINUTE_MS,
-    PRESETS,
-    Timing,
-    delivery_hour_ms,
-    listing_id_at,
-    preset_timing,
-)
+from chaincode.energy.hours import HOUR_MS, MINUTE_MS, delivery_hour_ms, listing_id_at
+from chaincode.energy.market.timing import PRESETS, Timing, preset_timing
 
 
 def at(text: str) -> int:

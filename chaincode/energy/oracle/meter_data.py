@@ -13,7 +13,7 @@ from chaincode.energy.access.grants import require_granted
 from chaincode.energy.arguments import bad
 from chaincode.energy.community import PARTICIPANTS, STAFF, Role
 from chaincode.energy.errors import Refusal, refused
-from chaincode.energy.market.timing import TIME_MS_MAX
+from chaincode.energy.hours import TIME_MS_MAX
 from chaincode.energy.oracle.readings import energy_between
 from chaincode.energy.oracle.records import MeterReading
 from chaincode.energy.oracle.reports import registers_at

@@ -1,0 +1,64 @@
+"""Groups in settlement: each stands as one household with its members' energy added up."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from chaincode.energy import keys
+from chaincode.energy.idgrid import GROUP_PREFIX
+from chaincode.energy.market.auction_records import Match
+from chaincode.energy.market.records import MarketOrder
+from chaincode.energy.settlement.metering import Readings
+from chaincode.energy.settlement.pool import Metered
+from chaincode.energy.settlement.records import Metering
+from chaincode.energy.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """Energy per household and group, and the members whose readings are missing."""
+
+    metered: dict[str, Metered]
+    missing: tuple[str, ...]
+
+
+def merged(metered: Mapping[str, Metered], groups: Mapping[str, Sequence[str]]) -> Merged:
+    """Put each group in the place of its members: their energy added up under the group's id.
+
+    `groups`: group id -> members it ordered for. A member without readings counts as zero and is
+    named, so that settlement waits for it as long as for any household.
+    """
+    result = dict(metered)
+    missing: list[str] = []
+    for group_id, members in groups.items():
+        missing += [idgrid for idgrid in members if idgrid not in metered]
+        known = [result.pop(idgrid) for idgrid in members if idgrid in metered]
+        qualities = {meter.metering for meter in known}
+        result[group_id] = Metered(
+            imported_wh=sum(meter.imported_wh for meter in known),
+            exported_wh=sum(meter.exported_wh for meter in known),
+            metering=min(qualities) if len(qualities) == 1 else Metering.SUBSTITUTED,
+        )
+    return Merged(metered=result, missing=tuple(sorted(missing)))
+
+
+async def with_groups(
+    world: World, listing_id: str, matches: Sequence[Match], readings: Readings
+) -> tuple[Readings, tuple[str, ...]]:
+    """The readings with every matched group in the place of its members.
+
+    Also the members whose readings are missing: settlement waits for them, then counts zero.
+    """
+    group_ids = sorted(
+        {match.idgrid for match in matches if match.idgrid.startswith(GROUP_PREFIX)}
+    )
+    groups = {
+        group_id: await members_ordered_for(world, listing_id, group_id) for group_id in group_ids
+    }
+    together = merged(readings.metered, groups)
+    return Readings(metered=together.metered, silent=readings.silent), together.missing
+
+
+async def members_ordered_for(world: World, listing_id: str, group_id: str) -> list[str]:
+    """The households a group's orders in a listing name, by IDgrid."""
+    orders = await world.scan(MarketOrder, keys.under("order", listing_id, group_id))
+    return sorted({idgrid for _, order in orders for idgrid in order.members})
