@@ -20,8 +20,12 @@ class Devices(Contract):
         owner_idgrid: str,
         public_key: str,
         res_id: str = "",
+        tier: str = "B",
     ) -> Meter:
-        """Owner, manager or operator: a new device with its P-256 key (PEM or hex point)."""
+        """Owner, manager or operator: a new device with its P-256 key (PEM or hex point).
+
+        Of tier A the key is the gateway's that attests for it.
+        """
         return await devices.register(
             world_of(ctx),
             device_id=device_id,
@@ -29,6 +33,7 @@ class Devices(Contract):
             owner_idgrid=owner_idgrid,
             public_key=public_key,
             res_id=res_id,
+            tier=tier,
         )
 
     @transaction
@@ -44,9 +49,13 @@ class Devices(Contract):
         return await devices.accept_transfer(world_of(ctx), device_id=device_id, res_id=res_id)
 
     @transaction
-    async def replace_key(self, ctx: Context, device_id: str, public_key: str) -> Meter:
-        """Grid operator: a new key after loss or repair."""
-        return await devices.replace_key(world_of(ctx), device_id=device_id, public_key=public_key)
+    async def replace_key(
+        self, ctx: Context, device_id: str, public_key: str, tier: str = ""
+    ) -> Meter:
+        """Grid operator: a new key after loss or repair, of another tier if one is named."""
+        return await devices.replace_key(
+            world_of(ctx), device_id=device_id, public_key=public_key, tier=tier
+        )
 
     @query
     async def get(self, ctx: Context, device_id: str) -> Meter:

@@ -20,13 +20,22 @@ class Period:
 
 
 def signed_message(reading: MeterReading) -> bytes:
-    """The bytes a meter signs with its P-256 key (ECDSA over SHA-256).
+    """The bytes a meter signs: with its P-256 key (ECDSA over SHA-256), or tier A its HMAC.
 
     One line of ASCII, easy to build on a microcontroller; no field may contain `|`:
     `gridledger-reading-1|meter|seq|t_end_ms|import_wh|export_wh|quality`.
     """
+    return _line("gridledger-reading-1", reading)
+
+
+def attested_message(reading: MeterReading) -> bytes:
+    """The bytes a gateway signs for a meter of tier A, whose HMAC it has checked."""
+    return _line("gridledger-attested-1", reading)
+
+
+def _line(purpose: str, reading: MeterReading) -> bytes:
     return (
-        f"gridledger-reading-1|{reading.meter_id}|{reading.seq}|{reading.t_end_ms}"
+        f"{purpose}|{reading.meter_id}|{reading.seq}|{reading.t_end_ms}"
         f"|{reading.import_wh}|{reading.export_wh}|{reading.quality}"
     ).encode("ascii")
 

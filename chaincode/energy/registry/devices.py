@@ -14,18 +14,36 @@ from chaincode.energy.arguments import bad
 from chaincode.energy.community import GRID_OPERATORS
 from chaincode.energy.errors import Refusal, refused
 from chaincode.energy.registry.device_keys import device_key
-from chaincode.energy.registry.records import Connection, Meter, Participant, Res, Status
+from chaincode.energy.registry.records import (
+    TIERS,
+    Connection,
+    Meter,
+    Participant,
+    Res,
+    Status,
+)
 from chaincode.energy.registry.registration import MAY_REGISTER, require_owner_or
 from chaincode.energy.world import World
 
 METER = "meter"
+OWN_KEY_TIER = "B"
 KINDS = (METER, "battery", "plug")
 
 
 async def register(
-    world: World, *, device_id: str, kind: str, owner_idgrid: str, public_key: str, res_id: str
+    world: World,
+    *,
+    device_id: str,
+    kind: str,
+    owner_idgrid: str,
+    public_key: str,
+    res_id: str,
+    tier: str = OWN_KEY_TIER,
 ) -> Meter:
-    """Bind a device and its key to an owner; a meter without `res_id` is at the connection."""
+    """Bind a device and its key to an owner; a meter without `res_id` is at the connection.
+
+    Of tier A `public_key` is the attesting gateway's; the grid operator sees that on approval.
+    """
     await require_owner_or(world, owner_idgrid, MAY_REGISTER)
     arguments.identifier(device_id, "meter_id")
     await world.participant(owner_idgrid)
@@ -39,6 +57,7 @@ async def register(
         res_id=res_id or None,
         status=Status.PENDING,
         kind=arguments.one_of(kind, "kind", KINDS),
+        tier=arguments.one_of(tier, "tier", TIERS),
     )
     await world.add(keys.meter(device_id), record, device_id)
     world.announce("MeterRegistered", {"meter_id": device_id, "owner_idgrid": owner_idgrid})
@@ -110,14 +129,27 @@ async def accept_transfer(world: World, *, device_id: str, res_id: str) -> Meter
     return taken
 
 
-async def replace_key(world: World, *, device_id: str, public_key: str) -> Meter:
-    """The grid operator gives a device a new key, after loss or repair; the old one is void."""
+async def replace_key(world: World, *, device_id: str, public_key: str, tier: str = "") -> Meter:
+    """The grid operator gives a device a new key, after loss or repair; the old one is void.
+
+    With another `tier` when the new key is kept in another way (empty: as before).
+    """
     await world.require_role(GRID_OPERATORS)
     device = await get(world, device_id)
     key = device_key(public_key)
-    renewed = replace(device, public_key_pem=key.pem, key_fingerprint=key.fingerprint)
+    renewed = replace(
+        device,
+        public_key_pem=key.pem,
+        key_fingerprint=key.fingerprint,
+        tier=arguments.one_of(tier or device.tier, "tier", TIERS),
+    )
     await world.put(keys.meter(device_id), renewed)
-    world.announce("KeyReplaced", {"meter_id": device_id, "key_fingerprint": key.fingerprint})
+    about: dict[str, object] = {
+        "meter_id": device_id,
+        "key_fingerprint": key.fingerprint,
+        "tier": renewed.tier,
+    }
+    world.announce("KeyReplaced", about)
     return renewed
 
 

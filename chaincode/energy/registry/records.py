@@ -3,6 +3,12 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+TIERS = ("A", "B", "C")
+"""How a device signs: A a secret it shares with the gateway, which attests with an own key; B an
+own P-256 key; C the same in a secure element. On the ledger a key signed every reading; the tier
+says whose key that is."""
+ATTESTED_TIER = "A"
+
 
 class Status(StrEnum):
     """Whether a participant, source or meter may take part; the last two are for participants."""
@@ -76,6 +82,7 @@ class Meter:
     `kind` is meter, battery or plug. A meter without `res_id` is at the grid connection, and
     settlement uses it; any other device is recorded for information. `transfer_to` is to
     whom the owner wants to give it (empty: nobody); `owned_since_ms` is when it was last given.
+    `tier` is how it signs (`TIERS`); the key of tier A is the attesting gateway's.
     """
 
     meter_id: str
@@ -87,6 +94,7 @@ class Meter:
     kind: str = "meter"
     transfer_to: str = ""
     owned_since_ms: int = 0
+    tier: str = "B"
 
     @property
     def is_at_connection(self) -> bool:
