@@ -1,0 +1,144 @@
+// What a proposal says, in plain words, out of the very bytes that are about to be signed.
+//
+// The sentences come with the page (translated there); this file only fills them in. A function
+// without a sentence is shown by its name and its arguments as they are: never hidden, never guessed.
+
+const WH_PER_KWH = 1000n;
+const UTOKEN_PER_TOKEN = 1_000_000n;
+const LISTING = /^(\d{4})-(\d{2})-(\d{2})T(\d{2})$/;
+const MS_PER_MINUTE = 60_000;
+const MS_PER_HOUR = 3_600_000;
+const FRACTION_DIGITS_MAX = 6;
+
+/** What is read from the arguments of each function: [name of the value, how it is read]. */
+const READINGS = {
+  "market:place_offer": [["hour", hour], ["source", text], ["energy", energy], ["price", price]],
+  "market:place_bid": [["hour", hour], ["energy", energy], ["price", price], ["preferred", text]],
+  "orders:cancel": [["hour", hour], ["order", text]],
+  "orders:replace": [["hour", hour], ["order", text], ["energy", energy], ["price", price]],
+  "standing:place": [["standing", standing]],
+  "standing:withdraw": [["order", text]],
+  "signers:add": [["key", text], ["kind", text]],
+  "signers:revoke": [["idgrid", text], ["key", text]],
+  "signers:enrol": [["idgrid", text], ["key", text]],
+  "signers:recover": [["idgrid", text], ["key", text]],
+  "membership:consent": [["terms", text]],
+  "membership:withdraw_consent": [],
+  "access:grant": [["grantee", text], ["meter", text]],
+  "access:revoke": [["grantee", text], ["meter", text]],
+};
+
+/**
+ * `{title, lines: [{name, label, value}], isKnown}` of an opened proposal.
+ *
+ * `words` has `titles[function]`, `labels[name]` and `unknown`; `locale` and `utcOffsetMinutes`
+ * say how numbers and hours are written.
+ */
+export function plainWords(opened, { words, locale, utcOffsetMinutes }) {
+  const [name, ...args] = opened.args;
+  const title = words.titles[name];
+  const found = title === undefined ? null : readAll(name, args, { locale, utcOffsetMinutes });
+  const isKnown = found !== null && opened.transient.length === 0;
+  const lines = isKnown ? found : args.map((value, at) => ({ name: String(at + 1), value }));
+  return {
+    title: isKnown ? title : words.unknown.replace("{function}", name),
+    lines: lines.map((line) => ({ ...line, label: words.labels[line.name] ?? line.name })),
+    isKnown,
+  };
+}
+
+/** Every value of the arguments; null when one cannot be read or some are left over. */
+function readAll(name, args, format) {
+  const readings = READINGS[name];
+  if (readings === undefined || args.length > readings.length) return null;
+  try {
+    const lines = args.flatMap((argument, at) => {
+      const [label, read] = readings[at];
+      const value = read(argument, format);
+      return Array.isArray(value) ? value : [{ name: label, value }];
+    });
+    return [...lines, ...totalOf(name, args, format)];
+  } catch {
+    return null;
+  }
+}
+
+/** What the energy of a bid may cost at most, what an offer brings at least; rounded as the contract does. */
+function totalOf(name, args, { locale }) {
+  const at = { "market:place_offer": 2, "market:place_bid": 1, "orders:replace": 2 }[name];
+  if (at === undefined) return [];
+  const product = whole(args[at]) * whole(args[at + 1]);
+  const isBid = name === "market:place_bid";
+  const utoken = (product + (isBid ? WH_PER_KWH - 1n : 0n)) / WH_PER_KWH;
+  const label = { "market:place_offer": "at_least", "market:place_bid": "at_most" }[name] ?? "worth";
+  return [{ name: label, value: amount(utoken, UTOKEN_PER_TOKEN, locale) }];
+}
+
+function standing(argument, format) {
+  const order = JSON.parse(argument);
+  const known = ["side", "energy_wh", "price_utoken_per_kwh", "res_id", "until_ms", "from_ms",
+    "listings_max", "budget_utoken", "hours_utc"];
+  if (Object.keys(order).some((name) => !known.includes(name))) throw new Error("unknown member");
+  const lines = [
+    { name: "side", value: order.side },
+    { name: "energy", value: energy(String(order.energy_wh), format) },
+    { name: "price", value: price(String(order.price_utoken_per_kwh), format) },
+  ];
+  if (order.res_id) lines.push({ name: "source", value: order.res_id });
+  if (order.from_ms) lines.push({ name: "from", value: instant(order.from_ms, format) });
+  lines.push({ name: "until", value: instant(order.until_ms, format) });
+  if (order.hours_utc?.length) {
+    lines.push({ name: "hours", value: order.hours_utc.map((at) => hourOfDay(at, format)).join(", ") });
+  }
+  if (order.listings_max !== undefined) {
+    lines.push({ name: "orders_max", value: amount(BigInt(order.listings_max), 1n, format.locale) });
+  }
+  if (order.budget_utoken !== undefined) {
+    const budget = amount(BigInt(order.budget_utoken), UTOKEN_PER_TOKEN, format.locale);
+    lines.push({ name: "budget", value: budget });
+  }
+  return lines;
+}
+
+function text(argument) {
+  return argument;
+}
+
+function energy(argument, { locale }) {
+  return `${amount(whole(argument), WH_PER_KWH, locale)} kWh`;
+}
+
+function price(argument, { locale }) {
+  return `${amount(whole(argument), UTOKEN_PER_TOKEN, locale)} / kWh`;
+}
+
+function hour(argument, format) {
+  const parts = LISTING.exec(argument);
+  if (!parts) throw new Error("not an hour");
+  const [, year, month, day, hours] = parts.map(Number);
+  const startMs = Date.UTC(year, month - 1, day, hours);
+  const end = instant(startMs + MS_PER_HOUR, format, { hour: "2-digit", minute: "2-digit" });
+  return `${instant(startMs, format)}–${end}`;
+}
+
+function instant(timeMs, { locale, utcOffsetMinutes }, parts = { dateStyle: "medium", timeStyle: "short" }) {
+  const local = new Date(timeMs + utcOffsetMinutes * MS_PER_MINUTE);
+  return new Intl.DateTimeFormat(locale, { ...parts, timeZone: "UTC", hourCycle: "h23" }).format(local);
+}
+
+function hourOfDay(hourUtc, format) {
+  return instant(hourUtc * MS_PER_HOUR, format, { hour: "2-digit", minute: "2-digit" });
+}
+
+function whole(argument) {
+  if (!/^\d{1,19}$/.test(argument)) throw new Error("not a whole number");
+  return BigInt(argument);
+}
+
+/** `value / per` exactly, in the locale's digits: no rounding hides what is signed. */
+export function amount(value, per, locale) {
+  const digits = String(per).length - 1;
+  const exact = `${value / per}.${String(value % per).padStart(Math.max(digits, 1), "0")}`;
+  const format = new Intl.NumberFormat(locale, { maximumFractionDigits: FRACTION_DIGITS_MAX });
+  return format.format(exact);
+}

@@ -1,0 +1,148 @@
+// Signing on a page: the dialog that shows what will be signed, and what became of it.
+//
+// Include the template `keys/sign_dialog.html` in the page and load this module. Then either call
+//
+//     await sign("market:place_bid", ["2026-01-15T10", "1500", "54000"]);
+//
+// or let a form do it, each field naming its place among the arguments and, for amounts that people
+// write with decimals, how many units one of them has (kWh -> Wh: 1000, tokens -> micro-tokens: 1000000):
+//
+//     <form data-sign="market:place_bid">
+//       <input name="hour" data-argument="0"> <input name="kwh" data-argument="1" data-units="1000">
+//
+// `sign` returns {transactionId, result, status} once the transaction is in a block, null when the
+// person said no; a refusal is shown in the dialog and thrown. The document hears "ledger:committed".
+
+import { argumentsOf } from "./form_arguments.js";
+import { storedKeys } from "./key_store.js";
+import { get, NotConfirmed, Refused, signAndSubmit } from "./ledger_client.js";
+import { amount, plainWords } from "./plain_words.js";
+
+const UTOKEN_PER_TOKEN = 1_000_000n;
+
+/** Facts of the page: whose it is, which channel, how numbers are written, every sentence. */
+export function pageFacts() {
+  const dialog = document.getElementById("sign-dialog");
+  return {
+    dialog,
+    idgrid: dialog.dataset.idgrid,
+    channelId: dialog.dataset.channel,
+    chaincode: dialog.dataset.chaincode,
+    utcOffsetMinutes: Number(dialog.dataset.utcOffsetMinutes),
+    locale: document.documentElement.lang || "en",
+    words: JSON.parse(document.getElementById("sign-words").textContent),
+  };
+}
+
+/** Show, sign, send, and show the outcome. `transient` are private values as bytes, by name. */
+export async function sign(name, args, { transient = {} } = {}) {
+  const page = pageFacts();
+  const key = await keyOf(page);
+  if (!key) {
+    await showOutcome(page, page.words.no_key, "refused");
+    throw new Refused({ title: page.words.no_key, code: "NO_KEY" });
+  }
+  try {
+    const done = await signAndSubmit({
+      key, channelId: page.channelId, chaincode: page.chaincode, args: [name, ...args], transient,
+      confirm: (opened) => confirmed(page, opened),
+    });
+    await showOutcome(page, page.words.committed, "committed", await balanceText(page));
+    document.dispatchEvent(new CustomEvent("ledger:committed", { detail: { name, args, ...done } }));
+    return done;
+  } catch (error) {
+    if (error instanceof NotConfirmed) return null;
+    const text = error instanceof Refused ? error.message : page.words.failed;
+    await showOutcome(page, text, "refused");
+    throw error;
+  }
+}
+
+/** This browser's newest usable key for the household; staff have no IDgrid. */
+async function keyOf({ idgrid }) {
+  const keys = (await storedKeys()).filter((key) => key.certificatePem && key.idgrid === idgrid);
+  return keys.pop();
+}
+
+function confirmed({ dialog, ...facts }, opened) {
+  const shown = plainWords(opened, facts);
+  const part = (name) => dialog.querySelector(`[data-part="${name}"]`);
+  part("title").textContent = shown.title;
+  part("unknown").hidden = shown.isKnown;
+  part("lines").replaceChildren(...shown.lines.flatMap(({ name, label, value }) => {
+    const term = document.createElement("dt");
+    const description = document.createElement("dd");
+    term.textContent = label;
+    description.textContent = value;
+    description.dataset.value = name;
+    return [term, description];
+  }));
+  part("technical").textContent = JSON.stringify(
+    { channel: opened.channelId, transaction: opened.transactionId, call: opened.args }, null, 1,
+  );
+  show(dialog, "question");
+  return new Promise((resolve) => {
+    const answer = (isYes) => () => {
+      if (isYes) show(dialog, "working");
+      else dialog.close();
+      resolve(isYes);
+    };
+    part("sign").onclick = answer(true);
+    part("refuse").onclick = answer(false);
+    dialog.oncancel = (event) => {
+      if (dialog.dataset.stage !== "question") event.preventDefault();
+      else answer(false)();
+    };
+  });
+}
+
+/** Show how it ended; resolves at once, the person closes the dialog when done reading. */
+async function showOutcome({ dialog }, text, outcome, balance = "") {
+  const part = (name) => dialog.querySelector(`[data-part="${name}"]`);
+  part("outcome").textContent = text;
+  part("outcome").dataset.outcome = outcome;
+  part("balance").textContent = balance;
+  part("close").onclick = () => dialog.close();
+  dialog.oncancel = null;
+  show(dialog, "outcome");
+}
+
+function show(dialog, stage) {
+  dialog.dataset.stage = stage;
+  for (const part of dialog.querySelectorAll("[data-stage-part]")) {
+    part.hidden = part.dataset.stagePart !== stage;
+  }
+  if (!dialog.open) dialog.showModal();
+  dialog.querySelector(`[data-stage-part="${stage}"] [data-first]`)?.focus();
+}
+
+/** The free balance after the transaction, in a sentence; empty for who has no account. */
+async function balanceText({ idgrid, words, locale }) {
+  if (!idgrid) return "";
+  try {
+    const account = await get(`/v1/accounts/${encodeURIComponent(idgrid)}`);
+    const tokens = amount(BigInt(account.balance_utoken), UTOKEN_PER_TOKEN, locale);
+    return words.balance.replace("{balance}", tokens);
+  } catch (error) {
+    if (error instanceof Refused) return "";
+    throw error;
+  }
+}
+
+async function onSubmit(event) {
+  const form = event.target;
+  if (!(form instanceof HTMLFormElement) || !form.dataset.sign) return;
+  event.preventDefault();
+  let args;
+  try {
+    args = argumentsOf(form);
+  } catch (error) {
+    await showOutcome(pageFacts(), error.message, "refused");
+    return;
+  }
+  await sign(form.dataset.sign, args).catch((error) => {
+    if (!(error instanceof Refused)) throw error; // a refusal stands in the dialog
+  });
+}
+
+document.addEventListener("submit", onSubmit);
