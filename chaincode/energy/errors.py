@@ -114,6 +114,9 @@ class Refusal(Enum):
     NO_MORE_RETRIES = (409, "the request was repeated as often as allowed")
     UNKNOWN_PRICE = (404, "no price of this series is in force")
     PRICE_IN_THE_PAST = (409, "a price takes effect now or later, and after the one before it")
+    ANCHOR_OUT_OF_ORDER = (409, "the batches of a series are anchored one after the other")
+    ANCHOR_DIFFERS = (409, "this batch is anchored with another content; an anchor never changes")
+    NO_ANCHOR = (404, "no such batch of the series is anchored")
     # sharing keys
     NO_SHARING_KEY = (404, "the community has no such sharing key")
     KEY_IN_THE_PAST = (409, "a sharing key takes effect later than now and than the one before it")

@@ -246,6 +246,16 @@ def charge(battery_id: str) -> str:
     return _key("charge", battery_id)
 
 
+def anchor(mspid: str, series: str, number: int) -> str:
+    """The hash of one batch of a member's data off the ledger; written once."""
+    return _key("anchor", mspid, series, str(number).zfill(_TIME_DIGITS))
+
+
+def anchor_head(mspid: str, series: str) -> str:
+    """The newest anchor of a series; written by its member only."""
+    return _key("anchorhead", mspid, series)
+
+
 def price(series: str, effective_from_ms: int) -> str:
     """One price of a series; times are padded so that keys sort by time."""
     return _key("price", series, str(effective_from_ms).zfill(_TIME_DIGITS))

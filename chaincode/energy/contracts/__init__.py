@@ -6,6 +6,7 @@ kWh, times in ms UTC.
 """
 
 from chaincode.energy.contracts.access import Access
+from chaincode.energy.contracts.anchors import Anchors
 from chaincode.energy.contracts.auction import Auction
 from chaincode.energy.contracts.devices import Devices
 from chaincode.energy.contracts.groups import Groups
@@ -41,6 +42,7 @@ CONTRACTS = (
     Groups,
     Marketplace,
     Oracle,
+    Anchors,
     Settlement,
     Statements,
     Sharing,
