@@ -1,6 +1,6 @@
 """Use cases of reading the community: participants, sources, meters, accounts, all money.
 
-Everything comes from the projection; energy in Wh, money in micro-tokens.
+Everything comes from the read model; energy in Wh, money in micro-tokens.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from chaincode.energy.access.records import MARKET
 from chaincode.energy.registry.records import Meter, Participant, Res
 from chaincode.energy.tokens.records import Account, Deposit, Escrow, Payout, Redemption
 from gateway.ledger_records import LedgerRecords
-from gateway.projection import Projection
+from gateway.readmodel.queries import ReadModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +40,10 @@ class MoneySupply:
 
 
 class Community:
-    """Questions about who takes part, answered at the projection's height."""
+    """Questions about who takes part, answered at the read model's height."""
 
-    def __init__(self, projection: Projection) -> None:
-        self._ledger = LedgerRecords(projection)
+    def __init__(self, readmodel: ReadModel) -> None:
+        self._ledger = LedgerRecords(readmodel)
 
     def participants(self) -> list[Participant]:
         """Everyone registered, by IDgrid."""

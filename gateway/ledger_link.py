@@ -8,11 +8,12 @@ from google.protobuf.message import DecodeError
 from grpc import aio
 
 from gateway.errors import LedgerRefusal
+from gateway.settings import GatewaySettings
 from ledger.crypto.signing import SigningIdentity
 from ledger.errors import InvalidMessage
 from ledger.model.block import Block
 from ledger.rpc.client import GatewayClient, UnsignedProposal, error_details
-from ledger.rpc.deliver_client import follow_blocks
+from ledger.rpc.deliver_client import follow_blocks, newest_block
 from ledger.rpc.transport import client_channel
 
 logger = logging.getLogger(__name__)
@@ -63,6 +64,16 @@ class LedgerLink:
         except aio.AioRpcError as error:
             raise refusal_of(error) from error
 
+    async def height(self) -> int:
+        """See `gateway.ports.Ledger`."""
+        try:
+            newest = await newest_block(self._channel, self._identity, self.channel_id)
+        except aio.AioRpcError as error:
+            raise refusal_of(error) from error
+        except InvalidMessage as error:
+            raise LedgerRefusal("PERMISSION_DENIED", error.detail) from error
+        return newest.number + 1
+
     async def blocks(self, first_number: int) -> AsyncIterator[Block]:
         """See `gateway.ports.Ledger`; a lost connection ends in `LedgerRefusal`."""
         try:
@@ -74,6 +85,17 @@ class LedgerLink:
             raise refusal_of(error) from error
         except InvalidMessage as error:
             raise LedgerRefusal("PERMISSION_DENIED", error.detail) from error
+
+
+def link_from(settings: GatewaySettings) -> LedgerLink:
+    """The gateway's own line to its ledger."""
+    return LedgerLink(
+        address=settings.ledger.peers[0].address,
+        tls_ca_pem=settings.ledger.tls_ca.read_bytes(),
+        channel_id=settings.ledger.channel_id,
+        chaincode=settings.ledger.chaincode,
+        identity=settings.identity.load(),
+    )
 
 
 def refusal_of(error: aio.AioRpcError) -> LedgerRefusal:

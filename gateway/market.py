@@ -1,6 +1,6 @@
 """Use cases of reading the market: listings, order books, results, settlements.
 
-Everything comes from the projection; energy in Wh, money in micro-tokens, price in micro-tokens
+Everything comes from the read model; energy in Wh, money in micro-tokens, price in micro-tokens
 per kWh, times in ms UTC.
 """
 
@@ -11,7 +11,7 @@ from typing import Any
 from chaincode.energy import keys, records
 from chaincode.energy.market.records import Listing, MarketOrder
 from gateway.ledger_records import LedgerRecords
-from gateway.projection import Projection
+from gateway.readmodel.queries import ReadModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +24,10 @@ class PlacedOrder:
 
 
 class Market:
-    """Questions about the market, answered at the projection's height."""
+    """Questions about the market, answered at the read model's height."""
 
-    def __init__(self, projection: Projection) -> None:
-        self._ledger = LedgerRecords(projection)
+    def __init__(self, readmodel: ReadModel) -> None:
+        self._ledger = LedgerRecords(readmodel)
 
     @property
     def height(self) -> int:

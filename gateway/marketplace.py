@@ -1,6 +1,6 @@
 """Use cases of reading the marketplace: posts with what a viewer can do, and who was first.
 
-Everything comes from the projection; energy in Wh, money in micro-tokens, times in ms UTC.
+Everything comes from the read model; energy in Wh, money in micro-tokens, times in ms UTC.
 """
 
 from chaincode.energy.errors import Refusal
@@ -8,17 +8,18 @@ from chaincode.energy.marketplace.labels import is_reserved
 from chaincode.energy.marketplace.posts import post_key
 from chaincode.energy.marketplace.records import DEALT, Post, PostState
 from gateway.ledger_records import LedgerRecords
-from gateway.projection import Projection, TransactionRecord
+from gateway.readmodel.queries import ReadModel
+from gateway.readmodel.records import TransactionRecord
 from gateway.refusals import RETRYABLE
 
 _TAKING = frozenset({"marketplace:reserve", "marketplace:buy", "marketplace:request_to_sell"})
 
 
 class Marketplace:
-    """Questions about offers and requests, answered at the projection's height."""
+    """Questions about offers and requests, answered at the read model's height."""
 
-    def __init__(self, projection: Projection) -> None:
-        self._ledger = LedgerRecords(projection)
+    def __init__(self, readmodel: ReadModel) -> None:
+        self._ledger = LedgerRecords(readmodel)
 
     def posts(self, hour: str | None = None) -> list[Post]:
         """Posts of one delivery hour or of all, the latest hour first, then by id."""

@@ -20,5 +20,8 @@ class Ledger(Protocol):
     async def evaluate(self, function: str, args: Sequence[str]) -> bytes:
         """Ask a contract as the gateway's own identity; nothing is ordered."""
 
+    async def height(self) -> int:
+        """How many blocks the ledger has now."""
+
     def blocks(self, first_number: int) -> AsyncIterator[Block]:
         """Committed blocks from `first_number` on, without end."""

@@ -14,26 +14,27 @@ from gateway.api.app import create_app
 from gateway.api.hosts import HEAD_BYTES_MAX, AllowedHosts
 from gateway.block_signal import BlockSignal
 from gateway.community import Community
-from gateway.errors import LedgerRefusal
+from gateway.database import Database, migrate, open_database
 from gateway.http_connections import (
     ConnectionLimits,
     OpenConnections,
     limited_http,
 )
-from gateway.ledger_link import LedgerLink
+from gateway.ledger_link import link_from
 from gateway.market import Market
 from gateway.meter_keys import LedgerMeterKeys
 from gateway.mqtt.connection import keep_ingesting
 from gateway.mqtt.ingest import ReadingStore
 from gateway.ports import Ledger
-from gateway.projection import Projection
+from gateway.readmodel.following import follow_blocks
+from gateway.readmodel.projector import Projector
+from gateway.readmodel.queries import ReadModel
 from gateway.services import STREAMS_MAX, Services, Slots
 from gateway.sessions import Sessions, Viewer
 from gateway.settings import GatewaySettings, load_gateway_settings
 from gateway.transactions import Transactions
 from ledger.node import log_lines
 
-RECONNECT_MS_MIN, RECONNECT_MS_MAX = 200, 10_000
 STOP_TIMEOUT_S = 2
 
 logger = logging.getLogger(__name__)
@@ -44,27 +45,27 @@ def clock_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def build_services(settings: GatewaySettings, ledger: Ledger) -> Services:
-    """The use cases over one ledger connection."""
-    projection = Projection(settings.ledger.chaincode)
+def build_services(settings: GatewaySettings, ledger: Ledger, database: Database) -> Services:
+    """The use cases over one ledger connection and the gateway's database."""
+    readmodel = ReadModel(database, settings.ledger.chaincode)
     blocks = BlockSignal()
-    community = Community(projection)
+    community = Community(readmodel)
     sessions = Sessions(clock_ms)
     for link in settings.links:
         sessions.add_link(link.token, Viewer(link.idgrid, link.is_manager))
     for token in settings.oracle_tokens:
         sessions.admit(token, Viewer("", is_oracle=True))
     return Services(
-        projection=projection,
+        readmodel=readmodel,
         blocks=blocks,
         transactions=Transactions(
             ledger=ledger,
             chaincode=settings.ledger.chaincode,
-            projection=projection,
+            readmodel=readmodel,
             blocks=blocks,
             clock_ns=time.time_ns,
         ),
-        market=Market(projection),
+        market=Market(readmodel),
         community=community,
         sessions=sessions,
         readings=ReadingStore(LedgerMeterKeys(community)),
@@ -75,21 +76,6 @@ def build_services(settings: GatewaySettings, ledger: Ledger) -> Services:
         utc_offset_minutes=settings.community.utc_offset_minutes,
         currencies=settings.currencies,
     )
-
-
-async def follow_blocks(ledger: Ledger, services: Services) -> None:
-    """Apply blocks for ever, from where the projection stands; survives a restarting peer."""
-    pause_ms = RECONNECT_MS_MIN
-    while True:
-        try:
-            async for block in ledger.blocks(services.projection.height):
-                services.projection.apply(block)
-                await services.blocks.announce(services.projection.height)
-                pause_ms = RECONNECT_MS_MIN
-        except LedgerRefusal as refusal:
-            logger.warning("block stream: %s; again in %d ms", refusal, pause_ms)
-        await asyncio.sleep(pause_ms / 1000)
-        pause_ms = min(2 * pause_ms, RECONNECT_MS_MAX)
 
 
 def web_config(
@@ -115,17 +101,14 @@ def web_config(
 
 async def serve(settings: GatewaySettings) -> None:
     """Run until a signal ends the web server."""
-    link = LedgerLink(
-        address=settings.ledger.peers[0].address,
-        tls_ca_pem=settings.ledger.tls_ca.read_bytes(),
-        channel_id=settings.ledger.channel_id,
-        chaincode=settings.ledger.chaincode,
-        identity=settings.identity.load(),
-    )
-    services = build_services(settings, link)
+    link = link_from(settings)
+    database = open_database(settings.database)
+    await asyncio.to_thread(migrate, database)
+    services = build_services(settings, link, database)
+    projector = Projector(database, settings.ledger.chaincode)
     app = create_app(services, hosts=AllowedHosts.of(settings.host, settings.allowed_hosts))
     server = uvicorn.Server(web_config(app, settings.host, settings.port))
-    background = [asyncio.create_task(follow_blocks(link, services))]
+    background = [asyncio.create_task(follow_blocks(link, projector, services.blocks))]
     if settings.mqtt is not None:
         background.append(
             asyncio.create_task(
@@ -141,6 +124,7 @@ async def serve(settings: GatewaySettings) -> None:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
         await link.close()
+        database.close()
 
 
 async def _first_to_end(web: asyncio.Task[None], background: list[asyncio.Task[None]]) -> None:

@@ -10,7 +10,7 @@ from gateway.hems.batteries import BatteryStore
 from gateway.market import Market
 from gateway.marketplace import Marketplace
 from gateway.mqtt.ingest import ReadingStore
-from gateway.projection import Projection
+from gateway.readmodel.queries import ReadModel
 from gateway.sessions import Sessions
 from gateway.transactions import Transactions
 
@@ -41,7 +41,7 @@ class Slots:
 class Services:
     """The use cases of one gateway process."""
 
-    projection: Projection
+    readmodel: ReadModel
     blocks: BlockSignal
     transactions: Transactions
     market: Market
@@ -61,4 +61,4 @@ class Services:
     @property
     def marketplace(self) -> Marketplace:
         """Offers and requests between two households."""
-        return Marketplace(self.projection)
+        return Marketplace(self.readmodel)

@@ -11,6 +11,9 @@ from gateway.currency import Currencies, units_from
 from gateway.strict_json import parse_strictly
 from ledger.crypto.signing import Signer, SigningIdentity
 
+DATABASE_FILE = "gateway.db"
+"""Beside the gateway's settings, unless they name another database."""
+
 
 @dataclass(frozen=True, slots=True)
 class IdentityFiles:
@@ -88,6 +91,8 @@ class GatewaySettings:
     community: CommunitySettings
     mqtt: MqttSettings | None
     links: tuple[LoginLink, ...]
+    database: str
+    """URL: `sqlite:////path/gateway.db`, or `postgresql://…` for several gateways to share."""
     allowed_hosts: tuple[str, ...] = ()
     """Further names this gateway answers to, beside the address it listens on."""
     oracle_tokens: tuple[str, ...] = ()
@@ -142,6 +147,7 @@ def load_gateway_settings(path: Path) -> GatewaySettings:
         community=CommunitySettings(**raw["community"]),
         mqtt=_mqtt(raw["mqtt"]) if raw.get("mqtt") else None,
         links=tuple(LoginLink(**link) for link in raw.get("links", ())),
+        database=str(raw.get("database", f"sqlite:///{path.absolute().with_name(DATABASE_FILE)}")),
         allowed_hosts=tuple(str(name) for name in raw.get("allowed_hosts", ())),
         oracle_tokens=tuple(str(token) for token in raw.get("oracle_tokens", ())),
         currencies=Currencies(units_from(raw["currencies"]))

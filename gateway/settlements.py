@@ -1,6 +1,6 @@
 """Use cases of reading what was settled: lines with corrections, notices to a household, months.
 
-Everything comes from the projection; energy in Wh, money in micro-tokens.
+Everything comes from the read model; energy in Wh, money in micro-tokens.
 """
 
 import json
@@ -11,7 +11,7 @@ from chaincode.energy import keys, records
 from chaincode.energy.settlement.months import Statement, month_end_ms, statement_of
 from chaincode.energy.settlement.records import SettlementLine
 from gateway.ledger_records import LedgerRecords
-from gateway.projection import Projection
+from gateway.readmodel.queries import ReadModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +44,10 @@ class MonthlyStatement:
 
 
 class Settlements:
-    """Questions about settlements, answered at the projection's height."""
+    """Questions about settlements, answered at the read model's height."""
 
-    def __init__(self, projection: Projection) -> None:
-        self._ledger = LedgerRecords(projection)
+    def __init__(self, readmodel: ReadModel) -> None:
+        self._ledger = LedgerRecords(readmodel)
 
     @property
     def height(self) -> int:

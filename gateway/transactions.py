@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from gateway.block_signal import BlockSignal
 from gateway.errors import LedgerRefusal, Problem, RequestRefused
 from gateway.ports import Ledger
-from gateway.projection import Projection, TransactionRecord
+from gateway.readmodel.queries import ReadModel
+from gateway.readmodel.records import TransactionRecord
 from gateway.refusals import problem_of
 from ledger.crypto.hashing import transaction_id
 from ledger.crypto.proposal import build_proposal
@@ -43,13 +44,13 @@ class Transactions:
         *,
         ledger: Ledger,
         chaincode: str,
-        projection: Projection,
+        readmodel: ReadModel,
         blocks: BlockSignal,
         clock_ns: Callable[[], int],
     ) -> None:
         self._ledger = ledger
         self._chaincode = chaincode
-        self._projection = projection
+        self._readmodel = readmodel
         self._blocks = blocks
         self._clock_ns = clock_ns
         self._submitted: OrderedDict[str, None] = OrderedDict()
@@ -89,7 +90,7 @@ class Transactions:
         """Hand a signed payload to ordering; returns the transaction's id."""
         header = self._header_of(payload, signature)
         tx_id = header.channel.tx_id
-        known = self._projection.transaction(tx_id)
+        known = await asyncio.to_thread(self._readmodel.transaction, tx_id)
         if known is not None:
             raise RequestRefused(
                 Problem.CONFLICT, f"{tx_id} is in block {known.block_number} already"
@@ -105,20 +106,19 @@ class Transactions:
 
     def find(self, tx_id: str) -> TransactionRecord | None:
         """The committed transaction, `None` while it waits; `NOT_FOUND` if nobody sent it here."""
-        record = self._projection.transaction(tx_id)
+        record = self._readmodel.transaction(tx_id)
         if record is None and tx_id not in self._submitted:
             raise RequestRefused(Problem.NOT_FOUND, f"no transaction {tx_id} is known here")
         return record
 
     async def committed(self, tx_id: str, timeout_ms: int) -> TransactionRecord | None:
         """Wait until the transaction is in a block; `None` when the time is over first."""
-        try:
-            async with asyncio.timeout(timeout_ms / 1000):
-                while (record := self._projection.transaction(tx_id)) is None:
-                    await self._blocks.next(self._projection.height)
-        except TimeoutError:
-            return None
-        return record
+        with self._blocks.outcome_of(tx_id) as outcome:
+            known = await asyncio.to_thread(self._readmodel.transaction, tx_id)
+            if known is not None:
+                return known
+            await asyncio.wait((outcome,), timeout=timeout_ms / 1000)
+            return outcome.result() if outcome.done() else None
 
     def _header_of(self, payload: bytes, signature: bytes) -> Header:
         try:

@@ -166,6 +166,12 @@ def _timetable(arguments: Sequence[str]) -> int:
     return run_timetable(arguments)
 
 
+def _readmodel(arguments: Sequence[str]) -> int:
+    from network.readmodel_command import main as run_readmodel
+
+    return run_readmodel(arguments)
+
+
 COMMANDS = {
     "demo": Command("a four-member community trading on real household data", _demo),
     "network": Command(
@@ -189,6 +195,7 @@ COMMANDS = {
     "simulate": Command("run or replay seeds of the consensus simulator", _simulate),
     "oracle": Command("answer what the ledger asks of a member", _oracle),
     "timetable": Command("open, close, clear and settle listings when they are due", _timetable),
+    "readmodel": Command("status, rebuild: the gateway's copy of the ledger", _readmodel),
     "scenario": Command("tell a documented market run step by step, without a network", _scenario),
     "clear": Command("clear one order book given as JSON on standard input", _clear),
     "policy": Command("what a country's law makes of the market, as one file", _policy),

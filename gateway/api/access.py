@@ -1,5 +1,6 @@
 """Who asks: the session of a request, from its cookie or its bearer token."""
 
+from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -18,6 +19,13 @@ def services_of(request: Request) -> Services:
     services = request.app.state.services
     assert isinstance(services, Services)
     return services
+
+
+async def at_one_height(request: Request) -> AsyncIterator[Services]:
+    """The services; whatever the route reads of the ledger is of one height."""
+    services = services_of(request)
+    with services.readmodel.at_one_height():
+        yield services
 
 
 def session_token(request: Request) -> str | None:
@@ -69,6 +77,9 @@ def require_manager(viewer: Viewer) -> None:
         raise RequestRefused(Problem.FORBIDDEN, "only the community manager may see this")
 
 
-UsedServices = Annotated[Services, Depends(services_of)]
+UsedServices = Annotated[Services, Depends(at_one_height, scope="function")]
+"""Of a route that reads and answers; it is a plain `def`, since reading blocks."""
+LiveServices = Annotated[Services, Depends(services_of)]
+"""Of a route that waits for the ledger."""
 SignedIn = Annotated[Viewer, Depends(signed_in)]
 """Parameters of routes."""

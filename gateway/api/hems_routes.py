@@ -28,7 +28,7 @@ Instant = Annotated[int | None, Query(ge=0, le=TIME_MS_MAX)]
 
 
 @router.get("/battery-soc/{battery_id}")
-async def battery_soc(
+def battery_soc(
     battery_id: DeviceId, services: UsedServices, viewer: SignedIn, at_ms: Instant = None
 ) -> dict[str, Any]:
     """The energy a battery held last, at or before `at_ms`; `value` is in kWh."""
@@ -49,7 +49,7 @@ async def battery_soc(
 
 
 @router.get("/smartmeter/{meter_id}")
-async def smart_meter(
+def smart_meter(
     meter_id: DeviceId, services: UsedServices, viewer: SignedIn, at_ms: Instant = None
 ) -> dict[str, Any]:
     """Consumption of the last hour up to `at_ms` in kWh, and the signed readings it is from."""

@@ -24,7 +24,7 @@ Idgrid = Annotated[str, Path(pattern=r"^[A-Z0-9-]{4,32}$")]
 
 
 @router.get("/listings")
-async def listings(
+def listings(
     services: UsedServices,
     after: Annotated[str | None, Query(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}$")] = None,
     limit: PageLimit = PAGE_DEFAULT,
@@ -40,13 +40,13 @@ async def listings(
 
 
 @router.get("/listings/{listing_id}")
-async def listing(listing_id: ListingId, services: UsedServices) -> dict[str, Any]:
+def listing(listing_id: ListingId, services: UsedServices) -> dict[str, Any]:
     """One listing with its state, times and pinned prices."""
     return asdict(_existing(services, listing_id))
 
 
 @router.get("/listings/{listing_id}/orders")
-async def orders(listing_id: ListingId, services: UsedServices) -> Page[dict[str, Any]]:
+def orders(listing_id: ListingId, services: UsedServices) -> Page[dict[str, Any]]:
     """The order book in ledger order, without names: it shows prices and energy only."""
     _existing(services, listing_id)
     return Page(
@@ -57,7 +57,7 @@ async def orders(listing_id: ListingId, services: UsedServices) -> Page[dict[str
 
 
 @router.get("/listings/{listing_id}/result")
-async def result(listing_id: ListingId, services: UsedServices) -> dict[str, Any]:
+def result(listing_id: ListingId, services: UsedServices) -> dict[str, Any]:
     """What the auction decided."""
     _existing(services, listing_id)
     content = services.market.result(listing_id)
@@ -67,7 +67,7 @@ async def result(listing_id: ListingId, services: UsedServices) -> dict[str, Any
 
 
 @router.get("/listings/{listing_id}/settlement")
-async def settlement(listing_id: ListingId, services: UsedServices) -> dict[str, Any]:
+def settlement(listing_id: ListingId, services: UsedServices) -> dict[str, Any]:
     """Totals of a settled listing."""
     _existing(services, listing_id)
     content = services.market.settlement(listing_id)
@@ -77,7 +77,7 @@ async def settlement(listing_id: ListingId, services: UsedServices) -> dict[str,
 
 
 @router.get("/accounts/{idgrid}")
-async def account(idgrid: Idgrid, services: UsedServices, viewer: SignedIn) -> dict[str, Any]:
+def account(idgrid: Idgrid, services: UsedServices, viewer: SignedIn) -> dict[str, Any]:
     """Free balance, locked money and energy traded; one's own, or any for the manager."""
     require_sight(viewer, idgrid)
     found = services.community.account(idgrid)
@@ -87,7 +87,7 @@ async def account(idgrid: Idgrid, services: UsedServices, viewer: SignedIn) -> d
 
 
 @router.get("/accounts/{idgrid}/settlements")
-async def settlement_lines(
+def settlement_lines(
     idgrid: Idgrid, services: UsedServices, viewer: SignedIn, limit: PageLimit = PAGE_DEFAULT
 ) -> Page[dict[str, Any]]:
     """A household's settled hours, the latest first."""
@@ -97,7 +97,7 @@ async def settlement_lines(
 
 
 @router.get("/accounts")
-async def accounts(services: UsedServices, viewer: SignedIn) -> Page[dict[str, Any]]:
+def accounts(services: UsedServices, viewer: SignedIn) -> Page[dict[str, Any]]:
     """All accounts, for the manager."""
     require_manager(viewer)
     found = [asdict(view) for view in services.community.accounts()]
@@ -105,7 +105,7 @@ async def accounts(services: UsedServices, viewer: SignedIn) -> Page[dict[str, A
 
 
 @router.get("/participants")
-async def participants(services: UsedServices, viewer: SignedIn) -> Page[dict[str, Any]]:
+def participants(services: UsedServices, viewer: SignedIn) -> Page[dict[str, Any]]:
     """The registry, for the manager."""
     require_manager(viewer)
     found = [asdict(participant) for participant in services.community.participants()]
@@ -113,7 +113,7 @@ async def participants(services: UsedServices, viewer: SignedIn) -> Page[dict[st
 
 
 @router.get("/participants/{idgrid}")
-async def participant(idgrid: Idgrid, services: UsedServices, viewer: SignedIn) -> dict[str, Any]:
+def participant(idgrid: Idgrid, services: UsedServices, viewer: SignedIn) -> dict[str, Any]:
     """One registry record."""
     require_sight(viewer, idgrid)
     found = services.community.participant(idgrid)
@@ -123,7 +123,7 @@ async def participant(idgrid: Idgrid, services: UsedServices, viewer: SignedIn) 
 
 
 @router.get("/meters/{meter_id}/reading")
-async def meter_reading(
+def meter_reading(
     meter_id: Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")],
     services: UsedServices,
     viewer: SignedIn,
@@ -140,7 +140,7 @@ async def meter_reading(
 
 
 @router.get("/money")
-async def money(services: UsedServices) -> dict[str, Any]:
+def money(services: UsedServices) -> dict[str, Any]:
     """All money: issued, free and locked; `is_conserved` compares them."""
     supply = services.community.money()
     return asdict(supply) | {"is_conserved": supply.is_conserved}

@@ -18,7 +18,7 @@ After = Annotated[str | None, Query(pattern=rf"^{_HOUR}\.[0-9a-f]{{1,64}}$")]
 
 
 @router.get("/posts")
-async def posts(
+def posts(
     request: Request,
     services: UsedServices,
     hour: Hour = None,
@@ -37,12 +37,12 @@ async def posts(
     return Page(
         items=[shown(post, idgrid, now_ms) for post in page],
         next=page[-1].post_id if len(found) > start + limit else None,
-        height=services.projection.height,
+        height=services.readmodel.height,
     )
 
 
 @router.get("/posts/{post_id}")
-async def post(request: Request, post_id: PostId, services: UsedServices) -> dict[str, Any]:
+def post(request: Request, post_id: PostId, services: UsedServices) -> dict[str, Any]:
     """One offer or request."""
     found = services.marketplace.post(post_id)
     if found is None:

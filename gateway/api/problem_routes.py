@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse
 
-from gateway.api.access import SESSION_COOKIE, UsedServices, session_token
+from gateway.api.access import SESSION_COOKIE, LiveServices, session_token
 from gateway.errors import Problem, RequestRefused
 from gateway.sessions import SESSION_LIFETIME_MS
 
@@ -28,7 +28,7 @@ async def problem(slug: str) -> dict[str, Any]:
 
 
 @router.get("/login/{token}", include_in_schema=False)
-async def login(token: str, request: Request, services: UsedServices) -> RedirectResponse:
+async def login(token: str, request: Request, services: LiveServices) -> RedirectResponse:
     """Use a one-time link: the session's cookie, and on to the page."""
     response = RedirectResponse("/", status_code=303)
     response.set_cookie(
@@ -43,7 +43,7 @@ async def login(token: str, request: Request, services: UsedServices) -> Redirec
 
 
 @router.post("/logout", include_in_schema=False)
-async def logout(request: Request, services: UsedServices) -> RedirectResponse:
+async def logout(request: Request, services: LiveServices) -> RedirectResponse:
     """End the session."""
     token = session_token(request)
     if token:

@@ -22,18 +22,18 @@ MEDIA_TYPES = {"csv": "text/csv; charset=utf-8", "pdf": "application/pdf"}
 
 
 @router.get("/accounts/{idgrid}/inbox")
-async def inbox(
+def inbox(
     idgrid: Idgrid, services: UsedServices, viewer: SignedIn, limit: PageLimit = PAGE_DEFAULT
 ) -> Page[dict[str, Any]]:
     """What settlements and corrections did on an account, the newest first."""
     require_sight(viewer, idgrid)
-    found = Settlements(services.projection)
+    found = Settlements(services.readmodel)
     notices = [asdict(notice) for notice in found.notices(idgrid)[:limit]]
     return Page(items=notices, next=None, height=found.height)
 
 
 @router.get("/accounts/{idgrid}/statements/{month}")
-async def statement(
+def statement(
     idgrid: Idgrid, month: Month, services: UsedServices, viewer: SignedIn
 ) -> dict[str, Any]:
     """A household's month; `is_issued` once the community's statements are issued."""
@@ -42,7 +42,7 @@ async def statement(
 
 
 @router.get("/invoices/{month}")
-async def invoice(
+def invoice(
     month: Month,
     services: UsedServices,
     viewer: SignedIn,
@@ -63,7 +63,7 @@ async def invoice(
 
 
 @router.get("/currencies")
-async def currencies(
+def currencies(
     services: UsedServices, utoken: Annotated[int, Query(ge=-UTOKEN_MAX, le=UTOKEN_MAX)]
 ) -> dict[str, str]:
     """An amount of micro-tokens, or a price per kWh, in every unit the community shows."""
@@ -71,7 +71,7 @@ async def currencies(
 
 
 def _month(services: Services, idgrid: str, month: str) -> MonthlyStatement:
-    found = Settlements(services.projection).month(idgrid, month)
+    found = Settlements(services.readmodel).month(idgrid, month)
     if not found.lines:
         raise RequestRefused(Problem.NOT_FOUND, f"{idgrid} has no settled hour in {month}")
     return found

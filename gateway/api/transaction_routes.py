@@ -1,11 +1,12 @@
 """Writing: prepare, endorse, submit, follow. All keys are the client's."""
 
+import asyncio
 import base64
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Response, status
 
-from gateway.api.access import UsedServices
+from gateway.api.access import LiveServices, UsedServices
 from gateway.api.schemas import (
     PAGE_DEFAULT,
     BidRequest,
@@ -21,7 +22,7 @@ from gateway.api.schemas import (
 )
 from gateway.api.views import transaction_status
 from gateway.errors import Problem, RequestRefused
-from gateway.projection import TransactionRecord
+from gateway.readmodel.records import Position, TransactionRecord
 from gateway.refusals import RETRYABLE
 from gateway.services import Services
 from gateway.transactions import Prepared
@@ -37,27 +38,27 @@ TransactionId = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]
 
 
 @router.post("/proposals")
-async def prepare_proposal(body: ProposalRequest, services: UsedServices) -> ToSign:
+def prepare_proposal(body: ProposalRequest, services: UsedServices) -> ToSign:
     """A proposal for any contract function, for the client to sign."""
     return _prepared(services, body.creator, body.function, body.args)
 
 
 @router.post("/offers/prepare")
-async def prepare_offer(body: OfferRequest, services: UsedServices) -> ToSign:
+def prepare_offer(body: OfferRequest, services: UsedServices) -> ToSign:
     """A proposal for `market:place_offer`."""
     args = [body.listing_id, body.res_id, str(body.energy_wh), str(body.price_utoken_per_kwh)]
     return _prepared(services, body.creator, "market:place_offer", args)
 
 
 @router.post("/bids/prepare")
-async def prepare_bid(body: BidRequest, services: UsedServices) -> ToSign:
+def prepare_bid(body: BidRequest, services: UsedServices) -> ToSign:
     """A proposal for `market:place_bid`."""
     args = [body.listing_id, str(body.energy_wh), str(body.price_utoken_per_kwh)]
     return _prepared(services, body.creator, "market:place_bid", args)
 
 
 @router.post("/transactions/endorse")
-async def endorse(body: SignedProposalBody, services: UsedServices) -> ToSign:
+async def endorse(body: SignedProposalBody, services: LiveServices) -> ToSign:
     """Peers simulate a signed proposal; the answer is the transaction to sign."""
     return _to_sign(
         await services.transactions.endorse(
@@ -69,7 +70,7 @@ async def endorse(body: SignedProposalBody, services: UsedServices) -> ToSign:
 @router.post("/transactions", status_code=status.HTTP_202_ACCEPTED)
 async def submit(
     body: SignedTransactionBody,
-    services: UsedServices,
+    services: LiveServices,
     response: Response,
     wait: Literal["committed"] | None = None,
     timeout_ms: Annotated[int, Query(ge=1, le=WAIT_MS_MAX)] = WAIT_MS_DEFAULT,
@@ -89,13 +90,13 @@ async def submit(
     if record is None:
         return TransactionStatus(transaction_id=tx_id, status="submitted")
     if record.code is not ValidationCode.VALID:
-        raise _recorded_as_invalid(services, record)
+        raise await asyncio.to_thread(_recorded_as_invalid, services, record)
     response.status_code = status.HTTP_200_OK
     return transaction_status(record)
 
 
 @router.get("/transactions/{tx_id}")
-async def transaction(tx_id: TransactionId, services: UsedServices) -> TransactionStatus:
+def transaction(tx_id: TransactionId, services: UsedServices) -> TransactionStatus:
     """What became of a transaction."""
     record = services.transactions.find(tx_id)
     if record is None:
@@ -104,21 +105,18 @@ async def transaction(tx_id: TransactionId, services: UsedServices) -> Transacti
 
 
 @router.get("/transactions")
-async def transactions(
+def transactions(
     services: UsedServices,
     after: Annotated[str | None, Query(pattern=r"^\d{1,15}:\d{1,6}$")] = None,
     limit: PageLimit = PAGE_DEFAULT,
 ) -> Page[TransactionStatus]:
     """Transactions, the newest first; `after` is the `next` of the page before."""
-    position = _position(after)
-    found = services.projection.transactions_below(position, limit)
-    following = None
-    if len(found) == limit:
-        following = f"{found[-1].block_number}:{found[-1].index}"
+    below = None if after is None else Position.parse(after)
+    found = services.readmodel.transactions(below=below, limit=limit)
     return Page(
-        items=[transaction_status(record) for record in found],
-        next=following,
-        height=services.projection.height,
+        items=[transaction_status(record) for record in found.items],
+        next=found.next,
+        height=services.readmodel.height,
     )
 
 
@@ -139,13 +137,6 @@ def _to_sign(prepared: Prepared) -> ToSign:
         to_sign=base64.b64encode(prepared.to_sign).decode("ascii"),
         sha256=sha256(prepared.to_sign).hex(),
     )
-
-
-def _position(after: str | None) -> tuple[int, int] | None:
-    if after is None:
-        return None
-    block_number, _, index = after.partition(":")
-    return int(block_number), int(index)
 
 
 def _recorded_as_invalid(services: Services, record: TransactionRecord) -> RequestRefused:

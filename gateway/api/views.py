@@ -3,7 +3,7 @@
 from typing import Any
 
 from gateway.api.schemas import TransactionStatus
-from gateway.projection import BlockRecord, TransactionRecord
+from gateway.readmodel.records import BlockRecord, TransactionRecord
 from gateway.refusals import RETRYABLE
 from gateway.strict_json import BadJson, parse_strictly
 from ledger.model.codes import ValidationCode
@@ -39,7 +39,7 @@ def event_payload(raw: bytes) -> object | None:
     return content
 
 
-def block_view(block: BlockRecord) -> dict[str, Any]:
+def block_view(block: BlockRecord, transaction_ids: list[str]) -> dict[str, Any]:
     """A block as the API shows it; hashes in hex."""
     view: dict[str, Any] = {
         "number": block.number,
@@ -47,7 +47,7 @@ def block_view(block: BlockRecord) -> dict[str, Any]:
         "previous_hash": block.previous_hash.hex(),
         "data_hash": block.data_hash.hex(),
         "commit_hash": block.commit_hash.hex(),
-        "transaction_ids": list(block.tx_ids),
+        "transaction_ids": transaction_ids,
         "signers": list(block.signers),
     }
     if block.consensus is not None:

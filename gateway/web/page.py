@@ -10,7 +10,7 @@ from chaincode.energy.market.records import Listing
 from chaincode.energy.registry.records import Meter, Participant, Res
 from gateway.community import AccountView
 from gateway.market import Market, PlacedOrder
-from gateway.projection import BlockRecord
+from gateway.readmodel.records import BlockRecord
 from gateway.services import Services
 from gateway.sessions import Viewer
 from gateway.web.curves import Clearing, Step, curves_svg
@@ -163,7 +163,7 @@ def page_view(services: Services, viewer: Viewer | None) -> PageView:
         panel=_listing_panel(services, viewer),
         hours=hours,
         price_chart=price_chart_svg(_priced(market, hours)),
-        blocks=services.projection.blocks(market.height, BLOCKS_SHOWN),
+        blocks=services.readmodel.blocks(None, BLOCKS_SHOWN).items,
         viewer=viewer,
         household=_household_panel(services, viewer.idgrid) if viewer and viewer.idgrid else None,
         manager=_manager_panel(services) if viewer and viewer.is_manager else None,

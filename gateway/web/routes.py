@@ -14,19 +14,19 @@ static_files = StaticFiles(directory=FOLDER / "static")
 
 
 @router.get("/")
-async def page(request: Request, services: UsedServices) -> HTMLResponse:
+def page(request: Request, services: UsedServices) -> HTMLResponse:
     """The whole page."""
     return HTMLResponse(render("page.html", page_view(services, viewer_or_none(request))))
 
 
 @router.get("/live")
-async def live(request: Request, services: UsedServices) -> HTMLResponse:
+def live(request: Request, services: UsedServices) -> HTMLResponse:
     """The sections that change, for the script."""
     return HTMLResponse(render("live.html", page_view(services, viewer_or_none(request))))
 
 
 @router.get("/marketplace")
-async def marketplace(request: Request, services: UsedServices) -> HTMLResponse:
+def marketplace(request: Request, services: UsedServices) -> HTMLResponse:
     """Offers and requests between two households."""
     view = marketplace_view(services, viewer_or_none(request))
     return HTMLResponse(template("marketplace.html").render(view=view, tokens=tokens, kwh=kwh))

@@ -88,7 +88,7 @@ async def hems_of(community: Community):
         clock_ms,
         readings=ReadingStore(LedgerMeterKeys(services.community)),
         energy_hour_ms=HOUR_MS,
-        projection=services.projection,
+        readmodel=services.readmodel,
     )
     following = asyncio.create_task(follow(mirror, services))
     services.sessions.admit(ORACLE_TOKEN, Viewer("", is_oracle=True))

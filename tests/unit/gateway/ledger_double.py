@@ -14,7 +14,9 @@ from gateway.community import Community
 from gateway.errors import LedgerRefusal
 from gateway.market import Market
 from gateway.mqtt.ingest import ReadingStore
-from gateway.projection import Projection
+from gateway.readmodel.following import follow_blocks
+from gateway.readmodel.projector import Projector
+from gateway.readmodel.queries import ReadModel
 from gateway.services import Services, Slots
 from gateway.sessions import Sessions
 from gateway.transactions import Transactions
@@ -36,6 +38,7 @@ from ledger.model.codes import ValidationCode
 from ledger.model.rwset import KeyWrite, NamespaceReadWriteSet, ReadWriteSet
 from ledger.model.transaction import ChaincodeAction, ChaincodeEvent, ChaincodeResponse
 from network.authority import MemberAuthority
+from tests.support.gateway_database import fresh_database
 
 CHANNEL, CHAINCODE = "energy", "energy"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -101,6 +104,9 @@ class LedgerDouble:
     async def evaluate(self, function: str, args: Sequence[str]) -> bytes:
         raise LedgerRefusal("UNAVAILABLE", "the double answers no questions")
 
+    async def height(self) -> int:
+        return len(self.chain)
+
     async def blocks(self, first_number: int) -> AsyncIterator[Block]:
         number = first_number
         while True:
@@ -146,9 +152,8 @@ class LedgerDouble:
 
 async def follow(ledger: LedgerDouble, services: Services) -> None:
     """What the server does with the block stream."""
-    async for block in ledger.blocks(services.projection.height):
-        services.projection.apply(block)
-        await services.blocks.announce(services.projection.height)
+    projector = Projector(services.readmodel.database, CHAINCODE)
+    await follow_blocks(ledger, projector, services.blocks)
 
 
 def services_over(
@@ -157,9 +162,9 @@ def services_over(
     *,
     readings: ReadingStore | None = None,
     energy_hour_ms: int = 7_000,
-    projection: Projection | None = None,
+    readmodel: ReadModel | None = None,
 ) -> Services:
-    projection = projection or Projection(CHAINCODE)
+    readmodel = readmodel or ReadModel(fresh_database(), CHAINCODE)
     blocks = BlockSignal()
 
     class NoKeys:
@@ -167,17 +172,17 @@ def services_over(
             return None
 
     return Services(
-        projection=projection,
+        readmodel=readmodel,
         blocks=blocks,
         transactions=Transactions(
             ledger=ledger,
             chaincode=CHAINCODE,
-            projection=projection,
+            readmodel=readmodel,
             blocks=blocks,
             clock_ns=lambda: clock_ms() * 1_000_000,
         ),
-        market=Market(projection),
-        community=Community(projection),
+        market=Market(readmodel),
+        community=Community(readmodel),
         sessions=Sessions(clock_ms),
         readings=readings or ReadingStore(NoKeys()),
         streams=Slots(4),

@@ -15,6 +15,7 @@ from chaincode.energy.tokens.records import Account
 from gateway.api.app import create_app
 from gateway.api.limits import BODY_BYTES_MAX, RateLimit
 from gateway.errors import LedgerRefusal, Problem
+from gateway.readmodel.queries import ReadModel
 from gateway.sessions import Viewer
 from ledger.model.codes import ValidationCode
 from tests.unit.gateway.ledger_double import (
@@ -239,12 +240,12 @@ def test_too_many_requests_name_the_wait():
     play(scene, rate=RateLimit(per_second=0.5, burst=2))
 
 
-def test_a_fault_of_the_gateway_is_a_problem_without_its_inside():
+def test_a_fault_of_the_gateway_is_a_problem_without_its_inside(monkeypatch):
     async def scene(world: World) -> None:
         def broken(*_):
             raise RuntimeError("secret inside")
 
-        world.services.projection.entries = broken
+        monkeypatch.setattr(ReadModel, "entries", broken)
         answer = await world.client.get("/v1/listings")
         assert_problem(answer, Problem.INTERNAL)
         assert "secret" not in answer.text
@@ -296,7 +297,7 @@ def test_refusals_of_the_ledger_keep_their_reason(refusal, problem, code):
 
     async def scene(world: World) -> None:
         assert_problem(await world.endorsed(), problem, code=code)
-        assert world.services.projection.height == 0
+        assert world.services.readmodel.height == 0
 
     play(scene, contract=contract)
 

@@ -1,0 +1,120 @@
+"""Connections: a reader sees one state of the database, a writer is alone."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+BUSY_TIMEOUT_MS = 10_000
+"""How long a writer of SQLite waits for another one."""
+POOL_CONNECTIONS = 8
+POOL_CONNECTIONS_MORE = 12
+"""Opened on top when all are in use; three replicas stay below PostgreSQL's default of 100."""
+POOL_TIMEOUT_S = 10
+SQLITE_CACHE_KIB = 8_192
+PRIVATE_FILE_MODE = 0o600
+BEGIN = "gridledger_begin"
+"""Execution option: how a transaction of SQLite begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """One database; safe to use from several threads."""
+
+    engine: Engine
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether it is a file of this machine."""
+        return self.engine.dialect.name == "sqlite"
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection that sees one state of everything, however long it reads."""
+        with self.engine.connect() as connection:
+            if not self.is_sqlite:
+                connection.execution_options(
+                    isolation_level="REPEATABLE READ", postgresql_readonly=True
+                )
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction: committed at the end, rolled back by an exception.
+
+        On SQLite writers wait for each other from the beginning; on PostgreSQL at a locked row.
+        """
+        with self.engine.connect() as connection:
+            connection.execution_options(**{BEGIN: "IMMEDIATE"})
+            with connection.begin():
+                yield connection
+
+    def close(self) -> None:
+        """Give back all connections."""
+        self.engine.dispose()
+
+
+def open_database(url: str) -> Database:
+    """By URL: `sqlite:////path/file.db` or `postgresql://user:password@host/name`.
+
+    Another kind, or a URL that is none, raises `ValueError`. A file of SQLite is made with mode
+    0600.
+    """
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError) as error:
+        raise ValueError(f"this is no database URL: {error}") from None
+    backend = parsed.get_backend_name()
+    if backend == "sqlite":
+        return Database(_sqlite(parsed))
+    if backend == "postgresql":
+        return Database(_postgresql(parsed))
+    raise ValueError(f"{backend} is not supported; use sqlite or postgresql")
+
+
+def _sqlite(url: URL) -> Engine:
+    if not url.database or url.database == ":memory:":
+        raise ValueError("SQLite needs a file: sqlite:////path/file.db")
+    path = Path(url.database)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, PRIVATE_FILE_MODE))
+    engine = create_engine(
+        URL.create("sqlite+pysqlite", database=str(path)),
+        pool_size=POOL_CONNECTIONS,
+        max_overflow=POOL_CONNECTIONS_MORE,
+        pool_timeout=POOL_TIMEOUT_S,
+    )
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # transactions begin where we say so
+        for pragma in (
+            "journal_mode = WAL",
+            "synchronous = NORMAL",
+            f"busy_timeout = {BUSY_TIMEOUT_MS}",
+            "foreign_keys = ON",
+            f"cache_size = -{SQLITE_CACHE_KIB}",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        how = connection.get_execution_options().get(BEGIN, "DEFERRED")
+        connection.exec_driver_sql(f"BEGIN {how}")
+
+    return engine
+
+
+def _postgresql(url: URL) -> Engine:
+    return create_engine(
+        url.set(drivername="postgresql+psycopg"),
+        pool_size=POOL_CONNECTIONS,
+        max_overflow=POOL_CONNECTIONS_MORE,
+        pool_timeout=POOL_TIMEOUT_S,
+        pool_pre_ping=True,
+    )

@@ -1,0 +1,1 @@
+"""One file per change of tables; `<area>_<number>_<what>.py`."""

@@ -1,0 +1,94 @@
+"""Migrations make the tables that the code declares, in a file that only we read."""
+
+import stat
+import threading
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import text
+
+from gateway.database import Base, migrate, open_database
+from tests.support.gateway_database import fresh_database
+
+GATEWAY = Path(__file__).parents[3] / "gateway"
+
+
+def test_migrations_make_the_declared_tables():
+    for path in sorted(GATEWAY.glob("*/tables.py")):
+        import_module(f"gateway.{path.parent.name}.tables")
+    with fresh_database().reading() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_a_migrated_database_is_migrated_again_without_effect(tmp_path):
+    database = open_database(f"sqlite:///{tmp_path}/gateway.db")
+    migrate(database)
+    migrate(database)
+    database.close()
+
+
+def test_only_the_owner_reads_the_file(tmp_path):
+    open_database(f"sqlite:///{tmp_path}/gateway.db").close()
+    assert stat.S_IMODE((tmp_path / "gateway.db").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    "url", ["", "nonsense", "sqlite://", "sqlite:///:memory:", "mysql://root@localhost/x"]
+)
+def test_another_kind_of_database_is_refused(url):
+    with pytest.raises(ValueError, match=r"database URL|needs a file|not supported"):
+        open_database(url)
+
+
+def test_a_reader_sees_one_state_while_a_writer_changes_it():
+    database = fresh_database()
+    with database.writing() as connection:
+        connection.execute(text("CREATE TABLE numbers (n INTEGER)"))
+    with database.reading() as reading:
+        assert reading.execute(text("SELECT count(*) FROM numbers")).scalar() == 0
+        with database.writing() as writing:
+            writing.execute(text("INSERT INTO numbers VALUES (1)"))
+        assert reading.execute(text("SELECT count(*) FROM numbers")).scalar() == 0
+    with database.reading() as reading:
+        assert reading.execute(text("SELECT count(*) FROM numbers")).scalar() == 1
+
+
+def test_an_exception_undoes_what_was_written():
+    database = fresh_database()
+    with database.writing() as connection:
+        connection.execute(text("CREATE TABLE numbers (n INTEGER)"))
+
+    def fail() -> None:
+        with database.writing() as connection:
+            connection.execute(text("INSERT INTO numbers VALUES (1)"))
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    with database.reading() as reading:
+        assert reading.execute(text("SELECT count(*) FROM numbers")).scalar() == 0
+
+
+def test_writers_of_several_threads_wait_for_each_other():
+    database = fresh_database()
+    with database.writing() as connection:
+        connection.execute(text("CREATE TABLE numbers (n INTEGER)"))
+        connection.execute(text("INSERT INTO numbers VALUES (0)"))
+
+    def add() -> None:
+        for _ in range(50):
+            with database.writing() as connection:
+                before = connection.execute(text("SELECT n FROM numbers")).scalar_one()
+                connection.execute(text("UPDATE numbers SET n = :n"), {"n": before + 1})
+
+    threads = [threading.Thread(target=add) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with database.reading() as reading:
+        assert reading.execute(text("SELECT n FROM numbers")).scalar() == 200
