@@ -6,8 +6,12 @@ certificates count for it; a participant's certificate must come from the member
 registered it.
 """
 
+import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
+
+_P256_SPKI_HEAD = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d030107034200")
+"""DER before the point of a P-256 key: the algorithm, and that a bit string follows."""
 
 
 class Role(StrEnum):
@@ -44,11 +48,20 @@ MARKET_OPERATORS = frozenset({Role.COMMUNITY_MANAGER, Role.SCHEDULER, *GRID_OPER
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who signed the transaction. `idgrid` is None for staff; `role` None if unknown."""
+    """Who signed the transaction. `idgrid` is None for staff; `role` None if unknown.
+
+    `public_key` is the uncompressed P-256 point of its certificate (65 bytes).
+    """
 
     mspid: str
     role: Role | None
     idgrid: str | None
+    public_key: bytes = b""
+
+    @property
+    def key_fingerprint(self) -> str:
+        """SHA-256 over the key's DER SubjectPublicKeyInfo, hex, as devices' keys have it too."""
+        return hashlib.sha256(_P256_SPKI_HEAD + self.public_key).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

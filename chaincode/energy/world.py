@@ -116,14 +116,20 @@ class World:
             await self.stub.get_state(keys.participant(self.own_idgrid()))
         )
 
-    def require_registered(self, raw: bytes) -> Participant:
-        """Check the caller against the registry record `raw` of its IDgrid (empty: none)."""
+    def require_registered(self, raw: bytes, *, as_agent: bool = False) -> Participant:
+        """Check the caller against the registry record `raw` of its IDgrid (empty: none).
+
+        `as_agent`: keys that only carry out standing orders may do this too.
+        """
         idgrid = self.own_idgrid()
         if not raw:
             raise refused(Refusal.NOT_REGISTERED, idgrid)
         found = records.decode(Participant, raw)
         if found.mspid != self.caller.mspid:
             raise refused(Refusal.WRONG_MEMBER, f"{idgrid} belongs to {found.mspid}")
+        fingerprint = self.caller.key_fingerprint if found.signers else ""
+        if not found.may_sign(fingerprint, self.now_ms, as_agent=as_agent):
+            raise refused(Refusal.KEY_NOT_ACTIVE, f"{idgrid}, key {fingerprint}")
         return found
 
     async def require_own_or_staff(self, idgrid: str) -> None:

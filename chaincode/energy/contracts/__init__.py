@@ -22,6 +22,7 @@ from chaincode.energy.contracts.registry import Registry
 from chaincode.energy.contracts.sealed import Sealed
 from chaincode.energy.contracts.settlement import Settlement
 from chaincode.energy.contracts.sharing import Sharing
+from chaincode.energy.contracts.signers import Signers
 from chaincode.energy.contracts.standing import Standing
 from chaincode.energy.contracts.statements import Statements
 from chaincode.energy.contracts.tokens import Tokens
@@ -30,6 +31,7 @@ CONTRACTS = (
     Registry,
     Membership,
     Persons,
+    Signers,
     Devices,
     Access,
     Tokens,

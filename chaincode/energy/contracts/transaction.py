@@ -16,6 +16,7 @@ def world_of(ctx: Context) -> World:
             mspid=client.mspid,
             role=role_of(client.attributes.get("role")),
             idgrid=client.attributes.get("idgrid"),
+            public_key=client.public_key,
         ),
         now_ms=ctx.stub.get_tx_timestamp() // _NS_PER_MS,
     )

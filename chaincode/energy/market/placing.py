@@ -81,13 +81,15 @@ async def open_desk(
     res_id: str = "",
     extra: Sequence[str] = (),
     is_new: bool = True,
+    as_agent: bool = False,
 ) -> tuple[Desk, list[bytes]]:
     """Everything an order of this household needs, and the values of `extra` keys, at once.
 
     With a source (`res_id`) it is an offer, which needs no money: the account is not read.
 
     Refuses who may not trade now and a listing that takes no orders. Taking an order back
-    (not `is_new`) needs neither consent nor data access nor a contract.
+    (not `is_new`) needs neither consent nor data access nor a contract. `as_agent`: keys that
+    only carry out standing orders may do this too.
     """
     arguments.identifier(listing_id, "listing_id")
     wanted = [
@@ -106,7 +108,7 @@ async def open_desk(
     trader, listing, own, grants, use, *others = await world.stub.get_states(wanted)
     rest = others[len(extra) :]
     desk = Desk(
-        trader=trader_from(world, trader, idgrid),
+        trader=trader_from(world, trader, idgrid, as_agent=as_agent),
         use_raw=use,
         listing=listing_taking_orders(world, listing, listing_id),
         own=decode(OwnOrders, own) if own else NO_ORDERS,
@@ -179,13 +181,13 @@ def locked_by(order: MarketOrder, listing: Listing) -> int:
     return locked_for(listing, energy_wh=order.energy_wh, price_utoken_per_kwh=price)
 
 
-def trader_from(world: World, raw: bytes, idgrid: str) -> Participant:
+def trader_from(world: World, raw: bytes, idgrid: str, *, as_agent: bool = False) -> Participant:
     """The household that orders: the caller, or the one a standing order is carried out for.
 
     Refuses a stranger and a certificate of another member.
     """
     if world.caller.idgrid == idgrid:
-        trader = world.require_registered(raw)
+        trader = world.require_registered(raw, as_agent=as_agent)
     elif not raw:
         raise refused(Refusal.UNKNOWN_PARTICIPANT, idgrid)
     else:

@@ -22,6 +22,7 @@ from chaincode.energy.market.placing import (
     max_order_of,
     open_desk,
     require_unbound,
+    trader_from,
     write_own,
 )
 from chaincode.energy.market.records import (
@@ -119,7 +120,7 @@ async def reveal(
         raise refused(Refusal.UNKNOWN_ORDER, f"{listing_id}, {order_id}")
     committed = decode(SealedOrder, raw).commitment
     wish = opened(opening, listing_id=listing_id, idgrid=idgrid, committed=committed)
-    trader = decode(Participant, who)
+    trader = trader_from(world, who, idgrid)
     order = checked_order(
         listing, wish, idgrid=idgrid, order_id=order_id, max_wh=max_order_of(trader, listing)
     )

@@ -123,7 +123,7 @@ async def made_before(
 
 async def make_order(world: World, wish: Wish, *, idgrid: str, name: str) -> MarketOrder:
     """Place the order for the household and note it under `name`, so that it is made once."""
-    desk, _ = await open_desk(world, idgrid, wish.listing_id, res_id=wish.res_id)
+    desk, _ = await open_desk(world, idgrid, wish.listing_id, res_id=wish.res_id, as_agent=True)
     if wish.side == OFFER:
         require_seller(world, desk)
     order = await place(world, desk, wish)

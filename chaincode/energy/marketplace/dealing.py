@@ -127,7 +127,7 @@ async def _takeable(world: World, post_id: str, kind: PostKind, idgrid: str) -> 
 async def _asked(world: World, post_id: str) -> Post:
     """The caller's own request that somebody asked to serve."""
     post = await get_post(world, post_id, PostKind.REQUEST)
-    if post.owner_idgrid != world.own_idgrid():
+    if post.owner_idgrid != (await world.caller_is_registered()).idgrid:
         raise refused(Refusal.NOT_YOURS, post_id)
     require_not_taken(post)
     if not is_reserved(post, world.now_ms):

@@ -179,7 +179,9 @@ async def _share(world: World, post: Post, idgrid: str, side: str, available_wh:
 async def _require_may_settle(world: World, post: Post) -> None:
     if world.caller.role not in PARTICIPANTS:
         await world.require_role(SETTLERS)
-    elif world.own_idgrid() not in (post.seller_idgrid, post.buyer_idgrid):
+        return
+    caller = await world.caller_is_registered()
+    if caller.idgrid not in (post.seller_idgrid, post.buyer_idgrid):
         raise refused(Refusal.NOT_YOURS, post.post_id)
 
 

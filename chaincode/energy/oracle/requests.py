@@ -58,7 +58,7 @@ async def request(
         tolerance=arguments.not_negative(tolerance, "tolerance", at_most=TOLERANCE_MAX),
         attempt=1,
         first_request_id=world.tx_id,
-        requested_by=_asker(world),
+        requested_by=await _asker(world),
         state=RequestState.SENT,
         value=None,
     )
@@ -119,7 +119,7 @@ async def retry(world: World, request_id: str) -> OracleRequest:
         members=panel.members,
         quorum=panel.quorum,
         attempt=asked.attempt + 1,
-        requested_by=_asker(world),
+        requested_by=await _asker(world),
         state=RequestState.SENT,
     )
     await _send(world, again)
@@ -169,11 +169,11 @@ def _require_waiting(world: World, asked: OracleRequest) -> None:
         raise refused(Refusal.REQUEST_EXPIRED, asked.request_id)
 
 
-def _asker(world: World) -> str:
+async def _asker(world: World) -> str:
     """The IDgrid of a household; of staff the member."""
-    caller = world.caller
-    is_household = caller.role in PARTICIPANTS and caller.idgrid is not None
-    return str(caller.idgrid) if is_household else caller.mspid
+    if world.caller.role in PARTICIPANTS:
+        return (await world.caller_is_registered()).idgrid
+    return world.caller.mspid
 
 
 async def _answers(world: World, asked: OracleRequest) -> dict[str, int]:

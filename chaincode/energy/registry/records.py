@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 TIERS = ("A", "B", "C")
 """How a device signs: A a secret it shares with the gateway, which attests with an own key; B an
@@ -19,6 +20,27 @@ class Status(StrEnum):
     EXITED = "exited"
 
 
+DEVICE, AGENT = "device", "agent"
+"""Kinds of signers: a device acts for its household, an agent carries out its standing orders."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """A key that may sign for a participant, from when until when (ms UTC, the end not included).
+
+    `replaced_by` is the fingerprint of the recovery that ends it; empty: none does.
+    """
+
+    kind: str
+    from_ms: int
+    until_ms: int | None = None
+    replaced_by: str = ""
+
+    def is_active(self, now_ms: int) -> bool:
+        """Whether it may sign at this instant."""
+        return self.from_ms <= now_ms and (self.until_ms is None or now_ms < self.until_ms)
+
+
 @dataclass(frozen=True, slots=True)
 class Participant:
     """A grid connection that may trade. `kind` is household unless it is, say, a street light.
@@ -30,6 +52,9 @@ class Participant:
     The contract: from when until when it trades (ms UTC, the end not included), the power of
     its connection, how many orders it may place; None is no limit. `contract_id` is the
     transaction that set it. `incentive_utoken_per_kwh` was promised to it, for statements.
+
+    `signers` are the keys that may sign for it, by fingerprint, as members of `Signer`. Without
+    any, every certificate of its member with its IDgrid may.
     """
 
     idgrid: str
@@ -49,6 +74,21 @@ class Participant:
     contract_capacity_w: int | None = None
     contract_orders_max: int | None = None
     incentive_utoken_per_kwh: int = 0
+    signers: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def signer(self, fingerprint: str) -> Signer | None:
+        """What is recorded of a key; None if it was never named."""
+        found = self.signers.get(fingerprint)
+        return Signer(**found) if found is not None else None
+
+    def may_sign(self, fingerprint: str, now_ms: int, *, as_agent: bool = False) -> bool:
+        """Whether a key acts for it now. `as_agent`: an agent may do this too."""
+        if not self.signers:
+            return True
+        found = self.signer(fingerprint)
+        if found is None or not found.is_active(now_ms):
+            return False
+        return found.kind == DEVICE or as_agent
 
 
 @dataclass(frozen=True, slots=True)
