@@ -91,6 +91,11 @@ def settled(case: Case) -> Settlement:
     )
 
 
+async def escrows_of(world: World, listing_id: str) -> dict[str, list[str]]:
+    """The same as `open_escrows`, of a cleared listing."""
+    return open_escrows(await matches_of(world, await get_result(world, listing_id)))
+
+
 def open_escrows(matches: list[Match]) -> dict[str, list[str]]:
     """Household -> its orders that still have money locked."""
     found: dict[str, list[str]] = {}

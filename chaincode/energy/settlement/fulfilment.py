@@ -120,16 +120,17 @@ async def _decide(
     if before is not None and not lines:
         raise refused(Refusal.NOTHING_TO_CORRECT, listing.listing_id)
     revision = before.revision + 1 if before else 0
+    escrows = {} if before else open_escrows(case.matches)
     pages = planning.pages_of(
         listing_id=listing.listing_id,
         revision=revision,
         lines=lines,
         kept=planning.fulfilments(case.positions, case.metered, earlier),
-        escrows={} if before else open_escrows(case.matches),
+        escrows=escrows,
     )
     record = record_of(case, lines=settlement.lines, revision=revision, now_ms=world.now_ms)
     planned = replace(record, pages=len(pages))
-    return await paying.plan(world, listing, planned, pages, before=before)
+    return await paying.plan(world, listing, planned, pages, escrows=escrows, before=before)
 
 
 async def _lines_so_far(world: World, record: SettlementRecord) -> dict[str, SettlementLine]:

@@ -6,6 +6,7 @@ are paid, the account `transit` holds what some have released and others still h
 so the money of the community adds up at every height. The settlement ends only if that is zero.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from chaincode.energy import keys
@@ -13,6 +14,7 @@ from chaincode.energy.errors import Refusal, refused
 from chaincode.energy.market.listings import move_to
 from chaincode.energy.market.records import Listing, ListingState
 from chaincode.energy.settlement import deliveries, disputes, events
+from chaincode.energy.settlement.case import escrows_of
 from chaincode.energy.settlement.conservation import ConservationError
 from chaincode.energy.settlement.records import Page, Progress, SettlementLine, SettlementRecord
 from chaincode.energy.tokens import accounts
@@ -21,6 +23,8 @@ from chaincode.energy.tokens.records import Payout
 from chaincode.energy.world import World
 
 UNPAID = b"1"
+Escrows = Mapping[str, Sequence[str]]
+"""Household -> orders whose escrow its line uses up."""
 
 
 async def plan(
@@ -29,6 +33,7 @@ async def plan(
     record: SettlementRecord,
     pages: list[Page],
     *,
+    escrows: Escrows,
     before: SettlementRecord | None,
 ) -> SettlementRecord:
     """Store what was decided; a single page is paid at once, else the first call of many."""
@@ -37,7 +42,7 @@ async def plan(
         await world.put(key, page)
     credit = _community_credit(record, before)
     if len(pages) == 1:
-        await _pay(world, pages[0], community_credit=credit)
+        await _pay(world, pages[0], escrows=escrows, community_credit=credit)
         done = replace(record, state=Progress.SETTLED)
         await world.put(keys.settlement(listing.listing_id), done)
         if before is None:
@@ -64,7 +69,8 @@ async def pay_page(world: World, record: SettlementRecord, number: int) -> bool:
         return False
     page = await world.get(Page, key, Refusal.PAGE_NOT_PLANNED, f"page {number}")
     await world.stub.del_state(marker)
-    left_over = await _pay(world, page, community_credit={})
+    escrows = await escrows_of(world, page.listing_id) if page.revision == 0 else {}
+    left_over = await _pay(world, page, escrows=escrows, community_credit={})
     transit = keys.payout(TRANSIT, record.listing_id, _part(record.revision, number))
     await world.put(transit, Payout(TRANSIT, left_over, 0, 0))
     events.announce_page(world, record, page)
@@ -97,13 +103,15 @@ async def _end(world: World, listing: Listing, record: SettlementRecord) -> Sett
     return done
 
 
-async def _pay(world: World, page: Page, *, community_credit: dict[str, int]) -> int:
+async def _pay(
+    world: World, page: Page, *, escrows: Escrows, community_credit: dict[str, int]
+) -> int:
     """Write what the page says; returns the released money the page did not pay out."""
     lines = page.typed_lines()
     for line in lines:
         await _pay_line(world, page, line)
-    for idgrid, order_id in page.escrows:
-        await world.delete(keys.escrow(idgrid, page.listing_id, order_id))
+        for order_id in escrows.get(line.idgrid, ()):
+            await world.delete(keys.escrow(line.idgrid, page.listing_id, order_id))
     await deliveries.record(world, page.listing_id, page.typed_fulfilments())
     for name, amount in community_credit.items():
         await _credit(world, name, page, amount)
@@ -139,7 +147,7 @@ async def _credit(
 
 async def _community_pages(world: World, record: SettlementRecord, credit: dict[str, int]) -> None:
     """Pay the pool and the network with the plan, on account of the pages."""
-    page = Page(record.listing_id, record.revision, 0, [], [], [])
+    page = Page(record.listing_id, record.revision, 0, [], [])
     for name, amount in credit.items():
         await _credit(world, name, page, amount)
     advanced = keys.payout(TRANSIT, record.listing_id, _part(record.revision, record.pages))

@@ -1,17 +1,19 @@
 """Cutting a settlement into pages one transaction each can pay: pure, the same on every peer.
 
 A first settlement (revision 0) has the lines of all households, a correction only differences.
-Pages follow the order of the lines, `PAGE_HOUSEHOLDS_MAX` households each.
+Pages follow the order of the lines and are as long as one transaction can pay.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, fields
 
 from chaincode.energy.settlement.pool import Metered, Position, fulfilled_wh
 from chaincode.energy.settlement.records import Fulfilment, Metering, Page, SettlementLine
 
 PAGE_HOUSEHOLDS_MAX = 500
-"""A line, a payout, a reputation and their escrows take about 1 kB: half of a transaction."""
+"""A line, a payout and a reputation take about 1 kB: half of a transaction."""
+PAGE_ESCROWS_MAX = 2_000
+"""Each is a key to remove: 200 kB in all. One household has far fewer."""
 NOT_RECORDED = -1
 AMOUNTS = tuple(
     field.name for field in fields(SettlementLine) if field.name not in ("idgrid", "metering")
@@ -78,28 +80,39 @@ def pages_of(
     revision: int,
     lines: Sequence[SettlementLine],
     kept: Sequence[Fulfilment],
-    escrows: Mapping[str, list[str]],
+    escrows: Mapping[str, Sequence[str]],
 ) -> list[Page]:
     """Pages with the lines in order, each household's other rows on its own page.
 
-    `escrows`: household -> ids of the orders whose escrow the line uses up. At least one page.
+    `escrows`: household -> orders whose escrow its line uses up. At least one page.
     """
     by_name = {fulfilment.idgrid: fulfilment for fulfilment in kept}
-    pages: list[Page] = []
-    for start in range(0, max(len(lines), 1), PAGE_HOUSEHOLDS_MAX):
-        part = lines[start : start + PAGE_HOUSEHOLDS_MAX]
-        names = [line.idgrid for line in part]
-        pages.append(
-            Page(
-                listing_id=listing_id,
-                revision=revision,
-                number=len(pages),
-                lines=[list(astuple(line)) for line in part],
-                fulfilments=[list(astuple(by_name[name])) for name in names if name in by_name],
-                escrows=[[name, order] for name in names for order in escrows.get(name, [])],
-            )
+    return [
+        Page(
+            listing_id=listing_id,
+            revision=revision,
+            number=number,
+            lines=[list(astuple(line)) for line in part],
+            fulfilments=[
+                list(astuple(by_name[line.idgrid])) for line in part if line.idgrid in by_name
+            ],
         )
-    return pages
+        for number, part in enumerate(_parts(lines, escrows))
+    ]
+
+
+def _parts(
+    lines: Sequence[SettlementLine], escrows: Mapping[str, Sequence[str]]
+) -> Iterable[Sequence[SettlementLine]]:
+    """The lines cut where a household more would be too much for a page."""
+    start = held = 0
+    for at, line in enumerate(lines):
+        more = len(escrows.get(line.idgrid, ()))
+        if at - start == PAGE_HOUSEHOLDS_MAX or (at > start and held + more > PAGE_ESCROWS_MAX):
+            yield lines[start:at]
+            start, held = at, 0
+        held += more
+    yield lines[start:]
 
 
 def nothing(idgrid: str) -> SettlementLine:

@@ -112,8 +112,8 @@ class Fulfilment:
 class Page:
     """A part of a settlement that one transaction can pay.
 
-    Rows are `SettlementLine`s, `Fulfilment`s and (idgrid, order id) of escrows to empty, each as a
-    list of its values. Pages are kept: their sum is what the settlement says.
+    Rows are `SettlementLine`s and `Fulfilment`s, each as a list of its values. Pages are kept:
+    their sum is what the settlement says. The escrows a page empties follow from the matches.
     """
 
     listing_id: str
@@ -121,7 +121,6 @@ class Page:
     number: int
     lines: list[list[Any]]
     fulfilments: list[list[Any]]
-    escrows: list[list[str]]
 
     def typed_lines(self) -> list[SettlementLine]:
         """The lines as records."""

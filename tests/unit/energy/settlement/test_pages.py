@@ -77,6 +77,25 @@ def test_repeated_settle_pays_page_after_page_and_ends(monkeypatch: pytest.Monke
     refuses(community, "ALREADY_SETTLED", community.scheduler, "market:settle", LISTING)
 
 
+def test_every_bid_of_a_household_is_freed_with_its_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planning, "PAGE_ESCROWS_MAX", 3)
+    community = Community.found()
+    seller = community.join(tokens=0)
+    buyers = [community.join(role="consumer", tokens=10**6) for _ in range(PAIRS)]
+    community.open()
+    community.offer(seller, 9000, 40_000)
+    for buyer in buyers:
+        for _ in range(3):
+            community.bid(buyer, 500, PRICE)
+    community.close_and_clear()
+    community.deliver({seller.idgrid: (0, 4000)} | {b.idgrid: (1500, 0) for b in buyers})
+    assert community.settle()["pages"] == PAIRS
+    while community.settle()["state"] != "SETTLED":
+        assert community.audit()["difference_utoken"] == 0
+    audit = community.audit()
+    assert (audit["difference_utoken"], audit["escrowed_utoken"]) == (0, 0)
+
+
 def test_pages_in_one_block_and_in_any_order_come_to_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

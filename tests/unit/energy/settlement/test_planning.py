@@ -7,7 +7,13 @@ from hypothesis import strategies as st
 
 from chaincode.energy.settlement import planning
 from chaincode.energy.settlement.records import Page, SettlementLine
+from ledger.endorsement.limits import SimulationLimits
 
+KEYS_OF_A_LINE = 4
+"""The line, a payout, the reputation, a record of what was not delivered."""
+BYTES_OF_A_LINE = 1_400
+"""All four and the line's rows in the page, identifiers and amounts as long as they get."""
+BYTES_OF_A_KEY = 110
 NAMES = [f"VAL-{number:04}" for number in range(8)]
 lines = st.builds(
     SettlementLine,
@@ -36,16 +42,26 @@ def test_lines_and_all_their_differences_add_up_to_the_last_settlement(
 def test_pages_hold_every_row_once_in_order(monkeypatch: Any) -> None:
     monkeypatch.setattr(planning, "PAGE_HOUSEHOLDS_MAX", 3)
     rows = [planning.nothing(name) for name in NAMES]
-    escrows = {name: [f"{name}-a", f"{name}-b"] for name in NAMES[::2]}
-    pages = pages_of(rows, escrows)
+    pages = pages_of(rows, {})
     assert [page.number for page in pages] == [0, 1, 2]
     assert [len(page.lines) for page in pages] == [3, 3, 2]
     assert [line for page in pages for line in page.typed_lines()] == rows
-    held = [(name, order) for page in pages for name, order in page.escrows]
-    assert held == [(name, order) for name in NAMES[::2] for order in escrows[name]]
-    for page in pages:
-        names = {line.idgrid for line in page.typed_lines()}
-        assert {name for name, _ in page.escrows} <= names
+
+
+def test_a_page_ends_before_it_empties_too_many_escrows(monkeypatch: Any) -> None:
+    monkeypatch.setattr(planning, "PAGE_ESCROWS_MAX", 5)
+    held = (2, 2, 2, 0, 0, 5, 1, 6)
+    escrows = {name: ["order"] * count for name, count in zip(NAMES, held, strict=True)}
+    pages = pages_of([planning.nothing(name) for name in NAMES], escrows)
+    names = [[line.idgrid for line in page.typed_lines()] for page in pages]
+    assert names == [NAMES[:2], NAMES[2:5], NAMES[5:6], NAMES[6:7], NAMES[7:]]
+
+
+def test_the_largest_page_fits_into_a_transaction() -> None:
+    limits = SimulationLimits()
+    households, escrows = planning.PAGE_HOUSEHOLDS_MAX, planning.PAGE_ESCROWS_MAX
+    assert households * KEYS_OF_A_LINE + escrows + 10 < limits.writes_max
+    assert households * BYTES_OF_A_LINE + escrows * BYTES_OF_A_KEY < limits.write_bytes_max
 
 
 def test_a_settlement_of_nobody_is_one_empty_page() -> None:
