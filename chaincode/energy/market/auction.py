@@ -84,8 +84,8 @@ async def finish(
 async def steps(world: World, listing_id: str) -> list[list[str]]:
     """Calls that are due to clear a listing, each a function and its arguments.
 
-    They may be sent together; then ask again, until none is left. Only for a query: it reads as
-    many orders as a peer allows.
+    They may be sent together; then ask again, until none is left. Only for a query: it reads the
+    sums of as many households as a peer allows.
     """
     listing = await get_listing(world, listing_id)
     if listing.state == ListingState.CLEARING:
@@ -98,8 +98,8 @@ async def steps(world: World, listing_id: str) -> list[list[str]]:
     pages, start = await auction_pages.next_untallied(world, listing_id)
     if start is None:
         return [["market:clear", listing_id]]
-    starts, following = await auction_pages.page_starts(world, listing_id, start)
-    if not pages and len(starts) == 1 and following == auction_pages.END:
+    starts = await auction_pages.page_starts(world, listing_id, start)
+    if not pages and len(starts) == 1:
         return [["market:clear", listing_id]]
     return [["auction:tally", listing_id, first] for first in starts]
 

@@ -10,7 +10,7 @@
 The pages of a step touch no common key, so all may stand in one block.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from chaincode.energy import arguments, keys
@@ -29,15 +29,16 @@ from chaincode.energy.market.ledger_positions import positions_of
 from chaincode.energy.market.listings import get_listing, move_to
 from chaincode.energy.market.matches import get_result, page_matches, read_pages
 from chaincode.energy.market.outcome import decide
-from chaincode.energy.market.records import Listing, ListingState, MarketOrder
+from chaincode.energy.market.placing import SEALED
+from chaincode.energy.market.records import Listing, ListingState, MarketOrder, OwnOrders
 from chaincode.energy.world import World
 
 PAGE_ORDERS = 1000
 """Orders a transaction tallies or releases at most: half a MiB of a transaction's 1 MiB."""
 PAGES_MAX = 30
 """Pages of a listing: what `decide_pages` writes grows with the book, 30,000 orders in all."""
-PLANNED_PAGES_MAX = 9
-"""Pages looked ahead at in one query: a peer reads 10,000 keys for one call at most."""
+PLANNED_HOUSEHOLDS_MAX = 9_000
+"""Households looked ahead at in one query: a peer reads 10,000 keys for one call at most."""
 END = ""
 
 
@@ -150,14 +151,32 @@ async def _page_from(world: World, listing_id: str, from_idgrid: str) -> TallyPa
     return TallyPage.of(listing_id, from_idgrid, following, orders)
 
 
-async def page_starts(world: World, listing_id: str, start: str) -> tuple[list[str], str]:
-    """Where the next pages begin, from this one on, and where the page behind them would.
+async def page_starts(world: World, listing_id: str, start: str) -> list[str]:
+    """Where pages begin from `start` on, by the households' sums: a plan for a query.
 
-    At most `PLANNED_PAGES_MAX`; `END` if the book ends with them.
+    What a page holds and where the next begins is decided by the orders when it is written; a
+    page that was planned wrongly is ignored, and the next plan begins behind the right ones.
     """
-    starts: list[str] = []
-    following = start
-    while not starts or (following != END and len(starts) < PLANNED_PAGES_MAX):
-        starts.append(following)
-        following = (await _page_from(world, listing_id, following)).to_idgrid
-    return starts, following
+    first, end = keys.under("own", listing_id)
+    if start:
+        first = keys.own_orders(listing_id, start)
+    found = await world.scan(OwnOrders, (first, end), limit=PLANNED_HOUSEHOLDS_MAX)
+    sums = [(keys.last_part(key), own) for key, own in found]
+    counts = [
+        (idgrid, own.order_count)
+        for idgrid, own in sums
+        if own.side != SEALED and own.group_id in ("", idgrid)
+    ]
+    counts.sort(key=lambda entry: keys.order(listing_id, entry[0], ""))
+    return starts_by(counts, start)
+
+
+def starts_by(counts: Iterable[tuple[str, int]], start: str) -> list[str]:
+    """Cut households with so many orders each, in the order of the keys, into pages. Pure."""
+    starts, held = [start], 0
+    for idgrid, count in counts:
+        if held + count > PAGE_ORDERS:
+            starts.append(idgrid)
+            held = 0
+        held += count
+    return starts

@@ -83,7 +83,7 @@ async def go_on(world: World, listing: Listing, record: SettlementRecord) -> Set
     rows = world.stub.get_state_by_range(*bounds)
     async for row in rows:
         await rows.close()
-        await pay_page(world, record, int(row.key.rpartition("~")[2]))
+        await pay_page(world, record, int(keys.last_part(row.key)))
         return record
     return await _end(world, listing, record)
 
