@@ -35,7 +35,7 @@ from network.bench_report import Report, Run, median_run, percentile_ms, report_
 from network.creation import create_network
 from network.definitions import commit_definitions, connect
 from network.layout import NetworkLayout
-from network.lifecycle import LifecycleError, down, folder_bytes, up
+from network.lifecycle import LifecycleError, down, folder_bytes, up, validator_pids
 from network.plan import Plan, default_plan_text, load_plan
 from network.ports import free_port_range
 from network.process_usage import cpu_seconds, usage_of_trees
@@ -182,7 +182,7 @@ async def _measure(
         community = Community(plan, layout, clients)
         await community.settle_in(HOUSEHOLDS)
         await _submit_all(clients, await community.offers(WARM_UP_TRANSACTIONS), in_flight=64)
-        processes = _processes(plan, layout)
+        processes = validator_pids(plan, layout)
         if options.profile:
             _progress("endorsing, then ordering in few and in many blocks")
             return await ProfileRun(clients, community, processes).measure(options.transactions)
@@ -300,16 +300,6 @@ async def _submit_all(
     rotation = itertools.islice(itertools.cycle(clients), in_flight)
     await asyncio.gather(*(worker(client) for client in rotation))
     return placed
-
-
-def _processes(plan: Plan, layout: NetworkLayout) -> list[int]:
-    """Of each validator."""
-    pids = []
-    for peer in plan.peers:
-        process = read_pid_file(layout.member(peer.id).pid_file)
-        assert process is not None, f"{peer.id} runs"
-        pids.append(process.pid)
-    return pids
 
 
 def _resident(plan: Plan, layout: NetworkLayout) -> dict[str, float]:

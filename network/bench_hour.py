@@ -17,6 +17,7 @@ from network.bench_auction import ClearedBook, close_and_clear
 from network.bench_settlement import BenchMeter, SettledHour, report, settle_listing
 from network.definitions import wait_everywhere
 from network.layout import NetworkLayout
+from network.lifecycle import validator_pids
 from network.plan import Plan
 from network.trial_households import (
     CAP_UTOKEN_PER_KWH,
@@ -64,6 +65,7 @@ class BigHour:
         self._clients = itertools.cycle(clients)
         self._trial = TrialHouseholds(plan, layout, name=name)
         self._orders_each = orders_each
+        self._processes = validator_pids(plan, layout)
         self._homes: list[_Home] = []
 
     async def settle_in(self, count: int) -> None:
@@ -87,7 +89,9 @@ class BigHour:
             meters = [home.meter for home in self._homes]
             await report(self._client, self._trial.oracle, meters, instant_ms)
         progress(f"settling {len(self._homes)} households")
-        settled = await settle_listing(self._client, self._trial.operator, listing_id)
+        settled = await settle_listing(
+            self._client, self._trial.operator, listing_id, processes=self._processes
+        )
         return cleared, settled
 
     async def _trade(self, progress: Callable[[str], None]) -> tuple[str, int, ClearedBook]:
@@ -101,7 +105,9 @@ class BigHour:
         await self._everywhere(self._order(listing_id, home) for home in self._homes)
         await _sleep_until(closes_ms)
         progress(f"clearing {orders} orders")
-        cleared = await close_and_clear(self._client, self._trial.operator, listing_id)
+        cleared = await close_and_clear(
+            self._client, self._trial.operator, listing_id, processes=self._processes
+        )
         return listing_id, closes_ms + DELIVERY_MS, cleared
 
     async def _join(self, home: _Home) -> int:

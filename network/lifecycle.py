@@ -169,3 +169,13 @@ def reset(plan: Plan, *, delete_data: bool) -> bool:
     down(plan)
     shutil.rmtree(root)
     return True
+
+
+def validator_pids(plan: Plan, layout: NetworkLayout) -> list[int]:
+    """Of each validator of a running network."""
+    pids = []
+    for peer in plan.peers:
+        process = read_pid_file(layout.member(peer.id).pid_file)
+        assert process is not None, f"{peer.id} runs"
+        pids.append(process.pid)
+    return pids

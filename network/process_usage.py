@@ -1,6 +1,8 @@
 """What running processes have used, read from /proc: CPU time and memory, children included."""
 
 import os
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +20,29 @@ class Usage:
     name: str
     cpu_s: float
     resident_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What some work took: seconds by the clock, and of CPU in all processes together."""
+
+    wall_s: float
+    cpu_s: float
+
+
+def spending(roots: Sequence[int]) -> Callable[[], Spent]:
+    """Starts counting; the function it returns tells what was spent since.
+
+    CPU is that of the trees of `roots` and of this process.
+    """
+    everywhere = [*roots, os.getpid()]
+    cpu_before, started = cpu_seconds(everywhere), time.perf_counter()
+
+    def spent() -> Spent:
+        wall_s = time.perf_counter() - started
+        return Spent(round(wall_s, 3), round(cpu_seconds(everywhere) - cpu_before, 2))
+
+    return spent
 
 
 def usage_of_trees(roots: list[int]) -> list[Usage]:

@@ -35,13 +35,15 @@ def test_a_goal_is_the_time_and_the_multiple_of_numpy() -> None:
 def test_the_table_names_goals_and_what_was_measured() -> None:
     report = MarketReport(
         clearing=[ClearingTime(10_000, 4.0, 1.0, 4.0, 5.0)],
-        cleared=ClearedBook(10_000, 5_000, 10, 23, close_s=0.1, decide_s=1.5, total_s=2.5),
-        settled=SettledHour(households=2_000, pages=4, decide_s=1.0, total_s=2.0),
+        cleared=ClearedBook(
+            10_000, 5_000, 10, 23, close_s=0.1, decide_s=1.5, total_s=2.5, cpu_s=3.0
+        ),
+        settled=SettledHour(households=2_000, pages=4, decide_s=1.0, total_s=12.0, cpu_s=2.25),
     )
     table = report_table(report)
     assert "10000      4.00      1.00   4.00   5 ms, 6 times: met" in table
-    assert "10000 orders on four validators: 2.50 s (goal 5 s), 23 transactions, 10 pages" in table
-    assert "2000 households: 2.00 s (goal 10 s), 4 pages" in table
+    assert "four validators: 2.50 s (goal 5 s: met; 3.00 s CPU), 23 transactions" in table
+    assert "2000 households: 12.00 s (goal 10 s: missed; 2.25 s CPU), 4 pages" in table
 
 
 @pytest.mark.slow
