@@ -1,0 +1,1 @@
+"""Parts on the board: each takes its pins as arguments, so tests hand in fakes."""

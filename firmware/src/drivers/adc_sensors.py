@@ -1,0 +1,95 @@
+"""Sensors on analogue inputs, read into one `Sample`.
+
+DirectSensors(ADC(26), ADC(27), DirectVoltage(), DirectCurrent(5, 1650), soc=None).read()
+"""
+
+from meternode.node import Sample
+from meternode.sensors import UNCALIBRATED, active_power_mw
+
+AVERAGED = 16
+"""Conversions averaged for one value of a DC channel: the converter of a Pico is noisy."""
+BURST = 400
+"""Conversions of one burst of an AC channel: two periods of 50 Hz at 10 kHz."""
+
+
+class DirectSensors:
+    """Voltage and current of a DC bus; the current is positive when energy comes in."""
+
+    def __init__(self, voltage_adc, current_adc, voltage, current, charge=None):
+        self._voltage_adc = voltage_adc
+        self._current_adc = current_adc
+        self._voltage = voltage
+        self._current = current
+        self._charge = charge
+
+    def read(self):
+        """One sample; a saturated channel has a flag and no value, and then power has none."""
+        voltage = self._voltage.value(_average(self._voltage_adc))
+        current = self._current.value(_average(self._current_adc))
+        power_mw = None
+        if voltage.number is not None and current.number is not None:
+            power_mw = voltage.number * current.number // 1_000
+        soc = self._charge.soc_permille(voltage.number) if self._charge else None
+        flags = flags_of(u=voltage, i=current)
+        return Sample(power_mw, voltage.number, current.number, soc, flags)
+
+
+class AlternatingSensors:
+    """ZMPT101B and SCT-013 on two inputs, sampled in turn over whole periods."""
+
+    def __init__(self, voltage_adc, current_adc, voltage, current):
+        self._voltage_adc = voltage_adc
+        self._current_adc = current_adc
+        self._voltage = voltage
+        self._current = current
+
+    def read(self):
+        """One sample: effective values, and power with its sign."""
+        voltage_counts, current_counts = [], []
+        for _ in range(BURST):
+            voltage_counts.append(self._voltage_adc.read_u16())
+            current_counts.append(self._current_adc.read_u16())
+        voltage = self._voltage.effective(voltage_counts)
+        current = self._current.effective(current_counts)
+        power_mw = None
+        if voltage.number is not None and current.number is not None:
+            power_mw = active_power_mw(
+                self._voltage, voltage_counts, self._current, current_counts
+            )
+        return Sample(
+            power_mw, voltage.number, current.number, None, flags_of(u=voltage, i=current)
+        )
+
+
+class LeadAcidCharge:
+    """State of charge from the resting voltage of a battery: a line between empty and full.
+
+    Good to about a tenth, and only at rest; a battery's own controller knows better.
+    """
+
+    def __init__(self, empty_mv, full_mv):
+        self._empty_mv = empty_mv
+        self._full_mv = full_mv
+
+    def soc_permille(self, voltage_mv):
+        """0 to 1000, or None without a voltage."""
+        if voltage_mv is None:
+            return None
+        span_mv = self._full_mv - self._empty_mv
+        return min(1_000, max(0, (voltage_mv - self._empty_mv) * 1_000 // span_mv))
+
+
+def flags_of(**channels):
+    """Flags of a measurement (docs/mqtt.md): `u_saturated`, …, and `uncalibrated` once."""
+    flags = []
+    for name in sorted(channels):
+        flag = channels[name].flag
+        if flag == UNCALIBRATED:
+            flags.append(UNCALIBRATED)
+        elif flag is not None:
+            flags.append(name + "_" + flag)
+    return sorted(set(flags))
+
+
+def _average(adc):
+    return sum(adc.read_u16() for _ in range(AVERAGED)) // AVERAGED

@@ -1,0 +1,144 @@
+"""The node's tasks on asyncio: sample, talk, keep the relays where they belong.
+
+`hardware` has `read() -> Sample`, `set_outputs(relays)`, `feed_watchdog()` and
+`async open_stream()`; the ones of a board are in `board/`, the one of a PC in `virtual/`.
+"""
+
+import asyncio
+import gc
+
+from meternode.link import Link
+
+RECONNECT_MS_MIN, RECONNECT_MS_MAX = 500, 30_000
+BURST = 16
+IDLE_MS = 50
+TICK_MS = 250
+
+
+class App:
+    """Runs one node until cancelled."""
+
+    def __init__(self, node, settings, clock, hardware, token):
+        self._node = node
+        self._settings = settings
+        self._clock = clock
+        self._hardware = hardware
+        self._token = token
+        self._link = None
+        self._is_lost = False
+
+    async def run(self):
+        """Sample and talk for ever."""
+        await asyncio.gather(self.keep_sampling(), self.keep_ticking(), self.keep_talking())
+
+    async def keep_sampling(self):
+        """One sample per period, on a grid that does not drift."""
+        next_ms = self._clock.ticks_ms()
+        while True:
+            self._node.sample(self._hardware.read())
+            self.apply_outputs()
+            next_ms += self._settings.sample_ms
+            behind_ms = self._clock.ticks_ms() - next_ms
+            if behind_ms > 0:
+                next_ms += behind_ms // self._settings.sample_ms * self._settings.sample_ms
+            await asyncio.sleep(max(0, next_ms - self._clock.ticks_ms()) / 1000)
+
+    async def keep_ticking(self):
+        """What must happen by time alone."""
+        while True:
+            self._node.tick()
+            self.apply_outputs()
+            await asyncio.sleep(TICK_MS / 1000)
+
+    async def keep_talking(self):
+        """Connect, and again after each loss; a loss and the return are told once each."""
+        pause_ms = RECONNECT_MS_MIN
+        while True:
+            try:
+                await self._talk()
+            except (OSError, asyncio.TimeoutError) as error:
+                if not self._is_lost:
+                    print("link: lost:", error)
+                self._is_lost = True
+            if self._link.heard_ms is not None:
+                pause_ms = RECONNECT_MS_MIN
+            await self._link.close()
+            gc.collect()
+            await asyncio.sleep(pause_ms / 1000)
+            pause_ms = min(2 * pause_ms, RECONNECT_MS_MAX)
+
+    async def _talk(self):
+        settings = self._settings
+        self._link = link = Link(
+            open_stream=self._hardware.open_stream,
+            identity=(settings.device, self._token),
+            will=(settings.topic("state"), _lost(settings.device)),
+            on_message=self._receive,
+            ticks_ms=self._clock.ticks_ms,
+        )
+        topics = [settings.topic(leaf) for leaf in ("cmd", "stored", "ota")]
+        topics.append(settings.time_topic())
+        await link.connect(topics)
+        if self._is_lost:
+            print("link: back")
+        self._is_lost = False
+        self._node.connected()
+        tasks = [asyncio.create_task(part) for part in (link.receive(), link.ping(), self._send())]
+        try:
+            await _first_to_end(tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+
+    async def _send(self):
+        """Answers and events before readings; readings oldest first."""
+        node, link = self._node, self._link
+        while True:
+            while node.outgoing:
+                leaf, payload = node.outgoing[0]
+                await link.publish(self._settings.topic(leaf), payload.encode(), leaf == "state")
+                if node.outgoing and node.outgoing[0][1] is payload:
+                    node.outgoing.pop(0)
+                self._hardware.feed_watchdog()
+            readings = node.metering.readings_to_send(BURST)
+            for seq, payload in readings:
+                await link.publish(self._settings.topic("reading"), payload)
+                node.metering.sent(seq)
+                self._hardware.feed_watchdog()
+            if not readings:
+                await asyncio.sleep(IDLE_MS / 1000)
+            if link.heard_ms is not None:
+                node.transfers.heard(link.heard_ms)
+
+    def _receive(self, topic, payload):
+        self._node.receive(topic.split("/")[-1], payload)
+        self.apply_outputs()  # a relay follows its command at once
+
+    def apply_outputs(self):
+        """Put the relays where the node wants them."""
+        self._hardware.set_outputs(self._node.relays())
+
+
+def _lost(device):
+    return f'{{"v":1,"d":"{device}","state":"lost"}}'.encode()
+
+
+async def _first_to_end(tasks):
+    """Wait for the first of some tasks to fail and raise what it raised."""
+    ended = asyncio.Event()
+    failures = []
+
+    async def watch(task):
+        try:
+            await task
+        except OSError as error:
+            failures.append(error)
+        ended.set()
+
+    watchers = [asyncio.create_task(watch(task)) for task in tasks]
+    try:
+        await ended.wait()
+    finally:
+        for watcher in watchers:
+            watcher.cancel()
+    raise failures[0] if failures else OSError("a task of the link ended")

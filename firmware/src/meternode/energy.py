@@ -1,0 +1,80 @@
+"""Power over time to energy: for the registers, and for one transfer with its payable events."""
+
+from meternode.registers import UJ_PER_WH
+
+ELAPSED_PERIODS_MAX = 5
+"""After a longer silence of the sensors nobody knows the power: it counts for this many periods,
+and the interval is `estimated`."""
+
+
+class Integrator:
+    """Feeds registers from samples of power."""
+
+    def __init__(self, registers, sample_ms):
+        self._registers = registers
+        self._elapsed_ms_max = ELAPSED_PERIODS_MAX * sample_ms
+        self._last_ms = None
+        self.has_gap = False
+        """Whether the interval has time without a value; the reading's quality."""
+
+    def sample(self, power_mw, ticks_ms):
+        """Count the time since the last sample with this power; None: the sensor does not know.
+
+        Returns the milliseconds counted.
+        """
+        last_ms, self._last_ms = self._last_ms, ticks_ms
+        if last_ms is None:
+            return 0
+        elapsed_ms = ticks_ms - last_ms
+        if power_mw is None:
+            self.has_gap = True
+            return 0
+        if elapsed_ms > self._elapsed_ms_max:
+            self.has_gap = True
+            elapsed_ms = self._elapsed_ms_max
+        self._registers.flow(power_mw, elapsed_ms)
+        return elapsed_ms
+
+    def take_quality(self):
+        """`measured` or `estimated` for the interval that ends now; a new one begins."""
+        quality = "estimated" if self.has_gap else "measured"
+        self.has_gap = False
+        return quality
+
+
+class PayableEnergy:
+    """The energy of one transfer between its start and its stop."""
+
+    def __init__(self, transfer_id, device, started_ms, energy_uj=0):
+        self._transfer_id = transfer_id
+        self._device = device
+        self._started_ms = started_ms
+        self.energy_uj = energy_uj
+
+    def add(self, power_mw, elapsed_ms):
+        """Count power in the direction of the transfer; the other direction is not payable."""
+        if power_mw > 0:
+            self.energy_uj += power_mw * elapsed_ms
+
+    def energy_mwh(self):
+        """Thousandths of a watt-hour, rounded down."""
+        return self.energy_uj * 1_000 // UJ_PER_WH
+
+    def start_event(self):
+        """The event when the relay closes."""
+        return self._event("start", 0, 0)
+
+    def stop_event(self, ticks_ms):
+        """The event when it opens: seconds since the start and kilowatt-hours."""
+        seconds = (ticks_ms - self._started_ms + 500) // 1_000
+        return self._event("stop", seconds, round(self.energy_uj / UJ_PER_WH / 1_000, 6))
+
+    def _event(self, kind, seconds, energy_kwh):
+        return {
+            "name": "Payable Energy",
+            "event": kind,
+            "time": seconds,
+            "energy": energy_kwh,
+            "id": self._transfer_id,
+            "d": self._device,
+        }

@@ -1,0 +1,108 @@
+"""From samples of power to signed readings that wait for the gateway."""
+
+from meternode.energy import Integrator
+from meternode.flash import Record
+from meternode.outbox import Outbox
+from meternode.reading import Reading, message, signed_line
+from meternode.registers import restored
+
+WINDOW = 32
+"""Readings sent and not yet called stored by the gateway."""
+RESEND_MS = 60_000
+SAVE_MS = 60_000
+"""How often the registers are put on flash between readings."""
+
+
+class Metering:
+    """Registers, intervals and the outbox of one meter; `folder` is on flash."""
+
+    def __init__(self, settings, signer, clock, folder):
+        self._settings = settings
+        self._signer = signer
+        self._clock = clock
+        self._outbox = Outbox(folder + "/outbox", signer.raw_bytes, settings.outbox_records)
+        self._record = Record(folder + "/registers")
+        stored, last = self._record.load(), self._outbox.last_reading()
+        self.registers = restored(stored, last)
+        self.integrator = Integrator(self.registers, settings.sample_ms)
+        self._last_t_end_ms = max(stored["t_end"] if stored else 0, last.t_end_ms if last else 0)
+        self._saved_ms = clock.ticks_ms()
+        self._sent_through, self._sent_ms, self._in_flight = 0, 0, 0
+        self.has_been_stored = False
+        """Whether the gateway confirmed a reading since the start: all of the way works."""
+
+    def count(self, power_mw):
+        """Count power up to now; at the end of an interval, make a reading.
+
+        The sample that reaches over the end is split there, so the reading stands at `t_end`.
+        """
+        ticks_ms, boundary_ms = self._clock.ticks_ms(), self._boundary_ms()
+        if boundary_ms is not None:
+            self.integrator.sample(power_mw, ticks_ms - (self._clock.now_ms() - boundary_ms))
+            self.end_interval(boundary_ms)
+        self.integrator.sample(power_mw, ticks_ms)
+        if ticks_ms - self._saved_ms >= SAVE_MS:
+            self._save()
+
+    def end_interval(self, t_end_ms):
+        """Sign the registers as they stand; the reading stays until the gateway stored it."""
+        registers = self.registers
+        registers.seq += 1
+        reading = Reading(
+            registers.seq,
+            t_end_ms,
+            registers.imported.wh,
+            registers.exported.wh,
+            self.integrator.take_quality(),
+        )
+        line = signed_line(self._settings.device, reading)
+        self._outbox.append(reading, self._signer.sign(line))
+        self._last_t_end_ms = t_end_ms
+        self._save()
+
+    def waiting(self):
+        """How many readings the gateway has not stored yet."""
+        return len(self._outbox)
+
+    def send_again(self):
+        """The connection is new: whatever is not stored goes again, oldest first."""
+        self._sent_through = self._in_flight = 0
+
+    def readings_to_send(self, count_max):
+        """`(seq, message)` of readings to send now, oldest first."""
+        if self._in_flight and self._clock.ticks_ms() - self._sent_ms >= RESEND_MS:
+            self.send_again()
+        room = min(count_max, WINDOW - self._in_flight)
+        found = self._outbox.after(self._sent_through, room) if room > 0 else []
+        return [(reading.seq, self._message(reading, raw)) for reading, raw in found]
+
+    def sent(self, seq):
+        """The broker has this reading; it stays here until the gateway calls it stored."""
+        self._sent_through = seq
+        self._in_flight += 1
+        self._sent_ms = self._clock.ticks_ms()
+
+    def stored(self, ranges):
+        """The gateway has these: `(first, last)` pairs of `seq`, ends included."""
+        self._outbox.stored(ranges)
+        self.has_been_stored = True
+        counted = sum(last - first + 1 for first, last in ranges if last >= first)
+        self._in_flight = max(0, self._in_flight - counted)
+
+    def _boundary_ms(self):
+        """The end of the interval that is over and has no reading yet, or None."""
+        if not self._clock.is_set():
+            return None
+        now_ms = self._clock.now_ms()
+        boundary_ms = now_ms - now_ms % self._settings.interval_ms
+        if self._last_t_end_ms == 0:
+            self._last_t_end_ms = boundary_ms  # the first interval is a whole one
+        return boundary_ms if boundary_ms > self._last_t_end_ms else None
+
+    def _save(self):
+        self._saved_ms = self._clock.ticks_ms()
+        self._record.save(dict(self.registers.record(), t_end=self._last_t_end_ms))
+
+    def _message(self, reading, raw):
+        signature = self._signer.encode(raw)
+        return message(self._settings.device, reading, self._signer.key_id, signature)
