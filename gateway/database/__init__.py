@@ -16,7 +16,7 @@ Two kinds of tables: what `gateway/readmodel` projects from the ledger can be dr
 everything else (sessions, keys already used, notices sent) is the gateway's own and is backed up.
 """
 
-from gateway.database.base import Base
+from gateway.database.declarations import Base
 from gateway.database.engine import Database, open_database
 from gateway.database.migrating import migrate
 

@@ -8,7 +8,7 @@ import json
 from dataclasses import dataclass
 from functools import lru_cache
 
-from gateway.database.base import LONG_MAX, LONG_MIN
+from gateway.database.declarations import LONG_MAX, LONG_MIN
 from gateway.readmodel.records import IdentityRecord, TransactionRecord
 from ledger.crypto.certificates import parse_certificate
 from ledger.crypto.hashing import block_hash, sha256

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Insert, delete, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.database import Base
-from gateway.database.base import LONG_MAX, LONG_MIN
+from gateway.database.declarations import LONG_MAX, LONG_MIN
 from gateway.readmodel.records import Position
 from gateway.readmodel.tables import ListingRow, OrderRow, SettlementRow
 from ledger.model.rwset import KeyWrite

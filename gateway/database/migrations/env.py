@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from gateway.database.base import Base
+from gateway.database.declarations import Base
 
 context.configure(
     connection=context.config.attributes["connection"],
