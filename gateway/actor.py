@@ -7,7 +7,7 @@ from typing import Any
 from grpc import aio
 
 from gateway.errors import LedgerRefusal
-from gateway.ledger_link import refusal_of
+from gateway.peer_line import refusal_of
 from gateway.refusals import RETRYABLE, refusal_code
 from ledger.crypto.signing import SigningIdentity
 from ledger.rpc.client import CommitFailed, GatewayClient, SubmittedTransaction

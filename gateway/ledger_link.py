@@ -1,108 +1,191 @@
-"""The gateway's line to one peer, over TLS, with the gateway's own reader identity."""
+"""The gateway's way to the ledger: one peer at a time, another one when it fails or lies.
 
+Calls and blocks go through the first peer of the settings for as long as it answers. A peer that
+delivers a block which does not hold (`gateway.sealed_chain`) is not asked for a while.
+"""
+
+import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
-
-from google.protobuf.message import DecodeError
-from grpc import aio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import TypeVar
 
 from gateway.errors import LedgerRefusal
+from gateway.peer_line import Line, PeerLine
+from gateway.sealed_chain import SealedChain, StoredBlocks, genesis_hash_of
 from gateway.settings import GatewaySettings
-from ledger.crypto.signing import SigningIdentity
-from ledger.errors import InvalidMessage
+from ledger.audit.chain import ChainBroken
 from ledger.model.block import Block
-from ledger.rpc.client import GatewayClient, UnsignedProposal, error_details
-from ledger.rpc.deliver_client import follow_blocks, newest_block
-from ledger.rpc.transport import client_channel
+from ledger.model.codec_block import encode_block
 
+STALL_CHECK_MS = 5_000
+"""Without a block for so long, another peer is asked whether there is one."""
+DISTRUST_MS = 10 * 60_000
+"""How long a peer is not asked after it delivered what no quorum sealed."""
+UNREACHABLE = "UNAVAILABLE"
+
+T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 
 class LedgerLink:
-    """See `gateway.ports.Ledger`."""
+    """See `gateway.ports.Ledger`. `stored` gives blocks that were checked before."""
 
     def __init__(
         self,
+        lines: Sequence[Line],
         *,
-        address: str,
-        tls_ca_pem: bytes,
         channel_id: str,
-        chaincode: str,
-        identity: SigningIdentity,
+        stored: StoredBlocks,
+        genesis_hash: bytes | None = None,
+        stall_check_ms: int = STALL_CHECK_MS,
     ) -> None:
+        if not lines:
+            raise ValueError("a ledger needs at least one peer")
         self.channel_id = channel_id
-        self._channel = client_channel(address, tls_ca_pem)
-        self._client = GatewayClient(self._channel, channel_id)
-        self._chaincode = chaincode
-        self._identity = identity
+        self._lines = tuple(lines)
+        self._current = 0
+        self._distrusted_until_s = dict.fromkeys(range(len(self._lines)), 0.0)
+        self._stored = stored
+        self._genesis_hash = genesis_hash
+        self._stall_check_ms = stall_check_ms
 
     async def close(self) -> None:
-        """End the connection."""
-        await self._client.close()
+        """End all connections."""
+        for line in self._lines:
+            await line.close()
 
     async def endorse(self, tx_id: str, proposal: bytes, signature: bytes) -> bytes:
         """See `gateway.ports.Ledger`."""
-        try:
-            return await self._client.endorse(UnsignedProposal(tx_id, proposal), signature)
-        except aio.AioRpcError as error:
-            raise refusal_of(error) from error
+        return await self._ask(lambda line: line.endorse(tx_id, proposal, signature))
 
     async def submit(self, tx_id: str, payload: bytes, signature: bytes) -> None:
-        """See `gateway.ports.Ledger`."""
-        try:
-            await self._client.submit(tx_id, payload, signature)
-        except aio.AioRpcError as error:
-            raise refusal_of(error) from error
+        """See `gateway.ports.Ledger`.
+
+        May reach the ledger through two peers when the first one fails on the way: a transaction
+        id is recorded as valid once, so the second copy changes nothing.
+        """
+        await self._ask(lambda line: line.submit(tx_id, payload, signature))
 
     async def evaluate(self, function: str, args: Sequence[str]) -> bytes:
         """See `gateway.ports.Ledger`."""
-        try:
-            return await self._client.evaluate_transaction(
-                self._identity, self._chaincode, function, *args
-            )
-        except aio.AioRpcError as error:
-            raise refusal_of(error) from error
+        return await self._ask(lambda line: line.evaluate(function, args))
 
     async def height(self) -> int:
         """See `gateway.ports.Ledger`."""
-        try:
-            newest = await newest_block(self._channel, self._identity, self.channel_id)
-        except aio.AioRpcError as error:
-            raise refusal_of(error) from error
-        except InvalidMessage as error:
-            raise LedgerRefusal("PERMISSION_DENIED", error.detail) from error
-        return newest.number + 1
+        return await self._ask(lambda line: line.height())
 
     async def blocks(self, first_number: int) -> AsyncIterator[Block]:
-        """See `gateway.ports.Ledger`; a lost connection ends in `LedgerRefusal`."""
+        """See `gateway.ports.Ledger`; only blocks that a quorum sealed.
+
+        Ends in `LedgerRefusal` when no peer delivers any.
+        """
+        chain = await asyncio.to_thread(
+            SealedChain.behind, first_number, self._stored, genesis_hash=self._genesis_hash
+        )
+        number, refusals = first_number, list[str]()
+        while len(refusals) < len(self._lines):
+            index = self._choose()
+            line = self._lines[index]
+            try:
+                async for block in self._not_stalled(index, number):
+                    chain.check(encode_block(block))
+                    refusals.clear()
+                    number += 1
+                    yield block
+                refusals.append(f"{line.mspid} ended its stream of blocks")
+            except ChainBroken as broken:
+                logger.error("%s delivers what no quorum sealed: %s", line.mspid, broken)  # noqa: TRY400
+                self._distrust(index)
+                refusals.append(f"{line.mspid}: {broken}")
+            except LedgerRefusal as refusal:
+                refusals.append(f"{line.mspid}: {refusal}")
+            self._leave(index)
+        raise LedgerRefusal(UNREACHABLE, "; ".join(refusals))
+
+    async def _ask(self, call: Callable[[Line], Awaitable[T]]) -> T:
+        """The answer of the current peer; of the others if it cannot be reached."""
+        for left in reversed(range(len(self._lines))):
+            index = self._choose()
+            try:
+                return await call(self._lines[index])
+            except LedgerRefusal as refusal:
+                if refusal.status != UNREACHABLE or not left:
+                    raise
+                logger.warning("%s: %s; asking another", self._lines[index].mspid, refusal)
+                self._leave(index)
+        raise AssertionError("the last peer's refusal is raised")
+
+    def _choose(self) -> int:
+        """The current peer, or the next one that is not distrusted."""
+        now_s = asyncio.get_running_loop().time()
+        for step in range(len(self._lines)):
+            index = (self._current + step) % len(self._lines)
+            if self._distrusted_until_s[index] <= now_s:
+                return index
+        raise LedgerRefusal(UNREACHABLE, "every peer delivered blocks that no quorum sealed")
+
+    def _leave(self, index: int) -> None:
+        """Go on to the next peer, unless somebody has already."""
+        if self._current == index:
+            self._current = (index + 1) % len(self._lines)
+
+    def _distrust(self, index: int) -> None:
+        now_s = asyncio.get_running_loop().time()
+        self._distrusted_until_s[index] = now_s + DISTRUST_MS / 1000
+
+    async def _not_stalled(self, index: int, number: int) -> AsyncIterator[Block]:
+        """A peer's blocks; ends when it is silent while another one has the next block."""
+        stream = self._lines[index].blocks(number)
+        coming: asyncio.Future[Block] | None = None
         try:
-            async for block in follow_blocks(
-                self._channel, self._identity, self.channel_id, first_number
-            ):
+            while True:
+                coming = asyncio.ensure_future(anext(stream))
+                while not (await asyncio.wait((coming,), timeout=self._stall_check_ms / 1000))[0]:
+                    if await self._is_elsewhere(index, number):
+                        raise LedgerRefusal(UNREACHABLE, f"withholds block {number}")
+                try:
+                    block = coming.result()
+                except StopAsyncIteration:
+                    return
                 yield block
-        except aio.AioRpcError as error:
-            raise refusal_of(error) from error
-        except InvalidMessage as error:
-            raise LedgerRefusal("PERMISSION_DENIED", error.detail) from error
+                number += 1
+        finally:
+            if coming is not None and not coming.done():
+                coming.cancel()
+                await asyncio.wait((coming,))
+
+    async def _is_elsewhere(self, index: int, number: int) -> bool:
+        """Whether another peer says that it has this block."""
+        for other, line in enumerate(self._lines):
+            if other != index:
+                try:
+                    async with asyncio.timeout(self._stall_check_ms / 1000):
+                        if await line.height() > number:
+                            return True
+                except (LedgerRefusal, TimeoutError):
+                    continue  # it is no better than the one we have
+        return False
 
 
-def link_from(settings: GatewaySettings) -> LedgerLink:
-    """The gateway's own line to its ledger."""
+def link_from(settings: GatewaySettings, stored: StoredBlocks) -> LedgerLink:
+    """The gateway's own way to its ledger."""
+    ledger = settings.ledger
+    identity, tls_ca_pem = settings.identity.load(), ledger.tls_ca.read_bytes()
+    lines = [
+        PeerLine(
+            mspid=peer.mspid,
+            address=peer.address,
+            tls_ca_pem=tls_ca_pem,
+            channel_id=ledger.channel_id,
+            chaincode=ledger.chaincode,
+            identity=identity,
+        )
+        for peer in ledger.peers
+    ]
+    genesis = ledger.genesis
     return LedgerLink(
-        address=settings.ledger.peers[0].address,
-        tls_ca_pem=settings.ledger.tls_ca.read_bytes(),
-        channel_id=settings.ledger.channel_id,
-        chaincode=settings.ledger.chaincode,
-        identity=settings.identity.load(),
-    )
-
-
-def refusal_of(error: aio.AioRpcError) -> LedgerRefusal:
-    """A gRPC error as the gateway knows it, with what each peer said."""
-    details: list[str] = []
-    with suppress(DecodeError):  # details are a courtesy; the status stands without them
-        details = error_details(error)
-    return LedgerRefusal(
-        error.code().name, error.details() or "", tuple(("", "", text) for text in details)
+        lines,
+        channel_id=ledger.channel_id,
+        stored=stored,
+        genesis_hash=None if genesis is None else genesis_hash_of(genesis.read_bytes()),
     )

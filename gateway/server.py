@@ -101,9 +101,10 @@ def web_config(
 
 async def serve(settings: GatewaySettings) -> None:
     """Run until a signal ends the web server."""
-    link = link_from(settings)
     database = open_database(settings.database)
     await asyncio.to_thread(migrate, database)
+    stored = ReadModel(database, settings.ledger.chaincode)
+    link = link_from(settings, stored.block_bytes)
     services = build_services(settings, link, database)
     projector = Projector(database, settings.ledger.chaincode)
     app = create_app(services, hosts=AllowedHosts.of(settings.host, settings.allowed_hosts))

@@ -46,6 +46,9 @@ class LedgerSettings:
     chaincode: str
     tls_ca: Path
     peers: tuple[PeerAddress, ...]
+    """In the order in which they are asked."""
+    genesis: Path | None = None
+    """The genesis block agreed on; without it block 0 is believed as it comes first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +193,7 @@ def ledger_from(raw: dict[str, Any]) -> LedgerSettings:
         chaincode=raw["chaincode"],
         tls_ca=Path(raw["tls_ca"]),
         peers=tuple(PeerAddress(**peer) for peer in raw["peers"]),
+        genesis=Path(raw["genesis"]) if "genesis" in raw else None,
     )
 
 

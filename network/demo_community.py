@@ -191,6 +191,7 @@ def _ledger(plan: Plan, layout: NetworkLayout) -> dict[str, Any]:
         "channel_id": plan.channel_id,
         "chaincode": CHAINCODE,
         "tls_ca": str(layout.tls_ca_bundle),
+        "genesis": str(layout.genesis_block),
         "peers": [{"mspid": m.mspid, "address": m.address} for m in plan.members],
     }
 

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from gateway.database import Database, migrate, open_database
 from gateway.errors import LedgerRefusal
-from gateway.ledger_link import LedgerLink, link_from
+from gateway.ledger_link import link_from
 from gateway.readmodel.projector import Projector
 from gateway.readmodel.queries import ReadModel
 from gateway.readmodel.rebuild import Rebuilt, rebuild
@@ -76,7 +76,8 @@ def _status(database: Database, settings: GatewaySettings, console: Console) -> 
 
 async def _rebuild(database: Database, settings: GatewaySettings, console: Console) -> None:
     projector = Projector(database, settings.ledger.chaincode)
-    link: LedgerLink = link_from(settings)
+    stored = ReadModel(database, settings.ledger.chaincode)
+    link = link_from(settings, stored.block_bytes)
     columns = (
         TextColumn("blocks"),
         BarColumn(),

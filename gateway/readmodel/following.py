@@ -7,6 +7,7 @@ from gateway.block_signal import BlockSignal
 from gateway.errors import LedgerRefusal
 from gateway.ports import Ledger
 from gateway.readmodel.projector import BlockMissing, Projector
+from ledger.audit.chain import ChainBroken
 
 RECONNECT_MS_MIN, RECONNECT_MS_MAX = 200, 10_000
 
@@ -26,7 +27,7 @@ async def follow_blocks(ledger: Ledger, projector: Projector, signal: BlockSigna
                 pause_ms = RECONNECT_MS_MIN
         except LedgerRefusal as refusal:
             logger.warning("block stream: %s; again in %d ms", refusal, pause_ms)
-        except BlockMissing as error:
-            logger.warning("the read model was emptied meanwhile: %s", error)
+        except (BlockMissing, ChainBroken) as error:
+            logger.warning("the read model changed meanwhile, or is damaged: %s", error)
         await asyncio.sleep(pause_ms / 1000)
         pause_ms = min(2 * pause_ms, RECONNECT_MS_MAX)

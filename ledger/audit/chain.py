@@ -64,6 +64,28 @@ def start_chain(genesis_raw: bytes) -> ChainHead:
     )
 
 
+def resume_chain(raw: bytes, config_raw: bytes) -> ChainHead:
+    """The head after a block that was checked before; `config_raw` is the block of its set.
+
+    Nothing is checked again but that the two belong together; raises ChainBroken.
+    """
+    try:
+        block, configuration = read_block(raw), read_block(config_raw)
+        named = configuration.number == block.last_config
+        _require(named, block, "names another configuration block")
+        consenters = consenters_of(configuration.entries[0])
+    except BrokenBytes as error:
+        raise ChainBroken(None, f"a stored block cannot be read: {error}") from error
+    return ChainHead(
+        number=block.number,
+        block_hash=block.block_hash,
+        block_time_ms=block.block_time_ms,
+        commit_hash=block.commit_hash,
+        last_config=block.last_config,
+        consenters=consenters,
+    )
+
+
 def extend_chain(head: ChainHead, raw: bytes, *, seal_is_good: SealCheck) -> ChainHead:
     """The head after the next block; raises ChainBroken."""
     try:
