@@ -1,6 +1,7 @@
 """What the gateway needs of a ledger, named for the need; `gateway.ledger_link` provides it."""
 
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from ledger.model.block import Block
@@ -25,3 +26,48 @@ class Ledger(Protocol):
 
     def blocks(self, first_number: int) -> AsyncIterator[Block]:
         """Committed blocks from `first_number` on, without end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a device last measured; None for a quantity it does not measure."""
+
+    device_id: str
+    at_ms: int
+    voltage_mv: int | None = None
+    power_w: int | None = None
+    """Positive is taken from the grid or charged, negative is fed in, produced or discharged."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApplianceEnergy:
+    """Energy of one plug in a period. `name` is the household's own word for it."""
+
+    device_id: str
+    name: str
+    energy_wh: int
+
+
+class Measurements(Protocol):
+    """Momentary values and appliances of a household's devices. The caller checked who asks."""
+
+    def latest(self, device_id: str) -> Measured | None:
+        """The newest measurement of a meter, source, battery or plug."""
+
+    def appliances(
+        self, owner_idgrid: str, from_ms: int, until_ms: int
+    ) -> Sequence[ApplianceEnergy]:
+        """Energy per plug of a household in a period."""
+
+
+class NothingMeasured:
+    """Of a community whose devices tell nothing but their registers."""
+
+    def latest(self, device_id: str) -> Measured | None:
+        """See `Measurements`."""
+
+    def appliances(
+        self, owner_idgrid: str, from_ms: int, until_ms: int
+    ) -> Sequence[ApplianceEnergy]:
+        """See `Measurements`."""
+        return ()

@@ -10,6 +10,7 @@ from gateway.hems.batteries import BatteryStore
 from gateway.market import Market
 from gateway.marketplace import Marketplace
 from gateway.mqtt.ingest import ReadingStore
+from gateway.ports import Measurements, NothingMeasured
 from gateway.readmodel.queries import ReadModel
 from gateway.sessions import Sessions
 from gateway.transactions import Transactions
@@ -57,6 +58,8 @@ class Services:
     """The community's local time, for display only."""
     batteries: BatteryStore = field(default_factory=BatteryStore)
     currencies: Currencies = field(default_factory=Currencies)
+    measurements: Measurements = field(default_factory=NothingMeasured)
+    """Voltage, power and appliances, as far as devices tell them."""
 
     @property
     def marketplace(self) -> Marketplace:

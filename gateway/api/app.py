@@ -20,11 +20,14 @@ from gateway.api.idempotency import Idempotency
 from gateway.api.limits import RateLimit, RequestLimits
 from gateway.api.problems import install_problem_handlers
 from gateway.services import Services
+from gateway.web import app_routes as web_app_routes
 from gateway.web import routes as web_routes
+from gateway.web.assets import ASSETS
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "connect-src 'self'; manifest-src 'self'; worker-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'"
 )
 SECURITY_HEADERS = {
     "content-security-policy": CONTENT_SECURITY_POLICY,
@@ -78,7 +81,7 @@ def create_app(
     app.state.services = services
     install_problem_handlers(app)
     add_routes(app)
-    app.mount("/static", web_routes.static_files)
+    app.mount("/static", ASSETS)
     return app
 
 
@@ -93,6 +96,7 @@ def add_routes(app: FastAPI) -> FastAPI:
         explorer_routes,
         problem_routes,
         web_routes,
+        web_app_routes,
     ):
         app.include_router(routes.router, responses={"default": PROBLEM_RESPONSE})
     return app

@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 
 from gateway.errors import FieldError, Problem, RequestRefused
 from gateway.web.templating import refusal_page
@@ -61,8 +61,7 @@ def problem_body(
 def problem_response(request: Request, refused: RequestRefused) -> Response:
     """A refusal as a response: a page for a browser that asks for one, else a problem document."""
     if "text/html" in request.headers.get("accept", ""):
-        status = refused.problem.value.status
-        return HTMLResponse(refusal_page(refused), status, refused.headers)
+        return refusal_page(request, refused)
     return Response(
         problem_body(
             refused.problem,

@@ -37,3 +37,9 @@ class BatteryStore:
         known = self._observed.get(battery_id, [])
         count = bisect.bisect_right(known, instant_ms, key=lambda found: found.at_ms)
         return known[count - 1] if count else None
+
+    def since(self, battery_id: str, instant_ms: int) -> list[Observation]:
+        """The observations kept from an instant on, the earliest first."""
+        known = self._observed.get(battery_id, [])
+        start = bisect.bisect_left(known, instant_ms, key=lambda found: found.at_ms)
+        return known[start:]

@@ -74,6 +74,10 @@ class ReadingStore:
         """The newest reading of a meter."""
         return next(reversed(self._readings.get(meter_id, OrderedDict()).values()), None)
 
+    def before(self, meter_id: str, instant_ms: int) -> MeterReading | None:
+        """The last reading whose period ended before an instant."""
+        return self.until(meter_id, instant_ms - 1)
+
     def until(self, meter_id: str, instant_ms: int) -> MeterReading | None:
         """The last reading whose period ended at or before an instant."""
         newest_first = reversed(self._readings.get(meter_id, OrderedDict()).values())

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
 
+from gateway.web.languages import N_, Language
+
 WIDTH, HEIGHT = 480, 290
 LEFT, RIGHT, TOP, BOTTOM = 52, 16, 30, 48
 GRID_LINES = 4
 WH_PER_KWH = 1_000
-UTOKEN_PER_TOKEN = 1_000_000
 _ROUND_TENTHS = (10, 12, 16, 20, 24, 28, 32, 40, 48, 60, 80)
 
 
@@ -58,7 +59,12 @@ def demand_points(bids: Sequence[Step]) -> list[tuple[int, int]]:
 
 
 def curves_svg(
-    *, offers: Sequence[Step], bids: Sequence[Step], clearing: Clearing | None, title: str
+    *,
+    offers: Sequence[Step],
+    bids: Sequence[Step],
+    clearing: Clearing | None,
+    title: str,
+    words: Language,
 ) -> str:
     """An `<svg>` element; empty books give an empty frame with the words "no orders yet"."""
     supply, demand = supply_points(offers), demand_points(bids)
@@ -71,15 +77,16 @@ def curves_svg(
             ' aria-labelledby="curves-title curves-desc">'
         ),
         f'<title id="curves-title">{escape(title)}</title>',
-        f'<desc id="curves-desc">{escape(_description(offers, bids, clearing))}</desc>',
-        *_frame(scale),
+        f'<desc id="curves-desc">{escape(_description(offers, bids, clearing, words))}</desc>',
+        *_frame(scale, words),
     ]
     if not supply and not demand:
-        parts.append(f'<text class="empty" x="{WIDTH / 2}" y="{HEIGHT / 2}">no orders yet</text>')
+        empty = escape(words.text(N_("no orders yet")))
+        parts.append(f'<text class="empty" x="{WIDTH / 2}" y="{HEIGHT / 2}">{empty}</text>')
     parts += _line("supply", supply, scale)
     parts += _line("demand", demand, scale)
     if clearing is not None:
-        parts += _crossing(clearing, scale)
+        parts += _crossing(clearing, scale, words)
     return "".join([*parts, "</svg>"])
 
 
@@ -93,7 +100,7 @@ def _corners(steps: Sequence[Step]) -> list[tuple[int, int]]:
     return corners
 
 
-def _frame(scale: _Scale) -> list[str]:
+def _frame(scale: _Scale, words: Language) -> list[str]:
     """Grid lines with their numbers, and the names of the axes."""
     parts = []
     for number in range(GRID_LINES + 1):
@@ -105,13 +112,14 @@ def _frame(scale: _Scale) -> list[str]:
         parts.append(
             f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
             f'<text class="tick price" x="{LEFT - 8}" y="{y + 4:.1f}">'
-            f"{price / UTOKEN_PER_TOKEN:.2f}</text>"
+            f"{words.tokens(price, 3)}</text>"
             f'<text class="tick energy" x="{x:.1f}" y="{HEIGHT - BOTTOM + 18}">'
-            f"{energy_wh / WH_PER_KWH:g}</text>"
+            f"{_energy(energy_wh, words)}</text>"
         )
+    per_kwh = escape(words.text(N_("tokens per kWh")))
     parts.append(
         f'<text class="axis" x="{(WIDTH + LEFT - RIGHT) / 2}" y="{HEIGHT - 6}">kWh</text>'
-        f'<text class="axis price" x="{LEFT}" y="16">tokens per kWh</text>'
+        f'<text class="axis price" x="{LEFT}" y="16">{per_kwh}</text>'
     )
     return parts
 
@@ -126,7 +134,7 @@ def _line(name: str, corners: list[tuple[int, int]], scale: _Scale) -> list[str]
     return [f'<polyline class="{name}" points="{points}"/>']
 
 
-def _crossing(clearing: Clearing, scale: _Scale) -> list[str]:
+def _crossing(clearing: Clearing, scale: _Scale, words: Language) -> list[str]:
     x, y = scale.x(clearing.quantity_wh), scale.y(clearing.price)
     label_y = max(y - 10, TOP + 12)
     anchor, label_x = ("end", x - 10) if x > WIDTH * 0.6 else ("start", x + 10)
@@ -137,22 +145,36 @@ def _crossing(clearing: Clearing, scale: _Scale) -> list[str]:
             f'<line class="clearing" x1="{x:.1f}" x2="{x:.1f}" y1="{y:.1f}" y2="{base}"/>'
             f'<circle class="clearing" cx="{x:.1f}" cy="{y:.1f}" r="5"/>'
             f'<text class="clearing" text-anchor="{anchor}" x="{label_x:.1f}" y="{label_y:.1f}">'
-            f"{clearing.quantity_wh / WH_PER_KWH:.2f} kWh at "
-            f"{clearing.price / UTOKEN_PER_TOKEN:.3f}</text>"
+            f"{escape(_amounts(N_('{energy} kWh at {price}'), clearing, words))}</text>"
         )
     ]
 
 
-def _description(offers: Sequence[Step], bids: Sequence[Step], clearing: Clearing | None) -> str:
-    offered = sum(step.energy_wh for step in offers) / WH_PER_KWH
-    wanted = sum(step.energy_wh for step in bids) / WH_PER_KWH
-    text = f"{len(offers)} offers of {offered:.2f} kWh, {len(bids)} bids for {wanted:.2f} kWh."
+def _description(
+    offers: Sequence[Step], bids: Sequence[Step], clearing: Clearing | None, words: Language
+) -> str:
+    text = words.text(N_("Offers: {offers} of {offered} kWh. Bids: {bids} for {wanted} kWh."))
+    text = text.format(
+        offers=len(offers),
+        offered=words.kwh(sum(step.energy_wh for step in offers)),
+        bids=len(bids),
+        wanted=words.kwh(sum(step.energy_wh for step in bids)),
+    )
     if clearing is None:
         return text
-    return (
-        f"{text} They cross at {clearing.quantity_wh / WH_PER_KWH:.2f} kWh and "
-        f"{clearing.price / UTOKEN_PER_TOKEN:.3f} tokens per kWh."
-    )
+    crossing = N_("They cross at {energy} kWh and {price} tokens per kWh.")
+    return f"{text} {_amounts(crossing, clearing, words)}"
+
+
+def _amounts(message: str, clearing: Clearing, words: Language) -> str:
+    energy, price = words.kwh(clearing.quantity_wh), words.tokens(clearing.price, 3)
+    return words.text(message).format(energy=energy, price=price)
+
+
+def _energy(energy_wh: int, words: Language) -> str:
+    """KWh with as many digits as it needs."""
+    places = 0 if energy_wh % WH_PER_KWH == 0 else 1 if energy_wh % (WH_PER_KWH // 10) == 0 else 2
+    return words.kwh(energy_wh, places)
 
 
 def _round_up(value: int) -> int:

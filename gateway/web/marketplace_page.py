@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from chaincode.energy.hours import HOUR_MS, listing_id_at
 from chaincode.energy.marketplace.labels import Label, label_for
 from chaincode.energy.marketplace.records import Post, PostKind
 from gateway.services import Services
 from gateway.sessions import Viewer
-from gateway.web.page import hour_label
+from gateway.web.languages import Language
 
 POSTS_SHOWN = 100
+HOURS_AHEAD = 24
 _TO_DO = frozenset({Label.BUY, Label.DELETE, Label.REQUEST_TO_SELL})
 
 
@@ -18,40 +20,62 @@ class PostRow:
     """One row. `is_open`: the label names something the viewer can do now."""
 
     post: Post
-    hour: str
     label: str
     is_open: bool
     is_own: bool
+    may_decide: bool
+    """The viewer's own request, which somebody asked to serve."""
 
 
 @dataclass(frozen=True, slots=True)
 class MarketplaceView:
     """The whole page."""
 
-    community_name: str
     idgrid: str | None
+    hours: Sequence[tuple[str, str]]
+    """Delivery hours a post can be made for: listing id and words."""
     offers: Sequence[PostRow]
     requests: Sequence[PostRow]
 
 
-def marketplace_view(services: Services, viewer: Viewer | None) -> MarketplaceView:
+def marketplace_view(
+    services: Services, viewer: Viewer | None, words: Language
+) -> MarketplaceView:
     """Offers and requests, the latest delivery hour first, as this viewer sees them."""
     idgrid = viewer.idgrid if viewer is not None else None
     rows = [_row(services, post, idgrid) for post in services.marketplace.posts()]
     return MarketplaceView(
-        community_name=services.community_name,
         idgrid=idgrid,
+        hours=[
+            (name, words.hour(name, services.utc_offset_minutes)) for name in hours_ahead(services)
+        ],
         offers=[row for row in rows if row.post.kind == PostKind.OFFER][:POSTS_SHOWN],
         requests=[row for row in rows if row.post.kind == PostKind.REQUEST][:POSTS_SHOWN],
     )
 
 
+def hours_ahead(services: Services) -> list[str]:
+    """Hours one can post for: those with a listing that has not begun, and the next day's."""
+    now_ms = services.clock_ms()
+    listed = [
+        listing.listing_id
+        for listing in services.market.listings()
+        if listing.delivery_start_ms > now_ms
+    ]
+    if services.energy_hour_ms == HOUR_MS:
+        listed += [
+            listing_id_at(now_ms + number * HOUR_MS) for number in range(1, HOURS_AHEAD + 1)
+        ]
+    return sorted(set(listed))
+
+
 def _row(services: Services, post: Post, idgrid: str | None) -> PostRow:
     label = label_for(post, viewer_idgrid=idgrid, now_ms=services.clock_ms())
+    is_own = post.owner_idgrid == idgrid
     return PostRow(
         post=post,
-        hour=hour_label(post.hour, services.utc_offset_minutes),
         label=label.value,
         is_open=label in _TO_DO,
-        is_own=post.owner_idgrid == idgrid,
+        is_own=is_own,
+        may_decide=is_own and label is Label.REQUESTED_FOR_SELL and post.needs_acceptance,
     )

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+from gateway.web.languages import N_, Language
+
 WIDTH, HEIGHT = 480, 200
 LEFT, RIGHT, TOP, BOTTOM = 52, 8, 14, 30
 GRID_LINES = 3
@@ -21,14 +23,14 @@ class PricedHour:
     cap: int
 
 
-def price_chart_svg(hours: Sequence[PricedHour]) -> str:
+def price_chart_svg(hours: Sequence[PricedHour], words: Language) -> str:
     """An `<svg>` element; oldest hour at the left."""
     top_price = max((hour.cap for hour in hours), default=UTOKEN_PER_TOKEN)
     parts = [
         (
             f'<svg class="prices" viewBox="0 0 {WIDTH} {HEIGHT}" role="img"'
             ' aria-labelledby="prices-title">'
-            f'<title id="prices-title">{escape(_title(hours))}</title>'
+            f'<title id="prices-title">{escape(_title(hours, words))}</title>'
         )
     ]
     for number in range(GRID_LINES + 1):
@@ -37,7 +39,7 @@ def price_chart_svg(hours: Sequence[PricedHour]) -> str:
         parts.append(
             f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
             f'<text class="tick price" x="{LEFT - 8}" y="{y + 4:.1f}">'
-            f"{price / UTOKEN_PER_TOKEN:.2f}</text>"
+            f"{words.tokens(price, 3)}</text>"
         )
     parts += _hours(hours, top_price)
     parts.append("</svg>")
@@ -73,9 +75,9 @@ def _y(price: int, top_price: int) -> float:
     return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * price / top_price
 
 
-def _title(hours: Sequence[PricedHour]) -> str:
+def _title(hours: Sequence[PricedHour], words: Language) -> str:
     priced = [hour for hour in hours if hour.price is not None]
     if not priced:
-        return "No hour has a price yet."
-    last = priced[-1]
-    return f"Price per hour; {last.label}: {(last.price or 0) / UTOKEN_PER_TOKEN:.3f} tokens."
+        return words.text(N_("No hour has a price yet."))
+    text = words.text(N_("Price per hour; {hour}: {price} tokens."))
+    return text.format(hour=priced[-1].label, price=words.tokens(priced[-1].price, 3))

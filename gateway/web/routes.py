@@ -1,41 +1,168 @@
-"""The page and its live part, rendered on the server; works without the script."""
+"""The household's pages, rendered on the server; each is complete without the script."""
 
-from fastapi import APIRouter, Request
-from fastapi.staticfiles import StaticFiles
+import json
+from datetime import date
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Request
 from starlette.responses import HTMLResponse
 
-from gateway.api.access import UsedServices, viewer_or_none
+from chaincode.energy.arguments import ENERGY_WH_MAX, PRICE_UTOKEN_PER_KWH_MAX
+from gateway.api.access import SignedIn, UsedServices, viewer_or_none
+from gateway.errors import Problem, RequestRefused
+from gateway.own_records import OwnRecords
+from gateway.sessions import Viewer
+from gateway.standing_preview import (
+    HOURS_PER_WEEK,
+    StandingWish,
+    contract_argument,
+    look_back,
+    proposed,
+)
+from gateway.web.account_page import account_view
+from gateway.web.home_page import home_view
+from gateway.web.languages import UTOKEN_PER_TOKEN, WH_PER_KWH
+from gateway.web.market_page import market_view, tradable_sources
 from gateway.web.marketplace_page import marketplace_view
-from gateway.web.page import PageView, hour_label, kwh, page_view, tokens
-from gateway.web.templating import FOLDER, template
+from gateway.web.meter_page import meter_view
+from gateway.web.production_page import production_view
+from gateway.web.state_texts import (
+    ORDER_STATES,
+    POST_LABELS,
+    REASONS,
+    REGISTRY_STATES,
+    SOURCE_TYPES,
+    STATE_TONES,
+)
+from gateway.web.templating import language_of, page
+from gateway.web.written_amounts import whole_units
 
+LISTINGS_PER_DAY = 24
+DECIMAL_CHARACTERS_MAX = 24
 router = APIRouter(include_in_schema=False)
-static_files = StaticFiles(directory=FOLDER / "static")
+
+Kind = Annotated[Literal["day", "month"], Query()]
+Day = Annotated[date | None, Query()]
+Decimals = Annotated[str | None, Query(max_length=DECIMAL_CHARACTERS_MAX)]
 
 
 @router.get("/")
-def page(request: Request, services: UsedServices) -> HTMLResponse:
-    """The whole page."""
-    return HTMLResponse(render("page.html", page_view(services, viewer_or_none(request))))
+def home(request: Request, services: UsedServices) -> HTMLResponse:
+    """Price and power now, this month's saving, the next gate."""
+    view = home_view(services, viewer_or_none(request), language_of(request))
+    return page(request, "home.html", section="home", view=view)
 
 
-@router.get("/live")
-def live(request: Request, services: UsedServices) -> HTMLResponse:
-    """The sections that change, for the script."""
-    return HTMLResponse(render("live.html", page_view(services, viewer_or_none(request))))
+@router.get("/market")
+def market(request: Request, services: UsedServices) -> HTMLResponse:
+    """The live listing, own orders, prices."""
+    view = market_view(services, viewer_or_none(request), language_of(request))
+    return page(
+        request,
+        "market.html",
+        section="market",
+        view=view,
+        order_states=ORDER_STATES,
+        tones=STATE_TONES,
+        reasons=REASONS,
+    )
 
 
 @router.get("/marketplace")
 def marketplace(request: Request, services: UsedServices) -> HTMLResponse:
     """Offers and requests between two households."""
-    view = marketplace_view(services, viewer_or_none(request))
-    return HTMLResponse(template("marketplace.html").render(view=view, tokens=tokens, kwh=kwh))
+    viewer = viewer_or_none(request)
+    view = marketplace_view(services, viewer, language_of(request))
+    return page(
+        request,
+        "marketplace.html",
+        section="market",
+        view=view,
+        labels=POST_LABELS,
+        sources=tradable_sources(services, viewer.idgrid) if viewer and viewer.idgrid else [],
+    )
 
 
-def render(name: str, view: PageView) -> str:
-    """A template with the view and the number formats."""
+@router.get("/meter")
+def meter(
+    request: Request, services: UsedServices, viewer: SignedIn, kind: Kind = "day", day: Day = None
+) -> HTMLResponse:
+    """Live values and history of one's own meter."""
+    view = meter_view(services, _household(viewer), kind=kind, day=day)
+    return page(request, "meter.html", section="meter", view=view, kind=kind)
 
-    def label(listing_id: str) -> str:
-        return hour_label(listing_id, view.utc_offset_minutes)
 
-    return template(name).render(view=view, tokens=tokens, kwh=kwh, label=label)
+@router.get("/production")
+def production(
+    request: Request, services: UsedServices, viewer: SignedIn, kind: Kind = "day", day: Day = None
+) -> HTMLResponse:
+    """One's own sources and batteries."""
+    view = production_view(services, _household(viewer), kind=kind, day=day)
+    return page(
+        request,
+        "production.html",
+        section="production",
+        view=view,
+        kind=kind,
+        states=REGISTRY_STATES,
+        source_types=SOURCE_TYPES,
+    )
+
+
+@router.get("/account")
+def account(request: Request, services: UsedServices, viewer: SignedIn) -> HTMLResponse:
+    """Money, statements, activity, devices."""
+    view = account_view(services, _household(viewer))
+    return page(
+        request,
+        "account.html",
+        section="account",
+        view=view,
+        states=REGISTRY_STATES,
+        source_types=SOURCE_TYPES,
+    )
+
+
+@router.get("/standing")
+def standing(
+    request: Request,
+    services: UsedServices,
+    viewer: SignedIn,
+    side: Annotated[Literal["bid", "offer"], Query()] = "bid",
+    energy: Decimals = None,
+    price: Decimals = None,
+) -> HTMLResponse:
+    """A standing order before it is signed, with what it would have done last week."""
+    idgrid = _household(viewer)
+    past = OwnRecords(services.readmodel, idgrid).past_hours(HOURS_PER_WEEK)
+    wish = proposed(side, past)
+    if energy is not None and price is not None:
+        energy_wh = whole_units(energy, WH_PER_KWH, ENERGY_WH_MAX)
+        limit = whole_units(price, UTOKEN_PER_TOKEN, PRICE_UTOKEN_PER_KWH_MAX)
+        wish = StandingWish(side, energy_wh, limit)
+    sources = tradable_sources(services, idgrid)
+    argument = None
+    if wish is not None and (side == "bid" or sources):
+        argument = json.dumps(
+            contract_argument(
+                wish,
+                res_id=sources[0].res_id if sources else "",
+                now_ms=services.clock_ms(),
+                listings_per_day=LISTINGS_PER_DAY,
+            )
+        )
+    return page(
+        request,
+        "standing.html",
+        section="home",
+        side=side,
+        wish=wish,
+        past=look_back(wish, past) if wish is not None else None,
+        argument=argument,
+    )
+
+
+def _household(viewer: Viewer) -> str:
+    if not viewer.idgrid:
+        raise RequestRefused(Problem.FORBIDDEN, "this page belongs to a household")
+    return viewer.idgrid

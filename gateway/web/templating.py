@@ -1,27 +1,152 @@
-"""The templates: everything is escaped, a name that is not there is an error."""
+"""The templates: everything is escaped, a name that is not there is an error.
 
+A page extends `layout.html` and is rendered with `page(request, "name.html", section=…, **what)`;
+its texts stand in `_("…")` or `{% trans %}` and are translated (`gateway.web.languages`). Text in
+a template that is not marked, or without translation, fails a test.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, select_autoescape
+from fastapi import Request
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from starlette.responses import HTMLResponse
 
+from gateway.api.access import services_of, viewer_or_none
 from gateway.errors import RequestRefused
+from gateway.sessions import Viewer
+from gateway.web.assets import ASSETS
+from gateway.web.languages import N_, NAMES, Language, chosen_language, language
+from gateway.web.refusal_texts import refusal_text
 
 FOLDER = Path(__file__).parent
+LANGUAGE_COOKIE = "gridledger_language"
 
-_templates = Environment(
-    loader=FileSystemLoader(FOLDER / "templates"),
-    autoescape=select_autoescape(),
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """An entry of the navigation."""
+
+    name: str
+    path: str
+    title: str
+
+
+SECTIONS = (
+    Section("home", "/", N_("Home")),
+    Section("market", "/market", N_("Market")),
+    Section("meter", "/meter", N_("Smart Meter")),
+    Section("production", "/production", N_("PV & battery")),
+    Section("account", "/account", N_("Account")),
 )
+MANAGER_SECTION = Section("console", "/console", N_("Manager"))
 
 
-def template(name: str) -> Template:
-    """A template of this folder."""
-    return _templates.get_template(name)
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What the layout shows around every page. `hour_ms` is the real length of a market hour."""
+
+    community_name: str
+    viewer: Viewer | None
+    language: Language
+    path: str
+    section: str
+    sections: Sequence[Section]
+    now_ms: int
+    hour_ms: int
+    height: int
+    utc_offset_minutes: int
 
 
-def refusal_page(refused: RequestRefused) -> str:
+def page(
+    request: Request, name: str, *, section: str = "", status: int = 200, **content: object
+) -> HTMLResponse:
+    """A template in the reader's language, with the frame as `frame`."""
+    frame = frame_of(request, section)
+    html = render(name, frame, **content)
+    return HTMLResponse(
+        html, status, {"content-language": frame.language.tag, "vary": "accept-language, cookie"}
+    )
+
+
+def language_of(request: Request) -> Language:
+    """The reader's language."""
+    return chosen_language(
+        request.cookies.get(LANGUAGE_COOKIE), request.headers.get("accept-language")
+    )
+
+
+def frame_of(request: Request, section: str) -> Frame:
+    """The frame of a request's page."""
+    services, viewer = services_of(request), viewer_or_none(request)
+    is_manager = viewer is not None and viewer.is_manager
+    return Frame(
+        community_name=services.community_name,
+        viewer=viewer,
+        language=language_of(request),
+        path=request.url.path,
+        section=section,
+        sections=(*SECTIONS, MANAGER_SECTION) if is_manager else SECTIONS,
+        now_ms=services.clock_ms(),
+        hour_ms=services.energy_hour_ms,
+        height=services.market.height,
+        utc_offset_minutes=services.utc_offset_minutes,
+    )
+
+
+def render(name: str, frame: Frame, **content: object) -> str:
+    """A template with number and date formats of the frame's language and offset."""
+    words = frame.language
+    offset = frame.utc_offset_minutes
+    return (
+        _environment(words.code)
+        .get_template(name)
+        .render(
+            frame=frame,
+            tokens=words.tokens,
+            kwh=words.kwh,
+            kw=words.kw,
+            number=words.number,
+            hour=lambda listing_id: words.hour(listing_id, offset),
+            span=lambda listing_id: words.span(listing_id, offset),
+            instant=lambda at_ms: words.instant(at_ms, offset),
+            day=words.day,
+            month=words.month,
+            refusal=lambda code, detail="": refusal_text(words, code, detail),
+            **content,
+        )
+    )
+
+
+def refusal_page(request: Request, refused: RequestRefused) -> HTMLResponse:
     """A refusal for people: what a problem document says, and the way back."""
-    return template("refusal.html").render(problem=refused.problem.value, detail=refused.detail)
+    kind = refused.problem.value
+    answer = page(request, "refusal.html", status=kind.status, problem=kind, detail=refused.detail)
+    answer.headers.update(refused.headers)
+    return answer
+
+
+@cache
+def _environment(code: str) -> Environment:
+    """One per language: the translations are the environment's."""
+    environment = Environment(
+        loader=FileSystemLoader(FOLDER / "templates"),
+        autoescape=select_autoescape(),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    environment.policies["ext.i18n.trimmed"] = True
+    words = language(code).words
+    environment.install_gettext_callables(  # type: ignore[attr-defined]
+        words.gettext, words.ngettext, newstyle=True
+    )
+    environment.globals |= {
+        "asset": ASSETS.url,
+        "integrity": ASSETS.integrity,
+        "language_names": NAMES,
+    }
+    return environment

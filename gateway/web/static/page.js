@@ -1,17 +1,22 @@
-// Countdown and live refresh. The page is complete without this script; it only keeps it fresh.
+// Countdown, live refresh, the worker of the installed app. Every page is complete without it.
 "use strict";
 
 const COUNTDOWN_STEP_MS = 250;
-const REFRESH_GAP_MS = 400;
+const LAST_MINUTE_S = 60;
+const HOUR_MIN = 60;
 const clockOffsetMs = Number(document.body.dataset.nowMs) - Date.now();
 
+function unit(value, name) {
+  return new Intl.NumberFormat(document.documentElement.lang, { style: "unit", unit: name, unitDisplay: "narrow" }).format(value);
+}
+
 function countdownText(remainingMs) {
-  if (remainingMs <= 0) return "closed";
+  if (remainingMs <= 0) return document.body.dataset.textClosed;
   const seconds = Math.ceil(remainingMs / 1000);
-  if (seconds < 60) return `${seconds} s`;
+  if (seconds < LAST_MINUTE_S) return unit(seconds, "second");
   const minutes = Math.floor(seconds / 60);
-  if (minutes < 60) return `${minutes} min ${seconds % 60} s`;
-  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  if (minutes < HOUR_MIN) return `${unit(minutes, "minute")} ${unit(seconds % 60, "second")}`;
+  return `${unit(Math.floor(minutes / 60), "hour")} ${unit(minutes % 60, "minute")}`;
 }
 
 function showCountdowns() {
@@ -22,45 +27,26 @@ function showCountdowns() {
   }
 }
 
-async function refresh() {
-  const response = await fetch("/live", { headers: { Accept: "text/html" } });
-  if (!response.ok) return;
-  const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
-  for (const section of fresh.querySelectorAll("[data-live]")) {
-    const shown = document.getElementById(section.id);
-    if (!shown) {
-      document.getElementById("main").append(section);
-    } else if (shown.innerHTML !== section.innerHTML) {
-      const places = [...shown.querySelectorAll(".scroll")].map((box) => box.scrollTop);
-      shown.innerHTML = section.innerHTML;
-      shown.querySelectorAll(".scroll").forEach((box, at) => { box.scrollTop = places[at] || 0; });
-    }
-  }
-  showCountdowns();
-}
-
-let refreshTimer = null;
-let isRefreshing = false;
-function refreshSoon() {
-  if (refreshTimer !== null) return;
-  refreshTimer = setTimeout(async () => {
-    refreshTimer = null;
-    if (isRefreshing) { refreshSoon(); return; }
-    isRefreshing = true;
-    try { await refresh(); } finally { isRefreshing = false; }
-  }, REFRESH_GAP_MS);
-}
-
 function showLinkState(state, text) {
   const element = document.getElementById("link-state");
   element.dataset.state = state;
   element.textContent = text;
 }
 
-const events = new EventSource("/v1/events");
-events.addEventListener("open", () => showLinkState("live", "Live"));
-events.addEventListener("block", refreshSoon);
-events.addEventListener("error", () => showLinkState("off", "Connection lost, trying again"));
+// A page with something live asks for blocks; its parts fetch themselves anew on "ledger-block".
+if (document.querySelector("[data-live]")) {
+  const events = new EventSource("/v1/events");
+  events.addEventListener("open", () => showLinkState("live", document.body.dataset.textLive));
+  events.addEventListener("error", () => showLinkState("off", document.body.dataset.textLost));
+  events.addEventListener("block", () => document.body.dispatchEvent(new Event("ledger-block")));
+  document.body.addEventListener("htmx:after:swap", showCountdowns);
+} else {
+  document.getElementById("link-state").hidden = true;
+}
 
 setInterval(showCountdowns, COUNTDOWN_STEP_MS);
 showCountdowns();
+
+if ("serviceWorker" in navigator && window.isSecureContext) {
+  window.addEventListener("load", () => navigator.serviceWorker.register("/service-worker.js"));
+}

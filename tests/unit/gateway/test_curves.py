@@ -6,8 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.web.curves import Clearing, Step, curves_svg, demand_points, supply_points
+from gateway.web.languages import language
 from gateway.web.price_chart import PricedHour, price_chart_svg
 
+ENGLISH = language("en")
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -30,18 +32,19 @@ def test_the_picture_has_words_for_those_who_cannot_see_it():
             bids=[Step(200_000, 1_500)],
             clearing=Clearing(150_000, 1_500),
             title="Supply <&> demand",
+            words=ENGLISH,
         )
     )
     assert svg.get("role") == "img"
     assert svg.find(f"{SVG}title").text == "Supply <&> demand"
-    assert "1 offers of 2.00 kWh" in svg.find(f"{SVG}desc").text
+    assert "Offers: 1 of 2.00 kWh" in svg.find(f"{SVG}desc").text
     assert "cross at 1.50 kWh and 0.150" in svg.find(f"{SVG}desc").text
     assert len(svg.findall(f"{SVG}polyline")) == 2
     assert svg.find(f"{SVG}circle") is not None
 
 
 def test_an_empty_book_says_so():
-    svg = parsed(curves_svg(offers=[], bids=[], clearing=None, title="t"))
+    svg = parsed(curves_svg(offers=[], bids=[], clearing=None, title="t", words=ENGLISH))
     assert svg.findall(f"{SVG}polyline") == []
     assert "no orders yet" in [text.text for text in svg.findall(f"{SVG}text")]
 
@@ -51,7 +54,7 @@ STEPS = st.lists(st.builds(Step, st.integers(0, 10**9), st.integers(1, 10**7)), 
 
 @given(STEPS, STEPS)
 def test_every_curve_stays_inside_the_frame(offers, bids):
-    svg = parsed(curves_svg(offers=offers, bids=bids, clearing=None, title="t"))
+    svg = parsed(curves_svg(offers=offers, bids=bids, clearing=None, title="t", words=ENGLISH))
     _, _, width, height = map(float, svg.get("viewBox").split())
     for line in svg.findall(f"{SVG}polyline"):
         for point in line.get("points").split():
@@ -65,8 +68,8 @@ def test_hours_without_a_price_leave_a_gap():
         PricedHour("13:00", 150_000, 80_000, 220_000),
         PricedHour("14:00", None, 80_000, 220_000),
     ]
-    svg = parsed(price_chart_svg(hours))
+    svg = parsed(price_chart_svg(hours, ENGLISH))
     steps = [line for line in svg.findall(f"{SVG}line") if line.get("class") == "price-step"]
     assert len(steps) == 1
     assert len(svg.findall(f"{SVG}rect")) == 2
-    assert parsed(price_chart_svg([])) is not None
+    assert parsed(price_chart_svg([], ENGLISH)) is not None

@@ -5,9 +5,11 @@ import re
 
 import pytest
 
-from gateway.web.page import kwh, tokens
+from gateway.web.languages import language
 from tests.unit.energy.community import CAP, FLOOR, LISTING, Community
 from tests.unit.gateway.hems import client_of, hems_of
+
+kwh, tokens = language("en").kwh, language("en").tokens
 
 
 def totals(text: str) -> str:
@@ -34,23 +36,23 @@ def test_the_page_shows_the_open_book_as_the_contract_has_it() -> None:
     async def play() -> None:
         async with hems_of(community) as hems, client_of(hems) as client:
             await hems.catch_up()
-            empty = await client.get("/")
+            empty = await client.get("/market")
             assert totals(empty.text) == as_the_contract_says(community)
             community.offer(seller, 2500, 45_000)
             community.offer(cheap, 1230, FLOOR - 5_000)
             community.bid(buyer, 3210, CAP + 7_000)
             await hems.catch_up()
-            for path in ("/", "/live"):
+            for path in ("/market",):
                 shown = (await client.get(path)).text
                 assert totals(shown) == as_the_contract_says(community)
                 assert "Wanted 3.21 kWh, best bid 0.102; offered 3.73 kWh" in totals(shown)
                 gate_ms = re.findall(r'data-countdown-ms="(\d+)"', shown)
                 listing = community.manager.evaluate("market:get_listing", LISTING)
                 assert gate_ms == [str(listing["gate_closure_ms"])]
-                assert "2 offers, 1 bids" in shown
+                assert "offers: 2, bids: 1" in " ".join((await client.get("/")).text.split())
             community.close_and_clear()
             await hems.catch_up()
-            closed = (await client.get("/live")).text
+            closed = (await client.get("/market")).text
             assert "data-countdown-ms" not in closed
 
     asyncio.run(play())

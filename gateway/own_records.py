@@ -1,0 +1,176 @@
+"""Use cases of reading what the ledger keeps about one household: orders, energy, money, activity.
+
+Whoever makes an `OwnRecords` has checked that the reader may see this household. Everything comes
+from the read model; energy in Wh, money in micro-tokens, prices in micro-tokens per kWh.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from chaincode.energy import keys, records
+from chaincode.energy.market.auction_records import AuctionResult, FillsPage, Match, TallyPage
+from chaincode.energy.market.matches import page_matches
+from chaincode.energy.market.records import Listing, MarketOrder
+from chaincode.energy.market.standing_rules import StandingOrder
+from chaincode.energy.settlement.planning import added
+from chaincode.energy.settlement.records import SettlementLine
+from gateway.ledger_records import LedgerRecords
+from gateway.order_progress import (
+    OrderProgress,
+    OrderState,
+    Reason,
+    newest_first,
+    progress_of,
+)
+from gateway.readmodel.queries import ReadModel
+from gateway.readmodel.records import TransactionRecord
+from gateway.savings import Savings, Tariffs, savings_over
+from gateway.standing_preview import HOURS_PER_WEEK, PastHour
+from ledger.model.codes import ValidationCode
+
+ACTIVITY_SEARCHED_MAX = 500
+"""How many of its latest transactions are looked through for orders that came to nothing."""
+_PLACING = {"market:place_bid": "bid", "market:place_offer": "offer"}
+
+
+class OwnRecords:
+    """One household's records at the read model's height."""
+
+    def __init__(self, readmodel: ReadModel, idgrid: str) -> None:
+        self._readmodel = readmodel
+        self._ledger = LedgerRecords(readmodel)
+        self.idgrid = idgrid
+
+    def lines(self) -> dict[str, SettlementLine]:
+        """Settled hours with their corrections added, by listing, the latest first."""
+        found: dict[str, SettlementLine] = {}
+        for kind in ("line", "correction"):
+            for key, entry in self._ledger.under(kind, self.idgrid):
+                listing_id = key.split("~")[2]
+                line = records.decode(SettlementLine, entry.value)
+                found[listing_id] = added(found.get(listing_id), line)
+        return dict(sorted(found.items(), reverse=True))
+
+    def savings(self, month: str) -> Savings:
+        """Against the utility alone, of the settled hours of a month (YYYY-MM)."""
+        return savings_over(
+            (line, tariffs)
+            for listing_id, line in self.lines().items()
+            if listing_id.startswith(f"{month}-")
+            and (tariffs := self._tariffs(listing_id)) is not None
+        )
+
+    def past_hours(self, hours_max: int = HOURS_PER_WEEK) -> list[PastHour]:
+        """The latest settled hours with their prices, the newest first."""
+        found = []
+        for listing_id, line in list(self.lines().items())[:hours_max]:
+            tariffs = self._tariffs(listing_id)
+            if tariffs is not None:
+                result = self.result(listing_id)
+                found.append(
+                    PastHour(
+                        price_utoken_per_kwh=result.price_utoken_per_kwh if result else None,
+                        retail_utoken_per_kwh=tariffs.retail_utoken_per_kwh,
+                        feed_in_utoken_per_kwh=tariffs.feed_in_utoken_per_kwh,
+                        imported_wh=line.imported_wh,
+                        exported_wh=line.exported_wh,
+                    )
+                )
+        return found
+
+    def standing_orders(self) -> list[StandingOrder]:
+        """What the household signed once for many listings."""
+        return self._ledger.all(StandingOrder, "standing", self.idgrid)
+
+    def orders(self, listings: Sequence[Listing]) -> list[OrderProgress]:
+        """Its orders in these listings with state and reason, also those that came to nothing.
+
+        The latest delivery first.
+        """
+        found: list[OrderProgress] = []
+        lines = self.lines()
+        for listing in listings:
+            placed = [
+                (records.decode(MarketOrder, entry.value), entry.version.block_number)
+                for _, entry in self._ledger.under("order", listing.listing_id, self.idgrid)
+            ]
+            if not placed:
+                continue
+            result = self.result(listing.listing_id)
+            matches = self._matches(listing, result)
+            found += [
+                progress_of(
+                    order,
+                    block_number=block_number,
+                    listing=listing,
+                    result=result,
+                    matches=matches,
+                    line=lines.get(listing.listing_id),
+                )
+                for order, block_number in placed
+            ]
+        present = {item.order_id for item in found}
+        shown = {listing.listing_id for listing in listings}
+        return newest_first([*found, *self._came_to_nothing(present, shown)])
+
+    def activity(self, limit: int) -> list[TransactionRecord]:
+        """Transactions this household signed or that changed its records, the newest first."""
+        return self._readmodel.activity(self.idgrid, limit=limit).items
+
+    def _is_signed_here(self, record: TransactionRecord) -> bool:
+        signer = self._readmodel.identity(record.creator)
+        return signer is not None and signer.idgrid == self.idgrid
+
+    def result(self, listing_id: str) -> AuctionResult | None:
+        """What the auction of a listing decided."""
+        return self._ledger.find(AuctionResult, keys.result(listing_id))
+
+    def _tariffs(self, listing_id: str) -> Tariffs | None:
+        listing = self._ledger.find(Listing, keys.listing(listing_id))
+        if listing is None:
+            return None
+        return Tariffs(listing.cap_utoken_per_kwh, listing.floor_utoken_per_kwh)
+
+    def _matches(self, listing: Listing, result: AuctionResult | None) -> Mapping[str, Match]:
+        """The listing's matches by order, also of a book that was cleared in pages."""
+        if result is None:
+            return {}
+        matches = result.typed_matches()
+        for first in result.pages:
+            tally = self._ledger.find(TallyPage, keys.tally(listing.listing_id, first))
+            fills = self._ledger.find(FillsPage, keys.fills(listing.listing_id, first))
+            if tally is not None and fills is not None:
+                matches += page_matches(listing, result, tally, fills)
+        return {match.order_id: match for match in matches if match.idgrid == self.idgrid}
+
+    def _came_to_nothing(self, present: set[str], shown: set[str]) -> list[OrderProgress]:
+        """Orders that were recorded as invalid or taken back before the gate closed."""
+        return [
+            nothing
+            for record in self.activity(ACTIVITY_SEARCHED_MAX)
+            if record.tx_id not in present
+            and self._is_signed_here(record)
+            and (nothing := _without_effect(record)) is not None
+            and nothing.listing_id in shown
+        ]
+
+
+def _without_effect(record: TransactionRecord) -> OrderProgress | None:
+    """The order a transaction meant to place, if it is one."""
+    side = _PLACING.get(record.function)
+    amounts = record.arguments[-2:] if side == "offer" else record.arguments[1:3]
+    if side is None or len(amounts) != len(("energy", "price")):
+        return None
+    if not all(text.isascii() and text.isdigit() for text in amounts):
+        return None
+    is_valid = record.code is ValidationCode.VALID
+    return OrderProgress(
+        listing_id=record.arguments[0],
+        order_id=record.tx_id,
+        side=side,
+        energy_wh=int(amounts[0]),
+        price_utoken_per_kwh=int(amounts[1]),
+        block_number=record.block_number,
+        state=OrderState.CANCELLED if is_valid else OrderState.INVALID,
+        reason=Reason.TAKEN_BACK if is_valid else Reason.NONE,
+        code="" if is_valid else record.code.name,
+    )

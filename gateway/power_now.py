@@ -1,0 +1,25 @@
+"""Mean power between a meter's last two readings: what flows now, as far as it told. Pure."""
+
+from dataclasses import dataclass
+
+from chaincode.energy.oracle.records import MeterReading
+
+
+@dataclass(frozen=True, slots=True)
+class PowerNow:
+    """In W; positive is taken from the grid, negative is fed in. `at_ms` is the last reading's."""
+
+    power_w: int
+    at_ms: int
+
+
+def power_between(
+    before: MeterReading | None, latest: MeterReading | None, *, hour_ms: int
+) -> PowerNow | None:
+    """None without two readings; `hour_ms` is the real length of a market hour."""
+    if before is None or latest is None or latest.t_end_ms <= before.t_end_ms:
+        return None
+    imported_wh = latest.import_wh - before.import_wh
+    exported_wh = latest.export_wh - before.export_wh
+    power_w = (imported_wh - exported_wh) * hour_ms // (latest.t_end_ms - before.t_end_ms)
+    return PowerNow(power_w=power_w, at_ms=latest.t_end_ms)

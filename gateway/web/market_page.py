@@ -1,0 +1,67 @@
+"""What the market page shows: the live listing, the reader's orders, the prices so far."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from chaincode.energy.registry.records import Res
+from gateway.community import AccountView
+from gateway.order_progress import OrderProgress
+from gateway.own_records import OwnRecords
+from gateway.services import Services
+from gateway.sessions import Viewer
+from gateway.web.languages import Language
+from gateway.web.listing_panel import ListingPanel, listing_panel
+from gateway.web.price_history import HOURS_SHOWN, HourRow, price_history
+
+ORDERS_SHOWN = 50
+
+
+@dataclass(frozen=True, slots=True)
+class OwnDesk:
+    """What a household needs to trade."""
+
+    idgrid: str
+    account: AccountView | None
+    sources: Sequence[Res]
+    orders: Sequence[OrderProgress]
+
+
+@dataclass(frozen=True, slots=True)
+class MarketView:
+    """The whole page; `desk` is for a household."""
+
+    panel: ListingPanel | None
+    hours: Sequence[HourRow]
+    desk: OwnDesk | None
+
+
+def market_view(services: Services, viewer: Viewer | None, words: Language) -> MarketView:
+    """Everything the page shows to this viewer."""
+    idgrid = viewer.idgrid if viewer else ""
+    return MarketView(
+        panel=listing_panel(services, words, viewer_idgrid=idgrid),
+        hours=price_history(services, words),
+        desk=_desk(services, idgrid) if idgrid else None,
+    )
+
+
+def tradable_sources(services: Services, idgrid: str) -> list[Res]:
+    """Approved sources of a household, with which it may offer."""
+    return [
+        source
+        for source in services.community.sources()
+        if source.owner_idgrid == idgrid
+        and source.status == "approved"
+        and source.authorised_ms is not None
+    ]
+
+
+def _desk(services: Services, idgrid: str) -> OwnDesk:
+    own = OwnRecords(services.readmodel, idgrid)
+    listings = services.market.listings()[:HOURS_SHOWN]
+    return OwnDesk(
+        idgrid=idgrid,
+        account=services.community.account(idgrid),
+        sources=tradable_sources(services, idgrid),
+        orders=own.orders(listings)[:ORDERS_SHOWN],
+    )

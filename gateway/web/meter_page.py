@@ -1,0 +1,122 @@
+"""What the Smart Meter page shows: live values, energy by hour and by day, appliances."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from chaincode.energy.oracle.records import MeterReading
+from chaincode.energy.registry.records import Meter
+from gateway.metered_history import Energy, MeteredHours, total
+from gateway.own_records import OwnRecords
+from gateway.ports import ApplianceEnergy, Measured
+from gateway.power_now import PowerNow
+from gateway.services import Services
+from gateway.web.gauges import Bounds, Range, power_bounds, voltage_bounds
+from gateway.web.home_page import power_now
+from gateway.web.languages import local_start
+
+CONNECTION_W_DEFAULT = 10_000
+"""Assumed power of a connection whose contract names none: 10 kWh an hour may be ordered."""
+DAY_MS = 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class LiveMeter:
+    """One meter at the connection with its newest values."""
+
+    meter: Meter
+    reading: MeterReading | None
+    measured: Measured | None
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """Energy of the hours of a day or the days of a month, and its sums in Wh."""
+
+    kind: str
+    day: date
+    parts: Sequence[Energy]
+    imported_wh: int
+    exported_wh: int
+    earlier: date | None
+    later: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class MeterView:
+    """The whole page."""
+
+    meters: Sequence[LiveMeter]
+    power: PowerNow | None
+    power_range: Range
+    power_bounds: Bounds
+    voltage_range: Range
+    voltage_bounds: Bounds
+    voltage_mv: int | None
+    chart: Chart | None
+    appliances: Sequence[ApplianceEnergy]
+    appliances_wh: int
+
+
+def meter_view(services: Services, idgrid: str, *, kind: str, day: date | None) -> MeterView:
+    """The page of a household; `kind` is day or month."""
+    meters = [
+        LiveMeter(
+            meter=meter,
+            reading=services.readings.latest(meter.meter_id),
+            measured=services.measurements.latest(meter.meter_id),
+        )
+        for meter in services.community.meters()
+        if meter.owner_idgrid == idgrid and meter.is_at_connection
+    ]
+    power = power_now(services, idgrid)
+    connection = power_bounds(_connection_w(services, idgrid))
+    voltage = next((m.measured.voltage_mv for m in meters if m.measured is not None), None)
+    now_ms = services.clock_ms()
+    appliances = services.measurements.appliances(idgrid, now_ms - DAY_MS, now_ms)
+    return MeterView(
+        meters=meters,
+        power=power,
+        power_range=connection.range_of(abs(power.power_w) if power else None),
+        power_bounds=connection,
+        voltage_range=voltage_bounds().range_of(voltage),
+        voltage_bounds=voltage_bounds(),
+        voltage_mv=voltage,
+        chart=history_chart(services, idgrid, kind=kind, day=day),
+        appliances=sorted(appliances, key=lambda plug: -plug.energy_wh),
+        appliances_wh=sum(plug.energy_wh for plug in appliances),
+    )
+
+
+def history_chart(services: Services, idgrid: str, *, kind: str, day: date | None) -> Chart | None:
+    """Energy of a day or month with its neighbours; None before anything is settled."""
+    offset = services.utc_offset_minutes
+    lines = OwnRecords(services.readmodel, idgrid).lines()
+    hours = MeteredHours({local_start(name, offset): line for name, line in lines.items()})
+    days = hours.days
+    if not days:
+        return None
+    shown = day or days[0]
+    parts = hours.day(shown) if kind == "day" else hours.month(shown)
+    imported_wh, exported_wh = total(parts)
+    earlier = [known for known in days if _period(kind, known) < _period(kind, shown)]
+    later = [known for known in days if _period(kind, known) > _period(kind, shown)]
+    return Chart(
+        kind=kind,
+        day=shown,
+        parts=parts,
+        imported_wh=imported_wh,
+        exported_wh=exported_wh,
+        earlier=max(earlier, default=None),
+        later=min(later, default=None),
+    )
+
+
+def _period(kind: str, day: date) -> date:
+    return day if kind == "day" else day - timedelta(days=day.day - 1)
+
+
+def _connection_w(services: Services, idgrid: str) -> int:
+    participant = services.community.participant(idgrid)
+    agreed = participant.contract_capacity_w if participant else None
+    return agreed or CONNECTION_W_DEFAULT

@@ -1,0 +1,78 @@
+"""Words for states: of listings, orders, registry entries, marketplace posts."""
+
+from collections.abc import Mapping
+
+from gateway.order_progress import OrderState, Reason
+from gateway.web.languages import N_
+
+LISTING_STATES: Mapping[str, str] = {
+    "AUTHORIZE_OFFERS": N_("taking orders"),
+    "REVEALING": N_("orders are being revealed"),
+    "BIDS_CLOSED": N_("gate closed"),
+    "CLEARING": N_("clearing"),
+    "CLEARED": N_("cleared"),
+    "DELIVERING": N_("delivering"),
+    "SETTLING": N_("settling"),
+    "SETTLED": N_("settled"),
+    "DISPUTED": N_("disputed"),
+    "CANCELLED": N_("cancelled"),
+}
+ORDER_STATES: Mapping[OrderState, str] = {
+    OrderState.OPEN: N_("on the ledger"),
+    OrderState.GATE_CLOSED: N_("gate closed"),
+    OrderState.MATCHED: N_("matched"),
+    OrderState.PARTLY_MATCHED: N_("partly matched"),
+    OrderState.NOT_MATCHED: N_("not matched"),
+    OrderState.DELIVERING: N_("delivering"),
+    OrderState.SETTLED: N_("settled"),
+    OrderState.DISPUTED: N_("disputed"),
+    OrderState.STOPPED: N_("listing stopped"),
+    OrderState.CANCELLED: N_("cancelled"),
+    OrderState.INVALID: N_("not accepted"),
+}
+STATE_TONES: Mapping[OrderState, str] = {
+    OrderState.MATCHED: "good",
+    OrderState.SETTLED: "good",
+    OrderState.PARTLY_MATCHED: "warn",
+    OrderState.DISPUTED: "warn",
+    OrderState.NOT_MATCHED: "warn",
+    OrderState.STOPPED: "bad",
+    OrderState.INVALID: "bad",
+}
+"""Beside the word, never instead of it."""
+REASONS: Mapping[Reason, str] = {
+    Reason.NOTHING_TRADED: N_("no bid met an offer in this hour"),
+    Reason.BID_BELOW_PRICE: N_("the price came out above what you wanted to pay"),
+    Reason.OFFER_ABOVE_PRICE: N_("the price came out below what you asked"),
+    Reason.OTHERS_FIRST: N_(
+        "there was not enough on the other side; earlier or better orders came first"
+    ),
+    Reason.LINE_LIMIT: N_("the line could not carry more"),
+    Reason.TAKEN_BACK: N_("taken back before the gate closed"),
+}
+REGISTRY_STATES: Mapping[str, str] = {
+    "pending": N_("waits for approval"),
+    "approved": N_("approved"),
+    "suspended": N_("suspended"),
+    "exited": N_("left"),
+}
+POST_LABELS: Mapping[str, str] = {
+    "Buy": N_("Buy"),
+    "Delete": N_("Delete"),
+    "Purchased": N_("Purchased"),
+    "Request to Sell": N_("Request to Sell"),
+    "Requested for Sell": N_("Requested for Sell"),
+    "Sold": N_("Sold"),
+    "Reserved": N_("Reserved"),
+    "Deleted": N_("Deleted"),
+    "Expired": N_("Expired"),
+}
+SOURCE_TYPES: Mapping[str, str] = {
+    "solar": N_("solar"),
+    "wind": N_("wind"),
+    "hydro": N_("hydro"),
+    "biomass": N_("biomass"),
+    "ev": N_("electric car"),
+    "other": N_("other source"),
+    "battery": N_("battery"),
+}

@@ -1,0 +1,148 @@
+"""A community with a gateway on a real socket, in a thread of its own, for tests that block.
+
+with village() as it:
+    it.act(lambda community: community.bid(buyer, 2_000, 60_000))
+    browser.goto(it.url + it.sign_in(buyer.idgrid))
+"""
+
+import asyncio
+import contextlib
+import itertools
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+from chaincode.energy.contracts import CONTRACTS
+from chaincode.shim.testing import collection
+from gateway.api.app import create_app
+from gateway.hems.virtual_meter import VirtualMeter
+from gateway.meter_keys import LedgerMeterKeys
+from gateway.mqtt.ingest import ReadingStore
+from gateway.mqtt.topics import Topic
+from gateway.ports import Measurements
+from gateway.services import Services
+from gateway.sessions import Viewer
+from tests.e2e.browser.chained_ledger import ChainedLedger, RecordingLedger
+from tests.unit.energy.community import COOP, DSO, Community, Household, milliseconds
+from tests.unit.gateway.ledger_double import follow, services_over
+from tests.unit.gateway.serving import serve
+
+HOUR_MS = 3_600_000
+START = "2026-01-15T00:20:00Z"
+START_TIMEOUT_S = 30
+T = TypeVar("T")
+
+
+@dataclass
+class Village:
+    """The community, its gateway, and a way to act on both while the gateway serves."""
+
+    community: Community
+    ledger: ChainedLedger
+    services: Services
+    url: str = ""
+    loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
+    links: Iterator[int] = field(default_factory=itertools.count)
+    meters: dict[str, VirtualMeter] = field(default_factory=dict)
+
+    def act(self, what: Callable[[Community], T]) -> T:
+        """Let people act on the ledger; the gateway has seen it when this returns."""
+        return self._in_loop(self._acted(what))
+
+    def sign_in(self, idgrid: str = "", *, is_manager: bool = False) -> str:
+        """Path of a fresh login link."""
+        token = f"link-{next(self.links)}"
+        self.services.sessions.add_link(token, Viewer(idgrid, is_manager))
+        return f"/login/{token}"
+
+    def read(self, home: Household, *, load_wh: int = 0, pv_wh: int = 0) -> None:
+        """Energy flows through a home's meter, which then reports over MQTT's way in."""
+        self._in_loop(self._read(home, load_wh, pv_wh))
+
+    async def _acted(self, what: Callable[[Community], T]) -> T:
+        done = what(self.community)
+        await self.ledger.publish()
+        async with asyncio.timeout(START_TIMEOUT_S):
+            await self.services.blocks.next(len(self.ledger.chain) - 1)
+        return done
+
+    async def _read(self, home: Household, load_wh: int, pv_wh: int) -> None:
+        meter = self.meters.setdefault(
+            home.meter_id, VirtualMeter(home.meter_id, home.meter.private_key)
+        )
+        meter.run_hour(load_wh=load_wh, pv_wh=pv_wh)
+        message = meter.message(meter.read(milliseconds(self.community.ledger.now)))
+        await self.services.readings.accept(Topic("val", home.meter_id, "reading"), message)
+
+    def _in_loop(self, coroutine: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(START_TIMEOUT_S)
+
+
+def founded(start: str = START) -> Community:
+    """Staff and an empty register on a ledger that keeps its blocks."""
+    ledger = RecordingLedger(
+        [contract() for contract in CONTRACTS],
+        start=start,
+        collections=[collection("persons", COOP, DSO, policy=f"OR('{COOP}.peer')")],
+    )
+
+    def staff(mspid: str, role: str):
+        return ledger.client(mspid, role, attributes={"role": role})
+
+    return Community(
+        ledger=ledger,
+        manager=staff(COOP, "community_manager"),
+        dso=staff(DSO, "dso"),
+        oracle=staff(DSO, "oracle"),
+        scheduler=staff(COOP, "scheduler"),
+    )
+
+
+@contextmanager
+def village(
+    community: Community | None = None,
+    *,
+    measurements: Measurements | None = None,
+    name: str = "Valdivia energy community",
+) -> Iterator[Village]:
+    """The gateway of a community, serving until the block ends."""
+    people = community or founded()
+    assert isinstance(people.ledger, RecordingLedger)
+    ledger = ChainedLedger(people.ledger)
+    clock_ms = lambda: milliseconds(people.ledger.now)  # noqa: E731
+    bare = services_over(ledger, clock_ms, energy_hour_ms=HOUR_MS)
+    services = services_over(
+        ledger,
+        clock_ms,
+        readings=ReadingStore(LedgerMeterKeys(bare.community)),
+        energy_hour_ms=HOUR_MS,
+        readmodel=bare.readmodel,
+    )
+    services = replace(services, community_name=name, utc_offset_minutes=-180)
+    if measurements is not None:
+        services = replace(services, measurements=measurements)
+    it = Village(people, ledger, services)
+    ready, stop = threading.Event(), asyncio.Event()
+    thread = threading.Thread(target=it.loop.run_until_complete, args=(_serve(it, ready, stop),))
+    thread.start()
+    try:
+        assert ready.wait(START_TIMEOUT_S)
+        it.act(lambda _community: None)
+        yield it
+    finally:
+        it.loop.call_soon_threadsafe(stop.set)
+        thread.join(START_TIMEOUT_S)
+        it.loop.close()
+
+
+async def _serve(it: Village, ready: threading.Event, stop: asyncio.Event) -> None:
+    following = asyncio.create_task(follow(it.ledger, it.services))
+    async with serve(create_app(it.services)) as address:
+        it.url = address
+        ready.set()
+        await stop.wait()
+    following.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await following
