@@ -6,17 +6,21 @@ does anything, so a copy after a reset meets the same answer.
 
 import json
 
+from meternode.fixed_list import FixedList
 from meternode.flash import Log
 
 MESSAGE_BYTES_MAX = 1_024
 ID_CHARACTERS_MAX = 100
-REMEMBERED_MIN = 64
-"""Ids kept at least, whatever their time."""
-REMEMBERED_MAX = 96
-"""With so many whose time is not over a further command is refused as `busy`."""
-LINES_BEFORE_COMPACTION = 4 * REMEMBERED_MAX
 ENERGY_WH_MAX = 1_000_000
 TIME_MS_MAX = 1 << 53
+REMEMBERED_MIN = 64
+"""Ids kept at least, whatever their time."""
+REMEMBERED_MAX = 80
+"""With so many whose time is not over a further command is refused as `busy`."""
+LOADING = 2 * TIME_MS_MAX
+"""Stands for the time of day while the log is read: of more than the list holds, those that were
+forgotten are those whose time was over first."""
+LINES_BEFORE_COMPACTION = 3 * REMEMBERED_MAX
 
 ACCEPTED, DONE, FAILED, REFUSED = "accepted", "done", "failed", "refused"
 
@@ -97,46 +101,54 @@ class CommandMemory:
 
     def __init__(self, path):
         self._log = Log(path)
-        self._entries = {}
-        self._order = []
-        for entry in self._log.load():
-            self._place(entry)
+        self._entries = FixedList(REMEMBERED_MAX)
+        for entry in self._log.entries():
+            self._place(entry, LOADING)
 
     def get(self, command_id):
         """The entry of a command seen before, or None."""
-        return self._entries.get(command_id)
+        position = self._position(command_id)
+        return None if position is None else self._entries[position]
 
     def unfinished(self):
         """Entries that were `accepted` and not ended: after a reset, those it broke off."""
-        return [entry for entry in self._entries.values() if entry["status"] == ACCEPTED]
+        return [entry for entry in self._entries if entry["status"] == ACCEPTED]
 
     def has_room(self, now_ms):
         """Whether one more can be remembered without forgetting one whose time is not over."""
-        if len(self._order) < REMEMBERED_MAX:
-            return True
-        return any(self._may_go(self._entries[known], now_ms) for known in self._order)
+        return len(self._entries) < REMEMBERED_MAX or self._first_over(now_ms) is not None
 
     def keep(self, entry, now_ms):
         """Remember or renew an entry, durable on return; old ones whose time is over go."""
         self._log.append(entry)
-        self._place(entry)
-        while len(self._order) > REMEMBERED_MIN and self._forget_one(now_ms):
-            pass
+        self._place(entry, now_ms)
         if self._log.lines > LINES_BEFORE_COMPACTION:
-            self._log.compact([self._entries[known] for known in self._order])
+            self._log.compact(self._entries)
 
-    def _place(self, entry):
-        if entry["id"] not in self._entries:
-            self._order.append(entry["id"])
-        self._entries[entry["id"]] = entry
+    def _place(self, entry, now_ms):
+        position = self._position(entry["id"])
+        if position is not None:
+            self._entries.replace(position, entry)
+            return
+        kept_max = REMEMBERED_MAX if now_ms == LOADING else REMEMBERED_MIN
+        while len(self._entries) >= kept_max:
+            over = self._first_over(now_ms)
+            if over is None:
+                break
+            self._entries.pop(over)
+        self._entries.append(entry)
 
-    def _forget_one(self, now_ms):
-        for command_id in self._order[:-1]:
-            if self._may_go(self._entries[command_id], now_ms):
-                self._order.remove(command_id)
-                del self._entries[command_id]
-                return True
-        return False
+    def _position(self, command_id):
+        for position, entry in enumerate(self._entries):
+            if entry["id"] == command_id:
+                return position
+        return None
 
-    def _may_go(self, entry, now_ms):
-        return entry["keep"] < now_ms and entry["status"] != ACCEPTED
+    def _first_over(self, now_ms):
+        """Of the entries whose time is over, the place of the one it is over for longest."""
+        first = None
+        for position, entry in enumerate(self._entries):
+            is_over = entry["keep"] < now_ms and entry["status"] != ACCEPTED
+            if is_over and (first is None or entry["keep"] < self._entries[first]["keep"]):
+                first = position
+        return first

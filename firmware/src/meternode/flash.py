@@ -76,15 +76,18 @@ class Log:
         self._path = path
         self.lines = 0
 
-    def load(self):
-        """All whole entries, oldest first; a torn line is left out."""
-        entries = []
-        for line in (read_bytes(self._path) or b"").split(b"\n"):
-            entry = _unchecked(line + b"\n")
-            if entry is not None:
-                entries.append(entry)
-        self.lines = len(entries)
-        return entries
+    def entries(self):
+        """Every whole entry, oldest first, one in memory at a time; a torn line is left out."""
+        self.lines = 0
+        try:
+            with open(self._path, "rb") as file:
+                for line in file:
+                    entry = _unchecked(line)
+                    if entry is not None:
+                        self.lines += 1
+                        yield entry
+        except OSError:
+            return
 
     def append(self, entry):
         """Add one entry, durable on return."""

@@ -14,7 +14,8 @@ import binascii
 import os
 import struct
 
-from meternode.flash import make_folder, read_bytes, remove
+from meternode.fixed_list import FixedList
+from meternode.flash import make_folder, remove
 from meternode.reading import QUALITIES, Reading
 
 SEGMENT_RECORDS = 64
@@ -31,7 +32,7 @@ class Outbox:
         self._raw_bytes = raw_bytes
         self._record_bytes = _FIXED_BYTES + raw_bytes + _CHECKSUM_BYTES
         self._segments_max = max(2, -(-records_max // SEGMENT_RECORDS) + 1)
-        self._segments = []
+        self._segments = FixedList(self._segments_max + 1)
         self.dropped = 0
         make_folder(folder)
         self._load()
@@ -43,7 +44,7 @@ class Outbox:
         """Keep a reading with its raw signature; durable on return."""
         if len(raw) != self._raw_bytes:
             raise ValueError("a signature of another tier")
-        last = self._segments[-1] if self._segments else None
+        last = self._segments.last()
         if last is not None and reading.seq < last.next_seq():
             raise ValueError("a reading's seq is above all before it")
         if last is None or last.is_closed or not self._fits(last, reading.seq):
@@ -59,9 +60,11 @@ class Outbox:
         for segment in self._segments:
             for first, last in ranges:
                 segment.mark(first, last)
-        for segment in [entry for entry in self._segments if entry.left() == 0]:
-            if segment is not self._segments[-1] or segment.count >= SEGMENT_RECORDS:
-                self._delete(segment)
+        for position in range(len(self._segments) - 1, -1, -1):
+            segment = self._segments[position]
+            is_last = segment is self._segments.last()
+            if segment.left() == 0 and (not is_last or segment.count >= SEGMENT_RECORDS):
+                self._delete(position)
 
     def after(self, seq, count_max):
         """`(reading, raw)` of the oldest waiting readings above `seq`, of one segment at most."""
@@ -73,10 +76,8 @@ class Outbox:
 
     def last_reading(self):
         """The newest reading there is a file of, stored or not; None for an empty box."""
-        for segment in reversed(self._segments):
-            if segment.count:
-                return self._read(segment, [segment.count - 1])[0][0]
-        return None
+        segment = self._segments.last()
+        return self._read(segment, [segment.count - 1])[0][0] if segment else None
 
     def _fits(self, segment, seq):
         return segment.count < SEGMENT_RECORDS and seq == segment.next_seq()
@@ -87,11 +88,10 @@ class Outbox:
     def _make_room(self):
         while len(self._segments) > self._segments_max:
             self.dropped += self._segments[0].left()
-            self._delete(self._segments[0])
+            self._delete(0)
 
-    def _delete(self, segment):
-        self._segments.remove(segment)
-        remove(self._path(segment))
+    def _delete(self, position):
+        remove(self._path(self._segments.pop(position)))
 
     def _packed(self, reading, raw):
         body = (
@@ -128,17 +128,19 @@ class Outbox:
 
     def _load(self):
         """The index from the files, after a reset."""
-        for name in sorted(os.listdir(self._folder)):
-            segment = _Segment(int(name.split(".")[0]))
-            content = read_bytes(self._path(segment))
-            for start in range(0, len(content), self._record_bytes):
-                if self._unpacked(content[start : start + self._record_bytes]) is None:
-                    break
-                segment.count += 1
+        for first in sorted([int(name.split(".")[0]) for name in os.listdir(self._folder)]):
+            segment = _Segment(first)
+            with open(self._path(segment), "rb") as file:
+                while True:
+                    record = file.read(self._record_bytes)
+                    if self._unpacked(record) is None:
+                        break
+                    segment.count += 1
             if segment.count:
                 # a torn end shifts what would be appended, so nothing is appended to it
-                segment.is_closed = len(content) != segment.count * self._record_bytes
+                segment.is_closed = len(record) > 0
                 self._segments.append(segment)
+                self._make_room()
             else:
                 remove(self._path(segment))
 

@@ -125,12 +125,12 @@ class Transfers:
 
     def _take_turn(self):
         """Close the relay for the transfer whose turn it is; those that waited too long go."""
-        while self._running is None and self._waiting:
+        now_ms, ticks_ms = self._clock.now_ms(), self._clock.ticks_ms()
+        for late in [entry for entry in self._waiting if now_ms >= entry.command["expires"]]:
+            self._waiting.remove(late)
+            self._end(late, REFUSED, "expired")
+        if self._running is None and self._waiting:
             transfer = self._waiting.pop(0)
-            now_ms, ticks_ms = self._clock.now_ms(), self._clock.ticks_ms()
-            if now_ms >= transfer.command["expires"]:
-                self._end(transfer, REFUSED, "expired")
-                continue
             transfer.limit_ticks_ms = ticks_ms + transfer.command["until"] - now_ms
             transfer.checkpoint_ticks_ms = ticks_ms + CHECKPOINT_MS
             transfer.energy = PayableEnergy(transfer.command["id"], self._device, ticks_ms)

@@ -1,0 +1,110 @@
+"""A node's surroundings for the checks: a clock that is moved by hand, settings, a signer."""
+
+import json
+
+from meternode.clock import Clock
+from meternode.node import Node, Sample
+from meternode.settings import Settings
+from meternode.signing import HmacSigner
+
+START_MS = 1_767_225_600_000
+KEY = bytes(range(32))
+
+
+class Ticks:
+    """Milliseconds since the start, moved by hand."""
+
+    def __init__(self):
+        self.now = 0
+
+    def __call__(self):
+        return self.now
+
+
+class FastSigner(HmacSigner):
+    """Tier A, which costs a check nothing."""
+
+
+class World:
+    """One node on a folder; `restart` is a reset: memory is gone, the flash is there."""
+
+    def __init__(self, folder, account="IDG-1", device="node-1", **settings):
+        self.folder = folder
+        self.ticks = Ticks()
+        self.clock = Clock(self.ticks)
+        self.clock.set(START_MS)
+        fields = {
+            "community": "c1",
+            "device": device,
+            "account": account,
+            "tier": "A",
+            "sample_ms": 1_000,
+            "measure_ms": 10_000,
+            "interval_ms": 900_000,
+            "broker_host": "127.0.0.1",
+        }
+        fields.update(settings)
+        self.settings = Settings(fields)
+        self.relay_log = []
+        self.messages = []
+        self.node = None
+        self.restart()
+
+    def restart(self):
+        self.node = Node(self.settings, FastSigner(KEY), self.clock, self.folder)
+        self.node.connected()
+        self.carry()
+
+    def run(self, seconds, power_mw, link=True):
+        """Let seconds pass with a power, one sample each; `link`: the broker answers."""
+        for _ in range(seconds):
+            self.ticks.now += 1_000
+            if link:
+                self.node.transfers.heard(self.ticks.now)
+            self.node.sample(Sample(power_mw))
+            self.carry()
+
+    def command(self, **fields):
+        """Send a command; its first answer."""
+        now_ms = self.clock.now_ms()
+        command = {"v": 1, "t": now_ms, "expires": now_ms + 60_000}
+        command.update(fields)
+        return self.send(json.dumps(command))
+
+    def transfer(self, command_id, seller="IDG-1", buyer="IDG-2", energy_wh=10, **fields):
+        now_ms = self.clock.now_ms()
+        command = {
+            "id": command_id,
+            "op": "transfer",
+            "until": now_ms + 3_600_000,
+            "number": 1,
+            "energy_wh": energy_wh,
+            "seller": seller,
+            "buyer": buyer,
+        }
+        command.update(fields)
+        return self.command(**command)
+
+    def send(self, raw):
+        before = len(self.messages)
+        self.node.receive("cmd", raw)
+        self.carry()
+        answers = [entry for leaf, entry in self.messages[before:] if leaf == "ack"]
+        return answers[-1] if answers else None
+
+    def carry(self):
+        """Take the outgoing messages away, and log the relays when they change."""
+        while self.node.outgoing:
+            leaf, payload = self.node.outgoing.pop(0)
+            self.messages.append((leaf, json.loads(payload)))
+        relays = self.node.relays()
+        state = (relays["out"], relays["in"], relays["led"])
+        if not self.relay_log or self.relay_log[-1][1] != state:
+            self.relay_log.append((self.ticks.now, state))
+
+    def all_of(self, leaf):
+        return [content for kind, content in self.messages if kind == leaf]
+
+    def cycles(self):
+        """How often a relay closed."""
+        return sum(1 for _, (out, in_, _) in self.relay_log if out or in_)
