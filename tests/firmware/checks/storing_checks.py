@@ -151,7 +151,7 @@ def check_a_measurement_has_what_the_sensors_tell_on_flash(folder):
     world.ticks.now += 1_000
     world.node.sample(Sample(10_540, 12_400, 850, 640, ("u_saturated",)))
     world.carry()
-    assert world.all_of("measure")[-1] == {
+    assert world.last_measure == {
         "v": 1,
         "d": "node-1",
         "t": START_MS + 1_000,
