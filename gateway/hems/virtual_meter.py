@@ -23,7 +23,8 @@ class VirtualMeter:
         self, meter_id: str, private_key: ec.EllipticCurvePrivateKey | None = None
     ) -> None:
         self.meter_id = meter_id
-        self._signer = Signer(private_key or generate_key())
+        self.private_key = private_key or generate_key()
+        self._signer = Signer(self.private_key)
         self._key_id = key_id(self._signer.public_key)
         self._seq = 0
         self._import_wh = 0

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
 import aiomqtt
@@ -20,10 +20,16 @@ logger = logging.getLogger(__name__)
 
 
 @asynccontextmanager
-async def connected(settings: MqttSettings) -> AsyncIterator[aiomqtt.Client]:
-    """A connected client; its id is its user name. Raises `aiomqtt.MqttError`."""
+async def connected(
+    settings: MqttSettings, *, is_persistent: bool = False
+) -> AsyncIterator[aiomqtt.Client]:
+    """A connected client; its id is its user name. Raises `aiomqtt.MqttError`.
+
+    For a persistent session the broker queues while the client is away, and every message has to
+    be acknowledged by `acknowledge`.
+    """
     context = ssl.create_default_context(cafile=str(settings.ca))
-    async with aiomqtt.Client(
+    client = aiomqtt.Client(
         settings.host,
         settings.port,
         identifier=settings.username,
@@ -32,8 +38,19 @@ async def connected(settings: MqttSettings) -> AsyncIterator[aiomqtt.Client]:
         tls_context=context,
         keepalive=KEEP_ALIVE_S,
         timeout=CONNECT_TIMEOUT_S,
-    ) as client:
+        clean_session=not is_persistent,
+    )
+    if is_persistent:
+        # aiomqtt does not offer what paho has had since version 2: to acknowledge by hand.
+        client._client.manual_ack_set(on=True)  # noqa: SLF001
+    async with client:
         yield client
+
+
+def acknowledge(client: aiomqtt.Client, messages: Iterable[aiomqtt.Message]) -> None:
+    """Tell the broker that these messages of a persistent session need not be sent again."""
+    for message in messages:
+        client._client.ack(message.mid, message.qos)  # noqa: SLF001 - see `connected`
 
 
 async def keep_ingesting(

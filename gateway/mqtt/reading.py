@@ -55,6 +55,11 @@ def encode_reading(reading: MeterReading, key_id: str) -> bytes:
 
 def decode_reading(raw: bytes) -> MeterReading:
     """The reading in a message; raises `BadReading` naming what is wrong."""
+    return decode_message(raw)[0]
+
+
+def decode_message(raw: bytes) -> tuple[MeterReading, str]:
+    """The reading and the short name of the key it says it is signed with."""
     if len(raw) > MESSAGE_BYTES_MAX:
         raise BadReading(f"more than {MESSAGE_BYTES_MAX} bytes")
     try:
@@ -65,7 +70,7 @@ def decode_reading(raw: bytes) -> MeterReading:
         raise BadReading(f"the fields are {', '.join(sorted(_FIELDS))}, all of them and no other")
     if message["v"] != FORMAT_VERSION:
         raise BadReading(f"format version {message['v']!r} is unknown")
-    return MeterReading(
+    reading = MeterReading(
         meter_id=_name(message["m"]),
         seq=_whole(message, "seq", SEQ_MAX),
         t_end_ms=_whole(message, "t_end", TIME_MS_MAX),
@@ -74,6 +79,7 @@ def decode_reading(raw: bytes) -> MeterReading:
         quality=_quality(message["q"]),
         signature=_base64(message["sig"]),
     )
+    return reading, str(message["kid"])
 
 
 def key_id(public_key: ec.EllipticCurvePublicKey) -> str:
@@ -82,6 +88,11 @@ def key_id(public_key: ec.EllipticCurvePublicKey) -> str:
         serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     )
     return sha256(spki).hex()[:KEY_ID_HEX_DIGITS]
+
+
+def shared_key_id(key: bytes) -> str:
+    """Short name of the secret that a device of tier A shares with its gateway."""
+    return sha256(b"gridledger-key-1|" + key).hex()[:KEY_ID_HEX_DIGITS]
 
 
 def check_signature(reading: MeterReading, public_key: ec.EllipticCurvePublicKey) -> None:
@@ -112,8 +123,11 @@ def _quality(value: object) -> str:
 
 
 def _base64(value: object) -> str:
+    """The one text that stands for these bytes; unused bits of the last letter are zero."""
     try:
-        base64.b64decode(str(value), validate=True)
+        content = base64.b64decode(str(value), validate=True)
     except ValueError as error:
         raise BadReading("sig is not base64") from error
+    if base64.b64encode(content).decode("ascii") != value:
+        raise BadReading("sig is not base64 in its one form")
     return str(value)

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from chaincode.energy.oracle.readings import REGISTER_WH_MAX, attested_message, signed_message
 from chaincode.energy.oracle.records import MeterReading
-from gateway.mqtt.reading import encode_reading, key_id
+from gateway.mqtt.reading import encode_reading, key_id, shared_key_id
 from ledger.crypto.signing import CURVE_ORDER, to_low_s
 
 PATH = Path(__file__).parent / "readings.json"
@@ -50,11 +50,6 @@ def hmac_of(line: bytes) -> str:
     return base64.b64encode(hmac.digest(SHARED_KEY, line, "sha256")).decode("ascii")
 
 
-def shared_key_id() -> str:
-    """The short name of a key of tier A."""
-    return hashlib.sha256(b"gridledger-key-1|" + SHARED_KEY).hexdigest()[:16]
-
-
 def point(key: ec.EllipticCurvePrivateKey) -> str:
     """Uncompressed point in hex."""
     return key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint).hex()
@@ -69,7 +64,7 @@ def readings() -> list[dict[str, Any]]:
             line = signed_message(unsigned)
             is_shared = tier == "A"
             sig = hmac_of(line) if is_shared else signature(METER_KEY, line)
-            kid = shared_key_id() if is_shared else key_id(METER_KEY.public_key())
+            kid = shared_key_id(SHARED_KEY) if is_shared else key_id(METER_KEY.public_key())
             entry = {
                 "name": name,
                 "tier": tier,
@@ -116,7 +111,7 @@ def forgeries() -> list[dict[str, Any]]:
 def content() -> str:
     """The whole file."""
     keys = {
-        "A": {"meter": "meter-a", "key": SHARED_KEY.hex(), "kid": shared_key_id()},
+        "A": {"meter": "meter-a", "key": SHARED_KEY.hex(), "kid": shared_key_id(SHARED_KEY)},
         "B": {
             "meter": "meter-b",
             "private_key": f"{0xC0FFEE:064x}",

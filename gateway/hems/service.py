@@ -1,0 +1,133 @@
+"""The home energy data service: what a batch of devices' messages changes, and what is told.
+
+    outcome = service.take(inbox, now_ms)     # one batch; blocks, so call it in a thread
+    service.watch(now_ms)                     # every few seconds: who is silent
+
+Alarms are told to `on_alarm`, which must not block for long and must not raise.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from gateway.hems.alarms import Alarm, AlarmBook, AlarmKind
+from gateway.hems.batteries import BatteryStore, Observation
+from gateway.hems.devices import DeviceBook
+from gateway.hems.measurements import MeasurementStore
+from gateway.hems.series import Arrival, Kept, SeriesStore
+from gateway.hems.transfer_rules import Command
+from gateway.hems.transfers import TransferBook
+from gateway.mqtt.device_messages import (
+    LOST,
+    Acknowledgement,
+    DeviceState,
+    EnergyEvent,
+    Measurement,
+)
+
+AlarmListener = Callable[[Alarm], None]
+MILLIWATTS_PER_WATT = 1_000
+
+
+@dataclass(slots=True)
+class Inbox:
+    """Messages of one batch, decoded; `refused` counts those that could not be, per device."""
+
+    arrivals: list[Arrival] = field(default_factory=list)
+    measurements: list[Measurement] = field(default_factory=list)
+    charges: list[tuple[str, Observation]] = field(default_factory=list)
+    states: dict[str, DeviceState] = field(default_factory=dict)
+    acknowledgements: list[Acknowledgement] = field(default_factory=list)
+    events: list[EnergyEvent] = field(default_factory=list)
+    refused: Counter[str] = field(default_factory=Counter)
+
+    def speakers(self) -> set[str]:
+        """Devices that said something that was understood."""
+        spoken = {arrival.device_id for arrival in self.arrivals if arrival.signed is not None}
+        spoken |= {found.device_id for found in self.measurements}
+        spoken |= {found.device_id for found in self.acknowledgements}
+        spoken |= {found.device_id for found in self.events}
+        spoken |= {battery_id for battery_id, _ in self.charges}
+        return spoken
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """Where the service keeps things, all in one database but the charges."""
+
+    series: SeriesStore
+    measurements: MeasurementStore
+    devices: DeviceBook
+    alarms: AlarmBook
+    transfers: TransferBook
+    batteries: BatteryStore
+
+
+class HemsService:
+    """Takes batches, raises and clears alarms."""
+
+    def __init__(
+        self,
+        stores: Stores,
+        *,
+        silent_after_ms: int,
+        on_alarm: AlarmListener = lambda _: None,
+    ) -> None:
+        """A device is silent when it was not heard for `silent_after_ms`."""
+        self.stores = stores
+        self._silent_after_ms = silent_after_ms
+        self._on_alarm = on_alarm
+
+    def take(self, inbox: Inbox, now_ms: int) -> Kept:
+        """Store everything of a batch; when this returns it is on disk."""
+        stores = self.stores
+        kept = stores.series.keep(inbox.arrivals, now_ms)
+        self._watch_loads(inbox.measurements, now_ms)
+        stores.measurements.keep(inbox.measurements, now_ms)
+        for battery_id, observation in inbox.charges:
+            stores.batteries.record(battery_id, observation)
+        stores.transfers.note(inbox.acknowledgements, inbox.events, now_ms)
+        faults = inbox.refused + Counter(arrival.device_id for arrival, _ in kept.set_aside)
+        speakers = inbox.speakers()
+        stores.devices.heard(speakers, now_ms, states=inbox.states, refused=faults)
+        self._tell_set_aside(kept, now_ms)
+        back = speakers | {name for name, said in inbox.states.items() if said.state != LOST}
+        self._clear(AlarmKind.SILENT, back, now_ms)
+        return kept
+
+    def watch(self, now_ms: int) -> list[Alarm]:
+        """Raise the alarm of every device that fell silent; once each."""
+        silent = self.stores.devices.silent(now_ms, self._silent_after_ms)
+        detail = f"not heard for more than {self._silent_after_ms // 1_000} s"
+        return self._raise(AlarmKind.SILENT, silent, detail, now_ms)
+
+    def due(self, now_ms: int) -> list[Command]:
+        """Commands to send to nodes now."""
+        return self.stores.transfers.due(now_ms)
+
+    def _watch_loads(self, measurements: list[Measurement], now_ms: int) -> None:
+        for found in measurements:
+            usual_mw = self.stores.measurements.irregular(found)
+            if usual_mw is not None and found.p_mw is not None:
+                watts, usual = (value // MILLIWATTS_PER_WATT for value in (found.p_mw, usual_mw))
+                detail = f"{watts} W, usually {usual} W"
+                self._raise(AlarmKind.IRREGULAR_LOAD, [found.device_id], detail, now_ms)
+            elif found.p_mw is not None:
+                self._clear(AlarmKind.IRREGULAR_LOAD, {found.device_id}, now_ms)
+
+    def _tell_set_aside(self, kept: Kept, now_ms: int) -> None:
+        for arrival, doubt in kept.set_aside:
+            detail = f"{doubt.value}: {arrival.detail or doubt.text}"
+            self._raise(AlarmKind.SET_ASIDE, [arrival.device_id], detail, now_ms)
+
+    def _raise(
+        self, kind: AlarmKind, device_ids: list[str], detail: str, now_ms: int
+    ) -> list[Alarm]:
+        new = self.stores.alarms.raise_once(kind, device_ids, detail, now_ms)
+        for alarm in new:
+            self._on_alarm(alarm)
+        return new
+
+    def _clear(self, kind: AlarmKind, device_ids: set[str], now_ms: int) -> None:
+        for alarm in self.stores.alarms.clear(kind, device_ids, now_ms):
+            self._on_alarm(alarm)

@@ -1,0 +1,176 @@
+"""The gateway's MQTT session: takes what devices publish into the service, and answers them.
+
+A message is acknowledged to the broker after it is on disk, so that what this process had not
+stored comes again after a crash; a device hears `stored` then, and only then forgets a reading
+(docs/mqtt.md). Batches form by themselves: whatever came while the last one was stored.
+"""
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Sequence
+
+import aiomqtt
+
+from chaincode.energy.oracle.records import MeterReading
+from gateway.hems.series import Kept
+from gateway.hems.service import HemsService, Inbox
+from gateway.mqtt import topics
+from gateway.mqtt.charge import decode_charge
+from gateway.mqtt.connection import acknowledge, connected
+from gateway.mqtt.device_messages import (
+    decode_acknowledgement,
+    decode_event,
+    decode_measurement,
+    decode_state,
+    encode_stored,
+    encode_time,
+    packed,
+)
+from gateway.mqtt.reading import BadReading
+from gateway.mqtt.reading_check import ReadingCheck
+from gateway.mqtt.topics import FROM_DEVICE, Topic, parse_topic
+from gateway.settings import MqttSettings
+
+BATCH_MESSAGES_MAX = 500
+"""Below the broker's limit of messages in flight, or the broker would wait for us for ever."""
+WATCH_MS = 1_000
+TIME_EVERY_MS = 60_000
+AT_LEAST_ONCE = 1
+AT_MOST_ONCE = 0
+
+logger = logging.getLogger(__name__)
+
+Adapter = Callable[[str, bytes, Inbox, int], bool]
+"""Takes a message of a foreign topic into the inbox; False if it is not its own."""
+
+
+class Collector:
+    """One community's devices through one broker."""
+
+    def __init__(
+        self,
+        service: HemsService,
+        check: ReadingCheck,
+        *,
+        community: str,
+        clock_ms: Callable[[], int],
+        adapters: Sequence[Adapter] = (),
+        foreign_filters: Sequence[str] = (),
+    ) -> None:
+        """`foreign_filters` are topics beside our own that `adapters` understand."""
+        self._service = service
+        self._check = check
+        self._community = community
+        self._clock_ms = clock_ms
+        self._adapters = adapters
+        self._foreign_filters = foreign_filters
+
+    async def run(self, settings: MqttSettings) -> None:
+        """Collect over one connection until it is lost; raises `aiomqtt.MqttError`."""
+        async with connected(settings, is_persistent=True) as client:
+            for leaf in FROM_DEVICE:
+                await client.subscribe(
+                    f"{topics.ROOT}/{self._community}/+/{leaf}", qos=AT_LEAST_ONCE
+                )
+            for foreign in self._foreign_filters:
+                await client.subscribe(foreign, qos=AT_LEAST_ONCE)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._collect(client))
+                tasks.create_task(self._drive(client))
+
+    async def _collect(self, client: aiomqtt.Client) -> None:
+        messages = aiter(client.messages)
+        while True:
+            batch = [await anext(messages)]
+            while len(client.messages) and len(batch) < BATCH_MESSAGES_MAX:
+                batch.append(await anext(messages))
+            kept = await asyncio.to_thread(self._store, batch)
+            acknowledge(client, batch)
+            await self._tell_stored(client, kept)
+
+    def _store(self, batch: Sequence[aiomqtt.Message]) -> Kept:
+        now_ms = self._clock_ms()
+        inbox = Inbox()
+        for message in batch:
+            self.read(str(message.topic), bytes(message.payload or b""), inbox, now_ms)
+        return self._service.take(inbox, now_ms)
+
+    def read(self, topic_text: str, raw: bytes, inbox: Inbox, now_ms: int) -> None:
+        """Decode one message into the inbox; a bad one is counted against its device."""
+        topic = parse_topic(topic_text)
+        if topic is None:
+            if not any(adapter(topic_text, raw, inbox, now_ms) for adapter in self._adapters):
+                logger.debug("nothing understands %s", topic_text[:80])
+            return
+        try:
+            self._read_own(topic, raw, inbox, now_ms)
+        except BadReading as error:
+            inbox.refused[topic.meter] += 1
+            logger.warning("%s of %s refused: %s", topic.leaf, topic.meter, error)
+
+    def _read_own(self, topic: Topic, raw: bytes, inbox: Inbox, now_ms: int) -> None:
+        device = topic.meter
+        if topic.leaf == topics.READING:
+            inbox.arrivals.append(self._check.arrival(topic, raw))
+        elif topic.leaf == topics.MEASURE:
+            inbox.measurements.append(decode_measurement(raw, device_id=device))
+        elif topic.leaf == topics.CHARGE:
+            observation = decode_charge(raw, battery_id=device, now_ms=now_ms)
+            inbox.charges.append((device, observation))
+        elif topic.leaf == topics.STATE:
+            inbox.states[device] = decode_state(raw, device_id=device)
+        elif topic.leaf == topics.ACKNOWLEDGEMENT:
+            inbox.acknowledgements.append(decode_acknowledgement(raw, device_id=device))
+        elif topic.leaf == topics.EVENT:
+            inbox.events.append(decode_event(raw, device_id=device))
+
+    async def _tell_stored(self, client: aiomqtt.Client, kept: Kept) -> None:
+        """Stored, known already, or set aside for good: the device may forget it.
+
+        Not what its key did not sign: else whoever altered a reading would make it forgotten.
+        """
+        by_meter: dict[str, list[MeterReading]] = defaultdict(list)
+        for reading in (*kept.accepted, *kept.copies):
+            by_meter[reading.meter_id].append(reading)
+        for arrival, _ in kept.set_aside:
+            if arrival.signed is not None:
+                by_meter[arrival.device_id].append(arrival.signed)
+        for meter_id, readings in by_meter.items():
+            topic = str(Topic(self._community, meter_id, topics.STORED))
+            await client.publish(topic, encode_stored(readings), qos=AT_MOST_ONCE)
+
+    async def _drive(self, client: aiomqtt.Client) -> None:
+        """Commands, the time, and who fell silent."""
+        next_time_ms = 0
+        while True:
+            now_ms = self._clock_ms()
+            if now_ms >= next_time_ms:
+                topic = topics.time_topic(self._community)
+                await client.publish(topic, encode_time(now_ms), qos=AT_MOST_ONCE)
+                next_time_ms = now_ms + TIME_EVERY_MS
+            await asyncio.to_thread(self._service.watch, now_ms)
+            for command in await asyncio.to_thread(self._service.due, now_ms):
+                topic = str(Topic(self._community, command.device_id, topics.COMMAND))
+                await client.publish(topic, packed(command.message), qos=AT_LEAST_ONCE)
+            await asyncio.sleep(WATCH_MS / 1_000)
+
+
+async def keep_collecting(
+    collect: Callable[[], Awaitable[None]],
+    *,
+    pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    pause_ms_min: int = 200,
+    pause_ms_max: int = 10_000,
+) -> None:
+    """Collect for ever, a little later after each lost connection; each loss is logged once."""
+    pause_ms, is_lost = pause_ms_min, False
+    while True:
+        try:
+            await collect()
+        except* aiomqtt.MqttError as lost:
+            if not is_lost:
+                logger.warning("the broker is gone: %s; trying on", lost.exceptions[0])
+            is_lost = True
+        await pause(pause_ms / 1_000)
+        pause_ms = min(2 * pause_ms, pause_ms_max)

@@ -1,0 +1,1 @@
+"""The home energy data service: what it believes, keeps, tells."""

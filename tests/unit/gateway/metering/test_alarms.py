@@ -1,0 +1,116 @@
+"""Alarms: once, cleared on return, also across restarts; irregular loads; availability."""
+
+import json
+
+import pytest
+
+from gateway.hems.availability import availability
+from gateway.hems.measurements import energy_wh, irregular_against
+from gateway.hems.virtual_meter import VirtualMeter
+from gateway.mqtt.device_messages import Measurement
+from tests.unit.gateway.metering.data_service import (
+    NOON_MS,
+    QUARTER_MS,
+    SILENT_AFTER_MS,
+    Keys,
+    Scene,
+)
+
+DAY_MS = 24 * 3_600_000
+
+
+def kettle(t_ms: int, watts: int) -> tuple[str, bytes]:
+    content = {"v": 1, "d": "kettle", "t": t_ms, "p_mw": watts * 1_000}
+    return "kettle/measure", json.dumps(content).encode()
+
+
+def told(scene: Scene) -> list[tuple[str, str, bool]]:
+    return [(found.kind, found.device_id, found.cleared_ms is None) for found in scene.alarms]
+
+
+def test_a_silent_meter_raises_one_alarm_that_its_return_clears():
+    meter, other = VirtualMeter("m-1"), VirtualMeter("m-2")
+    scene = Scene(Keys(meter, other))
+    scene.hear_reading(meter)
+    scene.now_ms += SILENT_AFTER_MS
+    scene.hear_reading(other)
+    assert scene.service.watch(scene.now_ms) == []
+    scene.now_ms += 1
+    scene.service.watch(scene.now_ms)
+    scene.now_ms += SILENT_AFTER_MS // 2
+    scene.service.watch(scene.now_ms)
+    scene.restart()
+    scene.service.watch(scene.now_ms)
+    assert told(scene) == [("silent", "m-1", True)]
+    scene.hear_reading(meter)
+    assert told(scene)[1:] == [("silent", "m-1", False)]
+    assert scene.stores.alarms.standing() == []
+    assert [alarm.cleared_ms for alarm in scene.stores.alarms.all()] == [scene.now_ms]
+
+
+def test_a_last_will_is_no_sign_of_life():
+    meter = VirtualMeter("m-1")
+    scene = Scene(Keys(meter))
+    scene.hear_reading(meter)
+    scene.now_ms += SILENT_AFTER_MS + 1
+    scene.hear(("m-1/state", b'{"v":1,"d":"m-1","state":"lost"}'))
+    scene.service.watch(scene.now_ms)
+    assert told(scene) == [("silent", "m-1", True)]
+    assert scene.stores.devices.get("m-1").state == "lost"
+
+
+@pytest.mark.parametrize(("watts", "is_alarm"), [(2_000, False), (4_900, False), (6_000, True)])
+def test_a_kettle_at_three_times_its_usual_power_is_an_alarm(watts, is_alarm):
+    scene = Scene(Keys())
+    for minute in range(30):
+        scene.hear(kettle(NOON_MS + minute * 60_000, 2_000 if minute % 2 else 0))
+    for minute in range(30, 60):
+        scene.hear(kettle(NOON_MS + minute * 60_000, 2_000))
+    scene.hear(kettle(NOON_MS + 3_600_000, watts))
+    assert told(scene) == ([("irregular_load", "kettle", True)] if is_alarm else [])
+    if is_alarm:
+        assert scene.alarms[0].detail == "6000 W, usually 2000 W"
+        scene.hear(kettle(NOON_MS + 3_660_000, 2_000))
+        assert told(scene)[1:] == [("irregular_load", "kettle", False)]
+
+
+def test_an_unknown_appliance_has_no_usual_power():
+    assert irregular_against(9_000_000, [1_000_000] * 19) is None
+    assert irregular_against(9_000_000, [1_000_000] * 20) == 1_000_000
+    assert irregular_against(2_499_999, [1_000_000] * 20) is None
+
+
+def test_percent_of_expected_readings_equals_a_manual_count():
+    midnight = NOON_MS - 12 * 3_600_000
+    ends = [midnight + QUARTER_MS * number for number in range(1, 97) if number % 4]
+    ends += [midnight + DAY_MS + QUARTER_MS, midnight + DAY_MS + QUARTER_MS]
+    days = availability(
+        ends, from_ms=midnight, to_ms=midnight + DAY_MS + 4 * QUARTER_MS, interval_ms=QUARTER_MS
+    )
+    assert [(day.expected, day.received, day.permille) for day in days] == [
+        (96, 72, 750),
+        (4, 1, 250),
+    ]
+
+
+def test_a_day_is_the_communitys_own():
+    midnight = NOON_MS - 12 * 3_600_000
+    days = availability(
+        [],
+        from_ms=midnight,
+        to_ms=midnight + DAY_MS,
+        interval_ms=QUARTER_MS,
+        utc_offset_minutes=-180,
+    )
+    assert [day.expected for day in days] == [12, 84]
+
+
+def test_energy_of_an_appliance_from_its_counter_or_its_power():
+    counted = [Measurement("plug", t, energy_wh=wh) for t, wh in enumerate((100, 150, 20, 30))]
+    assert energy_wh(counted, 10) == 50 + 20 + 10
+    minute_ms = 60_000
+    measured = [Measurement("node", n * minute_ms, p_mw=600_000) for n in range(60)]
+    assert energy_wh(measured, 60 * minute_ms) == 600
+    silent_then = [Measurement("node", 0, p_mw=600_000)]
+    assert energy_wh(silent_then, 3_600_000) == 50
+    assert energy_wh([], 5) == 0
