@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from sqlalchemy import Select, and_, or_, select, tuple_
 
 from gateway.readmodel import rows
-from gateway.readmodel.queries import PAGE_MAX, ReadModel
+from gateway.readmodel.queries import ReadModel
 from gateway.readmodel.records import (
     ListingSummary,
     OrderRecord,
     SettlementSummary,
     Slice,
 )
+from gateway.readmodel.snapshots import PAGE_MAX, page_rows
 from gateway.readmodel.tables import ListingRow, OrderRow, SettlementRow
 
 
@@ -29,7 +30,9 @@ def listings(
     if states:
         wanted = wanted.where(ListingRow.state.in_(states))
     with readmodel.connection() as connection:
-        found = [rows.listing(row) for row in connection.execute(wanted.limit(limit + 1))]
+        found = [
+            rows.listing(row) for row in connection.execute(wanted.limit(page_rows(limit) + 1))
+        ]
     following = found[limit - 1].listing_id if len(found) > limit else None
     return Slice(found[:limit], following)
 
@@ -86,7 +89,7 @@ def settlements_of_household(
         select(SettlementRow)
         .where(SettlementRow.idgrid == idgrid)
         .order_by(key[0].desc(), key[1].desc())
-        .limit(limit + 1)
+        .limit(page_rows(limit) + 1)
     )
     if before is not None:
         listing_id, _, revision = before.rpartition(":")
@@ -117,7 +120,7 @@ def _orders(
     if below is not None:
         block_number, index, order_id = below.split(":", 2)
         wanted = wanted.where(tuple_(*place) < (int(block_number), int(index), order_id))
-    wanted = wanted.order_by(*(column.desc() for column in place)).limit(limit + 1)
+    wanted = wanted.order_by(*(column.desc() for column in place)).limit(page_rows(limit) + 1)
     with readmodel.connection() as connection:
         found = [rows.order(row) for row in connection.execute(wanted)]
     last = found[limit - 1] if len(found) > limit else None

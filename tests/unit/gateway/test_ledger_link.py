@@ -156,7 +156,7 @@ def test_a_peer_that_lied_is_not_asked_again_for_a_while(chain):
 
 def test_when_everybody_lies_nothing_is_believed(chain):
     liars = [PeerDouble(name, [with_another_entry(chain[0])]) for name in "AB"]
-    with pytest.raises(LedgerRefusal, match="A: block 0 .*B: block 0"):
+    with pytest.raises(LedgerRefusal, match=r"A: block 0 .*B: block 0"):
         followed(a_link(*liars), 1)
 
 

@@ -25,6 +25,7 @@ TABLES = (
 def upgrade() -> None:
     """Make them."""
     _ledger()
+    _state()
     _transactions()
     _market()
     op.execute("INSERT INTO readmodel_progress VALUES (1, 0, 0)")
@@ -69,6 +70,9 @@ def _ledger() -> None:
         sa.Column("raw", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("number", name="pk_block_bytes"),
     )
+
+
+def _state() -> None:
     op.create_table(
         "identities",
         sa.Column("digest", sa.LargeBinary(), nullable=False),

@@ -1,0 +1,48 @@
+"""Questions about the contracts' public world state."""
+
+from collections.abc import Iterator
+
+from sqlalchemy import select
+
+from gateway.readmodel.records import StateEntry
+from gateway.readmodel.snapshots import Snapshots
+from gateway.readmodel.tables import StateRow
+from ledger.model.rwset import Version
+
+
+class StateQueries(Snapshots):
+    """Part of `ReadModel`."""
+
+    def value(self, key: str, *, namespace: str | None = None) -> bytes | None:
+        """Current public value of a key of the contracts (or of another namespace)."""
+        wanted = select(StateRow.value).where(
+            StateRow.namespace == (namespace or self.namespace), StateRow.key == key.encode()
+        )
+        with self.connection() as connection:
+            return connection.execute(wanted).scalar_one_or_none()
+
+    def entries(
+        self, prefix: str, *, namespace: str | None = None
+    ) -> Iterator[tuple[str, StateEntry]]:
+        """Keys that begin with `prefix`, ascending."""
+        start = prefix.encode()
+        wanted = (
+            select(StateRow.key, StateRow.value, StateRow.block_number, StateRow.tx_index)
+            .where(StateRow.namespace == (namespace or self.namespace), StateRow.key >= start)
+            .order_by(StateRow.key)
+        )
+        end = _after_prefix(start)
+        if end:
+            wanted = wanted.where(StateRow.key < end)
+        with self.connection() as connection:
+            found = connection.execute(wanted).all()
+        return (
+            (key.decode(), StateEntry(value, Version(block_number, tx_index)))
+            for key, value, block_number, tx_index in found
+        )
+
+
+def _after_prefix(prefix: bytes) -> bytes:
+    """The first key behind all that begin with `prefix`; empty if there is none."""
+    stem = prefix.rstrip(b"\xff")
+    return stem[:-1] + bytes([stem[-1] + 1]) if stem else b""
