@@ -29,6 +29,7 @@ from gateway.ports import Ledger
 from gateway.readmodel.following import follow_blocks
 from gateway.readmodel.projector import Projector
 from gateway.readmodel.queries import ReadModel
+from gateway.receipts import Receipts
 from gateway.services import STREAMS_MAX, Services, Slots
 from gateway.sessions import Sessions, Viewer
 from gateway.settings import GatewaySettings, load_gateway_settings
@@ -68,6 +69,7 @@ def build_services(settings: GatewaySettings, ledger: Ledger, database: Database
         market=Market(readmodel),
         community=community,
         sessions=sessions,
+        receipts=Receipts(readmodel),
         readings=ReadingStore(LedgerMeterKeys(community)),
         streams=Slots(STREAMS_MAX),
         clock_ms=clock_ms,

@@ -12,6 +12,7 @@ from gateway.marketplace import Marketplace
 from gateway.mqtt.ingest import ReadingStore
 from gateway.ports import Measurements, NothingMeasured
 from gateway.readmodel.queries import ReadModel
+from gateway.receipts import Receipts
 from gateway.sessions import Sessions
 from gateway.transactions import Transactions
 
@@ -48,6 +49,7 @@ class Services:
     market: Market
     community: Community
     sessions: Sessions
+    receipts: Receipts
     readings: ReadingStore
     streams: Slots
     clock_ms: Callable[[], int]

@@ -44,6 +44,18 @@ def _verify_chain(arguments: Sequence[str]) -> int:
     return run_verify_chain(arguments)
 
 
+def _verify_receipt(arguments: Sequence[str]) -> int:
+    from network.verify_receipt import main as run_verify_receipt
+
+    return run_verify_receipt(arguments)
+
+
+def _validators(arguments: Sequence[str]) -> int:
+    from network.verify_receipt import list_validators
+
+    return list_validators(arguments)
+
+
 def _snapshot(arguments: Sequence[str]) -> int:
     from network.snapshot_command import main as run_snapshot
 
@@ -187,6 +199,10 @@ COMMANDS = {
     "verify-chain": Command(
         "check a stopped validator's ledger, independently of the code that wrote it",
         _verify_chain,
+    ),
+    "verify-receipt": Command("check a receipt offline, asking nobody", _verify_receipt),
+    "validators": Command(
+        "who may seal which blocks: the list receipts are checked against", _validators
     ),
     "snapshot": Command(
         "create, verify, restore: a ledger's state in one file, with its proof", _snapshot

@@ -12,6 +12,7 @@ from gateway.api import (
     market_routes,
     marketplace_routes,
     problem_routes,
+    receipt_routes,
     settlement_routes,
     transaction_routes,
 )
@@ -92,6 +93,7 @@ def add_routes(app: FastAPI) -> FastAPI:
         market_routes,
         marketplace_routes,
         settlement_routes,
+        receipt_routes,
         hems_routes,
         explorer_routes,
         problem_routes,

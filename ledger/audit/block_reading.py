@@ -36,6 +36,7 @@ class ReadBlock:
     signed_value: bytes
     seals: tuple[ReadSeal, ...]
     codes: bytes
+    state_hash: bytes
     commit_hash: bytes
     last_config: int
     round: int
@@ -92,6 +93,7 @@ def read_block(raw: bytes) -> ReadBlock:
         signed_value=value,
         seals=tuple(_seal(read_fields(seal)) for seal in sealed.contents(2)),
         codes=slots[2],
+        state_hash=read_fields(slots[3]).content(1),
         commit_hash=read_fields(slots[4]).content(1),
         last_config=orderer.message(1).number(1),
         round=metadata.number(2),

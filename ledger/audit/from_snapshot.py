@@ -9,6 +9,7 @@ from ledger.audit.block_reading import ReadBlock, read_block
 from ledger.audit.chain import ChainBroken, ChainHead, extend_chain, leap_chain
 from ledger.audit.findings import Findings
 from ledger.audit.metadata_marks import check_mark
+from ledger.audit.outcome import outcome_hash
 from ledger.audit.seals import is_good_seal
 from ledger.audit.state_digest import StateDigest
 from ledger.audit.storage_port import Savepoint, StoredLedger
@@ -59,15 +60,22 @@ def _compare_sums(
         findings.states += 1
     for tx_id, place in stored.transactions():
         digest.add_transaction(tx_id, place)
-    if commit_hash(block.previous_commit_hash, block.codes, digest.hash()) != head.commit_hash:
+    computed = commit_hash(
+        genesis_hash=findings.genesis_hash,
+        previous=block.previous_commit_hash,
+        codes=block.codes,
+        outcome=outcome_hash(block.number, block.entries, block.codes),
+        state_hash=digest.hash(),
+    )
+    if computed != head.commit_hash:
         raise ChainBroken(head.number, "does not lead to the values and transactions stored")
-    computed = Savepoint(
+    savepoint = Savepoint(
         height=head.number + 1,
         last_config=head.last_config,
         tip_hash=head.block_hash,
         commit_hash=head.commit_hash,
         state_digest=digest.raw(),
     )
-    if stored.savepoint() != computed:
+    if stored.savepoint() != savepoint:
         raise ChainBroken(head.number, "is not the block that the savepoint names")
     findings.tip_hash, findings.commit_hash = head.block_hash, head.commit_hash

@@ -5,6 +5,7 @@ from ledger.audit.chain import ChainBroken, extend_chain, start_chain
 from ledger.audit.consenters import is_configuration
 from ledger.audit.findings import Findings
 from ledger.audit.members import Members
+from ledger.audit.outcome import outcome_hash
 from ledger.audit.private_data import expiries
 from ledger.audit.read_rules import code_of_reads
 from ledger.audit.seals import is_good_seal
@@ -96,9 +97,17 @@ class Replay:
         raise ChainBroken(number, f"transaction {index} has code {stored} and {found}")
 
     def _check_commit_hash(self, block: ReadBlock, previous: bytes) -> None:
-        computed = commit_hash(previous, block.codes, self.digest.hash())
+        computed = commit_hash(
+            genesis_hash=self.findings.genesis_hash,
+            previous=previous,
+            codes=block.codes,
+            outcome=outcome_hash(block.number, block.entries, block.codes),
+            state_hash=self.digest.hash(),
+        )
         same = computed == block.commit_hash
         _require(same, block.number, "has codes and changes that do not give its commit hash")
+        same_state = block.state_hash == self.digest.hash()
+        _require(same_state, block.number, "is stored with another state hash")
 
     def _take_over_configuration(self, block: ReadBlock) -> None:
         if is_configuration(block.entries[0]) and block.codes[0] == VALID:

@@ -21,7 +21,7 @@ from ledger.audit.world_state import StateKey, StateValue
 DATABASE_FOLDER = "blocks-and-state"
 _FORMAT_KEY, _SAVEPOINT_KEY, _FIRST_BLOCK_KEY = b"f", b"s", b"b"
 _CHANNEL_KEY, _GENESIS_HASH_KEY = b"c", b"g"
-_FORMAT = (2).to_bytes(8, "big")
+_FORMAT = (3).to_bytes(8, "big")
 _NUMBER = struct.Struct(">Q")
 _PLACE = struct.Struct(">QIB")
 _STATE = struct.Struct(">QIH")

@@ -13,7 +13,7 @@ StateKey = tuple[str, str]
 Metadata = tuple[tuple[str, bytes], ...]
 
 _LENGTH = struct.Struct(">I")
-_COMMIT_MARK = b"gridledger commit hash v2"
+_COMMIT_MARK = b"gridledger commit hash v3"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +95,11 @@ class BlockChanges:
         return self._before.get(namespace, key) if changed is None else changed
 
 
-def commit_hash(previous: bytes, codes: bytes, state_hash: bytes) -> bytes:
+def commit_hash(
+    *, genesis_hash: bytes, previous: bytes, codes: bytes, outcome: bytes, state_hash: bytes
+) -> bytes:
     """What the next block's seals vote on (docs/wire.md); `previous` is empty for block 0."""
-    parts = (_COMMIT_MARK, previous, codes, state_hash)
+    parts = (_COMMIT_MARK, genesis_hash, previous, codes, outcome, state_hash)
     return hashlib.sha256(b"".join(map(_sized, parts))).digest()
 
 

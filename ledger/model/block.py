@@ -3,9 +3,13 @@
 from dataclasses import dataclass
 
 METADATA_SLOTS = 5
-SLOT_SIGNATURES, SLOT_LAST_CONFIG, SLOT_TRANSACTIONS_FILTER, SLOT_ORDERER, SLOT_COMMIT_HASH = (
-    range(METADATA_SLOTS)
-)
+(
+    SLOT_SIGNATURES,
+    SLOT_LAST_CONFIG,
+    SLOT_TRANSACTIONS_FILTER,
+    SLOT_STATE_HASH,  # unused by Fabric since its version 2
+    SLOT_COMMIT_HASH,
+) = range(METADATA_SLOTS)
 
 
 @dataclass(frozen=True, slots=True)

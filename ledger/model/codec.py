@@ -72,6 +72,14 @@ def decode_envelope(raw: bytes) -> Envelope:
     raise TransactionInvalid(ValidationCode.UNKNOWN_TX_TYPE, f"unknown type {header_type}")
 
 
+def decode_entry(raw: bytes) -> Envelope | TransactionInvalid:
+    """The envelope, or why it is none: a block keeps such an entry, too."""
+    try:
+        return decode_envelope(raw)
+    except TransactionInvalid as error:
+        return error
+
+
 def decode_prepared_transaction(payload_raw: bytes) -> Envelope:
     """An endorsed transaction that its client has yet to sign; see `decode_envelope`."""
     return decode_envelope(encode_envelope(payload_raw, signature=b""))

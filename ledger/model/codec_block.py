@@ -116,7 +116,7 @@ def encode_block_signatures(signatures: BlockSignatures) -> bytes:
 
 
 def encode_commit_hash(commit_hash: bytes) -> bytes:
-    """Metadata slot 4: a Metadata message whose value is the hash."""
+    """Metadata slot 4, and slot 3 with the state hash: a Metadata message with the hash."""
     return common_pb2.Metadata(value=commit_hash).SerializeToString()
 
 
@@ -190,11 +190,16 @@ def decode_consenter_metadata(raw: bytes) -> ConsenterMetadata:
     )
 
 
+def decode_signed_value(raw: bytes) -> ConsenterMetadata:
+    """Our part of the value that seals sign (OrdererBlockMetadata); raises InvalidMessage."""
+    value = parse_message(common_pb2.OrdererBlockMetadata, raw)
+    return decode_consenter_metadata(value.consenter_metadata)
+
+
 def consenter_metadata(block: Block) -> ConsenterMetadata | None:
     """What the seals of a block also signed; None for the genesis block, which has no seals."""
     if block.number == 0:
         return None
     # The seals stay unread: there are many, and the signed value stands beside them.
     signed = parse_message(common_pb2.Metadata, block.metadata[SLOT_SIGNATURES])
-    value = parse_message(common_pb2.OrdererBlockMetadata, signed.value)
-    return decode_consenter_metadata(value.consenter_metadata)
+    return decode_signed_value(signed.value)

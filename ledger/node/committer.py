@@ -15,6 +15,7 @@ from ledger.errors import InvalidMessage, NodeFault, Reason
 from ledger.model.block import (
     SLOT_COMMIT_HASH,
     SLOT_SIGNATURES,
+    SLOT_STATE_HASH,
     SLOT_TRANSACTIONS_FILTER,
     Block,
 )
@@ -34,6 +35,8 @@ from ledger.storage.ledger_store import LedgerStore
 from ledger.validation.block import Entry, validate_block
 from ledger.validation.commit_hash import StateCommitment, commitment_after
 from ledger.validation.context import BlockValidation, ValidationContext
+from ledger.validation.outcome import outcome_hash
+from ledger.validation.state_digest import state_hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,14 +129,17 @@ class Committer:
         )
         after = commitment_after(
             self._store.tip().commitment,
+            genesis_hash=self._store.genesis_hash,
             block_number=block.number,
             codes=validation.codes,
+            outcome=outcome_hash(block.number, block.entries, envelopes, validation.codes),
             updates=validation.updates,
             recorded=validation.recorded,
             state=self._store,
         )
         metadata = list(block.metadata)
         metadata[SLOT_TRANSACTIONS_FILTER] = bytes(validation.codes)
+        metadata[SLOT_STATE_HASH] = encode_commit_hash(state_hash(after.digest))
         metadata[SLOT_COMMIT_HASH] = encode_commit_hash(after.commit_hash)
         stored = replace(block, metadata=_five(metadata))
         lacks_private = self._store_block(stored, envelopes, validation, after)

@@ -18,6 +18,7 @@ from ledger.model.block import (
     BlockSignatures,
     ConsenterMetadata,
 )
+from ledger.model.codec import decode_entry
 from ledger.model.codec_block import (
     decode_block,
     decode_block_signatures,
@@ -41,6 +42,7 @@ from ledger.storage.snapshot_file import (
     read_frames,
 )
 from ledger.validation.commit_hash import commit_hash
+from ledger.validation.outcome import outcome_hash
 from ledger.validation.state_digest import state_hash
 
 Sink = Callable[[Writes], None]
@@ -150,7 +152,7 @@ class _Reading:
         self._trust.follow(block)
         self._config_blocks += 1
         # Nobody vouches here for the commit hash after this block.
-        self._sink(_block_writes(block, after=b""))
+        self._sink(_block_writes(block, state=b"", after=b""))
 
     def _take_block(self, block: Block) -> None:
         if block.number != self._head.block_number:
@@ -196,19 +198,19 @@ class _Reading:
             raise SnapshotRefused(
                 SnapshotProblem.WRONG_COUNT, f"it says {self._told} and holds {counts}"
             )
-        codes = proven.block.metadata[SLOT_TRANSACTIONS_FILTER]
-        found = commit_hash(proven.commit_hash_before, codes, state_hash(self._records.digest))
+        state = state_hash(self._records.digest)
+        found = self._commit_hash(proven, state)
         if found != proven.commit_hash:
             raise SnapshotRefused(
                 SnapshotProblem.OTHER_STATE,
                 "its codes, values and transactions are not the state that block"
                 f" {proven.block.number + 1} was sealed on",
             )
-        state = self._trust.state
-        members = {one.consenter_id: one.mspid for one in state.config.consenters}
+        channel = self._trust.state
+        members = {one.consenter_id: one.mspid for one in channel.config.consenters}
         savepoint = Savepoint(
             height=proven.block.number + 1,
-            last_config_number=state.config_block,
+            last_config_number=channel.config_block,
             tip_hash=block_hash(proven.block.header),
             commit_hash=found,
             state_digest=self._records.digest,
@@ -219,16 +221,32 @@ class _Reading:
             block_hash=savepoint.tip_hash,
             block_time_ms=proven.block_time_ms,
             commit_hash=found,
-            last_config_number=state.config_block,
+            last_config_number=channel.config_block,
             sealed_by=tuple((signer, members[signer]) for signer in sorted(proven.signers)),
             validators=len(members),
             last_writes=(
-                *_block_writes(proven.block, after=encode_commit_hash(found)),
+                *_block_writes(
+                    proven.block, state=encode_commit_hash(state), after=encode_commit_hash(found)
+                ),
                 # The genesis block's note of what it replaced; the new tip has none.
                 (keyspace.BEFORE_TIP_KEY, None),
                 (keyspace.FIRST_BLOCK_KEY, keyspace.encode_number(proven.block.number)),
                 (keyspace.SAVEPOINT_KEY, keyspace.encode_savepoint(savepoint)),
             ),
+        )
+
+    def _commit_hash(self, proven: _Proven, state: bytes) -> bytes:
+        """What the state that was read and the block's codes lead to."""
+        block = proven.block
+        codes = [ValidationCode(code) for code in block.metadata[SLOT_TRANSACTIONS_FILTER]]
+        return commit_hash(
+            genesis_hash=self._head.genesis_hash,
+            previous=proven.commit_hash_before,
+            codes=bytes(codes),
+            outcome=outcome_hash(
+                block.number, block.entries, list(map(decode_entry, block.entries)), codes
+            ),
+            state=state,
         )
 
 
@@ -253,10 +271,10 @@ def _config_before(signed: BlockSignatures) -> int:
         raise SnapshotRefused(SnapshotProblem.BAD_SEALS, str(error)) from error
 
 
-def _block_writes(block: Block, *, after: bytes) -> Writes:
+def _block_writes(block: Block, *, state: bytes, after: bytes) -> Writes:
     """A block as a ledger stores it, without what nobody signed."""
     _, _, codes, _, _ = block.metadata
-    stored = replace(block, metadata=(seals_only(_signatures(block)), b"", codes, b"", after))
+    stored = replace(block, metadata=(seals_only(_signatures(block)), b"", codes, state, after))
     number = keyspace.encode_number(block.number)
     return [
         (keyspace.block_key(block.number), encode_block(stored)),

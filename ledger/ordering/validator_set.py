@@ -39,14 +39,19 @@ def validator_set_hash(consenters: Iterable[Consenter]) -> bytes:
     Keys, not certificates: a renewed certificate of the same key is the same validator. Addresses
     may change without changing the set.
     """
-    ordered = sorted(consenters, key=lambda consenter: consenter.consenter_id)
+    return hash_of_validators(
+        (one.consenter_id, one.mspid, parse_certificate(one.identity_pem).public_key_der)
+        for one in consenters
+    )
+
+
+def hash_of_validators(validators: Iterable[tuple[int, str, bytes]]) -> bytes:
+    """The same over (id, member, SubjectPublicKeyInfo in DER) of each."""
+    ordered = sorted(validators)
     parts = [_DOMAIN, _number(len(ordered))]
-    for consenter in ordered:
-        parts.append(_number(consenter.consenter_id))
-        for text in (
-            consenter.mspid.encode("utf-8"),
-            parse_certificate(consenter.identity_pem).public_key_der,
-        ):
+    for consenter_id, mspid, key_der in ordered:
+        parts.append(_number(consenter_id))
+        for text in (mspid.encode("utf-8"), key_der):
             parts += (_number(len(text)), text)
     return sha256(b"".join(parts))
 

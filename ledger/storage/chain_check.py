@@ -10,31 +10,34 @@ from itertools import chain
 
 from ledger.crypto.hashing import block_data_hash, block_hash
 from ledger.crypto.set_digest import EMPTY_SET, SetDigest
-from ledger.errors import InvalidMessage, NodeFault, TransactionInvalid
+from ledger.errors import InvalidMessage, NodeFault
 from ledger.model.block import (
     SLOT_COMMIT_HASH,
     SLOT_SIGNATURES,
+    SLOT_STATE_HASH,
     SLOT_TRANSACTIONS_FILTER,
     Block,
     ConsenterMetadata,
 )
-from ledger.model.codec import decode_envelope
+from ledger.model.codec import decode_entry
 from ledger.model.codec_block import (
     decode_block_signatures,
     decode_commit_hash,
     decode_consenter_metadata,
+    encode_commit_hash,
 )
 from ledger.model.codes import ValidationCode
 from ledger.model.state import StateKey, StateUpdates, VersionedValue
 from ledger.storage.config_blocks import config_blocks, last_config_before
 from ledger.storage.ledger_store import LedgerStore
-from ledger.validation.block import Entry, updates_of
+from ledger.validation.block import updates_of
 from ledger.validation.commit_hash import (
     BEFORE_GENESIS,
     StateCommitment,
     commit_hash,
     commitment_after,
 )
+from ledger.validation.outcome import outcome_hash
 from ledger.validation.state_digest import state_hash, transaction_element, value_element
 from ledger.validation.transaction_index import RecordedTransaction, recorded_transactions
 
@@ -66,7 +69,7 @@ def verify_chain(store: LedgerStore, check_seals: CheckSeals) -> int:
         _check_links(block, number, previous_hash)
         if number > 0:
             _check_seals(block, commitment.commit_hash, check_seals)
-        commitment = _check_commit_hash(block, commitment, state)
+        commitment = _check_commit_hash(store.genesis_hash, block, commitment, state)
         previous_hash = block_hash(block.header)
     if height and (previous_hash, commitment) != _stored_tip(store):
         raise ChainBroken(height - 1, "is not the block that the savepoint names")
@@ -95,8 +98,15 @@ def _verify_from_snapshot(store: LedgerStore, check_seals: CheckSeals) -> int:
         before, after = sealed.previous_commit_hash, _stored_commit_hash(block)
         previous_hash = block_hash(block.header)
     digest = _stored_digest(store)
-    codes = block.metadata[SLOT_TRANSACTIONS_FILTER]
-    if commit_hash(before, codes, state_hash(digest)) != after:
+    codes = _codes(block)
+    computed = commit_hash(
+        genesis_hash=store.genesis_hash,
+        previous=before,
+        codes=bytes(codes),
+        outcome=_outcome(block, codes),
+        state=state_hash(digest),
+    )
+    if computed != after:
         raise ChainBroken(height - 1, "does not lead to the values and transactions stored")
     if (previous_hash, StateCommitment(after, digest)) != _stored_tip(store):
         raise ChainBroken(height - 1, "is not the block that the savepoint names")
@@ -211,42 +221,47 @@ def _stored_commit_hash(block: Block) -> bytes:
         raise ChainBroken(block.number, f"the commit hash is damaged: {error}") from error
 
 
-def _check_commit_hash(
-    block: Block, before: StateCommitment, state: _RebuiltState
-) -> StateCommitment:
-    """The commitment after the block, computed again from its transactions and flags."""
-    flags = block.metadata[SLOT_TRANSACTIONS_FILTER]
+def _codes(block: Block) -> list[ValidationCode]:
     try:
-        codes = [ValidationCode(flag) for flag in flags]
+        codes = [ValidationCode(flag) for flag in block.metadata[SLOT_TRANSACTIONS_FILTER]]
     except ValueError as error:
         raise ChainBroken(block.number, f"the flags are damaged: {error}") from error
-    stored = _stored_commit_hash(block)
     if len(codes) != len(block.entries):
         raise ChainBroken(block.number, f"{len(codes)} flags for {len(block.entries)} entries")
-    entries = [_decode(raw) for raw in block.entries]
+    return codes
+
+
+def _outcome(block: Block, codes: Sequence[ValidationCode]) -> bytes:
+    return outcome_hash(block.number, block.entries, list(map(decode_entry, block.entries)), codes)
+
+
+def _check_commit_hash(
+    genesis_hash: bytes, block: Block, before: StateCommitment, state: _RebuiltState
+) -> StateCommitment:
+    """The commitment after the block, computed again from its transactions and flags."""
+    stored = _stored_commit_hash(block)
+    codes = _codes(block)
+    entries = [decode_entry(raw) for raw in block.entries]
     updates = updates_of(block.number, entries, codes, state)
     recorded: tuple[RecordedTransaction, ...] = ()
     if block.number > 0:  # nobody signs the genesis block, its transaction uses up no id
         recorded = recorded_transactions(entries, codes, state.transactions.__contains__)
     after = commitment_after(
         before,
+        genesis_hash=genesis_hash,
         block_number=block.number,
         codes=codes,
+        outcome=outcome_hash(block.number, block.entries, entries, codes),
         updates=updates,
         recorded=recorded,
         state=state,
     )
     if after.commit_hash != stored:
         raise ChainBroken(block.number, "flags and changes do not give the stored commit hash")
+    if block.metadata[SLOT_STATE_HASH] != encode_commit_hash(state_hash(after.digest)):
+        raise ChainBroken(block.number, "is stored with another state hash")
     state.apply(updates, recorded)
     return after
-
-
-def _decode(raw: bytes) -> Entry:
-    try:
-        return decode_envelope(raw)
-    except TransactionInvalid as error:
-        return error
 
 
 def _compare_state(store: LedgerStore, state: _RebuiltState, height: int) -> None:

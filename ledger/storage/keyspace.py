@@ -15,7 +15,7 @@ from ledger.model.codes import ValidationCode
 from ledger.model.rwset import Version
 from ledger.model.state import Metadata, VersionedValue
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 
 FORMAT_KEY = b"f"
 CHANNEL_KEY = b"c"

@@ -87,6 +87,8 @@ class LedgerStore:
         self.first_block: Final = 0 if first is None else keyspace.decode_number(first)
         """All blocks from this one on are here. If it is not 0 the ledger began with a snapshot,
         and of the blocks below only those with a configuration are."""
+        self.genesis_hash: Final = kv.get(keyspace.GENESIS_HASH_KEY) or b""
+        """Hash of the genesis block's header; a part of every commit hash."""
         self._cache = StateCache(savepoint.height)
         self._moment = self._capture(savepoint)
 

@@ -4,7 +4,13 @@ from dataclasses import replace
 
 from ledger.crypto.hashing import block_hash
 from ledger.errors import NodeFault
-from ledger.model.block import SLOT_COMMIT_HASH, SLOT_TRANSACTIONS_FILTER, Block
+from ledger.model.block import (
+    SLOT_COMMIT_HASH,
+    SLOT_STATE_HASH,
+    SLOT_TRANSACTIONS_FILTER,
+    Block,
+)
+from ledger.model.codec import decode_entry
 from ledger.model.codec_block import encode_commit_hash
 from ledger.model.codes import ValidationCode
 from ledger.model.state import StateUpdates
@@ -14,6 +20,8 @@ from ledger.storage.kv import KeyValueStore, StoreDamaged
 from ledger.storage.ledger_store import LedgerStore
 from ledger.validation.commit_hash import BEFORE_GENESIS, commitment_after
 from ledger.validation.context import BlockValidation
+from ledger.validation.outcome import outcome_hash
+from ledger.validation.state_digest import state_hash
 
 DATABASE_FOLDER = "blocks-and-state"
 """The LevelDB folder inside a peer's data folder."""
@@ -71,19 +79,23 @@ def _begin(
     store = LedgerStore(kv, fail_points)
     first = commitment_after(
         BEFORE_GENESIS,
+        genesis_hash=block_hash(genesis.header),
         block_number=0,
         codes=GENESIS_VALIDATION.codes,
+        outcome=outcome_hash(
+            0, genesis.entries, (decode_entry(genesis.entries[0]),), GENESIS_VALIDATION.codes
+        ),
         updates=GENESIS_VALIDATION.updates,
         recorded=GENESIS_VALIDATION.recorded,
         state=store,
     )
     slots = genesis.metadata
-    assert (SLOT_TRANSACTIONS_FILTER, SLOT_COMMIT_HASH) == (2, 4), "slots as assembled here"
+    assert (SLOT_TRANSACTIONS_FILTER, SLOT_STATE_HASH, SLOT_COMMIT_HASH) == (2, 3, 4)
     metadata = (
         slots[0],
         slots[1],
         bytes(GENESIS_VALIDATION.codes),
-        slots[3],
+        encode_commit_hash(state_hash(first.digest)),
         encode_commit_hash(first.commit_hash),
     )
     store.commit(replace(genesis, metadata=metadata), GENESIS_VALIDATION, first)

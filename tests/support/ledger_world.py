@@ -26,7 +26,12 @@ from ledger.model.block import (
     BlockSignatures,
     ConsenterMetadata,
 )
-from ledger.model.codec import decode_envelope, encode_envelope, prepared_transaction_payload
+from ledger.model.codec import (
+    decode_entry,
+    decode_envelope,
+    encode_envelope,
+    prepared_transaction_payload,
+)
 from ledger.model.codec_action import encode_proposal_response_payload
 from ledger.model.codec_block import (
     encode_block_signatures,
@@ -72,6 +77,8 @@ from ledger.validation.context import (
     SignatureChecker,
     ValidationContext,
 )
+from ledger.validation.outcome import outcome_hash
+from ledger.validation.state_digest import state_hash
 from ledger.wire import lifecycle_pb2
 from tests.support.identities import CHANNEL_ID, THREE_OF_FOUR, Consortium, make_consortium
 
@@ -264,8 +271,12 @@ class LedgerWorld:
         validation = self.validate(*entries)
         after = commitment_after(
             self.store.tip().commitment,
+            genesis_hash=self.store.genesis_hash,
             block_number=self.store.height(),
             codes=validation.codes,
+            outcome=outcome_hash(
+                self.store.height(), entries, list(map(decode_entry, entries)), validation.codes
+            ),
             updates=validation.updates,
             recorded=validation.recorded,
             state=self.store,
@@ -275,7 +286,7 @@ class LedgerWorld:
             sealed.metadata[0],
             b"",
             bytes(validation.codes),
-            b"",
+            encode_commit_hash(state_hash(after.digest)),
             encode_commit_hash(after.commit_hash),
         )
         block = replace(sealed, metadata=metadata)

@@ -17,6 +17,7 @@ from ledger.storage.block_batch import block_batch
 from ledger.storage.keyspace import Savepoint
 from ledger.validation.block import validate_block
 from ledger.validation.commit_hash import commitment_after
+from ledger.validation.outcome import outcome_hash
 from ledger.wire import common_pb2, protos_pb2
 from tests.fuzz import samples
 from tests.fuzz.engine import Attempt, FuzzTarget, answer_kind
@@ -53,8 +54,10 @@ def _validate(raw: bytes, *, trusting: bool) -> str:
     block = samples.renumbered(samples.blocks()[1], here.store.height())
     after = commitment_after(
         here.store.tip().commitment,
+        genesis_hash=here.store.genesis_hash,
         block_number=here.store.height(),
         codes=validation.codes,
+        outcome=outcome_hash(here.store.height(), (raw,), (decoded(raw),), validation.codes),
         updates=validation.updates,
         recorded=validation.recorded,
         state=here.store,

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from ledger.audit.outcome import outcome_hash
 from ledger.audit.state_digest import IDS_IN_USE_FROM, Place, StateDigest
 from ledger.audit.wire_fields import Fields, read_fields
 from ledger.audit.world_state import StateKey, StateValue, WorldState, commit_hash
@@ -52,6 +53,7 @@ class Execution:
         number: int,
         entries: Sequence[bytes],
         *,
+        genesis_hash: bytes,
         previous: bytes,
         members: int,
         given: bytes = b"",
@@ -80,8 +82,14 @@ class Execution:
         self.digest.follow(self.state, changes, places)
         self.recorded.update(places)
         self.state.apply(changes)
-        outcome = commit_hash(previous, bytes(codes), self.digest.hash())
-        return Executed(bytes(codes), outcome)
+        after = commit_hash(
+            genesis_hash=genesis_hash,
+            previous=previous,
+            codes=bytes(codes),
+            outcome=outcome_hash(number, entries, bytes(codes)),
+            state_hash=self.digest.hash(),
+        )
+        return Executed(bytes(codes), after)
 
     @staticmethod
     def reading(entry: bytes) -> ReadTransaction:

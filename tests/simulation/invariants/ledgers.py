@@ -112,6 +112,7 @@ def i08_executes_to_the_same(ledgers: Ledgers, block: ReadBlock) -> None:
     expected = ledgers.execution.run(
         block.number,
         block.entries,
+        genesis_hash=ledgers.heads[0].block_hash,
         previous=ledgers.heads[-1].commit_hash,
         members=ledgers.members,
         given=block.codes,

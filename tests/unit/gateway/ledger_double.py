@@ -17,6 +17,7 @@ from gateway.mqtt.ingest import ReadingStore
 from gateway.readmodel.following import follow_blocks
 from gateway.readmodel.projector import Projector
 from gateway.readmodel.queries import ReadModel
+from gateway.receipts import Receipts
 from gateway.services import Services, Slots
 from gateway.sessions import Sessions
 from gateway.transactions import Transactions
@@ -184,6 +185,7 @@ def services_over(
         market=Market(readmodel),
         community=Community(readmodel),
         sessions=Sessions(clock_ms),
+        receipts=Receipts(readmodel),
         readings=readings or ReadingStore(NoKeys()),
         streams=Slots(4),
         clock_ms=clock_ms,

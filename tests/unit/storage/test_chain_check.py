@@ -6,7 +6,7 @@ import pytest
 
 from ledger.crypto.hashing import block_data_hash, block_hash
 from ledger.crypto.set_digest import EMPTY_SET
-from ledger.model.codec import decode_envelope
+from ledger.model.codec import decode_entry, decode_envelope
 from ledger.model.codec_block import (
     decode_commit_hash,
     encode_block,
@@ -19,6 +19,8 @@ from ledger.storage import keyspace
 from ledger.storage.chain_check import ChainBroken
 from ledger.storage.leveldb import LevelDbStore
 from ledger.validation.commit_hash import StateCommitment, commitment_after
+from ledger.validation.outcome import outcome_hash
+from ledger.validation.state_digest import state_hash
 from ledger.validation.transaction_index import RecordedTransaction
 from tests.support.ledger_world import CHAINCODE, LedgerWorld, market, put
 
@@ -121,20 +123,33 @@ def test_a_changed_flag_with_a_matching_commit_hash_is_found_by_the_next_seals(w
     flags = bytes([ValidationCode.MVCC_READ_CONFLICT, ValidationCode.MVCC_READ_CONFLICT])
     genesis_hash = decode_commit_hash(world.store.block(0).metadata[4])
     codes = [ValidationCode(flag) for flag in flags]
+    entries = world.store.block(1).entries
     recorded = [
         RecordedTransaction(decode_envelope(raw).tx_id, index, code)
-        for index, (raw, code) in enumerate(zip(world.store.block(1).entries, codes, strict=True))
+        for index, (raw, code) in enumerate(zip(entries, codes, strict=True))
     ]
     after = commitment_after(
         StateCommitment(genesis_hash, EMPTY_SET),
+        genesis_hash=world.store.genesis_hash,
         block_number=1,
         codes=codes,
+        outcome=outcome_hash(1, entries, [decode_entry(raw) for raw in entries], codes),
         updates=StateUpdates(),
         recorded=recorded,
         state=world.store,
     )
-    new_hash = after.commit_hash
-    rewrite(world, 1, lambda block: slot(slot(block, 2, flags), 4, encode_commit_hash(new_hash)))
+    slots = {
+        2: flags,
+        3: encode_commit_hash(state_hash(after.digest)),
+        4: encode_commit_hash(after.commit_hash),
+    }
+
+    def forge(block):
+        for number, content in slots.items():
+            block = slot(block, number, content)
+        return block
+
+    rewrite(world, 1, forge)
     assert broken_at(world) == 2
 
 

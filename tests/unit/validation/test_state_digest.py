@@ -73,8 +73,10 @@ def test_any_other_outcome_gives_another_commitment(world):
     def hash_of(keys, codes=(Code.VALID,), recorded=(used,)):
         after = commitment_after(
             world.store.tip().commitment,
+            genesis_hash=world.store.genesis_hash,
             block_number=1,
             codes=codes,
+            outcome=bytes(32),
             updates=StateUpdates(keys={("ns", key): update for key, update in keys.items()}),
             recorded=recorded,
             state=world.store,

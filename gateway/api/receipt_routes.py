@@ -1,0 +1,91 @@
+"""Receipts as files and as QR codes, and the validators they are checked against."""
+
+import base64
+from io import BytesIO
+from typing import Annotated, Literal
+
+import segno
+from fastapi import APIRouter, Path, Query, Request, Response
+
+from chaincode.energy import keys
+from gateway.api.access import SignedIn, UsedServices, require_sight
+from ledger.crypto.hashing import sha256
+from ledger.receipts.trust import encode_trust
+
+RECEIPT_TYPE = "application/vnd.gridledger.receipt"
+QR_CHARACTERS_MAX = 2_900
+"""A little below what the largest code (177 modules, level L) holds."""
+REVISIONS_MAX = 9_999
+
+router = APIRouter(prefix="/v1", tags=["receipts"])
+
+ListingId = Annotated[str, Path(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}$")]
+TransactionId = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]
+FileKind = Annotated[Literal["receipt", "qr"], Query()]
+
+
+@router.get(
+    "/settlements/{listing_id}/receipt",
+    response_class=Response,
+    responses={200: {"content": {RECEIPT_TYPE: {}, "image/svg+xml": {}}}},
+)
+def settlement_receipt(
+    listing_id: ListingId,
+    request: Request,
+    services: UsedServices,
+    viewer: SignedIn,
+    idgrid: Annotated[str | None, Query(pattern=r"^[A-Z0-9-]{4,32}$")] = None,
+    revision: Annotated[int | None, Query(ge=1, le=REVISIONS_MAX)] = None,
+    file: FileKind = "receipt",
+) -> Response:
+    """Proof of a household's line of a settled hour, or of a correction of it."""
+    household = idgrid or viewer.idgrid
+    require_sight(viewer, household)
+    key = keys.settlement_line(household, listing_id)
+    if revision is not None:
+        key = keys.correction(household, listing_id, revision)
+    made = services.receipts.of_value(key)
+    return _answer(request, made, f"receipt-{listing_id}-{household}", file)
+
+
+@router.get(
+    "/transactions/{tx_id}/receipt",
+    response_class=Response,
+    responses={200: {"content": {RECEIPT_TYPE: {}, "image/svg+xml": {}}}},
+)
+def transaction_receipt(
+    tx_id: TransactionId, request: Request, services: UsedServices, file: FileKind = "receipt"
+) -> Response:
+    """Proof that the ledger took a transaction, or refused it."""
+    made = services.receipts.of_transaction(tx_id)
+    return _answer(request, made, f"receipt-{tx_id[:12]}", file)
+
+
+@router.get("/validators", response_class=Response)
+def validators(services: UsedServices) -> Response:
+    """Who may seal which blocks. Compare its fingerprint with one from elsewhere."""
+    trusted = services.receipts.validators()
+    return Response(encode_trust(trusted), media_type="application/json")
+
+
+def _answer(request: Request, made: bytes, name: str, file: str) -> Response:
+    if file == "qr":
+        return Response(_qr(request, made), media_type="image/svg+xml")
+    disposition = {"content-disposition": f'attachment; filename="{name}.receipt"'}
+    return Response(made, media_type=RECEIPT_TYPE, headers=disposition)
+
+
+def _qr(request: Request, content: bytes) -> bytes:
+    """A link whose fragment is the receipt, or, if that is too long, its address and hash."""
+    page = f"{request.base_url}receipt"
+    packed = base64.urlsafe_b64encode(content).rstrip(b"=").decode("ascii")
+    link = f"{page}#r={packed}"
+    if len(link) > QR_CHARACTERS_MAX:
+        query = str(request.query_params).replace("file=qr", "file=receipt")
+        link = f"{page}#h={sha256(content).hex()}&u={request.url.path}?{query}"
+    drawn = BytesIO()
+    segno.make(link, error="l", micro=False, boost_error=False).save(
+        drawn, kind="svg", scale=4, border=4, light="white", dark="black", svgclass=None,
+        lineclass=None, omitsize=False,
+    )  # fmt: skip
+    return drawn.getvalue()
