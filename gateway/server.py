@@ -10,8 +10,8 @@ from pathlib import Path
 import uvicorn
 from fastapi import FastAPI
 
-from gateway.api.app import create_app
 from gateway.api.hosts import HEAD_BYTES_MAX, AllowedHosts
+from gateway.application import create_app
 from gateway.block_signal import BlockSignal
 from gateway.community import Community
 from gateway.database import Database, migrate, open_database

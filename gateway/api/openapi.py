@@ -5,14 +5,14 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from gateway.api.app import API_VERSION, DESCRIPTION, TITLE, add_routes
+from gateway.api.routes import API_VERSION, DESCRIPTION, TITLE, add_api_routes
 
 FILE = Path(__file__).parent / "openapi.json"
 
 
 def openapi_text() -> str:
     """The description as stored: sorted and indented, so that a change is a readable diff."""
-    app = add_routes(FastAPI(title=TITLE, version=API_VERSION, description=DESCRIPTION))
+    app = add_api_routes(FastAPI(title=TITLE, version=API_VERSION, description=DESCRIPTION))
     return json.dumps(app.openapi(), indent=1, sort_keys=True) + "\n"
 
 

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -11,10 +11,12 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from gateway.errors import FieldError, Problem, RequestRefused
-from gateway.web.templating import refusal_page
 
 MEDIA_TYPE = "application/problem+json"
 FIELD_ERRORS_MAX = 20
+
+RefusalPage = Callable[[Request, RequestRefused], Response]
+"""Makes the page that a person sees."""
 
 logger = logging.getLogger(__name__)
 
@@ -60,8 +62,9 @@ def problem_body(
 
 def problem_response(request: Request, refused: RequestRefused) -> Response:
     """A refusal as a response: a page for a browser that asks for one, else a problem document."""
-    if "text/html" in request.headers.get("accept", ""):
-        return refusal_page(request, refused)
+    page: RefusalPage | None = request.app.state.refusal_page
+    if page is not None and "text/html" in request.headers.get("accept", ""):
+        return page(request, refused)
     return Response(
         problem_body(
             refused.problem,
@@ -76,8 +79,9 @@ def problem_response(request: Request, refused: RequestRefused) -> Response:
     )
 
 
-def install_problem_handlers(app: FastAPI) -> None:
-    """Answer every error of the app with a problem document."""
+def install_problem_handlers(app: FastAPI, *, page: RefusalPage | None = None) -> None:
+    """Answer every error of the app with a problem document, or a browser with a page."""
+    app.state.refusal_page = page
 
     async def on_refused(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestRefused)

@@ -11,8 +11,8 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
-from gateway.api.app import create_app
 from gateway.api.hosts import HEAD_BYTES_MAX, AllowedHosts
+from gateway.application import create_app
 from gateway.http_connections import ConnectionLimits
 from gateway.server import web_config
 from tests.unit.gateway.ledger_double import LedgerDouble, services_over

@@ -5,7 +5,7 @@ import asyncio
 import httpx
 import pytest
 
-from gateway.api.app import create_app
+from gateway.application import create_app
 from gateway.mqtt.reading import MESSAGE_BYTES_MAX, BadReading, decode_reading
 from gateway.settings import load_gateway_settings
 from gateway.strict_json import DEPTH_MAX, INTEGER_MAX, BadJson, parse_strictly

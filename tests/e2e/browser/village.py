@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from chaincode.energy.contracts import CONTRACTS
 from chaincode.shim.testing import collection
-from gateway.api.app import create_app
+from gateway.application import create_app
 from gateway.hems.virtual_meter import VirtualMeter
 from gateway.meter_keys import LedgerMeterKeys
 from gateway.mqtt.ingest import ReadingStore

@@ -4,8 +4,8 @@ import base64
 import json
 from urllib.parse import urlsplit
 
-from gateway.api.app import create_app
 from gateway.api.limits import BODY_BYTES_MAX, RateLimit
+from gateway.application import create_app
 from gateway.hems.virtual_meter import VirtualMeter
 from gateway.mqtt.ingest import BadReading
 from gateway.mqtt.reading import MESSAGE_BYTES_MAX, check_signature, decode_reading

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import httpx
 
 from chaincode.shim.testing import TestLedger
-from gateway.api.app import create_app
+from gateway.application import create_app
 from gateway.hems.virtual_meter import VirtualMeter
 from gateway.meter_keys import LedgerMeterKeys
 from gateway.mqtt.ingest import ReadingStore

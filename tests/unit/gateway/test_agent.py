@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gateway.agent.client import HouseholdClient, NotWhatIAsked, OrderRefused
 from gateway.agent.strategy import ENERGY_MIN_WH, MarketTerms, wish_for
-from gateway.api.app import create_app
+from gateway.application import create_app
 from gateway.errors import LedgerRefusal
 from tests.unit.gateway.ledger_double import LedgerDouble, an_identity, services_over
 

@@ -12,8 +12,8 @@ from chaincode.energy.market.records import MarketOrder
 from chaincode.energy.records import encode
 from chaincode.energy.registry.records import Participant
 from chaincode.energy.tokens.records import Account
-from gateway.api.app import create_app
 from gateway.api.limits import BODY_BYTES_MAX, RateLimit
+from gateway.application import create_app
 from gateway.errors import LedgerRefusal, Problem
 from gateway.readmodel.queries import ReadModel
 from gateway.sessions import Viewer

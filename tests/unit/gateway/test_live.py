@@ -11,8 +11,8 @@ import httpx
 import pytest
 import uvicorn
 
-from gateway.api.app import create_app
 from gateway.api.openapi import FILE, openapi_text
+from gateway.application import create_app
 from gateway.errors import Problem
 from tests.unit.gateway.ledger_double import LedgerDouble, an_identity, follow, services_over
 

@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 import httpx
 import pytest
 
-from gateway.api.app import create_app
+from gateway.application import create_app
 from gateway.errors import Problem
 from gateway.readmodel.projector import Projector
 from gateway.readmodel.queries import ReadModel

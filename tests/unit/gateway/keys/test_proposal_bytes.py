@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from gateway.api.app import create_app
+from gateway.application import create_app
 from gateway.web.templating import FOLDER
 from ledger.crypto.hashing import proposal_hash, sha256
 from ledger.crypto.proposal import build_proposal

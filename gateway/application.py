@@ -1,29 +1,19 @@
-"""The HTTP application: middlewares, routes, problems. `gateway.server` runs it."""
-
-from typing import Any
+"""The HTTP application: middlewares, the API, the pages. `gateway.server` runs it."""
 
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.api import (
-    explorer_routes,
-    hems_routes,
-    market_routes,
-    marketplace_routes,
-    problem_routes,
-    receipt_routes,
-    settlement_routes,
-    transaction_routes,
-)
 from gateway.api.hosts import AllowedHosts, HostCheck
 from gateway.api.idempotency import Idempotency
 from gateway.api.limits import RateLimit, RequestLimits
 from gateway.api.problems import install_problem_handlers
+from gateway.api.routes import API_VERSION, DESCRIPTION, PROBLEM_RESPONSE, TITLE, add_api_routes
 from gateway.services import Services
 from gateway.web import app_routes as web_app_routes
 from gateway.web import routes as web_routes
 from gateway.web.assets import ASSETS
+from gateway.web.templating import refusal_page
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
@@ -35,30 +25,6 @@ SECURITY_HEADERS = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
     "cache-control": "no-store",
-}
-TITLE = "Gridledger gateway"
-API_VERSION = "1"
-DESCRIPTION = (
-    "Energy market of a renewable energy community. Energy in Wh, money in micro-tokens, "
-    "prices in micro-tokens per kWh, times in ms UTC. Keys stay with the client."
-)
-PROBLEM_RESPONSE: dict[str, Any] = {
-    "description": "A problem (RFC 9457); `/problems` lists them all",
-    "content": {
-        "application/problem+json": {
-            "schema": {
-                "type": "object",
-                "required": ["type", "title", "status", "detail", "instance"],
-                "properties": {
-                    "type": {"type": "string", "format": "uri-reference"},
-                    "title": {"type": "string"},
-                    "status": {"type": "integer"},
-                    "detail": {"type": "string"},
-                    "instance": {"type": "string", "format": "uri-reference"},
-                },
-            }
-        }
-    },
 }
 
 
@@ -80,27 +46,11 @@ def create_app(
         ],
     )
     app.state.services = services
-    install_problem_handlers(app)
-    add_routes(app)
+    install_problem_handlers(app, page=refusal_page)
+    add_api_routes(app)
+    for pages in (web_routes, web_app_routes):
+        app.include_router(pages.router, responses={"default": PROBLEM_RESPONSE})
     app.mount("/static", ASSETS)
-    return app
-
-
-def add_routes(app: FastAPI) -> FastAPI:
-    """Every route; each may answer with a problem."""
-    for routes in (
-        transaction_routes,
-        market_routes,
-        marketplace_routes,
-        settlement_routes,
-        receipt_routes,
-        hems_routes,
-        explorer_routes,
-        problem_routes,
-        web_routes,
-        web_app_routes,
-    ):
-        app.include_router(routes.router, responses={"default": PROBLEM_RESPONSE})
     return app
 
 
