@@ -11,6 +11,7 @@ from gateway.api.problems import install_problem_handlers
 from gateway.api.routes import API_VERSION, DESCRIPTION, PROBLEM_RESPONSE, TITLE, add_api_routes
 from gateway.services import Services
 from gateway.web import app_routes as web_app_routes
+from gateway.web import receipt_page
 from gateway.web import routes as web_routes
 from gateway.web.assets import ASSETS
 from gateway.web.templating import refusal_page
@@ -48,7 +49,7 @@ def create_app(
     app.state.services = services
     install_problem_handlers(app, page=refusal_page)
     add_api_routes(app)
-    for pages in (web_routes, web_app_routes):
+    for pages in (web_routes, web_app_routes, receipt_page):
         app.include_router(pages.router, responses={"default": PROBLEM_RESPONSE})
     app.mount("/static", ASSETS)
     return app

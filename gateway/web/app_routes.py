@@ -1,5 +1,6 @@
 """What makes the pages an app one can install, and the choice of language."""
 
+import json
 from typing import Annotated
 from urllib.parse import parse_qs
 
@@ -12,12 +13,16 @@ from gateway.web.assets import ASSETS
 from gateway.web.languages import LOCALE_NAMES
 from gateway.web.refusal_texts import all_refusal_texts
 from gateway.web.templating import LANGUAGE_COOKIE, language_of, page
+from ledger.crypto.hashing import sha256
 
 LANGUAGE_KEPT_S = 365 * 24 * 60 * 60
 FORM_BYTES_MAX = 1_024
 WORKER = "service-worker.js"
 SHELL = ("page.css", "page.js", "vendor/htmx.min.js", "icon.svg")
 """What the worker keeps: a page shows at once, and "you are offline" looks like the rest."""
+RECEIPT_SHELL = ("receipts/page.js",)
+RECEIPT_MODULES = ("receipts/check-receipt.js", "receipts/receipt-file.js")
+"""What checks receipts without a connection; modules are imported without the hash in the name."""
 
 router = APIRouter(include_in_schema=False)
 
@@ -59,8 +64,10 @@ async def service_worker() -> Response:
     """The worker, which rules the whole site only if it is served from its root."""
     asset = ASSETS.find(WORKER)
     assert asset is not None, "the worker is one of the files"
-    names = "".join(f'"{ASSETS.url(name)}",' for name in SHELL)
-    head = f'"use strict";const SHELL=[{names}];\n'
+    urls = [ASSETS.url(name) for name in (*SHELL, *RECEIPT_SHELL, *RECEIPT_MODULES)]
+    kept = [*urls, *(f"/static/{name}" for name in RECEIPT_MODULES)]
+    stamp = sha256(" ".join(urls).encode()).hex()
+    head = f'"use strict";const SHELL={json.dumps(kept)},STAMP="{stamp}";\n'
     return Response(head.encode() + asset.content, media_type="text/javascript")
 
 

@@ -1,13 +1,16 @@
-// Keeps the public files and one page for when there is no connection. Pages with a household's
+// Keeps the public files and two pages for when there is no connection: one that says so, and the
+// one that checks receipts, which needs none. Pages with a household's
 // data are never kept: whoever opens this browser next must not find them.
-// SHELL, the files to keep, is written in front of this by the gateway.
+// SHELL, the files to keep, and STAMP, a hash of them all, are written in front of this by the gateway.
 
-const CACHE = "shell:" + SHELL.join("|");
+const CACHE = "shell:" + STAMP;
 const OFFLINE = "/offline";
+const RECEIPT = "/receipt";
+const PAGES = [OFFLINE, RECEIPT].map((page) => new Request(page, { credentials: "omit" }));
 
 self.addEventListener("install", (event) => {
   event.waitUntil(
-    caches.open(CACHE).then((cache) => cache.addAll([...SHELL, new Request(OFFLINE, { credentials: "omit" })])).then(() => self.skipWaiting()),
+    caches.open(CACHE).then((cache) => cache.addAll([...SHELL, ...PAGES])).then(() => self.skipWaiting()),
   );
 });
 
@@ -24,7 +27,7 @@ self.addEventListener("fetch", (event) => {
   const url = new URL(request.url);
   if (request.method !== "GET" || url.origin !== self.location.origin) return;
   if (request.mode === "navigate") {
-    event.respondWith(fetch(request).catch(() => caches.match(OFFLINE, { ignoreVary: true })));
+    event.respondWith(fetch(request).catch(() => caches.match(url.pathname === RECEIPT ? RECEIPT : OFFLINE, { ignoreVary: true })));
   } else if (SHELL.includes(url.pathname + url.search)) {
     event.respondWith(caches.match(request).then((kept) => kept || fetch(request)));
   }
