@@ -10,7 +10,7 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from gateway.api.access import UsedServices
 from gateway.errors import Problem, RequestRefused
 from gateway.web.assets import ASSETS
-from gateway.web.languages import LOCALE_NAMES
+from gateway.web.languages import LOCALE_NAMES, N_
 from gateway.web.refusal_texts import all_refusal_texts
 from gateway.web.templating import LANGUAGE_COOKIE, language_of, page
 from ledger.crypto.hashing import sha256
@@ -46,8 +46,8 @@ def manifest(request: Request, services: UsedServices) -> JSONResponse:
     content = {
         "id": "/",
         "name": services.community_name,
-        "short_name": words.text("Energy"),
-        "description": words.text("Local energy market of the community"),
+        "short_name": words.text(N_("Energy")),
+        "description": words.text(N_("Local energy market of the community")),
         "lang": words.tag,
         "start_url": "/",
         "scope": "/",
