@@ -22,11 +22,12 @@ OWN_SCRIPTS = [
 ]
 READ_ALOUD = {"aria-label", "title", "alt", "placeholder", "label", "content", "data-hint"}
 NOT_READ = {("meta", "content")}
-SAME_EVERYWHERE = {"kWh", "kW", "V", "ID", "IDgrid", "PDF", "CSV", "API", "h", "JSON"}
+SAME_EVERYWHERE = {"kWh", "kW", "V", "ID", "IDgrid", "PDF", "CSV", "API", "h", "JSON", "QR", "UTC"}
 """Units and names that no language translates."""
 WORD = re.compile(r"[^\W\d_]{1,}")
 PLACEHOLDER = re.compile(r"%\((\w+)\)s|\{(\w+)\}")
-TEXT_IN_SCRIPT = re.compile(r"(?:textContent|innerText|title|placeholder)\s*=\s*[\"'`][^\"'`]*\w")
+TEXT_IN_SCRIPT = re.compile(r"\b(?:textContent|innerText|title|placeholder)\s*=\s*([\"'`])(.*?)\1")
+EXPRESSION = re.compile(r"\$\{.*?\}")
 
 
 class BareTexts(HTMLParser):
@@ -72,7 +73,8 @@ def test_no_template_has_a_text_that_is_not_marked(path: str) -> None:
 
 @pytest.mark.parametrize("path", OWN_SCRIPTS)
 def test_no_script_writes_a_text_of_its_own(path: str) -> None:
-    assert TEXT_IN_SCRIPT.findall(text_of(path)) == []
+    written = [EXPRESSION.sub("", text) for _, text in TEXT_IN_SCRIPT.findall(text_of(path))]
+    assert [text for text in written if WORD.search(text)] == []
 
 
 @pytest.mark.parametrize("code", TRANSLATED)
