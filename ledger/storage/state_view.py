@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from ledger.errors import NodeFault, TransactionInvalid
 from ledger.model.block import Block
-from ledger.model.codec import decode_envelope
 from ledger.model.codec_block import decode_block
+from ledger.model.codec_write import decode_write
 from ledger.model.rwset import Version
 from ledger.model.state import HistoryEntry, VersionedValue
 from ledger.storage import keyspace
@@ -100,18 +100,15 @@ class StateView:
 def history_entry(block: Block, namespace: str, key: str, version: Version) -> HistoryEntry:
     """The write of `key` by the transaction at `version`, taken from its block."""
     try:
-        envelope = decode_envelope(block.entries[version.tx_number])
+        write = decode_write(block.entries[version.tx_number], namespace, key)
     except (IndexError, TransactionInvalid) as error:
         raise NodeFault(f"history of {key!r} refers to no transaction at {version}") from error
-    transaction = envelope.transaction
-    for rwset in transaction.action.results.namespaces if transaction else ():
-        for write in rwset.writes if rwset.namespace == namespace else ():
-            if write.key == key:
-                return HistoryEntry(
-                    version=version,
-                    tx_id=envelope.tx_id,
-                    timestamp_ns=envelope.header.channel.timestamp_ns,
-                    value=write.value,
-                    is_delete=write.is_delete or not write.value,
-                )
-    raise NodeFault(f"the transaction at {version} does not write {key!r} of {namespace!r}")
+    if write is None:
+        raise NodeFault(f"the transaction at {version} does not write {key!r} of {namespace!r}")
+    return HistoryEntry(
+        version=version,
+        tx_id=write.tx_id,
+        timestamp_ns=write.timestamp_ns,
+        value=write.value,
+        is_delete=write.is_delete,
+    )
