@@ -1,20 +1,27 @@
 """`gridledger clear`: one order book in as JSON, one clearing out as JSON.
 
 The same rule the contract runs, without a network, so that anyone can check a listing by hand.
-Input is read strictly: whole numbers only, no duplicate keys, no NaN, bounded size. Bad input
-ends with exit status 2 and one line on standard error; standard output stays empty.
+Bad input ends with exit status 2 and one line on standard error; standard output stays empty.
 """
 
 import argparse
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import NoReturn, Protocol
 
-from chaincode.energy.market.book import Order, Side
-from chaincode.energy.market.clearing import MIDPOINT, RATIONS, ClearingResult, clear_book
+from chaincode.energy.market.clear_input import (
+    DIGITS_MAX,
+    INPUT_CHARACTERS_MAX,
+    BadInput,
+    GivenBook,
+    parse_book,
+    shown,
+)
+from chaincode.energy.market.clearing import MIDPOINT, RATIONS, ClearingResult
 from chaincode.energy.market.matching import RULES
+from chaincode.energy.market.outcome import Outcome, Terms, clear_in_parts
 
 DESCRIPTION = """\
 Clears one order book without a network: the market's own rule. Reads one JSON object from
@@ -24,15 +31,11 @@ input (prices in micro-tokens per kWh, qty in Wh, seq: place in ledger order; nu
   {"floor_price": 40000, "cap_price": null, "orders": [
     {"id": "anna", "side": "offer", "price": 60000, "qty": 2000, "seq": 1},
     {"id": "boris", "side": "bid", "price": 150000, "qty": 1500, "seq": 2}]}
+an order may also have "priority": true (a bid, with --regulated-price), "source": names (an
+offer), "preferred": names (a bid; they break ties).
 docs/order-book.json is an example, docs/market.md explains it."""
 EXIT_OK = 0
 EXIT_BAD_INPUT = 2
-ORDERS_MAX = 1_000_000
-NUMBER_MAX = 2**63 - 1
-INPUT_CHARACTERS_MAX = 512 * 1024 * 1024
-ID_CHARACTERS_MAX = 256
-SHOWN_CHARACTERS_MAX = 60
-_DIGITS_MAX = len(str(NUMBER_MAX))
 _FRACTION = re.compile(r"\d{1,9}(/\d{1,9}|\.\d{1,9})?")
 
 
@@ -48,10 +51,6 @@ class TextWriter(Protocol):
     def write(self, text: str, /) -> object: ...
 
 
-class BadInput(Exception):  # noqa: N818 - the field's word
-    """The input breaks a rule; the text is one line that names the order and the reason."""
-
-
 def main(argv: Sequence[str], stdin: TextReader, stdout: TextWriter, stderr: TextWriter) -> int:
     """Run the command with the arguments after `gridledger clear`; returns the exit status."""
     try:
@@ -59,49 +58,41 @@ def main(argv: Sequence[str], stdin: TextReader, stdout: TextWriter, stderr: Tex
         if options is None:
             stdout.write(_parser().format_help())
             return EXIT_OK
-        orders, floor_price, cap_price = parse_book(stdin.read(INPUT_CHARACTERS_MAX + 1))
-        result = clear_book(
-            orders,
-            rule=options.rule,
-            k=options.k,
-            ration=options.ration,
-            floor_price=floor_price,
-            cap_price=cap_price,
-            fixed_price=options.price,
-            line_limit_wh=options.line_limit,
-        )
+        given = parse_book(stdin.read(INPUT_CHARACTERS_MAX + 1))
+        outcome = _cleared(given, options)
     except BadInput as error:
         stderr.write(f"gridledger clear: {error}\n")
         return EXIT_BAD_INPUT
     except UnicodeDecodeError:
         stderr.write("gridledger clear: the input is not UTF-8 text\n")
         return EXIT_BAD_INPUT
-    output = result_json(result)
+    output = result_json(outcome.auction)
     if options.line_limit is not None:
-        output["curtailed"] = result.curtailed_wh
+        output["curtailed"] = outcome.curtailed_wh
+    if options.regulated_price is not None:
+        _add_regulated(output, outcome)
     stdout.write(json.dumps(output) + "\n")
     return EXIT_OK
 
 
-def parse_book(text: str) -> tuple[list[Order], int | None, int | None]:
-    """Read `{"floor_price", "cap_price", "orders": [...]}`; raises `BadInput`."""
-    if len(text) > INPUT_CHARACTERS_MAX:
-        raise BadInput(f"the input is larger than {INPUT_CHARACTERS_MAX} characters")
-    book = _load(text)
-    if not isinstance(book, dict):
-        raise BadInput('the input must be one object with "orders"')
-    floor_price = _price_bound(book, "floor_price")
-    cap_price = _price_bound(book, "cap_price")
-    if floor_price is not None and cap_price is not None and floor_price > cap_price:
-        raise BadInput(f"floor_price {floor_price} is above cap_price {cap_price}")
-    entries = book.get("orders")
-    if not isinstance(entries, list):
-        raise BadInput('"orders" is missing or not a list')
-    if len(entries) > ORDERS_MAX:
-        raise BadInput(f"more than {ORDERS_MAX} orders: {len(entries)}")
-    orders = [_order(entry, index) for index, entry in enumerate(entries)]
-    _refuse_duplicates(orders)
-    return orders, floor_price, cap_price
+def _cleared(given: GivenBook, options: argparse.Namespace) -> Outcome:
+    if given.priority and options.regulated_price is None:
+        raise BadInput("an order has priority; --regulated-price says at which price")
+    return clear_in_parts(
+        given.orders,
+        Terms(
+            rule=options.rule,
+            k=options.k,
+            ration=options.ration,
+            floor_price=given.floor_price,
+            cap_price=given.cap_price,
+            fixed_price=options.price,
+            line_limit_wh=options.line_limit,
+            regulated_price=options.regulated_price,
+        ),
+        first=given.priority,
+        preferences=given.preferences,
+    )
 
 
 def result_json(result: ClearingResult) -> dict[str, object]:
@@ -120,6 +111,13 @@ def result_json(result: ClearingResult) -> dict[str, object]:
     if result.rule != "crossing":
         output["excluded"] = [list(entry) for entry in result.excluded]
     return output
+
+
+def _add_regulated(output: dict[str, object], outcome: Outcome) -> None:
+    """The part served first, beside the auction of the rest; and what never could execute."""
+    part = outcome.regulated
+    output["regulated"] = result_json(part) if part else None
+    output["not_executable"] = [list(entry) for entry in outcome.book.not_executable]
 
 
 class _Parser(argparse.ArgumentParser):
@@ -158,6 +156,11 @@ def _parser() -> _Parser:
     parser.add_argument(
         "--price", type=_number, help="the price of the rule fixed_price, micro-tokens per kWh"
     )
+    parser.add_argument(
+        "--regulated-price",
+        type=_number,
+        help="what bids marked priority pay, which are served first",
+    )
     parser.add_argument("--line-limit", type=_number, help="the most that may be matched, Wh")
     return parser
 
@@ -173,8 +176,8 @@ def _parse_arguments(argv: Sequence[str]) -> argparse.Namespace | None:
 
 
 def _number(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and len(text) <= _DIGITS_MAX):
-        raise argparse.ArgumentTypeError(f"{_shown(text)} is not a whole number")
+    if not (text.isascii() and text.isdecimal() and len(text) <= DIGITS_MAX):
+        raise argparse.ArgumentTypeError(f"{shown(text)} is not a whole number")
     return int(text)
 
 
@@ -188,98 +191,3 @@ def _fraction(text: str) -> Fraction:
     if not 0 <= value <= 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not between 0 and 1")
     return value
-
-
-def _load(text: str) -> object:
-    try:
-        return json.loads(
-            text,
-            object_pairs_hook=_object,
-            parse_int=_integer,
-            parse_constant=_no_constant,
-        )
-    except json.JSONDecodeError as error:
-        raise BadInput(f"not JSON: {error.msg} at line {error.lineno}") from None
-    except RecursionError:
-        raise BadInput("not an order book: nested too deeply") from None
-
-
-def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        name = f"order {_shown(members['id'])}" if "id" in members else "the book"
-        raise BadInput(f"{name}: key {_shown(twice)} appears twice")
-    return members
-
-
-def _integer(digits: str) -> int:
-    """Numbers too long to be an amount become one that is just out of range, and is refused."""
-    if len(digits) <= _DIGITS_MAX + 1:
-        return int(digits)
-    return -1 if digits.startswith("-") else NUMBER_MAX + 1
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise BadInput(f"{name} is not a number of the order book")
-
-
-def _price_bound(book: Mapping[str, object], field: str) -> int | None:
-    if field not in book:
-        raise BadInput(f'"{field}" is missing (null means none)')
-    value = book[field]
-    return None if value is None else _amount(value, field, "the book")
-
-
-def _order(entry: object, index: int) -> Order:
-    if not isinstance(entry, dict):
-        raise BadInput(f"order {index}: not an object")
-    order_id = entry.get("id")
-    if not isinstance(order_id, str) or not 0 < len(order_id) <= ID_CHARACTERS_MAX:
-        raise BadInput(
-            f"order {index}: id is missing or not a text of 1 to {ID_CHARACTERS_MAX} characters"
-        )
-    name = f"order {_shown(order_id)}"
-    for field in ("side", "price", "qty", "seq"):
-        if field not in entry:
-            raise BadInput(f"{name}: {field} is missing")
-    return Order(
-        order_id=order_id,
-        side=_side(entry["side"], name),
-        price_utoken_per_kwh=_amount(entry["price"], "price", name),
-        energy_wh=_amount(entry["qty"], "qty", name),
-        sequence=_amount(entry["seq"], "seq", name),
-    )
-
-
-def _side(value: object, name: str) -> Side:
-    if value == "bid":
-        return "bid"
-    if value == "offer":
-        return "offer"
-    raise BadInput(f"{name}: side is {_shown(value)}, neither bid nor offer")
-
-
-def _amount(value: object, field: str, name: str) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):  # bool is a kind of int
-        raise BadInput(f"{name}: {field} is {_shown(value)}, not a whole number")
-    if value > NUMBER_MAX:
-        raise BadInput(f"{name}: {field} is greater than {NUMBER_MAX}")
-    if value < 0:
-        raise BadInput(f"{name}: {field} is negative")
-    return value
-
-
-def _refuse_duplicates(orders: list[Order]) -> None:
-    seen: set[str] = set()
-    for order in orders:
-        if order.order_id in seen:
-            raise BadInput(f"order {_shown(order.order_id)}: id appears twice")
-        seen.add(order.order_id)
-
-
-def _shown(value: object) -> str:
-    """A value from outside as short, one-line, printable text."""
-    text = ascii(value) if not isinstance(value, str) else json.dumps(value)
-    return text if len(text) <= SHOWN_CHARACTERS_MAX else text[:SHOWN_CHARACTERS_MAX] + "..."

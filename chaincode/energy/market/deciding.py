@@ -46,7 +46,7 @@ def result_of(listing: Listing, outcome: Outcome, *, solved_by: str = "contract"
         not_executable=[],
         excluded=[],
         line_limit_wh=listing.line_limit_wh,
-        curtailed_wh=_curtailed_wh(outcome),
+        curtailed_wh=outcome.curtailed_wh,
         regulated=_regulated(outcome.regulated),
         utility=_utility_rows(listing, outcome),
         solved_by=solved_by,
@@ -122,11 +122,6 @@ def with_details(
             }
         )
     )
-
-
-def _curtailed_wh(outcome: Outcome) -> int:
-    regulated = outcome.regulated.curtailed_wh if outcome.regulated else 0
-    return outcome.auction.curtailed_wh + regulated
 
 
 def _regulated(result: ClearingResult | None) -> dict[str, int] | None:

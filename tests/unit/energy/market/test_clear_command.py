@@ -68,6 +68,54 @@ def test_the_worked_cases(case: dict[str, Any], ration: str) -> None:
     assert cleared["not_executable"] == case["not_executable"]
 
 
+HOSPITAL = [
+    {"id": "h", "side": "bid", "price": 120000, "qty": 600, "seq": 3, "priority": True},
+    {"id": "b", "side": "bid", "price": 200000, "qty": 1000, "seq": 1, "preferred": ["pv-2"]},
+    {"id": "s1", "side": "offer", "price": 90000, "qty": 500, "seq": 0, "source": ["pv-1"]},
+    {"id": "s2", "side": "offer", "price": 90000, "qty": 500, "seq": 2, "source": "pv-2"},
+]
+
+
+def test_priority_is_served_first_at_the_regulated_price() -> None:
+    options = ("--regulated-price", "100000", "--line-limit", "900")
+    status, out, err = run(book(HOSPITAL), *options)
+    assert (status, err) == (0, "")
+    cleared = json.loads(out)
+    first = cleared["regulated"]
+    assert (first["price"], first["allocations"]) == (100000, {"h": 600, "s1": 500, "s2": 100})
+    assert cleared["allocations"] == {"b": 300, "s2": 300}
+    assert cleared["curtailed"] == 100
+
+
+def test_wishes_break_ties_only() -> None:
+    bids = [{**HOSPITAL[1], "qty": 400}]
+    cleared = output_of(book(bids + HOSPITAL[2:]))
+    assert cleared["allocations"] == {"b": 400, "s2": 400}
+    dearer = {**HOSPITAL[3], "price": 90001}
+    cleared = output_of(book([*bids, HOSPITAL[2], dearer]))
+    assert cleared["allocations"] == {"b": 400, "s1": 400}
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"priority": 1}, 'order "h": priority is 1, not a boolean'),
+        ({"side": "offer"}, 'order "h": only a bid has priority'),
+        ({"preferred": 7}, 'order "h": preferred is no text or list of texts'),
+        ({"preferred": ["x"] * 11}, 'order "h": preferred has more than 10 names'),
+    ],
+)
+def test_wrong_wishes_and_priorities_are_named(changes: dict[str, Any], reason: str) -> None:
+    status, out, err = run(book([{**HOSPITAL[0], **changes}]), "--regulated-price", "100000")
+    assert (status, out, err) == (2, "", f"gridledger clear: {reason}\n")
+
+
+def test_priority_needs_a_price() -> None:
+    status, out, err = run(book(HOSPITAL))
+    assert (status, out) == (2, "")
+    assert "--regulated-price" in err
+
+
 def test_a_fixed_price_and_a_line_limit() -> None:
     options = ("--rule", "fixed_price", "--price", "150000", "--line-limit", "300")
     status, out, err = run(book(), *options)
@@ -169,7 +217,7 @@ def test_bad_input_is_named_on_one_line(text: str, names: list[str]) -> None:
 
 
 def test_more_orders_than_the_limit_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chaincode.energy.market.clear_command.ORDERS_MAX", 1)
+    monkeypatch.setattr("chaincode.energy.market.clear_input.ORDERS_MAX", 1)
     status, out, err = run(book())
     assert (status, out) == (2, "")
     assert "more than 1 orders: 2" in err
