@@ -19,5 +19,8 @@ def encode(record: object) -> bytes:
 
 
 def decode(kind: type[T], raw: bytes) -> T:
-    """The record from the bytes `encode` made; extra or missing fields raise `TypeError`."""
+    """The record from the bytes `encode` made, by this version or an earlier one.
+
+    Fields an earlier version did not have take their default; unknown ones raise `TypeError`.
+    """
     return kind(**json.loads(raw))

@@ -209,6 +209,7 @@ def test_a_holder_lets_go_and_a_requester_declines(community: Community) -> None
     assert locked(community, other) == PRICE, "the request stays funded"
 
 
+@pytest.mark.row("E031")
 def test_nobody_trades_with_itself(community: Community) -> None:
     seller, *_ = of(community)
     offered = offer(community, seller)["post_id"]
@@ -216,7 +217,7 @@ def test_nobody_trades_with_itself(community: Community) -> None:
     for function in ("reserve", "buy"):
         name = f"marketplace:{function}"
         error = refuses(community, "SELF_TRADE", seller.client, name, offered)
-        assert "Buyer cannot be the seller" in error.message
+        assert (error.status, "Buyer cannot be the seller" in error.message) == (409, True)
     ask = ("marketplace:request_to_sell", wanted, seller.res_id)
     error = refuses(community, "SELF_TRADE", seller.client, *ask)
     assert "Cannot sell to your own request" in error.message
