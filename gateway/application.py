@@ -14,6 +14,7 @@ from gateway.web import app_routes as web_app_routes
 from gateway.web import receipt_page
 from gateway.web import routes as web_routes
 from gateway.web.assets import ASSETS
+from gateway.web.explorer import pages as explorer_pages
 from gateway.web.templating import refusal_page
 
 CONTENT_SECURITY_POLICY = (
@@ -49,7 +50,7 @@ def create_app(
     app.state.services = services
     install_problem_handlers(app, page=refusal_page)
     add_api_routes(app)
-    for pages in (web_routes, web_app_routes, receipt_page):
+    for pages in (web_routes, web_app_routes, receipt_page, explorer_pages):
         app.include_router(pages.router, responses={"default": PROBLEM_RESPONSE})
     app.mount("/static", ASSETS)
     return app

@@ -1,0 +1,1 @@
+"""The explorer: blocks, transactions, events, orders, contracts, members, and search."""

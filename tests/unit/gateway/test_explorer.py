@@ -1,0 +1,105 @@
+"""The explorer's pages: what everybody sees, and what only those concerned do."""
+
+import pytest
+
+from gateway.web.explorer.code_texts import CODE_TEXTS
+from ledger.model.codes import ValidationCode
+from tests.e2e.browser.receipt_gateway import services_of
+from tests.support.receipt_world import ReceiptWorld
+from tests.unit.gateway.pages import Visitor, visiting
+
+
+@pytest.fixture(scope="module")
+def world():
+    return ReceiptWorld()
+
+
+@pytest.fixture(scope="module")
+def services(world):
+    return services_of(world)
+
+
+@pytest.fixture
+def visitor(services) -> Visitor:
+    return visiting(services)
+
+
+def ids_of(services, number: int) -> list[str]:
+    return [record.tx_id for record in services.readmodel.transactions_of_block(number)]
+
+
+def test_every_code_has_words():
+    assert set(CODE_TEXTS) == set(ValidationCode)
+
+
+@pytest.mark.row("E123")
+def test_number_hash_and_transaction_id_are_found(services, visitor):
+    hashed = services.readmodel.block(1).hash.hex()
+    tx_id = ids_of(services, 1)[0]
+    places = {
+        "1": "/explorer/blocks/1",
+        hashed: "/explorer/blocks/1",
+        tx_id: f"/explorer/transactions/{tx_id}",
+    }
+    for asked, place in places.items():
+        answer = visitor.get(f"/explorer/search?q={asked}")
+        assert (answer.status_code, answer.headers["location"]) == (303, place)
+        assert visitor.get(place).status_code == 200
+    assert hashed in visitor.get("/explorer/blocks/1").text
+    assert tx_id in visitor.get("/explorer/blocks/1").text
+    assert 'id="nothing-found"' in visitor.get("/explorer/search?q=" + "0" * 64).text
+
+
+@pytest.mark.parametrize(
+    "path", ["", "/blocks", "/transactions", "/events", "/orders", "/contracts", "/members"]
+)
+def test_every_page_opens(visitor, path):
+    answer = visitor.get(f"/explorer{path}")
+    assert answer.status_code == 200
+    assert "<h1>" in answer.text
+
+
+def test_a_transaction_has_its_status_in_words(services, visitor):
+    good, _, refused = ids_of(services, 1)
+    shown = visitor.get(f"/explorer/transactions/{good}").text
+    assert 'data-status="1"' in shown
+    assert "accepted" in shown
+    shown = visitor.get(f"/explorer/transactions/{refused}").text
+    assert 'data-status="0"' in shown
+    assert "another transaction changed the same state first" in shown
+    assert "MVCC_READ_CONFLICT" in shown
+
+
+def test_what_was_written_is_not_for_everybody(services, visitor):
+    (tx_id, *_) = ids_of(services, 1)
+    page = f"/explorer/transactions/{tx_id}"
+    assert 'id="closed"' in visitor.get(page).text
+    assert "432000" not in visitor.get(page).text
+    household = visiting(services, "VAL-0002")
+    assert "432000" not in household.get(page).text
+    manager = visiting(services, "", is_manager=True)
+    assert 'id="read-write-set"' in manager.get(page).text
+    assert "432000" in manager.get(page).text
+
+
+def test_other_households_are_neither_shown_nor_told_of(services, visitor):
+    assert visitor.get("/explorer/households/VAL-0001").status_code == 401
+    other = visiting(services, "VAL-0002")
+    for idgrid in ("VAL-0001", "VAL-9999"):
+        assert other.get(f"/explorer/households/{idgrid}").status_code == 403
+        assert 'id="nothing-found"' in other.get(f"/explorer/search?q={idgrid}").text
+    assert other.get("/explorer/households/VAL-0002").status_code == 200
+
+
+def test_what_is_not_there_is_told_as_a_page(visitor):
+    for path in ("blocks/99", "transactions/" + "0" * 64, "transactions?code=NO_CODE"):
+        answer = visitor.get(f"/explorer/{path}")
+        assert answer.status_code == 404
+        assert answer.headers["content-type"].startswith("text/html")
+
+
+def test_pages_follow_each_other(visitor):
+    assert visitor.get("/explorer/blocks?below=1").text.count("data-block=") == 1
+    assert visitor.get("/explorer/transactions?below=1:1").text.count("data-transaction=") == 2
+    only = visitor.get("/explorer/transactions?code=MVCC_READ_CONFLICT").text
+    assert only.count("data-transaction=") == 1
