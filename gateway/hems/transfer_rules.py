@@ -24,7 +24,7 @@ RESEND_UNANSWERED_MS = 2_000
 RESEND_ACCEPTED_MS = 10_000
 GRACE_MS = 60_000
 """After `until` a node's relay is open whatever happened; so long its answer is waited for."""
-NO_ANSWER = "no_answer"
+NO_ANSWER, STOPPED = "no_answer", "stopped"
 
 
 class TransferState(StrEnum):
@@ -96,10 +96,14 @@ def answered(transfer: Transfer, answer: Acknowledgement) -> Transfer:
 
 
 def concluded(transfer: Transfer) -> Transfer:
-    """Over when both ends are: done if both measured the agreed energy."""
+    """Over when both ends are: done if one measured the agreed energy and the other did, too, or
+    was stopped then. Two sensors never measure quite the same; both figures are kept.
+    """
     if transfer.state in OVER or not all(end.is_final for end in transfer.ends):
         return transfer
-    is_done = all(end.status == DONE for end in transfer.ends)
+    is_done = any(end.status == DONE for end in transfer.ends) and all(
+        end.status == DONE or end.reason == STOPPED for end in transfer.ends
+    )
     return replace(transfer, state=TransferState.DONE if is_done else TransferState.FAILED)
 
 
@@ -126,8 +130,12 @@ def next_to_run(transfers: list[Transfer], now_ms: int) -> list[Transfer]:
 
 
 def commands(transfer: Transfer, now_ms: int) -> list[Command]:
-    """What the ends that are not final have to hear."""
-    has_ended = any(end.is_final and end.status != DONE for end in transfer.ends)
+    """What the ends that are not final have to hear.
+
+    Once one relay is open nothing flows any more: the other end is stopped, else it would wait
+    for the last watt-hour that its own sensor has not seen.
+    """
+    has_ended = any(end.is_final for end in transfer.ends)
     wanted = []
     for end in transfer.ends:
         if end.is_final:

@@ -79,15 +79,16 @@ class Metering:
     def sent(self, seq):
         """The broker has this reading; it stays here until the gateway calls it stored."""
         self._sent_through = seq
+        if not self._in_flight:
+            self._sent_ms = self._clock.ticks_ms()  # of the oldest: newer ones must not delay it
         self._in_flight += 1
-        self._sent_ms = self._clock.ticks_ms()
 
     def stored(self, ranges):
         """The gateway has these: `(first, last)` pairs of `seq`, ends included."""
         self._outbox.stored(ranges)
         self.has_been_stored = True
-        counted = sum(last - first + 1 for first, last in ranges if last >= first)
-        self._in_flight = max(0, self._in_flight - counted)
+        # Counted anew, not down: a copy may be called stored twice, another one never.
+        self._in_flight = self._outbox.waiting_through(self._sent_through)
 
     def _boundary_ms(self):
         """The end of the interval that is over and has no reading yet, or None."""

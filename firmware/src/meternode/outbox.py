@@ -74,6 +74,10 @@ class Outbox:
                 return self._read(segment, wanted)
         return []
 
+    def waiting_through(self, seq):
+        """How many readings up to `seq` wait."""
+        return sum(segment.left() - len(segment.waiting_after(seq)) for segment in self._segments)
+
     def last_reading(self):
         """The newest reading there is a file of, stored or not; None for an empty box."""
         segment = self._segments.last()

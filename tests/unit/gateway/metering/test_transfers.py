@@ -1,0 +1,154 @@
+"""Transfers between nodes: each relay closes once, whatever is lost, repeated or killed.
+
+`./test --full` runs 1,000 seeds, `./test` some of them. A failing seed is named; run it alone:
+
+    .venv/bin/python -m pytest tests/unit/gateway/metering/test_transfers.py -k "seed-17"
+"""
+
+import json
+
+import pytest
+
+from gateway.hems.transfer_rules import End, Transfer, commands, next_to_run
+from gateway.hems.transfers import plan_trades
+from tests.unit.gateway.metering.data_service import NOON_MS, Scene
+from tests.unit.gateway.metering.transfer_world import (
+    Faults,
+    Keys,
+    TransferWorld,
+    lost_or_doubled,
+)
+
+SEEDS_ALWAYS, SEEDS_FULL = 12, 1_000
+EVERYTHING = Faults(
+    drop=0.3,
+    repeat=0.2,
+    broker_dies=0.01,
+    node_dies=0.005,
+    gateway_dies=0.02,
+    oracle_repeats=0.05,
+)
+LOSSY = Faults(drop=0.3, repeat=0.3, gateway_dies=0.02, oracle_repeats=0.1)
+
+
+def played(seed: int, faults: Faults, folder) -> TransferWorld:
+    world = TransferWorld(seed, faults, folder)
+    world.run()
+    world.scene.database.close()
+    return world
+
+
+@pytest.mark.parametrize("seed", range(SEEDS_ALWAYS), ids=lambda seed: f"seed-{seed}")
+def test_nothing_is_lost_or_doubled_whatever_breaks(seed, tmp_path):
+    assert lost_or_doubled(played(seed, EVERYTHING, tmp_path)) == []
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("seed", range(SEEDS_ALWAYS, SEEDS_FULL), ids=lambda seed: f"seed-{seed}")
+def test_nothing_is_lost_or_doubled_in_a_thousand_runs(seed, tmp_path):
+    assert lost_or_doubled(played(seed, EVERYTHING, tmp_path)) == []
+
+
+@pytest.mark.row("E086")
+@pytest.mark.parametrize("seed", range(4))
+def test_lost_and_repeated_messages_and_restarted_oracles_change_no_cycle(seed, tmp_path):
+    world = played(seed, LOSSY, tmp_path)
+    assert lost_or_doubled(world) == []
+    assert [transfer.state for transfer in world.transfers()] == ["done", "done"]
+    assert dict(world.log.cycles()) == {
+        ("t-1", "node-1"): 1,
+        ("t-1", "node-2"): 1,
+        ("t-2", "node-1"): 1,
+        ("t-2", "node-2"): 1,
+    }
+    assert [side for _, _, side, _ in world.log.closings].count("out") == 2
+
+
+@pytest.mark.row("E088")
+def test_two_trades_on_one_segment_never_overlap(tmp_path):
+    world = played(1, Faults(), tmp_path)
+    (first, _, first_end), (_, _, other_end), *rest = sorted(
+        world.log.spans, key=lambda span: span[1]
+    )
+    assert first == "t-1"
+    assert {name for name, _, _ in rest} == {"t-2"}
+    assert min(begun for _, begun, _ in rest) >= max(first_end, other_end)
+    events = world.scene.stores.transfers.events("t-1")
+    assert sorted((found.device_id, found.event) for found in events) == [
+        ("node-1", "start"),
+        ("node-1", "stop"),
+        ("node-2", "start"),
+        ("node-2", "stop"),
+    ]
+    assert {found.energy_mwh for found in events if found.event == "stop"} == {2_000}
+
+
+def end(number: int, status: str = "", reason: str = "") -> End:
+    return End(f"IDG-{number}", f"node-{number}", status, reason)
+
+
+def transfer(name: str = "t-1", number: int = 1, **changes) -> Transfer:
+    values = {
+        "seller": end(1),
+        "buyer": end(2),
+        "begins_ms": NOON_MS,
+        "expires_ms": NOON_MS + 60_000,
+        "until_ms": NOON_MS + 60_000,
+    } | changes
+    return Transfer(transfer_id=name, number=number, segment="bus", energy_wh=10, **values)
+
+
+def test_only_the_first_of_a_segment_runs():
+    later = transfer("t-3", 3, begins_ms=NOON_MS + 1)
+    waiting = [later, transfer("t-2", 2), transfer("t-1", 1)]
+    assert [one.transfer_id for one in next_to_run(waiting, NOON_MS)] == ["t-1"]
+    running = transfer("t-9", 9, state="running")
+    assert [one.transfer_id for one in next_to_run([*waiting, running], NOON_MS)] == ["t-9"]
+
+
+def test_when_one_end_fails_the_other_is_stopped():
+    half = transfer(seller=end(1, "failed", "lost_link"), buyer=end(2, "accepted"))
+    sent = commands(half, NOON_MS)
+    assert [(one.device_id, one.message["op"]) for one in sent] == [
+        ("node-2", "transfer"),
+        ("node-2", "stop"),
+    ]
+    assert sent[1].message["transfer"] == "t-1"
+
+
+def test_a_transfer_is_planned_once_and_only_between_nodes():
+    trades = [("a", "IDG-1", "IDG-2", 5), ("b", "IDG-1", "IDG-9", 5), ("c", "IDG-2", "IDG-1", 0)]
+    nodes = {"IDG-1": "node-1", "IDG-2": "node-2"}
+    times = {"begins_ms": NOON_MS, "until_ms": NOON_MS + 60_000}
+    (planned,) = plan_trades(trades, nodes, segment="bus", first_number=7, **times)
+    assert (planned.transfer_id, planned.number) == ("a", 7)
+    book = Scene(Keys()).stores.transfers
+    assert [book.plan(planned), book.plan(planned)] == [True, False]
+    assert book.next_number() == 8
+
+
+def test_a_node_that_never_answers_is_given_up_when_its_relay_must_be_open():
+    scene = Scene(Keys())
+    scene.stores.transfers.plan(transfer())
+    assert len(scene.service.due(NOON_MS)) == 2
+    assert scene.service.due(NOON_MS + 1_999) == []
+    assert len(scene.service.due(NOON_MS + 2_000)) == 2
+    accepted = {"v": 1, "d": "node-1", "id": "t-1", "status": "accepted", "t": NOON_MS}
+    scene.hear(("node-1/ack", json.dumps(accepted).encode()))
+    scene.service.due(NOON_MS + 120_000)
+    over = scene.stores.transfers.get("t-1")
+    assert (over.state, over.seller.reason, over.buyer.reason) == (
+        "failed",
+        "no_answer",
+        "no_answer",
+    )
+
+
+def test_a_final_answer_stays_and_strangers_change_nothing():
+    scene = Scene(Keys())
+    scene.stores.transfers.plan(transfer())
+    for device, status in (("node-3", "done"), ("node-1", "done"), ("node-1", "failed")):
+        answer = {"v": 1, "d": device, "id": "t-1", "status": status, "t": NOON_MS}
+        scene.hear((f"{device}/ack", json.dumps(answer).encode()))
+    found = scene.stores.transfers.get("t-1")
+    assert (found.seller.status, found.buyer.status, found.state) == ("done", "", "waiting")
