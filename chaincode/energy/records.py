@@ -23,4 +23,4 @@ def decode(kind: type[T], raw: bytes) -> T:
 
     Fields an earlier version did not have take their default; unknown ones raise `TypeError`.
     """
-    return kind(**json.loads(raw))
+    return kind(**json.loads(raw.decode()))
