@@ -8,6 +8,7 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from ledger.endorsement.peer_session import (
@@ -35,22 +36,24 @@ class WaitingTransaction(RunningTransaction):
     def __init__(
         self, future: asyncio.Future[Execution], begun_at: float, **transaction: Any
     ) -> None:
-        super().__init__(on_done=self._done, **transaction)
+        # Not a method of its own: the cycle would leave every simulation to the collector.
+        super().__init__(on_done=partial(_settle, future), **transaction)
         self.future = future
         self.begun_at = begun_at
 
     def fail(self, text: str) -> None:
         """End it without a result."""
         tx_id = self.proposal.tx_id
-        self._done(ExecutionFailed(f"failed to execute transaction {tx_id}: {text}"))
+        self.on_done(ExecutionFailed(f"failed to execute transaction {tx_id}: {text}"))
 
-    def _done(self, outcome: Execution | ExecutionFailed) -> None:
-        if self.future.done():
-            return
-        if isinstance(outcome, ExecutionFailed):
-            self.future.set_exception(outcome)
-        else:
-            self.future.set_result(outcome)
+
+def _settle(future: asyncio.Future[Execution], outcome: Execution | ExecutionFailed) -> None:
+    if future.done():
+        return
+    if isinstance(outcome, ExecutionFailed):
+        future.set_exception(outcome)
+    else:
+        future.set_result(outcome)
 
 
 @dataclass(frozen=True, slots=True)
