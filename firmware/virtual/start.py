@@ -1,32 +1,38 @@
 """`board/start.py` of a node that has no board: MicroPython on a PC, with fake inputs and outputs.
 
 It stands where `board/` stands on the flash of a real node; everything else is the same files.
-The current folder is the node's flash. Lines of JSON come in on standard input and go out on
-standard output:
+The current folder is the node's flash. Lines of JSON come in on standard input:
 
     {"hour": {"load_wh": 800, "pv_wh": 300}}     an hour of the home's profile flows at once
     {"read": 1470085200000}                      sign the registers as of this instant
     {"power_mw": -12000}                         from now on this flows (real time)
     {"counts": [40000, 33000]}                   from now on the converters read this
     {"button": 1}                                somebody presses the plug's button
+
+and go out on standard output: `started`, `enrolment`, `obeyed` after each order, and a line for
+every change of a pin. The node ends with its input.
 """
 
 import asyncio
 import json
+import ssl
 import sys
 import time
 
 from drivers.adc_sensors import DirectSensors, LeadAcidCharge
 from drivers.outputs import Outputs, Relay
-from meternode.app import App
+from meternode.authorities import client_context
 from meternode.clock import Clock, UnwrappedTicks
-from meternode.keys import load_signer, load_token
-from meternode.node import Node, Sample
+from meternode.flash import read_bytes
+from meternode.node import Sample
 from meternode.sensors import Calibration, DirectCurrent, DirectVoltage
-from meternode.settings import Settings
+from meternode.startup import load_settings, prepare
 
+ROOT = "./"
 SAMPLES_PER_HOUR = 60
 HOUR_MS = 3_600_000
+RESTART_STATUS = 3
+"""The process ends with this when the node restarts itself; whoever runs it starts it again."""
 CALIBRATED = Calibration(is_done=True)
 
 
@@ -59,9 +65,9 @@ class FakePin:
 class PcHardware:
     """What `App` asks of a board."""
 
-    def __init__(self, settings, clock):
-        self._settings = settings
+    def __init__(self, clock):
         self.power_mw = None
+        self._tls = client_context(ssl, read_bytes(ROOT + "ca.der"))
         self.converters = (FakeConverter(0), FakeConverter(32_768))
         self._sensors = DirectSensors(
             *self.converters,
@@ -83,28 +89,15 @@ class PcHardware:
     def feed_watchdog(self):
         """A PC has none."""
 
-    async def open_stream(self):
-        """TLS to the broker; plain only when the folder has no authority's certificate."""
-        host, port = self._settings.broker_host, self._settings.broker_port
-        context = tls_context()
-        if context is None:
+    def restart(self):
+        """End; see RESTART_STATUS."""
+        sys.exit(RESTART_STATUS)
+
+    async def open_stream(self, host, port, is_tls):
+        """A stream; TLS trusts the authorities in `ca.der` alone."""
+        if not is_tls:
             return await asyncio.open_connection(host, port)
-        return await asyncio.open_connection(host, port, ssl=context, server_hostname=host)
-
-
-def tls_context():
-    """A client's context that trusts `ca.pem` alone; None without that file."""
-    import ssl  # noqa: PLC0415 - some ports lack it
-
-    try:
-        with open("ca.pem", "rb") as file:
-            authority = file.read()
-    except OSError:
-        return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.verify_mode = ssl.CERT_REQUIRED
-    context.load_verify_locations(cadata=authority)
-    return context
+        return await asyncio.open_connection(host, port, ssl=self._tls, server_hostname=host)
 
 
 def say(content):
@@ -153,22 +146,28 @@ class Driver:
             integrator.sample(-surplus_wh * 1_000, self._profile_ms)
 
 
+async def must_go_on(part):
+    """A part of the node that ends takes the node with it: a board would start again."""
+    try:
+        await part
+    except Exception as error:  # noqa: BLE001 - whatever it is, the node must not go on without
+        sys.print_exception(error)
+        sys.exit(1)
+
+
 async def run():
     """The node, until standard input ends."""
-    with open("config.json") as file:
-        settings = Settings(json.load(file))
+    settings = load_settings(ROOT)
     clock = Clock(UnwrappedTicks(time.ticks_ms, time.ticks_diff))
     clock.set(time.time_ns() // 1_000_000)
-    hardware = PcHardware(settings, clock)
-    signer = load_signer("keys", settings.tier)
-    node = Node(settings, signer, clock, "state")
-    app = App(node, settings, clock, hardware, load_token("keys"))
-    driver = Driver(node, hardware)
-    tasks = [asyncio.create_task(app.keep_ticking()), asyncio.create_task(app.keep_talking())]
+    hardware = PcHardware(clock)
+    app = prepare(settings, clock, hardware, ROOT)
+    parts = [app.keep_ticking(), app.keep_signing(), app.keep_talking(), app.keep_updated()]
     if settings.board.get("samples", True):
-        tasks.append(asyncio.create_task(app.keep_sampling()))
-    say({"started": settings.device, "version": node.state()["fw"], "kid": signer.key_id})
-    await driver.run()
+        parts.append(app.keep_sampling())
+    tasks = [asyncio.create_task(must_go_on(part)) for part in parts]
+    say({"started": settings.device, "version": app.node.state()["fw"]})
+    await Driver(app.node, hardware).run()
     for task in tasks:
         task.cancel()
 

@@ -1,35 +1,46 @@
 """The node's tasks on asyncio: sample, talk, keep the relays where they belong.
 
-`hardware` has `read() -> Sample`, `set_outputs(relays)`, `feed_watchdog()` and
-`async open_stream()`; the ones of a board are in `board/`, the one of a PC in `virtual/`.
+`hardware` has `read() -> Sample`, `set_outputs(relays)`, `feed_watchdog()`, `restart()` and
+`async open_stream(host, port, is_tls)`: see `board/` for a board, `virtual/` for a PC.
 """
 
 import asyncio
 import gc
 
+from meternode import update
+from meternode.http_get import Getter
 from meternode.link import Link
+from meternode.version import VERSION
 
 RECONNECT_MS_MIN, RECONNECT_MS_MAX = 500, 30_000
 BURST = 16
 IDLE_MS = 50
 TICK_MS = 250
+UPDATE_MS = 1_000
 
 
 class App:
     """Runs one node until cancelled."""
 
-    def __init__(self, node, settings, clock, hardware, token):
-        self._node = node
+    def __init__(self, node, settings, clock, hardware, *, token, root):
+        self.node = self._node = node
         self._settings = settings
         self._clock = clock
         self._hardware = hardware
         self._token = token
+        self._root = root
         self._link = None
         self._is_lost = False
 
     async def run(self):
         """Sample and talk for ever."""
-        await asyncio.gather(self.keep_sampling(), self.keep_ticking(), self.keep_talking())
+        await asyncio.gather(
+            self.keep_sampling(),
+            self.keep_ticking(),
+            self.keep_signing(),
+            self.keep_talking(),
+            self.keep_updated(),
+        )
 
     async def keep_sampling(self):
         """One sample per period, on a grid that does not drift."""
@@ -49,6 +60,37 @@ class App:
             self._node.tick()
             self.apply_outputs()
             await asyncio.sleep(TICK_MS / 1000)
+
+    async def keep_signing(self):
+        """Sign readings in small steps, so that sampling and relays go on meanwhile."""
+        while True:
+            is_working = self._node.metering.sign_step()
+            await asyncio.sleep(0 if is_working else IDLE_MS / 1000)
+
+    async def keep_updated(self):
+        """Install what the community signed, between transfers; keep it once it has worked."""
+        node = self._node
+        while True:
+            if node.metering.has_been_stored and update.confirm(self._root):
+                print("update: version", VERSION, "stays")
+            if node.update_offer is not None and node.transfers.is_idle():
+                offer, node.update_offer = node.update_offer, None
+                await self._update(offer)
+            await asyncio.sleep(UPDATE_MS / 1000)
+
+    async def _update(self, offer):
+        if not self._settings.update_key:
+            return
+        point = update.update_point(self._settings.update_key)
+        try:
+            manifest = update.check_manifest(offer, point, VERSION)
+            getter = Getter(self._hardware.open_stream)
+            await update.install(manifest, getter.fetch, self._root)
+        except (update.BadUpdate, OSError) as error:
+            print("update: refused:", error)  # retained: it comes again with the next connection
+            return
+        print("update: starting version", manifest.version)
+        self._hardware.restart()
 
     async def keep_talking(self):
         """Connect, and again after each loss; a loss and the return are told once each."""
@@ -70,7 +112,7 @@ class App:
     async def _talk(self):
         settings = self._settings
         self._link = link = Link(
-            open_stream=self._hardware.open_stream,
+            open_stream=self._open_broker,
             identity=(settings.device, self._token),
             will=(settings.topic("state"), _lost(settings.device)),
             on_message=self._receive,
@@ -89,6 +131,10 @@ class App:
         finally:
             for task in tasks:
                 task.cancel()
+
+    async def _open_broker(self):
+        host, port = self._settings.broker_host, self._settings.broker_port
+        return await self._hardware.open_stream(host, port, is_tls=True)
 
     async def _send(self):
         """Answers and events before readings; readings oldest first."""

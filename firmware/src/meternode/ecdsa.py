@@ -14,9 +14,14 @@ SPKI_PREFIX = (
 
 def sign_digest(secret, digest):
     """`(r, s)` with s in the lower half for a 32-byte digest; 0 < secret < N."""
+    return p256.finished(sign_steps(secret, digest))
+
+
+def sign_steps(secret, digest):
+    """The same in steps; returns `(r, s)`."""
     e = int.from_bytes(digest, "big") % p256.N
     for nonce in nonces(secret, e):
-        point = p256.multiply_generator(nonce)
+        point = yield from p256.generator_steps(nonce)
         r = point[0] % p256.N
         s = p256.inverse(nonce, p256.N) * (e + r * secret) % p256.N
         if r != 0 and s != 0:

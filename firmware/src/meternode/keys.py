@@ -9,7 +9,7 @@ import os
 
 from meternode import ecdsa
 from meternode.flash import make_folder, read_bytes, write_bytes
-from meternode.signing import HmacSigner, P256Signer
+from meternode.signing import HmacSigner, P256Signer, sign
 
 SECRET_FILE = "/meter.key"
 TOKEN_FILE = "/broker.token"
@@ -54,7 +54,7 @@ def enrolment(device, code, signer):
     """
     line = f"gridledger-enrol-1|{device}|{code}|{signer.key_id}".encode()
     answer = {"device": device, "tier": signer.tier, "kid": signer.key_id}
-    answer["proof"] = _base64(signer.encode(signer.sign(line)))
+    answer["proof"] = _base64(signer.encode(sign(signer, line)))
     if signer.tier != "A":
         body = _base64(signer.public_key)
         wrapped = "\n".join([body[at : at + 64] for at in range(0, len(body), 64)])

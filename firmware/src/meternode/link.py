@@ -32,7 +32,13 @@ class Link:
         """When the broker last said anything; None while there is no connection."""
 
     async def connect(self, topics):
-        """Sign in and subscribe; raises `OSError` with the broker's reason."""
+        """Sign in and subscribe; raises `OSError` with the broker's reason, or TLS's."""
+        try:
+            await self._connect(topics)
+        except ValueError as error:  # how MicroPython says that a certificate is not trusted
+            raise OSError(" ".join(str(error).split())) from None
+
+    async def _connect(self, topics):
         self._reader, self._writer = await asyncio.wait_for(self._open_stream(), CONNECT_S)
         await self._send(
             packets.connect(

@@ -9,6 +9,7 @@ from meternode.registers import restored
 WINDOW = 32
 """Readings sent and not yet called stored by the gateway."""
 RESEND_MS = 60_000
+UNSIGNED_MAX = 8
 SAVE_MS = 60_000
 """How often the registers are put on flash between readings."""
 
@@ -24,6 +25,9 @@ class Metering:
         self._record = Record(folder + "/registers")
         stored, last = self._record.load(), self._outbox.last_reading()
         self.registers = restored(stored, last)
+        unsigned = [Reading(*values) for values in (stored or {}).get("unsigned", ())]
+        self._unsigned = [entry for entry in unsigned if last is None or entry.seq > last.seq]
+        self._steps = None
         self.integrator = Integrator(self.registers, settings.sample_ms)
         self._last_t_end_ms = max(stored["t_end"] if stored else 0, last.t_end_ms if last else 0)
         self._saved_ms = clock.ticks_ms()
@@ -45,20 +49,47 @@ class Metering:
             self._save()
 
     def end_interval(self, t_end_ms):
-        """Sign the registers as they stand; the reading stays until the gateway stored it."""
+        """A reading of the registers as they stand; `sign_step` signs it, a bit at a time."""
         registers = self.registers
         registers.seq += 1
-        reading = Reading(
-            registers.seq,
-            t_end_ms,
-            registers.imported.wh,
-            registers.exported.wh,
-            self.integrator.take_quality(),
+        self._unsigned.append(
+            Reading(
+                registers.seq,
+                t_end_ms,
+                registers.imported.wh,
+                registers.exported.wh,
+                self.integrator.take_quality(),
+            )
         )
-        line = signed_line(self._settings.device, reading)
-        self._outbox.append(reading, self._signer.sign(line))
         self._last_t_end_ms = t_end_ms
         self._save()
+        if len(self._unsigned) > UNSIGNED_MAX:
+            self.sign_all()  # intervals end faster than the node can sign
+
+    def sign_step(self):
+        """A part of the work on the oldest unsigned reading; False when there is none.
+
+        A signed one goes into the outbox and stays there until the gateway stored it.
+        """
+        if not self._unsigned:
+            return False
+        reading = self._unsigned[0]
+        if self._steps is None:
+            line = signed_line(self._settings.device, reading)
+            self._steps = self._signer.sign_steps(line)
+        try:
+            next(self._steps)
+        except StopIteration as end:
+            self._steps = None
+            self._outbox.append(reading, end.value)
+            self._unsigned.pop(0)
+            self._save()
+        return True
+
+    def sign_all(self):
+        """Sign what waits for it, without a pause."""
+        while self.sign_step():
+            pass
 
     def waiting(self):
         """How many readings the gateway has not stored yet."""
@@ -102,7 +133,9 @@ class Metering:
 
     def _save(self):
         self._saved_ms = self._clock.ticks_ms()
-        self._record.save(dict(self.registers.record(), t_end=self._last_t_end_ms))
+        unsigned = [reading.values() for reading in self._unsigned]
+        record = dict(self.registers.record(), t_end=self._last_t_end_ms, unsigned=unsigned)
+        self._record.save(record)
 
     def _message(self, reading, raw):
         signature = self._signer.encode(raw)

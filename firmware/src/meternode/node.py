@@ -40,7 +40,11 @@ class Node:
         self.metering = Metering(settings, signer, clock, folder)
         self._commands = CommandMemory(folder + "/commands.log")
         self.transfers = Transfers(
-            device=settings.device, account=settings.account, memory=self._commands, clock=clock
+            device=settings.device,
+            account=settings.account,
+            memory=self._commands,
+            clock=clock,
+            sample_ms=settings.sample_ms,
         )
         self.plug = Plug(clock)
         self.outgoing = []

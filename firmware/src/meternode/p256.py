@@ -33,6 +33,11 @@ def is_on_curve(point):
 
 def multiply_generator(scalar):
     """`scalar` times the generator, 0 < scalar < N."""
+    return finished(generator_steps(scalar))
+
+
+def generator_steps(scalar):
+    """The same in 64 steps, between which a node can look after its relays; returns the point."""
     total = None
     for column in range(COLUMNS - 1, -1, -1):
         if total is not None:
@@ -42,7 +47,17 @@ def multiply_generator(scalar):
             digit |= ((scalar >> (column + COLUMNS * tooth)) & 1) << tooth
         added = _add_affine(total, COMB[digit or 1])
         total = added if digit else total  # an addition is made either way
+        yield
     return _affine(total)
+
+
+def finished(steps):
+    """Run a generator to its end; what it returns."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
 
 
 def multiply(scalar, point):

@@ -19,6 +19,10 @@ class Reading:
         self.export_wh = export_wh
         self.quality = quality
 
+    def values(self):
+        """The constructor's arguments."""
+        return [self.seq, self.t_end_ms, self.import_wh, self.export_wh, self.quality]
+
 
 def signed_line(meter, reading):
     """The bytes the device signs; no field can hold `|`."""

@@ -1,6 +1,8 @@
 """What an installer decides, from `config.json`; checked once, with the field that is wrong."""
 
 OUTBOX_HOURS = 24
+OUTBOX_RECORDS_MAX = 10_000
+"""A day at one reading per 10 s, with room; the index of more would not fit beside the rest."""
 TIERS = ("A", "B", "C")
 HOUR_MS = 3_600_000
 TEXT_CHARACTERS_MAX = 100
@@ -25,9 +27,8 @@ class Settings:
         self.interval_ms = _whole(fields, "interval_ms", 1_000, HOUR_MS)
         if HOUR_MS % self.interval_ms or self.sample_ms > self.interval_ms:
             raise BadSettings("interval_ms")  # readings fall on whole hours, too
-        self.outbox_records = _whole(
-            fields, "outbox_records", 1, 100_000, OUTBOX_HOURS * HOUR_MS // self.interval_ms
-        )
+        day = min(OUTBOX_HOURS * HOUR_MS // self.interval_ms, OUTBOX_RECORDS_MAX)
+        self.outbox_records = _whole(fields, "outbox_records", 1, OUTBOX_RECORDS_MAX, day)
         self.broker_host = _text(fields, "broker_host")
         self.broker_port = _whole(fields, "broker_port", 1, 65_535, 8_883)
         self.update_key = fields.get("update_key")

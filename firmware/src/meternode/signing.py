@@ -1,7 +1,8 @@
 """How a node signs its readings: three tiers, one interface (docs/mqtt.md, "Reading").
 
 A signer has `tier`, `key_id` (16 hex digits), `raw_bytes` (how long a stored signature is),
-`sign(line) -> raw` and `encode(raw) -> what goes into the message`. Raw is stored in the outbox.
+`sign_steps(line)`, a generator that returns the raw signature (in steps, because it takes a board
+long and relays cannot wait), and `encode(raw)`, what goes into the message. The outbox keeps raw.
 """
 
 import binascii
@@ -13,6 +14,11 @@ from meternode.hmac_sha256 import hmac_sha256
 KEY_ID_BYTES = 8
 HMAC_KEY_BYTES = 32
 RAW_ECDSA_BYTES = 64
+
+
+def sign(signer, line):
+    """The raw signature of a line, at once."""
+    return p256.finished(signer.sign_steps(line))
 
 
 def _hex(data):
@@ -31,8 +37,9 @@ class HmacSigner:
         self._key = key
         self.key_id = _hex(hashlib.sha256(b"gridledger-key-1|" + key).digest()[:KEY_ID_BYTES])
 
-    def sign(self, line):
-        """The code of a line."""
+    def sign_steps(self, line):
+        """The code of a line, in one step."""
+        yield
         return hmac_sha256(self._key, line)
 
     def encode(self, raw):
@@ -54,9 +61,9 @@ class P256Signer:
         self.fingerprint = _hex(hashlib.sha256(self.public_key).digest())
         self.key_id = self.fingerprint[: 2 * KEY_ID_BYTES]
 
-    def sign(self, line):
-        """`r` and `s`, 32 bytes each."""
-        r, s = ecdsa.sign_digest(self._secret, hashlib.sha256(line).digest())
+    def sign_steps(self, line):
+        """`r` and `s`, 32 bytes each, in 64 steps."""
+        r, s = yield from ecdsa.sign_steps(self._secret, hashlib.sha256(line).digest())
         return r.to_bytes(32, "big") + s.to_bytes(32, "big")
 
     def encode(self, raw):
@@ -84,8 +91,9 @@ class SecureElementSigner:
         self.fingerprint = _hex(hashlib.sha256(self.public_key).digest())
         self.key_id = self.fingerprint[: 2 * KEY_ID_BYTES]
 
-    def sign(self, line):
-        """`r` and the lower `s`, 32 bytes each."""
+    def sign_steps(self, line):
+        """`r` and the lower `s`, 32 bytes each, in one step of some 60 ms."""
+        yield
         raw = self._element.sign(hashlib.sha256(line).digest())
         s = ecdsa.lower(int.from_bytes(raw[32:], "big"))
         return raw[:32] + s.to_bytes(32, "big")

@@ -10,10 +10,12 @@ reset what was accepted is `failed` with the reason `reset`, and no copy of it b
 
 from meternode.commands import ACCEPTED, DONE, FAILED, REFUSED
 from meternode.energy import PayableEnergy
+from meternode.registers import UJ_PER_WH
 
 LINK_LOST_MS = 30_000
 """The broker out of reach for this long opens the relay."""
 OVERRUN_PERCENT = 2
+"""More than this, and more than two samples' energy, above the agreed energy is an overrun."""
 WAITING_MAX = 4
 """Transfers that wait for their turn on this node."""
 CHECKPOINT_MS = 10_000
@@ -38,11 +40,12 @@ class Transfer:
 class Transfers:
     """Runs transfers of one node in turn. `account` is the household's IDgrid."""
 
-    def __init__(self, *, device, account, memory, clock):
+    def __init__(self, *, device, account, memory, clock, sample_ms):
         self._device = device
         self._account = account
         self._memory = memory
         self._clock = clock
+        self._sample_ms = sample_ms
         self._running = None
         self._waiting = []
         self._last_heard_ms = None
@@ -81,6 +84,10 @@ class Transfers:
             self._finish(FAILED, "stopped")
         return self._enter(command, DONE)
 
+    def is_idle(self):
+        """Whether no transfer runs or waits."""
+        return self._running is None and not self._waiting
+
     def heard(self, ticks_ms):
         """The broker answered: the link is alive."""
         self._last_heard_ms = ticks_ms
@@ -98,7 +105,7 @@ class Transfers:
             else:
                 payable_mw = -power_mw if running.is_seller else power_mw
                 running.energy.add(payable_mw, ticks_ms - last_ms if last_ms is not None else 0)
-                self._check_energy(running, ticks_ms)
+                self._check_energy(running, payable_mw, ticks_ms)
         self.tick(ticks_ms)
 
     def tick(self, ticks_ms):
@@ -138,12 +145,13 @@ class Transfers:
             self.out_closed, self.in_closed = transfer.is_seller, not transfer.is_seller
             self.events.append(transfer.energy.start_event())
 
-    def _check_energy(self, running, ticks_ms):
+    def _check_energy(self, running, power_mw, ticks_ms):
         measured_mwh, target_mwh = running.energy.energy_mwh(), running.target_mwh()
-        if measured_mwh * 100 > target_mwh * (100 + OVERRUN_PERCENT):
-            self._finish(FAILED, "overrun")
-        elif measured_mwh >= target_mwh:
-            self._finish(DONE)
+        two_samples_mwh = 2 * power_mw * self._sample_ms * 1_000 // UJ_PER_WH
+        if measured_mwh >= target_mwh:
+            over_mwh = measured_mwh - target_mwh
+            is_overrun = over_mwh > max(target_mwh * OVERRUN_PERCENT // 100, two_samples_mwh)
+            self._finish(FAILED if is_overrun else DONE, "overrun" if is_overrun else None)
         elif ticks_ms >= running.checkpoint_ticks_ms:
             running.checkpoint_ticks_ms = ticks_ms + CHECKPOINT_MS
             entry = self._memory.get(running.command["id"])

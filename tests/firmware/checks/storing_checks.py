@@ -108,6 +108,21 @@ def check_registers_and_seq_survive_any_reset_on_flash(folder):
     assert imports == sorted(imports)
 
 
+def check_a_reset_while_a_reading_is_being_signed_loses_nothing_on_flash(folder):
+    world = World(folder + "/n", interval_ms=60_000)
+    for _ in range(60):
+        world.ticks.now += 1_000
+        world.node.sample(Sample(3_600_000))
+    assert world.node.metering.sign_step()  # begun, not ended
+    world.restart()
+    assert world.node.metering.waiting() == 0
+    world.node.metering.sign_all()
+    assert sent_seqs(world) == [1]
+    world.restart()  # it is in the outbox and not in the record of unsigned ones any more
+    world.node.metering.sign_all()
+    assert sent_seqs(world) == [1]
+
+
 def check_half_an_hour_offline_is_delivered_later_in_order_on_flash(folder):
     world = World(folder + "/n", interval_ms=60_000)
     world.node.sample(Sample(3_600_000))  # counting begins

@@ -134,9 +134,10 @@ def check_a_blind_sensor_ends_the_transfer_on_flash(folder):
 def check_too_much_energy_at_once_is_an_overrun_on_flash(folder):
     world = World(folder + "/n")
     world.transfer("t-1", energy_wh=1)
-    world.run(1, -2 * P_3600_W)
+    world.ticks.now += 9_000  # the node was busy for nine samples
+    world.run(1, -P_3600_W)
     last = world.all_of("ack")[-1]
-    assert (last["status"], last["reason"], last["energy_mwh"]) == ("failed", "overrun", 2_000)
+    assert (last["status"], last["reason"], last["energy_mwh"]) == ("failed", "overrun", 10_000)
     assert world.relay_log[-1][1] == OPEN
 
 

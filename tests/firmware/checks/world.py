@@ -63,6 +63,7 @@ class World:
             if link:
                 self.node.transfers.heard(self.ticks.now)
             self.node.sample(Sample(power_mw))
+            self.node.metering.sign_all()
             self.carry()
 
     def command(self, **fields):

@@ -1,0 +1,136 @@
+"""An update: signed, whole, newer, and undone when it does not work."""
+
+import asyncio
+import binascii
+import hashlib
+import json
+
+import main as starter
+from meternode import ecdsa, p256, update
+from meternode.flash import make_folder, read_bytes, write_bytes
+from meternode.update import BadUpdate
+
+KEY = 0x5EED
+POINT = p256.multiply_generator(KEY)
+URL = "http://gateway.example/firmware/1.1.0"
+FILES = {"board/start.py": b"print('new')\n", "meternode/version.py": b'VERSION = "1.1.0"\n'}
+
+
+def check_a_good_update_fills_the_other_folder_and_starts_next_on_flash(folder):
+    root = board(folder)
+    manifest = update.check_manifest(signed(), POINT, "1.0.0")
+    assert manifest.version == "1.1.0"
+    asyncio.run(update.install(manifest, fetch, root))
+    assert read_bytes(root + "b/meternode/version.py") == FILES["meternode/version.py"]
+    assert update.read_slot(root) == {"active": "b", "confirmed": False, "tries": 3}
+
+
+def check_the_starter_goes_back_after_three_starts_without_proof_on_flash(folder):
+    root = board(folder)
+    install(root)
+    starts = []
+    slot = update.read_slot(root)
+    for _ in range(5):
+        slot = starter.choose(slot)
+        starts.append(slot["active"])
+    assert starts == ["b", "b", "b", "a", "a"]
+    assert slot["confirmed"]
+
+
+def check_a_confirmed_update_stays_on_flash(folder):
+    root = board(folder)
+    install(root)
+    assert update.confirm(root)
+    assert not update.confirm(root)
+    slot = update.read_slot(root)
+    assert [starter.choose(slot)["active"] for _ in range(5)] == ["b"] * 5
+
+
+def check_the_next_update_goes_into_the_first_folder_on_flash(folder):
+    root = board(folder)
+    install(root)
+    update.confirm(root)
+    write_bytes(root + "a/old.py", b"")
+    install(root)
+    assert update.read_slot(root)["active"] == "a"
+    assert read_bytes(root + "a/old.py") is None, "nothing of the former stays"
+
+
+def check_no_forged_old_or_strange_manifest_is_accepted():
+    good = json.loads(signed())
+    update.check_manifest(json.dumps(good), POINT, "1.0.9")
+    wrong = {
+        "signature": [
+            dict(good, version="1.2.0"),
+            dict(good, url="http://elsewhere.example"),
+            dict(good, files=good["files"][:1]),
+            dict(good, files=[[path, size + 1, sha] for path, size, sha in good["files"]]),
+            json.loads(signed(key=KEY + 1)),
+        ],
+        "not newer": [json.loads(signed(version="0.9.9")), json.loads(signed(version="1.0.0"))],
+        "malformed": [{}, [], None, dict(good, sig=""), dict(good, sig="!"), dict(good, files=7)],
+        "number of files": [json.loads(signed(files=[]))],
+        "file": [
+            json.loads(signed(files=[[path, 1, "0" * 64]]))
+            for path in ("../main.py", "/main.py", "a/b/c/d.py", "x.txt", "", ".py", "a//b.py")
+        ],
+    }
+    for reason, manifests in wrong.items():
+        for content in manifests:
+            assert refusal(json.dumps(content), "1.0.0").startswith(reason), (reason, content)
+    assert refusal("x" * 5_000, "1.0.0") == "too large"
+    assert refusal(signed(version="1.10.0"), "1.9.0") is None, "versions compare as numbers"
+
+
+def check_a_file_that_is_not_as_announced_leaves_the_running_one_alone_on_flash(folder):
+    root = board(folder)
+    manifest = update.check_manifest(signed(), POINT, "1.0.0")
+
+    async def altered(url, write):
+        write(FILES[url[len(URL) + 1 :]].replace(b"new", b"odd"))
+
+    async def endless(url, write):
+        while True:
+            write(b"x" * 512)
+
+    for bad in (altered, endless):
+        try:
+            asyncio.run(update.install(manifest, bad, root))
+            raise AssertionError("installed")
+        except BadUpdate:
+            assert update.read_slot(root)["active"] == "a"
+
+
+def board(folder):
+    make_folder(folder + "/a")
+    return folder + "/"
+
+
+def install(root):
+    asyncio.run(update.install(update.check_manifest(signed(), POINT, "1.0.0"), fetch, root))
+
+
+async def fetch(url, write):
+    content = FILES[url[len(URL) + 1 :]]
+    write(content[:5])
+    write(content[5:])
+
+
+def signed(version="1.1.0", files=None, key=KEY):
+    if files is None:
+        files = [
+            [path, len(content), binascii.hexlify(hashlib.sha256(content).digest()).decode()]
+            for path, content in sorted(FILES.items())
+        ]
+    line = update.signed_line(version, URL, files)
+    r, s = ecdsa.sign_digest(key, hashlib.sha256(line).digest())
+    signature = binascii.b2a_base64(ecdsa.encode_signature(r, s)).strip().decode()
+    return json.dumps({"v": 1, "version": version, "url": URL, "files": files, "sig": signature})
+
+
+def refusal(raw, running):
+    try:
+        update.check_manifest(raw, POINT, running)
+    except BadUpdate as error:
+        return str(error)
+    return None
