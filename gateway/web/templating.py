@@ -52,6 +52,8 @@ class Frame:
     viewer: Viewer | None
     language: Language
     path: str
+    address: str
+    """Path and query, to fetch the same page again."""
     section: str
     sections: Sequence[Section]
     now_ms: int
@@ -87,6 +89,7 @@ def frame_of(request: Request, section: str) -> Frame:
         viewer=viewer,
         language=language_of(request),
         path=request.url.path,
+        address=str(request.url.replace(scheme="", netloc="")),
         section=section,
         sections=(*SECTIONS, MANAGER_SECTION) if is_manager else SECTIONS,
         now_ms=services.clock_ms(),

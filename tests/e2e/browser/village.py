@@ -6,7 +6,6 @@ with village() as it:
 """
 
 import asyncio
-import contextlib
 import itertools
 import threading
 from collections.abc import Callable, Iterator
@@ -46,6 +45,7 @@ class Village:
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
     links: Iterator[int] = field(default_factory=itertools.count)
     meters: dict[str, VirtualMeter] = field(default_factory=dict)
+    following: asyncio.Task[None] | None = None
 
     def act(self, what: Callable[[Community], T]) -> T:
         """Let people act on the ledger; the gateway has seen it when this returns."""
@@ -138,11 +138,12 @@ def village(
 
 
 async def _serve(it: Village, ready: threading.Event, stop: asyncio.Event) -> None:
-    following = asyncio.create_task(follow(it.ledger, it.services))
+    it.following = asyncio.create_task(follow(it.ledger, it.services))
     async with serve(create_app(it.services)) as address:
         it.url = address
         ready.set()
         await stop.wait()
-    following.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await following
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
