@@ -13,7 +13,7 @@ from itertools import pairwise
 from gateway.web.languages import N_, Language
 
 WIDTH, HEIGHT = 480, 290
-LEFT, RIGHT, TOP, BOTTOM = 52, 16, 30, 48
+LEFT, RIGHT, TOP, BOTTOM = 66, 16, 30, 48
 GRID_LINES = 4
 WH_PER_KWH = 1_000
 _ROUND_TENTHS = (10, 12, 16, 20, 24, 28, 32, 40, 48, 60, 80)

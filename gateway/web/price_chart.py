@@ -7,7 +7,7 @@ from html import escape
 from gateway.web.languages import N_, Language
 
 WIDTH, HEIGHT = 480, 200
-LEFT, RIGHT, TOP, BOTTOM = 52, 8, 14, 30
+LEFT, RIGHT, TOP, BOTTOM = 66, 8, 14, 30
 GRID_LINES = 3
 LABELS_MAX = 5
 UTOKEN_PER_TOKEN = 1_000_000
