@@ -9,9 +9,10 @@ from gateway.api.idempotency import Idempotency
 from gateway.api.limits import RateLimit, RequestLimits
 from gateway.api.problems import install_problem_handlers
 from gateway.api.routes import API_VERSION, DESCRIPTION, PROBLEM_RESPONSE, TITLE, add_api_routes
+from gateway.api.same_site import SameSiteOnly
 from gateway.services import Services
 from gateway.web import app_routes as web_app_routes
-from gateway.web import receipt_page
+from gateway.web import keys_pages, receipt_page
 from gateway.web import routes as web_routes
 from gateway.web.assets import ASSETS
 from gateway.web.explorer import pages as explorer_pages
@@ -43,6 +44,7 @@ def create_app(
         middleware=[
             Middleware(SecurityHeaders),
             Middleware(HostCheck, hosts=hosts or AllowedHosts()),
+            Middleware(SameSiteOnly),
             Middleware(RequestLimits, rate=rate or RateLimit(), clock_ms=services.clock_ms),
             Middleware(Idempotency),
         ],
@@ -50,7 +52,7 @@ def create_app(
     app.state.services = services
     install_problem_handlers(app, page=refusal_page)
     add_api_routes(app)
-    for pages in (web_routes, web_app_routes, receipt_page, explorer_pages):
+    for pages in (web_routes, web_app_routes, receipt_page, explorer_pages, keys_pages):
         app.include_router(pages.router, responses={"default": PROBLEM_RESPONSE})
     app.mount("/static", ASSETS)
     return app

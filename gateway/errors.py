@@ -30,11 +30,26 @@ class Problem(Enum):
     LINK_INVALID = ProblemKind(
         "login-link-invalid", 401, "This login link is used or unknown", "Ask for a new link."
     )
+    LETTER_INVALID = ProblemKind(
+        "enrolment-code-invalid",
+        401,
+        "This enrolment code is used, expired or unknown",
+        "Ask the community's manager for a new letter.",
+    )
+    LOGIN_FAILED = ProblemKind(
+        "login-failed", 401, "Name and password do not fit", "Try again, or use a passkey."
+    )
     NOT_ENOUGH_FUNDS = ProblemKind(
         "not-enough-funds", 402, "The free balance is too small", "Bid less or deposit first."
     )
     FORBIDDEN = ProblemKind(
         "forbidden", 403, "Not allowed for this identity", "Use an identity with this right."
+    )
+    CROSS_SITE = ProblemKind(
+        "cross-site-request",
+        403,
+        "Another site sent this request",
+        "Open this gateway's own page.",
     )
     NOT_FOUND = ProblemKind(
         "not-found", 404, "There is nothing here", "Check the address and the identifiers."
@@ -72,6 +87,12 @@ class Problem(Enum):
     TOO_MANY_REQUESTS = ProblemKind(
         "too-many-requests", 429, "Too many requests", "Wait `Retry-After` seconds."
     )
+    LOGIN_LOCKED = ProblemKind(
+        "login-locked",
+        429,
+        "Too many wrong passwords in a row",
+        "Wait `Retry-After` seconds, or use a passkey.",
+    )
     REJECTED = ProblemKind(
         "rejected-by-ledger", 422, "The ledger refused the transaction", "`detail` says why."
     )
@@ -80,6 +101,12 @@ class Problem(Enum):
     )
     LEDGER_UNAVAILABLE = ProblemKind(
         "ledger-unavailable", 503, "No peer answers", "Retry later; nothing was changed."
+    )
+    ISSUER_UNAVAILABLE = ProblemKind(
+        "certificate-authority-unavailable",
+        503,
+        "The member's certificate authority does not answer",
+        "Retry later; the request is kept.",
     )
     TIMEOUT = ProblemKind(
         "ledger-timeout",

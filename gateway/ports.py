@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from gateway.identity.issuing import Certified
 from ledger.model.block import Block
 
 
@@ -71,3 +72,10 @@ class NothingMeasured:
     ) -> Sequence[ApplianceEnergy]:
         """See `Measurements`."""
         return ()
+
+
+class CertificateIssuer(Protocol):
+    """A member's authority, for participants; raises `gateway.errors.RequestRefused`."""
+
+    def certify(self, *, idgrid: str, role: str, request_pem: str) -> Certified:
+        """A certificate for the key in a signing request (PKCS #10, PEM); blocks."""

@@ -20,6 +20,8 @@ from gateway.http_connections import (
     OpenConnections,
     limited_http,
 )
+from gateway.identity.issuing import NoIssuer, SocketIssuer
+from gateway.identity.people import People
 from gateway.ledger_link import link_from
 from gateway.market import Market
 from gateway.meter_keys import LedgerMeterKeys
@@ -51,7 +53,7 @@ def build_services(settings: GatewaySettings, ledger: Ledger, database: Database
     readmodel = ReadModel(database, settings.ledger.chaincode)
     blocks = BlockSignal()
     community = Community(readmodel)
-    sessions = Sessions(clock_ms)
+    sessions = Sessions(database, clock_ms)
     for link in settings.links:
         sessions.add_link(link.token, Viewer(link.idgrid, link.is_manager))
     for token in settings.oracle_tokens:
@@ -70,6 +72,13 @@ def build_services(settings: GatewaySettings, ledger: Ledger, database: Database
         community=community,
         sessions=sessions,
         receipts=Receipts(readmodel),
+        people=People.over(
+            database,
+            clock_ms,
+            community=community,
+            issuer=SocketIssuer(settings.issuer_socket) if settings.issuer_socket else NoIssuer(),
+            community_name=settings.community.name,
+        ),
         readings=ReadingStore(LedgerMeterKeys(community)),
         streams=Slots(STREAMS_MAX),
         clock_ms=clock_ms,

@@ -7,6 +7,7 @@ from gateway.block_signal import BlockSignal
 from gateway.community import Community
 from gateway.currency import Currencies
 from gateway.hems.batteries import BatteryStore
+from gateway.identity.people import People
 from gateway.market import Market
 from gateway.marketplace import Marketplace
 from gateway.mqtt.ingest import ReadingStore
@@ -50,6 +51,7 @@ class Services:
     community: Community
     sessions: Sessions
     receipts: Receipts
+    people: People
     readings: ReadingStore
     streams: Slots
     clock_ms: Callable[[], int]

@@ -1,22 +1,25 @@
 """Who is looking: one-time login links become sessions. Signing is something else (its own key).
 
-A link's token works once; the session's token is 32 random bytes, kept here only as a hash, in
-memory, and sent to the browser as an HttpOnly cookie or to a program as a bearer token.
+A link's token works once; the session's token is 32 random bytes, kept in the database only as a
+hash, and sent to the browser as an HttpOnly cookie or to a program as a bearer token. Gateways
+that share a database share sessions.
 """
 
 import secrets
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from sqlalchemy import delete, insert, select, update
+
+from gateway.database import Database
 from gateway.errors import Problem, RequestRefused
+from gateway.identity.tables import SessionRow
 from ledger.crypto.hashing import sha256
 
 TOKEN_BYTES = 32
 SESSION_LIFETIME_MS = 12 * 60 * 60 * 1000
 LINK_LIFETIME_MS = 24 * 60 * 60 * 1000
-SESSIONS_MAX = 10_000
-LINKS_MAX = 10_000
+LINK, SESSION = "link", "session"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,24 +36,21 @@ class Viewer:
         return self.is_manager or idgrid == self.idgrid
 
 
-@dataclass(frozen=True, slots=True)
-class _Grant:
-    viewer: Viewer
-    expires_at_ms: int
-
-
 class Sessions:
-    """Links and sessions of this process; a restart signs everybody out."""
+    """Links and sessions; programs' tokens come from the configuration of this process."""
 
-    def __init__(self, clock_ms: Callable[[], int]) -> None:
+    def __init__(self, database: Database, clock_ms: Callable[[], int]) -> None:
+        self._database = database
         self._clock_ms = clock_ms
-        self._links: OrderedDict[bytes, _Grant] = OrderedDict()
-        self._sessions: OrderedDict[bytes, _Grant] = OrderedDict()
         self._programs: dict[bytes, Viewer] = {}
 
     def add_link(self, token: str, viewer: Viewer) -> None:
-        """Make a one-time link work; `token` was drawn by whoever prints the link."""
-        self._remember(self._links, token, viewer, LINK_LIFETIME_MS, LINKS_MAX)
+        """Make a one-time link work; one that was used already stays used."""
+        values = self._values(token, viewer, LINK, LINK_LIFETIME_MS)
+        with self._database.writing() as connection:
+            known = select(SessionRow.kind).where(SessionRow.token_hash == values["token_hash"])
+            if connection.execute(known).first() is None:
+                connection.execute(insert(SessionRow), values)
 
     def admit(self, token: str, viewer: Viewer) -> None:
         """Make a bearer token of the configuration work as long as this process runs."""
@@ -58,13 +58,29 @@ class Sessions:
 
     def open(self, link_token: str) -> str:
         """Use a link up; returns the new session's token or refuses with LINK_INVALID."""
-        grant = self._links.pop(_digest(link_token), None)
-        if grant is None or grant.expires_at_ms <= self._clock_ms():
+        now_ms = self._clock_ms()
+        used = (
+            update(SessionRow)
+            .where(SessionRow.token_hash == _digest(link_token), SessionRow.kind == LINK)
+            .where(SessionRow.used_ms.is_(None), SessionRow.expires_ms > now_ms)
+            .values(used_ms=now_ms)
+            .returning(SessionRow.idgrid, SessionRow.is_manager)
+        )
+        with self._database.writing() as connection:
+            row = connection.execute(used).one_or_none()
+        if row is None:
             raise RequestRefused(
                 Problem.LINK_INVALID, "a login link works once and for a limited time"
             )
-        token = secrets.token_urlsafe(TOKEN_BYTES)
-        self._remember(self._sessions, token, grant.viewer, SESSION_LIFETIME_MS, SESSIONS_MAX)
+        return self.begin(Viewer(row.idgrid, is_manager=row.is_manager))
+
+    def begin(self, viewer: Viewer) -> str:
+        """A new session of somebody who has proven who it is; returns its token."""
+        token, now_ms = secrets.token_urlsafe(TOKEN_BYTES), self._clock_ms()
+        with self._database.writing() as connection:
+            connection.execute(delete(SessionRow).where(SessionRow.expires_ms <= now_ms))
+            values = self._values(token, viewer, SESSION, SESSION_LIFETIME_MS)
+            connection.execute(insert(SessionRow), values)
         return token
 
     def viewer(self, session_token: str | None) -> Viewer | None:
@@ -72,26 +88,41 @@ class Sessions:
         if not session_token:
             return None
         digest = _digest(session_token)
-        grant = self._sessions.get(digest)
-        if grant is None or grant.expires_at_ms <= self._clock_ms():
-            return self._programs.get(digest)
-        return grant.viewer
+        if digest in self._programs:
+            return self._programs[digest]
+        wanted = select(SessionRow.idgrid, SessionRow.is_manager).where(
+            SessionRow.token_hash == digest,
+            SessionRow.kind == SESSION,
+            SessionRow.expires_ms > self._clock_ms(),
+        )
+        with self._database.reading() as connection:
+            row = connection.execute(wanted).one_or_none()
+        return Viewer(row.idgrid, is_manager=row.is_manager) if row is not None else None
 
     def close(self, session_token: str) -> None:
         """Sign out."""
-        self._sessions.pop(_digest(session_token), None)
+        with self._database.writing() as connection:
+            connection.execute(
+                delete(SessionRow).where(SessionRow.token_hash == _digest(session_token))
+            )
 
-    def _remember(
-        self,
-        grants: OrderedDict[bytes, _Grant],
-        token: str,
-        viewer: Viewer,
-        lifetime_ms: int,
-        limit: int,
-    ) -> None:
-        grants[_digest(token)] = _Grant(viewer, self._clock_ms() + lifetime_ms)
-        if len(grants) > limit:
-            grants.popitem(last=False)
+    def close_all(self, idgrid: str) -> None:
+        """Sign a household out everywhere."""
+        with self._database.writing() as connection:
+            connection.execute(
+                delete(SessionRow).where(SessionRow.idgrid == idgrid, ~SessionRow.is_manager)
+            )
+
+    def _values(
+        self, token: str, viewer: Viewer, kind: str, lifetime_ms: int
+    ) -> dict[str, object]:
+        return {
+            "token_hash": _digest(token),
+            "kind": kind,
+            "idgrid": viewer.idgrid,
+            "is_manager": viewer.is_manager,
+            "expires_ms": self._clock_ms() + lifetime_ms,
+        }
 
 
 def _digest(token: str) -> bytes:

@@ -96,6 +96,8 @@ class GatewaySettings:
     links: tuple[LoginLink, ...]
     database: str
     """URL: `sqlite:////path/gateway.db`, or `postgresql://…` for several gateways to share."""
+    issuer_socket: Path | None = None
+    """Where `gridledger cert serve` listens; without it nobody is certified through the page."""
     allowed_hosts: tuple[str, ...] = ()
     """Further names this gateway answers to, beside the address it listens on."""
     oracle_tokens: tuple[str, ...] = ()
@@ -151,6 +153,7 @@ def load_gateway_settings(path: Path) -> GatewaySettings:
         mqtt=_mqtt(raw["mqtt"]) if raw.get("mqtt") else None,
         links=tuple(LoginLink(**link) for link in raw.get("links", ())),
         database=str(raw.get("database", f"sqlite:///{path.absolute().with_name(DATABASE_FILE)}")),
+        issuer_socket=Path(raw["issuer_socket"]) if "issuer_socket" in raw else None,
         allowed_hosts=tuple(str(name) for name in raw.get("allowed_hosts", ())),
         oracle_tokens=tuple(str(token) for token in raw.get("oracle_tokens", ())),
         currencies=Currencies(units_from(raw["currencies"]))

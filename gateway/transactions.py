@@ -55,6 +55,10 @@ class Transactions:
         self._clock_ns = clock_ns
         self._submitted: OrderedDict[str, None] = OrderedDict()
 
+    def channel(self) -> dict[str, str]:
+        """Names of the channel and the chaincode that are served here."""
+        return {"channel_id": self._ledger.channel_id, "chaincode": self._chaincode}
+
     def prepare(
         self, *, mspid: str, certificate_pem: str, function: str, args: Sequence[str]
     ) -> Prepared:

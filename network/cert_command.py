@@ -22,13 +22,16 @@ from network.cert_inventory import (
     revoked_ids,
 )
 from network.cert_issue import add_issue_arguments, issue_certificate
+from network.cert_serve import add_serve_arguments, serve
 from network.creation import ADMIN, PEER, PEER_TLS, member_authority
 from network.layout import write_replacing
+from network.lifecycle import require_network
 from network.member_actions import Change, finish_all, replacement, start_proposal
 from network.member_channel import Desk, NoPeerAnswers, read_channel
 from network.member_command import add_plan_option, desk_of, run_action
 from network.member_folder import prepare_next_keys, renew
 from network.member_updates import with_revocations
+from network.plan import load_plan
 
 EXIT_FAILED = 1
 
@@ -68,7 +71,10 @@ def _parser() -> argparse.ArgumentParser:
     issue = actions.add_parser("issue", help="an identity for a person or an application")
     add_issue_arguments(issue)
     issue.set_defaults(action=_issue)
-    for command in (status, rotate, revoke, issue):
+    serve_socket = actions.add_parser("serve", help="certify participants for the gateway")
+    add_serve_arguments(serve_socket)
+    serve_socket.set_defaults(action=_serve)
+    for command in (status, rotate, revoke, issue, serve_socket):
         add_plan_option(command)
     return parser
 
@@ -117,6 +123,12 @@ def _issue(options: argparse.Namespace) -> int:
     if options.request is None:
         print(f"private key {place.key}")
     return 0
+
+
+def _serve(options: argparse.Namespace) -> int:
+    plan = load_plan(options.plan)
+    member = plan.member(options.member)
+    return serve(options.socket, member_authority(plan, member.id, require_network(plan)))
 
 
 # -- rotate ---------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from gateway.api import (
     explorer_routes,
     hems_routes,
+    identity_routes,
     market_routes,
     marketplace_routes,
     problem_routes,
@@ -50,6 +51,7 @@ def add_api_routes(app: FastAPI) -> FastAPI:
         settlement_routes,
         receipt_routes,
         hems_routes,
+        identity_routes,
         explorer_routes,
         problem_routes,
     ):

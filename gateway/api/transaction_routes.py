@@ -43,6 +43,12 @@ def prepare_proposal(body: ProposalRequest, services: UsedServices) -> ToSign:
     return _prepared(services, body.creator, body.function, body.args)
 
 
+@router.get("/channel")
+def channel(services: LiveServices) -> dict[str, str]:
+    """What a client that builds its own proposals has to name in them."""
+    return services.transactions.channel()
+
+
 @router.post("/offers/prepare")
 def prepare_offer(body: OfferRequest, services: UsedServices) -> ToSign:
     """A proposal for `market:place_offer`."""

@@ -26,19 +26,30 @@ DEVICE, AGENT = "device", "agent"
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """A key that may sign for a participant, from when until when (ms UTC, the end not included).
+    """A key that may sign for a participant. Times are ms UTC.
 
-    `replaced_by` is the fingerprint of the recovery that ends it; empty: none does.
+    Only a recovery has times that bind: it acts from `from_ms` on, and the keys it replaces
+    (`replaced_by` is its fingerprint) act before their `until_ms`. A client sets the time of its
+    transactions within a quarter of an hour, so a revoked key ends by `revoked_ms` being there,
+    whatever the time, and a key that acts at once has `from_ms` 0.
     """
 
     kind: str
-    from_ms: int
+    added_ms: int
+    from_ms: int = 0
     until_ms: int | None = None
     replaced_by: str = ""
+    revoked_ms: int | None = None
 
     def is_active(self, now_ms: int) -> bool:
         """Whether it may sign at this instant."""
-        return self.from_ms <= now_ms and (self.until_ms is None or now_ms < self.until_ms)
+        return self.from_ms <= now_ms and not self.has_ended(now_ms)
+
+    def has_ended(self, now_ms: int) -> bool:
+        """Whether it will never sign again."""
+        if self.revoked_ms is not None:
+            return True
+        return self.until_ms is not None and self.until_ms <= now_ms
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from chaincode.energy.world import World
 
 RECOVERY_COOL_DOWN_MS = 24 * 60 * 60 * 1000
 SIGNERS_MAX = 16
-"""Keys on record, ended ones included; the ones that ended first make room."""
+"""Keys on record, ended ones included; of the ended ones the oldest make room."""
 KINDS = (DEVICE, AGENT)
 _MANAGERS = frozenset({Role.COMMUNITY_MANAGER})
 
@@ -57,14 +57,14 @@ async def revoke(world: World, *, idgrid: str, fingerprint: str) -> Participant:
     else:
         record = await world.caller_is_registered()
     ended = record.signer(_checked(fingerprint))
-    if ended is None or (ended.until_ms is not None and ended.until_ms <= world.now_ms):
+    if ended is None or ended.has_ended(world.now_ms):
         raise refused(Refusal.UNKNOWN_SIGNER, f"{idgrid}, key {fingerprint}")
     signers = dict(record.signers)
     if ended.from_ms > world.now_ms:
         del signers[fingerprint]
         signers = {name: _kept(signer, fingerprint) for name, signer in signers.items()}
     else:
-        signers[fingerprint] = asdict(replace(ended, until_ms=world.now_ms))
+        signers[fingerprint] = asdict(replace(ended, revoked_ms=world.now_ms))
     revoked = replace(record, signers=signers)
     return await _put(world, revoked, "SignerRevoked", fingerprint)
 
@@ -74,7 +74,7 @@ async def recover(world: World, *, idgrid: str, fingerprint: str) -> Participant
     await world.require_role(_MANAGERS)
     record = await _present(world, idgrid)
     known = [Signer(**signer) for signer in record.signers.values()]
-    if any(signer.from_ms > world.now_ms for signer in known):
+    if any(signer.from_ms > world.now_ms and signer.revoked_ms is None for signer in known):
         raise refused(Refusal.RECOVERY_PENDING, idgrid)
     from_ms = world.now_ms + RECOVERY_COOL_DOWN_MS
     ending = {
@@ -84,7 +84,8 @@ async def recover(world: World, *, idgrid: str, fingerprint: str) -> Participant
         for name, signer in record.signers.items()
     }
     changed = replace(record, signers=ending)
-    return await _add(world, changed, fingerprint, Signer(DEVICE, from_ms), "RecoveryStarted")
+    recovered = Signer(DEVICE, world.now_ms, from_ms=from_ms)
+    return await _add(world, changed, fingerprint, recovered, "RecoveryStarted")
 
 
 def _kept(signer: dict[str, object], recovery: str) -> dict[str, object]:
@@ -111,14 +112,11 @@ async def _add(
 
 
 def _with_room(record: Participant, now_ms: int) -> dict[str, dict[str, object]]:
-    """The keys on record, without those that ended first if there are too many."""
+    """The keys on record, without the oldest ended ones if there are too many."""
     signers = dict(record.signers)
-    ended = [
-        (signer["until_ms"], name)
-        for name, signer in signers.items()
-        if signer["until_ms"] is not None and signer["until_ms"] <= now_ms
-    ]
-    for _, name in sorted(ended):
+    known = {name: Signer(**signer) for name, signer in signers.items()}
+    ended = [name for name, signer in known.items() if signer.has_ended(now_ms)]
+    for name in sorted(ended, key=lambda name: (known[name].added_ms, name)):
         if len(signers) < SIGNERS_MAX:
             break
         del signers[name]

@@ -20,7 +20,7 @@ from gateway.hems.virtual_meter import VirtualMeter
 from gateway.meter_keys import LedgerMeterKeys
 from gateway.mqtt.ingest import ReadingStore
 from gateway.mqtt.topics import Topic
-from gateway.ports import Measurements
+from gateway.ports import CertificateIssuer, Measurements
 from gateway.services import Services
 from gateway.sessions import Viewer
 from tests.e2e.browser.chained_ledger import ChainedLedger, RecordingLedger
@@ -105,6 +105,7 @@ def village(
     community: Community | None = None,
     *,
     measurements: Measurements | None = None,
+    issuer: CertificateIssuer | None = None,
     name: str = "Valdivia energy community",
 ) -> Iterator[Village]:
     """The gateway of a community, serving until the block ends."""
@@ -119,6 +120,7 @@ def village(
         readings=ReadingStore(LedgerMeterKeys(bare.community)),
         energy_hour_ms=HOUR_MS,
         readmodel=bare.readmodel,
+        issuer=issuer,
     )
     services = replace(services, community_name=name, utc_offset_minutes=-180)
     if measurements is not None:

@@ -12,8 +12,11 @@ from datetime import UTC, datetime
 from gateway.block_signal import BlockSignal
 from gateway.community import Community
 from gateway.errors import LedgerRefusal
+from gateway.identity.issuing import NoIssuer
+from gateway.identity.people import People
 from gateway.market import Market
 from gateway.mqtt.ingest import ReadingStore
+from gateway.ports import CertificateIssuer
 from gateway.readmodel.following import follow_blocks
 from gateway.readmodel.projector import Projector
 from gateway.readmodel.queries import ReadModel
@@ -164,6 +167,7 @@ def services_over(
     readings: ReadingStore | None = None,
     energy_hour_ms: int = 7_000,
     readmodel: ReadModel | None = None,
+    issuer: CertificateIssuer | None = None,
 ) -> Services:
     readmodel = readmodel or ReadModel(fresh_database(), CHAINCODE)
     blocks = BlockSignal()
@@ -184,8 +188,15 @@ def services_over(
         ),
         market=Market(readmodel),
         community=Community(readmodel),
-        sessions=Sessions(clock_ms),
         receipts=Receipts(readmodel),
+        sessions=Sessions(readmodel.database, clock_ms),
+        people=People.over(
+            readmodel.database,
+            clock_ms,
+            community=Community(readmodel),
+            issuer=issuer or NoIssuer(),
+            community_name="Test community",
+        ),
         readings=readings or ReadingStore(NoKeys()),
         streams=Slots(4),
         clock_ms=clock_ms,

@@ -67,8 +67,8 @@ class World:
         return {"payload": payload, "signature": signature}
 
     def sign_in(self, idgrid: str, *, is_manager: bool = False) -> dict[str, str]:
-        self.services.sessions.add_link("link", Viewer(idgrid, is_manager))
-        return {"Authorization": f"Bearer {self.services.sessions.open('link')}"}
+        token = self.services.sessions.begin(Viewer(idgrid, is_manager))
+        return {"Authorization": f"Bearer {token}"}
 
 
 @asynccontextmanager

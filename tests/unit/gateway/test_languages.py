@@ -6,7 +6,7 @@ from datetime import datetime
 import httpx
 import pytest
 
-from gateway.api.app import create_app
+from gateway.application import create_app
 from gateway.web.languages import accepted_codes, chosen_language, language
 from gateway.web.templating import LANGUAGE_COOKIE
 from tests.unit.gateway.ledger_double import LedgerDouble, services_over

@@ -8,7 +8,7 @@ import tomllib
 import httpx
 import pytest
 
-from gateway.api.app import create_app
+from gateway.application import create_app
 from gateway.web.assets import ASSETS, FOLDER
 from ledger.crypto.hashing import sha256
 from tests.unit.gateway.ledger_double import LedgerDouble, services_over

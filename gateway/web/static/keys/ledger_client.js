@@ -5,6 +5,7 @@ import { buildProposal, openProposal } from "./proposal.js";
 import { sign } from "./signature.js";
 import { openEndorsed } from "./transaction.js";
 
+const NO_CONTENT = 204;
 const TRIES_MAX = 4;
 const COMMIT_TIMEOUT_MS = 20_000;
 
@@ -33,14 +34,14 @@ export async function signAndSubmit({ key, channelId, chaincode, args, transient
     const opened = await openProposal(proposal.bytes);
     if (attempt === 1 && !(await confirm(opened))) throw new NotConfirmed();
     try {
-      return await send(key, proposal);
+      return await sendTransaction(key, proposal);
     } catch (error) {
       if (!(error instanceof Refused && error.problem.is_retryable) || attempt === TRIES_MAX) throw error;
     }
   }
 }
 
-async function send(key, proposal) {
+async function sendTransaction(key, proposal) {
   const endorsed = await post("/v1/transactions/endorse", {
     proposal: base64(proposal.bytes),
     signature: base64(await sign(key.privateKey, proposal.bytes)),
@@ -56,9 +57,12 @@ async function send(key, proposal) {
 }
 
 /** POST JSON; returns the answer's JSON, throws `Refused` for a problem. */
-export async function post(path, body) {
+export const post = (path, body) => send("POST", path, body);
+
+/** Send JSON with another method, like `post`. */
+export async function send(method, path, body) {
   return answerOf(await fetch(path, {
-    method: "POST",
+    method,
     headers: { "Content-Type": "application/json", Accept: "application/json" },
     body: JSON.stringify(body),
   }));
@@ -70,6 +74,7 @@ export async function get(path) {
 }
 
 async function answerOf(response) {
+  if (response.status === NO_CONTENT) return {};
   const isJson = (response.headers.get("Content-Type") ?? "").includes("json");
   const content = isJson ? await response.json() : {};
   if (response.ok) return content;

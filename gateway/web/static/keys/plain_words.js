@@ -3,12 +3,17 @@
 // The sentences come with the page (translated there); this file only fills them in. A function
 // without a sentence is shown by its name and its arguments as they are: never hidden, never guessed.
 
+import { comparisonCode } from "./key_pair.js";
+
 const WH_PER_KWH = 1000n;
 const UTOKEN_PER_TOKEN = 1_000_000n;
 const LISTING = /^(\d{4})-(\d{2})-(\d{2})T(\d{2})$/;
 const MS_PER_MINUTE = 60_000;
 const MS_PER_HOUR = 3_600_000;
 const FRACTION_DIGITS_MAX = 6;
+
+/** Values that are words of the contract, which the page has words for. */
+const NAMED = new Set(["side", "kind"]);
 
 /** What is read from the arguments of each function: [name of the value, how it is read]. */
 const READINGS = {
@@ -18,10 +23,10 @@ const READINGS = {
   "orders:replace": [["hour", hour], ["order", text], ["energy", energy], ["price", price]],
   "standing:place": [["standing", standing]],
   "standing:withdraw": [["order", text]],
-  "signers:add": [["key", text], ["kind", text]],
-  "signers:revoke": [["idgrid", text], ["key", text]],
-  "signers:enrol": [["idgrid", text], ["key", text]],
-  "signers:recover": [["idgrid", text], ["key", text]],
+  "signers:add": [["key", letters], ["kind", text]],
+  "signers:revoke": [["idgrid", text], ["key", letters]],
+  "signers:enrol": [["idgrid", text], ["key", letters]],
+  "signers:recover": [["idgrid", text], ["key", letters]],
   "membership:consent": [["terms", text]],
   "membership:withdraw_consent": [],
   "access:grant": [["grantee", text], ["meter", text]],
@@ -42,7 +47,11 @@ export function plainWords(opened, { words, locale, utcOffsetMinutes }) {
   const lines = isKnown ? found : args.map((value, at) => ({ name: String(at + 1), value }));
   return {
     title: isKnown ? title : words.unknown.replace("{function}", name),
-    lines: lines.map((line) => ({ ...line, label: words.labels[line.name] ?? line.name })),
+    lines: lines.map((line) => ({
+      name: line.name,
+      label: words.labels[line.name] ?? line.name,
+      value: (NAMED.has(line.name) && words.values?.[line.value]) || line.value,
+    })),
     isKnown,
   };
 }
@@ -102,6 +111,12 @@ function standing(argument, format) {
 
 function text(argument) {
   return argument;
+}
+
+/** The letters by which people compare keys. */
+function letters(argument) {
+  if (!/^[0-9a-f]{64}$/.test(argument)) throw new Error("not a fingerprint");
+  return comparisonCode(argument);
 }
 
 function energy(argument, { locale }) {

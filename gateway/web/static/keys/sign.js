@@ -20,14 +20,12 @@ import { amount, plainWords } from "./plain_words.js";
 
 const UTOKEN_PER_TOKEN = 1_000_000n;
 
-/** Facts of the page: whose it is, which channel, how numbers are written, every sentence. */
+/** Facts of the page: whose it is, how numbers are written, every sentence. */
 export function pageFacts() {
   const dialog = document.getElementById("sign-dialog");
   return {
     dialog,
     idgrid: dialog.dataset.idgrid,
-    channelId: dialog.dataset.channel,
-    chaincode: dialog.dataset.chaincode,
     utcOffsetMinutes: Number(dialog.dataset.utcOffsetMinutes),
     locale: document.documentElement.lang || "en",
     words: JSON.parse(document.getElementById("sign-words").textContent),
@@ -39,12 +37,13 @@ export async function sign(name, args, { transient = {} } = {}) {
   const page = pageFacts();
   const key = await keyOf(page);
   if (!key) {
-    await showOutcome(page, page.words.no_key, "refused");
+    await showOutcome(page, page.words.no_key, "no-key");
     throw new Refused({ title: page.words.no_key, code: "NO_KEY" });
   }
   try {
+    const { channel_id: channelId, chaincode } = await get("/v1/channel");
     const done = await signAndSubmit({
-      key, channelId: page.channelId, chaincode: page.chaincode, args: [name, ...args], transient,
+      key, channelId, chaincode, args: [name, ...args], transient,
       confirm: (opened) => confirmed(page, opened),
     });
     await showOutcome(page, page.words.committed, "committed", await balanceText(page));
@@ -69,13 +68,15 @@ function confirmed({ dialog, ...facts }, opened) {
   const part = (name) => dialog.querySelector(`[data-part="${name}"]`);
   part("title").textContent = shown.title;
   part("unknown").hidden = shown.isKnown;
-  part("lines").replaceChildren(...shown.lines.flatMap(({ name, label, value }) => {
+  part("lines").replaceChildren(...shown.lines.map(({ name, label, value }) => {
+    const line = document.createElement("div");
     const term = document.createElement("dt");
     const description = document.createElement("dd");
     term.textContent = label;
     description.textContent = value;
     description.dataset.value = name;
-    return [term, description];
+    line.append(term, description);
+    return line;
   }));
   part("technical").textContent = JSON.stringify(
     { channel: opened.channelId, transaction: opened.transactionId, call: opened.args }, null, 1,
@@ -102,6 +103,7 @@ async function showOutcome({ dialog }, text, outcome, balance = "") {
   part("outcome").textContent = text;
   part("outcome").dataset.outcome = outcome;
   part("balance").textContent = balance;
+  part("keys").hidden = outcome !== "no-key";
   part("close").onclick = () => dialog.close();
   dialog.oncancel = null;
   show(dialog, "outcome");

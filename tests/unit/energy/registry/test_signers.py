@@ -72,6 +72,9 @@ def test_a_household_has_several_devices_and_revokes_one(community: Community) -
     refuses(community, "KEY_NOT_ACTIVE", tablet, *order)
     refuses(community, "UNKNOWN_SIGNER", phone, "signers:revoke", home.idgrid, fingerprint(tablet))
     refuses(community, "KEY_NOT_ACTIVE", tablet, "signers:add", HASH)
+    community.ledger.advance(minutes=-10)  # a client may date a transaction back
+    refuses(community, "KEY_NOT_ACTIVE", tablet, "signers:add", HASH)
+    community.ledger.advance(minutes=10)
     phone.submit(*order)
     placed = community.manager.evaluate("market:get_orders", LISTING, home.idgrid)
     assert len(placed) == 2  # what the revoked device ordered before stays

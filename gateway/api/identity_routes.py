@@ -1,0 +1,318 @@
+"""Enrolment, login, devices. Keys are made and used in the browser; see docs/keys.md."""
+
+from dataclasses import asdict
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Path, Query, Request, Response, status
+from pydantic import Field, StringConstraints
+
+from gateway.api.access import SESSION_COOKIE, LiveServices, SignedIn, require_manager
+from gateway.api.letters import letter_url, qr_code_svg
+from gateway.api.schemas import PAGE_DEFAULT, Body, Page, PageLimit
+from gateway.errors import Problem, RequestRefused
+from gateway.identity.device_keys import AskingDevice, NamedKey
+from gateway.identity.enrolment import Waiting
+from gateway.identity.identity_log import LogEntry
+from gateway.identity.passkeys import Site
+from gateway.identity.passwords import PASSWORD_CHARACTERS_MAX, PASSWORD_CHARACTERS_MIN
+from gateway.identity.signing_requests import REQUEST_CHARACTERS_MAX
+from gateway.services import Services
+from gateway.sessions import SESSION_LIFETIME_MS, Viewer
+
+CODE_CHARACTERS_MAX = 40
+CREDENTIAL_MEMBERS_MAX = 16
+
+router = APIRouter(prefix="/v1", tags=["identity"])
+
+RequestId = Annotated[str, Path(pattern=r"^[0-9a-f]{24}$")]
+Idgrid = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9-]{4,32}$")]
+Code = Annotated[str, StringConstraints(min_length=1, max_length=CODE_CHARACTERS_MAX)]
+Secret = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+RequestPem = Annotated[str, StringConstraints(min_length=1, max_length=REQUEST_CHARACTERS_MAX)]
+Label = Annotated[str, StringConstraints(max_length=60)]
+Password = Annotated[str, StringConstraints(max_length=PASSWORD_CHARACTERS_MAX)]
+Credential = Annotated[dict[str, Any], Field(max_length=CREDENTIAL_MEMBERS_MAX)]
+
+
+class LetterRequest(Body):
+    """For whom a letter is, and whether for a first key or for a lost one."""
+
+    idgrid: Idgrid
+    purpose: Literal["enrol", "recover"]
+
+
+class CodeBody(Body):
+    """The code of a letter."""
+
+    code: Code
+
+
+class EnrolmentRequest(Body):
+    """A letter's code and the key it is used for."""
+
+    code: Code
+    request_pem: RequestPem
+    label: Label = ""
+
+
+class SecretBody(Body):
+    """The secret that who made a request was given."""
+
+    secret: Secret
+
+
+class Approval(Body):
+    """The twelve letters that the household showed."""
+
+    comparison_code: Code
+
+
+class KeyBody(Body):
+    """A key of a device that is signed in."""
+
+    request_pem: RequestPem
+    label: Label = ""
+
+
+class PasswordLogin(Body):
+    """IDgrid and password."""
+
+    idgrid: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+    password: Password
+
+
+class NewPassword(Body):
+    """A new password; `current` if there is one."""
+
+    password: Annotated[
+        str,
+        StringConstraints(min_length=PASSWORD_CHARACTERS_MIN, max_length=PASSWORD_CHARACTERS_MAX),
+    ]
+    current: Password = ""
+
+
+class NewPasskey(Body):
+    """What the browser answered to `/passkeys/options`."""
+
+    credential: Credential
+    label: Label = ""
+
+
+class PasskeyLogin(Body):
+    """What the browser answered to `/login/passkey/options`."""
+
+    credential: Credential
+
+
+@router.post("/letters", status_code=status.HTTP_201_CREATED)
+def write_letter(
+    body: LetterRequest, request: Request, services: LiveServices, viewer: SignedIn
+) -> dict[str, Any]:
+    """Manager: a one-time letter. The code is shown now and never again."""
+    require_manager(viewer)
+    code, letter = services.people.enrolment.write_letter(body.idgrid, body.purpose)
+    url = letter_url(request, code)
+    return asdict(letter) | {"code": code, "url": url, "qr_svg": qr_code_svg(url)}
+
+
+@router.post("/letters/open")
+def open_letter(body: CodeBody, services: LiveServices) -> dict[str, Any]:
+    """What a code is for; it is not used up by this."""
+    return asdict(services.people.enrolment.open_letter(body.code))
+
+
+@router.post("/enrolments", status_code=status.HTTP_201_CREATED)
+def ask_to_enrol(body: EnrolmentRequest, services: LiveServices) -> dict[str, Any]:
+    """Use a letter up: the key in the signing request waits for the manager."""
+    asked = services.people.enrolment.ask(body.code, body.request_pem, body.label)
+    return asdict(asked)
+
+
+@router.get("/enrolments")
+def waiting_enrolments(services: LiveServices, viewer: SignedIn) -> Page[Waiting]:
+    """Manager: requests that wait. The letters to compare are on the household's screen only."""
+    require_manager(viewer)
+    found = services.people.enrolment.waiting()
+    return Page(items=found, next=None, height=services.readmodel.height)
+
+
+@router.post("/enrolments/{request_id}/collect")
+def collect(request_id: RequestId, body: SecretBody, services: LiveServices) -> dict[str, Any]:
+    """How a request stands, for who made it; the certificate once it is approved."""
+    found = services.people.enrolment.collect(request_id, body.secret)
+    return {"state": found.state, "idgrid": found.idgrid} | (
+        asdict(found.certified) if found.certified else {}
+    )
+
+
+@router.post("/enrolments/{request_id}/session", status_code=status.HTTP_204_NO_CONTENT)
+def first_session(
+    request_id: RequestId,
+    body: SecretBody,
+    request: Request,
+    response: Response,
+    services: LiveServices,
+) -> None:
+    """The certificate has arrived: the household's first session, once."""
+    idgrid = services.people.enrolment.finish(request_id, body.secret)
+    begin_session(services, Viewer(idgrid), request, response)
+
+
+@router.post("/enrolments/{request_id}/compare")
+def compare(
+    request_id: RequestId, body: Approval, services: LiveServices, viewer: SignedIn
+) -> dict[str, bool]:
+    """Manager: compare letters before anything is signed; tells if the key is named already."""
+    require_manager(viewer)
+    return {"is_named": services.people.enrolment.compare(request_id, body.comparison_code)}
+
+
+@router.post("/enrolments/{request_id}/approve", status_code=status.HTTP_204_NO_CONTENT)
+def approve(
+    request_id: RequestId, body: Approval, services: LiveServices, viewer: SignedIn
+) -> None:
+    """Manager: the letters were compared and the key is on the ledger; certify it."""
+    require_manager(viewer)
+    services.people.enrolment.approve(request_id, body.comparison_code)
+
+
+@router.post("/enrolments/{request_id}/refuse", status_code=status.HTTP_204_NO_CONTENT)
+def refuse_enrolment(request_id: RequestId, services: LiveServices, viewer: SignedIn) -> None:
+    """Manager: this request is not from the household."""
+    require_manager(viewer)
+    services.people.enrolment.refuse(request_id)
+
+
+@router.get("/keys")
+def own_keys(services: LiveServices, viewer: SignedIn) -> Page[NamedKey]:
+    """The household's keys as the ledger names them, the newest first."""
+    found = services.people.device_keys.named(viewer.idgrid)
+    return Page(items=found, next=None, height=services.readmodel.height)
+
+
+@router.get("/keys/requests")
+def asking_devices(services: LiveServices, viewer: SignedIn) -> Page[AskingDevice]:
+    """New devices of the household that wait for one that can sign."""
+    found = services.people.device_keys.asking(viewer.idgrid)
+    return Page(items=found, next=None, height=services.readmodel.height)
+
+
+@router.post("/keys/requests", status_code=status.HTTP_201_CREATED)
+def ask_own_devices(body: KeyBody, services: LiveServices, viewer: SignedIn) -> AskingDevice:
+    """A new device asks one that can sign to name its key on the ledger."""
+    _require_household(viewer)
+    return services.people.device_keys.ask(viewer.idgrid, body.request_pem, body.label)
+
+
+@router.post("/keys/requests/{request_id}/refuse", status_code=status.HTTP_204_NO_CONTENT)
+def refuse_device(request_id: RequestId, services: LiveServices, viewer: SignedIn) -> None:
+    """This device is not the household's."""
+    services.people.device_keys.refuse(viewer.idgrid, request_id)
+
+
+@router.post("/keys/certificates")
+def certificate(body: KeyBody, services: LiveServices, viewer: SignedIn) -> dict[str, str]:
+    """The certificate of a key that the ledger names for the household; 409 for any other."""
+    _require_household(viewer)
+    return asdict(services.people.device_keys.certificate(viewer.idgrid, body.request_pem))
+
+
+@router.post("/login/password", status_code=status.HTTP_204_NO_CONTENT)
+def password_login(
+    body: PasswordLogin, request: Request, response: Response, services: LiveServices
+) -> None:
+    """A session for IDgrid and password; wrong ones in a row lock the name for a while."""
+    idgrid = body.idgrid.upper()
+    services.people.passwords.check(idgrid, body.password)
+    begin_session(services, Viewer(idgrid), request, response)
+
+
+@router.put("/password", status_code=status.HTTP_204_NO_CONTENT)
+def set_password(
+    body: NewPassword,
+    request: Request,
+    response: Response,
+    services: LiveServices,
+    viewer: SignedIn,
+) -> None:
+    """A household's password; all its other sessions end."""
+    _require_household(viewer)
+    services.people.passwords.set(viewer.idgrid, body.password, current=body.current)
+    begin_session(services, Viewer(viewer.idgrid), request, response)
+
+
+@router.post("/passkeys/options")
+def passkey_options(request: Request, services: LiveServices, viewer: SignedIn) -> dict[str, Any]:
+    """What the browser needs to make a passkey for this household."""
+    _require_household(viewer)
+    return services.people.passkeys.creation_options(viewer.idgrid, site_of(request))
+
+
+@router.post("/passkeys", status_code=status.HTTP_204_NO_CONTENT)
+def add_passkey(
+    body: NewPasskey, request: Request, services: LiveServices, viewer: SignedIn
+) -> None:
+    """Keep a new passkey's public key."""
+    _require_household(viewer)
+    site = site_of(request)
+    services.people.passkeys.add(viewer.idgrid, body.credential, body.label, site)
+
+
+@router.post("/login/passkey/options")
+def passkey_login_options(request: Request, services: LiveServices) -> dict[str, Any]:
+    """What the browser needs to log in; the same for everybody."""
+    return services.people.passkeys.login_options(site_of(request))
+
+
+@router.post("/login/passkey", status_code=status.HTTP_204_NO_CONTENT)
+def passkey_login(
+    body: PasskeyLogin, request: Request, response: Response, services: LiveServices
+) -> None:
+    """A session for the household whose passkey answered."""
+    idgrid = services.people.passkeys.login(body.credential, site_of(request))
+    begin_session(services, Viewer(idgrid), request, response)
+
+
+@router.get("/identity-log")
+def identity_log(
+    services: LiveServices,
+    viewer: SignedIn,
+    after: Annotated[str | None, Query(pattern=r"^\d{15}-[0-9a-f]{8}$")] = None,
+    limit: PageLimit = PAGE_DEFAULT,
+) -> Page[LogEntry]:
+    """Manager: who did what about whose identity, the newest first."""
+    require_manager(viewer)
+    found = services.people.log.entries(below=after, limit=limit)
+    following = found[-1].entry_id if len(found) == limit else None
+    return Page(items=found, next=following, height=services.readmodel.height)
+
+
+def begin_session(
+    services: Services, viewer: Viewer, request: Request, response: Response
+) -> None:
+    """Set the cookie of a new session."""
+    set_session_cookie(response, services.sessions.begin(viewer), request)
+
+
+def set_session_cookie(response: Response, token: str, request: Request) -> None:
+    """The session's cookie: no script reads it, no other site's page sends it along."""
+    response.set_cookie(
+        SESSION_COOKIE,
+        token,
+        max_age=SESSION_LIFETIME_MS // 1000,
+        httponly=True,
+        samesite="lax",
+        secure=request.url.scheme == "https",
+    )
+
+
+def site_of(request: Request) -> Site:
+    """This gateway as the browser knows it."""
+    return Site(
+        rp_id=request.url.hostname or "", origin=f"{request.url.scheme}://{request.url.netloc}"
+    )
+
+
+def _require_household(viewer: Viewer) -> None:
+    if not viewer.idgrid:
+        raise RequestRefused(Problem.FORBIDDEN, "only households have this")

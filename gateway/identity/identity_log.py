@@ -1,0 +1,60 @@
+"""Who did what about whose identity; entries are added and never changed."""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, insert, select
+
+from gateway.database import Database
+from gateway.identity.tables import IdentityLogRow
+
+TIME_DIGITS = 15
+ENTRY_RANDOM_BYTES = 4
+DETAIL_CHARACTERS_MAX = 200
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """One act. `actor` is an IDgrid, `manager`, or empty for who has not signed in."""
+
+    entry_id: str
+    time_ms: int
+    actor: str
+    action: str
+    idgrid: str
+    detail: str
+
+
+class IdentityLog:
+    """The log, written inside the transaction of what it tells."""
+
+    def __init__(self, database: Database, clock_ms: Callable[[], int]) -> None:
+        self._database = database
+        self._clock_ms = clock_ms
+
+    def add(
+        self, connection: Connection, *, actor: str, action: str, idgrid: str, detail: str = ""
+    ) -> None:
+        """Write an entry; it is there if and only if what it tells is."""
+        now_ms = self._clock_ms()
+        entry_id = f"{now_ms:0{TIME_DIGITS}d}-{secrets.token_hex(ENTRY_RANDOM_BYTES)}"
+        values = {
+            "entry_id": entry_id,
+            "time_ms": now_ms,
+            "actor": actor,
+            "action": action,
+            "idgrid": idgrid,
+            "detail": detail[:DETAIL_CHARACTERS_MAX],
+        }
+        connection.execute(insert(IdentityLogRow), values)
+
+    def entries(self, *, below: str | None = None, limit: int, idgrid: str = "") -> list[LogEntry]:
+        """The newest first; `below` is the `entry_id` of the last one of the page before."""
+        wanted = select(IdentityLogRow.__table__).order_by(IdentityLogRow.entry_id.desc())
+        if below is not None:
+            wanted = wanted.where(IdentityLogRow.entry_id < below)
+        if idgrid:
+            wanted = wanted.where(IdentityLogRow.idgrid == idgrid)
+        with self._database.reading() as connection:
+            return [LogEntry(**row) for row in connection.execute(wanted.limit(limit)).mappings()]

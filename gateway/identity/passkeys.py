@@ -1,0 +1,210 @@
+"""Login with a passkey (WebAuthn). It opens a session; it signs no transaction.
+
+A login names nobody: the browser offers what it has, so there is nothing to try names with.
+"""
+
+import json
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import delete, insert, select, update
+from webauthn import (
+    generate_authentication_options,
+    generate_registration_options,
+    options_to_json,
+    verify_authentication_response,
+    verify_registration_response,
+)
+from webauthn.helpers import base64url_to_bytes, parse_client_data_json
+from webauthn.helpers.exceptions import WebAuthnException
+from webauthn.helpers.structs import (
+    AuthenticatorSelectionCriteria,
+    PublicKeyCredentialDescriptor,
+    ResidentKeyRequirement,
+    UserVerificationRequirement,
+)
+
+from gateway.database import Database
+from gateway.errors import Problem, RequestRefused
+from gateway.identity.identity_log import IdentityLog
+from gateway.identity.tables import ChallengeRow, PasskeyRow
+from ledger.crypto.hashing import sha256
+
+CHALLENGE_BYTES = 32
+CHALLENGE_LIFETIME_MS = 5 * 60 * 1000
+PASSKEYS_MAX = 10
+LABEL_CHARACTERS_MAX = 60
+UNREADABLE = (WebAuthnException, ValueError, KeyError, TypeError)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """For which name and from which address browsers make and use passkeys."""
+
+    rp_id: str
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Passkey:
+    """A passkey as its household sees it."""
+
+    label: str
+    created_ms: int
+
+
+class Passkeys:
+    """Passkeys of households."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock_ms: Callable[[], int],
+        log: IdentityLog,
+        community_name: str,
+    ) -> None:
+        self._database = database
+        self._clock_ms = clock_ms
+        self._log = log
+        self._community_name = community_name
+
+    def of(self, idgrid: str) -> list[Passkey]:
+        """A household's passkeys, the oldest first."""
+        wanted = select(PasskeyRow.label, PasskeyRow.created_ms).where(PasskeyRow.idgrid == idgrid)
+        with self._database.reading() as connection:
+            rows = connection.execute(wanted.order_by(PasskeyRow.created_ms))
+            return [Passkey(row.label, row.created_ms) for row in rows]
+
+    def creation_options(self, idgrid: str, site: Site) -> dict[str, Any]:
+        """What the browser needs to make a passkey for a household that is signed in."""
+        known = select(PasskeyRow.credential_id).where(PasskeyRow.idgrid == idgrid)
+        with self._database.reading() as connection:
+            ids = connection.execute(known).scalars().all()
+        if len(ids) >= PASSKEYS_MAX:
+            raise RequestRefused(Problem.CONFLICT, f"at most {PASSKEYS_MAX} passkeys")
+        options = generate_registration_options(
+            rp_id=site.rp_id,
+            rp_name=self._community_name,
+            user_name=idgrid,
+            user_id=sha256(idgrid.encode()),
+            challenge=self._new_challenge(idgrid),
+            authenticator_selection=AuthenticatorSelectionCriteria(
+                resident_key=ResidentKeyRequirement.REQUIRED,
+                user_verification=UserVerificationRequirement.REQUIRED,
+            ),
+            exclude_credentials=[PublicKeyCredentialDescriptor(id=known_id) for known_id in ids],
+        )
+        return _as_json(options)
+
+    def add(self, idgrid: str, credential: dict[str, Any], label: str, site: Site) -> None:
+        """Keep the public key of a passkey made with `creation_options`."""
+        challenge = self._used_challenge(credential, idgrid)
+        try:
+            made = verify_registration_response(
+                credential=credential,
+                expected_challenge=challenge,
+                expected_rp_id=site.rp_id,
+                expected_origin=site.origin,
+                require_user_verification=True,
+            )
+        except UNREADABLE as error:
+            raise RequestRefused(Problem.INVALID, f"not a new passkey: {error}") from error
+        values = {
+            "credential_id": made.credential_id,
+            "idgrid": idgrid,
+            "public_key": made.credential_public_key,
+            "sign_count": made.sign_count,
+            "label": label[:LABEL_CHARACTERS_MAX],
+            "created_ms": self._clock_ms(),
+        }
+        with self._database.writing() as connection:
+            taken = select(PasskeyRow.idgrid).where(PasskeyRow.credential_id == made.credential_id)
+            if connection.execute(taken).first() is not None:
+                raise RequestRefused(Problem.CONFLICT, "this passkey is known already")
+            connection.execute(insert(PasskeyRow), values)
+            self._log.add(connection, actor=idgrid, action="passkey added", idgrid=idgrid)
+
+    def login_options(self, site: Site) -> dict[str, Any]:
+        """What the browser needs to log in; the same for everybody."""
+        return _as_json(
+            generate_authentication_options(
+                rp_id=site.rp_id,
+                challenge=self._new_challenge(""),
+                user_verification=UserVerificationRequirement.REQUIRED,
+            )
+        )
+
+    def login(self, credential: dict[str, Any], site: Site) -> str:
+        """The IDgrid whose passkey answered the challenge; LOGIN_FAILED otherwise."""
+        challenge = self._used_challenge(credential, "")
+        try:
+            credential_id = base64url_to_bytes(str(credential["rawId"]))
+        except UNREADABLE as error:
+            raise _failed() from error
+        wanted = select(PasskeyRow.__table__).where(PasskeyRow.credential_id == credential_id)
+        with self._database.reading() as connection:
+            known = connection.execute(wanted).one_or_none()
+        if known is None:
+            raise _failed()
+        try:
+            answered = verify_authentication_response(
+                credential=credential,
+                expected_challenge=challenge,
+                expected_rp_id=site.rp_id,
+                expected_origin=site.origin,
+                credential_public_key=known.public_key,
+                credential_current_sign_count=known.sign_count,
+                require_user_verification=True,
+            )
+        except UNREADABLE as error:
+            raise _failed() from error
+        with self._database.writing() as connection:
+            connection.execute(
+                update(PasskeyRow)
+                .where(PasskeyRow.credential_id == credential_id)
+                .values(sign_count=answered.new_sign_count)
+            )
+            self._log.add(
+                connection, actor=known.idgrid, action="passkey login", idgrid=known.idgrid
+            )
+        return str(known.idgrid)
+
+    def _new_challenge(self, idgrid: str) -> bytes:
+        challenge, now_ms = secrets.token_bytes(CHALLENGE_BYTES), self._clock_ms()
+        values = {
+            "challenge_hash": sha256(challenge),
+            "idgrid": idgrid,
+            "expires_ms": now_ms + CHALLENGE_LIFETIME_MS,
+        }
+        with self._database.writing() as connection:
+            connection.execute(delete(ChallengeRow).where(ChallengeRow.expires_ms <= now_ms))
+            connection.execute(insert(ChallengeRow), values)
+        return challenge
+
+    def _used_challenge(self, credential: dict[str, Any], idgrid: str) -> bytes:
+        """The challenge a credential answers, which works once; LOGIN_FAILED without one."""
+        try:
+            sent = base64url_to_bytes(str(credential["response"]["clientDataJSON"]))
+            challenge = parse_client_data_json(sent).challenge
+        except UNREADABLE as error:
+            raise _failed() from error
+        used = (
+            delete(ChallengeRow)
+            .where(ChallengeRow.challenge_hash == sha256(challenge))
+            .where(ChallengeRow.idgrid == idgrid, ChallengeRow.expires_ms > self._clock_ms())
+        )
+        with self._database.writing() as connection:
+            if connection.execute(used).rowcount != 1:
+                raise _failed()
+        return challenge
+
+
+def _failed() -> RequestRefused:
+    return RequestRefused(Problem.LOGIN_FAILED, "the passkey does not open anything here")
+
+
+def _as_json(options: Any) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(options_to_json(options))
+    return content

@@ -1,0 +1,144 @@
+"""Login with IDgrid and password. Wrong ones in a row lock the name, whether it exists or not.
+
+The answers for a name without a password and for a wrong password are the same, take the same
+work and lock alike, so nobody learns who has an account (row E015). A lock stops passwords only:
+a stranger cannot keep a household with a passkey out.
+"""
+
+import math
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+from cryptography.exceptions import InvalidKey
+from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
+from sqlalchemy import Connection, case, delete, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from gateway.database import Database
+from gateway.errors import FieldError, Problem, RequestRefused
+from gateway.identity.identity_log import IdentityLog
+from gateway.identity.tables import LoginFailureRow, PasswordRow, SessionRow
+from ledger.crypto.hashing import sha256
+
+PASSWORD_CHARACTERS_MIN, PASSWORD_CHARACTERS_MAX = 10, 128
+FAILURES_MAX = 5
+LOCK_MS = 15 * 60 * 1000
+FAILURES_KEPT_MS = 24 * 60 * 60 * 1000
+SALT_BYTES, HASH_BYTES = 16, 32
+SCRYPT_N, SCRYPT_R, SCRYPT_P = 2**15, 8, 1
+"""32 MiB and some 80 ms for every try."""
+NO_PASSWORD = f"{bytes(SALT_BYTES).hex()}:{bytes(HASH_BYTES).hex()}"
+
+
+class Passwords:
+    """Passwords of households."""
+
+    def __init__(self, database: Database, clock_ms: Callable[[], int], log: IdentityLog) -> None:
+        self._database = database
+        self._clock_ms = clock_ms
+        self._log = log
+
+    def has_one(self, idgrid: str) -> bool:
+        """Whether a household can log in with a password."""
+        with self._database.reading() as connection:
+            return self._stored(connection, idgrid) is not None
+
+    def set(self, idgrid: str, password: str, *, current: str) -> None:
+        """Give a household a password; an earlier one must be known. Other sessions end."""
+        if not PASSWORD_CHARACTERS_MIN <= len(password) <= PASSWORD_CHARACTERS_MAX:
+            detail = f"{PASSWORD_CHARACTERS_MIN} to {PASSWORD_CHARACTERS_MAX} characters"
+            raise RequestRefused(
+                Problem.INVALID, detail, errors=(FieldError("/body/password", detail),)
+            )
+        if self.has_one(idgrid):
+            self.check(idgrid, current)
+        hashed = _hashed(password)
+        values = {"idgrid": idgrid, "scrypt": hashed, "changed_ms": self._clock_ms()}
+        with self._database.writing() as connection:
+            connection.execute(delete(PasswordRow).where(PasswordRow.idgrid == idgrid))
+            connection.execute(insert(PasswordRow), values)
+            connection.execute(
+                delete(SessionRow).where(SessionRow.idgrid == idgrid, ~SessionRow.is_manager)
+            )
+            self._log.add(connection, actor=idgrid, action="password set", idgrid=idgrid)
+
+    def check(self, idgrid: str, password: str) -> None:
+        """Refuse with LOGIN_FAILED or LOGIN_LOCKED unless this is the household's password."""
+        name_hash = sha256(idgrid.upper().encode())
+        self._count_try(name_hash, idgrid)
+        with self._database.reading() as connection:
+            stored = self._stored(connection, idgrid.upper())
+        if not _fits(password, stored or NO_PASSWORD) or stored is None:
+            raise RequestRefused(Problem.LOGIN_FAILED, "IDgrid and password do not fit")
+        with self._database.writing() as connection:
+            connection.execute(
+                delete(LoginFailureRow).where(LoginFailureRow.name_hash == name_hash)
+            )
+
+    def _count_try(self, name_hash: bytes, idgrid: str) -> None:
+        """Count before the password is looked at: tries side by side cannot outrun the lock."""
+        now_ms = self._clock_ms()
+        with self._database.writing() as connection:
+            connection.execute(
+                delete(LoginFailureRow).where(LoginFailureRow.last_ms < now_ms - FAILURES_KEPT_MS)
+            )
+            failures, locked_until_ms = _counted(connection, name_hash, now_ms)
+            if failures > FAILURES_MAX and locked_until_ms <= now_ms:
+                locked_until_ms = now_ms + LOCK_MS
+                connection.execute(
+                    update(LoginFailureRow)
+                    .where(LoginFailureRow.name_hash == name_hash)
+                    .values(failures=1, locked_until_ms=locked_until_ms)
+                )
+                self._log.add(connection, actor="", action="login locked", idgrid=idgrid[:32])
+        if locked_until_ms > now_ms:
+            wait_s = math.ceil((locked_until_ms - now_ms) / 1000)
+            raise RequestRefused(
+                Problem.LOGIN_LOCKED,
+                "too many wrong passwords in a row",
+                headers={"Retry-After": str(wait_s)},
+            )
+
+    @staticmethod
+    def _stored(connection: Connection, idgrid: str) -> str | None:
+        wanted = select(PasswordRow.scrypt).where(PasswordRow.idgrid == idgrid)
+        return connection.execute(wanted).scalar_one_or_none()
+
+
+def _counted(connection: Connection, name_hash: bytes, now_ms: int) -> tuple[int, int]:
+    """(tries since the last success, locked until): one statement, so that no try is lost."""
+    kinds: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+    is_locked = LoginFailureRow.locked_until_ms > now_ms
+    failures_then = case((is_locked, 1), else_=LoginFailureRow.failures + 1)
+    statement = (
+        kinds[connection.dialect.name](LoginFailureRow)
+        .values(name_hash=name_hash, failures=1, last_ms=now_ms, locked_until_ms=0)
+        .on_conflict_do_update(
+            index_elements=["name_hash"],
+            set_={"failures": failures_then, "last_ms": now_ms},
+        )
+        .returning(LoginFailureRow.failures, LoginFailureRow.locked_until_ms)
+    )
+    failures, locked_until_ms = connection.execute(statement).one()
+    return failures, locked_until_ms
+
+
+def _hashed(password: str) -> str:
+    salt = secrets.token_bytes(SALT_BYTES)
+    return f"{salt.hex()}:{_kdf(salt).derive(password.encode()).hex()}"
+
+
+def _fits(password: str, stored: str) -> bool:
+    salt, _, expected = stored.partition(":")
+    try:
+        _kdf(bytes.fromhex(salt)).verify(
+            password[:PASSWORD_CHARACTERS_MAX].encode(), bytes.fromhex(expected)
+        )
+    except InvalidKey:
+        return False
+    return True
+
+
+def _kdf(salt: bytes) -> Scrypt:
+    return Scrypt(salt=salt, length=HASH_BYTES, n=SCRYPT_N, r=SCRYPT_R, p=SCRYPT_P)

@@ -1,0 +1,54 @@
+// A refusal in the reader's language, in the page's element for it.
+
+import { Refused } from "./ledger_client.js";
+
+const SECURE = window.isSecureContext && Boolean(window.crypto?.subtle);
+export const canMakeKeys = SECURE;
+
+function words() {
+  return JSON.parse(document.getElementById("problem-words").textContent);
+}
+
+/** Show why something did not work; `within` is the part of the page it belongs to. */
+export function showProblem(within, error) {
+  const texts = words();
+  const problem = error instanceof Refused ? error.problem : {};
+  const slug = String(problem.type ?? "").split("/").pop();
+  const kind = error.kind ?? (error.name === "NotAllowedError" ? "not-allowed" : "");
+  const known = texts[problem.code] ?? texts[kind] ?? texts[slug];
+  const text = known ?? (error instanceof Refused ? error.message : texts.other);
+  const place = within.querySelector("[data-part=problem]");
+  place.textContent = text.replace("{word}", error.word ?? "");
+  place.hidden = false;
+  if (!known && !(error instanceof Refused)) throw error;
+}
+
+/** Take an earlier refusal away. */
+export function clearProblem(within) {
+  within.querySelector("[data-part=problem]").hidden = true;
+}
+
+/** Run `work` and show what went wrong; whether it worked. */
+export async function attempt(within, work) {
+  clearProblem(within);
+  try {
+    await work();
+    return true;
+  } catch (error) {
+    showProblem(within, error);
+    return false;
+  }
+}
+
+/** Show the part of one stage only. */
+export function showStage(within, stage) {
+  within.dataset.stage = stage;
+  for (const part of within.querySelectorAll("[data-stage-part]")) {
+    part.hidden = part.dataset.stagePart !== stage;
+  }
+}
+
+/** An error with a text of the page: `kind` is its name among them. */
+export function pageError(kind, word = "") {
+  return Object.assign(new Error(kind), { kind, word });
+}
