@@ -72,7 +72,7 @@ def test_the_choice_is_kept_and_leads_back_to_the_page_it_was_made_on():
             foreign = await client.post(
                 "/language", data={"language": "es"}, headers={"sec-fetch-site": "cross-site"}
             )
-            assert foreign.status_code == 400
+            assert foreign.status_code == 403
             assert "Missing" not in shown.text
 
     asyncio.run(play())
