@@ -5,6 +5,7 @@ that shortage, glut, missing money, over-delivery and silent producers all occur
 """
 
 import random
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -40,6 +41,19 @@ class Rules:
     line_limit_wh: int | None
     network_charge: int
     pool_share_permille: int
+
+    def clear(self, orders: Iterable[Order]) -> ClearingResult:
+        """The auction under these rules."""
+        return clear_book(
+            orders,
+            rule=self.rule,
+            k=self.k,
+            ration=self.ration,
+            floor_price=self.floor,
+            cap_price=self.cap,
+            fixed_price=self.fixed_price,
+            line_limit_wh=self.line_limit_wh,
+        )
 
     def lock(self, energy_wh: int, price: int) -> int:
         """What a bid locks: its energy and the network charge, each rounded up."""
@@ -116,16 +130,7 @@ def live_one_hour(community: Community, rng: random.Random) -> Hour:
     """Orders, clearing, delivery and settlement of one hour; moves the balances."""
     rules, before = community.rules, dict(community.balance)
     book = _orders(community, rng)
-    cleared = clear_book(
-        book.orders,
-        rule=rules.rule,
-        k=rules.k,
-        ration=rules.ration,
-        floor_price=rules.floor,
-        cap_price=rules.cap,
-        fixed_price=rules.fixed_price,
-        line_limit_wh=rules.line_limit_wh,
-    )
+    cleared = rules.clear(book.orders)
     kept = _release(community, book, cleared)
     metered = _metered(community, book, cleared, rng)
     tariff = Tariff(

@@ -94,6 +94,13 @@ def nothing_stays_locked(hour: Hour) -> None:
         assert hour.balance_after[name] == before + earned - spent
 
 
+def everybody_finds_the_same(hour: Hour) -> None:
+    """A peer that is handed the orders in another sequence comes to the same result."""
+    again = hour.rules.clear(reversed(hour.orders.values()))
+    for name in ("price_utoken_per_kwh", "allocations", "buyer_pays_utoken", "seller_gets_utoken"):
+        assert getattr(again, name) == getattr(hour.cleared, name), name
+
+
 def live_a_day(seed: int) -> tuple[Community, int]:
     """The community after 24 hours, and in how many of them something traded."""
     rng = random.Random(seed)
@@ -105,6 +112,7 @@ def live_a_day(seed: int) -> tuple[Community, int]:
         money_is_exact(hour)
         energy_is_exact(hour)
         nothing_stays_locked(hour)
+        everybody_finds_the_same(hour)
         trading_hours += hour.settlement.settled_wh > 0
     everywhere = sum(community.balance.values()) + community.grid_utoken + community.pool_utoken
     assert everywhere == supply

@@ -2,6 +2,7 @@
 
 from xml.etree import ElementTree as ET
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,6 +26,7 @@ def test_supply_rises_and_demand_falls_in_steps():
     assert supply_points([]) == demand_points([]) == []
 
 
+@pytest.mark.row("E044")
 def test_the_picture_has_words_for_those_who_cannot_see_it():
     svg = parsed(
         curves_svg(
