@@ -388,6 +388,11 @@ def months_of(kind: str, *owner: str, month: str) -> tuple[str, str]:
     return prefix + _DATE_SEPARATOR, prefix + chr(ord(_DATE_SEPARATOR) + 1)
 
 
+def first_part(key: str) -> str:
+    """The kind of record under a key."""
+    return key.partition(_SEPARATOR)[0]
+
+
 def last_part(key: str) -> str:
     """What stands behind the last separator."""
     return key.rpartition(_SEPARATOR)[2]

@@ -36,17 +36,24 @@ def stored_kinds() -> dict[str, type]:
     found: dict[str, type] = {}
     for path in python_files("chaincode/energy"):
         module = importlib.import_module(path.removesuffix(".py").replace("/", "."))
-        for node in ast.walk(tree_of(path)):
-            if not (isinstance(node, ast.Call) and node.args):
-                continue
-            name = getattr(node.func, "attr", getattr(node.func, "id", ""))
-            kind = node.args[0]
-            if name in READERS and isinstance(kind, ast.Name):
-                value = getattr(module, kind.id, None)
-                if isinstance(value, type) and dataclasses.is_dataclass(value):
-                    other = found.setdefault(value.__name__, value)
-                    assert other is value, f"two records are called {value.__name__}"
+        for name in _read_names(tree_of(path)):
+            value = getattr(module, name, None)
+            if isinstance(value, type) and dataclasses.is_dataclass(value):
+                other = found.setdefault(value.__name__, value)
+                assert other is value, f"two records are called {value.__name__}"
     return found
+
+
+def _read_names(tree: ast.Module) -> Iterator[str]:
+    """Names given to a reader, or standing as values in a table of kinds."""
+    for node in ast.walk(tree):
+        values: list[ast.expr] = []
+        if isinstance(node, ast.Call):
+            called = getattr(node.func, "attr", getattr(node.func, "id", ""))
+            values = node.args[:1] if called in READERS else []
+        elif isinstance(node, ast.Dict):
+            values = node.values
+        yield from (value.id for value in values if isinstance(value, ast.Name))
 
 
 def example(kind: type) -> object:

@@ -2,6 +2,7 @@
 
 from chaincode.energy.contracts.transaction import world_of
 from chaincode.energy.tokens import accounts, funds
+from chaincode.energy.tokens.audit import Audit, audit
 from chaincode.energy.tokens.records import Account, Deposit, Redemption
 from chaincode.shim import Context, Contract, query, transaction
 
@@ -56,6 +57,6 @@ class Tokens(Contract):
         return await accounts.account_view(world_of(ctx), idgrid)
 
     @query
-    async def audit(self, ctx: Context) -> accounts.Audit:
-        """Staff: all money added up; `difference_utoken` is 0."""
-        return await accounts.audit(world_of(ctx))
+    async def audit(self, ctx: Context, after: str = "") -> Audit:
+        """Staff: all money added up; `difference_utoken` is 0. With `following`, only a part."""
+        return await audit(world_of(ctx), after=after)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from chaincode.energy import arguments, keys
 from chaincode.energy.arguments import AMOUNT_UTOKEN_MAX
-from chaincode.energy.community import STAFF, Role
+from chaincode.energy.community import Role
 from chaincode.energy.errors import Refusal, refused
 from chaincode.energy.records import decode
 from chaincode.energy.tokens.records import Account, Deposit, Escrow, Payout, Redemption
@@ -31,18 +31,6 @@ class AccountView:
     pending_payouts: int
     sold_wh: int
     bought_wh: int
-
-
-@dataclass(frozen=True, slots=True)
-class Audit:
-    """All money of the community, in micro-tokens; it is conserved if `difference` is 0."""
-
-    deposited_utoken: int
-    redeemed_utoken: int
-    free_utoken: int
-    payouts_utoken: int
-    escrowed_utoken: int
-    difference_utoken: int
 
 
 async def deposit(world: World, *, idgrid: str, amount_utoken: int, reference: str) -> Deposit:
@@ -105,29 +93,6 @@ async def account_view(world: World, idgrid: str) -> AccountView:
         pending_payouts=len(payouts),
         sold_wh=account.sold_wh + sum(payout.sold_wh for payout in payouts),
         bought_wh=account.bought_wh + sum(payout.bought_wh for payout in payouts),
-    )
-
-
-async def audit(world: World) -> Audit:
-    """Add up all money in the state; for staff."""
-    await world.require_role(STAFF)
-    deposits = await world.scan(Deposit, keys.under("deposit"))
-    accounts = await world.scan(Account, keys.under("account"))
-    payouts = await world.scan(Payout, keys.under("payout"))
-    escrows = await world.scan(Escrow, keys.under("escrow"))
-    redemptions = await world.scan(Redemption, keys.under("redemption"))
-    deposited = sum(record.amount_utoken for _, record in deposits)
-    redeemed = sum(record.amount_utoken for _, record in redemptions)
-    free = sum(record.balance_utoken for _, record in accounts)
-    on_the_way = sum(record.amount_utoken for _, record in payouts)
-    locked = sum(record.locked_utoken for _, record in escrows)
-    return Audit(
-        deposited_utoken=deposited,
-        redeemed_utoken=redeemed,
-        free_utoken=free,
-        payouts_utoken=on_the_way,
-        escrowed_utoken=locked,
-        difference_utoken=deposited - redeemed - free - on_the_way - locked,
     )
 
 

@@ -2,6 +2,8 @@
 
 import pytest
 
+from chaincode.energy.tokens import audit
+from chaincode.shim import ContractError
 from tests.unit.energy.community import Community, Household, refuses
 from tests.unit.energy.settlement.trades import settled_trade
 
@@ -26,11 +28,27 @@ def test_redeemed_tokens_are_gone_and_recorded(community: Community) -> None:
         "reference": "cash",
     }
     assert community.account(seller)["free_utoken"] == 1
-    audit = community.audit()
-    assert audit["redeemed_utoken"] == free - 1
-    assert audit["difference_utoken"] == 0
-    assert audit["free_utoken"] + audit["payouts_utoken"] == 10**6 - (free - 1)
+    found = community.audit()
+    assert found["redeemed_utoken"] == free - 1
+    assert found["difference_utoken"] == 0
+    assert found["free_utoken"] + found["payouts_utoken"] == 10**6 - (free - 1)
     assert community.ledger.events[-1].name == "Redeemed"
+
+
+def test_a_large_community_is_audited_in_parts(
+    community: Community, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = community.audit()
+    assert (whole["following"], whole["difference_utoken"]) == ("", 0)
+    monkeypatch.setattr(audit, "AUDITED_KEYS_MAX", 2)
+    parts = [community.manager.evaluate("tokens:audit")]
+    while after := parts[-1]["following"]:
+        parts.append(community.manager.evaluate("tokens:audit", after))
+    assert len(parts) > 2
+    for name in set(whole) - {"following"}:
+        assert sum(part[name] for part in parts) == whole[name], name
+    with pytest.raises(ContractError, match="INVALID_ARGUMENT"):
+        community.manager.evaluate("tokens:audit", "listing~x")
 
 
 def test_nobody_redeems_more_than_its_free_balance(community: Community) -> None:
