@@ -1,16 +1,16 @@
 """What nobody in particular has to do, as any member may run it: deals settled, prices watched.
 
 Settles the marketplace's deals once readings are there, ends reservations and posts whose time is
-over so that their money is free, and raises the alarm when a listing's retail price cannot be
-trusted. Several members may run it side by side: the contract judges the time and takes each step
-once. The clock here only decides when to ask.
+over so that their money is free, raises the alarm when a listing's retail price cannot be trusted,
+and gathers the payouts of accounts that have many. Several members may run it side by side: the
+contract judges the time and takes each step once. The clock here only decides when to ask.
 """
 
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 
-from chaincode.energy.hours import DAY_MS, listing_id_at
+from chaincode.energy.hours import DAY_MS, MINUTE_MS, listing_id_at
 from chaincode.energy.market.price_check import NOT_CLEARED, verdict_on
 from chaincode.energy.marketplace.posting import AHEAD_MS_MAX
 from chaincode.energy.marketplace.records import Post
@@ -23,6 +23,8 @@ from gateway.refusals import refusal_code
 POLL_MS = 10_000
 LOOK_BACK_MS = 3 * DAY_MS
 """Longer than a deal can wait for its end."""
+GATHER_MS = MINUTE_MS
+"""How often some thousand payouts are looked at."""
 NOT_NOW = frozenset(
     {
         "ALREADY_SETTLED",
@@ -44,6 +46,8 @@ class Upkeep:
     def __init__(self, actor: Acting, clock_ms: Callable[[], int]) -> None:
         self._actor = actor
         self._clock_ms = clock_ms
+        self._gather_at_ms = 0
+        self._gathered_to = ""
 
     async def run(self) -> None:
         """A round every `POLL_MS`, for ever. A peer that is away is asked again."""
@@ -62,7 +66,8 @@ class Upkeep:
             step = due_step(post, now_ms)
             if step != NOTHING:
                 steps += await self._tried(f"marketplace:{step}", post.post_id)
-        return steps + await self._watch_prices(now_ms)
+        steps += await self._watch_prices(now_ms)
+        return steps + await self._gather_payouts(now_ms)
 
     async def _posts(self, now_ms: int) -> AsyncIterator[Post]:
         first, last = listing_id_at(now_ms - LOOK_BACK_MS), listing_id_at(now_ms + AHEAD_MS_MAX)
@@ -96,6 +101,15 @@ class Upkeep:
             if listing["state"] in NOT_CLEARED and not is_raised:
                 steps += await self._tried("oracle:check_price", listing["listing_id"])
         return steps
+
+    async def _gather_payouts(self, now_ms: int) -> int:
+        """Fold the accounts that have many payouts, some thousand payouts further each time."""
+        if now_ms < self._gather_at_ms:
+            return 0
+        self._gather_at_ms = now_ms + GATHER_MS
+        found = await self._actor.evaluate("tokens:crowded", self._gathered_to)
+        self._gathered_to = found["following"]
+        return sum([await self._tried("tokens:fold_account", name) for name in found["accounts"]])
 
     async def _tried(self, function: str, name: str) -> int:
         """1 if the step was taken; 0 if it is not the time for it or somebody else was faster."""

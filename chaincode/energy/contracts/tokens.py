@@ -60,3 +60,8 @@ class Tokens(Contract):
     async def audit(self, ctx: Context, after: str = "") -> Audit:
         """Staff: all money added up; `difference_utoken` is 0. With `following`, only a part."""
         return await audit(world_of(ctx), after=after)
+
+    @query
+    async def crowded(self, ctx: Context, after: str = "") -> funds.Crowded:
+        """Staff: accounts with so many payouts that they should be gathered."""
+        return await funds.crowded(world_of(ctx), after=after)

@@ -4,21 +4,33 @@ They are no participants and cannot bid. The manager pays rewards out of the poo
 operator what the network account is for.
 """
 
-from dataclasses import replace
+from collections import Counter
+from dataclasses import dataclass, replace
 
 from chaincode.energy import arguments, keys
 from chaincode.energy.arguments import AMOUNT_UTOKEN_MAX
-from chaincode.energy.community import GRID_OPERATORS, MARKET_OPERATORS, Role
+from chaincode.energy.community import GRID_OPERATORS, MARKET_OPERATORS, STAFF, Role
 from chaincode.energy.errors import Refusal, refused
 from chaincode.energy.tokens import accounts
-from chaincode.energy.tokens.records import Account
+from chaincode.energy.tokens.records import Account, Payout
 from chaincode.energy.world import World
 
 POOL = "pool"
 NETWORK = "network"
 TRANSIT = "transit"
 """What pages of settlements have released and others still have to pay out."""
+CROWDED_PAYOUTS = 100
+"""From so many payouts on an account is worth gathering; it has two or three new ones an hour."""
+LOOKED_AT_KEYS_MAX = 9_000
 _PAYERS = {POOL: frozenset({Role.COMMUNITY_MANAGER}), NETWORK: GRID_OPERATORS}
+
+
+@dataclass(frozen=True, slots=True)
+class Crowded:
+    """Accounts with many payouts; `following`: key after which to look on, empty at the end."""
+
+    accounts: list[str]
+    following: str
 
 
 async def pay(
@@ -47,6 +59,21 @@ async def pay(
         },
     )
     return left
+
+
+async def crowded(world: World, *, after: str = "") -> Crowded:
+    """For staff: whose payouts `fold_account` should gather, among some thousand behind a key."""
+    await world.require_role(STAFF)
+    first, end = keys.under("payout")
+    found = await world.scan(
+        Payout, (keys.following(after) if after else first, end), limit=LOOKED_AT_KEYS_MAX
+    )
+    counts = Counter(payout.idgrid for _, payout in found)
+    names = [name for name, count in counts.items() if count >= CROWDED_PAYOUTS]
+    return Crowded(
+        accounts=[name for name in names if name != TRANSIT],
+        following=found[-1][0] if len(found) == LOOKED_AT_KEYS_MAX else "",
+    )
 
 
 async def fold_account(world: World, name: str) -> Account:

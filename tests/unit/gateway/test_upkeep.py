@@ -63,6 +63,27 @@ def test_everything_on_the_marketplace_ends_by_itself(
     assert community.audit()["difference_utoken"] == 0
 
 
+def test_payouts_of_an_account_that_has_many_are_gathered(
+    community: Community, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chaincode.energy.tokens.funds.CROWDED_PAYOUTS", 3)
+    monkeypatch.setattr("chaincode.energy.tokens.funds.LOOKED_AT_KEYS_MAX", 4)
+    seller, buyer, *_ = community.households
+    for home, count in ((seller, 1), (buyer, 4)):
+        for _ in range(count):
+            community.manager.submit("tokens:deposit", home.idgrid, 1, "cash")
+    before = {home.idgrid: free(community, home) for home in community.households}
+    upkeep = Upkeep(LedgerActor(community.scheduler), clock_of(community))
+    steps = 0
+    for _ in range(4):
+        steps += asyncio.run(upkeep.round())
+        community.ledger.advance(minutes=1)
+    assert steps == 1
+    pending = [community.account(home)["pending_payouts"] for home in (seller, buyer)]
+    assert pending == [2, 0]
+    assert {home.idgrid: free(community, home) for home in community.households} == before
+
+
 def test_a_deal_without_readings_is_disputed_and_given_back_in_the_end(
     community: Community,
 ) -> None:
