@@ -96,8 +96,10 @@ def answered(transfer: Transfer, answer: Acknowledgement) -> Transfer:
 
 
 def concluded(transfer: Transfer) -> Transfer:
-    """Over when both ends are: done if one measured the agreed energy and the other did, too, or
-    was stopped then. Two sensors never measure quite the same; both figures are kept.
+    """Over when both ends are: done if one measured the agreed energy.
+
+    The other did, too, or was stopped then: two sensors never measure quite the same, and both
+    figures are kept.
     """
     if transfer.state in OVER or not all(end.is_final for end in transfer.ends):
         return transfer
