@@ -172,6 +172,12 @@ def _oracle(arguments: Sequence[str]) -> int:
     return run_oracle(arguments)
 
 
+def _broker(arguments: Sequence[str]) -> int:
+    from network.broker_command import main as run_broker
+
+    return run_broker(arguments)
+
+
 def _timetable(arguments: Sequence[str]) -> int:
     from network.timetable_command import main as run_timetable
 
@@ -210,6 +216,7 @@ COMMANDS = {
     "doctor": Command("what is missing here, and the fix", _doctor),
     "simulate": Command("run or replay seeds of the consensus simulator", _simulate),
     "oracle": Command("answer what the ledger asks of a member", _oracle),
+    "broker": Command("configuration, certificate and rights of a community's mosquitto", _broker),
     "timetable": Command("open, close, clear and settle listings when they are due", _timetable),
     "readmodel": Command("status, rebuild: the gateway's copy of the ledger", _readmodel),
     "scenario": Command("tell a documented market run step by step, without a network", _scenario),

@@ -1,0 +1,180 @@
+"""A mosquitto for a community: its configuration, who may sign in, who may use which topic.
+
+    python -m gateway.mqtt.mosquitto FOLDER --community val --device meter-01 --device node-1
+
+writes `mosquitto.conf`, `passwords` and `rights` (both 0600) into FOLDER, where `broker.crt`,
+`broker.key` and `ca.crt` lie already, and `tokens.json` (0600) with the tokens that are new; run
+again it keeps those it knows. `gridledger broker` issues the certificate and calls this. What a
+reload does not disturb, `kill -HUP` makes mosquitto read: passwords and rights.
+"""
+
+import argparse
+import base64
+import getpass
+import json
+import os
+import secrets
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.hazmat.primitives.hashes import SHA512
+from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
+
+from gateway.mqtt.embedded_broker import new_token
+from gateway.mqtt.topics import (
+    GATEWAY,
+    NAME,
+    Access,
+    gateway_access,
+    meter_access,
+    oracle_access,
+)
+
+PORT = 8883
+MESSAGES_IN_FLIGHT_MAX = 2_000
+"""More than the gateway takes in one batch."""
+MESSAGES_QUEUED_MAX = 500_000
+"""For the gateway while it is away: 2,000 meters at one reading per 10 s fill it in 41 minutes.
+Mosquitto's default of 1,000 lost two thirds of a burst of 30,000."""
+BYTES_QUEUED_MAX = 512 * 1024 * 1024
+PACKET_BYTES_MAX = 16 * 1024
+AUTOSAVE_S = 60
+PASSWORD_ITERATIONS = 101
+"""As mosquitto_passwd: tokens are 256 random bits, so more would only cost connects."""
+_SALT_BYTES, _HASH_BYTES = 12, 64
+_PRIVATE = 0o600
+ORACLE = "oracle"
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """Where the broker listens; `asks_certificates`: devices sign in by certificate as well."""
+
+    host: str = "127.0.0.1"
+    port: int = PORT
+    asks_certificates: bool = False
+
+
+def configuration(folder: Path, listening: Listening) -> str:
+    """The text of `mosquitto.conf`: TLS only, nobody unknown, nothing lost by a small queue."""
+    files = {name: folder / name for name in ("ca.crt", "broker.crt", "broker.key")}
+    lines = [
+        f"listener {listening.port} {listening.host}",
+        f"cafile {files['ca.crt']}",
+        f"certfile {files['broker.crt']}",
+        f"keyfile {files['broker.key']}",
+        "tls_version tlsv1.2",
+        f"require_certificate {'true' if listening.asks_certificates else 'false'}",
+        "use_username_as_clientid true",
+        "allow_anonymous false",
+        f"password_file {folder / 'passwords'}",
+        f"acl_file {folder / 'rights'}",
+        "",
+        f"max_inflight_messages {MESSAGES_IN_FLIGHT_MAX}",
+        f"max_queued_messages {MESSAGES_QUEUED_MAX}",
+        f"max_queued_bytes {BYTES_QUEUED_MAX}",
+        f"max_packet_size {PACKET_BYTES_MAX}",
+        "persistence true",
+        f"persistence_location {folder}/",
+        f"autosave_interval {AUTOSAVE_S}",
+        "persistent_client_expiration 7d",
+        "connection_messages false",
+        "log_type error",
+        "log_type warning",
+        "log_type notice",
+        "log_dest stderr",
+        # Started as root it would become a user who cannot read these files.
+        f"user {getpass.getuser()}",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def password_line(user: str, token: str, salt: bytes) -> str:
+    """A line of mosquitto's password file: PBKDF2 with SHA-512."""
+    kdf = PBKDF2HMAC(SHA512(), _HASH_BYTES, salt, PASSWORD_ITERATIONS)
+    salt_text, digest = (
+        base64.b64encode(part).decode("ascii") for part in (salt, kdf.derive(token.encode()))
+    )
+    return f"{user}:$7${PASSWORD_ITERATIONS}${salt_text}${digest}"
+
+
+def rights(access: Mapping[str, Access]) -> str:
+    """Mosquitto's ACL file: each user its own topics and no other."""
+    parts = []
+    for user, granted in sorted(access.items()):
+        parts.append(f"user {user}")
+        parts += [f"topic write {topic}" for topic in granted.publish]
+        parts += [f"topic read {topic}" for topic in granted.receive]
+        parts.append("")
+    return "\n".join(parts)
+
+
+def access_of(community: str, devices: Sequence[str]) -> dict[str, Access]:
+    """Everybody's topics; raises ValueError for a name that cannot be one."""
+    for name in (community, *devices):
+        if not NAME.fullmatch(name) or name in {GATEWAY, ORACLE} - {community}:
+            raise ValueError(f"{name!r} is no name of a community or device")
+    devices_access = {name: meter_access(community, name) for name in devices}
+    staff = {GATEWAY: gateway_access(community), ORACLE: oracle_access(community)}
+    return devices_access | staff
+
+
+def write_broker(
+    folder: Path, community: str, devices: Sequence[str], listening: Listening
+) -> dict[str, str]:
+    """Write the files of a broker; returns every user's token."""
+    access = access_of(community, devices)
+    known = _known_tokens(folder)
+    tokens = {user: known.get(user) or new_token() for user in sorted(access)}
+    lines = [
+        password_line(user, token, secrets.token_bytes(_SALT_BYTES))
+        for user, token in tokens.items()
+    ]
+    _write(folder / "tokens.json", json.dumps(tokens, indent=1))
+    _write(folder / "passwords", "\n".join(lines) + "\n")
+    _write(folder / "rights", rights(access))
+    _write(folder / "mosquitto.conf", configuration(folder, listening))
+    return tokens
+
+
+def main() -> int:
+    """Write what the command line asks for."""
+    parser = argparse.ArgumentParser(prog="python -m gateway.mqtt.mosquitto")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--community", required=True)
+    parser.add_argument("--device", action="append", default=[], help="may be given again")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=PORT)
+    parser.add_argument("--client-certificates", action="store_true")
+    options = parser.parse_args()
+    listening = Listening(options.host, options.port, options.client_certificates)
+    try:
+        write_broker(options.folder.absolute(), options.community, options.device, listening)
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
+    sys.stdout.write(f"mosquitto -c {options.folder.absolute() / 'mosquitto.conf'}\n")
+    return 0
+
+
+def _known_tokens(folder: Path) -> dict[str, str]:
+    try:
+        content = (folder / "tokens.json").read_text(encoding="ascii")
+    except FileNotFoundError:
+        return {}
+    return {str(user): str(token) for user, token in json.loads(content).items()}
+
+
+def _write(path: Path, text: str) -> None:
+    """Replace a file as a whole, readable by its owner only."""
+    new = path.with_name(path.name + ".new")
+    handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _PRIVATE)
+    with os.fdopen(handle, "w", encoding="ascii") as file:
+        file.write(text)
+    new.replace(path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,146 @@
+"""The real mosquitto with our configuration: who gets in, who may say and hear what."""
+
+import asyncio
+import ssl
+import stat
+from datetime import UTC, datetime
+
+import aiomqtt
+import pytest
+
+from tests.support.mosquitto import (
+    COMMUNITY,
+    Mosquitto,
+    authority_of,
+    mosquitto,
+    needs_mosquitto,
+    token_file,
+    write_files,
+)
+
+pytestmark = needs_mosquitto
+SECONDS_MAX = 10
+DEVICES = ("meter-1", "meter-2")
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory):
+    with mosquitto(tmp_path_factory.mktemp("mosquitto"), DEVICES) as running:
+        yield running
+
+
+async def connects(client: aiomqtt.Client) -> bool:
+    try:
+        async with client:
+            return True
+    except aiomqtt.MqttError:
+        socket = client._client.socket()
+        if socket is not None:
+            socket.close()  # aiomqtt leaves that of a refused connection to the collector
+        return False
+
+
+async def heard(client: aiomqtt.Client, count: int = 1) -> list[tuple[str, bytes]]:
+    found = []
+    async with asyncio.timeout(SECONDS_MAX):
+        async for message in client.messages:
+            found.append((str(message.topic), message.payload))
+            if len(found) == count:
+                return found
+    raise AssertionError("the connection ended")
+
+
+def test_files_with_secrets_are_their_owners(broker: Mosquitto):
+    for name in ("tokens.json", "passwords", "rights"):
+        assert stat.S_IMODE((broker.folder / name).stat().st_mode) == 0o600
+    assert token_file(broker.folder) == broker.tokens
+    passwords = (broker.folder / "passwords").read_text()
+    assert not any(token in passwords for token in broker.tokens.values())
+
+
+@pytest.mark.row("E091")
+def test_a_wrong_certificate_is_refused_and_so_is_publishing_for_another_house(
+    broker: Mosquitto, tmp_path
+):
+    async def play() -> None:
+        stranger = authority_of("OtherMSP")
+        (tmp_path / "other.crt").write_bytes(stranger.tls.certificate_pem)
+        trusts_another = ssl.create_default_context(cafile=str(tmp_path / "other.crt"))
+        with pytest.raises(ssl.SSLCertVerificationError):
+            await asyncio.open_connection("127.0.0.1", broker.port, ssl=trusts_another)
+        assert not await connects(broker.client("meter-1", token="wrong"))
+        assert not await connects(broker.client("meter-1", token=broker.tokens["meter-2"]))
+        async with broker.client("gateway") as gateway, broker.client("meter-1") as meter:
+            await gateway.subscribe(f"rec/{COMMUNITY}/+/reading", qos=1)
+            for topic in ("meter-2/reading", "meter-2/state", "gateway/time", "meter-1/cmd"):
+                await meter.publish(f"rec/{COMMUNITY}/{topic}", b"forged", qos=1)
+            await meter.publish(f"rec/{COMMUNITY}/meter-1/reading", b"own", qos=1)
+            assert await heard(gateway) == [(f"rec/{COMMUNITY}/meter-1/reading", b"own")]
+
+    asyncio.run(play())
+
+
+def test_where_certificates_are_asked_for_only_the_communitys_get_in(tmp_path):
+    def context(name: str | None) -> ssl.SSLContext:
+        made = ssl.create_default_context(cafile=str(tmp_path / "ca.crt"))
+        if name:
+            made.load_cert_chain(tmp_path / f"{name}.crt", tmp_path / f"{name}.key")
+        return made
+
+    async def play(running: Mosquitto) -> None:
+        now = datetime.now(tz=UTC)
+        write_files(running.authority.issue_tls("meter-1", now=now), tmp_path, "own")
+        write_files(authority_of("CoopMSP").issue_tls("meter-1", now=now), tmp_path, "forged")
+        assert await connects(running.client("meter-1", tls=context("own")))
+        assert not await connects(running.client("meter-1", tls=context("forged")))
+        assert not await connects(running.client("meter-1", tls=context(None)))
+
+    with mosquitto(tmp_path, DEVICES, asks_certificates=True) as running:
+        asyncio.run(play(running))
+
+
+def test_a_device_hears_its_own_commands_only_and_nobody_anonymous_gets_in(broker: Mosquitto):
+    async def play() -> None:
+        async with broker.client("gateway") as gateway, broker.client("meter-1") as meter:
+            for leaf in ("+/cmd", "+/state", "+/reading", "gateway/time"):
+                await meter.subscribe(f"rec/{COMMUNITY}/{leaf}", qos=1)
+            for topic in ("meter-2/cmd", "meter-1/cmd"):
+                await gateway.publish(f"rec/{COMMUNITY}/{topic}", topic.encode(), qos=1)
+            assert await heard(meter) == [(f"rec/{COMMUNITY}/meter-1/cmd", b"meter-1/cmd")]
+        context = ssl.create_default_context(cafile=str(broker.folder / "ca.crt"))
+        anonymous = aiomqtt.Client("127.0.0.1", broker.port, tls_context=context)
+        assert not await connects(anonymous)
+
+    asyncio.run(play())
+
+
+def test_a_burst_waits_for_a_gateway_that_is_away(broker: Mosquitto):
+    """Mosquitto's default would keep 1,000 of them."""
+    burst = 3_000
+
+    def away() -> aiomqtt.Client:
+        settings = broker.settings("gateway")
+        return aiomqtt.Client(
+            settings.host,
+            settings.port,
+            identifier="gateway",
+            username="gateway",
+            password=settings.token,
+            clean_session=False,
+            tls_context=ssl.create_default_context(cafile=str(settings.ca)),
+            timeout=SECONDS_MAX,
+        )
+
+    async def play() -> None:
+        async with away() as gateway:
+            await gateway.subscribe(f"rec/{COMMUNITY}/+/measure", qos=1)
+        async with broker.client("meter-1") as meter:
+            topic = f"rec/{COMMUNITY}/meter-1/measure"
+            await asyncio.gather(
+                *(meter.publish(topic, str(number).encode(), qos=1) for number in range(burst))
+            )
+        async with away() as gateway:
+            found = await heard(gateway, burst)
+        assert {payload for _, payload in found} == {str(n).encode() for n in range(burst)}
+
+    asyncio.run(play())
