@@ -22,13 +22,16 @@ from gateway.order_progress import (
     progress_of,
 )
 from gateway.readmodel.queries import ReadModel
-from gateway.readmodel.records import TransactionRecord
+from gateway.readmodel.records import Position, TransactionRecord
+from gateway.readmodel.snapshots import PAGE_MAX
 from gateway.savings import Savings, Tariffs, savings_over
 from gateway.standing_preview import HOURS_PER_WEEK, PastHour
 from ledger.model.codes import ValidationCode
 
-ACTIVITY_SEARCHED_MAX = 500
-"""How many of its latest transactions are looked through for orders that came to nothing."""
+ACTIVITY_PAGES_MAX = 8
+"""Pages of the transactions that concern the household, looked through for those it signed."""
+ORDERS_SEARCHED_MAX = 200
+"""Of its latest transactions, for orders that came to nothing."""
 _PLACING = {"market:place_bid": "bid", "market:place_offer": "offer"}
 
 
@@ -113,8 +116,16 @@ class OwnRecords:
         return newest_first([*found, *self._came_to_nothing(present, shown)])
 
     def activity(self, limit: int) -> list[TransactionRecord]:
-        """Transactions this household signed or that changed its records, the newest first."""
-        return self._readmodel.activity(self.idgrid, limit=limit).items
+        """Transactions this household signed, the newest first."""
+        found: list[TransactionRecord] = []
+        below: Position | None = None
+        for _ in range(ACTIVITY_PAGES_MAX):
+            page = self._readmodel.activity(self.idgrid, below=below, limit=PAGE_MAX)
+            found += filter(self._is_signed_here, page.items)
+            if page.next is None or len(found) >= limit:
+                break
+            below = Position.parse(page.next)
+        return found[:limit]
 
     def _is_signed_here(self, record: TransactionRecord) -> bool:
         signer = self._readmodel.identity(record.creator)
@@ -146,9 +157,8 @@ class OwnRecords:
         """Orders that were recorded as invalid or taken back before the gate closed."""
         return [
             nothing
-            for record in self.activity(ACTIVITY_SEARCHED_MAX)
+            for record in self.activity(ORDERS_SEARCHED_MAX)
             if record.tx_id not in present
-            and self._is_signed_here(record)
             and (nothing := _without_effect(record)) is not None
             and nothing.listing_id in shown
         ]

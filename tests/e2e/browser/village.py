@@ -57,6 +57,12 @@ class Village:
         self.services.sessions.add_link(token, Viewer(idgrid, is_manager))
         return f"/login/{token}"
 
+    def signer_of(self, tx_id: str) -> str:
+        """IDgrid in the certificate that signed a transaction; empty for staff."""
+        record = self.services.readmodel.transaction(tx_id)
+        signer = record and self.services.readmodel.identity(record.creator)
+        return signer.idgrid if signer else ""
+
     def read(self, home: Household, *, load_wh: int = 0, pv_wh: int = 0) -> None:
         """Energy flows through a home's meter, which then reports over MQTT's way in."""
         self._in_loop(self._read(home, load_wh, pv_wh))
@@ -73,7 +79,10 @@ class Village:
             home.meter_id, VirtualMeter(home.meter_id, home.meter.private_key)
         )
         meter.run_hour(load_wh=load_wh, pv_wh=pv_wh)
-        message = meter.message(meter.read(milliseconds(self.community.ledger.now)))
+        latest = self.services.readings.latest(home.meter_id)
+        now_ms = milliseconds(self.community.ledger.now)
+        t_end_ms = max(now_ms, latest.t_end_ms + HOUR_MS if latest else 0)
+        message = meter.message(meter.read(t_end_ms))
         await self.services.readings.accept(Topic("val", home.meter_id, "reading"), message)
 
     def _in_loop(self, coroutine: Any) -> Any:
