@@ -93,7 +93,7 @@ class Metering:
 
     def waiting(self):
         """How many readings the gateway has not stored yet."""
-        return len(self._outbox)
+        return len(self._outbox) + len(self._unsigned)
 
     def send_again(self):
         """The connection is new: whatever is not stored goes again, oldest first."""
