@@ -12,6 +12,7 @@ import os
 import shutil
 import ssl
 import sys
+import time
 from pathlib import Path
 
 FIRMWARE = Path(__file__).parent
@@ -30,6 +31,7 @@ def make_image(
 ) -> None:
     """Write a node's flash into a new folder; raises `BadRequest` when it is not empty."""
     board = settings["board"]["kind"]
+    settings["board"]["made_ms"] = time.time_ns() // 1_000_000
     if board not in BOARDS:
         raise BadRequest(f"board is one of {', '.join(BOARDS)}")
     if folder.exists() and any(folder.iterdir()):
@@ -86,13 +88,31 @@ def _parser() -> argparse.ArgumentParser:
     image.add_argument("--code", required=True, help="the enrolment code of the owner")
     image.add_argument("--wifi-name", help="of the network the node joins")
     image.add_argument("--wifi-password-file", type=Path)
+    calibrate = commands.add_parser("calibrate", help="gain and offset from two measured points")
+    calibrate.add_argument("points", type=int, nargs=4, metavar=("RAW", "TRUE", "RAW", "TRUE"))
+    calibrate.add_argument("--range", type=int, required=True, help="the channel's largest value")
     return parser
+
+
+def calibration(points: list[int], unit_max: int) -> list[int]:
+    """`[gain_ppm, offset]` for config.json from what a node showed and an instrument told.
+
+    Raises `ValueError` when no working sensor would need it.
+    """
+    sys.path.insert(0, str(SOURCE))
+    from meternode.sensors import calibration_from  # noqa: PLC0415 - a board's module
+
+    found = calibration_from((tuple(points[:2]), tuple(points[2:])), unit_max)
+    return [found.gain_ppm, found.offset]
 
 
 def main() -> int:
     """Entry point; 1 and a sentence when something is wrong."""
     options = _parser().parse_args()
     try:
+        if options.command == "calibrate":
+            print(json.dumps(calibration(options.points, options.range)))
+            return 0
         wifi = None
         if options.wifi_name:
             password = options.wifi_password_file.read_text().strip()

@@ -89,6 +89,9 @@ class PcHardware:
     def feed_watchdog(self):
         """A PC has none."""
 
+    def told_time(self, now_ms):
+        """A PC's clock is its own business."""
+
     def restart(self):
         """End; see RESTART_STATUS."""
         sys.exit(RESTART_STATUS)

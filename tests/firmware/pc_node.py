@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import runpy
 from pathlib import Path
 from typing import Any
@@ -33,8 +34,9 @@ def settings(device: str, port: int, **fields: object) -> dict[str, Any]:
 class PcNode:
     """The process; `lines` are what it printed so far."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, modules: Path | None = None) -> None:
         self.folder = folder
+        self._modules = modules
         self.lines: list[dict[str, Any]] = []
         self.said: list[str] = []
         """Lines that are no JSON: what a person would see on the board's console."""
@@ -46,17 +48,19 @@ class PcNode:
     def enrolment(self) -> dict[str, Any]:
         return next(line["enrolment"] for line in self.lines if "enrolment" in line)
 
-    async def start(self) -> None:
+    async def start(self, is_ready=lambda line: "started" in line) -> None:
+        path = {"MICROPYPATH": f"{self._modules}:.frozen"} if self._modules else {}
         self._process = await asyncio.create_subprocess_exec(
             *micropython_command(),
             "main.py",
             cwd=self.folder,
+            env=os.environ | path,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
         self._reading = asyncio.create_task(self._read())
-        await self.wait_for(lambda line: "started" in line)
+        await self.wait_for(is_ready)
 
     async def _read(self) -> None:
         assert self._process is not None

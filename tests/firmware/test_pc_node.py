@@ -83,7 +83,13 @@ class Scene:
         command = {"v": 1, "t": now_ms, "expires": now_ms + 20_000} | fields
         await self.send(device, "cmd", command)
 
-    def image(self, device: str, **fields: object) -> Path:
+    async def keep_telling_time(self) -> None:
+        """As the gateway does each minute, here more often."""
+        while True:
+            await self.send("gateway", "time", {"v": 1, "t": time.time_ns() // 1_000_000})
+            await asyncio.sleep(0.3)
+
+    def image(self, device: str, wifi: dict | None = None, **fields: object) -> Path:
         folder = self.folder / device
         make_image(
             folder,
@@ -91,7 +97,7 @@ class Scene:
             authority=self.broker.authority_pem,
             token=self.broker.token(device),
             code="ABCD-1234",
-            wifi=None,
+            wifi=wifi,
         )
         return folder
 

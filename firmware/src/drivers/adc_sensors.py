@@ -3,13 +3,16 @@
 DirectSensors(ADC(26), ADC(27), DirectVoltage(), DirectCurrent(5, 1650), soc=None).read()
 """
 
+from array import array
+
 from meternode.node import Sample
 from meternode.sensors import UNCALIBRATED, active_power_mw
 
 AVERAGED = 16
 """Conversions averaged for one value of a DC channel: the converter of a Pico is noisy."""
-BURST = 400
-"""Conversions of one burst of an AC channel: two periods of 50 Hz at 10 kHz."""
+BURST_MAX = 1_000
+BURST_US = 40_000
+"""A burst of an AC channel: two periods of 50 Hz, and nearly two and a half of 60 Hz."""
 
 
 class DirectSensors:
@@ -35,20 +38,22 @@ class DirectSensors:
 
 
 class AlternatingSensors:
-    """ZMPT101B and SCT-013 on two inputs, sampled in turn over whole periods."""
+    """ZMPT101B and SCT-013 on two inputs, sampled in turn over whole periods.
 
-    def __init__(self, voltage_adc, current_adc, voltage, current):
+    `ticks_us` counts microseconds; memory for a burst is taken once.
+    """
+
+    def __init__(self, voltage_adc, current_adc, voltage, current, ticks_us):
         self._voltage_adc = voltage_adc
         self._current_adc = current_adc
         self._voltage = voltage
         self._current = current
+        self._ticks_us = ticks_us
+        self._counts = array("H", bytes(2 * BURST_MAX)), array("H", bytes(2 * BURST_MAX))
 
     def read(self):
         """One sample: effective values, and power with its sign."""
-        voltage_counts, current_counts = [], []
-        for _ in range(BURST):
-            voltage_counts.append(self._voltage_adc.read_u16())
-            current_counts.append(self._current_adc.read_u16())
+        voltage_counts, current_counts = self._burst()
         voltage = self._voltage.effective(voltage_counts)
         current = self._current.effective(current_counts)
         power_mw = None
@@ -59,6 +64,15 @@ class AlternatingSensors:
         return Sample(
             power_mw, voltage.number, current.number, None, flags_of(u=voltage, i=current)
         )
+
+    def _burst(self):
+        voltage_counts, current_counts = self._counts
+        begun, count = self._ticks_us(), 0
+        while count < BURST_MAX and self._ticks_us() - begun < BURST_US:
+            voltage_counts[count] = self._voltage_adc.read_u16()
+            current_counts[count] = self._current_adc.read_u16()
+            count += 1
+        return memoryview(voltage_counts)[:count], memoryview(current_counts)[:count]
 
 
 class LeadAcidCharge:

@@ -1,7 +1,7 @@
 """The node's tasks on asyncio: sample, talk, keep the relays where they belong.
 
-`hardware` has `read() -> Sample`, `set_outputs(relays)`, `feed_watchdog()`, `restart()` and
-`async open_stream(host, port, is_tls)`: see `board/` for a board, `virtual/` for a PC.
+`hardware` has `read() -> Sample`, `set_outputs(relays)`, `feed_watchdog()`, `told_time(now_ms)`,
+`restart()` and `async open_stream(host, port, is_tls)`: `board/` for a board, `virtual/` for a PC.
 """
 
 import asyncio
@@ -157,7 +157,10 @@ class App:
                 node.transfers.heard(link.heard_ms)
 
     def _receive(self, topic, payload):
-        self._node.receive(topic.split("/")[-1], payload)
+        leaf = topic.split("/")[-1]
+        self._node.receive(leaf, payload)
+        if leaf == "time" and self._clock.is_set():
+            self._hardware.told_time(self._clock.now_ms())
         self.apply_outputs()  # a relay follows its command at once
 
     def apply_outputs(self):

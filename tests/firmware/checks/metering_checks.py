@@ -154,10 +154,14 @@ def check_mains_voltage_and_power_with_its_sign():
     u, i = sine(amplitude_mv=707), sine(amplitude_mv=283)  # 230 V, 2 A
     assert abs(voltage.effective(u).number - 230_000) < 1_000
     assert voltage.effective(sine(amplitude_mv=800)).flag == SATURATED  # above 250 V
-    drawn = AlternatingSensors(Converter(u), Converter(i), voltage, current).read()
+    drawn = AlternatingSensors(Converter(u), Converter(i), voltage, current, Microseconds()).read()
     assert abs(drawn.power_mw - 460_000) < 5_000
     fed = AlternatingSensors(
-        Converter(u), Converter([65_535 - counts for counts in i]), voltage, current
+        Converter(u),
+        Converter([65_535 - counts for counts in i]),
+        voltage,
+        current,
+        Microseconds(),
     ).read()
     assert abs(fed.power_mw + 460_000) < 5_000
     assert drawn.flags == []
@@ -188,6 +192,17 @@ class Converter:
         value = self._counts[self._at % len(self._counts)]
         self._at += 1
         return value
+
+
+class Microseconds:
+    """Each look at the clock takes 100 microseconds: 400 conversions make two periods of 50 Hz."""
+
+    def __init__(self):
+        self._now = 0
+
+    def __call__(self):
+        self._now += 100
+        return self._now
 
 
 SINE_OF_20 = (0, 309, 588, 809, 951, 1000, 951, 809, 588, 309)
