@@ -46,7 +46,7 @@ def create_app(
             Middleware(HostCheck, hosts=hosts or AllowedHosts()),
             Middleware(SameSiteOnly),
             Middleware(RequestLimits, rate=rate or RateLimit(), clock_ms=services.clock_ms),
-            Middleware(Idempotency),
+            Middleware(Idempotency, answered=services.answered),
         ],
     )
     app.state.services = services

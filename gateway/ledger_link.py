@@ -66,9 +66,9 @@ class LedgerLink:
         """
         await self._ask(lambda line: line.submit(tx_id, payload, signature))
 
-    async def evaluate(self, function: str, args: Sequence[str]) -> bytes:
+    async def evaluate(self, tx_id: str, proposal: bytes, signature: bytes) -> bytes:
         """See `gateway.ports.Ledger`."""
-        return await self._ask(lambda line: line.evaluate(function, args))
+        return await self._ask(lambda line: line.evaluate(tx_id, proposal, signature))
 
     async def height(self) -> int:
         """See `gateway.ports.Ledger`."""
@@ -177,7 +177,6 @@ def link_from(settings: GatewaySettings, stored: StoredBlocks) -> LedgerLink:
             address=peer.address,
             tls_ca_pem=tls_ca_pem,
             channel_id=ledger.channel_id,
-            chaincode=ledger.chaincode,
             identity=identity,
         )
         for peer in ledger.peers

@@ -1,6 +1,6 @@
 """One peer over TLS, with the gateway's own reader identity."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Protocol
 
@@ -28,7 +28,7 @@ class Line(Protocol):
     async def submit(self, tx_id: str, payload: bytes, signature: bytes) -> None:
         """See `gateway.ports.Ledger`."""
 
-    async def evaluate(self, function: str, args: Sequence[str]) -> bytes:
+    async def evaluate(self, tx_id: str, proposal: bytes, signature: bytes) -> bytes:
         """See `gateway.ports.Ledger`."""
 
     async def height(self) -> int:
@@ -51,14 +51,12 @@ class PeerLine:
         address: str,
         tls_ca_pem: bytes,
         channel_id: str,
-        chaincode: str,
         identity: SigningIdentity,
     ) -> None:
         self.mspid = mspid
         self._channel_id = channel_id
         self._channel = client_channel(address, tls_ca_pem)
         self._client = GatewayClient(self._channel, channel_id)
-        self._chaincode = chaincode
         self._identity = identity
 
     async def close(self) -> None:
@@ -79,12 +77,10 @@ class PeerLine:
         except aio.AioRpcError as error:
             raise refusal_of(error) from error
 
-    async def evaluate(self, function: str, args: Sequence[str]) -> bytes:
+    async def evaluate(self, tx_id: str, proposal: bytes, signature: bytes) -> bytes:
         """See `Line`."""
         try:
-            return await self._client.evaluate_transaction(
-                self._identity, self._chaincode, function, *args
-            )
+            return await self._client.evaluate(UnsignedProposal(tx_id, proposal), signature)
         except aio.AioRpcError as error:
             raise refusal_of(error) from error
 

@@ -19,8 +19,8 @@ class Ledger(Protocol):
     async def submit(self, tx_id: str, payload: bytes, signature: bytes) -> None:
         """Hand a signed transaction to ordering; returns when a quorum holds it."""
 
-    async def evaluate(self, function: str, args: Sequence[str]) -> bytes:
-        """Ask a contract as the gateway's own identity; nothing is ordered."""
+    async def evaluate(self, tx_id: str, proposal: bytes, signature: bytes) -> bytes:
+        """Ask a contract with a signed proposal; its answer. Nothing is ordered."""
 
     async def height(self) -> int:
         """How many blocks the ledger has now."""

@@ -15,6 +15,7 @@ from gateway.application import create_app
 from gateway.block_signal import BlockSignal
 from gateway.community import Community
 from gateway.database import Database, migrate, open_database
+from gateway.event_feed import EventFeed
 from gateway.http_connections import (
     ConnectionLimits,
     OpenConnections,
@@ -35,6 +36,9 @@ from gateway.receipts import Receipts
 from gateway.services import STREAMS_MAX, Services, Slots
 from gateway.sessions import Sessions, Viewer
 from gateway.settings import GatewaySettings, load_gateway_settings
+from gateway.shared_state.answered import AnsweredRequests
+from gateway.shared_state.api_tokens import ApiTokens
+from gateway.shared_state.submissions import Submissions
 from gateway.transactions import Transactions
 from ledger.node import log_lines
 
@@ -61,16 +65,20 @@ def build_services(settings: GatewaySettings, ledger: Ledger, database: Database
     return Services(
         readmodel=readmodel,
         blocks=blocks,
+        feed=EventFeed(readmodel),
         transactions=Transactions(
             ledger=ledger,
             chaincode=settings.ledger.chaincode,
             readmodel=readmodel,
             blocks=blocks,
+            submissions=Submissions(database, clock_ms),
             clock_ns=time.time_ns,
         ),
         market=Market(readmodel),
         community=community,
         sessions=sessions,
+        api_tokens=ApiTokens(database, clock_ms),
+        answered=AnsweredRequests(database, clock_ms),
         receipts=Receipts(readmodel),
         people=People.over(
             database,

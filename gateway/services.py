@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from gateway.block_signal import BlockSignal
 from gateway.community import Community
 from gateway.currency import Currencies
+from gateway.event_feed import EventFeed
 from gateway.hems.batteries import BatteryStore
 from gateway.identity.people import People
 from gateway.market import Market
@@ -15,9 +16,11 @@ from gateway.ports import Measurements, NothingMeasured
 from gateway.readmodel.queries import ReadModel
 from gateway.receipts import Receipts
 from gateway.sessions import Sessions
+from gateway.shared_state.answered import AnsweredRequests
+from gateway.shared_state.api_tokens import ApiTokens
 from gateway.transactions import Transactions
 
-STREAMS_MAX = 200
+STREAMS_MAX = 1_000
 """Server-sent event streams open at once."""
 
 
@@ -46,10 +49,13 @@ class Services:
 
     readmodel: ReadModel
     blocks: BlockSignal
+    feed: EventFeed
     transactions: Transactions
     market: Market
     community: Community
     sessions: Sessions
+    api_tokens: ApiTokens
+    answered: AnsweredRequests
     receipts: Receipts
     people: People
     readings: ReadingStore

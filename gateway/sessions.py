@@ -14,6 +14,7 @@ from sqlalchemy import delete, insert, select, update
 from gateway.database import Database
 from gateway.errors import Problem, RequestRefused
 from gateway.identity.tables import SessionRow
+from gateway.scopes import SCOPES, Role, Scope
 from ledger.crypto.hashing import sha256
 
 TOKEN_BYTES = 32
@@ -30,10 +31,29 @@ class Viewer:
     is_manager: bool = False
     is_oracle: bool = False
     """A member's oracle: reads devices their owners let the market read."""
+    staff_role: Role | None = None
+    """A member's operator or auditor."""
+    token_scopes: frozenset[Scope] | None = None
+    """Of a script's token; None for a person, who has all scopes of the role."""
+
+    @property
+    def role(self) -> Role:
+        """Who asks."""
+        if self.is_manager:
+            return Role.MANAGER
+        if self.is_oracle:
+            return Role.ORACLE
+        return self.staff_role or Role.HOUSEHOLD
+
+    def may(self, scope: Scope) -> bool:
+        """Whether a door opens."""
+        granted = SCOPES[self.role]
+        return scope in (granted if self.token_scopes is None else granted & self.token_scopes)
 
     def may_see(self, idgrid: str) -> bool:
-        """Whether accounts and readings of this household are shown."""
-        return self.is_manager or idgrid == self.idgrid
+        """Whether accounts and settlements of this household are shown."""
+        is_own = idgrid == self.idgrid and self.may(Scope.OWN_READ)
+        return is_own or self.may(Scope.COMMUNITY_READ)
 
 
 class Sessions:

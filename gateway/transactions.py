@@ -6,7 +6,6 @@ after endorsement, the transaction's payload; the gateway passes both on as they
 
 import asyncio
 import secrets
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +15,7 @@ from gateway.ports import Ledger
 from gateway.readmodel.queries import ReadModel
 from gateway.readmodel.records import TransactionRecord
 from gateway.refusals import problem_of
+from gateway.shared_state.submissions import Submissions
 from ledger.crypto.hashing import transaction_id
 from ledger.crypto.proposal import build_proposal
 from ledger.errors import InvalidMessage
@@ -23,9 +23,10 @@ from ledger.model.codec import decode_request, encode_envelope
 from ledger.model.codec_header import NONCE_BYTES, encode_identity
 from ledger.model.codec_proposal import decode_proposal
 from ledger.model.codes import HeaderType
-from ledger.model.transaction import Header
+from ledger.model.transaction import Header, SignedProposal
 
-SUBMITTED_KEPT = 10_000
+UNDECIDED = frozenset({"UNAVAILABLE", "DEADLINE_EXCEEDED"})
+"""After these the transaction may be ordered all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class Transactions:
         chaincode: str,
         readmodel: ReadModel,
         blocks: BlockSignal,
+        submissions: Submissions,
         clock_ns: Callable[[], int],
     ) -> None:
         self._ledger = ledger
@@ -53,7 +55,7 @@ class Transactions:
         self._readmodel = readmodel
         self._blocks = blocks
         self._clock_ns = clock_ns
-        self._submitted: OrderedDict[str, None] = OrderedDict()
+        self._submissions = submissions
 
     def channel(self) -> dict[str, str]:
         """Names of the channel and the chaincode that are served here."""
@@ -73,17 +75,17 @@ class Transactions:
         )
         return Prepared(tx_id=tx_id, to_sign=proposal)
 
+    async def evaluate(self, proposal: bytes, signature: bytes) -> bytes:
+        """What a contract answers to a signed proposal; nothing is ordered."""
+        decoded = self._checked(proposal, signature)
+        try:
+            return await self._ledger.evaluate(decoded.tx_id, proposal, signature)
+        except LedgerRefusal as refusal:
+            raise problem_of(refusal) from refusal
+
     async def endorse(self, proposal: bytes, signature: bytes) -> Prepared:
         """Collect endorsements for a signed proposal; the payload to sign next."""
-        try:
-            decoded = decode_proposal(proposal, signature)
-        except InvalidMessage as error:
-            raise RequestRefused(Problem.MALFORMED, f"proposal: {error.detail}") from error
-        self._check_header(decoded.header)
-        if decoded.chaincode_name != self._chaincode:
-            raise RequestRefused(
-                Problem.MALFORMED, f"this gateway serves the contracts in {self._chaincode}"
-            )
+        decoded = self._checked(proposal, signature)
         try:
             payload = await self._ledger.endorse(decoded.tx_id, proposal, signature)
         except LedgerRefusal as refusal:
@@ -99,19 +101,19 @@ class Transactions:
             raise RequestRefused(
                 Problem.CONFLICT, f"{tx_id} is in block {known.block_number} already"
             )
+        await asyncio.to_thread(self._submissions.remember, tx_id)
         try:
             await self._ledger.submit(tx_id, payload, signature)
         except LedgerRefusal as refusal:
+            if refusal.status not in UNDECIDED:
+                await asyncio.to_thread(self._submissions.forget, tx_id)
             raise problem_of(refusal) from refusal
-        self._submitted[tx_id] = None
-        if len(self._submitted) > SUBMITTED_KEPT:
-            self._submitted.popitem(last=False)
         return tx_id
 
     def find(self, tx_id: str) -> TransactionRecord | None:
         """The committed transaction, `None` while it waits; `NOT_FOUND` if nobody sent it here."""
         record = self._readmodel.transaction(tx_id)
-        if record is None and tx_id not in self._submitted:
+        if record is None and not self._submissions.knows(tx_id):
             raise RequestRefused(Problem.NOT_FOUND, f"no transaction {tx_id} is known here")
         return record
 
@@ -123,6 +125,18 @@ class Transactions:
                 return known
             await asyncio.wait((outcome,), timeout=timeout_ms / 1000)
             return outcome.result() if outcome.done() else None
+
+    def _checked(self, proposal: bytes, signature: bytes) -> SignedProposal:
+        try:
+            decoded = decode_proposal(proposal, signature)
+        except InvalidMessage as error:
+            raise RequestRefused(Problem.MALFORMED, f"proposal: {error.detail}") from error
+        self._check_header(decoded.header)
+        if decoded.chaincode_name != self._chaincode:
+            raise RequestRefused(
+                Problem.MALFORMED, f"this gateway serves the contracts in {self._chaincode}"
+            )
+        return decoded
 
     def _header_of(self, payload: bytes, signature: bytes) -> Header:
         try:

@@ -5,9 +5,10 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from chaincode.energy.community import Role
+from chaincode.energy.community import Role as ContractRole
 from chaincode.energy.registry.records import Meter
 from gateway.errors import Problem, RequestRefused
+from gateway.scopes import Role, Scope
 from gateway.services import Services
 from gateway.sessions import Viewer
 
@@ -37,8 +38,18 @@ def session_token(request: Request) -> str | None:
 
 
 def viewer_or_none(request: Request) -> Viewer | None:
-    """Who holds the session; `None` for a visitor."""
-    return services_of(request).sessions.viewer(session_token(request))
+    """Who holds the session or the script's token; `None` for a visitor."""
+    services, text = services_of(request), session_token(request)
+    token = services.api_tokens.find(text) if text else None
+    if token is None:
+        return services.sessions.viewer(text)
+    role = token.role
+    return Viewer(
+        token.idgrid,
+        is_manager=role is Role.MANAGER,
+        staff_role=role if role in {Role.OPERATOR, Role.AUDITOR} else None,
+        token_scopes=frozenset(token.scopes),
+    )
 
 
 def signed_in(request: Request) -> Viewer:
@@ -57,9 +68,9 @@ def require_sight(viewer: Viewer, idgrid: str) -> None:
 
 def require_meter_sight(services: Services, viewer: Viewer, meter: Meter) -> None:
     """403 unless the viewer owns the meter or has its owner's grant, the manager like others."""
-    if viewer.idgrid == meter.owner_idgrid:
+    if viewer.idgrid == meter.owner_idgrid and viewer.may(Scope.OWN_READ):
         return
-    grantee = Role.COMMUNITY_MANAGER.value if viewer.is_manager else viewer.idgrid
+    grantee = ContractRole.COMMUNITY_MANAGER.value if viewer.is_manager else viewer.idgrid
     now_ms = services.clock_ms()
     if not services.community.may_read(
         meter.owner_idgrid, [meter.meter_id], now_ms, grantee=grantee
@@ -73,10 +84,26 @@ def require_meter_sight(services: Services, viewer: Viewer, meter: Meter) -> Non
 
 def require_manager(viewer: Viewer) -> None:
     """403 unless the viewer is the community manager."""
-    if not viewer.is_manager:
-        raise RequestRefused(Problem.FORBIDDEN, "only the community manager may see this")
+    if not viewer.is_manager or not viewer.may(Scope.COMMUNITY_WRITE):
+        raise RequestRefused(Problem.FORBIDDEN, "only the community manager may do this")
 
 
+def require_scope(viewer: Viewer, scope: Scope) -> None:
+    """403 unless the viewer's role and token have this scope."""
+    if not viewer.may(scope):
+        raise RequestRefused(
+            Problem.FORBIDDEN, f"this needs the scope {scope}", extensions={"scope": scope.value}
+        )
+
+
+def may_relay(request: Request) -> None:
+    """Signed work is relayed for anybody, but not for a token that lacks the scope."""
+    viewer = viewer_or_none(request)
+    if viewer is not None:
+        require_scope(viewer, Scope.TRANSACTIONS_WRITE)
+
+
+MaybeSignedIn = Annotated[Viewer | None, Depends(viewer_or_none)]
 UsedServices = Annotated[Services, Depends(at_one_height, scope="function")]
 """Of a route that reads and answers; it is a plain `def`, since reading blocks."""
 LiveServices = Annotated[Services, Depends(services_of)]

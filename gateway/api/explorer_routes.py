@@ -1,22 +1,17 @@
-"""Blocks and their consensus certificates, search, and the live stream of events."""
+"""Blocks and their consensus certificates, and search."""
 
-import asyncio
-from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Path, Query, Request
-from fastapi.sse import EventSourceResponse, ServerSentEvent
+from fastapi import APIRouter, Path, Query
 
-from gateway.api.access import LiveServices, UsedServices, services_of
+from gateway.api.access import MaybeSignedIn, UsedServices
 from gateway.api.schemas import PAGE_DEFAULT, Page, PageLimit
-from gateway.api.views import block_view, event_payload, transaction_status
+from gateway.api.views import block_view, transaction_status
 from gateway.errors import Problem, RequestRefused
+from gateway.insight import insight
 from gateway.readmodel import ledger_queries
-from gateway.services import Services
 
 BLOCK_NUMBER_MAX = 10**15
-KEEP_ALIVE_MS = 15_000
-STREAM_RETRY_S = 10
 
 router = APIRouter(prefix="/v1", tags=["explorer"])
 
@@ -39,7 +34,9 @@ def blocks(
 
 @router.get("/blocks/{number}")
 def block(
-    number: Annotated[int, Path(ge=0, le=BLOCK_NUMBER_MAX)], services: UsedServices
+    number: Annotated[int, Path(ge=0, le=BLOCK_NUMBER_MAX)],
+    services: UsedServices,
+    viewer: MaybeSignedIn,
 ) -> dict[str, Any]:
     """One block with its transactions."""
     found = services.readmodel.block(number)
@@ -48,7 +45,8 @@ def block(
     records = [
         record for record in services.readmodel.transactions_of_block(number) if record.tx_id
     ]
-    shown = [transaction_status(record).model_dump() for record in records]
+    sees = insight(services.readmodel, viewer, records)
+    shown = [transaction_status(each, inside=sees(each)).model_dump() for each in records]
     return block_view(found, [record.tx_id for record in records]) | {"transactions": shown}
 
 
@@ -63,68 +61,3 @@ def search(
         if hit.kind in {"block", "transaction"}:
             return {"kind": hit.kind, "location": f"/v1/{hit.kind}s/{hit.id}"}
     raise RequestRefused(Problem.NOT_FOUND, "no block and no transaction has this number or hash")
-
-
-async def a_stream(services: LiveServices) -> AsyncIterator[None]:
-    """A place among the open streams; 429 when all are taken."""
-    if not services.streams.take():
-        raise RequestRefused(
-            Problem.TOO_MANY_REQUESTS,
-            f"{services.streams.limit} streams are open",
-            headers={"Retry-After": str(STREAM_RETRY_S)},
-        )
-    try:
-        yield
-    finally:
-        services.streams.give_back()
-
-
-@router.get("/events", response_class=EventSourceResponse, dependencies=[Depends(a_stream)])
-async def events(
-    request: Request,
-    last_event_id: Annotated[str | None, Header(pattern=r"^\d{1,15}$")] = None,
-) -> AsyncIterator[ServerSentEvent]:
-    """One `block` event per block; its id is the block's number, so a client resumes after it.
-
-    Without `Last-Event-ID` the stream begins with the next block. `data` names the block, its
-    transactions and the contract events in it.
-    """
-    services = services_of(request)
-    start = services.blocks.height if last_event_id is None else int(last_event_id) + 1
-    async for number in _numbers(services, start, request):
-        if number is None:
-            yield ServerSentEvent(comment="still here")
-            continue
-        data = await asyncio.to_thread(_event_data, services, number)
-        yield ServerSentEvent(event="block", id=str(number), data=data)
-
-
-async def _numbers(services: Services, start: int, request: Request) -> AsyncIterator[int | None]:
-    """Block numbers from `start` on as they are applied; `None` after a quiet while."""
-    number = start
-    while not await request.is_disconnected():
-        if number < services.blocks.height:
-            yield number
-            number += 1
-            continue
-        try:
-            async with asyncio.timeout(KEEP_ALIVE_MS / 1000):
-                await services.blocks.next(number)
-        except TimeoutError:
-            yield None
-
-
-def _event_data(services: Services, number: int) -> dict[str, Any]:
-    readmodel = services.readmodel
-    with readmodel.at_one_height():
-        block = readmodel.block(number)
-        assert block is not None, "the height is announced after the block is applied"
-        return {
-            "number": number,
-            "hash": block.hash.hex(),
-            "transaction_ids": readmodel.transaction_ids(number, number).get(number, []),
-            "events": [
-                {"transaction_id": e.tx_id, "name": e.name, "payload": event_payload(e.payload)}
-                for e in readmodel.events_of(number)
-            ],
-        }

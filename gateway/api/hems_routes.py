@@ -13,6 +13,7 @@ from chaincode.energy.hours import TIME_MS_MAX
 from gateway.api.access import SignedIn, UsedServices
 from gateway.errors import Problem, RequestRefused
 from gateway.hems.metered_hour import metered_hour
+from gateway.scopes import Scope
 from gateway.services import Services
 from gateway.sessions import Viewer
 
@@ -94,5 +95,5 @@ def _require_sight(
                 "the owner has not granted access to the meter",
                 extensions={"code": "NO_DATA_ACCESS"},
             )
-    elif viewer.idgrid != owner_idgrid:
+    elif viewer.idgrid != owner_idgrid or not viewer.may(Scope.OWN_READ):
         raise RequestRefused(Problem.FORBIDDEN, "this device belongs to somebody else")

@@ -1,47 +1,41 @@
 """`Idempotency-Key`: a repeated POST gets the first answer, so that a retry is not a second order.
 
 Same key and same request: the stored answer again, marked `Idempotency-Replayed: true`. Same key
-and another request: 422. Still being answered: 409. Answers of 5xx are not kept. The ledger's own
-guard is the transaction id, which can be used once.
+and another request: 422. Still being answered: 409. Answers of 5xx are not kept. Keys belong to
+who uses them, and hold for all gateways that share a database. The ledger's own guard is the
+transaction id, which can be used once.
 """
 
-from collections import OrderedDict
-from dataclasses import dataclass, field
+import asyncio
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.api.limits import refuse
 from gateway.errors import Problem
+from gateway.shared_state.answered import Answer, AnsweredRequests
 from ledger.crypto.hashing import sha256
 
-KEYS_KEPT = 10_000
 KEY_CHARACTERS_MAX = 255
+ANSWER_BYTES_MAX = 1024 * 1024
+"""A longer answer is not kept; no POST of the API has one."""
 STATUS_SERVER_ERROR = 500
-
-
-@dataclass(slots=True)
-class _Answer:
-    """What the first request got; empty while it is being answered."""
-
-    request_digest: bytes
-    messages: list[Message] = field(default_factory=list)
-    is_complete: bool = False
+CREDENTIALS = (b"authorization", b"cookie")
+NEVER_KEPT = (b"set-cookie",)
+"""Opens a session: an answer with it is not kept."""
 
 
 class Idempotency:
     """ASGI middleware for POST requests; it runs inside `RequestLimits`, so bodies are whole."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, answered: AnsweredRequests) -> None:
         self._app = app
-        self._answers: OrderedDict[bytes, _Answer] = OrderedDict()
+        self._answered = answered
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer from memory or let the application answer and remember it."""
-        if scope["type"] != "http" or scope["method"] != "POST":
-            await self._app(scope, receive, send)
-            return
-        key = dict(scope["headers"]).get(b"idempotency-key")
-        if key is None:
+        """Answer from the database, or let the application answer and keep it."""
+        headers = dict(scope["headers"]) if scope["type"] == "http" else {}
+        key = headers.get(b"idempotency-key")
+        if key is None or scope["method"] != "POST":
             await self._app(scope, receive, send)
             return
         if not 0 < len(key) <= KEY_CHARACTERS_MAX:
@@ -49,47 +43,62 @@ class Idempotency:
             await refuse(scope, send, Problem.MALFORMED, detail, {})
             return
         first = await receive()
-        digest = sha256(
+        whose = b"\0".join(headers.get(name, b"") for name in CREDENTIALS)
+        key_digest = sha256(whose + b"\0" + key)
+        request_digest = sha256(
             scope["path"].encode() + b"\0" + scope["query_string"] + b"\0" + first["body"]
         )
-        known = self._answers.get(key)
+        known = await asyncio.to_thread(self._answered.begin, key_digest, request_digest)
         if known is None:
-            await self._answer(key, digest, scope, _after(first, receive), send)
-        elif known.request_digest != digest:
+            await self._answer(key_digest, scope, _after(first, receive), send)
+        elif known.request_digest != request_digest:
             detail = "the key belongs to a request with other content"
             await refuse(scope, send, Problem.KEY_REUSED, detail, {})
-        elif not known.is_complete:
+        elif known.status is None:
             await refuse(
                 scope, send, Problem.IN_PROGRESS, "repeat it in a moment", {"Retry-After": "1"}
             )
         else:
-            for message in known.messages:
-                await send(message)
+            await _replay(known, known.status, send)
 
-    async def _answer(
-        self, key: bytes, digest: bytes, scope: Scope, receive: Receive, send: Send
-    ) -> None:
-        answer = self._answers[key] = _Answer(request_digest=digest)
+    async def _answer(self, key_digest: bytes, scope: Scope, receive: Receive, send: Send) -> None:
+        messages: list[Message] = []
 
         async def remember(message: Message) -> None:
-            copy = dict(message)
-            if message["type"] == "http.response.start":
-                copy["headers"] = [*message["headers"], (b"idempotency-replayed", b"true")]
-            answer.messages.append(copy)
+            messages.append(message)
+            if not message.get("more_body", message["type"] == "http.response.start"):
+                await self._keep(key_digest, messages)
             await send(message)
 
         try:
             await self._app(scope, receive, remember)
-            answer.is_complete = _may_be_kept(answer.messages)
-        finally:
-            if not answer.is_complete:
-                del self._answers[key]
-            elif len(self._answers) > KEYS_KEPT:
-                self._answers.popitem(last=False)
+        except BaseException:
+            await asyncio.to_thread(self._answered.abandon, key_digest)
+            raise
+
+    async def _keep(self, key_digest: bytes, messages: list[Message]) -> None:
+        """Before the last byte is sent: who has the answer finds it kept."""
+        start, *bodies = messages
+        body = b"".join(part.get("body", b"") for part in bodies)
+        opens_a_session = any(name.lower() in NEVER_KEPT for name, _ in start["headers"])
+        fails = int(start["status"]) >= STATUS_SERVER_ERROR
+        if fails or opens_a_session or len(body) > ANSWER_BYTES_MAX:
+            await asyncio.to_thread(self._answered.abandon, key_digest)
+            return
+        await asyncio.to_thread(
+            self._answered.complete, key_digest, start["status"], list(start["headers"]), body
+        )
 
 
-def _may_be_kept(messages: list[Message]) -> bool:
-    return bool(messages) and int(messages[0]["status"]) < STATUS_SERVER_ERROR
+async def _replay(answer: Answer, status: int, send: Send) -> None:
+    await send(
+        {
+            "type": "http.response.start",
+            "status": status,
+            "headers": [*answer.headers, (b"idempotency-replayed", b"true")],
+        }
+    )
+    await send({"type": "http.response.body", "body": answer.body})
 
 
 def _after(first: Message, receive: Receive) -> Receive:

@@ -8,13 +8,14 @@ from fastapi import APIRouter, Path, Query
 from gateway.api.access import (
     SignedIn,
     UsedServices,
-    require_manager,
     require_meter_sight,
+    require_scope,
     require_sight,
 )
-from gateway.api.schemas import PAGE_DEFAULT, Page, PageLimit
+from gateway.api.schemas import PAGE_DEFAULT, Page, PageAfter, PageLimit, page_of
 from gateway.errors import Problem, RequestRefused
 from gateway.market import PlacedOrder
+from gateway.scopes import Scope
 from gateway.services import Services
 
 router = APIRouter(prefix="/v1", tags=["market"])
@@ -46,12 +47,20 @@ def listing(listing_id: ListingId, services: UsedServices) -> dict[str, Any]:
 
 
 @router.get("/listings/{listing_id}/orders")
-def orders(listing_id: ListingId, services: UsedServices) -> Page[dict[str, Any]]:
+def orders(
+    listing_id: ListingId,
+    services: UsedServices,
+    after: PageAfter = None,
+    limit: PageLimit = PAGE_DEFAULT,
+) -> Page[dict[str, Any]]:
     """The order book in ledger order, without names: it shows prices and energy only."""
     _existing(services, listing_id)
-    return Page(
-        items=[_public(order) for order in services.market.orders(listing_id)],
-        next=None,
+    return page_of(
+        services.market.orders(listing_id),
+        after=after,
+        limit=limit,
+        cursor=lambda placed: placed.order.order_id,
+        show=_public,
         height=services.market.height,
     )
 
@@ -88,28 +97,60 @@ def account(idgrid: Idgrid, services: UsedServices, viewer: SignedIn) -> dict[st
 
 @router.get("/accounts/{idgrid}/settlements")
 def settlement_lines(
-    idgrid: Idgrid, services: UsedServices, viewer: SignedIn, limit: PageLimit = PAGE_DEFAULT
+    idgrid: Idgrid,
+    services: UsedServices,
+    viewer: SignedIn,
+    after: PageAfter = None,
+    limit: PageLimit = PAGE_DEFAULT,
 ) -> Page[dict[str, Any]]:
     """A household's settled hours, the latest first."""
     require_sight(viewer, idgrid)
-    lines = services.market.household_lines(idgrid)
-    return Page(items=lines[:limit], next=None, height=services.market.height)
+    return page_of(
+        services.market.household_lines(idgrid),
+        after=after,
+        limit=limit,
+        cursor=lambda line: str(line["listing_id"]),
+        show=lambda line: line,
+        height=services.market.height,
+    )
 
 
 @router.get("/accounts")
-def accounts(services: UsedServices, viewer: SignedIn) -> Page[dict[str, Any]]:
-    """All accounts, for the manager."""
-    require_manager(viewer)
-    found = [asdict(view) for view in services.community.accounts()]
-    return Page(items=found, next=None, height=services.market.height)
+def accounts(
+    services: UsedServices,
+    viewer: SignedIn,
+    after: PageAfter = None,
+    limit: PageLimit = PAGE_DEFAULT,
+) -> Page[dict[str, Any]]:
+    """All accounts by IDgrid, for the manager and auditors."""
+    require_scope(viewer, Scope.COMMUNITY_READ)
+    return page_of(
+        services.community.accounts(),
+        after=after,
+        limit=limit,
+        cursor=lambda account: account.idgrid,
+        show=asdict,
+        height=services.market.height,
+    )
 
 
 @router.get("/participants")
-def participants(services: UsedServices, viewer: SignedIn) -> Page[dict[str, Any]]:
-    """The registry, for the manager."""
-    require_manager(viewer)
-    found = [asdict(participant) for participant in services.community.participants()]
-    return Page(items=found, next=None, height=services.market.height)
+def participants(
+    services: UsedServices,
+    viewer: SignedIn,
+    after: PageAfter = None,
+    limit: PageLimit = PAGE_DEFAULT,
+) -> Page[dict[str, Any]]:
+    """The registry by IDgrid, for the manager and auditors."""
+    require_scope(viewer, Scope.COMMUNITY_READ)
+    return page_of(
+        services.community.participants(),
+        after=after,
+        limit=limit,
+        cursor=lambda participant: participant.idgrid,
+        show=asdict,
+        height=services.market.height,
+    )
 
 
 @router.get("/participants/{idgrid}")

@@ -5,6 +5,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from gateway.api import (
+    event_routes,
     explorer_routes,
     hems_routes,
     identity_routes,
@@ -13,6 +14,7 @@ from gateway.api import (
     problem_routes,
     receipt_routes,
     settlement_routes,
+    token_routes,
     transaction_routes,
 )
 
@@ -53,6 +55,8 @@ def add_api_routes(app: FastAPI) -> FastAPI:
         hems_routes,
         identity_routes,
         explorer_routes,
+        event_routes,
+        token_routes,
         problem_routes,
     ):
         app.include_router(routes.router, responses={"default": PROBLEM_RESPONSE})

@@ -4,6 +4,7 @@ Amounts stay below 2^53, so that a browser's numbers hold them exactly. Bytes ar
 """
 
 import base64
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, TypeVar
 
@@ -11,12 +12,16 @@ from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.functional_validators import AfterValidator
 
+from gateway.contract_functions import described_functions
+from gateway.errors import Problem, RequestRefused
+
 AMOUNT_MAX = 2**53 - 1
 CERTIFICATE_CHARACTERS_MAX = 8_192
 BASE64_CHARACTERS_MAX = 200_000
 ARGUMENTS_MAX = 32
 PAGE_DEFAULT, PAGE_MAX = 50, 500
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 
@@ -35,6 +40,8 @@ Base64 = Annotated[
 ]
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$")]
 PageLimit = Annotated[int, Query(ge=1, le=PAGE_MAX)]
+PageAfter = Annotated[str | None, Query(max_length=256)]
+"""The `next` of the page before."""
 Amount = Annotated[int, Field(strict=True, gt=0, le=AMOUNT_MAX)]
 
 
@@ -61,7 +68,11 @@ class ProposalRequest(Body):
     """Any contract function by name."""
 
     creator: Creator
-    function: Annotated[str, StringConstraints(pattern=r"^[a-z]+:[a-z_]+$", max_length=64)]
+    function: Annotated[
+        str,
+        StringConstraints(pattern=r"^[a-z]+:[A-Za-z_]+$", max_length=64),
+        Field(json_schema_extra={"examples": [each.name for each in described_functions()]}),
+    ]
     args: Annotated[
         list[Annotated[str, StringConstraints(max_length=BASE64_CHARACTERS_MAX)]],
         Field(max_length=ARGUMENTS_MAX),
@@ -102,6 +113,13 @@ class SignedProposalBody(Body):
     signature: Base64
 
 
+class QueryAnswer(BaseModel):
+    """What a contract answered: its bytes, and what they say if they are JSON."""
+
+    result: str
+    content: Any | None
+
+
 class SignedTransactionBody(Body):
     """An endorsed payload and its creator's signature."""
 
@@ -133,3 +151,27 @@ class Page(Generic[T]):
     items: list[T]
     next: str | None
     height: int
+
+
+def page_of(
+    found: Sequence[S],
+    *,
+    after: str | None,
+    limit: int,
+    cursor: Callable[[S], str],
+    show: Callable[[S], T],
+    height: int,
+) -> Page[T]:
+    """The part of an ordered list behind the row whose cursor is `after`.
+
+    422 when there is no such row (any more): begin at the first page again.
+    """
+    start = 0
+    if after is not None:
+        cursors = [cursor(row) for row in found]
+        if after not in cursors:
+            raise RequestRefused(Problem.INVALID, "after: there is no such row in the list")
+        start = cursors.index(after) + 1
+    part = found[start : start + limit]
+    is_last = start + limit >= len(found)
+    return Page([show(row) for row in part], None if is_last else cursor(part[-1]), height)

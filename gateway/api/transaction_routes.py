@@ -2,11 +2,12 @@
 
 import asyncio
 import base64
+from enum import StrEnum
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path, Query, Response, status
+from fastapi import APIRouter, Depends, Path, Query, Response, status
 
-from gateway.api.access import LiveServices, UsedServices
+from gateway.api.access import LiveServices, MaybeSignedIn, UsedServices, may_relay
 from gateway.api.schemas import (
     PAGE_DEFAULT,
     BidRequest,
@@ -15,13 +16,16 @@ from gateway.api.schemas import (
     Page,
     PageLimit,
     ProposalRequest,
+    QueryAnswer,
     SignedProposalBody,
     SignedTransactionBody,
     ToSign,
     TransactionStatus,
 )
-from gateway.api.views import transaction_status
+from gateway.api.views import event_payload, transaction_status
+from gateway.contract_functions import FunctionDescription, described_functions
 from gateway.errors import Problem, RequestRefused
+from gateway.insight import insight
 from gateway.readmodel.records import Position, TransactionRecord
 from gateway.refusals import RETRYABLE
 from gateway.services import Services
@@ -34,7 +38,32 @@ WAIT_MS_MAX = 60_000
 
 router = APIRouter(prefix="/v1", tags=["transactions"])
 
+POSITION_PATTERN = r"^\d{1,15}:\d{1,6}$"
+ValidationCodeName = StrEnum(  # type: ignore[misc] # the names of another enumeration
+    "ValidationCodeName", {code.name: code.name for code in ValidationCode}
+)
+
 TransactionId = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]
+
+
+@router.get("/functions")
+def functions() -> list[FunctionDescription]:
+    """Every function of the contracts: what `POST /v1/proposals` may name, with its arguments."""
+    return list(described_functions())
+
+
+@router.post("/queries", dependencies=[Depends(may_relay)])
+async def query(body: SignedProposalBody, services: LiveServices) -> QueryAnswer:
+    """A contract's answer to a signed proposal; one peer is asked, nothing is ordered.
+
+    The signer's rights count, as for a transaction.
+    """
+    answer = await services.transactions.evaluate(
+        base64.b64decode(body.proposal), base64.b64decode(body.signature)
+    )
+    return QueryAnswer(
+        result=base64.b64encode(answer).decode("ascii"), content=event_payload(answer)
+    )
 
 
 @router.post("/proposals")
@@ -63,7 +92,7 @@ def prepare_bid(body: BidRequest, services: UsedServices) -> ToSign:
     return _prepared(services, body.creator, "market:place_bid", args)
 
 
-@router.post("/transactions/endorse")
+@router.post("/transactions/endorse", dependencies=[Depends(may_relay)])
 async def endorse(body: SignedProposalBody, services: LiveServices) -> ToSign:
     """Peers simulate a signed proposal; the answer is the transaction to sign."""
     return _to_sign(
@@ -73,7 +102,12 @@ async def endorse(body: SignedProposalBody, services: LiveServices) -> ToSign:
     )
 
 
-@router.post("/transactions", status_code=status.HTTP_202_ACCEPTED)
+@router.post(
+    "/transactions",
+    status_code=status.HTTP_202_ACCEPTED,
+    dependencies=[Depends(may_relay)],
+    responses={200: {"model": TransactionStatus, "description": "It is in a block"}},
+)
 async def submit(
     body: SignedTransactionBody,
     services: LiveServices,
@@ -98,29 +132,42 @@ async def submit(
     if record.code is not ValidationCode.VALID:
         raise await asyncio.to_thread(_recorded_as_invalid, services, record)
     response.status_code = status.HTTP_200_OK
-    return transaction_status(record)
+    return transaction_status(record, inside=True)
 
 
 @router.get("/transactions/{tx_id}")
-def transaction(tx_id: TransactionId, services: UsedServices) -> TransactionStatus:
-    """What became of a transaction."""
+def transaction(
+    tx_id: TransactionId, services: UsedServices, viewer: MaybeSignedIn
+) -> TransactionStatus:
+    """What became of a transaction. What it says is for those whom it concerns."""
     record = services.transactions.find(tx_id)
     if record is None:
         return TransactionStatus(transaction_id=tx_id, status="submitted")
-    return transaction_status(record)
+    sees = insight(services.readmodel, viewer, [record])
+    return transaction_status(record, inside=sees(record))
 
 
 @router.get("/transactions")
 def transactions(
     services: UsedServices,
-    after: Annotated[str | None, Query(pattern=r"^\d{1,15}:\d{1,6}$")] = None,
+    viewer: MaybeSignedIn,
+    after: Annotated[str | None, Query(pattern=POSITION_PATTERN)] = None,
     limit: PageLimit = PAGE_DEFAULT,
+    function: Annotated[str | None, Query(max_length=128)] = None,
+    member: Annotated[str | None, Query(max_length=128)] = None,
+    code: ValidationCodeName | None = None,
 ) -> Page[TransactionStatus]:
     """Transactions, the newest first; `after` is the `next` of the page before."""
-    below = None if after is None else Position.parse(after)
-    found = services.readmodel.transactions(below=below, limit=limit)
+    found = services.readmodel.transactions(
+        below=None if after is None else Position.parse(after),
+        limit=limit,
+        function=function,
+        member=member,
+        code=None if code is None else ValidationCode[code.value],
+    )
+    sees = insight(services.readmodel, viewer, found.items)
     return Page(
-        items=[transaction_status(record) for record in found.items],
+        items=[transaction_status(each, inside=sees(each)) for each in found.items],
         next=found.next,
         height=services.readmodel.height,
     )

@@ -9,8 +9,8 @@ from gateway.strict_json import BadJson, parse_strictly
 from ledger.model.codes import ValidationCode
 
 
-def transaction_status(record: TransactionRecord) -> TransactionStatus:
-    """A committed transaction as the API shows it."""
+def transaction_status(record: TransactionRecord, *, inside: bool) -> TransactionStatus:
+    """A committed transaction as the API shows it; with what it says if `inside`."""
     is_valid = record.code is ValidationCode.VALID
     return TransactionStatus(
         transaction_id=record.tx_id,
@@ -20,11 +20,11 @@ def transaction_status(record: TransactionRecord) -> TransactionStatus:
         block_number=record.block_number,
         index=record.index,
         function=record.function or None,
-        arguments=list(record.arguments),
+        arguments=list(record.arguments) if inside else None,
         member=record.member,
         timestamp_ms=record.timestamp_ms,
         event=record.event_name or None,
-        event_payload=event_payload(record.event_payload),
+        event_payload=event_payload(record.event_payload) if inside else None,
     )
 
 

@@ -10,11 +10,10 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Insert, delete, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, delete, update
 
-from gateway.database import Base
 from gateway.database.declarations import LONG_MAX, LONG_MIN
+from gateway.database.upserting import insert_or_replace
 from gateway.readmodel.records import Position
 from gateway.readmodel.tables import ListingRow, OrderRow, SettlementRow
 from ledger.model.rwset import KeyWrite
@@ -70,16 +69,6 @@ def index_write(connection: Connection, write: KeyWrite, at: Position) -> None:
         logger.warning("block %s: no row for the key %.100r: %s", at, write.key, error)
 
 
-def upsert(connection: Connection, table: type[Base], values: Mapping[str, object]) -> None:
-    """Insert a row, or replace what is there under its primary key."""
-    kinds = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
-    insert: Any = kinds[connection.dialect.name](table)
-    keys = [column.name for column in table.__table__.primary_key]
-    changed = {name: insert.excluded[name] for name in values if name not in keys}
-    statement: Insert = insert.on_conflict_do_update(index_elements=keys, set_=changed)
-    connection.execute(statement, dict(values))
-
-
 def _listing(
     connection: Connection, parts: list[str], content: dict[str, Any], _at: Position
 ) -> None:
@@ -87,7 +76,7 @@ def _listing(
     if not content:
         connection.execute(delete(ListingRow).where(ListingRow.listing_id == listing_id))
         return
-    upsert(
+    insert_or_replace(
         connection,
         ListingRow,
         {
@@ -132,7 +121,7 @@ def _order(
             .values(cancelled_block_number=at.block_number, cancelled_tx_index=at.index)
         )
         return
-    upsert(
+    insert_or_replace(
         connection,
         OrderRow,
         {
@@ -154,7 +143,7 @@ def _settlement(
     connection: Connection, parts: list[str], content: dict[str, Any], at: Position
 ) -> None:
     idgrid, listing_id = parts[:2]
-    upsert(
+    insert_or_replace(
         connection,
         SettlementRow,
         {

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from sqlalchemy import Connection, delete, insert, select, text, update
 
 from gateway.database import Database
+from gateway.database.upserting import insert_or_keep, insert_or_replace
 from gateway.readmodel.block_facts import (
     NUL,
     BlockFacts,
@@ -18,7 +19,7 @@ from gateway.readmodel.block_facts import (
     facts_of,
     transaction_columns,
 )
-from gateway.readmodel.market_rows import household_of, index_write, upsert
+from gateway.readmodel.market_rows import household_of, index_write
 from gateway.readmodel.records import Position, TransactionRecord
 from gateway.readmodel.tables import (
     READ_MODEL,
@@ -93,7 +94,7 @@ class Projector:
         connection.execute(insert(BlockRow), block_columns(facts, len(raw)))
         connection.execute(insert(BlockBytes), {"number": number, "raw": raw})
         for identity in facts.identities:
-            upsert(connection, Identity, asdict(identity))
+            insert_or_keep(connection, Identity, asdict(identity))
         rows = [transaction_columns(each.record) for each in facts.transactions]
         if rows:
             connection.execute(insert(TransactionRow), rows)
@@ -138,7 +139,7 @@ class Projector:
                 "block_number": at.block_number,
                 "tx_index": at.index,
             }
-            upsert(connection, StateRow, row)
+            insert_or_replace(connection, StateRow, row)
         if written.namespace != self._namespace or NUL in written.write.key:
             return None
         index_write(connection, written.write, at)

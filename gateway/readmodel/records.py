@@ -105,6 +105,7 @@ class EventRecord:
     block_number: int
     index: int
     tx_id: str
+    function: str
     name: str
     payload: bytes
 

@@ -69,6 +69,7 @@ def event(record: TransactionRecord) -> EventRecord:
         block_number=record.block_number,
         index=record.index,
         tx_id=record.tx_id,
+        function=record.function,
         name=record.event_name,
         payload=record.event_payload,
     )

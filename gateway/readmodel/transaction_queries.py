@@ -87,6 +87,25 @@ class TransactionQueries(Snapshots):
         )
         return self._page(wanted.where(Activity.idgrid == idgrid), below, limit)
 
+    def concerning(self, idgrid: str, first_block: int, last_block: int) -> set[Position]:
+        """Places in blocks first to last of transactions that concern a household."""
+        wanted = select(Activity.block_number, Activity.tx_index).where(
+            Activity.idgrid == idgrid, Activity.block_number.between(first_block, last_block)
+        )
+        with self.connection() as connection:
+            return {Position(*place) for place in connection.execute(wanted)}
+
+    def households_of(self, block_number: int) -> dict[int, set[str]]:
+        """Index of a block's transactions → the households they concern."""
+        found: dict[int, set[str]] = {}
+        wanted = select(Activity.tx_index, Activity.idgrid).where(
+            Activity.block_number == block_number
+        )
+        with self.connection() as connection:
+            for index, idgrid in connection.execute(wanted):
+                found.setdefault(index, set()).add(idgrid)
+        return found
+
     def identity(self, digest: bytes) -> IdentityRecord | None:
         """Who signed, by `TransactionRecord.creator`."""
         with self.connection() as connection:

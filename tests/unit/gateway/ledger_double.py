@@ -5,13 +5,14 @@ of its own and delivers real encoded blocks. The e2e tests run a real network in
 """
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from gateway.block_signal import BlockSignal
 from gateway.community import Community
-from gateway.errors import LedgerRefusal
+from gateway.event_feed import EventFeed
 from gateway.identity.issuing import NoIssuer
 from gateway.identity.people import People
 from gateway.market import Market
@@ -23,6 +24,9 @@ from gateway.readmodel.queries import ReadModel
 from gateway.receipts import Receipts
 from gateway.services import Services, Slots
 from gateway.sessions import Sessions
+from gateway.shared_state.answered import AnsweredRequests
+from gateway.shared_state.api_tokens import ApiTokens
+from gateway.shared_state.submissions import Submissions
 from gateway.transactions import Transactions
 from ledger.crypto.hashing import block_data_hash, block_hash, proposal_hash
 from ledger.crypto.signing import SigningIdentity
@@ -105,8 +109,9 @@ class LedgerDouble:
             return
         await self.add_block((encode_envelope(payload, signature),))
 
-    async def evaluate(self, function: str, args: Sequence[str]) -> bytes:
-        raise LedgerRefusal("UNAVAILABLE", "the double answers no questions")
+    async def evaluate(self, tx_id: str, proposal: bytes, signature: bytes) -> bytes:
+        function, *args = [arg.decode() for arg in decode_proposal(proposal, signature).args]
+        return json.dumps([function, args, sorted(self.contract(function, args))]).encode()
 
     async def height(self) -> int:
         return len(self.chain)
@@ -179,15 +184,19 @@ def services_over(
     return Services(
         readmodel=readmodel,
         blocks=blocks,
+        feed=EventFeed(readmodel),
         transactions=Transactions(
             ledger=ledger,
             chaincode=CHAINCODE,
             readmodel=readmodel,
             blocks=blocks,
+            submissions=Submissions(readmodel.database, clock_ms),
             clock_ns=lambda: clock_ms() * 1_000_000,
         ),
         market=Market(readmodel),
         community=Community(readmodel),
+        api_tokens=ApiTokens(readmodel.database, clock_ms),
+        answered=AnsweredRequests(readmodel.database, clock_ms),
         receipts=Receipts(readmodel),
         sessions=Sessions(readmodel.database, clock_ms),
         people=People.over(

@@ -114,8 +114,12 @@ def test_a_bid_travels_from_prepare_to_the_order_book():
         assert status["function"] == "market:place_bid"
         assert status["arguments"] == [LISTING, "1000", "54000"]
         assert answer.headers["location"] == f"/v1/transactions/{status['transaction_id']}"
-        again = await world.client.get(answer.headers["location"])
+        location = answer.headers["location"]
+        manager = world.sign_in("", is_manager=True)
+        again = await world.client.get(location, headers=manager)
         assert again.json() == status
+        stranger = await world.client.get(location)
+        assert stranger.json() == status | {"arguments": None, "event_payload": None}
         placed = world.services.market.orders(LISTING)
         assert [item.order.energy_wh for item in placed] == [1_000]
 

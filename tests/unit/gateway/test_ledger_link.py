@@ -61,7 +61,7 @@ class PeerDouble:
     async def submit(self, tx_id, payload, signature) -> None:
         await self._answer()
 
-    async def evaluate(self, function, args) -> bytes:
+    async def evaluate(self, tx_id, proposal, signature) -> bytes:
         await self._answer()
         return self.mspid.encode()
 
@@ -148,7 +148,7 @@ def test_a_peer_that_lied_is_not_asked_again_for_a_while(chain):
             async for block in blocks:
                 if block.number == 6:
                     break
-        return [await link.evaluate("f", []) for _ in range(4)]
+        return [await link.evaluate("t", b"", b"") for _ in range(4)]
 
     assert asyncio.run(run()) == [b"Honest"] * 4
     assert liar.asked == 1
@@ -201,7 +201,7 @@ def test_calls_go_to_another_peer_when_one_cannot_be_reached():
     async def run() -> None:
         assert await link.endorse("t", b"", b"") == b"B"
         await link.submit("t", b"", b"")
-        assert await link.evaluate("f", []) == b"B"
+        assert await link.evaluate("t", b"", b"") == b"B"
 
     asyncio.run(run())
     assert (away.asked, here.asked) == (1, 3)

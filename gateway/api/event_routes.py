@@ -1,0 +1,100 @@
+"""The live stream of blocks and their events."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from gateway.api.access import LiveServices, services_of, viewer_or_none
+from gateway.api.views import event_payload
+from gateway.errors import Problem, RequestRefused
+from gateway.event_feed import AnnouncedBlock, AnnouncedEvent
+from gateway.insight import sees_all_of
+from gateway.scopes import Scope
+from gateway.services import Services
+from gateway.sessions import Viewer
+
+KEEP_ALIVE_MS = 15_000
+STREAM_RETRY_S = 10
+
+router = APIRouter(prefix="/v1", tags=["events"])
+
+
+async def a_stream(services: LiveServices) -> AsyncIterator[None]:
+    """A place among the open streams; 429 when all are taken."""
+    if not services.streams.take():
+        raise RequestRefused(
+            Problem.TOO_MANY_REQUESTS,
+            f"{services.streams.limit} streams are open",
+            headers={"Retry-After": str(STREAM_RETRY_S)},
+        )
+    try:
+        yield
+    finally:
+        services.streams.give_back()
+
+
+@router.get("/events", response_class=EventSourceResponse, dependencies=[Depends(a_stream)])
+async def events(
+    request: Request,
+    last_event_id: Annotated[str | None, Header(pattern=r"^\d{1,15}$")] = None,
+) -> AsyncIterator[ServerSentEvent]:
+    """One `block` event per block; its id is the block's number, so a client resumes after it.
+
+    Without `Last-Event-ID` the stream begins with the next block. `data` names the block, its
+    transactions and the contract events in it; what an event carries is for those whom its
+    transaction concerns, and null for others.
+    """
+    services, viewer = services_of(request), await run_in_threadpool(viewer_or_none, request)
+    start = services.blocks.height if last_event_id is None else int(last_event_id) + 1
+    async for number in _numbers(services, start, request):
+        if number is None:
+            yield ServerSentEvent(comment="still here")
+            continue
+        block = await services.feed.block(number)
+        if block is None:
+            return  # the read model is being rebuilt: the client resumes where it was
+        yield ServerSentEvent(event="block", id=str(number), data=_shown(block, viewer))
+
+
+async def _numbers(services: Services, start: int, request: Request) -> AsyncIterator[int | None]:
+    """Block numbers from `start` on as they are applied; `None` after a quiet while."""
+    number = start
+    while not await request.is_disconnected():
+        if number < services.blocks.height:
+            yield number
+            number += 1
+            continue
+        try:
+            async with asyncio.timeout(KEEP_ALIVE_MS / 1000):
+                await services.blocks.next(number)
+        except TimeoutError:
+            yield None
+
+
+def _shown(block: AnnouncedBlock, viewer: Viewer | None) -> dict[str, Any]:
+    return {
+        "number": block.number,
+        "hash": block.hash.hex(),
+        "transaction_ids": list(block.transaction_ids),
+        "events": [
+            {
+                "transaction_id": announced.event.tx_id,
+                "name": announced.event.name,
+                "payload": event_payload(announced.event.payload)
+                if _concerns(announced, viewer)
+                else None,
+            }
+            for announced in block.events
+        ],
+    }
+
+
+def _concerns(announced: AnnouncedEvent, viewer: Viewer | None) -> bool:
+    if viewer is None:
+        return False
+    is_own = viewer.idgrid in announced.households and viewer.may(Scope.OWN_READ)
+    return is_own or sees_all_of(viewer, announced.event.function)
