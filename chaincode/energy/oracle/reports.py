@@ -26,6 +26,9 @@ from chaincode.energy.world import World
 
 READINGS_PER_REPORT_MAX = 500
 SIGNATURE_CHARACTERS_MAX = 200
+NEAR_SCANS_MAX = 450
+"""Meters looked up one by one at an instant: a peer makes 1,000 range queries for one call, and a
+period has two ends."""
 _REPORTERS = frozenset({Role.ORACLE})
 _MEMBERS = frozenset(
     {"meter_id", "seq", "t_end_ms", "import_wh", "export_wh", "quality", "signature"}
@@ -64,22 +67,32 @@ async def report_readings(world: World, readings: list[Any]) -> Report:
 
 
 async def registers_at(
-    world: World, meter_ids: list[str], instant_ms: int, *, tolerance_ms: int
+    world: World,
+    meter_ids: list[str],
+    instant_ms: int,
+    *,
+    tolerance_ms: int,
+    scans_max: int | None = None,
 ) -> list[MeterReading | None]:
     """Per meter its last reading in (instant - tolerance, instant]; None if there is none.
 
     The same rule at both ends of a period, so neighbouring periods share their boundary
     reading and no Wh is counted twice or lost. Readings at the very instant, the usual case,
-    come in one request.
+    come in one request; without one, the first `scans_max` meters (`NEAR_SCANS_MAX`) are looked up
+    one by one, and the others count as silent: so a settlement never outgrows a transaction.
     """
     raw = await world.stub.get_states([keys.reading(name, instant_ms) for name in meter_ids])
     found: list[MeterReading | None] = []
+    scans_left = NEAR_SCANS_MAX if scans_max is None else scans_max
     for meter_id, exact in zip(meter_ids, raw, strict=True):
         if exact:
             found.append(decode(MeterReading, exact))
             continue
-        bounds = keys.readings_between(meter_id, instant_ms - tolerance_ms, instant_ms)
-        near = await world.scan(MeterReading, bounds) if tolerance_ms else []
+        near: list[tuple[str, MeterReading]] = []
+        if scans_left and tolerance_ms:
+            scans_left -= 1
+            bounds = keys.readings_between(meter_id, instant_ms - tolerance_ms, instant_ms)
+            near = await world.scan(MeterReading, bounds)
         found.append(near[-1][1] if near else None)
     return found
 

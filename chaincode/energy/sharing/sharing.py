@@ -18,8 +18,12 @@ from chaincode.energy.sharing.allocation import Member, share_slot
 from chaincode.energy.sharing.records import KeyKind, MemberShare, SharingKey, SharingResult
 from chaincode.energy.world import World
 
-READINGS_OF_A_SHARING_MAX = 12_000
-"""Meters times slot boundaries one transaction reads: 2,400 meters at quarter hours."""
+KEYS_OF_A_SHARING_MAX = 9_500
+"""A connection and its readings at the slot boundaries: of 1,583 meters at quarter hours. A peer
+reads 10,000 keys for one call at most.
+"""
+NEAR_SCANS_OF_A_SHARING_MAX = 900
+"""Meters looked up one by one at all boundaries together."""
 _SHARERS = MARKET_OPERATORS | {Role.ORACLE}
 _MINUTE_MS = 60_000
 _LAST_RANK = RANK_MAX + 1
@@ -87,11 +91,17 @@ async def _slots(
         for _, one in await world.scan(Connection, keys.under("connection"))
         if one.measures(listing.delivery_start_ms)
     ]
-    if len(connections) * len(boundaries) > READINGS_OF_A_SHARING_MAX:
+    if len(connections) * (1 + len(boundaries)) > KEYS_OF_A_SHARING_MAX:
         raise refused(Refusal.TOO_MANY_READINGS, f"{len(connections)} meters")
     names = [connection.meter_id for connection in connections]
     registers = [
-        await registers_at(world, names, instant, tolerance_ms=listing.reading_tolerance_ms)
+        await registers_at(
+            world,
+            names,
+            instant,
+            tolerance_ms=listing.reading_tolerance_ms,
+            scans_max=NEAR_SCANS_OF_A_SHARING_MAX // len(boundaries),
+        )
         for instant in boundaries
     ]
     found: dict[str, Slots] = {}
