@@ -111,7 +111,7 @@ def test_the_menu_leads_to_live_values_that_equal_the_interface(browser, scene, 
         shown = page.locator("[data-register=import]")
         expect(shown).to_have_text(f"{ENGLISH.kwh(reading['import_wh'])} kWh")
         hour = api(page, it, f"/smartmeter/{street.sunny.meter_id}?at_ms={reading['t_end_ms']}")
-        power_kw = ENGLISH.kw(round(1000 * (hour["exported"] - hour["value"])))
+        power_kw = ENGLISH.kw(abs(round(1000 * (hour["exported"] - hour["value"]))))
         expect(page.locator("#gauge-power .figure")).to_have_text(f"{power_kw} kW")
         it.read(street.sunny, load_wh=1_234)
         page.reload()

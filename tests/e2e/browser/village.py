@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from chaincode.energy.contracts import CONTRACTS
 from chaincode.shim.testing import collection
+from gateway.api.limits import RateLimit
 from gateway.application import create_app
 from gateway.hems.virtual_meter import VirtualMeter
 from gateway.meter_keys import LedgerMeterKeys
@@ -31,6 +32,8 @@ from tests.unit.gateway.serving import serve
 HOUR_MS = 3_600_000
 START = "2026-01-15T00:20:00Z"
 START_TIMEOUT_S = 30
+NO_RATE_LIMIT = RateLimit(per_second=1.0, burst=10**6)
+"""Time stands still here unless a test moves it, so no allowance would ever grow back."""
 T = TypeVar("T")
 
 
@@ -150,7 +153,7 @@ def village(
 
 async def _serve(it: Village, ready: threading.Event, stop: asyncio.Event) -> None:
     it.following = asyncio.create_task(follow(it.ledger, it.services))
-    async with serve(create_app(it.services)) as address:
+    async with serve(create_app(it.services, rate=NO_RATE_LIMIT)) as address:
         it.url = address
         ready.set()
         await stop.wait()

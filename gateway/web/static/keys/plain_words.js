@@ -23,6 +23,13 @@ const READINGS = {
   "orders:replace": [["hour", hour], ["order", text], ["energy", energy], ["price", price]],
   "standing:place": [["standing", standing]],
   "standing:withdraw": [["order", text]],
+  "marketplace:post_offer": [["hour", hour], ["source", text], ["energy", energy], ["lot", lot], ["charge", text]],
+  "marketplace:post_request": [["hour", hour], ["energy", energy], ["lot", lot], ["acceptance", text]],
+  "marketplace:buy": [["post", text]],
+  "marketplace:delete": [["post", text]],
+  "marketplace:request_to_sell": [["post", text], ["source", text]],
+  "marketplace:accept": [["post", text]],
+  "marketplace:decline": [["post", text]],
   "signers:add": [["key", letters], ["kind", text]],
   "signers:revoke": [["idgrid", text], ["key", letters]],
   "signers:enrol": [["idgrid", text], ["key", letters]],
@@ -125,6 +132,11 @@ function energy(argument, { locale }) {
 
 function price(argument, { locale }) {
   return `${amount(whole(argument), UTOKEN_PER_TOKEN, locale)} / kWh`;
+}
+
+/** The price of a whole lot, in tokens. */
+function lot(argument, { locale }) {
+  return amount(whole(argument), UTOKEN_PER_TOKEN, locale);
 }
 
 function hour(argument, format) {

@@ -1,0 +1,217 @@
+"""Buying and selling on the pages: what is signed is shown first, and the outcome after."""
+
+import base64
+
+import pytest
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
+from playwright.sync_api import Page, expect
+
+from tests.e2e.browser.chromium import (
+    WIDTHS,
+    accessibility_findings,
+    keep_screenshot,
+    overflow_px,
+    page_in,
+)
+from tests.e2e.browser.street import OPEN_HOUR, live_through, open_with_orders, settle_in
+from tests.e2e.browser.village import village
+
+pytestmark = pytest.mark.full
+HOURS = 6
+KEEP_KEY = """async ({pkcs8, spki, fingerprint, idgrid, mspid, pem}) => {
+  const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  const { keepKey } = await import("/static/keys/key_store.js");
+  const curve = { name: "ECDSA", namedCurve: "P-256" };
+  const privateKey = await crypto.subtle.importKey("pkcs8", bytes(pkcs8), curve, false, ["sign"]);
+  await keepKey({ fingerprint, idgrid, mspid, privateKey, publicKeyDer: bytes(spki),
+                  certificatePem: pem, kind: "device", createdMs: Date.now() });
+}"""
+
+
+@pytest.fixture(scope="module")
+def scene():
+    with village() as it:
+        street = settle_in(it)
+        live_through(it, street, hours=HOURS)
+        open_with_orders(it, street)
+        yield it, street
+
+
+def signed_in_with_key(page: Page, it, home) -> None:
+    """Signed in at the community's time, with the key that joining leaves in this browser."""
+    page.clock.set_system_time(it.community.ledger.now)
+    page.goto(it.url + it.sign_in(home.idgrid))
+    identity = home.client.identity
+    public = identity.private_key.public_key()
+    page.evaluate(
+        KEEP_KEY,
+        {
+            "pkcs8": in_base64(
+                identity.private_key.private_bytes(
+                    Encoding.DER, PrivateFormat.PKCS8, NoEncryption()
+                )
+            ),
+            "spki": in_base64(
+                public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+            ),
+            "fingerprint": identity.public_key.hex(),
+            "idgrid": home.idgrid,
+            "mspid": identity.mspid,
+            "pem": identity.certificate_pem.decode(),
+        },
+    )
+
+
+def in_base64(raw: bytes) -> str:
+    return base64.b64encode(raw).decode()
+
+
+def confirm(page: Page) -> str:
+    """Say yes, wait for the ledger, close; returns the outcome and the balance as shown."""
+    page.get_by_role("button", name="Sign", exact=True).click()
+    expect(page.locator("[data-part=outcome]")).to_have_attribute("data-outcome", "committed")
+    told = page.locator("#sign-dialog").inner_text()
+    page.get_by_role("button", name="Close").click()
+    return told
+
+
+@pytest.mark.row("E128")
+@pytest.mark.parametrize("width", WIDTHS)
+def test_what_is_signed_is_shown_first_and_no_means_no_transaction(browser, scene, width):
+    it, street = scene
+    with page_in(browser, width=width) as page:
+        signed_in_with_key(page, it, street.modest)
+        page.goto(f"{it.url}/market")
+        asked = []
+        page.on("request", lambda one: asked.append(one.url) if one.method == "POST" else None)
+        height = it.services.market.height
+        page.locator("#bid-energy").fill("1.25")
+        page.locator("#bid-price").fill("0.06")
+        page.get_by_role("button", name="Bid", exact=True).click()
+        dialog = page.locator("#sign-dialog")
+        expect(dialog.locator("[data-value=energy]")).to_have_text("1.25 kWh")
+        expect(dialog.locator("[data-value=price]")).to_have_text("0.06 / kWh")
+        expect(dialog.locator("[data-value=hour]")).to_contain_text("12:00")
+        expect(dialog.locator("[data-value=at_most]")).to_have_text("0.075")
+        keep_screenshot(page, "confirm", whole=False)
+        assert overflow_px(page) == 0
+        assert accessibility_findings(page) == []
+        page.get_by_role("button", name="Do not sign").click()
+        expect(dialog).to_be_hidden()
+        assert [url for url in asked if "/v1/" in url] == []
+        assert it.services.market.height == height
+
+        page.get_by_role("button", name="Bid", exact=True).click()
+        told = confirm(page)
+        balance = it.services.community.account(street.modest.idgrid).balance_utoken
+        assert "on the ledger" in told
+        assert f"{balance / 1_000_000:,.6f}".rstrip("0") in told
+        mine = page.locator("#orders li", has_text="1.25 kWh").first
+        expect(mine).to_contain_text("on the ledger")
+        mine.get_by_role("button", name="Cancel this order").click()
+        confirm(page)
+        expect(mine).to_contain_text("cancelled")
+        expect(mine).to_contain_text("taken back before the gate closed")
+
+
+@pytest.mark.row("E127")
+@pytest.mark.parametrize("width", WIDTHS)
+def test_what_is_posted_on_the_page_is_in_the_list_one_block_later(browser, scene, width):
+    it, street = scene
+    with page_in(browser, width=width) as page:
+        signed_in_with_key(page, it, street.sunny)
+        page.goto(f"{it.url}/market")
+        page.locator("#offer-energy").fill("0.5")
+        page.locator("#offer-price").fill("0,045")
+        height = it.services.market.height
+        page.get_by_role("button", name="Offer", exact=True).click()
+        confirm(page)
+        expect(page.locator("#orders li").first).to_contain_text("Offer 0.50 kWh")
+        expect(page.locator("#book tr.own", has_text="0.045").first).to_be_visible()
+        assert it.services.market.height == height + 1
+        order = page.locator("#orders li").first
+        order.get_by_role("button", name="Cancel this order").click()
+        confirm(page)
+        expect(order).to_contain_text("cancelled")
+
+
+@pytest.mark.row("E127")
+@pytest.mark.parametrize("width", WIDTHS)
+def test_lots_are_offered_bought_requested_and_deleted_by_their_buttons(browser, scene, width):
+    it, street = scene
+    with page_in(browser, width=width) as seller, page_in(browser, width=width) as buyer:
+        signed_in_with_key(seller, it, street.sunny)
+        signed_in_with_key(buyer, it, street.flat)
+        seller.goto(f"{it.url}/marketplace")
+        buyer.goto(f"{it.url}/marketplace")
+        assert small_hours(seller)[0] == OPEN_HOUR
+        seller.locator("#offer-kwh").fill("2")
+        seller.locator("#offer-lot").fill("0.11")
+        height = it.services.market.height
+        seller.get_by_role("button", name="Offer energy").click()
+        confirm(seller)
+        assert it.services.market.height == height + 1
+        own = seller.locator("tr.own[data-post]").first
+        post_id = own.get_attribute("data-post")
+        expect(own.locator("[data-label]")).to_have_attribute("data-label", "Delete")
+        offered = buyer.locator(f'tr[data-post="{post_id}"]')
+        offered.get_by_role("button", name="Buy").click()
+        confirm(buyer)
+        expect(offered.locator("[data-label]")).to_have_attribute("data-label", "Purchased")
+        expect(own.locator("[data-label]")).to_have_attribute("data-label", "Purchased")
+
+        buyer.locator("#request-kwh").fill("1.5")
+        buyer.locator("#request-lot").fill("0.09")
+        buyer.get_by_role("button", name="Request energy").click()
+        confirm(buyer)
+        wanted = buyer.locator("tr.own[data-post]", has_text="Delete").first
+        wanted_id = wanted.get_attribute("data-post")
+        request = seller.locator(f'tr[data-post="{wanted_id}"]')
+        request.get_by_role("button", name="Request to Sell").click()
+        confirm(seller)
+        asked = buyer.locator(f'tr[data-post="{wanted_id}"]')
+        expect(asked.locator("[data-label]")).to_have_attribute("data-label", "Requested for Sell")
+        asked.get_by_role("button", name="Accept").click()
+        confirm(buyer)
+        expect(asked.locator("[data-label]")).to_have_attribute("data-label", "Sold")
+        keep_screenshot(buyer, "marketplace-traded")
+
+
+def small_hours(page: Page) -> list[str | None]:
+    return [one.get_attribute("value") for one in page.locator("#offer-hour option").all()]
+
+
+def test_a_standing_order_is_one_tap_and_can_be_withdrawn(browser, scene):
+    it, street = scene
+    with page_in(browser) as page:
+        signed_in_with_key(page, it, street.bakery)
+        page.goto(f"{it.url}/standing?side=bid")
+        page.locator("#standing-price").fill("0.09")
+        page.get_by_role("button", name="What would it have done?").click()
+        expect(page.locator("#past-title")).to_be_visible()
+        page.get_by_role("button", name="Sign this standing order").click()
+        expect(page.locator("#sign-dialog [data-value=price]")).to_have_text("0.09 / kWh")
+        confirm(page)
+        page.goto(f"{it.url}/account")
+        expect(page.locator("#standing-orders li")).to_have_count(1)
+        page.get_by_role("button", name="Withdraw").click()
+        confirm(page)
+        expect(page.locator("#standing-orders")).to_contain_text("You have signed none.")
+
+
+def test_a_refusal_is_told_in_the_dialog(browser, scene):
+    it, street = scene
+    with page_in(browser, locale="es-CL", may_fail=True) as page:
+        signed_in_with_key(page, it, street.flat)
+        page.goto(f"{it.url}/market")
+        page.locator("#bid-energy").fill("9999")
+        page.locator("#place button[type=submit]").first.click()
+        page.locator("#sign-dialog [data-part=sign]").click()
+        outcome = page.locator("#sign-dialog [data-part=outcome]")
+        expect(outcome).to_have_attribute("data-outcome", "refused")
+        expect(outcome).not_to_be_empty()
