@@ -22,7 +22,7 @@ OWN_SCRIPTS = [
 ]
 READ_ALOUD = {"aria-label", "title", "alt", "placeholder", "label", "content", "data-hint"}
 NOT_READ = {("meta", "content")}
-SAME_EVERYWHERE = {"kWh", "kW", "V", "ID", "IDgrid", "PDF", "CSV", "API", "h", "JSON", "QR", "UTC"}
+SAME_EVERYWHERE = {"kWh", "kW", "V", "ID", "IDgrid", "PDF", "CSV", "API", "h", "JSON", "QR", "UTC", "B"}
 """Units and names that no language translates."""
 WORD = re.compile(r"[^\W\d_]{1,}")
 PLACEHOLDER = re.compile(r"%\((\w+)\)s|\{(\w+)\}")
