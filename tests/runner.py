@@ -56,6 +56,7 @@ class SystemPart:
 SYSTEM_PARTS = (
     SystemPart("mosquitto", "mosquitto", "MQTT tests against the production broker"),
     SystemPart("chromium", "chromium", "tests of the pages in a browser"),
+    SystemPart("postgres", "postgresql", "several gateways that share a database"),
     SystemPart("node", "nodejs", "Fabric's JavaScript client, --full"),
     SystemPart("npm", "npm", "Fabric's JavaScript client, --full"),
     SystemPart(
@@ -146,8 +147,10 @@ def run_to_end(command: Sequence[str]) -> int:
 
 
 def find_program(name: str) -> str | None:
-    """Where a program is; daemons of Debian lie in sbin, off a user's path."""
-    return shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin:/sbin")
+    """Where a program is; daemons of Debian lie in sbin or folders of their own, off the path."""
+    servers = map(str, sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True))
+    daemons = ":".join(["/usr/sbin", "/usr/local/sbin", "/sbin", *servers])
+    return shutil.which(name) or shutil.which(name, path=daemons)
 
 
 def print_table(outcomes: Sequence[Outcome]) -> None:

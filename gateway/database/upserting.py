@@ -27,5 +27,6 @@ def insert_or_keep(
 ) -> bool:
     """Whether the row is new; one with its primary key stays as it is."""
     insert: Any = _INSERTS[connection.dialect.name](table)
-    statement: Insert = insert.values(**values).on_conflict_do_nothing()
-    return connection.execute(statement).rowcount > 0
+    key = next(iter(table.__table__.primary_key))
+    statement = insert.values(**values).on_conflict_do_nothing().returning(key)
+    return connection.execute(statement).first() is not None
