@@ -15,9 +15,18 @@ from gateway.web import app_routes as web_app_routes
 from gateway.web import keys_pages, receipt_page
 from gateway.web import routes as web_routes
 from gateway.web.assets import ASSETS
+from gateway.web.console import pages as console_pages
 from gateway.web.explorer import pages as explorer_pages
 from gateway.web.templating import refusal_page
 
+PAGES = (
+    web_routes,
+    web_app_routes,
+    receipt_page,
+    explorer_pages,
+    console_pages,
+    keys_pages,
+)
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
     "connect-src 'self'; manifest-src 'self'; worker-src 'self'; form-action 'self'; "
@@ -52,7 +61,7 @@ def create_app(
     app.state.services = services
     install_problem_handlers(app, page=refusal_page)
     add_api_routes(app)
-    for pages in (web_routes, web_app_routes, receipt_page, explorer_pages, keys_pages):
+    for pages in PAGES:
         app.include_router(pages.router, responses={"default": PROBLEM_RESPONSE})
     app.mount("/static", ASSETS)
     return app

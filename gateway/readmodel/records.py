@@ -84,6 +84,15 @@ class TransactionRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class PrivilegedAction:
+    """A transaction of a member of staff; `concerned` are IDgrids whose records it wrote."""
+
+    record: TransactionRecord
+    actor: IdentityRecord
+    concerned: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class BlockRecord:
     """A block without its entries."""
 

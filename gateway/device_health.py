@@ -1,0 +1,93 @@
+"""How well devices report: last heard, state, standing alarms, readings of the expected per day.
+
+Read from the tables of the home energy data service, whichever process fills them. Calls block.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import select
+
+from chaincode.energy.registry.records import Meter
+from gateway.database import Database
+from gateway.hems.alarms import AlarmBook
+from gateway.hems.availability import MS_PER_DAY, DayAvailability, availability
+from gateway.hems.tables import DeviceRow, ReadingRow
+
+DAYS_SHOWN = 7
+ONLINE = "online"
+NEVER_HEARD = "never"
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceHealth:
+    """A registered device; `last_seen_ms` is 0 if it was never heard."""
+
+    meter: Meter
+    state: str
+    last_seen_ms: int
+    firmware: str
+    refused: int
+    alarms: tuple[str, ...]
+    days: tuple[DayAvailability, ...]
+    """The last DAYS_SHOWN local days, the newest last, today up to now."""
+
+    @property
+    def permille(self) -> int | None:
+        """Readings received of those expected in all these days; None before the first is due."""
+        expected = sum(day.expected for day in self.days)
+        return sum(day.received for day in self.days) * 1_000 // expected if expected else None
+
+
+def device_health(
+    database: Database,
+    meters: Sequence[Meter],
+    *,
+    now_ms: int,
+    interval_ms: int,
+    utc_offset_minutes: int = 0,
+) -> list[DeviceHealth]:
+    """Of each meter, in the order given; one reading is expected in every `interval_ms`."""
+    from_ms = _first_day_ms(now_ms, utc_offset_minutes)
+    with database.reading() as connection:
+        heard = {row.device_id: row for row in connection.execute(select(DeviceRow.__table__))}
+        ends: dict[str, list[int]] = {}
+        found = select(ReadingRow.meter_id, ReadingRow.t_end_ms).where(
+            ReadingRow.t_end_ms > from_ms, ReadingRow.t_end_ms <= now_ms
+        )
+        for meter_id, end_ms in connection.execute(found):
+            ends.setdefault(meter_id, []).append(end_ms)
+    alarms: dict[str, list[str]] = {}
+    for alarm in AlarmBook(database).standing():
+        alarms.setdefault(alarm.device_id, []).append(alarm.kind)
+    result = []
+    for meter in meters:
+        row = heard.get(meter.meter_id)
+        days = availability(
+            ends.get(meter.meter_id, ()),
+            from_ms=from_ms,
+            to_ms=now_ms,
+            interval_ms=interval_ms,
+            utc_offset_minutes=utc_offset_minutes,
+        )
+        result.append(
+            DeviceHealth(
+                meter=meter,
+                state=row.state if row is not None else NEVER_HEARD,
+                last_seen_ms=row.last_seen_ms if row is not None else 0,
+                firmware=row.firmware if row is not None else "",
+                refused=row.refused if row is not None else 0,
+                alarms=tuple(alarms.get(meter.meter_id, ())),
+                days=tuple(days),
+            )
+        )
+    return result
+
+
+def _first_day_ms(now_ms: int, utc_offset_minutes: int) -> int:
+    """Midnight, local, of the first day shown."""
+    offset = timedelta(minutes=utc_offset_minutes)
+    local = datetime.fromtimestamp(now_ms / 1_000, UTC) + offset
+    midnight = local.replace(hour=0, minute=0, second=0, microsecond=0) - offset
+    return int(midnight.timestamp() * 1_000) - (DAYS_SHOWN - 1) * MS_PER_DAY

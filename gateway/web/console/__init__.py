@@ -1,0 +1,1 @@
+"""The community manager's console: nobody else gets in."""

@@ -1,0 +1,220 @@
+"""The pages. What changes the ledger is signed in the manager's browser, like anything."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Path, Query, Request
+from starlette.responses import HTMLResponse, Response
+
+from chaincode.energy.hours import HOUR_MS, listing_id_at
+from chaincode.energy.market.approvals import PendingOrder
+from chaincode.energy.oracle.records import PricePoint
+from chaincode.energy.sharing.records import SharingKey
+from gateway.api.access import SignedIn, UsedServices, require_manager
+from gateway.device_health import ONLINE, device_health
+from gateway.grid_exports import devices_csv, energy_csv, sharing_csv
+from gateway.ledger_records import LedgerRecords
+from gateway.month_check import month_check, months_with_settlements
+from gateway.readmodel import market_queries
+from gateway.readmodel.records import Position
+from gateway.readmodel.staff_queries import privileged_actions
+from gateway.services import Services
+from gateway.sessions import Viewer
+from gateway.web.explorer.code_texts import CODE_TEXTS
+from gateway.web.state_texts import LISTING_STATES, REGISTRY_STATES, SOURCE_TYPES
+from gateway.web.templating import page
+
+ROWS = 25
+NEXT_HOURS = 24
+READING_INTERVAL_MS = HOUR_MS
+"""Meters report at least once an hour of delivery."""
+SECTION = "console"
+
+
+def the_manager(viewer: SignedIn) -> Viewer:
+    """401 for a visitor, 403 for a household."""
+    require_manager(viewer)
+    return viewer
+
+
+router = APIRouter(prefix="/console", include_in_schema=False, dependencies=[Depends(the_manager)])
+
+Month = Annotated[str, Path(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
+AskedMonth = Annotated[str | None, Query(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
+
+
+@router.get("")
+def queue(request: Request, services: UsedServices) -> HTMLResponse:
+    """What waits for a decision."""
+    community = services.community
+    return page(
+        request,
+        "console/queue.html",
+        section=SECTION,
+        participants=[one for one in community.participants() if one.status == "pending"],
+        meters=[one for one in community.meters() if one.status == "pending"],
+        sources=[one for one in community.sources() if one.status == "pending"],
+        orders=[
+            one
+            for one in LedgerRecords(services.readmodel).all(PendingOrder, "pending")
+            if not one.order_id
+        ],
+        source_types=SOURCE_TYPES,
+        is_conserved=community.money().is_conserved,
+    )
+
+
+@router.get("/members")
+def members(request: Request, services: UsedServices) -> HTMLResponse:
+    """IDgrids: register, approve, suspend; money issued to them."""
+    community = services.community
+    return page(
+        request,
+        "console/members.html",
+        section=SECTION,
+        participants=community.participants(),
+        accounts={account.idgrid: account for account in community.accounts()},
+        sources=community.sources(),
+        states=REGISTRY_STATES,
+        source_types=SOURCE_TYPES,
+    )
+
+
+@router.get("/meters")
+def meters(request: Request, services: UsedServices) -> HTMLResponse:
+    """Devices: registered, online, last seen, how many of the expected readings came."""
+    found = device_health(
+        services.readmodel.database,
+        services.community.meters(),
+        now_ms=services.clock_ms(),
+        interval_ms=min(READING_INTERVAL_MS, services.energy_hour_ms),
+        utc_offset_minutes=services.utc_offset_minutes,
+    )
+    return page(
+        request,
+        "console/meters.html",
+        section=SECTION,
+        devices=found,
+        online=ONLINE,
+        states=REGISTRY_STATES,
+        participants=services.community.participants(),
+        received={
+            device.meter.meter_id: newest.t_end_ms
+            for device in found
+            if (newest := services.readings.latest(device.meter.meter_id)) is not None
+        },
+    )
+
+
+@router.get("/listings")
+def listings(
+    request: Request,
+    services: UsedServices,
+    before: Annotated[str | None, Query(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}$")] = None,
+) -> HTMLResponse:
+    """Listings: open one, follow them, stop one in an emergency."""
+    found = market_queries.listings(services.readmodel, before=before, limit=ROWS)
+    return page(
+        request,
+        "console/listings.html",
+        section=SECTION,
+        listings=found.items,
+        following=found.next,
+        states=LISTING_STATES,
+        next_hours=_next_hours(services),
+    )
+
+
+@router.get("/prices")
+def prices(request: Request, services: UsedServices) -> HTMLResponse:
+    """Prices and tariffs in force and to come."""
+    found = LedgerRecords(services.readmodel).all(PricePoint, "price")
+    newest_first = sorted(found, key=lambda point: point.effective_from_ms, reverse=True)
+    return page(request, "console/prices.html", section=SECTION, prices=newest_first[:ROWS])
+
+
+@router.get("/sharing")
+def sharing(request: Request, services: UsedServices) -> HTMLResponse:
+    """Sharing keys, each with the time it is in force."""
+    keys = LedgerRecords(services.readmodel).all(SharingKey, "sharingkey")
+    ends = [key.effective_from_ms for key in keys[1:]]
+    return page(
+        request,
+        "console/sharing.html",
+        section=SECTION,
+        keys=list(zip(keys, [*ends, None], strict=False))[::-1],
+        participants=services.community.participants(),
+    )
+
+
+@router.get("/statements")
+def statements(request: Request, services: UsedServices, month: AskedMonth = None) -> HTMLResponse:
+    """A month before it is sent: settled, balanced, issued."""
+    months = months_with_settlements(services.readmodel)
+    asked = month or (months[0] if months else None)
+    return page(
+        request,
+        "console/statements.html",
+        section=SECTION,
+        months=months,
+        check=None
+        if asked is None
+        else month_check(services.readmodel, asked, services.clock_ms()),
+    )
+
+
+@router.get("/exports")
+def exports(request: Request, services: UsedServices) -> HTMLResponse:
+    """Files for the grid operator."""
+    months = months_with_settlements(services.readmodel)
+    return page(request, "console/exports.html", section=SECTION, months=months)
+
+
+@router.get("/exports/energy-{month}.csv")
+def energy_file(services: UsedServices, month: Month) -> Response:
+    """Energy per hour and connection of a month."""
+    return _csv(energy_csv(services.readmodel, month), f"energy-{month}")
+
+
+@router.get("/exports/{name}.csv")
+def register_file(
+    services: UsedServices, name: Annotated[Literal["devices", "sharing"], Path()]
+) -> Response:
+    """Devices, or sharing keys."""
+    make = devices_csv if name == "devices" else sharing_csv
+    return _csv(make(services.readmodel), name)
+
+
+@router.get("/audit")
+def audit(
+    request: Request,
+    services: UsedServices,
+    below: Annotated[str | None, Query(pattern=r"^\d{1,15}:\d{1,6}$")] = None,
+    function: Annotated[str | None, Query(pattern=r"^[A-Za-z_:]{1,64}$")] = None,
+) -> HTMLResponse:
+    """Everything staff signed, refused or not: who, what, whom it concerned."""
+    found = privileged_actions(
+        services.readmodel,
+        below=None if below is None else Position.parse(below),
+        limit=ROWS,
+        function=function,
+    )
+    return page(
+        request,
+        "console/audit.html",
+        section=SECTION,
+        actions=found.items,
+        following=found.next,
+        function=function,
+        codes=CODE_TEXTS,
+    )
+
+
+def _next_hours(services: Services) -> list[str]:
+    """Hours of delivery to come that have no listing yet."""
+    ids = [listing_id_at(services.clock_ms() + at * HOUR_MS) for at in range(1, NEXT_HOURS + 1)]
+    return [one for one in ids if services.market.listing(one) is None]
+
+
+def _csv(text: str, name: str) -> Response:
+    headers = {"content-disposition": f'attachment; filename="{name}.csv"'}
+    return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
