@@ -172,6 +172,7 @@ def exports(request: Request, services: UsedServices) -> HTMLResponse:
 @router.get("/exports/energy-{month}.csv")
 def energy_file(services: UsedServices, month: Month) -> Response:
     """Energy per hour and connection of a month."""
+    _log_export(services, f"energy {month}")
     return _csv(energy_csv(services.readmodel, month), f"energy-{month}")
 
 
@@ -180,6 +181,7 @@ def register_file(
     services: UsedServices, name: Annotated[Literal["devices", "sharing"], Path()]
 ) -> Response:
     """Devices, or sharing keys."""
+    _log_export(services, name)
     make = devices_csv if name == "devices" else sharing_csv
     return _csv(make(services.readmodel), name)
 
@@ -191,7 +193,7 @@ def audit(
     below: Annotated[str | None, Query(pattern=r"^\d{1,15}:\d{1,6}$")] = None,
     function: Annotated[str | None, Query(pattern=r"^[A-Za-z_:]{1,64}$")] = None,
 ) -> HTMLResponse:
-    """Everything staff signed, refused or not: who, what, whom it concerned."""
+    """Everything staff signed, and what the gateway noted of keys, letters and files."""
     found = privileged_actions(
         services.readmodel,
         below=None if below is None else Position.parse(below),
@@ -206,6 +208,7 @@ def audit(
         following=found.next,
         function=function,
         codes=CODE_TEXTS,
+        entries=services.people.log.entries(limit=ROWS),
     )
 
 
@@ -213,6 +216,14 @@ def _next_hours(services: Services) -> list[str]:
     """Hours of delivery to come that have no listing yet."""
     ids = [listing_id_at(services.clock_ms() + at * HOUR_MS) for at in range(1, NEXT_HOURS + 1)]
     return [one for one in ids if services.market.listing(one) is None]
+
+
+def _log_export(services: Services, what: str) -> None:
+    """Files leave the ledger's sight, so the gateway's own log has them."""
+    with services.readmodel.database.writing() as connection:
+        services.people.log.add(
+            connection, actor="manager", action="export", idgrid="", detail=what
+        )
 
 
 def _csv(text: str, name: str) -> Response:
