@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 
 from sqlalchemy import Connection, insert, select
 
@@ -10,7 +11,9 @@ from gateway.database import Database
 from gateway.identity.tables import IdentityLogRow
 
 TIME_DIGITS = 15
-ENTRY_RANDOM_BYTES = 4
+ENTRY_RANDOM_BYTES = 2
+ENTRIES_IN_ORDER = 2**16
+"""Entries of one process in one millisecond keep their order."""
 DETAIL_CHARACTERS_MAX = 200
 
 
@@ -32,13 +35,16 @@ class IdentityLog:
     def __init__(self, database: Database, clock_ms: Callable[[], int]) -> None:
         self._database = database
         self._clock_ms = clock_ms
+        self._numbers = count()
 
     def add(
         self, connection: Connection, *, actor: str, action: str, idgrid: str, detail: str = ""
     ) -> None:
         """Write an entry; it is there if and only if what it tells is."""
         now_ms = self._clock_ms()
-        entry_id = f"{now_ms:0{TIME_DIGITS}d}-{secrets.token_hex(ENTRY_RANDOM_BYTES)}"
+        number = next(self._numbers) % ENTRIES_IN_ORDER
+        unique = secrets.token_hex(ENTRY_RANDOM_BYTES)
+        entry_id = f"{now_ms:0{TIME_DIGITS}d}-{number:04x}{unique}"
         values = {
             "entry_id": entry_id,
             "time_ms": now_ms,

@@ -10,11 +10,12 @@ import { pageFacts, sign } from "./sign.js";
 import { signingRequest } from "./signing_request.js";
 
 const ASK_AGAIN_MS = 2_000;
-const CONFLICT = 409;
+
 const box = document.getElementById("keys");
 const part = (name) => box.querySelector(`[data-part="${name}"]`);
 const { idgrid } = document.getElementById("sign-dialog").dataset;
 const language = (document.documentElement.lang || "en").split("-")[0];
+let timer = 0;
 
 async function show() {
   const own = (await storedKeys()).filter((key) => key.idgrid === idgrid);
@@ -31,7 +32,15 @@ async function show() {
   part("passkey").hidden = !hasPasskeys;
   showNamed(named.items, own);
   showAsking(asking.items, signing);
-  if (waiting) setTimeout(() => fetchCertificate(waiting), ASK_AGAIN_MS);
+  const isNamed = named.items.some((key) => key.fingerprint === waiting?.fingerprint);
+  if (waiting && isNamed) await fetchCertificate(waiting);
+  else if (waiting || signing) askAgain();
+}
+
+/** What other devices do shows here too. */
+function askAgain() {
+  clearTimeout(timer);
+  timer = setTimeout(() => show().catch(askAgain), ASK_AGAIN_MS);
 }
 
 function showNamed(items, own) {
@@ -128,13 +137,9 @@ function entry(pair, more) {
   return { ...pair, idgrid, mspid: "", certificatePem: "", createdMs: Date.now(), ...more };
 }
 
-/** The certificate of a key the ledger names; shows anew, whether it has come or not. */
+/** The certificate of a key that another device has added meanwhile. */
 async function fetchCertificate(key) {
-  try {
-    await keepKey(await certified(key, key.requestPem));
-  } catch (error) {
-    if (!(error instanceof Refused && error.problem.status === CONFLICT)) throw error;
-  }
+  await keepKey(await certified(key, key.requestPem));
   await show();
 }
 

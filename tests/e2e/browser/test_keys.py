@@ -1,0 +1,413 @@
+"""Keys that never leave the household, in a real browser: joining, signing, devices, recovery."""
+
+import itertools
+import re
+from base64 import b64decode, b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from chaincode.energy.registry.signers import RECOVERY_COOL_DOWN_MS
+from gateway.identity.passwords import FAILURES_MAX
+from ledger.crypto.signing import private_key_pem
+from tests.e2e.browser.chromium import (
+    WIDTHS,
+    accessibility_findings,
+    keep_screenshot,
+    overflow_px,
+    small_targets,
+)
+from tests.e2e.browser.village import Village, village
+from tests.support.village_authority import VillageIssuer
+from tests.unit.energy.community import COOP, Household
+from tests.unit.gateway.test_people import database_dump
+
+PASSWORD = "a long enough password"
+TIMEOUT_MS = 20_000
+LISTING_HOURS = (f"2026-01-{day:02}T{hour:02}" for day in range(16, 30) for hour in range(24))
+AUTHENTICATOR = {
+    "protocol": "ctap2",
+    "transport": "internal",
+    "hasResidentKey": True,
+    "hasUserVerification": True,
+    "isUserVerified": True,
+    "automaticPresenceSimulation": True,
+}
+
+
+@pytest.fixture(scope="module")
+def it() -> Iterator[Village]:
+    with village(issuer=VillageIssuer()) as running:
+        yield running
+
+
+@pytest.fixture
+def home(it: Village) -> Household:
+    return it.act(lambda community: community.join())
+
+
+@contextmanager
+def device(browser: Browser, it: Village, *, width: int = 360) -> Iterator[Page]:
+    """A browser of its own, at the village's time; an error in a script fails the test."""
+    context = browser.new_context(
+        base_url=it.url.replace("127.0.0.1", "localhost"),
+        locale="en-GB",
+        viewport={"width": width, "height": 800},
+    )
+    context.set_default_timeout(TIMEOUT_MS)
+    page = context.new_page()
+    page.clock.set_fixed_time(it.community.ledger.now)
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda m: errors.append(m.text) if "Content Security" in m.text else None)
+    try:
+        yield page
+    finally:
+        context.close()
+    assert errors == []
+
+
+def part(page: Page, name: str):
+    return page.locator(f'[data-part="{name}"]:visible').first
+
+
+def manager_desk(page: Page, it: Village) -> None:
+    """The manager signs in and gives this browser the key its organisation made."""
+    identity = it.community.manager.identity
+    page.goto(it.sign_in(is_manager=True))
+    page.goto("/manager/keys")
+    for field, content in (
+        ("#own-certificate", identity.certificate_pem),
+        ("#own-file", private_key_pem(identity.private_key)),
+    ):
+        file = {"name": "a.pem", "mimeType": "application/x-pem-file", "buffer": content}
+        page.set_input_files(field, file)
+    page.fill("#own-mspid", COOP)
+    page.click("text=Use this key")
+    expect(part(page, "own-key")).to_have_text("This browser has your key.")
+
+
+def letter(page: Page, home: Household, purpose: str = "enrol") -> str:
+    """The manager writes a letter; its link."""
+    page.fill("#letter-idgrid", home.idgrid)
+    page.select_option("#letter-purpose", purpose)
+    with page.expect_response("**/v1/letters") as answer:
+        page.click("text=Write the letter")
+    link = str(answer.value.json()["url"])
+    page.wait_for_selector(f'[data-part=code][data-url="{link}"]:visible')
+    return link
+
+
+def make_key(page: Page, link: str, label: str = "My phone") -> str:
+    """The household opens the link and makes its key; the letters on its screen."""
+    page.goto(link)
+    page.fill("#device-label", label)
+    page.click("text=Make my key")
+    return part(page, "comparison").inner_text()
+
+
+def approve(page: Page, home: Household, letters: str) -> None:
+    row = page.locator("[data-part=waiting] li", has_text=home.idgrid)
+    row.locator("input").fill(letters)
+    row.locator("text=Approve").click()
+
+
+def answer_yes(page: Page) -> None:
+    part(page, "sign").click()
+    expect(part(page, "outcome")).to_have_text("It is on the ledger.")
+    part(page, "close").click()
+
+
+def enrolled(page: Page, desk: Page, home: Household) -> None:
+    """The whole way from the letter to a signed-in browser with a key."""
+    letters = make_key(page, letter(desk, home))
+    approve(desk, home, letters)
+    answer_yes(desk)
+    expect(page.locator("text=Your key is ready")).to_be_visible()
+
+
+def open_listing(it: Village) -> str:
+    """A listing that takes orders now."""
+    listing_id = next(LISTING_HOURS)
+    it.act(lambda community: community.open(listing_id, opens_at_ms=0))
+    return listing_id
+
+
+def sign(page: Page, function: str, *args: str) -> None:
+    """What a page's form does: ask to sign; the dialog is open when this returns."""
+    script = "([name, args]) => { import('/static/keys/sign.js').then((m) => m.sign(name, args)"
+    page.evaluate(script + ".catch(() => null)) }", [function, list(args)])
+    page.wait_for_selector("#sign-dialog[open]")
+
+
+def values(page: Page) -> dict[str, str]:
+    return {
+        str(one.get_attribute("data-value")): one.inner_text()
+        for one in page.locator("#sign-dialog [data-value]").all()
+    }
+
+
+def good_to_use(page: Page) -> None:
+    assert accessibility_findings(page) == []
+    assert small_targets(page) == []
+    assert overflow_px(page) == 0
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_household_joins_by_letter(browser, it, home, width) -> None:
+    with device(browser, it, width=1280) as desk, device(browser, it, width=width) as page:
+        manager_desk(desk, it)
+        link = letter(desk, home)
+        keep_screenshot(desk, "letter")
+        good_to_use(desk)
+        letters = make_key(page, link)
+        keep_screenshot(page, "enrol-waiting")
+        good_to_use(page)
+        before = len(it.ledger.chain)
+        approve(desk, home, "AAAA-BBBB-CCCC")
+        expect(part(desk, "problem")).to_have_text(re.compile("not the letters"))
+        assert len(it.ledger.chain) == before
+        approve(desk, home, letters)
+        part(desk, "sign").wait_for()
+        assert values(desk) == {"idgrid": home.idgrid, "key": letters}
+        answer_yes(desk)
+        expect(page.locator("text=Your key is ready")).to_be_visible()
+        page.goto("/account")
+        row = page.locator("[data-part=named] li")
+        expect(row).to_contain_text("My phone")
+        expect(row.locator(".state")).to_have_text("active")
+        keep_screenshot(page, "account-keys")
+        good_to_use(page)
+    with device(browser, it) as thief:
+        thief.goto(link)
+        expect(part(thief, "problem")).to_have_text(re.compile("used before"))
+        good_to_use(thief)
+
+
+@pytest.mark.row("E128")
+def test_nothing_happens_before_a_yes_and_result_and_balance_are_shown_after(
+    browser, it, home
+) -> None:
+    listing_id = open_listing(it)
+    with device(browser, it) as desk, device(browser, it) as page:
+        manager_desk(desk, it)
+        enrolled(page, desk, home)
+        page.goto("/account")
+        before = len(it.ledger.chain)
+        sent: list[str] = []
+        page.on("request", lambda r: sent.append(r.url) if "/v1/transactions" in r.url else None)
+        sign(page, "market:place_bid", listing_id, "1500", "54000")
+        shown = values(page)
+        assert (shown["energy"], shown["at_most"]) == ("1.5 kWh", "0.081")
+        assert shown["price"] == "0.054 / kWh"
+        keep_screenshot(page, "sign-question", whole=False)
+        good_to_use(page)
+        part(page, "refuse").click()
+        page.wait_for_selector("#sign-dialog:not([open])", state="attached")
+        assert (len(it.ledger.chain), sent) == (before, [])
+
+        sign(page, "market:place_bid", listing_id, "1500", "54000")
+        part(page, "sign").click()
+        expect(part(page, "outcome")).to_have_text("It is on the ledger.")
+        expect(part(page, "balance")).to_have_text("Free balance: 999.919 tokens")
+        keep_screenshot(page, "sign-outcome", whole=False)
+        assert len(it.ledger.chain) == before + 1
+        part(page, "close").click()
+
+        sign(page, "market:place_bid", listing_id, "9000", "54000000")
+        part(page, "sign").click()
+        expect(part(page, "outcome")).to_have_attribute("data-outcome", "refused")
+        assert len(it.ledger.chain) == before + 1
+
+
+def test_another_device_is_added_by_the_first_and_revoked(browser, it, home) -> None:
+    with (
+        device(browser, it) as desk,
+        device(browser, it) as phone,
+        device(browser, it, width=1280) as tablet,
+    ):
+        manager_desk(desk, it)
+        enrolled(phone, desk, home)
+        tablet.goto(it.sign_in(home.idgrid))
+        tablet.goto("/account")
+        tablet.click("text=Make a key here and ask my other device")
+        letters = part(tablet, "comparison").inner_text()
+        phone.goto("/account")
+        asking = phone.locator("[data-part=asking] li")
+        expect(asking).to_contain_text(letters)
+        asking.locator("text=Add this device").click()
+        part(phone, "sign").wait_for()
+        assert values(phone)["key"] == letters
+        answer_yes(phone)
+        expect(part(tablet, "this-browser")).to_have_text(re.compile("has a key"))
+        sign(tablet, "membership:withdraw_consent")
+        answer_yes(tablet)
+
+        row = phone.locator("[data-part=named] li", has_text=letters)
+        row.locator("text=Revoke").click()
+        answer_yes(phone)
+        sign(tablet, "membership:withdraw_consent")
+        part(tablet, "sign").click()
+        expect(part(tablet, "outcome")).to_contain_text("may not sign")
+        keep_screenshot(tablet, "device-revoked", whole=False)
+
+
+@pytest.mark.row("E015")
+def test_a_phrase_on_another_device_is_the_same_account_and_the_server_has_no_secret(
+    browser, it, home
+) -> None:
+    with device(browser, it) as desk, device(browser, it) as first, device(browser, it) as second:
+        manager_desk(desk, it)
+        enrolled(first, desk, home)
+        first.goto("/account")
+        first.click("text=Set a password")
+        first.fill("#new-password", PASSWORD)
+        first.click("text=Set the password")
+        expect(part(first, "done")).to_be_visible()
+        first.click("text=Write down a recovery phrase")
+        first.click("text=Show twelve words")
+        answer_yes(first)
+        phrase = part(first, "phrase").inner_text()
+        balance = first.locator("#free-balance").inner_text()
+
+        second.goto("/login")
+        good_to_use(second)
+        for _ in range(FAILURES_MAX - 1):
+            logs_in(second, home, "not the password")
+            expect(part(second, "problem")).to_have_text(re.compile("do not fit"))
+        logs_in(second, home, PASSWORD)
+        second.wait_for_url("**/")
+        second.goto("/account")
+        second.click("text=I have a recovery phrase")
+        second.fill("#phrase", phrase.replace(phrase.split()[0], "nonsense"))
+        second.click("text=Use this phrase")
+        expect(part(second, "problem")).to_have_text("This word is in no phrase: nonsense")
+        second.fill("#phrase", phrase)
+        second.click("text=Use this phrase")
+        expect(part(second, "this-browser")).to_have_text(re.compile("has a key"))
+        assert second.locator("#money-title").inner_text() == home.idgrid
+        assert second.locator("#free-balance").inner_text() == balance == "1,000.0000"
+        sign(second, "membership:withdraw_consent")
+        answer_yes(second)
+        unreadable = """async () => {
+          const { storedKeys } = await import('/static/keys/key_store.js');
+          const [key] = await storedKeys();
+          return crypto.subtle.exportKey('pkcs8', key.privateKey).then(() => 'read', () => 'no');
+        }"""
+        assert [first.evaluate(unreadable), second.evaluate(unreadable)] == ["no", "no"]
+        scalar = second.evaluate(
+            """async (phrase) => {
+              const { masterScalar, seedOf } = await import('/static/keys/phrase.js');
+              const { hex } = await import('/static/keys/bytes.js');
+              return hex(await masterScalar(await seedOf(phrase)));
+            }""",
+            phrase,
+        )
+    with device(browser, it) as stranger:
+        stranger.goto("/login")
+        for _ in range(FAILURES_MAX):
+            logs_in(stranger, home, "guessed wrong")
+            expect(part(stranger, "problem")).to_have_text(re.compile("do not fit"))
+        logs_in(stranger, home, PASSWORD)
+        expect(part(stranger, "problem")).to_have_text(re.compile("Too many wrong passwords"))
+        keep_screenshot(stranger, "login-locked")
+    dump = database_dump(it)
+    words = phrase.split()
+    assert not any(f"{one} {two}" in dump for one, two in itertools.pairwise(words))
+    for secret in (scalar, PASSWORD, "PRIVATE KEY"):
+        assert secret.lower() not in dump.lower()
+    assert "CERTIFICATE REQUEST" in dump
+
+
+def logs_in(page: Page, home: Household, password: str) -> None:
+    page.fill("#login-idgrid", home.idgrid)
+    page.fill("#login-password", password)
+    with page.expect_response("**/v1/login/password"):
+        page.click("text=Sign in with a password")
+
+
+def test_a_passkey_opens_a_session_and_signs_nothing(browser, it, home) -> None:
+    with device(browser, it) as page:
+        session = page.context.new_cdp_session(page)
+        session.send("WebAuthn.enable")
+        session.send("WebAuthn.addVirtualAuthenticator", {"options": AUTHENTICATOR})
+        page.goto(it.sign_in(home.idgrid))
+        page.goto("/account")
+        page.click("text=Add a passkey")
+        expect(part(page, "done")).to_be_visible()
+        page.click("text=Sign out")
+        page.goto("/login")
+        page.click("text=Sign in with a passkey")
+        page.wait_for_url("**/")
+        page.goto("/account")
+        expect(page.locator("#money-title")).to_have_text(home.idgrid)
+        before = len(it.ledger.chain)
+        sign(page, "membership:withdraw_consent")
+        expect(part(page, "outcome")).to_have_text("This browser has no key of this household.")
+        assert len(it.ledger.chain) == before
+
+
+def test_a_lost_key_is_recovered_in_person_and_after_a_day(browser, it, home) -> None:
+    with device(browser, it) as desk, device(browser, it) as lost, device(browser, it) as new:
+        manager_desk(desk, it)
+        enrolled(lost, desk, home)
+        letters = make_key(new, letter(desk, home, "recover"), "New phone")
+        approve(desk, home, letters)
+        part(desk, "sign").wait_for()
+        assert desk.locator("#sign-title").inner_text() == "Give a household a new key after a day"
+        answer_yes(desk)
+        expect(new.locator("text=Your key is ready")).to_be_visible()
+        new.goto("/account")
+        row = new.locator("[data-part=named] li", has_text="New phone")
+        expect(row.locator(".state")).to_have_text("waits for its time")
+        keep_screenshot(new, "recovery-waits")
+        sign(new, "membership:withdraw_consent")
+        part(new, "sign").click()
+        expect(part(new, "outcome")).to_contain_text("may not sign")
+        part(new, "close").click()
+        cool_down = timedelta(milliseconds=RECOVERY_COOL_DOWN_MS + 1000)
+        it.act(lambda c: c.ledger.advance(seconds=cool_down.total_seconds()))
+        for page in (new, lost):
+            page.clock.set_fixed_time(it.community.ledger.now)
+        new.goto(it.sign_in(home.idgrid))
+        new.goto("/account")
+        sign(new, "membership:withdraw_consent")
+        answer_yes(new)
+        lost.goto(it.sign_in(home.idgrid))
+        lost.goto("/account")
+        sign(lost, "membership:withdraw_consent")
+        part(lost, "sign").click()
+        expect(part(lost, "outcome")).to_contain_text("may not sign")
+
+
+def test_a_gateway_that_changes_the_order_gets_no_second_signature(browser, it, home) -> None:
+    listing_id = open_listing(it)
+    with device(browser, it) as desk, device(browser, it) as page:
+        manager_desk(desk, it)
+        enrolled(page, desk, home)
+        page.goto("/account")
+
+        def another_payload(route) -> None:
+            answer = route.fetch()
+            body = answer.json()
+            raw = bytearray(b64decode(body["to_sign"]))
+            at = raw.find(b"54000")
+            raw[at : at + 5] = b"99000"
+            body["to_sign"] = b64encode(bytes(raw)).decode()
+            route.fulfill(response=answer, json=body)
+
+        page.route("**/v1/transactions/endorse", another_payload)
+        before = len(it.ledger.chain)
+        page.evaluate(
+            """([name, args]) => { import('/static/keys/sign.js')
+              .then((module) => module.sign(name, args))
+              .catch((error) => { window.refusedFor = error.message }) }""",
+            ["market:place_bid", [listing_id, "1500", "54000"]],
+        )
+        part(page, "sign").click()
+        expect(part(page, "outcome")).to_have_attribute("data-outcome", "refused")
+        assert page.evaluate("window.refusedFor") == "the transaction has other arguments"
+        assert len(it.ledger.chain) == before
