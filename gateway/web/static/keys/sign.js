@@ -20,6 +20,12 @@ import { amount, plainWords } from "./plain_words.js";
 
 const UTOKEN_PER_TOKEN = 1_000_000n;
 
+/** How numbers and dates are written; plain English is written the British way, as on all pages. */
+function languageTag() {
+  const { lang } = document.documentElement;
+  return lang && lang !== "en" ? lang : "en-GB";
+}
+
 /** Facts of the page: whose it is, how numbers are written, every sentence. */
 export function pageFacts() {
   const dialog = document.getElementById("sign-dialog");
@@ -27,7 +33,7 @@ export function pageFacts() {
     dialog,
     idgrid: dialog.dataset.idgrid,
     utcOffsetMinutes: Number(dialog.dataset.utcOffsetMinutes),
-    locale: document.documentElement.lang || "en",
+    locale: languageTag(),
     words: JSON.parse(document.getElementById("sign-words").textContent),
   };
 }
