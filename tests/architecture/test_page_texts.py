@@ -22,7 +22,8 @@ OWN_SCRIPTS = [
 ]
 READ_ALOUD = {"aria-label", "title", "alt", "placeholder", "label", "content", "data-hint"}
 NOT_READ = {("meta", "content")}
-SAME_EVERYWHERE = {"kWh", "kW", "V", "ID", "IDgrid", "PDF", "CSV", "API", "h", "JSON", "QR", "UTC", "B"}
+SAME_EVERYWHERE = {"kWh", "kW", "V", "h", "B", "ID", "IDgrid"}
+SAME_EVERYWHERE |= {"PDF", "CSV", "API", "JSON", "QR", "UTC"}
 """Units and names that no language translates."""
 WORD = re.compile(r"[^\W\d_]{1,}")
 PLACEHOLDER = re.compile(r"%\((\w+)\)s|\{(\w+)\}")

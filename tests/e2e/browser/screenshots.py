@@ -1,0 +1,115 @@
+"""`python -m tests.e2e.browser.screenshots`: take the pictures of docs/households.md anew.
+
+They show the pages as they are: real Chromium before a real gateway, a street on the test ledger.
+"""
+
+import argparse
+import base64
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page
+
+from gateway.hems.batteries import Observation
+from gateway.ports import ApplianceEnergy, Measured
+from tests.e2e.browser.chromium import chromium, page_in, settled
+from tests.e2e.browser.street import Street, live_through, open_with_orders, settle_in
+from tests.e2e.browser.village import HOUR_MS, Village, village
+from tests.unit.energy.community import milliseconds
+
+PICTURES = Path(__file__).parents[3] / "docs" / "pictures"
+HOURS = 30
+WEBP_QUALITY = 60
+BATTERY_WH = 10_000
+CHARGE_PERCENT = (62, 55, 48, 41, 36, 33, 30, 28, 35, 52, 70, 84)
+"""Of the last hours, the latest at the end."""
+PAGES = {
+    "home": "/",
+    "market": "/market",
+    "marketplace": "/marketplace",
+    "meter": "/meter?kind=day&day=2026-01-14",
+    "production": "/production",
+    "account": "/account",
+    "standing": "/standing?side=offer",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Devices:
+    """A meter that tells its voltage, and three plugs."""
+
+    def latest(self, device_id: str) -> Measured | None:
+        is_meter = device_id.startswith("meter-")
+        return Measured(device_id, at_ms=0, voltage_mv=231_400) if is_meter else None
+
+    def appliances(self, owner_idgrid: str, from_ms: int, until_ms: int):
+        energies = {"Fridge": 1_180, "Heat pump": 4_650, "Washing machine": 840}
+        return [ApplianceEnergy(name, name, wh) for name, wh in energies.items()]
+
+
+def main() -> int:
+    """Write every picture; the folder's other files stay."""
+    argparse.ArgumentParser(
+        prog="python -m tests.e2e.browser.screenshots",
+        description="Take the pictures of the pages in docs/pictures anew.",
+    ).parse_args()
+    PICTURES.mkdir(exist_ok=True)
+    with village(measurements=Devices()) as it, chromium() as browser:
+        street = settle_in(it)
+        live_through(it, street, hours=HOURS)
+        _add_battery(it, street)
+        open_with_orders(it, street)
+        for name, path in PAGES.items():
+            _take(browser, it, street, name, path, width=360)
+        for name in ("home", "market"):
+            _take(browser, it, street, name, PAGES[name], width=1280, scheme="dark")
+        _take(browser, it, street, "home-es", "/", width=360, locale="es-CL")
+    return 0
+
+
+def _take(
+    browser: Browser,
+    it: Village,
+    street: Street,
+    name: str,
+    path: str,
+    *,
+    width: int,
+    scheme: str = "light",
+    locale: str = "en-GB",
+) -> None:
+    with page_in(browser, width=width, color_scheme=scheme, locale=locale) as page:
+        page.goto(it.url + it.sign_in(street.sunny.idgrid))
+        page.goto(it.url + path)
+        settled(page)
+        page.wait_for_load_state("networkidle")
+        (PICTURES / f"{name}-{width}.webp").write_bytes(_webp(page))
+    sys.stdout.write(f"{name}-{width}.webp\n")
+
+
+def _webp(page: Page) -> bytes:
+    """The visible part; Playwright itself writes no WebP."""
+    session = page.context.new_cdp_session(page)
+    options = {"format": "webp", "quality": WEBP_QUALITY}
+    return base64.b64decode(session.send("Page.captureScreenshot", options)["data"])
+
+
+def _add_battery(it: Village, street: Street) -> None:
+    def register(community) -> None:
+        owner = street.sunny
+        owner.client.submit(
+            "registry:register_res", "battery-0", owner.idgrid, "battery", BATTERY_WH
+        )
+        community.dso.submit("registry:approve_res", "battery-0")
+
+    it.act(register)
+    now_ms = milliseconds(it.community.ledger.now)
+    hours_ago = range(len(CHARGE_PERCENT), 0, -1)
+    for hours, percent in zip(hours_ago, CHARGE_PERCENT, strict=True):
+        seen = Observation(now_ms - hours * HOUR_MS, BATTERY_WH * percent // 100)
+        it.services.batteries.record("battery-0", seen)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
