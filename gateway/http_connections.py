@@ -22,7 +22,7 @@ CLOSING = b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Len
 class ConnectionLimits:
     """What clients may do before a request is complete."""
 
-    connections_max: int = 500
+    connections_max: int = 2_000
     connections_per_address_max: int = 64
     """Browsers open six each; a household's agents and devices may share an address."""
     head_timeout_ms: int = 10_000

@@ -6,7 +6,7 @@ A transaction counts when its commit status is VALID; latency is from building t
 that status. CPU is that of all processes: validators, their contract processes, and this client.
 With --profile the CPU of each step is told apart instead. With --client node every level is run
 through Fabric's Gateway SDK for Node too, in turn with our own client. `bench market` measures the
-market instead (`bench_market.py`).
+market instead (`bench_market.py`), `bench gateway` the gateway (`bench_gateway.py`).
 """
 
 import argparse
@@ -69,6 +69,10 @@ def main(arguments: Sequence[str]) -> int:
         from network.bench_market import main as run_market
 
         return run_market(arguments[1:])
+    if arguments[:1] == ["gateway"]:
+        from network.bench_gateway import main as run_gateway
+
+        return run_gateway(arguments[1:])
     options = _parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # cleans up as Ctrl-C does
     try:

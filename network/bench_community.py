@@ -73,6 +73,15 @@ class Community:
         pairs: Iterator[Offer] = (Offer(h, listing) for listing in ids for h in self._households)
         return list(itertools.islice(pairs, count))
 
+    async def open_until(self, gate_closure_ms: int) -> tuple[str, list[Household]]:
+        """A listing that closes then, and who may order in it."""
+        listing_id = self._next_listing_id()
+        opening = self._trial.open_listing(
+            self._through_one_peer(), listing_id, gate_closure_ms=gate_closure_ms
+        )
+        await self._everywhere([opening])
+        return listing_id, self._households
+
     def _through_one_peer(self) -> Submit:
         """The next peer in turn, for all of some work."""
         return submitting(next(self._clients))

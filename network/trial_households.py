@@ -107,10 +107,12 @@ class TrialHouseholds:
         await submit(operator, "registry:approve_participant", idgrid)
         return await submit(operator, "registry:approve_res", res_id)
 
-    async def open_listing(self, submit: Submit, listing_id: str) -> int:
-        """Open a listing that takes orders for LISTING_OPEN_DAYS."""
+    async def open_listing(
+        self, submit: Submit, listing_id: str, *, gate_closure_ms: int | None = None
+    ) -> int:
+        """Open a listing that takes orders until then, else for LISTING_OPEN_DAYS."""
         opens = int(self._now.timestamp() * 1_000)
-        closes = opens + LISTING_OPEN_DAYS * 24 * HOUR_MS
+        closes = gate_closure_ms or opens + LISTING_OPEN_DAYS * 24 * HOUR_MS
         parameters = {
             "floor_utoken_per_kwh": FLOOR_UTOKEN_PER_KWH,
             "cap_utoken_per_kwh": CAP_UTOKEN_PER_KWH,

@@ -1,0 +1,1 @@
+"""Clients of the gateway that measure it; `gridledger bench gateway` runs them as processes."""

@@ -1,0 +1,133 @@
+"""Households that all order before one gate, and orders without end to fill a ledger."""
+
+import asyncio
+import itertools
+import json
+import sys
+import time
+from dataclasses import dataclass
+
+from ledger.rpc.client import GatewayClient
+from network.bench_community import OFFER_WH, RESERVE_UTOKEN_PER_KWH, Community, Offer
+from network.bench_report import percentile_ms
+from network.definitions import connect, wait_everywhere
+from network.gateway_process import GatewayFailed
+from network.layout import NetworkLayout
+from network.plan import Plan
+from network.trial_households import Household, submitting
+
+WINDOW_S = 10
+PREPARATION_MS = 8_000
+"""From opening the listing to the first order: the client process starts meanwhile."""
+IN_FLIGHT = 64
+TRANSACTIONS_PER_HOUSEHOLD = 8
+"""Of its registration."""
+
+
+@dataclass(frozen=True, slots=True)
+class GateRush:
+    """What became of the orders; milliseconds from the wish to the gateway's "committed"."""
+
+    orders: int
+    window_s: float
+    accepted: int
+    refused: dict[str, int]
+    lost: int
+    p50_ms: float
+    p95_ms: float
+
+
+class Market:
+    """The community that the gateway is measured with."""
+
+    def __init__(self, plan: Plan, layout: NetworkLayout, clients: list[GatewayClient]) -> None:
+        self._plan, self._layout, self._clients = plan, layout, clients
+        self._community = Community(plan, layout, clients)
+        self._made = 0
+
+    @classmethod
+    async def open(cls, plan: Plan, layout: NetworkLayout) -> "Market":
+        """With a connection to every member's peer; they belong to the running event loop."""
+        return cls(plan, layout, [connect(plan, member, layout) for member in plan.members])
+
+    async def settle_in(self, households: int) -> None:
+        """Register them."""
+        await self._community.settle_in(households)
+        self._made = households * TRANSACTIONS_PER_HOUSEHOLD
+
+    async def close(self) -> None:
+        """End the connections."""
+        for client in self._clients:
+            await client.close()
+
+    async def rush(self, url: str) -> GateRush:
+        """All households order in the last seconds before the gate closes."""
+        first_ms = int(time.time() * 1000) + PREPARATION_MS
+        gate_ms = first_ms + WINDOW_S * 1000
+        listing_id, households = await self._community.open_until(gate_ms)
+        task = {
+            "url": url,
+            "function": "market:place_offer",
+            "first_order_ms": first_ms,
+            "last_order_ms": gate_ms,
+            "households": [_spec(each, listing_id) for each in households],
+        }
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-P",
+            "-m",
+            "gateway.measuring.gate_rush",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        printed, _ = await process.communicate(json.dumps(task).encode())
+        if process.returncode:
+            raise GatewayFailed("the households' process failed")
+        found = json.loads(printed)
+        accepted = sorted(found["accepted_ms"])
+        self._made += len(accepted)
+        return GateRush(
+            orders=len(households),
+            window_s=WINDOW_S,
+            accepted=len(accepted),
+            refused=found["refused"],
+            lost=len(found["lost"]),
+            p50_ms=percentile_ms([each / 1000 for each in accepted], 50) if accepted else 0.0,
+            p95_ms=percentile_ms([each / 1000 for each in accepted], 95) if accepted else 0.0,
+        )
+
+    async def one_more(self) -> None:
+        """One transaction, so that there is one more block."""
+        (offer,) = await self._community.offers(1)
+        await _place(self._clients[0], offer)
+        self._made += 1
+
+    async def fill(self, transactions: int) -> None:
+        """Place orders until the ledger has so many transactions."""
+        missing = max(0, transactions - self._made)
+        waiting = iter(await self._community.offers(missing) if missing else [])
+        newest = 0
+
+        async def worker(client: GatewayClient) -> None:
+            nonlocal newest
+            for offer in waiting:
+                newest = max(newest, await _place(client, offer))
+
+        rotation = itertools.islice(itertools.cycle(self._clients), IN_FLIGHT)
+        await asyncio.gather(*(worker(client) for client in rotation))
+        await wait_everywhere(self._plan, self._layout, newest)
+
+
+async def _place(client: GatewayClient, offer: Offer) -> int:
+    submit = submitting(client)
+    return await submit(offer.household.identity, "market:place_offer", *offer.arguments)
+
+
+def _spec(household: Household, listing_id: str) -> dict[str, object]:
+    identity = household.identity
+    return {
+        "mspid": identity.mspid,
+        "certificate_pem": identity.certificate_pem.decode(),
+        "key_pem": household.key_pem.decode(),
+        "args": [listing_id, household.res_id, str(OFFER_WH), str(RESERVE_UTOKEN_PER_KWH)],
+    }

@@ -1,0 +1,57 @@
+"""What `gridledger bench gateway` prints, and the clients it starts."""
+
+import pytest
+
+from gateway.measuring.addresses import source_address
+from network.bench_gateway import (
+    GatewayReport,
+    OpenStreams,
+    RebuiltModel,
+    main,
+    report_table,
+)
+from network.gateway_rush import GateRush
+
+
+def a_report(**changes: object) -> GatewayReport:
+    values = {"lost": 0, "p95_ms": 800.0, "open_mb": 190.0, "reached": 500, "elapsed_s": 20.0}
+    values |= changes
+    return GatewayReport(
+        GateRush(200, 10, 199, {"BIDS_CLOSED": 1}, values["lost"], 300.0, values["p95_ms"]),
+        OpenStreams(500, 160.0, values["open_mb"], values["reached"]),
+        RebuiltModel(900, 10_000, values["elapsed_s"]),
+    )
+
+
+def test_every_figure_stands_beside_its_goal():
+    text = report_table(a_report())
+    assert text.count("— met") == 5
+    assert "accepted 199, refused 1 BIDS_CLOSED, lost 0" in text
+    assert "p95 800 ms (goal 2000 ms)" in text
+    assert "10000 transactions in 900 blocks: 20.0 s (goal 30 s)" in text
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"lost": 1},
+        {"p95_ms": 2_000.0},
+        {"open_mb": 300.0},
+        {"reached": 499},
+        {"elapsed_s": 30.0},
+    ],
+)
+def test_a_goal_that_is_missed_is_said(change):
+    assert report_table(a_report(**change)).count("NOT MET") == 1
+
+
+def test_a_wrong_option_is_told(capsys):
+    with pytest.raises(SystemExit):
+        main(["--streams", "0"])
+    assert "--streams" in capsys.readouterr().err
+
+
+def test_clients_have_addresses_of_their_own():
+    addresses = {source_address(number) for number in range(1_000)}
+    assert len(addresses) == 1_000
+    assert "127.0.0.1" not in addresses
