@@ -9,8 +9,8 @@ The current folder is the node's flash. Lines of JSON come in on standard input:
     {"counts": [40000, 33000]}                   from now on the converters read this
     {"button": 1}                                somebody presses the plug's button
 
-and go out on standard output: `started`, `enrolment`, `obeyed` after each order, and a line for
-every change of a pin. The node ends with its input.
+and go out on standard output: `started`, `enrolment`, `restarting`, `obeyed` after each order, and
+a line for every change of a pin. The node ends with its input.
 """
 
 import asyncio
@@ -31,8 +31,6 @@ from meternode.startup import load_settings, prepare
 ROOT = "./"
 SAMPLES_PER_HOUR = 60
 HOUR_MS = 3_600_000
-RESTART_STATUS = 3
-"""The process ends with this when the node restarts itself; whoever runs it starts it again."""
 CALIBRATED = Calibration(is_done=True)
 
 
@@ -93,8 +91,9 @@ class PcHardware:
         """A PC's clock is its own business."""
 
     def restart(self):
-        """End; see RESTART_STATUS."""
-        sys.exit(RESTART_STATUS)
+        """End, after the line `restarting`; whoever runs the node starts it again."""
+        say({"restarting": 1})
+        sys.exit()
 
     async def open_stream(self, host, port, is_tls):
         """A stream; TLS trusts the authorities in `ca.der` alone."""

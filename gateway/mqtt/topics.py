@@ -14,7 +14,7 @@ GATEWAY = "gateway"
 """Stands where a device's name would, for what goes to every device; no device has it."""
 FROM_DEVICE = (READING, MEASURE, CHARGE, STATE, ACKNOWLEDGEMENT, EVENT)
 TO_DEVICE = (COMMAND, STORED, UPDATE)
-RETAINED_BYTES_MAX = {STATE: 1_024, UPDATE: 4_096}
+RETAINED_BYTES_MAX = {STATE: 1_024, UPDATE: 1_024}
 """The leaves a broker may retain, and how much of each."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 """Community and device names: safe inside a topic, a URL and a ledger key."""

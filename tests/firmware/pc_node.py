@@ -48,7 +48,7 @@ class PcNode:
     def enrolment(self) -> dict[str, Any]:
         return next(line["enrolment"] for line in self.lines if "enrolment" in line)
 
-    async def start(self, is_ready=lambda line: "started" in line) -> None:
+    async def start(self, is_ready=lambda line: "started" in line, *, waits: bool = True) -> None:
         path = {"MICROPYPATH": f"{self._modules}:.frozen"} if self._modules else {}
         self._process = await asyncio.create_subprocess_exec(
             *micropython_command(),
@@ -60,7 +60,8 @@ class PcNode:
             stderr=asyncio.subprocess.STDOUT,
         )
         self._reading = asyncio.create_task(self._read())
-        await self.wait_for(is_ready)
+        if waits:
+            await self.wait_for(is_ready)
 
     async def _read(self) -> None:
         assert self._process is not None
@@ -108,13 +109,13 @@ class PcNode:
         """How a pin went: 1 closed, 0 opened."""
         return [line["closed"] for line in self.lines if line.get("pin") == name]
 
-    async def ended(self) -> int:
-        """The status of a process that ends by itself."""
+    async def ended(self) -> None:
+        """Wait for a process that ends by itself (its status is the wrapper's, not the node's)."""
         assert self._process is not None
         assert self._reading is not None
         async with asyncio.timeout(LINE_S_MAX):
             await self._reading
-            return await self._process.wait()
+            await self._process.wait()
 
     async def kill(self) -> None:
         """The plug is pulled."""

@@ -173,14 +173,14 @@ def _lost(device):
 
 
 async def _first_to_end(tasks):
-    """Wait for the first of some tasks to fail and raise what it raised."""
+    """Wait for the first of some tasks to fail; raises `OSError` with what it raised."""
     ended = asyncio.Event()
     failures = []
 
     async def watch(task):
         try:
             await task
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001 - also a lack of memory ends the connection
             failures.append(error)
         ended.set()
 
@@ -190,4 +190,4 @@ async def _first_to_end(tasks):
     finally:
         for watcher in watchers:
             watcher.cancel()
-    raise failures[0] if failures else OSError("a task of the link ended")
+    raise OSError(repr(failures[0]) if failures else "a task of the link ended")

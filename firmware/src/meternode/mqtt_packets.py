@@ -6,8 +6,8 @@ QoS 1 both ways, one packet at a time; no QoS 2, no session kept by the broker.
 CONNECT, CONNACK, PUBLISH, PUBACK = 1, 2, 3, 4
 SUBSCRIBE, SUBACK, PINGREQ, PINGRESP, DISCONNECT = 8, 9, 12, 13, 14
 
-PACKET_BYTES_MAX = 5_120
-"""The largest packet a node takes: an update's manifest of 4 KiB and its topic."""
+PACKET_BYTES_MAX = 1_536
+"""The largest packet a node takes: a message of 1 KiB, its topic and id."""
 RETAIN, QOS_1, DUPLICATE = 0x01, 0x02, 0x08
 REFUSALS = {
     1: "protocol version",

@@ -1,12 +1,13 @@
 """A new application over the air: a signed manifest, the idle folder of two, and a way back.
 
     {"v":1,"version":"1.1.0","url":"https://gateway.example/firmware/1.1.0",
-     "files":[["meternode/app.py",4210,"<sha256 hex>"], …],"sig":"<base64 DER>"}
+     "files":"<sha256 hex of URL/files.txt>","sig":"<base64 DER>"}
 
-`sig` is the community's update key (P-256) over `gridledger-firmware-1|version|url|digest`, where
-digest is SHA-256 in hex over a line `path|size|sha256` for each file, in their order. Nothing is
-fetched before it fits. The new folder is started a few times at most until it has delivered a
-reading to the gateway (`confirm`); otherwise `main.py` goes back to the old one.
+`sig` is the community's update key (P-256) over `gridledger-firmware-1|version|url|files`; nothing
+is fetched before it fits. `files.txt` has a line `path|size|sha256` for each file; it is kept on
+flash and read line by line, since a node in use has no room for it in memory. The new folder is
+started a few times at most until it has delivered a reading to the gateway (`confirm`); otherwise
+`main.py` goes back to the old one.
 """
 
 import binascii
@@ -17,8 +18,11 @@ import os
 from meternode import ecdsa, p256
 from meternode.flash import make_folder
 
-MANIFEST_BYTES_MAX = 4_096
+MANIFEST_BYTES_MAX = 1_024
+LIST_BYTES_MAX = 16_384
+LINE_BYTES_MAX = 160
 FILES_MAX = 60
+LIST = "files.txt"
 FILE_BYTES_MAX = 32_768
 TRIES = 3
 SLOTS = ("a", "b")
@@ -39,11 +43,7 @@ class Manifest:
 
 def signed_line(version, url, files):
     """The bytes the update key signs."""
-    digest = hashlib.sha256()
-    for path, size, sha256 in files:
-        digest.update(f"{path}|{size}|{sha256}\n".encode())
-    listed = binascii.hexlify(digest.digest()).decode()
-    return f"gridledger-firmware-1|{version}|{url}|{listed}".encode()
+    return f"gridledger-firmware-1|{version}|{url}|{files}".encode()
 
 
 def check_manifest(raw, update_point, running_version):
@@ -53,22 +53,15 @@ def check_manifest(raw, update_point, running_version):
     try:
         content = json.loads(raw)
         version, url, files = content["version"], content["url"], content["files"]
-        signature = binascii.a2b_base64(content["sig"])
-        files = [(str(path), int(size), str(sha256)) for path, size, sha256 in files]
-        r, s = ecdsa.decode_signature(signature)
+        r, s = ecdsa.decode_signature(binascii.a2b_base64(content["sig"]))
         digest = hashlib.sha256(signed_line(version, url, files)).digest()
         is_newer = version_number(version) > version_number(running_version)
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise BadUpdate("malformed") from None
     if not ecdsa.verify_digest(update_point, digest, r, s):
         raise BadUpdate("signature")
     if not is_newer:
         raise BadUpdate("not newer")
-    if not 0 < len(files) <= FILES_MAX:
-        raise BadUpdate("number of files")
-    for path, size, sha256 in files:
-        if not _is_path(path) or not 0 <= size <= FILE_BYTES_MAX or len(sha256) != 64:
-            raise BadUpdate("file " + path[:60])
     return Manifest(version, url, files)
 
 
@@ -80,22 +73,53 @@ def version_number(version):
 async def install(manifest, fetch, root):
     """Fetch every file into the idle slot and make it the next one to start; returns its name.
 
-    `fetch(url, write)` is a coroutine that gives each piece it reads to `write`.
+    `fetch(url, write)` is a coroutine that gives each piece it reads to `write`. Raises
+    `BadUpdate`, or `OSError` when the server does not answer.
     """
     slot = read_slot(root)
     target = SLOTS[1 - SLOTS.index(slot["active"])]
+    await _fetch(fetch, manifest.url + "/" + LIST, root + LIST, LIST_BYTES_MAX, manifest.files)
     erase(root + target)
-    for path, size, sha256 in manifest.files:
-        _make_folders(root + target, path)
-        sink = _Sink(root + target + "/" + path, size)
-        try:
-            await fetch(manifest.url + "/" + path, sink.write)
-        finally:
-            sink.close()
-        if sink.digest() != sha256 or sink.size != size:
-            raise BadUpdate("content of " + path)
+    count = 0
+    with open(root + LIST, "rb") as listed:
+        while True:
+            line = listed.readline()
+            if not line:
+                break
+            path, size, sha256 = _listed(line)
+            count += 1
+            if count > FILES_MAX:
+                raise BadUpdate("number of files")
+            _make_folders(root + target, path)
+            place = root + target + "/" + path
+            if await _fetch(fetch, manifest.url + "/" + path, place, size, sha256) != size:
+                raise BadUpdate("size of " + path)
     write_slot(root, {"active": target, "confirmed": False, "tries": TRIES})
     return target
+
+
+async def _fetch(fetch, url, place, size_max, sha256):
+    """A file from the server whose content must have this hash; its size."""
+    sink = _Sink(place, size_max)
+    try:
+        await fetch(url, sink.write)
+    finally:
+        sink.close()
+    if sink.digest() != sha256:
+        raise BadUpdate("content of " + place)
+    return sink.size
+
+
+def _listed(line):
+    """`(path, size, sha256)` of a line of the list."""
+    try:
+        path, size, sha256 = line.decode().strip().split("|")
+        size = int(size)
+    except ValueError:
+        raise BadUpdate("list") from None
+    if len(line) > LINE_BYTES_MAX or not _is_path(path) or not 0 <= size <= FILE_BYTES_MAX:
+        raise BadUpdate("file " + path[:60])
+    return path, size, sha256
 
 
 def confirm(root):

@@ -8,6 +8,7 @@ from world import START_MS, World
 ROWS = {
     "check_seller_closes_out_and_buyer_in_with_the_led_on_flash": ("E084",),
     "check_the_relay_opens_within_one_sample_of_the_agreed_energy_on_flash": ("E085",),
+    "check_what_is_no_command_is_refused_whole_on_flash": ("E087",),
 }
 OPEN, OUT, IN = (False, False, False), (True, False, False), (False, True, True)
 P_10_W, P_3600_W = 10_000, 3_600_000

@@ -56,30 +56,45 @@ def check_the_next_update_goes_into_the_first_folder_on_flash(folder):
     assert read_bytes(root + "a/old.py") is None, "nothing of the former stays"
 
 
-def check_no_forged_old_or_strange_manifest_is_accepted():
+def check_no_forged_or_old_manifest_is_accepted():
     good = json.loads(signed())
     update.check_manifest(json.dumps(good), POINT, "1.0.9")
     wrong = {
         "signature": [
             dict(good, version="1.2.0"),
             dict(good, url="http://elsewhere.example"),
-            dict(good, files=good["files"][:1]),
-            dict(good, files=[[path, size + 1, sha] for path, size, sha in good["files"]]),
+            dict(good, files="0" * 64),
             json.loads(signed(key=KEY + 1)),
         ],
         "not newer": [json.loads(signed(version="0.9.9")), json.loads(signed(version="1.0.0"))],
-        "malformed": [{}, [], None, dict(good, sig=""), dict(good, sig="!"), dict(good, files=7)],
-        "number of files": [json.loads(signed(files=[]))],
-        "file": [
-            json.loads(signed(files=[[path, 1, "0" * 64]]))
-            for path in ("../main.py", "/main.py", "a/b/c/d.py", "x.txt", "", ".py", "a//b.py")
+        "malformed": [
+            {},
+            [],
+            None,
+            dict(good, sig=""),
+            dict(good, sig="!"),
+            dict(good, version=7),
         ],
     }
     for reason, manifests in wrong.items():
         for content in manifests:
-            assert refusal(json.dumps(content), "1.0.0").startswith(reason), (reason, content)
+            assert refusal(json.dumps(content), "1.0.0") == reason, (reason, content)
     assert refusal("x" * 5_000, "1.0.0") == "too large"
     assert refusal(signed(version="1.10.0"), "1.9.0") is None, "versions compare as numbers"
+
+
+def check_no_file_leaves_its_folder_on_flash(folder):
+    root = board(folder)
+    paths = ("../main.py", "/main.py", "a/b/c/d.py", "x.txt", "", ".py", "a//b.py", "a/../b.py")
+    for path in paths:
+        listed = f"{path}|1|{64 * '0'}\n".encode()
+        assert not_installed(root, listed).startswith("file"), path
+    for listed in (b"no list", b"a.py|x|y\n", b"a.py|1\n"):
+        assert not_installed(root, listed) == "list"
+    names = [f"m{number}.py" for number in range(61)]
+    many = b"".join([line_of(name, b"") for name in names])
+    assert not_installed(root, many, dict.fromkeys(names, b"")) == "number of files"
+    assert update.read_slot(root)["active"] == "a"
 
 
 def check_a_file_that_is_not_as_announced_leaves_the_running_one_alone_on_flash(folder):
@@ -87,13 +102,17 @@ def check_a_file_that_is_not_as_announced_leaves_the_running_one_alone_on_flash(
     manifest = update.check_manifest(signed(), POINT, "1.0.0")
 
     async def altered(url, write):
-        write(FILES[url[len(URL) + 1 :]].replace(b"new", b"odd"))
+        write(served(url).replace(b"new", b"odd"))
 
     async def endless(url, write):
+        write(served(url))
         while True:
             write(b"x" * 512)
 
-    for bad in (altered, endless):
+    async def other_list(url, write):
+        write(served(url) + b"x.py|0|\n")
+
+    for bad in (altered, endless, other_list):
         try:
             asyncio.run(update.install(manifest, bad, root))
             raise AssertionError("installed")
@@ -111,17 +130,44 @@ def install(root):
 
 
 async def fetch(url, write):
-    content = FILES[url[len(URL) + 1 :]]
+    content = served(url)
     write(content[:5])
     write(content[5:])
 
 
+def served(url):
+    path = url[len(URL) + 1 :]
+    return file_list() if path == update.LIST else FILES[path]
+
+
+def not_installed(root, listed, files=()):
+    """Why a signed list that is not as it should be was refused."""
+    digest = binascii.hexlify(hashlib.sha256(listed).digest()).decode()
+    manifest = update.check_manifest(signed(files=digest), POINT, "1.0.0")
+
+    async def fetch_this(url, write):
+        path = url[len(URL) + 1 :]
+        write(listed if path == update.LIST else files[path])
+
+    try:
+        asyncio.run(update.install(manifest, fetch_this, root))
+    except BadUpdate as error:
+        return str(error)
+    return None
+
+
+def file_list():
+    return b"".join([line_of(path, content) for path, content in sorted(FILES.items())])
+
+
+def line_of(path, content):
+    digest = binascii.hexlify(hashlib.sha256(content).digest()).decode()
+    return f"{path}|{len(content)}|{digest}\n".encode()
+
+
 def signed(version="1.1.0", files=None, key=KEY):
     if files is None:
-        files = [
-            [path, len(content), binascii.hexlify(hashlib.sha256(content).digest()).decode()]
-            for path, content in sorted(FILES.items())
-        ]
+        files = binascii.hexlify(hashlib.sha256(file_list()).digest()).decode()
     line = update.signed_line(version, URL, files)
     r, s = ecdsa.sign_digest(key, hashlib.sha256(line).digest())
     signature = binascii.b2a_base64(ecdsa.encode_signature(r, s)).strip().decode()
