@@ -1,7 +1,10 @@
 """The HTTP application: middlewares, the API, the pages. `gateway.server` runs it."""
 
-from fastapi import FastAPI
+from pathlib import Path
+
+from fastapi import FastAPI, Request
 from starlette.middleware import Middleware
+from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.api.hosts import AllowedHosts, HostCheck
@@ -12,7 +15,7 @@ from gateway.api.routes import API_VERSION, DESCRIPTION, PROBLEM_RESPONSE, TITLE
 from gateway.api.same_site import SameSiteOnly
 from gateway.services import Services
 from gateway.web import app_routes as web_app_routes
-from gateway.web import keys_pages, receipt_page
+from gateway.web import keys_pages, receipt_page, trust_page
 from gateway.web import routes as web_routes
 from gateway.web.assets import ASSETS
 from gateway.web.console import pages as console_pages
@@ -26,6 +29,7 @@ PAGES = (
     explorer_pages,
     console_pages,
     keys_pages,
+    trust_page,
 )
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
@@ -41,9 +45,13 @@ SECURITY_HEADERS = {
 
 
 def create_app(
-    services: Services, *, rate: RateLimit | None = None, hosts: AllowedHosts | None = None
+    services: Services,
+    *,
+    rate: RateLimit | None = None,
+    hosts: AllowedHosts | None = None,
+    tls_ca: Path | None = None,
 ) -> FastAPI:
-    """The application over the given use cases."""
+    """The application over the given use cases; `tls_ca` is for the trust page."""
     app = FastAPI(
         title=TITLE,
         version=API_VERSION,
@@ -59,11 +67,39 @@ def create_app(
         ],
     )
     app.state.services = services
+    app.state.tls_ca = tls_ca
     install_problem_handlers(app, page=refusal_page)
     add_api_routes(app)
     for pages in PAGES:
         app.include_router(pages.router, responses={"default": PROBLEM_RESPONSE})
     app.mount("/static", ASSETS)
+    return app
+
+
+def create_trust_app(
+    services: Services, tls_ca: Path, *, https_port: int, hosts: AllowedHosts
+) -> FastAPI:
+    """The trust page alone, for plain HTTP; every other address leads to HTTPS."""
+    app = FastAPI(
+        openapi_url=None,
+        middleware=[
+            Middleware(SecurityHeaders),
+            Middleware(HostCheck, hosts=hosts),
+            Middleware(RequestLimits, rate=RateLimit(), clock_ms=services.clock_ms),
+        ],
+    )
+    app.state.services = services
+    app.state.tls_ca = tls_ca
+    install_problem_handlers(app, page=refusal_page)
+    app.include_router(trust_page.router)
+    app.mount("/static", ASSETS)
+
+    @app.get("/{path:path}")
+    def elsewhere(path: str, request: Request) -> RedirectResponse:
+        if not path:
+            return RedirectResponse("/trust", status_code=303)
+        return RedirectResponse(f"https://{request.url.hostname}:{https_port}/{path}", 308)
+
     return app
 
 

@@ -10,6 +10,7 @@ import asyncio
 import itertools
 import json
 import logging
+import ssl
 import sys
 import time
 from collections.abc import Mapping
@@ -102,6 +103,7 @@ class Demo:
                 base_url=settings.gateway_url,
                 timeout=REQUEST_TIMEOUT_S,
                 limits=httpx.Limits(max_connections=HTTP_CONNECTIONS_MAX),
+                verify=ssl.create_default_context(cafile=settings.gateway_ca),
             )
         )
         members = [

@@ -8,10 +8,10 @@ import time
 from pathlib import Path
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from gateway.api.hosts import HEAD_BYTES_MAX, AllowedHosts
-from gateway.application import create_app
+from gateway.application import create_app, create_trust_app
 from gateway.block_signal import BlockSignal
 from gateway.community import Community
 from gateway.database import Database, migrate, open_database
@@ -35,7 +35,7 @@ from gateway.readmodel.queries import ReadModel
 from gateway.receipts import Receipts
 from gateway.services import STREAMS_MAX, Services, Slots
 from gateway.sessions import Sessions, Viewer
-from gateway.settings import GatewaySettings, load_gateway_settings
+from gateway.settings import GatewaySettings, TlsSettings, load_gateway_settings
 from gateway.shared_state.answered import AnsweredRequests
 from gateway.shared_state.api_tokens import ApiTokens
 from gateway.shared_state.submissions import Submissions
@@ -98,7 +98,11 @@ def build_services(settings: GatewaySettings, ledger: Ledger, database: Database
 
 
 def web_config(
-    app: FastAPI, host: str, port: int, limits: ConnectionLimits | None = None
+    app: ASGIApp,
+    host: str,
+    port: int,
+    limits: ConnectionLimits | None = None,
+    tls: TlsSettings | None = None,
 ) -> uvicorn.Config:
     """How the application is served: no WebSockets, bounded heads, slow clients are closed."""
     connections = OpenConnections(limits or ConnectionLimits())
@@ -115,6 +119,8 @@ def web_config(
         proxy_headers=False,
         ws="none",
         timeout_graceful_shutdown=STOP_TIMEOUT_S,
+        ssl_certfile=tls.certificate if tls else None,
+        ssl_keyfile=tls.key if tls else None,
     )
 
 
@@ -126,9 +132,14 @@ async def serve(settings: GatewaySettings) -> None:
     link = link_from(settings, stored.block_bytes)
     services = build_services(settings, link, database)
     projector = Projector(database, settings.ledger.chaincode)
-    app = create_app(services, hosts=AllowedHosts.of(settings.host, settings.allowed_hosts))
-    server = uvicorn.Server(web_config(app, settings.host, settings.port))
+    hosts, tls = AllowedHosts.of(settings.host, settings.allowed_hosts), settings.tls
+    app = create_app(services, hosts=hosts, tls_ca=tls.ca if tls else None)
+    server = uvicorn.Server(web_config(app, settings.host, settings.port, tls=tls))
     background = [asyncio.create_task(follow_blocks(link, projector, services.blocks))]
+    if tls is not None and tls.trust_port is not None:
+        trust = create_trust_app(services, tls.ca, https_port=settings.port, hosts=hosts)
+        plain = web_config(trust, settings.host, tls.trust_port)
+        background.append(asyncio.create_task(uvicorn.Server(plain).serve()))
     if settings.mqtt is not None:
         background.append(
             asyncio.create_task(

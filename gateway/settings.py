@@ -11,6 +11,7 @@ from gateway.currency import Currencies, units_from
 from gateway.strict_json import parse_strictly
 from ledger.crypto.signing import Signer, SigningIdentity
 
+LOOPBACK_NAMES = ("127.0.0.1", "::1", "localhost")
 DATABASE_FILE = "gateway.db"
 """Beside the gateway's settings, unless they name another database."""
 
@@ -63,6 +64,17 @@ class MqttSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class TlsSettings:
+    """HTTPS: certificate, key, and the authority that households add to their devices."""
+
+    certificate: Path
+    key: Path
+    ca: Path
+    trust_port: int | None = None
+    """Where the trust page is served without HTTPS; None: nowhere."""
+
+
+@dataclass(frozen=True, slots=True)
 class LoginLink:
     """A one-time login link."""
 
@@ -96,6 +108,8 @@ class GatewaySettings:
     links: tuple[LoginLink, ...]
     database: str
     """URL: `sqlite:////path/gateway.db`, or `postgresql://…` for several gateways to share."""
+    tls: TlsSettings | None = None
+    """Required unless the gateway listens on this machine only or stands behind a TLS proxy."""
     issuer_socket: Path | None = None
     """Where `gridledger cert serve` listens; without it nobody is certified through the page."""
     allowed_hosts: tuple[str, ...] = ()
@@ -139,13 +153,22 @@ class DemoSettings:
     """By role: community_manager, dso, oracle, scheduler, auditor."""
     households: tuple[HouseholdSettings, ...]
     hours: int
+    gateway_ca: Path | None = None
+    """The gateway's own authority, if it speaks HTTPS."""
 
 
 def load_gateway_settings(path: Path) -> GatewaySettings:
     """Read the gateway's file; a wrong one raises `ValueError`, `KeyError` or `TypeError`."""
     raw = parse_strictly(path.read_bytes())
+    tls = _tls(raw["tls"]) if raw.get("tls") else None
+    if tls is None and not raw.get("behind_tls_proxy") and raw["host"] not in LOOPBACK_NAMES:
+        raise ValueError(
+            f"browsers make keys over HTTPS only: a gateway on {raw['host']} needs `tls`"
+            " (gridledger cert tls), or `behind_tls_proxy`: true"
+        )
     return GatewaySettings(
         host=raw["host"],
+        tls=tls,
         port=raw["port"],
         ledger=ledger_from(raw["ledger"]),
         identity=identity_from(raw["identity"]),
@@ -186,6 +209,7 @@ def load_demo_settings(path: Path) -> DemoSettings:
             for home in raw["households"]
         ),
         hours=raw["hours"],
+        gateway_ca=Path(raw["gateway_ca"]) if "gateway_ca" in raw else None,
     )
 
 
@@ -204,6 +228,15 @@ def identity_from(raw: dict[str, Any]) -> IdentityFiles:
     """A part that names an identity's files."""
     return IdentityFiles(
         mspid=raw["mspid"], certificate=Path(raw["certificate"]), key=Path(raw["key"])
+    )
+
+
+def _tls(raw: dict[str, Any]) -> TlsSettings:
+    return TlsSettings(
+        certificate=Path(raw["certificate"]),
+        key=Path(raw["key"]),
+        ca=Path(raw["ca"]),
+        trust_port=raw.get("trust_port"),
     )
 
 

@@ -92,8 +92,15 @@ class Authority:
         return cls.create_named(_name(common_name, organization), now=now, days=days)
 
     @classmethod
-    def create_named(cls, name: x509.Name, *, now: datetime, days: int) -> "Authority":
-        """A new authority under exactly that name."""
+    def create_named(
+        cls,
+        name: x509.Name,
+        *,
+        now: datetime,
+        days: int,
+        extensions: Iterable[tuple[x509.ExtensionType, bool]] = (),
+    ) -> "Authority":
+        """A new authority under exactly that name; `extensions` beside the usual ones."""
         key = generate_key()
         identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
         builder = (
@@ -102,6 +109,8 @@ class Authority:
             .add_extension(_AUTHORITY_USAGE, critical=True)
             .add_extension(identifier, critical=False)
         )
+        for extension, critical in extensions:
+            builder = builder.add_extension(extension, critical=critical)
         return cls(KeyPair(_sign_low_s(builder, key), private_key_pem(key)))
 
     @property
@@ -255,7 +264,7 @@ class MemberAuthority:
     ) -> KeyPair:
         """Key pair for connections, as server and client, good for `name` and for `hosts`."""
         key = generate_key()
-        names = x509.SubjectAlternativeName([_host(h) for h in dict.fromkeys((name, *hosts))])
+        names = x509.SubjectAlternativeName([host_name(h) for h in dict.fromkeys((name, *hosts))])
         usage = x509.ExtendedKeyUsage(
             [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
         )
@@ -387,7 +396,8 @@ def _name(common_name: str, organization: str, unit: str | None = None) -> x509.
     return x509.Name(parts)
 
 
-def _host(host: str) -> x509.GeneralName:
+def host_name(host: str) -> x509.GeneralName:
+    """How a certificate names a host: as an address or as a name."""
     try:
         return x509.IPAddress(ip_address(host))
     except ValueError:

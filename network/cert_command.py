@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +25,7 @@ from network.cert_inventory import (
 from network.cert_issue import add_issue_arguments, issue_certificate
 from network.cert_serve import add_serve_arguments, serve
 from network.creation import ADMIN, PEER, PEER_TLS, member_authority
+from network.gateway_tls import add_tls_arguments, fingerprint_of, write_gateway_tls
 from network.layout import write_replacing
 from network.lifecycle import require_network
 from network.member_actions import Change, finish_all, replacement, start_proposal
@@ -74,6 +76,9 @@ def _parser() -> argparse.ArgumentParser:
     serve_socket = actions.add_parser("serve", help="certify participants for the gateway")
     add_serve_arguments(serve_socket)
     serve_socket.set_defaults(action=_serve)
+    tls = actions.add_parser("tls", help="HTTPS for a gateway, from an authority of its own")
+    add_tls_arguments(tls)
+    tls.set_defaults(action=_tls)
     for command in (status, rotate, revoke, issue, serve_socket):
         add_plan_option(command)
     return parser
@@ -129,6 +134,13 @@ def _serve(options: argparse.Namespace) -> int:
     plan = load_plan(options.plan)
     member = plan.member(options.member)
     return serve(options.socket, member_authority(plan, member.id, require_network(plan)))
+
+
+def _tls(options: argparse.Namespace) -> int:
+    files = write_gateway_tls(options.folder, options.host, now=datetime.now(tz=UTC))
+    print(f'"tls": {json.dumps(files)}')
+    print(f"fingerprint of the authority (SHA-256): {fingerprint_of(Path(files['ca']))}")
+    return 0
 
 
 # -- rotate ---------------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ from network.arguments import whole_number
 from network.creation import create_network
 from network.definitions import commit_definitions
 from network.demo_community import (
+    HOME_MEMBER,
     HOUSEHOLDS_MAX,
     DemoFiles,
     household_label,
@@ -73,7 +74,7 @@ def main(arguments: Sequence[str]) -> int:
     started = time.monotonic()
     folder = _folder(options.keep)
     try:
-        with _network(folder, options) as running, _gateway(running):
+        with _network(folder, options) as running, _authority(running), _gateway(running):
             _greet(running, folder, started, options)
             status = _trade(running)
             status = max(status, _sum_up(running, started))
@@ -118,6 +119,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--port", type=whole_number(1, 65535), help="port of the web page (default a free one)"
+    )
+    parser.add_argument(
+        "--tls", action="store_true", help="HTTPS, from an authority made for it (see /trust)"
     )
     parser.add_argument(
         "--hour-seconds",
@@ -169,6 +173,7 @@ def _network(folder: Path, options: argparse.Namespace) -> Iterator[Running]:
         hours=options.hours,
         hour_ms=round(options.hour_seconds * 1000),
         broker_port=free_port_range(1),
+        has_tls=options.tls,
         now=now,
     )
     _say("starting four validators")
@@ -191,6 +196,24 @@ def _plan_text(port: int | None) -> str:
         first_validator_port=first + MEMBERS,
         gateway_port=port or first + 2 * MEMBERS,
     )
+
+
+@contextlib.contextmanager
+def _authority(running: Running) -> Iterator[None]:
+    """The cooperative's authority, for households that join through the page."""
+    process = subprocess.Popen(  # noqa: S603 - our own module
+        [
+            *_module("network.cli", "cert", "serve", HOME_MEMBER),
+            *("--socket", str(running.files.authority_socket)),
+            *("--plan", str(running.plan.data_dir.parent / "network.toml")),
+        ],
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        yield
+    finally:
+        _stop(process)
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ from typing import Any
 from chaincode.energy.idgrid import with_check_character
 from network.authority import KeyPair, MemberAuthority
 from network.creation import member_authority, write_pair
+from network.gateway_tls import write_gateway_tls
 from network.layout import Credential, NetworkLayout, write_new
 from network.plan import Plan
 
@@ -42,6 +43,8 @@ class DemoFiles:
     demo_settings: Path
     report: Path
     gateway_log: Path
+    authority_socket: Path
+    """Where the cooperative's authority certifies households for the gateway."""
     household_token: str
     manager_token: str
 
@@ -65,15 +68,17 @@ def write_demo_files(
     hours: int,
     hour_ms: int,
     broker_port: int,
+    has_tls: bool,
     now: datetime,
 ) -> DemoFiles:
     """Issue every certificate and write both settings files (0600) into the folder."""
     files = DemoFiles(
-        url=f"http://{plan.gateway_host}:{plan.gateway_port}",
+        url=f"{'https' if has_tls else 'http'}://{plan.gateway_host}:{plan.gateway_port}",
         gateway_settings=folder / "gateway.json",
         demo_settings=folder / "demo.json",
         report=folder / "report.json",
         gateway_log=folder / "gateway.log",
+        authority_socket=folder / "authority.sock",
         household_token=_token(),
         manager_token=_token(),
     )
@@ -90,6 +95,9 @@ def write_demo_files(
     authorities = {m.id: member_authority(plan, m.id, layout) for m in plan.members}
     gateway = _gateway_settings(plan, layout, authorities, files, broker, now=now)
     demo = _demo_settings(layout, authorities, files, broker, households, now=now)
+    if has_tls:
+        gateway["tls"] = write_gateway_tls(folder, [plan.gateway_host], now=now)
+        demo["gateway_ca"] = gateway["tls"]["ca"]
     _write(files.gateway_settings, common | gateway)
     _write(files.demo_settings, common | demo | {"hours": hours})
     return files
@@ -119,6 +127,7 @@ def _gateway_settings(
     place, reader = layout.wallet("gateway"), {"role": "auditor"}
     return {
         "host": plan.gateway_host,
+        "issuer_socket": str(files.authority_socket),
         "port": plan.gateway_port,
         "identity": _issued(authorities[HOME_MEMBER], place, "gateway", reader, now=now),
         "mqtt": broker.address(layout) | {"username": "gateway", "token": broker.token},
