@@ -8,6 +8,7 @@ from gateway.errors import Problem, RequestRefused
 from gateway.readmodel.queries import ReadModel
 from gateway.readmodel.records import Position
 from ledger.crypto.hashing import block_hash
+from ledger.errors import InvalidMessage
 from ledger.model.block import SLOT_SIGNATURES, Block
 from ledger.model.codec_block import consenter_metadata, decode_block_signatures
 from ledger.model.state import StateKey
@@ -51,7 +52,12 @@ class Receipts:
         with self._readmodel.at_one_height():
             tip = self._readmodel.height - 1
             genesis = self._block(0)
-            return trusted_from_blocks(genesis, self._configurations(tip), as_of_block=tip)
+            try:
+                return trusted_from_blocks(genesis, self._configurations(tip), as_of_block=tip)
+            except InvalidMessage as error:
+                raise RequestRefused(
+                    Problem.NOT_FOUND, f"this ledger names no validators: {error.detail}"
+                ) from error
 
     def _made(self, position: Position, written: StateKey | None) -> bytes:
         with self._readmodel.at_one_height():

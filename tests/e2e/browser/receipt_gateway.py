@@ -1,11 +1,11 @@
-"""A gateway over a really sealed ledger, for receipts; and pages of a browser before it."""
+"""A gateway over a really sealed ledger, for receipts."""
 
 import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Page
 
 from gateway.application import create_app
 from gateway.readmodel.projector import Projector
@@ -18,7 +18,6 @@ from tests.support.receipt_world import ReceiptWorld
 from tests.unit.gateway.ledger_double import LedgerDouble, services_over
 from tests.unit.gateway.serving import serve
 
-CHROMIUM = "/usr/bin/chromium"
 START_TIMEOUT_S = 30
 
 
@@ -55,27 +54,6 @@ def served(services: Services) -> Iterator[str]:
         loop, end = ends[0]
         loop.call_soon_threadsafe(end.set)
         thread.join()
-
-
-@contextmanager
-def chromium() -> Iterator[Browser]:
-    """Headless, as installed by the system."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM)
-        yield browser
-        browser.close()
-
-
-@contextmanager
-def page_of(browser: Browser, *, width: int) -> Iterator[Page]:
-    """A fresh profile; whatever goes wrong in a page's script fails the test."""
-    context = browser.new_context(viewport={"width": width, "height": 800})
-    page = context.new_page()
-    wrong: list[str] = []
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    yield page
-    context.close()
-    assert wrong == []
 
 
 def sign_in(services: Services, page: Page, url: str, viewer: Viewer) -> None:

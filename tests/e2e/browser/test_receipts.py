@@ -8,11 +8,18 @@ import pytest
 
 from gateway.sessions import Viewer
 from ledger.receipts.receipt import encode_receipt
-from tests.e2e.browser.receipt_gateway import chromium, page_of, served, services_of, sign_in
+from tests.e2e.browser.chromium import (
+    WIDTHS,
+    accessibility_findings,
+    keep_screenshot,
+    overflow_px,
+    page_in,
+    small_targets,
+)
+from tests.e2e.browser.receipt_gateway import served, services_of, sign_in
 from tests.support.receipt_world import HOUR, IDGRID, ReceiptWorld
 
 pytestmark = pytest.mark.full
-WIDTHS = (360, 1280)
 VECTORS = Path(__file__).parents[2] / "vectors" / "receipts"
 
 
@@ -32,12 +39,6 @@ def url(services):
         yield address
 
 
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as started:
-        yield started
-
-
 def as_file(raw: bytes):
     return {"name": "mine.receipt", "mimeType": "application/octet-stream", "buffer": raw}
 
@@ -49,8 +50,8 @@ def open_page(page, url: str) -> None:
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_a_receipt_is_checked_without_a_network(world, services, browser, url, width, tmp_path):
-    with page_of(browser, width=width) as page:
+def test_a_receipt_is_checked_without_a_network(world, services, browser, url, width):
+    with page_in(browser, width=width, may_fail=True) as page:
         sign_in(services, page, url, Viewer(IDGRID))
         answer = page.request.get(f"{url}/v1/settlements/{HOUR}/receipt")
         assert answer.status == 200
@@ -63,6 +64,10 @@ def test_a_receipt_is_checked_without_a_network(world, services, browser, url, w
         assert page.locator('#steps .state[data-state="good"]').count() == 7
         assert page.locator('[data-fill="household"]').inner_text() == IDGRID
         assert page.locator('[data-fill="sold_wh"]').inner_text() == "8"
+        keep_screenshot(page, "receipt-proven")
+        assert overflow_px(page) == 0
+        assert small_targets(page) == []
+        assert accessibility_findings(page) == []
         altered = answer.body().replace(b"432000", b"932000")
         page.set_input_files("#receipt-file", as_file(altered))
         page.wait_for_selector("#refused:visible")
@@ -70,11 +75,11 @@ def test_a_receipt_is_checked_without_a_network(world, services, browser, url, w
             page.locator('[data-step="Merkle path"] .state').get_attribute("data-state") == "bad"
         )
         assert not page.locator("#content").is_visible()
-        page.screenshot(path=tmp_path / f"receipt-{width}.png", full_page=True)
+        keep_screenshot(page, "receipt-refused")
 
 
 def test_the_link_of_a_code_is_checked_and_never_sent(world, browser, url):
-    with page_of(browser, width=360) as page:
+    with page_in(browser, width=360) as page:
         asked = []
         page.on("request", lambda request: asked.append(request.url))
         packed = base64.urlsafe_b64encode(encode_receipt(world.receipt())).decode().rstrip("=")
@@ -84,7 +89,7 @@ def test_the_link_of_a_code_is_checked_and_never_sent(world, browser, url):
 
 
 def test_another_list_of_validators_is_not_taken_unnoticed(browser, url):
-    with page_of(browser, width=360) as page:
+    with page_in(browser, width=360) as page:
         other = (VECTORS / "validators.json").read_text()
         page.goto(f"{url}/receipt")
         page.wait_for_selector("body[data-ready]")
@@ -121,7 +126,7 @@ def judged(page, receipts) -> list[list[object]]:
 def test_the_page_judges_the_vectors_as_the_command_does(browser, url):
     cases = json.loads((VECTORS / "cases.json").read_text())["forgeries"]
     good = [(VECTORS / f"{name}.receipt") for name in ("settlement", "refused-transaction")]
-    with page_of(browser, width=360) as page:
+    with page_in(browser, width=360) as page:
         page.goto(f"{url}/receipt")
         forged = judged(page, [base64.b64decode(case["receipt"]) for case in cases])
         assert forged == [[case["step"], case["problem"]] for case in cases]
@@ -132,6 +137,6 @@ def test_the_page_judges_the_vectors_as_the_command_does(browser, url):
 def test_the_page_refuses_one_altered_byte_anywhere(browser, url):
     raw = (VECTORS / "settlement.receipt").read_bytes()
     altered = [raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1 :] for at in range(len(raw))]
-    with page_of(browser, width=360) as page:
+    with page_in(browser, width=360) as page:
         page.goto(f"{url}/receipt")
         assert [found for found in judged(page, altered) if not isinstance(found[0], str)] == []

@@ -10,6 +10,7 @@ const UTOKEN_PER_TOKEN = 1_000_000n;
 const LISTING = /^(\d{4})-(\d{2})-(\d{2})T(\d{2})$/;
 const MS_PER_MINUTE = 60_000;
 const MS_PER_HOUR = 3_600_000;
+const MS_PER_DAY = 86_400_000n;
 const FRACTION_DIGITS_MAX = 6;
 
 /** Values that are words of the contract, which the page has words for. */
@@ -38,6 +39,20 @@ const READINGS = {
   "membership:withdraw_consent": [],
   "access:grant": [["grantee", text], ["meter", text]],
   "access:revoke": [["grantee", text], ["meter", text]],
+  "registry:register_participant": [["idgrid", text], ["role", text], ["hash", text], ["kind", text]],
+  "registry:register_meter": [["meter", text], ["idgrid", text], ["public_key", text], ["source", text]],
+  "registry:approve_participant": [["idgrid", text]],
+  "registry:approve_meter": [["meter", text]],
+  "registry:approve_res": [["source", text]],
+  "auction:approve_order": [["hour", hour], ["idgrid", text], ["order", text]],
+  "membership:suspend": [["idgrid", text], ["reason", text]],
+  "membership:reinstate": [["idgrid", text]],
+  "tokens:deposit": [["idgrid", text], ["amount", lot], ["reference", text]],
+  "listings:AuthorizeOfferCom": [["hour", hour]],
+  "listings:stop": [["hour", hour], ["reason", text]],
+  "oracle:publish_price": [["tariff", text], ["price", price], ["from", fromNowOn], ["days", days]],
+  "sharing:agree": [["agreed", text]],
+  "statements:issue": [["month", text]],
 };
 
 /**
@@ -118,6 +133,17 @@ function standing(argument, format) {
 
 function text(argument) {
   return argument;
+}
+
+/** An instant; 0 is the moment of the transaction. */
+function fromNowOn(argument, format) {
+  return argument === "0" ? "0" : instant(Number(whole(argument)), format);
+}
+
+function days(argument, { locale }) {
+  const found = whole(argument);
+  if (found % MS_PER_DAY !== 0n) throw new Error("not whole days");
+  return amount(found / MS_PER_DAY, 1n, locale);
 }
 
 /** The letters by which people compare keys. */

@@ -31,6 +31,7 @@ async function start() {
 async function loadValidators() {
   const kept = localStorage.getItem(KEPT);
   if (kept) await take(kept);
+  if (!navigator.onLine) return show("no-validators", !kept);
   let offered;
   try {
     const answer = await fetch(VALIDATORS_URL, { credentials: "omit" });
