@@ -41,6 +41,8 @@ SECTIONS = (
     Section("production", "/production", N_("PV & battery")),
     Section("account", "/account", N_("Account")),
 )
+PUBLIC_SECTIONS = frozenset({"home", "market"})
+"""Those that belong to no household."""
 MANAGER_SECTION = Section("console", "/console", N_("Manager"))
 
 
@@ -83,7 +85,6 @@ def language_of(request: Request) -> Language:
 def frame_of(request: Request, section: str) -> Frame:
     """The frame of a request's page."""
     services, viewer = services_of(request), viewer_or_none(request)
-    is_manager = viewer is not None and viewer.is_manager
     return Frame(
         community_name=services.community_name,
         viewer=viewer,
@@ -91,12 +92,20 @@ def frame_of(request: Request, section: str) -> Frame:
         path=request.url.path,
         address=str(request.url.replace(scheme="", netloc="")),
         section=section,
-        sections=(*SECTIONS, MANAGER_SECTION) if is_manager else SECTIONS,
+        sections=sections_for(viewer),
         now_ms=services.clock_ms(),
         hour_ms=services.energy_hour_ms,
         height=services.market.height,
         utc_offset_minutes=services.utc_offset_minutes,
     )
+
+
+def sections_for(viewer: Viewer | None) -> tuple[Section, ...]:
+    """What leads somewhere for this viewer; a visitor sees all, and is asked to sign in."""
+    is_household = viewer is None or bool(viewer.idgrid)
+    shown = tuple(one for one in SECTIONS if is_household or one.name in PUBLIC_SECTIONS)
+    is_manager = viewer is not None and viewer.is_manager
+    return (*shown, MANAGER_SECTION) if is_manager else shown
 
 
 def render(name: str, frame: Frame, **content: object) -> str:
