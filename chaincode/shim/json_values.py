@@ -6,25 +6,21 @@ text depends on how they were computed: energy, money and prices are integers.
 
 import json
 from dataclasses import fields, is_dataclass
-from functools import cache
 from typing import Any, NoReturn
 
 from chaincode.shim.errors import ContractError
 
 DEPTH_MAX = 32
 """Nesting of a JSON value, in levels."""
-_TOO_DEEP = f"nested more than {DEPTH_MAX} levels"
 
 
 def canonical_json(value: Any) -> bytes:
     """The one encoding of `value` (dict with str keys, list, tuple, str, int, bool, None).
 
-    Dataclass instances become objects. TypeError for anything else, floats included.
+    Dataclass instances, wherever they stand, become objects. TypeError for anything else, floats
+    included.
     """
-    if is_dataclass(value) and not isinstance(value, type):
-        value = _without_dataclasses(value, DEPTH_MAX)
-    _require_exact(value, DEPTH_MAX)
-    return _CANONICAL.encode(value).encode("utf-8")
+    return _CANONICAL.encode(_plain(value, DEPTH_MAX)).encode("utf-8")
 
 
 def parse_json(data: bytes | str, *, what: str = "argument") -> Any:
@@ -39,7 +35,7 @@ def parse_json(data: bytes | str, *, what: str = "argument") -> Any:
             parse_constant=_refuse_number,
             object_pairs_hook=_unique_keys,
         )
-        _require_exact(value, DEPTH_MAX)
+        _plain(value, DEPTH_MAX)
     except (ValueError, TypeError, RecursionError) as error:
         raise ContractError("INVALID_ARGUMENT", f"{what} is not valid JSON: {error}") from None
     return value
@@ -48,29 +44,38 @@ def parse_json(data: bytes | str, *, what: str = "argument") -> Any:
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
-def _without_dataclasses(value: Any, depth_left: int) -> Any:
-    """Objects in place of dataclass instances, which `dataclasses.asdict` would copy deeply too.
+def _plain(value: Any, depth_left: int) -> Any:
+    """`value` with objects in place of records; TypeError for what has no exact text.
 
-    Records are most of what a contract encodes, and copying them was most of what that cost.
+    `dataclasses.asdict` would copy everything deeply: that was a third of what a contract costs.
     """
     kind = type(value)
     if kind is str or kind is int or kind is bool or value is None:
         return value
-    if depth_left < 0:
-        raise TypeError(_TOO_DEEP)
-    if names := _field_names(kind):
-        return {n: _without_dataclasses(getattr(value, n), depth_left - 1) for n in names}
+    if depth_left == 0:
+        raise TypeError(f"nested more than {DEPTH_MAX} levels")
+    if (names := _field_names(kind)) is not None:
+        return {name: _plain(getattr(value, name), depth_left - 1) for name in names}
     if isinstance(value, dict):
-        return {key: _without_dataclasses(item, depth_left - 1) for key, item in value.items()}
+        if not all(isinstance(key, str) for key in value):
+            raise TypeError("object keys are text")
+        return {key: _plain(item, depth_left - 1) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_without_dataclasses(item, depth_left - 1) for item in value]
-    return value
+        return [_plain(item, depth_left - 1) for item in value]
+    if isinstance(value, str | int):
+        return value
+    raise TypeError(f"{kind.__name__} has no canonical JSON text")
 
 
-@cache
-def _field_names(kind: type) -> tuple[str, ...]:
-    """Of a dataclass; empty for any other type."""
-    return tuple([field.name for field in fields(kind)]) if is_dataclass(kind) else ()
+_FIELD_NAMES: dict[type, tuple[str, ...] | None] = {}
+"""Of each type met so far; a program has few. None for what is no dataclass."""
+
+
+def _field_names(kind: type) -> tuple[str, ...] | None:
+    if kind not in _FIELD_NAMES:
+        names = tuple([field.name for field in fields(kind)]) if is_dataclass(kind) else None
+        _FIELD_NAMES[kind] = names
+    return _FIELD_NAMES[kind]
 
 
 def _refuse_number(text: str) -> NoReturn:
@@ -82,21 +87,3 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(result) != len(pairs):
         raise ValueError("a key is given twice")
     return result
-
-
-def _require_exact(value: Any, depth_left: int) -> None:
-    kind = type(value)
-    if kind is str or kind is int or kind is bool or value is None:
-        return
-    if depth_left == 0:
-        raise TypeError(_TOO_DEEP)
-    if isinstance(value, dict):
-        for key, item in value.items():
-            if not isinstance(key, str):
-                raise TypeError(f"object keys are text, not {type(key).__name__}")
-            _require_exact(item, depth_left - 1)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            _require_exact(item, depth_left - 1)
-    elif not isinstance(value, str | int):
-        raise TypeError(f"{kind.__name__} has no canonical JSON text")

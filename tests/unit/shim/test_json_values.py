@@ -44,6 +44,16 @@ def test_a_record_has_the_text_of_its_members_whatever_holds_them():
     ).encode()
     assert canonical_json(BOOK) == expected
     assert b"kind" not in expected
+    assert canonical_json({"books": [BOOK]}) == b'{"books":[' + expected + b"]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    pass
+
+
+def test_a_record_without_members_is_an_empty_object():
+    assert canonical_json(Nothing()) == b"{}"
 
 
 @dataclass(frozen=True, slots=True)
