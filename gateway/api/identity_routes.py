@@ -29,7 +29,7 @@ Idgrid = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9-]{4,32}$")]
 Code = Annotated[str, StringConstraints(min_length=1, max_length=CODE_CHARACTERS_MAX)]
 Secret = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 RequestPem = Annotated[str, StringConstraints(min_length=1, max_length=REQUEST_CHARACTERS_MAX)]
-Label = Annotated[str, StringConstraints(max_length=60)]
+Label = Annotated[str, StringConstraints(max_length=60, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Password = Annotated[str, StringConstraints(max_length=PASSWORD_CHARACTERS_MAX)]
 Credential = Annotated[dict[str, Any], Field(max_length=CREDENTIAL_MEMBERS_MAX)]
 
@@ -77,7 +77,7 @@ class KeyBody(Body):
 class PasswordLogin(Body):
     """IDgrid and password."""
 
-    idgrid: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+    idgrid: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,64}$")]
     password: Password
 
 

@@ -5,10 +5,12 @@ A login names nobody: the browser offers what it has, so there is nothing to try
 
 import json
 import secrets
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from sqlalchemy import delete, insert, select, update
 from webauthn import (
     generate_authentication_options,
@@ -36,7 +38,18 @@ CHALLENGE_BYTES = 32
 CHALLENGE_LIFETIME_MS = 5 * 60 * 1000
 PASSKEYS_MAX = 10
 LABEL_CHARACTERS_MAX = 60
-UNREADABLE = (WebAuthnException, ValueError, KeyError, TypeError)
+UNREADABLE = (
+    WebAuthnException,
+    UnsupportedAlgorithm,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+    struct.error,
+)
+"""What damaged credentials raise in the library and below it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,9 @@ a stranger cannot keep a household with a passkey out.
 
 import math
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import BoundedSemaphore
 from typing import Any
 
 from cryptography.exceptions import InvalidKey
@@ -24,10 +26,13 @@ from ledger.crypto.hashing import sha256
 PASSWORD_CHARACTERS_MIN, PASSWORD_CHARACTERS_MAX = 10, 128
 FAILURES_MAX = 5
 LOCK_MS = 15 * 60 * 1000
-FAILURES_KEPT_MS = 24 * 60 * 60 * 1000
+FAILURES_KEPT_MS = 60 * 60 * 1000
 SALT_BYTES, HASH_BYTES = 16, 32
 SCRYPT_N, SCRYPT_R, SCRYPT_P = 2**15, 8, 1
 """32 MiB and some 80 ms for every try."""
+CHECKS_AT_ONCE_MAX = 2
+CHECK_WAIT_S = 2.0
+"""Beyond that many checks at once, others wait; longer than that, they are sent away."""
 NO_PASSWORD = f"{bytes(SALT_BYTES).hex()}:{bytes(HASH_BYTES).hex()}"
 
 
@@ -38,6 +43,8 @@ class Passwords:
         self._database = database
         self._clock_ms = clock_ms
         self._log = log
+
+        self._checking = BoundedSemaphore(CHECKS_AT_ONCE_MAX)
 
     def has_one(self, idgrid: str) -> bool:
         """Whether a household can log in with a password."""
@@ -53,7 +60,8 @@ class Passwords:
             )
         if self.has_one(idgrid):
             self.check(idgrid, current)
-        hashed = _hashed(password)
+        with self._one_of_few():
+            hashed = _hashed(password)
         values = {"idgrid": idgrid, "scrypt": hashed, "changed_ms": self._clock_ms()}
         with self._database.writing() as connection:
             connection.execute(delete(PasswordRow).where(PasswordRow.idgrid == idgrid))
@@ -69,12 +77,26 @@ class Passwords:
         self._count_try(name_hash, idgrid)
         with self._database.reading() as connection:
             stored = self._stored(connection, idgrid.upper())
-        if not _fits(password, stored or NO_PASSWORD) or stored is None:
+        with self._one_of_few():
+            does_fit = _fits(password, stored or NO_PASSWORD)
+        if not does_fit or stored is None:
             raise RequestRefused(Problem.LOGIN_FAILED, "IDgrid and password do not fit")
         with self._database.writing() as connection:
             connection.execute(
                 delete(LoginFailureRow).where(LoginFailureRow.name_hash == name_hash)
             )
+
+    @contextmanager
+    def _one_of_few(self) -> Iterator[None]:
+        """A check takes much memory and time on purpose; strangers must not make it many."""
+        if not self._checking.acquire(timeout=CHECK_WAIT_S):
+            raise RequestRefused(
+                Problem.TOO_MANY_REQUESTS, "many sign in just now", headers={"Retry-After": "2"}
+            )
+        try:
+            yield
+        finally:
+            self._checking.release()
 
     def _count_try(self, name_hash: bytes, idgrid: str) -> None:
         """Count before the password is looked at: tries side by side cannot outrun the lock."""

@@ -1,6 +1,7 @@
 """Enrolment, login and devices over HTTP: what is allowed, and each wrong try with its answer."""
 
 import sqlite3
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -8,7 +9,7 @@ import httpx
 import pytest
 
 from gateway.identity.enrolment import LETTER_LIFETIME_MS
-from gateway.identity.passwords import FAILURES_MAX, LOCK_MS
+from gateway.identity.passwords import CHECKS_AT_ONCE_MAX, FAILURES_MAX, LOCK_MS
 from gateway.identity.signing_requests import comparison_code
 from ledger.crypto.certificates import parse_certificate
 from ledger.crypto.signing import generate_key
@@ -295,11 +296,26 @@ def test_a_session_shows_its_own_household_and_a_used_link_opens_none(it, home) 
         {"response": {"clientDataJSON": "!"}},
         {"response": {"clientDataJSON": "e30"}, "rawId": "AA"},
         {"response": None, "rawId": 5},
+        {"response": {"clientDataJSON": b64encode(b"[" * 60_000).decode()}},
     ],
 )
 def test_what_is_no_passkey_opens_nothing(it, credential) -> None:
     answer = http(it).post("/v1/login/passkey", json={"credential": credential})
     refused(answer, 401, "login-failed")
+
+
+def test_many_checks_at_once_wait_and_are_then_sent_away(it, home, monkeypatch) -> None:
+    monkeypatch.setattr("gateway.identity.passwords.CHECK_WAIT_S", 0.01)
+    with_password(it, home)
+    checking = it.services.people.passwords._checking
+    for _ in range(CHECKS_AT_ONCE_MAX):
+        assert checking.acquire(timeout=1)
+    try:
+        refused(login(it, home.idgrid, PASSWORD), 429, "too-many-requests")
+    finally:
+        for _ in range(CHECKS_AT_ONCE_MAX):
+            checking.release()
+    assert login(it, home.idgrid, PASSWORD).status_code == 204
 
 
 def test_a_dump_of_the_database_holds_nothing_that_opens_or_signs(it, home) -> None:
