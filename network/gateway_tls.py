@@ -27,7 +27,7 @@ from network.authority import (
 from network.creation import read_pair, write_pair
 from network.layout import Credential, write_replacing
 
-PUBLIC_FILE_MODE = 0o644
+PUBLIC_FILE_MODE, PRIVATE_FOLDER_MODE = 0o644, 0o700
 AUTHORITY_NAME, SERVER_NAME = "gateway-ca", "gateway-tls"
 
 
@@ -49,6 +49,7 @@ def write_gateway_tls(folder: Path, hosts: list[str], *, now: datetime) -> dict[
     An authority that is there already is used again, so devices need not be told anew; hosts
     beyond those it was made for need a new authority: remove its two files first.
     """
+    folder.mkdir(mode=PRIVATE_FOLDER_MODE, parents=True, exist_ok=True)
     names = list(dict.fromkeys((*hosts, *LOOPBACK_HOSTS)))
     place = _place(folder, AUTHORITY_NAME)
     if place.certificate.exists():
