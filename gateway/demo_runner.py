@@ -12,6 +12,7 @@ import json
 import logging
 import ssl
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
@@ -31,7 +32,8 @@ from gateway.demo.registration import Newcomer, Staff, configure, register_all
 from gateway.demo.report import DemoReport, HourReport, broken_invariants
 from gateway.demo.table import LiveTable
 from gateway.errors import LedgerRefusal
-from gateway.hems.fleet import Fleet, FleetMeter
+from gateway.hems.firmware_meter import FirmwareError, FirmwareMeter, interpreter
+from gateway.hems.fleet import DemoMeter, Fleet, FleetMeter, LightMeter
 from gateway.hems.profiles import DEMO_START, load_profiles
 from gateway.hems.virtual_meter import VirtualMeter
 from gateway.market_clock import MarketClock
@@ -47,12 +49,19 @@ from gateway.mqtt.ingest import ReadingStore
 from gateway.mqtt.topics import gateway_access, meter_access
 from gateway.oracle.node import OracleNode
 from gateway.scheduler import Scheduler
-from gateway.settings import DemoSettings, MqttSettings, load_demo_settings
+from gateway.settings import (
+    DemoSettings,
+    HouseholdSettings,
+    MqttSettings,
+    load_demo_settings,
+)
 from ledger.node import log_lines
 from ledger.rpc.client import GatewayClient
 
 ORACLE_USER, GATEWAY_USER = "oracle", "gateway"
 START_MARGIN_MS = 300
+FIRMWARE_METERS = 2
+"""So many households have a meter that runs the firmware, each in a process of its own."""
 HTTP_CONNECTIONS_MAX = 32
 EXIT_INTERRUPTED = 130
 
@@ -64,8 +73,7 @@ class Member:
     """A household of the demo with everything that is its own."""
 
     newcomer: Newcomer
-    meter: VirtualMeter
-    mqtt: MqttSettings
+    meter: DemoMeter
     household: Household
 
 
@@ -106,8 +114,10 @@ class Demo:
                 verify=ssl.create_default_context(cafile=settings.gateway_ca),
             )
         )
+        meters = await self._meters()
         members = [
-            self._member(number, http, by_member) for number in range(len(settings.households))
+            self._member(own, meter, http, by_member)
+            for own, meter in zip(settings.households, meters, strict=True)
         ]
         await self._start_broker(members)
         staff = Staff(manager=actors["community_manager"], operator=actors["dso"])
@@ -132,14 +142,38 @@ class Demo:
         self._resources.push_async_callback(client.close)
         return client
 
+    async def _meters(self) -> list[DemoMeter]:
+        """A meter per household: the first ones run the firmware, where MicroPython is."""
+        command, community = interpreter(), self._settings.community.id
+        meters: list[DemoMeter] = []
+        for number, own in enumerate(self._settings.households):
+            name = f"meter-{own.home:02d}"
+            self._tokens[name] = new_token()
+            mqtt = self._mqtt(name)
+            if command is None or number >= FIRMWARE_METERS:
+                meters.append(LightMeter(community, VirtualMeter(name), mqtt))
+                continue
+            folder = self._resources.enter_context(tempfile.TemporaryDirectory(prefix=name))
+            node = await FirmwareMeter.start(
+                command, Path(folder), community=community, account=own.idgrid, mqtt=mqtt
+            )
+            self._resources.push_async_callback(node.close)
+            meters.append(node)
+        nodes = sum(isinstance(meter, FirmwareMeter) for meter in meters)
+        light = "the others are light Python meters" if nodes else "all are light Python meters"
+        why = "" if command else " (MicroPython is not installed)"
+        self._table.say(f"  {nodes} meters run the firmware on MicroPython{why}, {light}")
+        return meters
+
     def _member(
-        self, number: int, http: httpx.AsyncClient, by_member: Mapping[str, GatewayClient]
+        self,
+        own: HouseholdSettings,
+        meter: DemoMeter,
+        http: httpx.AsyncClient,
+        by_member: Mapping[str, GatewayClient],
     ) -> Member:
-        own = self._settings.households[number]
         identity, chaincode = own.identity.load(), self._settings.ledger.chaincode
         home = self._profiles.homes[own.home - 1]
-        meter = VirtualMeter(f"meter-{own.home:02d}")
-        self._tokens[meter.meter_id] = new_token()
         newcomer = Newcomer(
             idgrid=own.idgrid,
             name=f"Home {own.home}",
@@ -157,7 +191,7 @@ class Demo:
             profiles=self._profiles,
             client=HouseholdClient(http, identity),
         )
-        return Member(newcomer, meter, self._mqtt(meter.meter_id), household)
+        return Member(newcomer, meter, household)
 
     def _mqtt(self, user: str) -> MqttSettings:
         broker = self._settings.broker
@@ -171,7 +205,8 @@ class Demo:
             ORACLE_USER: credential(self._tokens[ORACLE_USER], listening),
         } | {
             member.meter.meter_id: credential(
-                member.mqtt.token, meter_access(community, member.meter.meter_id)
+                self._tokens[member.meter.meter_id],
+                meter_access(community, member.meter.meter_id),
             )
             for member in members
         }
@@ -207,10 +242,10 @@ class Demo:
     def _fleet(self, members: list[Member]) -> Fleet:
         homes = self._profiles.homes
         meters = [
-            FleetMeter(member.meter, homes[own.home - 1], member.mqtt)
+            FleetMeter(member.meter, homes[own.home - 1])
             for member, own in zip(members, self._settings.households, strict=True)
         ]
-        return Fleet(self._settings.community.id, meters, self._profiles)
+        return Fleet(meters, self._profiles)
 
     def _day(
         self,
@@ -238,7 +273,7 @@ class Demo:
 class KnownMeters:
     """Keys of the meters this process made, for the oracle's own check of readings."""
 
-    def __init__(self, meters: list[VirtualMeter]) -> None:
+    def __init__(self, meters: list[DemoMeter]) -> None:
         self._keys = {meter.meter_id: meter.public_key for meter in meters}
 
     def public_key(self, meter_id: str) -> ec.EllipticCurvePublicKey | None:
@@ -282,6 +317,9 @@ def main() -> int:
         report = asyncio.run(Demo(settings, table).run())
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
+    except FirmwareError as fault:
+        logger.error("%s", fault)  # noqa: TRY400 - its words suffice
+        return 1
     except LedgerRefusal as refusal:
         logger.error("the ledger refused: %s", refusal)  # noqa: TRY400 - its words suffice
         return 1

@@ -1,0 +1,74 @@
+"""The demo's meter that is the firmware, beside the light one in Python."""
+
+import asyncio
+import json
+
+import pytest
+
+from gateway.hems import firmware_meter
+from gateway.hems.firmware_meter import FirmwareError, FirmwareMeter, interpreter
+from gateway.hems.virtual_meter import VirtualMeter
+from gateway.mqtt.reading import check_signature, decode_reading
+from gateway.settings import MqttSettings
+from tests.firmware.test_pc_node import Scene, scene
+
+START_MS = 1_767_225_600_000
+HOUR_MS = 3_600_000
+HOURS = ((1_200, 0), (300, 2_750), (0, 0), (777, 778))
+
+
+def mqtt(world: Scene, name: str) -> MqttSettings:
+    broker = world.broker
+    return MqttSettings(
+        "127.0.0.1", broker.port, broker.folder / "ca.pem", name, broker.token(name)
+    )
+
+
+def test_firmware_and_light_meter_read_the_same_of_a_profile(tmp_path):
+    async def play() -> None:
+        async with scene(tmp_path) as world:
+            command = interpreter()
+            assert command is not None
+            (tmp_path / "node").mkdir()
+            node = await FirmwareMeter.start(
+                command,
+                tmp_path / "node",
+                community="val",
+                account="IDG-1",
+                mqtt=mqtt(world, "node-1"),
+            )
+            light = VirtualMeter("node-1")
+            expected = []
+            try:
+                for number, (load_wh, pv_wh) in enumerate(HOURS, start=1):
+                    for meter in (node, light):
+                        meter.run_hour(load_wh=load_wh, pv_wh=pv_wh)
+                    await node.publish(START_MS + number * HOUR_MS)
+                    expected.append(light.read(START_MS + number * HOUR_MS))
+                heard = await world.wait_for("node-1", "reading", count=len(HOURS))
+            finally:
+                await node.close()
+                await node.close()  # whoever else holds it may end it, too
+            for content, wanted in zip(heard, expected, strict=True):
+                reading = decode_reading(json.dumps(content).encode())
+                check_signature(reading, node.public_key)
+                for name in ("seq", "t_end_ms", "import_wh", "export_wh", "quality"):
+                    assert getattr(reading, name) == getattr(wanted, name)
+
+    asyncio.run(play())
+
+
+def test_without_the_files_or_the_interpreter_there_is_none(tmp_path, monkeypatch):
+    monkeypatch.setattr(firmware_meter, "FIRMWARE", tmp_path)
+    assert interpreter() is None
+
+
+def test_a_node_that_cannot_start_says_why(tmp_path):
+    async def play() -> None:
+        settings = MqttSettings("127.0.0.1", 1, tmp_path / "none.pem", "node-1", "t")
+        with pytest.raises(FirmwareError, match=r"none\.pem"):
+            await FirmwareMeter.start(
+                interpreter() or [], tmp_path, community="val", account="IDG-1", mqtt=settings
+            )
+
+    asyncio.run(play())
