@@ -9,6 +9,7 @@ import pytest
 from gateway.demo.registration import DEPOSIT_UTOKEN
 from gateway.errors import LedgerRefusal
 from gateway.refusals import refusal_code
+from network.cli import main
 from tests.e2e.scene import (
     HASH,
     HOURS,
@@ -63,6 +64,28 @@ def test_a_settled_hour_is_not_settled_again(demo):
         assert await it.on_every_peer("tokens:audit") == before
 
     play(demo, scene)
+
+
+def test_a_settled_hour_has_a_receipt_that_the_command_checks_offline(demo, tmp_path, capsys):
+    async def scene(it: Scene) -> None:
+        manager = await it.manager_session()
+        path = "/v1/settlements/2016-08-01T20/receipt"
+        answer = await it.http.get(f"{path}?idgrid={it.idgrid(0)}", headers=manager)
+        assert answer.status_code == 200, answer.text
+        (tmp_path / "hour.receipt").write_bytes(answer.content)
+        listed = await it.http.get("/v1/validators")
+        (tmp_path / "validators.json").write_bytes(listed.content)
+
+    play(demo, scene)
+    receipt, genesis = tmp_path / "hour.receipt", demo.layout.genesis_block
+    trusts = (("--validators", tmp_path / "validators.json"), ("--genesis", genesis))
+    for option, file in trusts:
+        assert main(["verify-receipt", str(receipt), option, str(file)]) == 0
+        told = capsys.readouterr().out
+        assert "PROVEN: household" in told
+        assert "hour from 2016-08-01T20 UTC" in told
+    receipt.write_bytes(receipt.read_bytes()[:-1] + b"!")
+    assert main(["verify-receipt", str(receipt), "--genesis", str(genesis)]) == 1
 
 
 @pytest.mark.row("E056")
