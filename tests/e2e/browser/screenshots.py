@@ -1,4 +1,4 @@
-"""`python -m tests.e2e.browser.screenshots`: take the pictures of docs/households.md anew.
+"""`python -m tests.e2e.browser.screenshots`: take the pictures of the pages anew.
 
 They show the pages as they are: real Chromium before a real gateway, a street on the test ledger.
 """
@@ -33,6 +33,17 @@ PAGES = {
     "account": "/account",
     "standing": "/standing?side=offer",
 }
+MANAGER_PAGES = {
+    "console": "/console",
+    "console-members": "/console/members",
+    "console-meters": "/console/meters",
+    "console-listings": "/console/listings",
+    "console-statements": "/console/statements",
+    "console-audit": "/console/audit",
+    "explorer": "/explorer",
+}
+MANAGER = ""
+"""Who has no IDgrid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +76,11 @@ def main() -> int:
         for name in ("home", "market"):
             _take(browser, it, street, name, PAGES[name], width=1280, scheme="dark")
         _take(browser, it, street, "home-es", "/", width=360, locale="es-CL")
+        _let_devices_wait(it, street)
+        for name, path in MANAGER_PAGES.items():
+            _take(browser, it, street, name, path, width=1280, who=MANAGER)
+        for name in ("console", "console-statements"):
+            _take(browser, it, street, name, MANAGER_PAGES[name], width=360, who=MANAGER)
     return 0
 
 
@@ -78,9 +94,11 @@ def _take(
     width: int,
     scheme: str = "light",
     locale: str = "en-GB",
+    who: str | None = None,
 ) -> None:
+    idgrid = street.sunny.idgrid if who is None else who
     with page_in(browser, width=width, color_scheme=scheme, locale=locale) as page:
-        page.goto(it.url + it.sign_in(street.sunny.idgrid))
+        page.goto(it.url + it.sign_in(idgrid, is_manager=idgrid == MANAGER))
         page.goto(it.url + path)
         settled(page)
         page.wait_for_load_state("networkidle")
@@ -93,6 +111,18 @@ def _webp(page: Page) -> bytes:
     session = page.context.new_cdp_session(page)
     options = {"format": "webp", "quality": WEBP_QUALITY}
     return base64.b64decode(session.send("Page.captureScreenshot", options)["data"])
+
+
+def _let_devices_wait(it: Village, street: Street) -> None:
+    """Something in the manager's queue."""
+
+    def register(community) -> None:
+        key, owner = street.flat.meter.public_key.hex(), street.flat.idgrid
+        community.manager.submit("registry:register_meter", "meter-0042", owner, key)
+        sunny = street.modest.idgrid
+        community.manager.submit("registry:register_res", "sun-0042", sunny, "solar", 3_200)
+
+    it.act(register)
 
 
 def _add_battery(it: Village, street: Street) -> None:
