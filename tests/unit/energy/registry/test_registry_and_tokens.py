@@ -133,6 +133,7 @@ def test_deposits_are_the_supply_and_only_the_manager_makes_them() -> None:
         "payouts_utoken": 10_000_000,
         "escrowed_utoken": 0,
         "difference_utoken": 0,
+        "following": "",
     }
     keys = community.ledger.keys("deposit~")
     records = [json.loads(community.ledger.state(key) or b"") for key in keys]
