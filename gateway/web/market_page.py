@@ -1,6 +1,6 @@
 """What the market page shows: the live listing, the reader's orders, the prices so far."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from chaincode.energy.registry.records import Res
@@ -9,9 +9,9 @@ from gateway.order_progress import OrderProgress
 from gateway.own_records import OwnRecords
 from gateway.services import Services
 from gateway.sessions import Viewer
-from gateway.web.languages import Language
+from gateway.web.languages import N_, Language
 from gateway.web.listing_panel import ListingPanel, listing_panel
-from gateway.web.price_history import HOURS_SHOWN, HourRow, price_history
+from gateway.web.price_history import HOURS_SHOWN, HourRow, last_priced, price_history
 
 ORDERS_SHOWN = 50
 
@@ -27,22 +27,46 @@ class OwnDesk:
 
 
 @dataclass(frozen=True, slots=True)
+class PriceInUnits:
+    """A price per kWh in every unit the community shows."""
+
+    name: str
+    shown: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class MarketView:
     """The whole page; `desk` is for a household."""
 
     panel: ListingPanel | None
     hours: Sequence[HourRow]
+    units: Sequence[PriceInUnits]
     desk: OwnDesk | None
 
 
 def market_view(services: Services, viewer: Viewer | None, words: Language) -> MarketView:
     """Everything the page shows to this viewer."""
     idgrid = viewer.idgrid if viewer else ""
+    hours = price_history(services, words)
     return MarketView(
         panel=listing_panel(services, words, viewer_idgrid=idgrid),
-        hours=price_history(services, words),
+        hours=hours,
+        units=_in_units(services, hours),
         desk=_desk(services, idgrid) if idgrid else None,
     )
+
+
+def _in_units(services: Services, hours: Sequence[HourRow]) -> list[PriceInUnits]:
+    """The latest clearing price with the two prices of the utility around it."""
+    last = last_priced(hours)
+    if last is None:
+        return []
+    prices = (
+        (N_("clearing price"), last.price_utoken_per_kwh or 0),
+        (N_("Feed-in"), last.listing.floor_utoken_per_kwh),
+        (N_("Retail"), last.listing.cap_utoken_per_kwh),
+    )
+    return [PriceInUnits(name, services.currencies.in_all(price)) for name, price in prices]
 
 
 def tradable_sources(services: Services, idgrid: str) -> list[Res]:

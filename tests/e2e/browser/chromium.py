@@ -87,6 +87,7 @@ def keep_screenshot(page: Page, name: str, *, whole: bool = True) -> Path:
 
 def accessibility_findings(page: Page) -> list[str]:
     """What axe-core finds serious: rule, help and the first places."""
+    page.evaluate("scrollTo(0, 0)")  # else the menu that sticks to the top hides what is below it
     results = Axe().run(page, options=RULES).response
     return [
         f"{found['id']}: {found['help']}: {[node['html'][:120] for node in found['nodes'][:3]]}"
