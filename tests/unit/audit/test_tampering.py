@@ -26,7 +26,7 @@ from tests.unit.audit.ledgers import DefinedWorld, Records, audit
 BLOCKS = 6
 TAMPERED = 3
 FLIPPED_EVERY = 89
-SLOT_SEALS, SLOT_CODES, SLOT_COMMIT_HASH = 0, 2, 4
+SLOT_SEALS, SLOT_CODES, SLOT_STATE_HASH, SLOT_COMMIT_HASH = 0, 2, 3, 4
 
 Change = Callable[[Block], Block]
 
@@ -103,6 +103,7 @@ CHANGES: dict[str, Change] = {
     "another refusal": lambda block: slot(block, SLOT_CODES, bytes((0, 10))),
     "a code missing": lambda block: slot(block, SLOT_CODES, bytes((0,))),
     "commit hash": lambda block: slot(block, SLOT_COMMIT_HASH, encode_commit_hash(bytes(32))),
+    "state hash": lambda block: slot(block, SLOT_STATE_HASH, encode_commit_hash(bytes(32))),
     "no commit hash": lambda block: slot(block, SLOT_COMMIT_HASH, b""),
 }
 
