@@ -53,6 +53,9 @@ def check_machine(folder: Path) -> Iterator[Finding]:
         yield Finding(Level.FAULT, "assertions are off", "run without -O and PYTHONOPTIMIZE")
     yield from _check_packages(PACKAGES, Level.FAULT, "the peer")
     yield from _check_packages(GATEWAY_PACKAGES, Level.NOTE, "the gateway")
+    if not (_is_installed("micropython_unix") or shutil.which("micropython")):
+        fix = "only the demo's firmware meters need it: apt install micropython (Debian 13)"
+        yield Finding(Level.NOTE, "no MicroPython", fix)
     free = shutil.disk_usage(folder).free
     if free < FREE_DISK_BYTES_MIN:
         yield Finding(Level.FAULT, f"{free // 10**6} MB free in {folder}", "free at least 1 GB")

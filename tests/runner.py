@@ -62,7 +62,7 @@ SYSTEM_PARTS = (
     SystemPart(
         "micropython",
         "micropython",
-        "firmware tests (Debian 13 or newer has it)",
+        "firmware tests where no wheel of it exists (Debian 13 or newer has it)",
         is_optional=True,
     ),
 )
