@@ -6,6 +6,7 @@ A fresh four-validator network with a gateway is started and households are regi
   from an address of its own; counted until the block that holds the order is on the gateway;
 * many streams of events are kept open, while the gateway's memory is read and a block must reach
   every one of them;
+* the home page of a household is opened in a browser (`bench_page.py`);
 * transactions are placed until there are enough, and the read model is dropped and rebuilt.
 
 Every part runs in processes of its own on this machine; the figures include all of them.
@@ -14,6 +15,8 @@ Every part runs in processes of its own on this machine; the figures include all
 import argparse
 import asyncio
 import json
+import secrets
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,6 +26,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +35,17 @@ from grpc.aio import AioRpcError
 
 from ledger.rpc.client import CommitFailed, error_details
 from network.arguments import whole_number
+from network.bench_page import (
+    CPU_SLOWED,
+    FIRST_CONTENTFUL_PAINT_MS_MAX,
+    WEIGHT_BYTES_MAX,
+    PageFigures,
+    measured_page,
+)
 from network.creation import create_network, member_authority, write_pair
 from network.definitions import commit_definitions
 from network.gateway_process import GatewayFailed, running_gateway
-from network.gateway_rush import GateRush, Market
+from network.gateway_rush import GateRush, Market, idgrid_of
 from network.layout import NetworkLayout
 from network.lifecycle import LifecycleError, down, up
 from network.plan import Plan, default_plan_text, load_plan
@@ -49,6 +60,7 @@ ORDER_TARGET_MS, STREAMS_TARGET_MB, REBUILD_TARGET_S = 2_000.0, 300.0, 30.0
 PORTS = 9
 EXIT_FAILED = 1
 HOUR_MS = 3_600_000
+TOKEN_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +89,8 @@ class GatewayReport:
 
     rush: GateRush
     streams: OpenStreams
+    page: PageFigures | None
+    """None where there is no browser."""
     rebuilt: RebuiltModel
 
 
@@ -121,8 +135,28 @@ def report_table(report: GatewayReport) -> str:
             speed + _verdict(rush.p95_ms < ORDER_TARGET_MS),
             memory + _verdict(streams.open_mb < STREAMS_TARGET_MB),
             told + _verdict(streams.reached == streams.streams),
+            *page_lines(report.page),
             model + _verdict(rebuilt.elapsed_s < REBUILD_TARGET_S),
         )
+    )
+
+
+def page_lines(page: PageFigures | None) -> tuple[str, ...]:
+    """The two figures of the home page."""
+    if page is None:
+        return ("home page: not measured, chromium is missing (apt install chromium)",)
+    paint_ms, weight = page.first_contentful_paint_ms, page.weight_bytes
+    first = (
+        f"home page: first paint after {paint_ms:.0f} ms with the processor slowed"
+        f" {CPU_SLOWED} times (goal {FIRST_CONTENTFUL_PAINT_MS_MAX} ms)"
+    )
+    second = (
+        f"  {weight / 1000:.1f} kB in {page.requests} responses"
+        f" (goal {WEIGHT_BYTES_MAX / 1000:.0f} kB)"
+    )
+    return (
+        first + _verdict(paint_ms < FIRST_CONTENTFUL_PAINT_MS_MAX),
+        second + _verdict(weight < WEIGHT_BYTES_MAX),
     )
 
 
@@ -144,13 +178,14 @@ def _in_fresh_network(options: argparse.Namespace) -> GatewayReport:
         path.write_text(text, encoding="utf-8")
         plan = load_plan(path)
         layout = create_network(plan, text, now=datetime.now(tz=UTC))
-        settings = write_gateway_settings(plan, layout, Path(folder))
+        token = secrets.token_urlsafe(TOKEN_BYTES)
+        settings = write_gateway_settings(plan, layout, Path(folder), token=token)
         try:
             _progress("starting four validators")
             up(plan)
             uvloop.run(_deploy(plan, layout))
             with running_gateway(plan, settings) as process:
-                return _measure(plan, layout, process, options, settings)
+                return _measure(plan, layout, process, options, settings, token)
         finally:
             down(plan)
 
@@ -159,8 +194,11 @@ async def _deploy(plan: Plan, layout: NetworkLayout) -> None:
     await commit_definitions(plan, layout)
 
 
-def write_gateway_settings(plan: Plan, layout: NetworkLayout, folder: Path) -> Path:
-    """A gateway's settings for this network, with an identity of its own."""
+def write_gateway_settings(plan: Plan, layout: NetworkLayout, folder: Path, *, token: str) -> Path:
+    """A gateway's settings for this network, with an identity of its own.
+
+    `token` is a login link of the first household.
+    """
     place = layout.wallet("gateway")
     authority = member_authority(plan, MANAGER_MEMBER, layout)
     now = datetime.now(tz=UTC)
@@ -187,6 +225,7 @@ def write_gateway_settings(plan: Plan, layout: NetworkLayout, folder: Path) -> P
             "hour_ms": HOUR_MS,
             "utc_offset_minutes": 0,
         },
+        "links": [{"token": token, "idgrid": idgrid_of(0), "is_manager": False}],
     }
     settings.write_text(json.dumps(content), encoding="utf-8")
     settings.chmod(0o600)
@@ -199,6 +238,7 @@ def _measure(
     process: subprocess.Popen[bytes],
     options: argparse.Namespace,
     settings: Path,
+    token: str,
 ) -> GatewayReport:
     url = f"http://{plan.gateway_host}:{plan.gateway_port}"
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -212,12 +252,21 @@ def _measure(
             streams = _streams(
                 url, process, options.streams, lambda: runner.run(market.one_more())
             )
+            _progress("opening the home page in a browser")
+            page = _home_page(url, token)
             _progress(f"placing orders until there are {options.transactions} transactions")
             runner.run(market.fill(options.transactions))
         finally:
             runner.run(market.close())
     _progress("rebuilding the read model")
-    return GatewayReport(rush, streams, _rebuilt(settings))
+    return GatewayReport(rush, streams, page, _rebuilt(settings))
+
+
+def _home_page(url: str, token: str) -> PageFigures | None:
+    """Of a household that has just ordered."""
+    if shutil.which("chromium") is None or find_spec("playwright") is None:
+        return None
+    return measured_page(f"{url}/", sign_in=f"{url}/login/{token}")
 
 
 def _streams(

@@ -14,7 +14,7 @@ from network.definitions import connect, wait_everywhere
 from network.gateway_process import GatewayFailed
 from network.layout import NetworkLayout
 from network.plan import Plan
-from network.trial_households import Household, submitting
+from network.trial_households import Household, household_idgrid, submitting
 
 WINDOW_S = 10
 PREPARATION_MS = 8_000
@@ -121,6 +121,11 @@ class Market:
 async def _place(client: GatewayClient, offer: Offer) -> int:
     submit = submitting(client)
     return await submit(offer.household.identity, "market:place_offer", *offer.arguments)
+
+
+def idgrid_of(number: int) -> str:
+    """The IDgrid of a household of the community, which the gateway's settings name before."""
+    return household_idgrid("bench", number)
 
 
 def _spec(household: Household, listing_id: str) -> dict[str, object]:

@@ -71,7 +71,7 @@ class TrialHouseholds:
 
     def household(self, number: int) -> Household:
         """The household of that number, with a new certificate."""
-        idgrid = with_check_character(f"{self._name.upper()}-{number:06d}")
+        idgrid = household_idgrid(self._name, number)
         pair = self._authority.issue_client(
             f"household-{number}",
             now=self._now,
@@ -125,6 +125,11 @@ class TrialHouseholds:
         return await submit(
             self.manager, "market:open_listing", listing_id, json.dumps(parameters)
         )
+
+
+def household_idgrid(name: str, number: int) -> str:
+    """The grid id of a trial's household."""
+    return with_check_character(f"{name.upper()}-{number:06d}")
 
 
 def submitting(client: GatewayClient) -> Submit:

@@ -8,24 +8,35 @@ from network.bench_gateway import (
     OpenStreams,
     RebuiltModel,
     main,
+    page_lines,
     report_table,
 )
+from network.bench_page import PageFigures
 from network.gateway_rush import GateRush
 
 
 def a_report(**changes: object) -> GatewayReport:
-    values = {"lost": 0, "p95_ms": 800.0, "open_mb": 190.0, "reached": 500, "elapsed_s": 20.0}
+    values = {
+        "lost": 0,
+        "p95_ms": 800.0,
+        "open_mb": 190.0,
+        "reached": 500,
+        "elapsed_s": 20.0,
+        "paint_ms": 700.0,
+        "weight": 90_000,
+    }
     values |= changes
     return GatewayReport(
         GateRush(200, 10, 199, {"BIDS_CLOSED": 1}, values["lost"], 300.0, values["p95_ms"]),
         OpenStreams(500, 160.0, values["open_mb"], values["reached"]),
+        PageFigures(values["paint_ms"], values["weight"], 9),
         RebuiltModel(900, 10_000, values["elapsed_s"]),
     )
 
 
 def test_every_figure_stands_beside_its_goal():
     text = report_table(a_report())
-    assert text.count("— met") == 5
+    assert text.count("— met") == 7
     assert "accepted 199, refused 1 BIDS_CLOSED, lost 0" in text
     assert "p95 800 ms (goal 2000 ms)" in text
     assert "10000 transactions in 900 blocks: 20.0 s (goal 30 s)" in text
@@ -39,10 +50,16 @@ def test_every_figure_stands_beside_its_goal():
         {"open_mb": 300.0},
         {"reached": 499},
         {"elapsed_s": 30.0},
+        {"paint_ms": 1_000.0},
+        {"weight": 150_000},
     ],
 )
 def test_a_goal_that_is_missed_is_said(change):
     assert report_table(a_report(**change)).count("NOT MET") == 1
+
+
+def test_without_a_browser_the_page_is_not_measured_and_that_is_said():
+    assert "chromium is missing" in "\n".join(page_lines(None))
 
 
 def test_a_wrong_option_is_told(capsys):
