@@ -73,14 +73,19 @@ class Community:
         pairs: Iterator[Offer] = (Offer(h, listing) for listing in ids for h in self._households)
         return list(itertools.islice(pairs, count))
 
-    async def open_until(self, gate_closure_ms: int) -> tuple[str, list[Household]]:
-        """A listing that closes then, and who may order in it."""
+    @property
+    def households(self) -> list[Household]:
+        """Everybody registered."""
+        return self._households
+
+    async def open_until(self, gate_closure_ms: int) -> str:
+        """A listing whose gate closes then."""
         listing_id = self._next_listing_id()
         opening = self._trial.open_listing(
             self._through_one_peer(), listing_id, gate_closure_ms=gate_closure_ms
         )
         await self._everywhere([opening])
-        return listing_id, self._households
+        return listing_id
 
     def _through_one_peer(self) -> Submit:
         """The next peer in turn, for all of some work."""

@@ -132,7 +132,7 @@ def report_table(report: GatewayReport) -> str:
     return "\n".join(
         (
             orders + _verdict(rush.lost == 0),
-            speed + _verdict(rush.p95_ms < ORDER_TARGET_MS),
+            speed + _verdict(0 < rush.p95_ms < ORDER_TARGET_MS),
             memory + _verdict(streams.open_mb < STREAMS_TARGET_MB),
             told + _verdict(streams.reached == streams.streams),
             *page_lines(report.page),

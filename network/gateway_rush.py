@@ -17,9 +17,10 @@ from network.plan import Plan
 from network.trial_households import Household, household_idgrid, submitting
 
 WINDOW_S = 10
-PREPARATION_MS = 8_000
-"""From opening the listing to the first order: the client process starts meanwhile."""
+OPENING_MS = 5_000
+"""Until a listing is open on every validator; then the orders begin."""
 IN_FLIGHT = 64
+LINE_BYTES_MAX = 16 * 1024 * 1024
 TRANSACTIONS_PER_HOUSEHOLD = 8
 """Of its registration."""
 
@@ -62,16 +63,7 @@ class Market:
 
     async def rush(self, url: str) -> GateRush:
         """All households order in the last seconds before the gate closes."""
-        first_ms = int(time.time() * 1000) + PREPARATION_MS
-        gate_ms = first_ms + WINDOW_S * 1000
-        listing_id, households = await self._community.open_until(gate_ms)
-        task = {
-            "url": url,
-            "function": "market:place_offer",
-            "first_order_ms": first_ms,
-            "last_order_ms": gate_ms,
-            "households": [_spec(each, listing_id) for each in households],
-        }
+        households = self._community.households
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-P",
@@ -79,8 +71,26 @@ class Market:
             "gateway.measuring.gate_rush",
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
+            limit=LINE_BYTES_MAX,
         )
-        printed, _ = await process.communicate(json.dumps(task).encode())
+        assert process.stdin is not None
+        assert process.stdout is not None
+        task = {
+            "url": url,
+            "function": "market:place_offer",
+            "households": [_spec(each) for each in households],
+        }
+        process.stdin.write(json.dumps(task).encode() + b"\n")
+        await process.stdin.drain()
+        if not await process.stdout.readline():
+            raise GatewayFailed("the households' process failed")
+        gate_ms = int(time.time() * 1000) + OPENING_MS + WINDOW_S * 1000
+        start = {
+            "listing_id": await self._community.open_until(gate_ms),
+            "first_order_ms": gate_ms - WINDOW_S * 1000,
+            "last_order_ms": gate_ms,
+        }
+        printed, _ = await process.communicate(json.dumps(start).encode() + b"\n")
         if process.returncode:
             raise GatewayFailed("the households' process failed")
         found = json.loads(printed)
@@ -128,11 +138,11 @@ def idgrid_of(number: int) -> str:
     return household_idgrid("bench", number)
 
 
-def _spec(household: Household, listing_id: str) -> dict[str, object]:
+def _spec(household: Household) -> dict[str, object]:
     identity = household.identity
     return {
         "mspid": identity.mspid,
         "certificate_pem": identity.certificate_pem.decode(),
         "key_pem": household.key_pem.decode(),
-        "args": [listing_id, household.res_id, str(OFFER_WH), str(RESERVE_UTOKEN_PER_KWH)],
+        "args": [household.res_id, str(OFFER_WH), str(RESERVE_UTOKEN_PER_KWH)],
     }

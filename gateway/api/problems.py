@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -14,6 +15,8 @@ from gateway.errors import FieldError, Problem, RequestRefused
 
 MEDIA_TYPE = "application/problem+json"
 FIELD_ERRORS_MAX = 20
+PATH_CHARACTERS = "/:@!$&'()*+,;=~"
+"""Of a URI's path, RFC 3986 section 3.3; everything else is percent-encoded."""
 
 RefusalPage = Callable[[Request, RequestRefused], Response]
 """Makes the page that a person sees."""
@@ -46,13 +49,13 @@ def problem_body(
     errors: Sequence[FieldError] = (),
     extensions: Mapping[str, object] | None = None,
 ) -> bytes:
-    """The JSON document."""
+    """The JSON document; `instance` is the path that was asked for."""
     content: dict[str, object] = {
         "type": type_uri(problem),
         "title": problem.value.title,
         "status": problem.value.status,
         "detail": detail,
-        "instance": instance,
+        "instance": quote(instance, safe=PATH_CHARACTERS),
     }
     if errors:
         content["errors"] = [{"pointer": e.pointer, "detail": e.detail} for e in errors]

@@ -1,9 +1,10 @@
 """`python -m gateway.measuring.gate_rush`: households that order in the last seconds of a listing.
 
-Reads its task as JSON from standard input: `url`, `function`, `first_order_ms`, `last_order_ms`
-(ms UTC; orders are spread evenly between), and `households`, each with mspid, certificate_pem,
-key_pem and args. Prints JSON: how many orders were accepted, refused by reason, or lost, and
-milliseconds from the wish to "on the ledger".
+Reads two lines of JSON from standard input. The first is `url`, `function` and `households`, each
+with mspid, certificate_pem, key_pem and args; a line is printed when they are ready. The second is
+`listing_id`, `first_order_ms` and `last_order_ms` (ms UTC; orders are spread evenly between).
+Prints JSON: how many orders were accepted, refused by reason, or lost, and milliseconds from the
+wish to "on the ledger".
 """
 
 import asyncio
@@ -33,34 +34,48 @@ class Rush:
     """Orders without an answer, or refused without a reason."""
 
 
-async def rush(task: dict[str, Any]) -> Rush:
+@dataclass(frozen=True, slots=True)
+class Orderer:
+    """A household that is ready to order, from an address of its own."""
+
+    http: httpx.AsyncClient
+    client: HouseholdClient
+    args: list[str]
+
+
+def ready(task: dict[str, Any]) -> list[Orderer]:
+    """Keys read, connections prepared."""
+    orderers = []
+    tls = httpx.create_ssl_context()
+    for number, own in enumerate(task["households"]):
+        transport = httpx.AsyncHTTPTransport(verify=tls, local_address=source_address(number))
+        http = httpx.AsyncClient(base_url=task["url"], transport=transport, timeout=TIMEOUT_S)
+        identity = SigningIdentity(
+            own["mspid"], own["certificate_pem"].encode(), Signer(own["key_pem"].encode())
+        )
+        orderers.append(Orderer(http, HouseholdClient(http, identity), own["args"]))
+    return orderers
+
+
+async def rush(function: str, orderers: list[Orderer], start: dict[str, Any]) -> Rush:
     """Place all orders."""
     done = Rush()
-    households = task["households"]
-    step_ms = (task["last_order_ms"] - task["first_order_ms"]) / max(len(households) - 1, 1)
-    await asyncio.gather(
-        *(
-            _order(task, number, task["first_order_ms"] + number * step_ms, done)
-            for number in range(len(households))
-        )
-    )
+    step_ms = (start["last_order_ms"] - start["first_order_ms"]) / max(len(orderers) - 1, 1)
+
+    async def order(number: int, orderer: Orderer) -> None:
+        at_ms = start["first_order_ms"] + number * step_ms
+        await asyncio.sleep(max(0.0, at_ms / 1000 - time.time()))
+        await _order(function, [start["listing_id"], *orderer.args], orderer, done)
+
+    await asyncio.gather(*(order(number, each) for number, each in enumerate(orderers)))
     return done
 
 
-async def _order(task: dict[str, Any], number: int, at_ms: float, done: Rush) -> None:
-    own = task["households"][number]
-    identity = SigningIdentity(
-        own["mspid"], own["certificate_pem"].encode(), Signer(own["key_pem"].encode())
-    )
-    transport = httpx.AsyncHTTPTransport(local_address=source_address(number))
-    async with httpx.AsyncClient(
-        base_url=task["url"], transport=transport, timeout=TIMEOUT_S
-    ) as http:
-        client = HouseholdClient(http, identity)
-        await asyncio.sleep(max(0.0, at_ms / 1000 - time.time()))
+async def _order(function: str, args: list[str], orderer: Orderer, done: Rush) -> None:
+    async with orderer.http:
         begun = time.perf_counter()
         try:
-            await client.submit(task["function"], own["args"], wait=True)
+            await orderer.client.submit(function, args, wait=True)
         except OrderRefused as refusal:
             if refusal.code:
                 done.refused[refusal.code] = done.refused.get(refusal.code, 0) + 1
@@ -73,8 +88,13 @@ async def _order(task: dict[str, Any], number: int, at_ms: float, done: Rush) ->
 
 
 def main() -> int:
-    """Read the task, place the orders, print what became of them."""
-    print(json.dumps(asdict(asyncio.run(rush(json.load(sys.stdin))))))  # noqa: T201 - a command
+    """Get ready, place the orders, print what became of them."""
+    task = json.loads(sys.stdin.readline())
+    orderers = ready(task)
+    print("ready", flush=True)  # noqa: T201 - a command
+    start = json.loads(sys.stdin.readline())
+    done = asyncio.run(rush(task["function"], orderers, start))
+    print(json.dumps(asdict(done)))  # noqa: T201
     return 0
 
 

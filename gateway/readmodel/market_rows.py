@@ -79,13 +79,19 @@ def _listing(
     insert_or_replace(
         connection,
         ListingRow,
-        {
-            "listing_id": listing_id,
-            "state": _text(content["state"]),
-            **_numbers(
-                content, "opens_at_ms", "gate_closure_ms", "delivery_start_ms", "delivery_end_ms"
-            ),
-        },
+        [
+            {
+                "listing_id": listing_id,
+                "state": _text(content["state"]),
+                **_numbers(
+                    content,
+                    "opens_at_ms",
+                    "gate_closure_ms",
+                    "delivery_start_ms",
+                    "delivery_end_ms",
+                ),
+            }
+        ],
     )
 
 
@@ -124,18 +130,20 @@ def _order(
     insert_or_replace(
         connection,
         OrderRow,
-        {
-            "listing_id": listing_id,
-            "idgrid": idgrid,
-            "order_id": order_id,
-            "side": _text(content["side"]),
-            **_numbers(content, "energy_wh", "price_utoken_per_kwh"),
-            "source": _text(content["source"]),
-            "block_number": at.block_number,
-            "tx_index": at.index,
-            "cancelled_block_number": None,
-            "cancelled_tx_index": None,
-        },
+        [
+            {
+                "listing_id": listing_id,
+                "idgrid": idgrid,
+                "order_id": order_id,
+                "side": _text(content["side"]),
+                **_numbers(content, "energy_wh", "price_utoken_per_kwh"),
+                "source": _text(content["source"]),
+                "block_number": at.block_number,
+                "tx_index": at.index,
+                "cancelled_block_number": None,
+                "cancelled_tx_index": None,
+            }
+        ],
     )
 
 
@@ -146,25 +154,27 @@ def _settlement(
     insert_or_replace(
         connection,
         SettlementRow,
-        {
-            "idgrid": idgrid,
-            "listing_id": listing_id,
-            "revision": int(parts[2]) if len(parts) > 2 else 0,  # noqa: PLR2004 - a correction
-            **_numbers(
-                content,
-                "sold_wh",
-                "bought_wh",
-                "received_utoken",
-                "paid_utoken",
-                "refunded_utoken",
-                "network_charge_utoken",
-                "pool_share_utoken",
-                "owed_to_utility_utoken",
-                "owed_by_utility_utoken",
-            ),
-            "block_number": at.block_number,
-            "tx_index": at.index,
-        },
+        [
+            {
+                "idgrid": idgrid,
+                "listing_id": listing_id,
+                "revision": int(parts[2]) if len(parts) > 2 else 0,  # noqa: PLR2004 - a correction
+                **_numbers(
+                    content,
+                    "sold_wh",
+                    "bought_wh",
+                    "received_utoken",
+                    "paid_utoken",
+                    "refunded_utoken",
+                    "network_charge_utoken",
+                    "pool_share_utoken",
+                    "owed_to_utility_utoken",
+                    "owed_by_utility_utoken",
+                ),
+                "block_number": at.block_number,
+                "tx_index": at.index,
+            }
+        ],
     )
 
 

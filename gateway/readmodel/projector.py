@@ -7,7 +7,7 @@ import logging
 from collections import defaultdict
 from dataclasses import asdict
 
-from sqlalchemy import Connection, delete, insert, select, text, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, text, update
 
 from gateway.database import Database
 from gateway.database.upserting import insert_or_keep, insert_or_replace
@@ -38,6 +38,10 @@ PROJECTION_VERSION = 1
 """Raise it when blocks are projected otherwise: the tables are then filled anew."""
 STATE_KEY_BYTES_MAX = 2_000
 """An index of PostgreSQL takes no more; the contracts' keys have some 100."""
+
+DELETE_STATE = delete(StateRow).where(
+    StateRow.namespace == bindparam("gone_from"), StateRow.key == bindparam("gone_key")
+)
 
 logger = logging.getLogger(__name__)
 
@@ -99,6 +103,7 @@ class Projector:
         if rows:
             connection.execute(insert(TransactionRow), rows)
         concerned: defaultdict[str, set[Position]] = defaultdict(set)
+        states: dict[tuple[str, bytes], dict[str, object] | None] = {}
         idgrids = {identity.digest: identity.idgrid for identity in facts.identities}
         for each in facts.transactions:
             at = each.record.position
@@ -106,9 +111,11 @@ class Projector:
             if signer:
                 concerned[signer].add(at)
             for written in each.writes:
-                household = self._write_state(connection, written, at)
+                _note_state(states, written, at)
+                household = self._write_rows(connection, written, at)
                 if household:
                     concerned[household].add(at)
+        _write_states(connection, states)
         activity = [
             {"idgrid": idgrid, "block_number": at.block_number, "tx_index": at.index}
             for idgrid, places in concerned.items()
@@ -117,33 +124,46 @@ class Projector:
         if activity:
             connection.execute(insert(Activity), activity)
 
-    def _write_state(
-        self, connection: Connection, written: StateWrite, at: Position
-    ) -> str | None:
-        """Mirror one write; the household it belongs to."""
-        key = written.write.key.encode()
-        if len(key) > STATE_KEY_BYTES_MAX:
-            logger.warning("block %s: a key of %d bytes is not mirrored", at, len(key))
-            return None
-        if written.write.is_delete:
-            connection.execute(
-                delete(StateRow).where(
-                    StateRow.namespace == written.namespace, StateRow.key == key
-                )
-            )
-        else:
-            row = {
-                "namespace": written.namespace,
-                "key": key,
-                "value": written.write.value,
-                "block_number": at.block_number,
-                "tx_index": at.index,
-            }
-            insert_or_replace(connection, StateRow, row)
+    def _write_rows(self, connection: Connection, written: StateWrite, at: Position) -> str | None:
+        """The rows made of a contract's key; the household it belongs to."""
         if written.namespace != self._namespace or NUL in written.write.key:
             return None
         index_write(connection, written.write, at)
         return household_of(written.write.key)
+
+
+def _note_state(
+    states: dict[tuple[str, bytes], dict[str, object] | None], written: StateWrite, at: Position
+) -> None:
+    """The last write of a key in a block counts; None is a deletion."""
+    key = written.write.key.encode()
+    if len(key) > STATE_KEY_BYTES_MAX:
+        logger.warning("block %s: a key of %d bytes is not mirrored", at, len(key))
+        return
+    states[written.namespace, key] = (
+        None
+        if written.write.is_delete
+        else {
+            "namespace": written.namespace,
+            "key": key,
+            "value": written.write.value,
+            "block_number": at.block_number,
+            "tx_index": at.index,
+        }
+    )
+
+
+def _write_states(
+    connection: Connection, states: dict[tuple[str, bytes], dict[str, object] | None]
+) -> None:
+    insert_or_replace(connection, StateRow, [row for row in states.values() if row])
+    gone = [
+        {"gone_from": namespace, "gone_key": key}
+        for (namespace, key), row in states.items()
+        if row is None
+    ]
+    if gone:
+        connection.execute(DELETE_STATE, gone)
 
 
 def _locked_progress(connection: Connection) -> tuple[int, int]:
