@@ -40,7 +40,7 @@ async def a_stream(services: LiveServices) -> AsyncIterator[None]:
 @router.get("/events", response_class=EventSourceResponse, dependencies=[Depends(a_stream)])
 async def events(
     request: Request,
-    last_event_id: Annotated[str | None, Header(pattern=r"^\d{1,15}$")] = None,
+    last_event_id: Annotated[str | None, Header(pattern=r"^[0-9]{1,15}$")] = None,
 ) -> AsyncIterator[ServerSentEvent]:
     """One `block` event per block; its id is the block's number, so a client resumes after it.
 

@@ -53,7 +53,7 @@ def block(
 @router.get("/search")
 def search(
     services: UsedServices,
-    q: Annotated[str, Query(pattern=r"^(\d{1,15}|[0-9a-f]{64})$")],
+    q: Annotated[str, Query(pattern=r"^([0-9]{1,15}|[0-9a-f]{64})$")],
 ) -> dict[str, Any]:
     """Where a block number, block hash or transaction id leads."""
     hits = ledger_queries.search(services.readmodel, q)

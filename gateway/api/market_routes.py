@@ -20,14 +20,14 @@ from gateway.services import Services
 
 router = APIRouter(prefix="/v1", tags=["market"])
 
-ListingId = Annotated[str, Path(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}$")]
+ListingId = Annotated[str, Path(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}$")]
 Idgrid = Annotated[str, Path(pattern=r"^[A-Z0-9-]{4,32}$")]
 
 
 @router.get("/listings")
 def listings(
     services: UsedServices,
-    after: Annotated[str | None, Query(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}$")] = None,
+    after: Annotated[str | None, Query(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}$")] = None,
     limit: PageLimit = PAGE_DEFAULT,
 ) -> Page[dict[str, Any]]:
     """Listings, the latest delivery hour first."""

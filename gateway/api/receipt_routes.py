@@ -19,7 +19,7 @@ REVISIONS_MAX = 9_999
 
 router = APIRouter(prefix="/v1", tags=["receipts"])
 
-ListingId = Annotated[str, Path(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}$")]
+ListingId = Annotated[str, Path(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}$")]
 TransactionId = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]
 FileKind = Annotated[Literal["receipt", "qr"], Query()]
 

@@ -17,7 +17,7 @@ router = APIRouter(prefix="/v1", tags=["settlement"])
 
 UTOKEN_MAX = 10**18
 Idgrid = Annotated[str, Path(pattern=r"^[A-Z0-9-]{4,32}$")]
-Month = Annotated[str, Path(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
+Month = Annotated[str, Path(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])$")]
 MEDIA_TYPES = {"csv": "text/csv; charset=utf-8", "pdf": "application/pdf"}
 
 

@@ -38,7 +38,7 @@ WAIT_MS_MAX = 60_000
 
 router = APIRouter(prefix="/v1", tags=["transactions"])
 
-POSITION_PATTERN = r"^\d{1,15}:\d{1,6}$"
+POSITION_PATTERN = r"^[0-9]{1,15}:[0-9]{1,6}$"
 ValidationCodeName = StrEnum(  # type: ignore[misc] # the names of another enumeration
     "ValidationCodeName", {code.name: code.name for code in ValidationCode}
 )

@@ -27,7 +27,7 @@ from tests.support.config_world import ConfigWorld
 from tests.unit.gateway.ledger_double import services_over
 from tests.unit.gateway.readmodel_blocks import HOME, Ledger, a_listing, an_order
 
-EXAMPLES, EXAMPLES_FULL = 3, 200
+EXAMPLES, EXAMPLES_FULL = 2, 200
 NO_LIMIT = RateLimit(per_second=1e9, burst=10**9)
 MANAGER, HOUSEHOLD = "manager-token", "household-token"
 ENDLESS = "/v1/events"
@@ -63,6 +63,7 @@ def keeps_its_contract(case, token: str | None) -> None:
     case.validate_response(response, checks=checks)
 
 
+@pytest.mark.slow
 @operations.parametrize()
 @hypothesis.settings(max_examples=EXAMPLES, derandomize=True, database=None)
 def test_every_answer_is_one_the_description_names(case):
