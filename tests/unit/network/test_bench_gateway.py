@@ -30,7 +30,7 @@ def a_report(**changes: object) -> GatewayReport:
         GateRush(200, 10, 199, {"BIDS_CLOSED": 1}, values["lost"], 300.0, values["p95_ms"]),
         OpenStreams(500, 160.0, values["open_mb"], values["reached"]),
         PageFigures(values["paint_ms"], values["weight"], 9),
-        RebuiltModel(900, 10_000, values["elapsed_s"]),
+        RebuiltModel(900, 10_000, values["elapsed_s"], 12.0),
     )
 
 
@@ -39,7 +39,7 @@ def test_every_figure_stands_beside_its_goal():
     assert text.count("— met") == 7
     assert "accepted 199, refused 1 BIDS_CLOSED, lost 0" in text
     assert "p95 800 ms (goal 2000 ms)" in text
-    assert "10000 transactions in 900 blocks: 20.0 s (goal 30 s)" in text
+    assert "10000 transactions in 900 blocks: 20.0 s, 12.0 s of CPU (goal 30 s)" in text
 
 
 @pytest.mark.parametrize(
