@@ -178,6 +178,12 @@ def _broker(arguments: Sequence[str]) -> int:
     return run_broker(arguments)
 
 
+def _study(arguments: Sequence[str]) -> int:
+    from network.study_command import main as run_study
+
+    return run_study(arguments)
+
+
 def _timetable(arguments: Sequence[str]) -> int:
     from network.timetable_command import main as run_timetable
 
@@ -226,6 +232,7 @@ COMMANDS = {
     "bench": Command(
         "measure throughput, latency and cost on this machine; takes about a minute", _bench
     ),
+    "study": Command("network: sizes of records, delays for 2 to 7 houses", _study),
     "peer": Command("run one validator process", _peer),
 }
 
