@@ -1,9 +1,11 @@
 """What the gateway needs of a ledger, named for the need; `gateway.ledger_link` provides it."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from chaincode.energy.oracle.records import MeterReading
 from gateway.identity.issuing import Certified
 from ledger.model.block import Block
 
@@ -27,6 +29,23 @@ class Ledger(Protocol):
 
     def blocks(self, first_number: int) -> AsyncIterator[Block]:
         """Committed blocks from `first_number` on, without end."""
+
+
+class Readings(Protocol):
+    """Accepted readings of the meters; calls block."""
+
+    @property
+    def refused(self) -> Counter[str]:
+        """Messages that were not taken, per meter."""
+
+    def latest(self, meter_id: str) -> MeterReading | None:
+        """The newest reading of a meter."""
+
+    def until(self, meter_id: str, instant_ms: int) -> MeterReading | None:
+        """The last reading whose period ended at or before an instant."""
+
+    def before(self, meter_id: str, instant_ms: int) -> MeterReading | None:
+        """The last reading whose period ended before an instant."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from gateway.identity.people import People
 from gateway.ledger_link import link_from
 from gateway.market import Market
 from gateway.meter_keys import LedgerMeterKeys
-from gateway.mqtt.connection import keep_ingesting
+from gateway.mqtt.collecting import start_collecting
 from gateway.mqtt.ingest import ReadingStore
 from gateway.ports import Ledger
 from gateway.readmodel.following import follow_blocks
@@ -131,6 +131,7 @@ async def serve(settings: GatewaySettings) -> None:
     stored = ReadModel(database, settings.ledger.chaincode)
     link = link_from(settings, stored.block_bytes)
     services = build_services(settings, link, database)
+    services, collecting = await start_collecting(settings, services, database)
     projector = Projector(database, settings.ledger.chaincode)
     hosts, tls = AllowedHosts.of(settings.host, settings.allowed_hosts), settings.tls
     app = create_app(services, hosts=hosts, tls_ca=tls.ca if tls else None)
@@ -140,14 +141,7 @@ async def serve(settings: GatewaySettings) -> None:
         trust = create_trust_app(services, tls.ca, https_port=settings.port, hosts=hosts)
         plain = web_config(trust, settings.host, tls.trust_port)
         background.append(asyncio.create_task(uvicorn.Server(plain).serve()))
-    if settings.mqtt is not None:
-        background.append(
-            asyncio.create_task(
-                keep_ingesting(
-                    settings.mqtt, settings.community.id, services.readings, services.batteries
-                )
-            )
-        )
+    background += collecting
     try:
         await _first_to_end(asyncio.create_task(server.serve()), background)
     finally:

@@ -8,11 +8,11 @@ from gateway.community import Community
 from gateway.currency import Currencies
 from gateway.event_feed import EventFeed
 from gateway.hems.batteries import BatteryStore
+from gateway.hems.service import HemsService
 from gateway.identity.people import People
 from gateway.market import Market
 from gateway.marketplace import Marketplace
-from gateway.mqtt.ingest import ReadingStore
-from gateway.ports import Measurements, NothingMeasured
+from gateway.ports import Measurements, NothingMeasured, Readings
 from gateway.readmodel.queries import ReadModel
 from gateway.receipts import Receipts
 from gateway.sessions import Sessions
@@ -58,7 +58,7 @@ class Services:
     answered: AnsweredRequests
     receipts: Receipts
     people: People
-    readings: ReadingStore
+    readings: Readings
     streams: Slots
     clock_ms: Callable[[], int]
     community_name: str
@@ -70,6 +70,8 @@ class Services:
     currencies: Currencies = field(default_factory=Currencies)
     measurements: Measurements = field(default_factory=NothingMeasured)
     """Voltage, power and appliances, as far as devices tell them."""
+    hems: HemsService | None = None
+    """Devices, alarms, transfers; None in a gateway without a broker."""
 
     @property
     def marketplace(self) -> Marketplace:

@@ -75,6 +75,18 @@ class TlsSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class HemsSettings:
+    """The home energy data service; None stands for what follows from the market hour."""
+
+    interval_ms: int | None = None
+    """Between two readings of a meter."""
+    silent_after_ms: int | None = None
+    anchor_every_ms: int = 15 * 60_000
+    oracle: IdentityFiles | None = None
+    """The member's oracle, who puts anchors on the ledger; without it there are none."""
+
+
+@dataclass(frozen=True, slots=True)
 class LoginLink:
     """A one-time login link."""
 
@@ -118,6 +130,7 @@ class GatewaySettings:
     """Bearer tokens of the members' oracles, for `/battery-soc` and `/smartmeter`."""
     currencies: Currencies = field(default_factory=Currencies)
     """Units beside micro-tokens in which prices are shown."""
+    hems: HemsSettings = field(default_factory=HemsSettings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +195,7 @@ def load_gateway_settings(path: Path) -> GatewaySettings:
         currencies=Currencies(units_from(raw["currencies"]))
         if "currencies" in raw
         else Currencies(),
+        hems=_hems(raw.get("hems", {})),
     )
 
 
@@ -238,6 +252,11 @@ def _tls(raw: dict[str, Any]) -> TlsSettings:
         ca=Path(raw["ca"]),
         trust_port=raw.get("trust_port"),
     )
+
+
+def _hems(raw: dict[str, Any]) -> HemsSettings:
+    oracle = identity_from(raw["oracle"]) if "oracle" in raw else None
+    return HemsSettings(**(raw | {"oracle": oracle}))
 
 
 def _mqtt(raw: dict[str, Any]) -> MqttSettings:

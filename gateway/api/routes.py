@@ -5,6 +5,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from gateway.api import (
+    device_routes,
     event_routes,
     explorer_routes,
     hems_routes,
@@ -53,6 +54,7 @@ def add_api_routes(app: FastAPI) -> FastAPI:
         settlement_routes,
         receipt_routes,
         hems_routes,
+        device_routes,
         identity_routes,
         explorer_routes,
         event_routes,

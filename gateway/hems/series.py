@@ -76,6 +76,11 @@ class SeriesStore:
         self._heads: dict[str, MeterReading | None] = {}
         """The highest number of each meter: in order, no query is needed."""
 
+    @property
+    def interval_ms(self) -> int:
+        """Between two readings of a meter."""
+        return self._limits.interval_ms
+
     def keep(self, arrivals: Sequence[Arrival], now_ms: int) -> Kept:
         """Judge and store a batch in one transaction; after an exception none of it is stored."""
         kept = Kept()

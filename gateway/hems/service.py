@@ -78,6 +78,11 @@ class HemsService:
         self._silent_after_ms = silent_after_ms
         self._on_alarm = on_alarm
 
+    @property
+    def interval_ms(self) -> int:
+        """Between two readings of a meter."""
+        return self.stores.series.interval_ms
+
     def take(self, inbox: Inbox, now_ms: int) -> Kept:
         """Store everything of a batch; when this returns it is on disk."""
         stores = self.stores

@@ -37,8 +37,12 @@ class ReadingStore:
         self._keys = keys
         self._readings: dict[str, OrderedDict[int, MeterReading]] = {}
         self._arrived = asyncio.Condition()
-        self.refused: Counter[str] = Counter()
+        self._refused: Counter[str] = Counter()
+
+    @property
+    def refused(self) -> Counter[str]:
         """Refused messages per meter (by topic), for the operator."""
+        return self._refused
 
     async def accept(self, topic: Topic, raw: bytes) -> MeterReading | None:
         """Check and keep one message; a repeated reading is quietly ignored.

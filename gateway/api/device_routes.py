@@ -1,0 +1,157 @@
+"""What the home energy data service knows of devices, for their owner and for the manager."""
+
+from dataclasses import asdict
+from datetime import date
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query
+
+from chaincode.energy.hours import TIME_MS_MAX
+from gateway.api.access import SignedIn, UsedServices
+from gateway.errors import Problem, RequestRefused
+from gateway.hems.availability import MS_PER_DAY, availability
+from gateway.hems.service import HemsService
+from gateway.services import Services
+from gateway.sessions import Viewer
+
+DAYS_MAX = 31
+MEASUREMENTS_SHOWN_MAX = 5_000
+
+router = APIRouter(prefix="/v1", tags=["devices"])
+
+DeviceId = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$")]
+TransferId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_.:-]{1,100}$")]
+Instant = Annotated[int | None, Query(ge=0, le=TIME_MS_MAX)]
+
+
+@router.get("/devices")
+def devices(services: UsedServices, viewer: SignedIn) -> list[dict[str, Any]]:
+    """One's own devices, the manager's view all: online, last seen, firmware, refused messages."""
+    owners = _owners(services)
+    return [
+        asdict(device) | {"owner_idgrid": owners.get(device.device_id)}
+        for device in _hems(services).stores.devices.all()
+        if viewer.is_manager or owners.get(device.device_id) == viewer.idgrid
+    ]
+
+
+@router.get("/devices/{device_id}/measurements")
+def measurements(
+    device_id: DeviceId,
+    services: UsedServices,
+    viewer: SignedIn,
+    from_ms: Instant = None,
+    to_ms: Instant = None,
+) -> list[dict[str, Any]]:
+    """Values of a device in a time (the last hour), oldest first; owners only."""
+    _require_owner(services, viewer, device_id)
+    end_ms = services.clock_ms() + 1 if to_ms is None else to_ms
+    start_ms = end_ms - services.energy_hour_ms if from_ms is None else from_ms
+    store = _hems(services).stores.measurements
+    found = store.between(device_id, start_ms, end_ms)
+    return [asdict(entry) for entry in found[-MEASUREMENTS_SHOWN_MAX:]]
+
+
+@router.get("/devices/{device_id}/availability")
+def device_availability(
+    device_id: DeviceId,
+    services: UsedServices,
+    viewer: SignedIn,
+    days: Annotated[int, Query(ge=1, le=DAYS_MAX)] = 7,
+) -> list[dict[str, date | int]]:
+    """Expected and received readings per local day, and received in thousandths."""
+    if not viewer.is_manager:
+        _require_owner(services, viewer, device_id)
+    hems, now_ms = _hems(services), services.clock_ms()
+    series, interval_ms = hems.stores.series, hems.interval_ms
+    offset_ms = services.utc_offset_minutes * 60_000
+    midnight_ms = (now_ms + offset_ms) // MS_PER_DAY * MS_PER_DAY - offset_ms
+    from_ms = midnight_ms - (days - 1) * MS_PER_DAY
+    ends = [found.t_end_ms for found in series.between(device_id, from_ms, now_ms)]
+    found_days = availability(
+        ends,
+        from_ms=from_ms,
+        to_ms=now_ms,
+        interval_ms=interval_ms,
+        utc_offset_minutes=services.utc_offset_minutes,
+    )
+    return [asdict(day) | {"permille": day.permille} for day in found_days]
+
+
+@router.get("/devices/{device_id}/gaps")
+def device_gaps(
+    device_id: DeviceId,
+    services: UsedServices,
+    viewer: SignedIn,
+    from_ms: Instant = None,
+    to_ms: Instant = None,
+) -> list[dict[str, Any]]:
+    """Readings that are missing in a time (the last day), by number and interval."""
+    if not viewer.is_manager:
+        _require_owner(services, viewer, device_id)
+    end_ms = services.clock_ms() if to_ms is None else to_ms
+    start_ms = end_ms - MS_PER_DAY if from_ms is None else from_ms
+    gaps = _hems(services).stores.series.gaps(device_id, start_ms, end_ms)
+    return [asdict(gap) for gap in gaps]
+
+
+@router.get("/alarms")
+def alarms(services: UsedServices, viewer: SignedIn) -> list[dict[str, Any]]:
+    """Alarms of one's own devices, the manager's view all; standing and cleared, newest first."""
+    owners = _owners(services)
+    return [
+        asdict(alarm)
+        for alarm in _hems(services).stores.alarms.all()
+        if viewer.is_manager or owners.get(alarm.device_id) == viewer.idgrid
+    ]
+
+
+@router.get("/transfers")
+def transfers(services: UsedServices, viewer: SignedIn) -> list[dict[str, Any]]:
+    """Transfers one is a party of, the manager's view all, newest first."""
+    return [
+        asdict(transfer)
+        for transfer in _hems(services).stores.transfers.all()
+        if viewer.is_manager or viewer.idgrid in {end.idgrid for end in transfer.ends}
+    ]
+
+
+@router.get("/transfers/{transfer_id}/events")
+def transfer_events(
+    transfer_id: TransferId, services: UsedServices, viewer: SignedIn
+) -> list[dict[str, Any]]:
+    """Starts and stops of a transfer's energy as its nodes told them (004:276-298)."""
+    book = _hems(services).stores.transfers
+    transfer = book.get(transfer_id)
+    if transfer is None:
+        raise RequestRefused(Problem.NOT_FOUND, f"there is no transfer {transfer_id}")
+    if not viewer.is_manager and viewer.idgrid not in {end.idgrid for end in transfer.ends}:
+        raise RequestRefused(Problem.FORBIDDEN, "this transfer is between others")
+    return [
+        {
+            "name": "Payable Energy",
+            "event": event.event,
+            "time": event.seconds,
+            "energy": event.energy_mwh / 1_000_000,
+            "device_id": event.device_id,
+        }
+        for event in book.events(transfer_id)
+    ]
+
+
+def _hems(services: Services) -> HemsService:
+    if services.hems is None:
+        raise RequestRefused(Problem.NOT_FOUND, "this gateway listens to no broker")
+    return services.hems
+
+
+def _owners(services: Services) -> dict[str, str]:
+    return {meter.meter_id: meter.owner_idgrid for meter in services.community.meters()}
+
+
+def _require_owner(services: Services, viewer: Viewer, device_id: str) -> None:
+    meter = services.community.meter(device_id)
+    if meter is None:
+        raise RequestRefused(Problem.NOT_FOUND, f"there is no device {device_id}")
+    if meter.owner_idgrid != viewer.idgrid:
+        raise RequestRefused(Problem.FORBIDDEN, "this device belongs to somebody else")

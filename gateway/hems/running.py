@@ -1,0 +1,118 @@
+"""The home energy data service of a gateway process: put together once, run in the background."""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from chaincode.energy.oracle.records import MeterReading
+from gateway.database import Database
+from gateway.errors import LedgerRefusal
+from gateway.hems.alarms import AlarmBook
+from gateway.hems.anchoring import SERIES, AnchorBook, Anchoring, anchor
+from gateway.hems.batteries import BatteryStore
+from gateway.hems.devices import DeviceBook
+from gateway.hems.measurements import MeasurementStore
+from gateway.hems.plausibility import Limits
+from gateway.hems.series import SeriesStore
+from gateway.hems.service import AlarmListener, HemsService, Stores
+from gateway.hems.transfers import TransferBook
+from gateway.ports import ApplianceEnergy, Measured
+
+MILLIWATTS_PER_WATT = 1_000
+READINGS_PER_HOUR = 4
+"""A quarter of an hour between readings (003:318), unless the community says otherwise."""
+SILENT_INTERVALS = 3
+
+logger = logging.getLogger(__name__)
+
+
+def limits_for(hour_ms: int, interval_ms: int | None = None) -> Limits:
+    """Rules for a community whose market hour takes so many real milliseconds."""
+    interval = interval_ms or hour_ms // READINGS_PER_HOUR
+    return Limits(interval_ms=interval, energy_hour_ms=hour_ms)
+
+
+def open_service(
+    database: Database,
+    batteries: BatteryStore,
+    limits: Limits,
+    *,
+    now_ms: int,
+    silent_after_ms: int | None = None,
+    on_alarm: AlarmListener = lambda _: None,
+) -> HemsService:
+    """The service over a migrated database; a device is silent after three intervals."""
+    stores = Stores(
+        series=SeriesStore(database, limits, now_ms),
+        measurements=MeasurementStore(database),
+        devices=DeviceBook(database),
+        alarms=AlarmBook(database),
+        transfers=TransferBook(database),
+        batteries=batteries,
+    )
+    after_ms = silent_after_ms or SILENT_INTERVALS * limits.interval_ms
+    return HemsService(stores, silent_after_ms=after_ms, on_alarm=on_alarm)
+
+
+async def keep_anchoring(database: Database, actor: Anchoring, every_ms: int) -> None:
+    """Anchor both series for ever; a ledger that refuses is asked again next time."""
+    book = AnchorBook(database)
+    while True:
+        for series in SERIES:
+            try:
+                while await anchor(book, actor, series) is not None:
+                    pass
+            except LedgerRefusal as refusal:
+                logger.warning("anchor of %s: %s; again later", series, refusal)
+        await asyncio.sleep(every_ms / 1_000)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredReadings:
+    """What pages and routes ask of readings, from the database (`gateway.ports.Readings`)."""
+
+    stores: Stores
+
+    @property
+    def refused(self) -> Counter[str]:
+        """Messages that were not taken, per device."""
+        devices = self.stores.devices.all()
+        return Counter({found.device_id: found.refused for found in devices if found.refused})
+
+    def latest(self, meter_id: str) -> MeterReading | None:
+        """The newest reading of a meter."""
+        return self.stores.series.latest(meter_id)
+
+    def until(self, meter_id: str, instant_ms: int) -> MeterReading | None:
+        """The last reading whose period ended at or before an instant."""
+        return self.stores.series.until(meter_id, instant_ms)
+
+    def before(self, meter_id: str, instant_ms: int) -> MeterReading | None:
+        """The last reading whose period ended before an instant."""
+        return self.stores.series.until(meter_id, instant_ms - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceMeasurements:
+    """`gateway.ports.Measurements` over what devices told."""
+
+    store: MeasurementStore
+    plugs_of: Callable[[str], list[str]]
+    """Device ids of a household's plugs."""
+
+    def latest(self, device_id: str) -> Measured | None:
+        """The newest measurement of a meter, source, battery or plug."""
+        found = self.store.latest(device_id)
+        if found is None:
+            return None
+        power_w = None if found.p_mw is None else found.p_mw // MILLIWATTS_PER_WATT
+        return Measured(device_id, found.t_ms, voltage_mv=found.u_mv, power_w=power_w)
+
+    def appliances(self, owner_idgrid: str, from_ms: int, until_ms: int) -> list[ApplianceEnergy]:
+        """Energy per plug of a household in a period, the largest first."""
+        totals = self.store.totals(self.plugs_of(owner_idgrid), from_ms, until_ms)
+        return [
+            ApplianceEnergy(total.device_id, total.device_id, total.energy_wh) for total in totals
+        ]

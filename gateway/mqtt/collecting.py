@@ -1,0 +1,82 @@
+"""What a gateway process runs of the home energy data service, as its settings say."""
+
+import asyncio
+from dataclasses import replace
+
+from gateway.actor import Actor
+from gateway.community import Community
+from gateway.database import Database
+from gateway.hems.running import (
+    DeviceMeasurements,
+    StoredReadings,
+    keep_anchoring,
+    limits_for,
+    open_service,
+)
+from gateway.meter_keys import LedgerMeterKeys
+from gateway.mqtt.collector import Collector, keep_collecting
+from gateway.mqtt.reading_check import ReadingCheck
+from gateway.services import Services
+from gateway.settings import GatewaySettings
+from ledger.rpc.client import GatewayClient
+
+PLUG = "plug"
+
+
+async def start_collecting(
+    settings: GatewaySettings, services: Services, database: Database
+) -> tuple[Services, list[asyncio.Task[None]]]:
+    """The services with what devices tell, and the tasks that bring it; none without a broker."""
+    if settings.mqtt is None:
+        return services, []
+    community, mqtt = services.community, settings.mqtt
+    limits = limits_for(settings.community.hour_ms, settings.hems.interval_ms)
+    service = await asyncio.to_thread(
+        open_service,
+        database,
+        services.batteries,
+        limits,
+        now_ms=services.clock_ms(),
+        silent_after_ms=settings.hems.silent_after_ms,
+    )
+    collector = Collector(
+        service,
+        ReadingCheck(LedgerMeterKeys(community)),
+        community=settings.community.id,
+        clock_ms=services.clock_ms,
+    )
+    tasks = [asyncio.create_task(keep_collecting(lambda: collector.run(mqtt)))]
+    if settings.hems.oracle is not None:
+        tasks.append(asyncio.create_task(_anchor(settings, database)))
+    measurements = DeviceMeasurements(
+        service.stores.measurements, lambda owner: plugs_of(community, owner)
+    )
+    filled = replace(
+        services,
+        readings=StoredReadings(service.stores),
+        measurements=measurements,
+        hems=service,
+    )
+    return filled, tasks
+
+
+def plugs_of(community: Community, idgrid: str) -> list[str]:
+    """Device ids of a household's plugs."""
+    return [
+        device.meter_id
+        for device in community.meters()
+        if device.owner_idgrid == idgrid and device.kind == PLUG
+    ]
+
+
+async def _anchor(settings: GatewaySettings, database: Database) -> None:
+    assert settings.hems.oracle is not None, "the caller asked"
+    ledger = settings.ledger
+    client = GatewayClient.connect(
+        ledger.peers[0].address, ledger.tls_ca.read_bytes(), ledger.channel_id
+    )
+    try:
+        actor = Actor(client, settings.hems.oracle.load(), ledger.chaincode)
+        await keep_anchoring(database, actor, settings.hems.anchor_every_ms)
+    finally:
+        await client.close()
