@@ -6,7 +6,8 @@ A transaction counts when its commit status is VALID; latency is from building t
 that status. CPU is that of all processes: validators, their contract processes, and this client.
 With --profile the CPU of each step is told apart instead. With --client node every level is run
 through Fabric's Gateway SDK for Node too, in turn with our own client. `bench market` measures the
-market instead (`bench_market.py`), `bench gateway` the gateway (`bench_gateway.py`).
+market instead (`bench_market.py`), `bench gateway` the gateway (`bench_gateway.py`),
+`bench meters` a broker with thousands of meters.
 """
 
 import argparse
@@ -73,6 +74,10 @@ def main(arguments: Sequence[str]) -> int:
         from network.bench_gateway import main as run_gateway
 
         return run_gateway(arguments[1:])
+    if arguments[:1] == ["meters"]:
+        from network.bench_meters import main as run_meters
+
+        return run_meters(arguments[1:])
     options = _parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # cleans up as Ctrl-C does
     try:

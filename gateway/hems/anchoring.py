@@ -93,6 +93,12 @@ class AnchorBook:
                 return _batch(row)
             return self._new_batch(connection, series)
 
+    def count(self, series: str) -> int:
+        """How many batches there are."""
+        with self._database.reading() as connection:
+            wanted = select(func.count()).where(AnchorRow.series == series)
+            return connection.execute(wanted).scalar_one()
+
     def anchored(self, batch: Batch, tx_id: str) -> None:
         """It is on the ledger."""
         where = (AnchorRow.series == batch.series, AnchorRow.number == batch.number)
