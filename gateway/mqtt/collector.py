@@ -65,6 +65,8 @@ class Collector:
         self._clock_ms = clock_ms
         self._adapters = adapters
         self._foreign_filters = foreign_filters
+        self.is_listening = asyncio.Event()
+        """Set once it has subscribed for the first time."""
 
     async def run(self, settings: MqttSettings) -> None:
         """Collect over one connection until it is lost; raises `aiomqtt.MqttError`."""
@@ -75,6 +77,7 @@ class Collector:
                 )
             for foreign in self._foreign_filters:
                 await client.subscribe(foreign, qos=AT_LEAST_ONCE)
+            self.is_listening.set()
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._collect(client))
                 tasks.create_task(self._drive(client))

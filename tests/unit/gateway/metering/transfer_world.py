@@ -112,6 +112,7 @@ class SimulatedNode:
         self.node.sample(Sample(self._power_mw()))
         self.node.tick()
         self.node.metering.sign_all()
+        self.node.metering.sign_all()
         self._watch()
         if self.is_linked:
             self.node.transfers.heard(self.clock.ticks_ms())
