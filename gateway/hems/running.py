@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from chaincode.energy.oracle.records import MeterReading
@@ -18,9 +17,7 @@ from gateway.hems.plausibility import Limits
 from gateway.hems.series import SeriesStore
 from gateway.hems.service import AlarmListener, HemsService, Stores
 from gateway.hems.transfers import TransferBook
-from gateway.ports import ApplianceEnergy, Measured
 
-MILLIWATTS_PER_WATT = 1_000
 READINGS_PER_HOUR = 4
 """A quarter of an hour between readings (003:318), unless the community says otherwise."""
 SILENT_INTERVALS = 3
@@ -92,27 +89,3 @@ class StoredReadings:
     def before(self, meter_id: str, instant_ms: int) -> MeterReading | None:
         """The last reading whose period ended before an instant."""
         return self.stores.series.until(meter_id, instant_ms - 1)
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceMeasurements:
-    """`gateway.ports.Measurements` over what devices told."""
-
-    store: MeasurementStore
-    plugs_of: Callable[[str], list[str]]
-    """Device ids of a household's plugs."""
-
-    def latest(self, device_id: str) -> Measured | None:
-        """The newest measurement of a meter, source, battery or plug."""
-        found = self.store.latest(device_id)
-        if found is None:
-            return None
-        power_w = None if found.p_mw is None else found.p_mw // MILLIWATTS_PER_WATT
-        return Measured(device_id, found.t_ms, voltage_mv=found.u_mv, power_w=power_w)
-
-    def appliances(self, owner_idgrid: str, from_ms: int, until_ms: int) -> list[ApplianceEnergy]:
-        """Energy per plug of a household in a period, the largest first."""
-        totals = self.store.totals(self.plugs_of(owner_idgrid), from_ms, until_ms)
-        return [
-            ApplianceEnergy(total.device_id, total.device_id, total.energy_wh) for total in totals
-        ]

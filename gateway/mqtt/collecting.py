@@ -4,10 +4,9 @@ import asyncio
 from dataclasses import replace
 
 from gateway.actor import Actor
-from gateway.community import Community
 from gateway.database import Database
+from gateway.hems.household_values import HouseholdValues
 from gateway.hems.running import (
-    DeviceMeasurements,
     StoredReadings,
     keep_anchoring,
     limits_for,
@@ -19,8 +18,6 @@ from gateway.mqtt.reading_check import ReadingCheck
 from gateway.services import Services
 from gateway.settings import GatewaySettings
 from ledger.rpc.client import GatewayClient
-
-PLUG = "plug"
 
 
 async def start_collecting(
@@ -48,25 +45,13 @@ async def start_collecting(
     tasks = [asyncio.create_task(keep_collecting(lambda: collector.run(mqtt)))]
     if settings.hems.oracle is not None:
         tasks.append(asyncio.create_task(_anchor(settings, database)))
-    measurements = DeviceMeasurements(
-        service.stores.measurements, lambda owner: plugs_of(community, owner)
-    )
     filled = replace(
         services,
         readings=StoredReadings(service.stores),
-        measurements=measurements,
+        measurements=HouseholdValues(service.stores.measurements, community),
         hems=service,
     )
     return filled, tasks
-
-
-def plugs_of(community: Community, idgrid: str) -> list[str]:
-    """Device ids of a household's plugs."""
-    return [
-        device.meter_id
-        for device in community.meters()
-        if device.owner_idgrid == idgrid and device.kind == PLUG
-    ]
 
 
 async def _anchor(settings: GatewaySettings, database: Database) -> None:
