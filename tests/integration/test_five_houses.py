@@ -43,7 +43,8 @@ from meternode.metering import Metering  # noqa: E402
 from meternode.settings import Settings  # noqa: E402
 from meternode.signing import P256Signer  # noqa: E402
 
-HOUSES, HOURS = 5, 15
+HOUSES = 5
+HOURS_ALWAYS, HOURS_FULL = 2, 15
 COMMUNITY = "val"
 QUARTER = timedelta(minutes=15)
 MINUTE_MS = 60_000
@@ -159,8 +160,9 @@ class Keys:
 class FiveHouses:
     """The whole way, on one machine."""
 
-    def __init__(self, folder) -> None:
+    def __init__(self, folder, hours: int) -> None:
         self.folder = folder
+        self.hours = hours
         start = (FIRST_HOUR - timedelta(minutes=30)).isoformat().replace("+00:00", "Z")
         self.community = Community.found(start=start)
         self.houses = []
@@ -188,8 +190,9 @@ class FiveHouses:
             self._trade(FIRST_HOUR)
             self._clear(FIRST_HOUR)
             await self._report(FIRST_HOUR)
-            for index in range(HOURS):
-                await self._hour(FIRST_HOUR + timedelta(hours=index), is_last=index == HOURS - 1)
+            for index in range(self.hours):
+                hour = FIRST_HOUR + timedelta(hours=index)
+                await self._hour(hour, is_last=index == self.hours - 1)
 
     async def _hour(self, hour: datetime, *, is_last: bool) -> None:
         """Deliver and meter an hour, trade the next one meanwhile, settle."""
@@ -275,10 +278,11 @@ async def _cancel(task: asyncio.Task[None]) -> None:
 
 
 @pytest.mark.slow
-def test_every_settled_watt_hour_traces_to_readings_that_a_node_signed(tmp_path):
-    world = FiveHouses(tmp_path)
+@pytest.mark.parametrize("hours", [HOURS_ALWAYS, pytest.param(HOURS_FULL, marks=pytest.mark.full)])
+def test_every_settled_watt_hour_traces_to_readings_that_a_node_signed(tmp_path, hours):
+    world = FiveHouses(tmp_path, hours)
     asyncio.run(world.run())
-    assert len(world.settled) == HOURS
+    assert len(world.settled) == hours
     totals = {"imported": 0, "exported": 0, "settled": 0}
     for listing, settlement in world.settled.items():
         hour = datetime.fromisoformat(f"{listing}:00:00+00:00")
@@ -313,14 +317,15 @@ def test_every_settled_watt_hour_traces_to_readings_that_a_node_signed(tmp_path)
         totals["imported"] += settlement["imported_wh"]
         totals["exported"] += settlement["exported_wh"]
         totals["settled"] += settlement["settled_wh"]
-    assert totals["settled"] > 0
+    assert totals["imported"] + totals["exported"] > 0
+    assert totals["settled"] > 0 or hours < HOURS_FULL
     for house in world.houses:
         registers = house.metering.registers
         first = json.loads(house.sent[min(house.sent)])
         assert registers.imported.wh >= first["imp_wh"]
-        assert len(house.sent) == HOURS * 4 + 1
+        assert len(house.sent) == hours * 4 + 1
     assert world.community.audit()["difference_utoken"] == 0
     anchors = world.community.oracle.evaluate("anchors:page", DSO, READINGS)
-    assert anchors[-1]["last_row"] == HOUSES * (HOURS * 4 + 1)
+    assert anchors[-1]["last_row"] == HOUSES * (hours * 4 + 1)
     assert compare(world.anchors, READINGS, anchors) == []
     assert world.service.stores.alarms.all() == []
