@@ -3,11 +3,14 @@
 import time
 
 import httpx
+import pytest
 
 from tests.e2e.browser.chromium import chromium
 from tests.e2e.browser.test_keys import answer_yes, approve, letter, make_key, part, sign, values
 from tests.e2e.running_demo import RunningDemo
 from tests.e2e.scene import HASH, Scene, play
+
+pytestmark = pytest.mark.slow
 
 
 class Joining:

@@ -25,6 +25,7 @@ from tests.support.village_authority import VillageIssuer
 from tests.unit.energy.community import COOP, Household
 from tests.unit.gateway.test_people import database_dump
 
+pytestmark = pytest.mark.full
 PASSWORD = "a long enough password"
 TIMEOUT_MS = 20_000
 LISTING_HOURS = (f"2026-01-{day:02}T{hour:02}" for day in range(16, 30) for hour in range(24))

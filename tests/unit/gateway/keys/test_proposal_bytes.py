@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 from cryptography.hazmat.primitives import serialization
+from playwright.sync_api import Page
 
-from gateway.application import create_app
 from gateway.web.templating import FOLDER
 from ledger.crypto.hashing import proposal_hash, sha256
 from ledger.crypto.proposal import build_proposal
@@ -19,10 +19,10 @@ from ledger.model.codec_proposal import decode_proposal, strip_transient
 from ledger.model.rwset import ReadWriteSet
 from ledger.model.transaction import ChaincodeAction, ChaincodeResponse, Endorsement
 from network.authority import _requested_key
-from tests.support.browser_scene import NEEDS_CHROMIUM, BrowserScene, browser_scene
-from tests.unit.gateway.ledger_double import CHAINCODE, CHANNEL, LedgerDouble, services_over
+from tests.e2e.browser.chromium import chromium
+from tests.e2e.browser.village import village
+from tests.unit.gateway.ledger_double import CHAINCODE, CHANNEL
 
-pytestmark = NEEDS_CHROMIUM
 WORD_LISTS = FOLDER / "static" / "keys" / "words"
 PEM = "-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----\n"
 NONCE = bytes(range(24))
@@ -40,17 +40,16 @@ TIMES_MS = [0, 1, 999, 1_000, 1_768_471_200_123, 4_102_444_800_000]
 
 
 @pytest.fixture(scope="module")
-def scene() -> Iterator[BrowserScene]:
-    ledger = LedgerDouble(lambda function, args: {})
-    with browser_scene(create_app(services_over(ledger))) as running:
-        running.only_page = running.runner.run(running.page())
-        yield running
+def scene() -> Iterator[Page]:
+    with village() as it, chromium() as browser:
+        page = browser.new_page()
+        page.goto(f"{it.url.replace('127.0.0.1', 'localhost')}/problems")
+        yield page
 
 
-def run(scene: BrowserScene, body: str, given: object = None) -> object:
+def run(scene: Page, body: str, given: object = None) -> object:
     """The value of a function body in the browser, which sees `given`."""
-    script = f"async (given) => {{ {IMPORTS} {body} }}"
-    return scene.runner.run(scene.only_page.evaluate(script, given))
+    return scene.evaluate(f"async (given) => {{ {IMPORTS} {body} }}", given)
 
 
 def in_base64(raw: bytes) -> str:
@@ -258,7 +257,7 @@ def a_proposal(args: list[str], nonce: bytes = NONCE, creator: str = PEM, **more
     )[1]
 
 
-def opened(scene: BrowserScene, payload: bytes, proposal: bytes) -> object:
+def opened(scene: Page, payload: bytes, proposal: bytes) -> object:
     return run(
         scene,
         """
@@ -319,7 +318,7 @@ WORDS = {
 }
 
 
-def shown(scene: BrowserScene, args: list[str], locale: str = "en", **more) -> dict:
+def shown(scene: Page, args: list[str], locale: str = "en", **more) -> dict:
     return run(
         scene,
         """
