@@ -155,7 +155,12 @@ class Demo:
                 continue
             folder = self._resources.enter_context(tempfile.TemporaryDirectory(prefix=name))
             node = await FirmwareMeter.start(
-                command, Path(folder), community=community, account=own.idgrid, mqtt=mqtt
+                command,
+                Path(folder),
+                community=community,
+                account=own.idgrid,
+                mqtt=mqtt,
+                market_hour_ms=self._settings.community.hour_ms,
             )
             self._resources.push_async_callback(node.close)
             meters.append(node)

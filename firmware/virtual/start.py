@@ -23,6 +23,7 @@ from drivers.adc_sensors import DirectSensors, LeadAcidCharge
 from drivers.outputs import Outputs, Relay
 from meternode.authorities import client_context
 from meternode.clock import Clock, UnwrappedTicks
+from meternode.energy import Integrator
 from meternode.flash import read_bytes
 from meternode.node import Sample
 from meternode.sensors import Calibration, DirectCurrent, DirectVoltage
@@ -30,7 +31,8 @@ from meternode.startup import load_settings, prepare
 
 ROOT = "./"
 SAMPLES_PER_HOUR = 60
-HOUR_MS = 3_600_000
+MINUTE_MS = 60_000
+BUS_SAMPLE_MS = 100
 CALIBRATED = Calibration(is_done=True)
 
 
@@ -113,6 +115,7 @@ class Driver:
     def __init__(self, node, hardware):
         self._node = node
         self._hardware = hardware
+        self._profile = Integrator(node.metering.registers, MINUTE_MS)
         self._profile_ms = 0
 
     async def run(self):
@@ -140,12 +143,24 @@ class Driver:
         say({"obeyed": sorted(order)})
 
     def _flow(self, surplus_wh):
-        """An hour of the profile as minutes of power through the integrator."""
-        integrator, step_ms = self._node.metering.integrator, HOUR_MS // SAMPLES_PER_HOUR
-        integrator.sample(0, self._profile_ms)
+        """An hour of the profile as minutes of power into the registers."""
+        self._profile.sample(0, self._profile_ms)
         for _ in range(SAMPLES_PER_HOUR):
-            self._profile_ms += step_ms
-            integrator.sample(-surplus_wh * 1_000, self._profile_ms)
+            self._profile_ms += MINUTE_MS
+            self._profile.sample(-surplus_wh * 1_000, self._profile_ms)
+
+
+async def keep_bus(node, clock, power_mw):
+    """The other side of the relays: while one is closed, so much flows through it.
+
+    A bus of its own beside the grid connection, so the registers do not see it.
+    """
+    while True:
+        relays = node.relays()
+        flow_mw = power_mw if relays["in"] else -power_mw if relays["out"] else 0
+        node.transfers.sample(flow_mw, clock.ticks_ms())
+        node.tick()
+        await asyncio.sleep(BUS_SAMPLE_MS / 1000)
 
 
 async def must_go_on(part):
@@ -167,6 +182,8 @@ async def run():
     parts = [app.keep_ticking(), app.keep_signing(), app.keep_talking(), app.keep_updated()]
     if settings.board.get("samples", True):
         parts.append(app.keep_sampling())
+    if "bus_power_mw" in settings.board:
+        parts.append(keep_bus(app.node, clock, settings.board["bus_power_mw"]))
     tasks = [asyncio.create_task(must_go_on(part)) for part in parts]
     say({"started": settings.device, "version": app.node.state()["fw"]})
     await Driver(app.node, hardware).run()

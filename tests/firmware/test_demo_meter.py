@@ -10,7 +10,7 @@ from gateway.hems.firmware_meter import FirmwareError, FirmwareMeter, interprete
 from gateway.hems.virtual_meter import VirtualMeter
 from gateway.mqtt.reading import check_signature, decode_reading
 from gateway.settings import MqttSettings
-from tests.firmware.test_pc_node import Scene, scene
+from tests.firmware.test_pc_node import Scene, scene, transfer
 
 START_MS = 1_767_225_600_000
 HOUR_MS = 3_600_000
@@ -70,5 +70,40 @@ def test_a_node_that_cannot_start_says_why(tmp_path):
             await FirmwareMeter.start(
                 interpreter() or [], tmp_path, community="val", account="IDG-1", mqtt=settings
             )
+
+    asyncio.run(play())
+
+
+def test_two_nodes_of_the_demo_carry_out_a_transfer_at_the_pace_of_the_market(tmp_path):
+    async def play() -> None:
+        async with scene(tmp_path) as world:
+            nodes = []
+            try:
+                for number in (1, 2):
+                    folder = tmp_path / f"flash-{number}"
+                    folder.mkdir()
+                    name = f"node-{number}"
+                    nodes.append(
+                        await FirmwareMeter.start(
+                            interpreter() or [],
+                            folder,
+                            community="val",
+                            account=f"IDG-{name}",
+                            mqtt=mqtt(world, name),
+                            market_hour_ms=6_000,
+                        )
+                    )
+                    await world.wait_for(name, "state")
+                for number in (1, 2):
+                    await world.command(f"node-{number}", **transfer(1, energy_wh=300))
+                for number in (1, 2):
+                    name = f"node-{number}"
+                    done = await world.wait_for(name, "ack", lambda a: a["status"] == "done")
+                    assert 300_000 <= done[0]["energy_mwh"] < 345_000
+                    kinds = [event["event"] for event in world.all_of(name, "event")]
+                    assert kinds == ["start", "stop"]
+            finally:
+                for node in nodes:
+                    await node.close()
 
     asyncio.run(play())

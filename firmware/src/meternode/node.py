@@ -195,10 +195,10 @@ class Node:
 
     def _collect(self):
         """Queue what changed by itself: ended transfers, events, the state."""
-        while self.transfers.ended:
-            self._answer(self._commands.get(self.transfers.ended.pop(0)))
         while self.transfers.events:
             self._post("event", self.transfers.events.pop(0))
+        while self.transfers.ended:  # after its event, so that who waits for it has both
+            self._answer(self._commands.get(self.transfers.ended.pop(0)))
         state = self.state()
         waiting = state.pop("outbox")  # changes with every reading; told along with the rest
         if state != self._last_state and self._clock.is_set():
