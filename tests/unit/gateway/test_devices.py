@@ -63,7 +63,6 @@ def test_the_owner_and_the_manager_see_online_and_last_seen():
     devices_scene(play)
 
 
-@pytest.mark.row("E075")
 def test_a_silent_device_is_an_alarm_once_and_cleared_on_return():
     async def play(scene, client, home, meter) -> None:
         scene.hear_reading(meter)

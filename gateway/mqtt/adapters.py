@@ -1,0 +1,203 @@
+"""Foreign topics: the source documents' own, and shop-bought plugs of Tasmota and Shelly.
+
+Each adapter has the topic filters it wants (`filters`) and takes a message into the collector's
+inbox (`take`), or says that it is not its own. None of these devices signs: their values inform,
+and settle nothing.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from gateway.hems.service import Inbox
+from gateway.mqtt.device_messages import LOST, MILLI_MAX, ONLINE, DeviceState, Measurement
+from gateway.strict_json import BadJson, parse_strictly
+
+NUMBER_BYTES_MAX = 32
+MESSAGE_BYTES_MAX = 4_096
+MILLI = 1_000
+_SOURCE_FIELDS = {"voltage": "u_mv", "current": "i_ma", "potencia": "p_mw", "voltageBESS": "u_mv"}
+"""Of the source's topics `p2p/…` (001:1821-1835); the battery's voltage is a device of its own."""
+_TRANSFER = re.compile(
+    r"New Transaction #(?P<number>[0-9]{1,18}): (?P<energy>[0-9]{1,12}(?:\.[0-9]{1,6})?)"
+    r" from (?P<seller>[A-Za-z0-9_.:-]{1,100}) -> (?P<buyer>[A-Za-z0-9_.:-]{1,100})"
+)
+WH_PER_KWH = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class TransferNotice:
+    """The source's message on `p2p/energy` (001:1697-1699); its energy is kWh (001:2241)."""
+
+    number: int
+    energy_wh: int
+    seller: str
+    buyer: str
+
+    def __str__(self) -> str:
+        """As it is published."""
+        kwh = Decimal(self.energy_wh) / WH_PER_KWH
+        return f"New Transaction #{self.number}: {kwh} from {self.seller} -> {self.buyer}"
+
+
+def parse_transfer_notice(text: str) -> TransferNotice:
+    """Number, energy, seller and buyer; raises ValueError when one of them is missing."""
+    found = _TRANSFER.fullmatch(text)
+    if found is None:
+        raise ValueError("not `New Transaction #n: kWh from seller -> buyer`")
+    if found["seller"] == found["buyer"]:
+        raise ValueError("seller and buyer are the same")
+    energy_wh = Decimal(found["energy"]) * WH_PER_KWH
+    if energy_wh != int(energy_wh) or not energy_wh:
+        raise ValueError("the energy is no whole number of watt-hours")
+    return TransferNotice(int(found["number"]), int(energy_wh), found["seller"], found["buyer"])
+
+
+class SourceTopics:
+    """`<prefix>/voltage`, `current`, `potencia`, `voltageBESS`: one plain number each."""
+
+    def __init__(self, devices: Mapping[str, str]) -> None:
+        """Prefix → device: `{"p2p": "house-1", "p2p-2": "house-2"}`, a house each."""
+        self._devices = dict(devices)
+        self._known: dict[str, Measurement] = {}
+
+    @property
+    def filters(self) -> list[str]:
+        """Topics to subscribe to."""
+        return [f"{prefix}/{name}" for prefix in self._devices for name in _SOURCE_FIELDS]
+
+    def take(self, topic: str, raw: bytes, inbox: Inbox, now_ms: int) -> bool:
+        """The message has no time of its own: it is that of its arrival."""
+        prefix, _, name = topic.rpartition("/")
+        if prefix not in self._devices or name not in _SOURCE_FIELDS:
+            return False
+        device = self._devices[prefix] + ("-battery" if name == "voltageBESS" else "")
+        value = _milli_of_text(raw)
+        if value is None:
+            inbox.refused[device] += 1
+            return True
+        known = self._known.get(device, Measurement(device, now_ms))
+        field = _SOURCE_FIELDS[name]
+        changed = replace(
+            known,
+            t_ms=now_ms,
+            u_mv=value if field == "u_mv" else known.u_mv,
+            i_ma=value if field == "i_ma" else known.i_ma,
+            p_mw=value if field == "p_mw" else known.p_mw,
+        )
+        self._known[device] = changed
+        inbox.measurements.append(changed)
+        return True
+
+
+class TasmotaPlugs:
+    """`tele/<plug>/SENSOR` with `ENERGY`, and `tele/<plug>/LWT`."""
+
+    filters = ("tele/+/SENSOR", "tele/+/LWT")
+
+    def __init__(self, devices: Mapping[str, str]) -> None:
+        """Name in the topic → device."""
+        self._devices = dict(devices)
+
+    def take(self, topic: str, raw: bytes, inbox: Inbox, now_ms: int) -> bool:
+        """Energy is a counter in kWh, `Power` in W."""
+        levels = topic.split("/")
+        if [levels[0], len(levels)] != ["tele", 3] or levels[1] not in self._devices:
+            return False
+        device = self._devices[levels[1]]
+        if levels[2] == "LWT":
+            state = ONLINE if raw == b"Online" else LOST
+            inbox.states[device] = DeviceState(device, state, now_ms)
+            return True
+        energy = _object(raw).get("ENERGY") if levels[2] == "SENSOR" else None
+        if not isinstance(energy, dict):
+            inbox.refused[device] += 1
+            return True
+        total = _milli(energy.get("Total"))
+        inbox.measurements.append(
+            Measurement(
+                device,
+                now_ms,
+                u_mv=_milli(energy.get("Voltage")),
+                i_ma=_milli(energy.get("Current")),
+                p_mw=_milli(energy.get("Power")),
+                energy_wh=total,
+            )
+        )
+        return True
+
+
+class ShellyPlugs:
+    """Generation 2: `<plug>/status/switch:0` and `<plug>/online`."""
+
+    def __init__(self, devices: Mapping[str, str]) -> None:
+        """Name in the topic → device."""
+        self._devices = dict(devices)
+
+    @property
+    def filters(self) -> list[str]:
+        """Topics to subscribe to."""
+        leaves = ("status/switch:0", "online")
+        return [f"{name}/{leaf}" for name in self._devices for leaf in leaves]
+
+    def take(self, topic: str, raw: bytes, inbox: Inbox, now_ms: int) -> bool:
+        """`aenergy.total` is a counter in Wh, `apower` in W, `output` the relay."""
+        name, _, leaf = topic.partition("/")
+        if name not in self._devices or leaf not in {"status/switch:0", "online"}:
+            return False
+        device = self._devices[name]
+        if leaf == "online":
+            state = ONLINE if raw == b"true" else LOST
+            inbox.states[device] = DeviceState(device, state, now_ms)
+            return True
+        status = _object(raw)
+        counter = status.get("aenergy")
+        total = _milli(counter.get("total")) if isinstance(counter, dict) else None
+        if total is None:
+            inbox.refused[device] += 1
+            return True
+        inbox.states[device] = DeviceState(
+            device, ONLINE, now_ms, plug_on=int(status.get("output") is True)
+        )
+        inbox.measurements.append(
+            Measurement(
+                device,
+                now_ms,
+                u_mv=_milli(status.get("voltage")),
+                i_ma=_milli(status.get("current")),
+                p_mw=_milli(status.get("apower")),
+                energy_wh=total // MILLI,
+            )
+        )
+        return True
+
+
+def _object(raw: bytes) -> dict[str, Any]:
+    if len(raw) > MESSAGE_BYTES_MAX:
+        return {}
+    try:
+        found = parse_strictly(raw)
+    except BadJson:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _milli_of_text(raw: bytes) -> int | None:
+    if len(raw) > NUMBER_BYTES_MAX:
+        return None
+    try:
+        return _milli(Decimal(raw.decode("ascii").strip()))
+    except (InvalidOperation, UnicodeDecodeError):
+        return None
+
+
+def _milli(value: object) -> int | None:
+    """Thousandths of a number; None for what is none or out of range."""
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        return None
+    number = Decimal(str(value))
+    if not number.is_finite() or abs(number) * MILLI > MILLI_MAX:
+        return None
+    return int(number * MILLI)

@@ -1,0 +1,118 @@
+"""Foreign topics and the cloud mirror."""
+
+import json
+
+import pytest
+
+from gateway.hems.mirror import CloudMirror
+from gateway.hems.service import Inbox
+from gateway.mqtt.adapters import (
+    ShellyPlugs,
+    SourceTopics,
+    TasmotaPlugs,
+    TransferNotice,
+    parse_transfer_notice,
+)
+from tests.support.gateway_database import fresh_database
+from tests.unit.gateway.metering.data_service import NOON_MS
+
+MS_PER_DAY = 24 * 3_600_000
+
+
+def taken(adapter, topic: str, content: object) -> Inbox:
+    inbox = Inbox()
+    raw = content if isinstance(content, bytes) else json.dumps(content).encode()
+    assert adapter.take(topic, raw, inbox, NOON_MS)
+    return inbox
+
+
+def test_the_sources_topics_a_house_each():
+    adapter = SourceTopics({"p2p": "house-1", "p2p-2": "house-2"})
+    assert "p2p-2/potencia" in adapter.filters
+    (first,) = taken(adapter, "p2p/voltage", b"12.4").measurements
+    (second,) = taken(adapter, "p2p/potencia", b"10.54").measurements
+    (other,) = taken(adapter, "p2p-2/current", b"0.85").measurements
+    assert (first.device_id, first.u_mv) == ("house-1", 12_400)
+    assert (second.u_mv, second.p_mw) == (12_400, 10_540)
+    assert (other.device_id, other.i_ma, other.u_mv) == ("house-2", 850, None)
+    (battery,) = taken(adapter, "p2p/voltageBESS", b"9").measurements
+    assert (battery.device_id, battery.u_mv) == ("house-1-battery", 9_000)
+    assert not adapter.take("p2p/energy", b"1", Inbox(), NOON_MS)
+
+
+@pytest.mark.parametrize("raw", [b"", b"twelve", b"nan", b"1e99", b"\xff", b"1" * 40])
+def test_what_is_no_number_is_counted_against_the_device(raw):
+    inbox = taken(SourceTopics({"p2p": "house-1"}), "p2p/voltage", raw)
+    assert (inbox.measurements, inbox.refused["house-1"]) == ([], 1)
+
+
+@pytest.mark.row("E087")
+def test_the_transfer_message_names_number_energy_seller_and_buyer():
+    text = "New Transaction #3: 0.25 from IDG-1 -> IDG-2"
+    notice = parse_transfer_notice(text)
+    assert notice == TransferNotice(number=3, energy_wh=250, seller="IDG-1", buyer="IDG-2")
+    assert str(notice) == text
+    for wrong in (
+        "New Transaction #3: 0.25 from  -> IDG-2",
+        "New Transaction #3: 0.25 from IDG-1 -> ",
+        "New Transaction #3: 0.25 from IDG-1",
+        "New Transaction #: 0.25 from IDG-1 -> IDG-2",
+        "New Transaction #3: from IDG-1 -> IDG-2",
+        "New Transaction #3: 0 from IDG-1 -> IDG-2",
+        "New Transaction #3: 0.0001 from IDG-1 -> IDG-2",
+        "New Transaction #3: 0.25 from IDG-1 -> IDG-1",
+        "0.25",
+    ):
+        with pytest.raises(ValueError, match=r"New Transaction|same|watt-hours"):
+            parse_transfer_notice(wrong)
+
+
+def test_a_tasmota_plug():
+    adapter = TasmotaPlugs({"kettle": "plug-1"})
+    energy = {"Total": 12.345, "Power": 2_000, "Voltage": 230, "Current": 8.7}
+    (found,) = taken(adapter, "tele/kettle/SENSOR", {"ENERGY": energy}).measurements
+    assert (found.device_id, found.energy_wh, found.p_mw) == ("plug-1", 12_345, 2_000_000)
+    assert (found.u_mv, found.i_ma) == (230_000, 8_700)
+    assert taken(adapter, "tele/kettle/LWT", b"Online").states["plug-1"].state == "online"
+    assert taken(adapter, "tele/kettle/LWT", b"Offline").states["plug-1"].state == "lost"
+    assert taken(adapter, "tele/kettle/SENSOR", {"x": 1}).refused["plug-1"] == 1
+    assert taken(adapter, "tele/kettle/SENSOR", b"{").refused["plug-1"] == 1
+    assert not adapter.take("tele/other/SENSOR", b"{}", Inbox(), NOON_MS)
+
+
+def test_a_shelly_plug():
+    adapter = ShellyPlugs({"shellyplug-1": "plug-2"})
+    status = {"output": True, "apower": 8.5, "voltage": 231.2, "aenergy": {"total": 1234.5}}
+    inbox = taken(adapter, "shellyplug-1/status/switch:0", status)
+    (found,) = inbox.measurements
+    assert (found.energy_wh, found.p_mw, found.u_mv) == (1_234, 8_500, 231_200)
+    assert inbox.states["plug-2"].plug_on == 1
+    assert taken(adapter, "shellyplug-1/online", b"false").states["plug-2"].state == "lost"
+    assert taken(adapter, "shellyplug-1/status/switch:0", {}).refused["plug-2"] == 1
+
+
+@pytest.mark.row("E073")
+def test_seven_houses_at_one_value_a_second_never_exceed_the_daily_limit():
+    database = fresh_database()
+    mirror = CloudMirror(database, "community")
+    writes = 0
+    for second in range(86_400):
+        now_ms = NOON_MS // MS_PER_DAY * MS_PER_DAY + second * 1_000
+        mirror.note({f"house-{house}.u_mv": 12_000 + second % 7 for house in range(7)})
+        found = mirror.due(now_ms)
+        if found is not None:
+            assert len(found) == 7
+            writes += 1
+        if second % 20_000 == 10_000:  # restarts do not begin to count anew
+            mirror = CloudMirror(database, "community")
+    assert 7_000 < writes <= 8_200
+
+
+def test_a_full_day_stays_full_across_restarts():
+    database = fresh_database()
+    for number in range(5):
+        mirror = CloudMirror(database, "small", writes_per_day=3)
+        mirror.note({"a": number})
+        assert (mirror.due(NOON_MS + number) is not None) is (number < 3)
+    mirror.note({"a": 9})
+    assert mirror.due(NOON_MS + MS_PER_DAY) == {"a": 9}
