@@ -39,7 +39,8 @@ CONTENT_SECURITY_POLICY = (
 SECURITY_HEADERS = {
     "content-security-policy": CONTENT_SECURITY_POLICY,
     "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
+    # Not "no-referrer": browsers then send our own forms with `Origin: null`.
+    "referrer-policy": "same-origin",
     "cache-control": "no-store",
 }
 

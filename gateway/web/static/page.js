@@ -50,3 +50,12 @@ showCountdowns();
 if ("serviceWorker" in navigator && window.isSecureContext) {
   window.addEventListener("load", () => navigator.serviceWorker.register("/service-worker.js"));
 }
+
+// The script that signs may come later than a quick hand: what is sent before it is there waits.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (!form.dataset?.sign || document.readyState === "complete") return;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+  window.addEventListener("load", () => form.requestSubmit(), { once: true });
+}, { capture: true });

@@ -156,8 +156,10 @@ def test_lots_are_offered_bought_requested_and_deleted_by_their_buttons(browser,
         seller.get_by_role("button", name="Offer energy").click()
         confirm(seller)
         assert it.services.market.height == height + 1
-        own = seller.locator("tr.own[data-post]").first
-        post_id = own.get_attribute("data-post")
+        fresh = seller.locator("tr.own[data-post]", has_text="Delete")
+        expect(fresh).to_have_count(1)
+        post_id = fresh.get_attribute("data-post")
+        own = seller.locator(f'tr[data-post="{post_id}"]')
         expect(own.locator("[data-label]")).to_have_attribute("data-label", "Delete")
         offered = buyer.locator(f'tr[data-post="{post_id}"]')
         offered.get_by_role("button", name="Buy").click()
