@@ -66,6 +66,21 @@ def require_sight(viewer: Viewer, idgrid: str) -> None:
         raise RequestRefused(Problem.FORBIDDEN, f"{idgrid} is another household")
 
 
+def no_such_device(viewer: Viewer, what: str) -> RequestRefused:
+    """A household learns the same of a device that nobody has and of somebody else's."""
+    if viewer.is_manager or viewer.is_oracle:
+        return RequestRefused(Problem.NOT_FOUND, f"there is no {what}")
+    return _no_data_access()
+
+
+def _no_data_access() -> RequestRefused:
+    return RequestRefused(
+        Problem.FORBIDDEN,
+        "the owner has not granted access to the meter",
+        extensions={"code": "NO_DATA_ACCESS"},
+    )
+
+
 def require_meter_sight(services: Services, viewer: Viewer, meter: Meter) -> None:
     """403 unless the viewer owns the meter or has its owner's grant, the manager like others."""
     if viewer.idgrid == meter.owner_idgrid and viewer.may(Scope.OWN_READ):
@@ -75,11 +90,7 @@ def require_meter_sight(services: Services, viewer: Viewer, meter: Meter) -> Non
     if not services.community.may_read(
         meter.owner_idgrid, [meter.meter_id], now_ms, grantee=grantee
     ):
-        raise RequestRefused(
-            Problem.FORBIDDEN,
-            "the owner has not granted access to the meter",
-            extensions={"code": "NO_DATA_ACCESS"},
-        )
+        raise _no_data_access()
 
 
 def require_manager(viewer: Viewer) -> None:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query
 
 from chaincode.energy.hours import TIME_MS_MAX
-from gateway.api.access import SignedIn, UsedServices
+from gateway.api.access import SignedIn, UsedServices, no_such_device
 from gateway.errors import Problem, RequestRefused
 from gateway.hems.metered_hour import metered_hour
 from gateway.scopes import Scope
@@ -35,7 +35,7 @@ def battery_soc(
     """The energy a battery held last, at or before `at_ms`; `value` is in kWh."""
     source = services.community.source(battery_id)
     if source is None or source.source_type != BATTERY:
-        raise RequestRefused(Problem.NOT_FOUND, f"there is no battery {battery_id}")
+        raise no_such_device(viewer, f"battery {battery_id}")
     owner = services.community.participant(source.owner_idgrid)
     _require_sight(services, viewer, source.owner_idgrid, owner.meter_ids if owner else [])
     observed = services.batteries.at(battery_id, _instant(services, at_ms))
@@ -56,7 +56,7 @@ def smart_meter(
     """Consumption of the last hour up to `at_ms` in kWh, and the signed readings it is from."""
     meter = services.community.meter(meter_id)
     if meter is None:
-        raise RequestRefused(Problem.NOT_FOUND, f"there is no meter {meter_id}")
+        raise no_such_device(viewer, f"meter {meter_id}")
     _require_sight(services, viewer, meter.owner_idgrid, [meter_id])
     instant_ms = _instant(services, at_ms)
     start_ms = instant_ms - services.energy_hour_ms
@@ -96,4 +96,4 @@ def _require_sight(
                 extensions={"code": "NO_DATA_ACCESS"},
             )
     elif viewer.idgrid != owner_idgrid or not viewer.may(Scope.OWN_READ):
-        raise RequestRefused(Problem.FORBIDDEN, "this device belongs to somebody else")
+        raise no_such_device(viewer, "such device")

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Query
 from gateway.api.access import (
     SignedIn,
     UsedServices,
+    no_such_device,
     require_meter_sight,
     require_scope,
     require_sight,
@@ -172,7 +173,7 @@ def meter_reading(
     """The newest reading that came over MQTT."""
     meter = services.community.meter(meter_id)
     if meter is None:
-        raise RequestRefused(Problem.NOT_FOUND, f"there is no meter {meter_id}")
+        raise no_such_device(viewer, f"meter {meter_id}")
     require_meter_sight(services, viewer, meter)
     reading = services.readings.latest(meter_id)
     if reading is None:
