@@ -81,6 +81,19 @@ def test_entries_nobody_can_read_keep_their_place():
     assert (record.code, record.tx_id) == (ValidationCode.BAD_PAYLOAD, "")
 
 
+def test_a_block_of_odd_entries_is_applied(caplog):
+    ledger = Ledger()
+    ledger.block(("nul \0 and \U0001f31e" * 100, {"k" * 3_000: b"x", "a~1": b"1"}), args=["\0"])
+    ledger.block(("f", {"order~\0~b~c": b"{}", "listing~x~y": b"{}", "order~a": b"[]"}))
+    ledger.catch_up()
+    (record,) = ledger.readmodel.transactions_of_block(0)
+    assert len(record.function) == 128
+    assert "\0" not in record.function
+    assert [key for key, _ in ledger.readmodel.entries("a~")] == ["a~1"]
+    assert "3000 bytes is not mirrored" in caplog.text
+    assert ledger.readmodel.height == 2
+
+
 def test_blocks_are_applied_in_order_and_once():
     ledger = Ledger()
     ledger.block(("f", {"a~1": b"one"}))
