@@ -19,6 +19,8 @@ from tests.support.village_authority import VillageIssuer
 from tests.unit.energy.community import Household
 
 PASSWORD = "a long enough password"
+TIMEOUT_S = 60
+"""Longest wait for an answer on a machine that is busy with other tests."""
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +46,7 @@ def _clients_are_closed() -> Iterator[None]:
 
 def http(it: Village) -> httpx.Client:
     """A browser or program of its own, until the test ends."""
-    CLIENTS.append(httpx.Client(base_url=it.url, follow_redirects=False))
+    CLIENTS.append(httpx.Client(base_url=it.url, timeout=TIMEOUT_S))
     return CLIENTS[-1]
 
 
