@@ -36,6 +36,8 @@ class OpenConnections:
     """All connections of one server."""
 
     limits: ConnectionLimits
+    proxies: frozenset[str] = frozenset()
+    """Addresses that carry many clients: only the limit of all connections counts for them."""
     by_address: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
     """How often a connection was closed, by reason."""
@@ -44,12 +46,17 @@ class OpenConnections:
         """Count a connection unless there are too many."""
         if self.by_address.total() >= self.limits.connections_max:
             self.refused["too many connections"] += 1
-        elif self.by_address[address] >= self.limits.connections_per_address_max:
+        elif self._is_one_too_many(address):
             self.refused["too many connections of one address"] += 1
         else:
             self.by_address[address] += 1
             return True
         return False
+
+    def _is_one_too_many(self, address: str) -> bool:
+        if address in self.proxies:
+            return False
+        return self.by_address[address] >= self.limits.connections_per_address_max
 
     def left(self, address: str) -> None:
         """One connection less."""

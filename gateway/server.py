@@ -103,9 +103,13 @@ def web_config(
     port: int,
     limits: ConnectionLimits | None = None,
     tls: TlsSettings | None = None,
+    trusted_proxies: tuple[str, ...] = (),
 ) -> uvicorn.Config:
-    """How the application is served: no WebSockets, bounded heads, slow clients are closed."""
-    connections = OpenConnections(limits or ConnectionLimits())
+    """How the application is served: no WebSockets, bounded heads, slow clients are closed.
+
+    Of `trusted_proxies` the address in `X-Forwarded-For` is believed, of nobody else.
+    """
+    connections = OpenConnections(limits or ConnectionLimits(), frozenset(trusted_proxies))
     return uvicorn.Config(
         app,
         host=host,
@@ -116,7 +120,8 @@ def web_config(
         log_level="error",
         access_log=False,
         server_header=False,
-        proxy_headers=False,
+        proxy_headers=bool(trusted_proxies),
+        forwarded_allow_ips=list(trusted_proxies),
         ws="none",
         timeout_graceful_shutdown=STOP_TIMEOUT_S,
         ssl_certfile=tls.certificate if tls else None,
@@ -135,7 +140,11 @@ async def serve(settings: GatewaySettings) -> None:
     projector = Projector(database, settings.ledger.chaincode)
     hosts, tls = AllowedHosts.of(settings.host, settings.allowed_hosts), settings.tls
     app = create_app(services, hosts=hosts, tls_ca=tls.ca if tls else None)
-    server = uvicorn.Server(web_config(app, settings.host, settings.port, tls=tls))
+    server = uvicorn.Server(
+        web_config(
+            app, settings.host, settings.port, tls=tls, trusted_proxies=settings.trusted_proxies
+        )
+    )
     background = [asyncio.create_task(follow_blocks(link, projector, services.blocks))]
     if tls is not None and tls.trust_port is not None:
         trust = create_trust_app(services, tls.ca, https_port=settings.port, hosts=hosts)

@@ -124,6 +124,8 @@ class GatewaySettings:
     """Required unless the gateway listens on this machine only or stands behind a TLS proxy."""
     issuer_socket: Path | None = None
     """Where `gridledger cert serve` listens; without it nobody is certified through the page."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses of reverse proxies, whose `X-Forwarded-For` and `X-Forwarded-Proto` count."""
     allowed_hosts: tuple[str, ...] = ()
     """Further names this gateway answers to, beside the address it listens on."""
     oracle_tokens: tuple[str, ...] = ()
@@ -190,6 +192,7 @@ def load_gateway_settings(path: Path) -> GatewaySettings:
         links=tuple(LoginLink(**link) for link in raw.get("links", ())),
         database=str(raw.get("database", f"sqlite:///{path.absolute().with_name(DATABASE_FILE)}")),
         issuer_socket=Path(raw["issuer_socket"]) if "issuer_socket" in raw else None,
+        trusted_proxies=tuple(str(name) for name in raw.get("trusted_proxies", ())),
         allowed_hosts=tuple(str(name) for name in raw.get("allowed_hosts", ())),
         oracle_tokens=tuple(str(token) for token in raw.get("oracle_tokens", ())),
         currencies=Currencies(units_from(raw["currencies"]))

@@ -164,6 +164,32 @@ async def test_connections_of_an_address_and_of_all_are_limited():
             assert (await site.ask(get()))[0] == 200
 
 
+async def test_only_a_trusted_proxy_speaks_for_its_clients():
+    seen: list[str] = []
+
+    async def app_that_notes(scope, receive, send) -> None:
+        if scope["type"] == "http":
+            seen.append(scope["client"][0])
+            await send({"type": "http.response.start", "status": 204, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+
+    for proxies in ((), ("127.0.0.9",), ("127.0.0.1",)):
+        config = web_config(app_that_notes, "127.0.0.1", 0, trusted_proxies=proxies)
+        config.lifespan = "off"
+        config.load()
+        scope = {
+            "type": "http",
+            "client": ("127.0.0.1", 1),
+            "scheme": "http",
+            "headers": [(b"x-forwarded-for", b"203.0.113.7")],
+        }
+
+        async def nothing(*_: object) -> None: ...
+
+        await config.loaded_app(scope, nothing, nothing)
+    assert seen == ["127.0.0.1", "127.0.0.1", "203.0.113.7"]
+
+
 async def test_a_head_larger_than_its_limit_is_refused():
     large = get("/v1/blocks", "127.0.0.1", f"X: {'x' * HEAD_BYTES_MAX}")
     async with a_site() as site:
