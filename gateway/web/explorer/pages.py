@@ -222,6 +222,11 @@ def household(
         idgrid=idgrid,
         account=services.community.account(idgrid),
         transactions=found.items,
+        signed={
+            record.tx_id
+            for record in found.items
+            if (signer := services.readmodel.identity(record.creator)) and signer.idgrid == idgrid
+        },
         following=found.next,
         codes=CODE_TEXTS,
     )

@@ -92,12 +92,12 @@ def test_statements_are_issued_once_the_month_is_in_order():
         street = settle_in(it)
         live_through(it, street, hours=2)
         it.act(lambda community: community.ledger.at("2026-02-01T00:00:00Z"))
-        assert "statements:issue" in manager(it).get("/console/statements").text
+        assert 'data-sign="statements:issue"' in manager(it).get("/console/statements").text
         issued = it.act(lambda community: community.scheduler.submit("statements:issue", MONTH))
         assert issued["state"] == "ISSUED"
         text = manager(it).get(f"/console/statements?month={MONTH}").text
         assert 'id="issued"' in text
-        assert "statements:issue" not in text
+        assert 'data-sign="statements:issue"' not in text
 
 
 def test_the_energy_file_adds_up_to_the_settlements(scene):
