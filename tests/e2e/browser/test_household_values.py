@@ -305,6 +305,7 @@ def test_news_comes_in_without_taking_what_somebody_types(browser, scene):
         before = page.locator("#book-totals").inner_text()
         it.act(lambda community: community.bid(street.flat, 1_110, 55_000, OPEN_HOUR))
         expect(page.locator("#book-totals")).not_to_have_text(before)
+        expect(page.locator("#height")).to_have_text(f"{it.services.market.height} blocks")
         expect(energy).to_have_value("2.75")
         expect(energy).to_be_focused()
 
