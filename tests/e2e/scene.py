@@ -60,6 +60,12 @@ class Scene:
             and (await self.http.get("/v1/blocks?limit=1")).json()["height"]
         )
 
+    async def latest(self, function: str) -> list[str]:
+        """The newest transaction of a contract's function, none if there is none yet."""
+        query = {"function": function, "limit": "1"}
+        found = (await self.http.get("/v1/transactions", params=query)).json()["items"]
+        return [one["transaction_id"] for one in found]
+
     def household(self, number: int):
         return self.demo.household(self.http, number)
 

@@ -69,11 +69,11 @@ def test_one_household_sells_in_one_hour_and_buys_in_the_next(demo):
 def test_an_offer_needs_the_sellers_own_source(demo):
     async def scene(it: Scene) -> None:
         listing_id = await it.open_listing()
-        home, height = it.household(0), await it.height()
+        home, latest = it.household(0), await it.latest("market:place_offer")
         for source in ("pv-02", "pv-77"):
             offer = home.submit("market:place_offer", [listing_id, source, "500", "20000"])
             await refused_with("RES_REQUIRED", 403, offer)
-        assert await it.height() == height
+        assert await it.latest("market:place_offer") == latest
 
     play(demo, scene)
 
@@ -111,9 +111,10 @@ def test_only_the_market_opens_a_window_and_announces_its_terms(demo):
 
 
 async def transaction_at_gateway(it: Scene, tx_id: str) -> dict[str, Any]:
-    """A transaction sent straight to a peer, once the gateway has its block."""
+    """A transaction sent straight to a peer, once the gateway has its block; as the manager."""
+    path, manager = f"/v1/transactions/{tx_id}", await it.manager_session()
     async with asyncio.timeout(10):
-        while not (answer := await it.http.get(f"/v1/transactions/{tx_id}")).is_success:
+        while not (answer := await it.http.get(path, headers=manager)).is_success:
             assert answer.status_code == 404
             await asyncio.sleep(0.05)
     found: dict[str, Any] = answer.json()
@@ -152,7 +153,7 @@ def test_orders_are_on_the_ledger_as_sent_and_count_in_the_totals(demo):
         await it.household(2).submit("market:place_bid", [listing_id, "300", "40000"], wait=True)
         book = json.loads((await it.on_every_peer("market:get_book", listing_id))[0])
         assert book["wanted_wh"] == 1_000
-        found = (await it.http.get(f"/v1/transactions/{bid}")).json()
+        found = await transaction_at_gateway(it, bid)
         assert found["arguments"] == [listing_id, "700", "50000"]
 
     play(demo, scene)
@@ -225,7 +226,7 @@ def test_a_conflicting_order_is_recorded_with_its_reason(demo):
         assert won["status"] == "valid"
         assert won["event_payload"]["energy_wh"] == 1_000
         assert lost["type"] == "/problems/transaction-conflict"
-        shown = (await it.http.get(f"/v1/transactions/{won['transaction_id']}")).json()
+        shown = await transaction_at_gateway(it, won["transaction_id"])
         assert (shown["status"], shown["code"], shown["event"]) == (
             "valid",
             "VALID",
@@ -285,10 +286,10 @@ def test_bad_orders_get_a_clear_answer(demo, function, args, status):
     async def scene(it: Scene) -> None:
         listing_id = await it.open_listing()
         filled = [listing_id if argument == "an open hour" else argument for argument in args]
-        height = await it.height()
+        latest = await it.latest(function)
         with pytest.raises(OrderRefused) as refusal:
             await it.household(2).submit(function, filled)
         assert status_of(refusal.value) == status
-        assert await it.height() == height
+        assert await it.latest(function) == latest
 
     play(demo, scene)
