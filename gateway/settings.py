@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.currency import Currencies, units_from
+from gateway.mqtt.topics import NAME
 from gateway.strict_json import parse_strictly
 from ledger.crypto.signing import Signer, SigningIdentity
 
@@ -75,6 +76,23 @@ class TlsSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ForeignDevices:
+    """Devices with topics of their own, by kind: the name in the topic → the device."""
+
+    source: dict[str, str] = field(default_factory=dict)
+    """`{"p2p": "house-1"}`: the source documents' topics, a prefix per house."""
+    tasmota: dict[str, str] = field(default_factory=dict)
+    shelly: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for a name that would be a wildcard or a level of a topic."""
+        for names in (self.source, self.tasmota, self.shelly):
+            for name in (*names, *names.values()):
+                if not NAME.fullmatch(name):
+                    raise ValueError(f"{name!r} is no name of a device or in a topic")
+
+
+@dataclass(frozen=True, slots=True)
 class HemsSettings:
     """The home energy data service; None stands for what follows from the market hour."""
 
@@ -84,6 +102,7 @@ class HemsSettings:
     anchor_every_ms: int = 15 * 60_000
     oracle: IdentityFiles | None = None
     """The member's oracle, who puts anchors on the ledger; without it there are none."""
+    foreign: ForeignDevices = field(default_factory=ForeignDevices)
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +278,8 @@ def _tls(raw: dict[str, Any]) -> TlsSettings:
 
 def _hems(raw: dict[str, Any]) -> HemsSettings:
     oracle = identity_from(raw["oracle"]) if "oracle" in raw else None
-    return HemsSettings(**(raw | {"oracle": oracle}))
+    foreign = ForeignDevices(**raw.get("foreign", {}))
+    return HemsSettings(**(raw | {"oracle": oracle, "foreign": foreign}))
 
 
 def _mqtt(raw: dict[str, Any]) -> MqttSettings:

@@ -15,6 +15,8 @@ from network.plan import load_plan
 
 BROKER = "broker"
 MOSQUITTO_PORT = 8883
+FOREIGN_KINDS = ("source", "tasmota", "shelly")
+"""As `gateway.settings.ForeignDevices` has them."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -29,6 +31,11 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--folder", type=Path, required=True, help="where to write")
     parser.add_argument("--community", required=True, help="as in the topics")
     parser.add_argument("--device", action="append", default=[], help="may be given again")
+    for kind in FOREIGN_KINDS:
+        about = "a foreign device and its name in topics (docs/mqtt.md); may be given again"
+        parser.add_argument(
+            f"--{kind}", action="append", default=[], metavar="NAME=DEVICE", help=about
+        )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
     parser.add_argument("--name", action="append", default=[], help="host names it is reached by")
     parser.add_argument("--port", type=int, default=MOSQUITTO_PORT, help=f"({MOSQUITTO_PORT})")
@@ -54,5 +61,7 @@ def _write(options: argparse.Namespace) -> int:
     command += ["--community", options.community, "--host", options.host]
     command += ["--port", str(options.port)]
     command += [word for device in options.device for word in ("--device", device)]
+    for kind in FOREIGN_KINDS:
+        command += [word for pair in getattr(options, kind) for word in (f"--{kind}", pair)]
     command += ["--client-certificates"] if options.client_certificates else []
     return subprocess.run(command, check=False).returncode  # noqa: S603 - our own module

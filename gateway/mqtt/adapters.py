@@ -1,18 +1,20 @@
 """Foreign topics: the source documents' own, and shop-bought plugs of Tasmota and Shelly.
 
-Each adapter has the topic filters it wants (`filters`) and takes a message into the collector's
-inbox (`take`), or says that it is not its own. None of these devices signs: their values inform,
-and settle nothing.
+Each adapter says which device publishes which topics (`topics`) and takes a message into the
+collector's inbox (`take`), or says that it is not its own. None of these devices signs: their
+values inform, and settle nothing.
 """
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, Protocol
 
 from gateway.hems.service import Inbox
 from gateway.mqtt.device_messages import LOST, MILLI_MAX, ONLINE, DeviceState, Measurement
+from gateway.mqtt.topics import Access
+from gateway.settings import ForeignDevices
 from gateway.strict_json import BadJson, parse_strictly
 
 NUMBER_BYTES_MAX = 32
@@ -55,6 +57,35 @@ def parse_transfer_notice(text: str) -> TransferNotice:
     return TransferNotice(int(found["number"]), int(energy_wh), found["seller"], found["buyer"])
 
 
+class Adapter(Protocol):
+    """Understands the topics of one kind of foreign device."""
+
+    @property
+    def topics(self) -> dict[str, list[str]]:
+        """Device → the topics it publishes."""
+
+    def take(self, topic: str, raw: bytes, inbox: Inbox, now_ms: int) -> bool:
+        """Read a message into the inbox; False if it is not this adapter's."""
+
+
+def adapters_for(foreign: ForeignDevices) -> list[Adapter]:
+    """An adapter per kind of foreign device."""
+    return [
+        SourceTopics(foreign.source),
+        TasmotaPlugs(foreign.tasmota),
+        ShellyPlugs(foreign.shelly),
+    ]
+
+
+def foreign_access(foreign: ForeignDevices) -> dict[str, Access]:
+    """What a broker grants each foreign device: its own topics."""
+    return {
+        device: Access(publish=tuple(topics), receive=())
+        for adapter in adapters_for(foreign)
+        for device, topics in adapter.topics.items()
+    }
+
+
 class SourceTopics:
     """`<prefix>/voltage`, `current`, `potencia`, `voltageBESS`: one plain number each."""
 
@@ -64,9 +95,12 @@ class SourceTopics:
         self._known: dict[str, Measurement] = {}
 
     @property
-    def filters(self) -> list[str]:
-        """Topics to subscribe to."""
-        return [f"{prefix}/{name}" for prefix in self._devices for name in _SOURCE_FIELDS]
+    def topics(self) -> dict[str, list[str]]:
+        """Device → the topics it publishes."""
+        return {
+            device: [f"{prefix}/{name}" for name in _SOURCE_FIELDS]
+            for prefix, device in self._devices.items()
+        }
 
     def take(self, topic: str, raw: bytes, inbox: Inbox, now_ms: int) -> bool:
         """The message has no time of its own: it is that of its arrival."""
@@ -95,11 +129,17 @@ class SourceTopics:
 class TasmotaPlugs:
     """`tele/<plug>/SENSOR` with `ENERGY`, and `tele/<plug>/LWT`."""
 
-    filters = ("tele/+/SENSOR", "tele/+/LWT")
-
     def __init__(self, devices: Mapping[str, str]) -> None:
         """Name in the topic → device."""
         self._devices = dict(devices)
+
+    @property
+    def topics(self) -> dict[str, list[str]]:
+        """Device → the topics it publishes."""
+        return {
+            device: [f"tele/{name}/{leaf}" for leaf in ("SENSOR", "LWT")]
+            for name, device in self._devices.items()
+        }
 
     def take(self, topic: str, raw: bytes, inbox: Inbox, now_ms: int) -> bool:
         """Energy is a counter in kWh, `Power` in W."""
@@ -137,10 +177,12 @@ class ShellyPlugs:
         self._devices = dict(devices)
 
     @property
-    def filters(self) -> list[str]:
-        """Topics to subscribe to."""
-        leaves = ("status/switch:0", "online")
-        return [f"{name}/{leaf}" for name in self._devices for leaf in leaves]
+    def topics(self) -> dict[str, list[str]]:
+        """Device → the topics it publishes."""
+        return {
+            device: [f"{name}/{leaf}" for leaf in ("status/switch:0", "online")]
+            for name, device in self._devices.items()
+        }
 
     def take(self, topic: str, raw: bytes, inbox: Inbox, now_ms: int) -> bool:
         """`aenergy.total` is a counter in Wh, `apower` in W, `output` the relay."""

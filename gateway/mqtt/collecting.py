@@ -13,6 +13,7 @@ from gateway.hems.running import (
     open_service,
 )
 from gateway.meter_keys import LedgerMeterKeys
+from gateway.mqtt.adapters import adapters_for
 from gateway.mqtt.collector import Collector, keep_collecting
 from gateway.mqtt.reading_check import ReadingCheck
 from gateway.services import Services
@@ -41,6 +42,7 @@ async def start_collecting(
         ReadingCheck(LedgerMeterKeys(community)),
         community=settings.community.id,
         clock_ms=services.clock_ms,
+        adapters=adapters_for(settings.hems.foreign),
     )
     tasks = [asyncio.create_task(keep_collecting(lambda: collector.run(mqtt)))]
     if settings.hems.oracle is not None:

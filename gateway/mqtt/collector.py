@@ -6,6 +6,7 @@ stored comes again after a crash; a device hears `stored` then, and only then fo
 """
 
 import asyncio
+import itertools
 import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
@@ -16,6 +17,7 @@ from chaincode.energy.oracle.records import MeterReading
 from gateway.hems.series import Kept
 from gateway.hems.service import HemsService, Inbox
 from gateway.mqtt import topics
+from gateway.mqtt.adapters import Adapter
 from gateway.mqtt.charge import decode_charge
 from gateway.mqtt.connection import acknowledge, connected
 from gateway.mqtt.device_messages import (
@@ -41,9 +43,6 @@ AT_MOST_ONCE = 0
 
 logger = logging.getLogger(__name__)
 
-Adapter = Callable[[str, bytes, Inbox, int], bool]
-"""Takes a message of a foreign topic into the inbox; False if it is not its own."""
-
 
 class Collector:
     """One community's devices through one broker."""
@@ -56,15 +55,13 @@ class Collector:
         community: str,
         clock_ms: Callable[[], int],
         adapters: Sequence[Adapter] = (),
-        foreign_filters: Sequence[str] = (),
     ) -> None:
-        """`foreign_filters` are topics beside our own that `adapters` understand."""
+        """`adapters` understand topics beside our own."""
         self._service = service
         self._check = check
         self._community = community
         self._clock_ms = clock_ms
         self._adapters = adapters
-        self._foreign_filters = foreign_filters
         self.is_listening = asyncio.Event()
         """Set once it has subscribed for the first time."""
 
@@ -75,8 +72,9 @@ class Collector:
                 await client.subscribe(
                     f"{topics.ROOT}/{self._community}/+/{leaf}", qos=AT_LEAST_ONCE
                 )
-            for foreign in self._foreign_filters:
-                await client.subscribe(foreign, qos=AT_LEAST_ONCE)
+            for adapter in self._adapters:
+                for foreign in itertools.chain.from_iterable(adapter.topics.values()):
+                    await client.subscribe(foreign, qos=AT_LEAST_ONCE)
             self.is_listening.set()
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._collect(client))
@@ -103,7 +101,7 @@ class Collector:
         """Decode one message into the inbox; a bad one is counted against its device."""
         topic = parse_topic(topic_text)
         if topic is None:
-            if not any(adapter(topic_text, raw, inbox, now_ms) for adapter in self._adapters):
+            if not any(adapter.take(topic_text, raw, inbox, now_ms) for adapter in self._adapters):
                 logger.debug("nothing understands %s", topic_text[:80])
             return
         try:

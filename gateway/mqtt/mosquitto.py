@@ -22,6 +22,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.hashes import SHA512
 from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 
+from gateway.mqtt.adapters import foreign_access
 from gateway.mqtt.embedded_broker import new_token
 from gateway.mqtt.topics import (
     GATEWAY,
@@ -31,6 +32,7 @@ from gateway.mqtt.topics import (
     meter_access,
     oracle_access,
 )
+from gateway.settings import ForeignDevices
 
 PORT = 8883
 MESSAGES_IN_FLIGHT_MAX = 2_000
@@ -46,6 +48,9 @@ PASSWORD_ITERATIONS = 101
 _SALT_BYTES, _HASH_BYTES = 12, 64
 _PRIVATE = 0o600
 ORACLE = "oracle"
+FOREIGN_KINDS = ("source", "tasmota", "shelly")
+NO_FOREIGN = ForeignDevices()
+NOTHING = Access(publish=(), receive=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,21 +117,31 @@ def rights(access: Mapping[str, Access]) -> str:
     return "\n".join(parts)
 
 
-def access_of(community: str, devices: Sequence[str]) -> dict[str, Access]:
+def access_of(
+    community: str, devices: Sequence[str], foreign: ForeignDevices = NO_FOREIGN
+) -> dict[str, Access]:
     """Everybody's topics; raises ValueError for a name that cannot be one."""
-    for name in (community, *devices):
+    strangers = foreign_access(foreign)
+    for name in (community, *devices, *strangers):
         if not NAME.fullmatch(name) or name in {GATEWAY, ORACLE} - {community}:
             raise ValueError(f"{name!r} is no name of a community or device")
-    devices_access = {name: meter_access(community, name) for name in devices}
-    staff = {GATEWAY: gateway_access(community), ORACLE: oracle_access(community)}
-    return devices_access | staff
+    access = {name: meter_access(community, name) for name in devices}
+    access |= {GATEWAY: gateway_access(community), ORACLE: oracle_access(community)}
+    for name, granted in strangers.items():
+        access[name] = access.get(name, NOTHING).joined(granted)
+        access[GATEWAY] = access[GATEWAY].joined(granted.reversed())
+    return access
 
 
 def write_broker(
-    folder: Path, community: str, devices: Sequence[str], listening: Listening
+    folder: Path,
+    community: str,
+    devices: Sequence[str],
+    listening: Listening,
+    foreign: ForeignDevices = NO_FOREIGN,
 ) -> dict[str, str]:
     """Write the files of a broker; returns every user's token."""
-    access = access_of(community, devices)
+    access = access_of(community, devices, foreign)
     known = _known_tokens(folder)
     tokens = {user: known.get(user) or new_token() for user in sorted(access)}
     lines = [
@@ -146,17 +161,34 @@ def main() -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--community", required=True)
     parser.add_argument("--device", action="append", default=[], help="may be given again")
+    for kind in FOREIGN_KINDS:
+        parser.add_argument(
+            f"--{kind}",
+            action="append",
+            default=[],
+            metavar="NAME=DEVICE",
+            help="a device with topics of its own (docs/mqtt.md); may be given again",
+        )
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=PORT)
     parser.add_argument("--client-certificates", action="store_true")
     options = parser.parse_args()
     listening = Listening(options.host, options.port, options.client_certificates)
     try:
-        write_broker(options.folder.absolute(), options.community, options.device, listening)
+        foreign = ForeignDevices(
+            **{kind: _pairs(getattr(options, kind)) for kind in FOREIGN_KINDS}
+        )
+        write_broker(
+            options.folder.absolute(), options.community, options.device, listening, foreign
+        )
     except (OSError, ValueError) as error:
         parser.error(str(error))
     sys.stdout.write(f"mosquitto -c {options.folder.absolute() / 'mosquitto.conf'}\n")
     return 0
+
+
+def _pairs(texts: Sequence[str]) -> dict[str, str]:
+    return {name: device for name, _, device in (text.partition("=") for text in texts)}
 
 
 def _known_tokens(folder: Path) -> dict[str, str]:

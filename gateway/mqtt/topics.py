@@ -65,6 +65,14 @@ class Access:
         """Whether everything this topic or filter matches is granted."""
         return any(covers(granted, topic_or_filter) for granted in self.receive)
 
+    def joined(self, other: "Access") -> "Access":
+        """Both rights together."""
+        return Access(self.publish + other.publish, self.receive + other.receive)
+
+    def reversed(self) -> "Access":
+        """The rights of whoever is at the other end."""
+        return Access(publish=self.receive, receive=self.publish)
+
 
 def covers(granted: str, asked: str) -> bool:
     """Whether every topic matched by `asked` is matched by `granted` (neither may use `#`)."""

@@ -16,8 +16,8 @@ from pathlib import Path
 import aiomqtt
 import pytest
 
-from gateway.mqtt.mosquitto import Listening, write_broker
-from gateway.settings import MqttSettings
+from gateway.mqtt.mosquitto import NO_FOREIGN, Listening, write_broker
+from gateway.settings import ForeignDevices, MqttSettings
 from network.authority import KeyPair, MemberAuthority
 from network.ports import free_port_range
 from tests.runner import find_program
@@ -87,7 +87,11 @@ class Mosquitto:
 
 @contextmanager
 def mosquitto(
-    folder: Path, devices: Sequence[str], *, asks_certificates: bool = False
+    folder: Path,
+    devices: Sequence[str],
+    *,
+    asks_certificates: bool = False,
+    foreign: ForeignDevices = NO_FOREIGN,
 ) -> Iterator[Mosquitto]:
     """A started broker of a community with these devices."""
     authority = authority_of("CoopMSP")
@@ -96,7 +100,7 @@ def mosquitto(
     write_files(pair, folder, "broker")
     port = free_port_range(1)
     listening = Listening(port=port, asks_certificates=asks_certificates)
-    tokens = write_broker(folder, COMMUNITY, devices, listening)
+    tokens = write_broker(folder, COMMUNITY, devices, listening, foreign)
     broker = Mosquitto(folder, port, authority, tokens)
     try:
         broker.start()

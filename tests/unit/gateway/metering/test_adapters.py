@@ -13,6 +13,7 @@ from gateway.mqtt.adapters import (
     TransferNotice,
     parse_transfer_notice,
 )
+from gateway.settings import ForeignDevices
 from tests.support.gateway_database import fresh_database
 from tests.unit.gateway.metering.data_service import NOON_MS
 
@@ -28,7 +29,7 @@ def taken(adapter, topic: str, content: object) -> Inbox:
 
 def test_the_sources_topics_a_house_each():
     adapter = SourceTopics({"p2p": "house-1", "p2p-2": "house-2"})
-    assert "p2p-2/potencia" in adapter.filters
+    assert "p2p-2/potencia" in adapter.topics["house-2"]
     (first,) = taken(adapter, "p2p/voltage", b"12.4").measurements
     (second,) = taken(adapter, "p2p/potencia", b"10.54").measurements
     (other,) = taken(adapter, "p2p-2/current", b"0.85").measurements
@@ -116,3 +117,10 @@ def test_a_full_day_stays_full_across_restarts():
         assert (mirror.due(NOON_MS + number) is not None) is (number < 3)
     mirror.note({"a": 9})
     assert mirror.due(NOON_MS + MS_PER_DAY) == {"a": 9}
+
+
+@pytest.mark.parametrize("name", ["#", "+", "a/b", "", "a b"])
+def test_a_name_that_is_no_level_of_a_topic_is_refused(name):
+    for foreign in ({name: "plug-1"}, {"kettle": name}):
+        with pytest.raises(ValueError, match="no name"):
+            ForeignDevices(tasmota=foreign)
