@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from chaincode.energy import keys, records
+from chaincode.energy.market.auction_records import AuctionResult, FillsPage, TallyPage
+from chaincode.energy.market.matches import page_matches
 from chaincode.energy.market.records import Listing, MarketOrder
+from chaincode.energy.market.trades import Trade, trades_of
 from gateway.ledger_records import LedgerRecords
 from gateway.readmodel.queries import ReadModel
 
@@ -66,6 +69,37 @@ class Market:
     def result(self, listing_id: str) -> dict[str, Any] | None:
         """What the auction decided, as the contract recorded it."""
         return self._ledger.json(keys.result(listing_id))
+
+    def trades(self, listing_id: str) -> list[Trade]:
+        """Who serves whom in a cleared listing, always in the same order; reads the whole book."""
+        listing = self.listing(listing_id)
+        result = self._ledger.find(AuctionResult, keys.result(listing_id))
+        if listing is None or result is None:
+            return []
+        if not result.pages:
+            placed = [item.order for item in self.orders(listing_id)]
+            return trades_of(result, placed, result.typed_matches())
+        pages = self._pages(result)
+        orders = [order for tally, _ in pages for order in tally.orders()]
+        matches = [
+            match
+            for tally, fills in pages
+            for match in page_matches(listing, result, tally, fills)
+        ]
+        return trades_of(result, orders, matches)
+
+    def _pages(self, result: AuctionResult) -> list[tuple[TallyPage, FillsPage]]:
+        find, listing_id = self._ledger.find, result.listing_id
+        found = [
+            (
+                find(TallyPage, keys.tally(listing_id, first)),
+                find(FillsPage, keys.fills(listing_id, first)),
+            )
+            for first in result.pages
+        ]
+        return [
+            (tally, fills) for tally, fills in found if tally is not None and fills is not None
+        ]
 
     def settlement(self, listing_id: str) -> dict[str, Any] | None:
         """Totals of a settled listing, as the contract recorded them."""

@@ -6,6 +6,7 @@ from dataclasses import replace
 from gateway.actor import Actor
 from gateway.database import Database
 from gateway.hems.household_values import HouseholdValues
+from gateway.hems.planning import TransferPlanner, keep_planning
 from gateway.hems.running import (
     StoredReadings,
     keep_anchoring,
@@ -44,7 +45,11 @@ async def start_collecting(
         clock_ms=services.clock_ms,
         adapters=adapters_for(settings.hems.foreign),
     )
-    tasks = [asyncio.create_task(keep_collecting(lambda: collector.run(mqtt)))]
+    planner = TransferPlanner(services.readmodel, services.market, community, service.stores)
+    tasks = [
+        asyncio.create_task(keep_collecting(lambda: collector.run(mqtt))),
+        asyncio.create_task(keep_planning(planner, services.blocks, services.clock_ms)),
+    ]
     if settings.hems.oracle is not None:
         tasks.append(asyncio.create_task(_anchor(settings, database)))
     filled = replace(

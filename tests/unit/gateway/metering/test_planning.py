@@ -1,0 +1,132 @@
+"""What a listing's clearing means for nodes with relays: their trades become transfers, once."""
+
+import asyncio
+import json
+from contextlib import suppress
+from dataclasses import dataclass
+
+from gateway.hems.planning import TransferPlanner, keep_planning
+from gateway.hems.transfer_rules import Transfer
+from tests.unit.energy.community import LISTING, Community, Household, hour_of, milliseconds
+from tests.unit.gateway.hems import Hems, hems_of
+from tests.unit.gateway.metering.data_service import Keys, Scene
+
+PRICE = 90_000
+START_MS = milliseconds(hour_of(LISTING))
+HOUR_MS = 3_600_000
+
+
+@dataclass
+class Site:
+    """A community whose seller and first buyer have nodes; the second buyer has a plain meter."""
+
+    community: Community
+    hems: Hems
+    scene: Scene
+    seller: Household
+    buyer: Household
+    other: Household
+
+    def planner(self) -> TransferPlanner:
+        services = self.hems.services
+        stores = self.scene.stores
+        return TransferPlanner(services.readmodel, services.market, services.community, stores)
+
+    def say(self, home: Household, state: str = "online", **relays: int) -> None:
+        content = {"v": 1, "d": home.meter_id, "state": state} | relays
+        self.scene.hear((f"{home.meter_id}/state", json.dumps(content).encode()))
+
+    def planned(self) -> list[Transfer]:
+        return sorted(self.scene.stores.transfers.all(), key=lambda transfer: transfer.number)
+
+    async def clear(self) -> None:
+        self.community.offer(self.seller, 900, PRICE)
+        self.community.bid(self.buyer, 600, PRICE)
+        self.community.bid(self.other, 300, PRICE)
+        self.community.close_and_clear()
+        await self.hems.catch_up()
+
+
+def play(scenario) -> None:
+    async def run() -> None:
+        community = Community.found()
+        homes = [community.join() for _ in range(3)]
+        community.open()
+        async with hems_of(community) as hems:
+            site = Site(community, hems, Scene(Keys()), *homes)
+            for home in homes[:2]:
+                site.say(home, **{"in": 0, "out": 0})
+            site.say(homes[2])
+            await scenario(site)
+        site.scene.database.close()
+
+    asyncio.run(run())
+
+
+def test_trades_between_nodes_become_transfers_when_the_listing_is_cleared_and_once_only():
+    async def scenario(site: Site) -> None:
+        assert site.planner().plan(START_MS - 1) == []
+        await site.clear()
+        planner = site.planner()
+        assert planner.plan(START_MS - 1) == [f"{LISTING}.1"]
+        (transfer,) = site.planned()
+        assert (transfer.seller.idgrid, transfer.buyer.idgrid) == (
+            site.seller.idgrid,
+            site.buyer.idgrid,
+        )
+        assert (transfer.seller.device_id, transfer.buyer.device_id) == (
+            site.seller.meter_id,
+            site.buyer.meter_id,
+        )
+        assert transfer.energy_wh == 600
+        assert (transfer.begins_ms, transfer.until_ms) == (START_MS, START_MS + HOUR_MS)
+        assert planner.plan(START_MS) == []
+        site.scene.restart()
+        assert site.planner().plan(START_MS) == []
+        assert site.planned() == [transfer]
+
+    play(scenario)
+
+
+def test_a_node_that_is_lost_gets_its_transfer_when_it_is_back_before_the_hour_is_over():
+    async def scenario(site: Site) -> None:
+        await site.clear()
+        site.say(site.buyer, "lost")
+        planner = site.planner()
+        assert planner.plan(START_MS) == []
+        site.say(site.buyer, **{"in": 0, "out": 0})
+        assert planner.plan(START_MS + HOUR_MS) == []
+        assert planner.plan(START_MS + HOUR_MS - 1) == [f"{LISTING}.1"]
+
+    play(scenario)
+
+
+class TellingPlanner(TransferPlanner):
+    """Says when it has planned something."""
+
+    def watched(self) -> asyncio.Event:
+        self.loop, self.has_planned = asyncio.get_running_loop(), asyncio.Event()
+        return self.has_planned
+
+    def plan(self, now_ms: int) -> list[str]:
+        planned = super().plan(now_ms)
+        if planned:
+            self.loop.call_soon_threadsafe(self.has_planned.set)
+        return planned
+
+
+def test_a_running_gateway_plans_as_soon_as_the_block_is_there():
+    async def scenario(site: Site) -> None:
+        services, stores = site.hems.services, site.scene.stores
+        planner = TellingPlanner(services.readmodel, services.market, services.community, stores)
+        has_planned = planner.watched()
+        planning = asyncio.create_task(keep_planning(planner, services.blocks, lambda: START_MS))
+        await site.clear()
+        async with asyncio.timeout(10):
+            await has_planned.wait()
+        planning.cancel()
+        with suppress(asyncio.CancelledError):
+            await planning
+        assert [transfer.transfer_id for transfer in site.planned()] == [f"{LISTING}.1"]
+
+    play(scenario)
