@@ -93,13 +93,13 @@ class SeriesStore:
         self._heads = heads
         return kept
 
-    def reading(self, meter_id: str, t_end_ms: int) -> MeterReading | None:
-        """The reading of a meter whose period ended at an instant."""
-        return self._one(
-            select(*_COLUMNS).where(
-                ReadingRow.meter_id == meter_id, ReadingRow.t_end_ms == t_end_ms
-            )
+    def at(self, meter_ids: Sequence[str], t_end_ms: int) -> dict[str, MeterReading]:
+        """Those of these meters' readings whose period ended at an instant, by meter."""
+        wanted = select(*_COLUMNS).where(
+            ReadingRow.meter_id.in_(meter_ids), ReadingRow.t_end_ms == t_end_ms
         )
+        with self._database.reading() as connection:
+            return {row.meter_id: MeterReading(*row) for row in connection.execute(wanted)}
 
     def until(self, meter_id: str, instant_ms: int) -> MeterReading | None:
         """The last reading whose period ended at or before an instant."""

@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 
 class ReadingSource(Protocol):
-    """Where signed readings come from: the broker (`ReadingStore`), or HTTP (`HttpReadings`)."""
+    """Where signed readings come from: its series (`SeriesReadings`), or HTTP (`HttpReadings`)."""
 
     async def wait_for(
         self, meter_ids: list[str], t_end_ms: int, timeout_ms: int
@@ -33,13 +33,17 @@ class ReadingSource(Protocol):
 class OracleNode:
     """One member's oracle identity over the readings it can get."""
 
-    def __init__(self, actor: Acting, source: ReadingSource) -> None:
+    def __init__(
+        self, actor: Acting, source: ReadingSource, *, wait_ms: int = WAIT_FOR_READINGS_MS
+    ) -> None:
+        """A report waits `wait_ms` for readings that are missing, then goes without them."""
         self._actor = actor
         self._source = source
+        self._wait_ms = wait_ms
 
     async def report(self, meter_ids: list[str], t_end_ms: int) -> int:
         """Report what the meters measured up to this instant; returns how many readings."""
-        found = await self._source.wait_for(meter_ids, t_end_ms, WAIT_FOR_READINGS_MS)
+        found = await self._source.wait_for(meter_ids, t_end_ms, self._wait_ms)
         pending = [found[meter_id] for meter_id in sorted(found)]
         accepted = 0
         for start in range(0, len(pending), READINGS_PER_REPORT_MAX):

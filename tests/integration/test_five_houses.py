@@ -22,13 +22,14 @@ from gateway.hems.anchoring import READINGS, AnchorBook, anchor, compare
 from gateway.hems.batteries import BatteryStore
 from gateway.hems.plausibility import Limits
 from gateway.hems.profiles import DEMO_START, load_profiles
-from gateway.hems.running import StoredReadings, open_service
+from gateway.hems.running import open_service
 from gateway.mqtt.collector import Collector
 from gateway.mqtt.connection import connected
 from gateway.mqtt.embedded_broker import EmbeddedBroker, ServerTls, credential
 from gateway.mqtt.reading_check import ReadingCheck
 from gateway.mqtt.topics import Topic, gateway_access, meter_access
 from gateway.oracle.node import OracleNode
+from gateway.oracle.series_source import SeriesReadings
 from gateway.settings import MqttSettings
 from ledger.crypto.signing import verify_signature
 from tests.firmware.interpreter import FIRMWARE
@@ -130,23 +131,6 @@ class LedgerActor:
         return self._client.evaluate(function, *args)
 
 
-class GatewaySource:
-    """An oracle's source: readings the gateway believed."""
-
-    def __init__(self, readings: StoredReadings) -> None:
-        self._readings = readings
-
-    async def wait_for(
-        self, meter_ids: list[str], t_end_ms: int, timeout_ms: int
-    ) -> dict[str, MeterReading]:
-        found = {name: self._readings.until(name, t_end_ms) for name in meter_ids}
-        return {
-            name: reading
-            for name, reading in found.items()
-            if reading is not None and reading.t_end_ms == t_end_ms
-        }
-
-
 class Keys:
     """The keys that the ledger has of the meters."""
 
@@ -176,9 +160,8 @@ class FiveHouses:
         self.database = fresh_database()
         self.now_ms = milliseconds(FIRST_HOUR)
         self.service = open_service(self.database, BatteryStore(), Limits(), now_ms=self.now_ms)
-        readings = StoredReadings(self.service.stores)
         self.oracle_actor = LedgerActor(self.community.oracle)
-        self.oracle = OracleNode(self.oracle_actor, GatewaySource(readings))
+        self.oracle = OracleNode(self.oracle_actor, SeriesReadings(self.service.stores.series))
         self.anchors = AnchorBook(self.database)
         self.settled: dict[str, dict[str, Any]] = {}
 
