@@ -13,10 +13,10 @@ BLOCKS_REMEMBERED = 64
 
 @dataclass(frozen=True, slots=True)
 class AnnouncedEvent:
-    """An event and the households whose transaction announced it."""
+    """An event and the households that read it."""
 
     event: EventRecord
-    households: frozenset[str]
+    readers: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +59,13 @@ class EventFeed:
             block = readmodel.block(number)
             if block is None:
                 return None
-            households = readmodel.households_of(number)
+            readers = readmodel.readers_of(number)
             return AnnouncedBlock(
                 number=number,
                 hash=block.hash,
                 transaction_ids=tuple(readmodel.transaction_ids(number, number).get(number, ())),
                 events=tuple(
-                    AnnouncedEvent(event, frozenset(households.get(event.index, ())))
+                    AnnouncedEvent(event, frozenset(readers.get(event.index, ())))
                     for event in readmodel.events_of(number)
                 ),
             )

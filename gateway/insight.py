@@ -1,8 +1,9 @@
 """Who sees what a transaction says: its arguments and what its event carries.
 
 Meter readings and amounts of households are in there, so the fate of every transaction is public
-and its content is not: households see those that concern them; the manager, members' operators and
-auditors see all, but the manager not what single meters reported (E012).
+and its content is not: households see what they signed, and what concerns no other household but
+its signer; the manager, members' operators and auditors see all, but the manager not what single
+meters reported (E012).
 """
 
 from collections.abc import Callable, Sequence
@@ -28,7 +29,7 @@ def insight(
     if not viewer.idgrid or not viewer.may(Scope.OWN_READ):
         return lambda _record: False
     numbers = [record.block_number for record in records]
-    own = readmodel.concerning(viewer.idgrid, min(numbers), max(numbers))
+    own = readmodel.readable(viewer.idgrid, min(numbers), max(numbers))
     return lambda record: record.position in own
 
 

@@ -1,13 +1,16 @@
 """A transaction opened down to what it read and wrote, for those who may see it.
 
-Arguments, events and read-write sets hold households' figures. The community manager sees all, a
-household those of transactions it signed; the fate of a transaction is for everybody.
+Arguments, events and read-write sets hold households' figures. Who sees all of the ledger sees
+them (the community manager not what single meters reported, E012), a household those of
+transactions it signed; the fate of a transaction is for everybody.
 """
 
 from dataclasses import dataclass
 
+from gateway.insight import sees_all_of
 from gateway.readmodel.queries import ReadModel
 from gateway.readmodel.records import TransactionRecord
+from gateway.scopes import Scope
 from gateway.sessions import Viewer
 from ledger.errors import TransactionInvalid
 from ledger.model.codec import decode_envelope
@@ -49,10 +52,11 @@ def may_open(readmodel: ReadModel, record: TransactionRecord, viewer: Viewer | N
     """Whether arguments, event and read-write set are shown to this viewer."""
     if viewer is None:
         return False
-    if viewer.is_manager:
-        return True
+    if viewer.may(Scope.LEDGER_READ):
+        return sees_all_of(viewer, record.function)
     signer = readmodel.identity(record.creator)
-    return signer is not None and bool(signer.idgrid) and signer.idgrid == viewer.idgrid
+    is_own = signer is not None and bool(signer.idgrid) and signer.idgrid == viewer.idgrid
+    return is_own and viewer.may(Scope.OWN_READ)
 
 
 def opened(readmodel: ReadModel, record: TransactionRecord) -> OpenedTransaction | None:

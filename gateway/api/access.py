@@ -60,6 +60,17 @@ def signed_in(request: Request) -> Viewer:
     return viewer
 
 
+def person_signed_in(request: Request) -> Viewer:
+    """A signed-in person; 401 for a visitor, 403 for a script's token.
+
+    What opens further sessions or names keys is not for tokens: they would outgrow their scopes.
+    """
+    viewer = signed_in(request)
+    if viewer.token_scopes is not None:
+        raise RequestRefused(Problem.FORBIDDEN, "this needs a session; a token cannot do it")
+    return viewer
+
+
 def require_sight(viewer: Viewer, idgrid: str) -> None:
     """403 unless the viewer may see this household."""
     if not viewer.may_see(idgrid):
@@ -120,4 +131,6 @@ UsedServices = Annotated[Services, Depends(at_one_height, scope="function")]
 LiveServices = Annotated[Services, Depends(services_of)]
 """Of a route that waits for the ledger."""
 SignedIn = Annotated[Viewer, Depends(signed_in)]
+SignedInPerson = Annotated[Viewer, Depends(person_signed_in)]
+"""Who is signed in as a person, not as a script's token."""
 """Parameters of routes."""

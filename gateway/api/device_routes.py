@@ -11,6 +11,7 @@ from gateway.api.access import SignedIn, UsedServices
 from gateway.errors import Problem, RequestRefused
 from gateway.hems.availability import MS_PER_DAY, availability
 from gateway.hems.service import HemsService
+from gateway.scopes import Scope
 from gateway.services import Services
 from gateway.sessions import Viewer
 
@@ -31,7 +32,7 @@ def devices(services: UsedServices, viewer: SignedIn) -> list[dict[str, Any]]:
     return [
         asdict(device) | {"owner_idgrid": owners.get(device.device_id)}
         for device in _hems(services).stores.devices.all()
-        if viewer.is_manager or owners.get(device.device_id) == viewer.idgrid
+        if _sees(viewer, owners.get(device.device_id))
     ]
 
 
@@ -44,11 +45,11 @@ def measurements(
     to_ms: Instant = None,
 ) -> list[dict[str, Any]]:
     """Values of a device in a time (the last hour), oldest first; owners only."""
-    _require_owner(services, viewer, device_id)
+    owned_since_ms = _require_owner(services, viewer, device_id)
     end_ms = services.clock_ms() + 1 if to_ms is None else to_ms
     start_ms = end_ms - services.energy_hour_ms if from_ms is None else from_ms
     store = _hems(services).stores.measurements
-    found = store.between(device_id, start_ms, end_ms)
+    found = store.between(device_id, max(start_ms, owned_since_ms), end_ms)
     return [asdict(entry) for entry in found[-MEASUREMENTS_SHOWN_MAX:]]
 
 
@@ -60,14 +61,17 @@ def device_availability(
     days: Annotated[int, Query(ge=1, le=DAYS_MAX)] = 7,
 ) -> list[dict[str, date | int]]:
     """Expected and received readings per local day, and received in thousandths."""
-    if not viewer.is_manager:
-        _require_owner(services, viewer, device_id)
+    seen_from_ms = 0
+    if not _is_manager(viewer):
+        seen_from_ms = _require_owner(services, viewer, device_id)
     hems, now_ms = _hems(services), services.clock_ms()
     series, interval_ms = hems.stores.series, hems.interval_ms
     offset_ms = services.utc_offset_minutes * 60_000
     midnight_ms = (now_ms + offset_ms) // MS_PER_DAY * MS_PER_DAY - offset_ms
     from_ms = midnight_ms - (days - 1) * MS_PER_DAY
-    ends = [found.t_end_ms for found in series.between(device_id, from_ms, now_ms)]
+    ends = [
+        found.t_end_ms for found in series.between(device_id, max(from_ms, seen_from_ms), now_ms)
+    ]
     found_days = availability(
         ends,
         from_ms=from_ms,
@@ -87,11 +91,12 @@ def device_gaps(
     to_ms: Instant = None,
 ) -> list[dict[str, Any]]:
     """Readings that are missing in a time (the last day), by number and interval."""
-    if not viewer.is_manager:
-        _require_owner(services, viewer, device_id)
+    seen_from_ms = 0
+    if not _is_manager(viewer):
+        seen_from_ms = _require_owner(services, viewer, device_id)
     end_ms = services.clock_ms() if to_ms is None else to_ms
     start_ms = end_ms - MS_PER_DAY if from_ms is None else from_ms
-    gaps = _hems(services).stores.series.gaps(device_id, start_ms, end_ms)
+    gaps = _hems(services).stores.series.gaps(device_id, max(start_ms, seen_from_ms), end_ms)
     return [asdict(gap) for gap in gaps]
 
 
@@ -102,7 +107,7 @@ def alarms(services: UsedServices, viewer: SignedIn) -> list[dict[str, Any]]:
     return [
         asdict(alarm)
         for alarm in _hems(services).stores.alarms.all()
-        if viewer.is_manager or owners.get(alarm.device_id) == viewer.idgrid
+        if _sees(viewer, owners.get(alarm.device_id))
     ]
 
 
@@ -112,7 +117,7 @@ def transfers(services: UsedServices, viewer: SignedIn) -> list[dict[str, Any]]:
     return [
         asdict(transfer)
         for transfer in _hems(services).stores.transfers.all()
-        if viewer.is_manager or viewer.idgrid in {end.idgrid for end in transfer.ends}
+        if any(_sees(viewer, end.idgrid) for end in transfer.ends)
     ]
 
 
@@ -125,7 +130,7 @@ def transfer_events(
     transfer = book.get(transfer_id)
     if transfer is None:
         raise RequestRefused(Problem.NOT_FOUND, f"there is no transfer {transfer_id}")
-    if not viewer.is_manager and viewer.idgrid not in {end.idgrid for end in transfer.ends}:
+    if not any(_sees(viewer, end.idgrid) for end in transfer.ends):
         raise RequestRefused(Problem.FORBIDDEN, "this transfer is between others")
     return [
         {
@@ -149,9 +154,22 @@ def _owners(services: Services) -> dict[str, str]:
     return {meter.meter_id: meter.owner_idgrid for meter in services.community.meters()}
 
 
-def _require_owner(services: Services, viewer: Viewer, device_id: str) -> None:
+def _is_manager(viewer: Viewer) -> bool:
+    return viewer.is_manager and viewer.may(Scope.COMMUNITY_READ)
+
+
+def _sees(viewer: Viewer, owner_idgrid: str | None) -> bool:
+    is_own = owner_idgrid == viewer.idgrid and viewer.may(Scope.OWN_READ)
+    return is_own or _is_manager(viewer)
+
+
+def _require_owner(services: Services, viewer: Viewer, device_id: str) -> int:
+    """Since when (ms UTC) it is the viewer's: what was before belongs to who had it then.
+
+    The same 403 for a device that nobody has as for somebody else's.
+    """
     meter = services.community.meter(device_id)
-    if meter is None:
-        raise RequestRefused(Problem.NOT_FOUND, f"there is no device {device_id}")
-    if meter.owner_idgrid != viewer.idgrid:
-        raise RequestRefused(Problem.FORBIDDEN, "this device belongs to somebody else")
+    is_own = meter is not None and meter.owner_idgrid == viewer.idgrid
+    if meter is None or not is_own or not viewer.may(Scope.OWN_READ):
+        raise RequestRefused(Problem.FORBIDDEN, "this device is not yours")
+    return meter.owned_since_ms

@@ -45,8 +45,8 @@ async def events(
     """One `block` event per block; its id is the block's number, so a client resumes after it.
 
     Without `Last-Event-ID` the stream begins with the next block. `data` names the block, its
-    transactions and the contract events in it; what an event carries is for those whom its
-    transaction concerns, and null for others.
+    transactions and the contract events in it; what an event carries is for those who read its
+    transaction (`gateway.insight`), and null for others.
     """
     services, viewer = services_of(request), await run_in_threadpool(viewer_or_none, request)
     start = services.blocks.height if last_event_id is None else int(last_event_id) + 1
@@ -96,5 +96,5 @@ def _shown(block: AnnouncedBlock, viewer: Viewer | None) -> dict[str, Any]:
 def _concerns(announced: AnnouncedEvent, viewer: Viewer | None) -> bool:
     if viewer is None:
         return False
-    is_own = viewer.idgrid in announced.households and viewer.may(Scope.OWN_READ)
+    is_own = viewer.idgrid in announced.readers and viewer.may(Scope.OWN_READ)
     return is_own or sees_all_of(viewer, announced.event.function)

@@ -22,6 +22,11 @@ STATUS_SERVER_ERROR = 500
 CREDENTIALS = (b"authorization", b"cookie")
 NEVER_KEPT = (b"set-cookie",)
 """Opens a session: an answer with it is not kept."""
+SHOWN_ONCE = frozenset({"/v1/enrolments", "/v1/letters", "/v1/login/password", "/v1/tokens"})
+"""A key is ignored here: these answer with a secret, or take one, and the database holds none.
+
+Even the digest of a request with a password would be one to guess passwords by.
+"""
 
 
 class Idempotency:
@@ -35,7 +40,7 @@ class Idempotency:
         """Answer from the database, or let the application answer and keep it."""
         headers = dict(scope["headers"]) if scope["type"] == "http" else {}
         key = headers.get(b"idempotency-key")
-        if key is None or scope["method"] != "POST":
+        if key is None or scope["method"] != "POST" or scope["path"] in SHOWN_ONCE:
             await self._app(scope, receive, send)
             return
         if not 0 < len(key) <= KEY_CHARACTERS_MAX:

@@ -6,7 +6,13 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Query, Request, Response, status
 from pydantic import Field, StringConstraints
 
-from gateway.api.access import SESSION_COOKIE, LiveServices, SignedIn, require_manager
+from gateway.api.access import (
+    SESSION_COOKIE,
+    LiveServices,
+    SignedIn,
+    SignedInPerson,
+    require_manager,
+)
 from gateway.api.letters import letter_url, qr_code_svg
 from gateway.api.schemas import PAGE_DEFAULT, Body, Page, PageLimit
 from gateway.errors import Problem, RequestRefused
@@ -184,34 +190,34 @@ def refuse_enrolment(request_id: RequestId, services: LiveServices, viewer: Sign
 
 
 @router.get("/keys")
-def own_keys(services: LiveServices, viewer: SignedIn) -> Page[NamedKey]:
+def own_keys(services: LiveServices, viewer: SignedInPerson) -> Page[NamedKey]:
     """The household's keys as the ledger names them, the newest first."""
     found = services.people.device_keys.named(viewer.idgrid)
     return Page(items=found, next=None, height=services.readmodel.height)
 
 
 @router.get("/keys/requests")
-def asking_devices(services: LiveServices, viewer: SignedIn) -> Page[AskingDevice]:
+def asking_devices(services: LiveServices, viewer: SignedInPerson) -> Page[AskingDevice]:
     """New devices of the household that wait for one that can sign."""
     found = services.people.device_keys.asking(viewer.idgrid)
     return Page(items=found, next=None, height=services.readmodel.height)
 
 
 @router.post("/keys/requests", status_code=status.HTTP_201_CREATED)
-def ask_own_devices(body: KeyBody, services: LiveServices, viewer: SignedIn) -> AskingDevice:
+def ask_own_devices(body: KeyBody, services: LiveServices, viewer: SignedInPerson) -> AskingDevice:
     """A new device asks one that can sign to name its key on the ledger."""
     _require_household(viewer)
     return services.people.device_keys.ask(viewer.idgrid, body.request_pem, body.label)
 
 
 @router.post("/keys/requests/{request_id}/refuse", status_code=status.HTTP_204_NO_CONTENT)
-def refuse_device(request_id: RequestId, services: LiveServices, viewer: SignedIn) -> None:
+def refuse_device(request_id: RequestId, services: LiveServices, viewer: SignedInPerson) -> None:
     """This device is not the household's."""
     services.people.device_keys.refuse(viewer.idgrid, request_id)
 
 
 @router.post("/keys/certificates")
-def certificate(body: KeyBody, services: LiveServices, viewer: SignedIn) -> dict[str, str]:
+def certificate(body: KeyBody, services: LiveServices, viewer: SignedInPerson) -> dict[str, str]:
     """The certificate of a key that the ledger names for the household; 409 for any other."""
     _require_household(viewer)
     return asdict(services.people.device_keys.certificate(viewer.idgrid, body.request_pem))
@@ -233,7 +239,7 @@ def set_password(
     request: Request,
     response: Response,
     services: LiveServices,
-    viewer: SignedIn,
+    viewer: SignedInPerson,
 ) -> None:
     """A household's password; all its other sessions end."""
     _require_household(viewer)
@@ -242,7 +248,9 @@ def set_password(
 
 
 @router.post("/passkeys/options")
-def passkey_options(request: Request, services: LiveServices, viewer: SignedIn) -> dict[str, Any]:
+def passkey_options(
+    request: Request, services: LiveServices, viewer: SignedInPerson
+) -> dict[str, Any]:
     """What the browser needs to make a passkey for this household."""
     _require_household(viewer)
     return services.people.passkeys.creation_options(viewer.idgrid, site_of(request))
@@ -250,7 +258,7 @@ def passkey_options(request: Request, services: LiveServices, viewer: SignedIn) 
 
 @router.post("/passkeys", status_code=status.HTTP_204_NO_CONTENT)
 def add_passkey(
-    body: NewPasskey, request: Request, services: LiveServices, viewer: SignedIn
+    body: NewPasskey, request: Request, services: LiveServices, viewer: SignedInPerson
 ) -> None:
     """Keep a new passkey's public key."""
     _require_household(viewer)

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query
 
 from gateway.api.access import (
+    MaybeSignedIn,
     SignedIn,
     UsedServices,
     no_such_device,
@@ -18,6 +19,7 @@ from gateway.errors import Problem, RequestRefused
 from gateway.market import PlacedOrder
 from gateway.scopes import Scope
 from gateway.services import Services
+from gateway.sessions import Viewer
 
 router = APIRouter(prefix="/v1", tags=["market"])
 
@@ -67,13 +69,13 @@ def orders(
 
 
 @router.get("/listings/{listing_id}/result")
-def result(listing_id: ListingId, services: UsedServices) -> dict[str, Any]:
-    """What the auction decided."""
+def result(listing_id: ListingId, services: UsedServices, viewer: MaybeSignedIn) -> dict[str, Any]:
+    """What the auction decided; `matches` are one's own, all for the manager and auditors."""
     _existing(services, listing_id)
     content = services.market.result(listing_id)
     if content is None:
         raise RequestRefused(Problem.CONFLICT, f"{listing_id} is not cleared yet")
-    return content
+    return content | {"matches": _own(content.get("matches", []), viewer)}
 
 
 @router.get("/listings/{listing_id}/settlement")
@@ -193,6 +195,11 @@ def _existing(services: Services, listing_id: str) -> Any:
     if found is None:
         raise RequestRefused(Problem.NOT_FOUND, f"there is no listing {listing_id}")
     return found
+
+
+def _own(matches: list[dict[str, Any]], viewer: Viewer | None) -> list[dict[str, Any]]:
+    """Those that name a household whose account the viewer may see."""
+    return [entry for entry in matches if viewer is not None and viewer.may_see(entry["idgrid"])]
 
 
 def _public(placed: PlacedOrder) -> dict[str, Any]:

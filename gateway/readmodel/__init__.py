@@ -7,8 +7,8 @@ only reads. Build on these, never on the tables:
     height · value(key) · entries(prefix) · block(number) · block_by_hash(digest) ·
     blocks(below, limit) · block_bytes(number) · whole_block(number) · transaction(tx_id) ·
     transactions_of_block(number) · transactions(below=, limit=, function=, member=, code=) ·
-    activity(idgrid, below=, limit=) · concerning(idgrid, first_block, last_block) ·
-    identity(digest) · events_of(block_number) ·
+    activity(idgrid, below=, limit=) · readable(idgrid, first_block, last_block) ·
+    readers_of(block_number) · identity(digest) · events_of(block_number) ·
     events_after(position, limit, names=)
 `market_queries` (first argument: the read model)
     listings(before=, states=, limit=) · listings_delivering(from_ms, to_ms) · next_to_close() ·

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Select, and_, case, or_, select, tuple_
+from sqlalchemy import Select, and_, case, func, or_, select, tuple_
+from sqlalchemy.orm import aliased
 
 from gateway.readmodel import rows
 from gateway.readmodel.records import (
@@ -87,23 +88,21 @@ class TransactionQueries(Snapshots):
         )
         return self._page(wanted.where(Activity.idgrid == idgrid), below, limit)
 
-    def concerning(self, idgrid: str, first_block: int, last_block: int) -> set[Position]:
-        """Places in blocks first to last of transactions that concern a household."""
-        wanted = select(Activity.block_number, Activity.tx_index).where(
+    def readable(self, idgrid: str, first_block: int, last_block: int) -> set[Position]:
+        """Places in blocks first to last that a household reads; see `_readers`."""
+        wanted = _readers().where(
             Activity.idgrid == idgrid, Activity.block_number.between(first_block, last_block)
         )
         with self.connection() as connection:
-            return {Position(*place) for place in connection.execute(wanted)}
+            return {Position(row.block_number, row.tx_index) for row in connection.execute(wanted)}
 
-    def households_of(self, block_number: int) -> dict[int, set[str]]:
-        """Index of a block's transactions → the households they concern."""
+    def readers_of(self, block_number: int) -> dict[int, set[str]]:
+        """Index of a block's transactions → the households that read them; see `_readers`."""
         found: dict[int, set[str]] = {}
-        wanted = select(Activity.tx_index, Activity.idgrid).where(
-            Activity.block_number == block_number
-        )
+        wanted = _readers().where(Activity.block_number == block_number)
         with self.connection() as connection:
-            for index, idgrid in connection.execute(wanted):
-                found.setdefault(index, set()).add(idgrid)
+            for row in connection.execute(wanted):
+                found.setdefault(row.tx_index, set()).add(row.idgrid)
         return found
 
     def identity(self, digest: bytes) -> IdentityRecord | None:
@@ -161,4 +160,38 @@ class TransactionQueries(Snapshots):
 def _announcements() -> Select[TransactionRow]:
     return select(TransactionRow).where(
         TransactionRow.code == ValidationCode.VALID, TransactionRow.event_name != ""
+    )
+
+
+def _readers() -> Select[str, int, int]:
+    """(household, block, index) of whom a transaction concerns, without whom it says too much to.
+
+    It is read by the household that signed it, and by the only other one that it concerns: of
+    what concerns several (a settled page, a cleared book) none reads the others' figures.
+    """
+    signer = (
+        select(Identity.idgrid)
+        .join(TransactionRow, TransactionRow.creator == Identity.digest)
+        .where(
+            TransactionRow.block_number == Activity.block_number,
+            TransactionRow.tx_index == Activity.tx_index,
+        )
+        .correlate(Activity)
+        .scalar_subquery()
+    )
+    signed_by = func.coalesce(signer, "")
+    other = aliased(Activity)
+    others = (
+        select(other.idgrid)
+        .where(
+            other.block_number == Activity.block_number,
+            other.tx_index == Activity.tx_index,
+            other.idgrid != Activity.idgrid,
+            other.idgrid != signed_by,
+        )
+        .correlate(Activity)
+        .exists()
+    )
+    return select(Activity.idgrid, Activity.block_number, Activity.tx_index).where(
+        or_(Activity.idgrid == signed_by, ~others)
     )

@@ -48,8 +48,11 @@ def test_four_peers_have_the_identical_result(demo):
     async def scene(it: Scene) -> None:
         found = await it.on_every_peer("market:get_result", "2016-08-01T20")
         assert len(set(found)) == 1
-        shown = (await it.http.get("/v1/listings/2016-08-01T20/result")).json()
+        path, manager = "/v1/listings/2016-08-01T20/result", await it.manager_session()
+        shown = (await it.http.get(path, headers=manager)).json()
         assert shown == json.loads(found[0])
+        for_all = (await it.http.get(path)).json()
+        assert for_all == shown | {"matches": []}
 
     play(demo, scene)
 

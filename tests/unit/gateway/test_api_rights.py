@@ -2,9 +2,11 @@
 
 import asyncio
 import itertools
+import json
 
 import httpx
 import pytest
+from sqlalchemy import select
 
 from chaincode.energy import keys
 from chaincode.energy.records import encode
@@ -14,8 +16,10 @@ from gateway.errors import Problem
 from gateway.insight import METERED_FUNCTIONS, sees_all_of
 from gateway.scopes import GRANTABLE, SCOPES, Role, Scope
 from gateway.sessions import Viewer
+from gateway.shared_state.tables import AnsweredRow
 from tests.unit.gateway.ledger_double import LedgerDouble, services_over
-from tests.unit.gateway.test_api import World, assert_problem, play
+from tests.unit.gateway.readmodel_blocks import a_listing
+from tests.unit.gateway.test_api import LISTING, World, assert_problem, play
 
 ONE, OTHER = "VAL-0001-X", "VAL-0002-Y"
 DAY_MS = 24 * 60 * 60 * 1000
@@ -136,6 +140,68 @@ def test_no_token_makes_shows_or_ends_tokens():
                 assert answer.json()["scope"] == "tokens:write"
 
     play(scene)
+
+
+def test_no_token_opens_a_session_or_names_a_key():
+    async def scene(world: World) -> None:
+        client, pem = world.client, {"request_pem": "x"}
+        for scopes in (["own:read"], ["own:read", "transactions:write"]):
+            token = await a_token(world, world.sign_in(ONE), scopes=scopes)
+            for answer in (
+                await client.put("/v1/password", json={"password": "a long one!"}, headers=token),
+                await client.post("/v1/passkeys/options", headers=token),
+                await client.post("/v1/passkeys", json={"credential": {}}, headers=token),
+                await client.get("/v1/keys", headers=token),
+                await client.get("/v1/keys/requests", headers=token),
+                await client.post("/v1/keys/requests", json=pem, headers=token),
+                await client.post(f"/v1/keys/requests/{'0' * 24}/refuse", headers=token),
+                await client.post("/v1/keys/certificates", json=pem, headers=token),
+            ):
+                assert_problem(answer, Problem.FORBIDDEN)
+                assert "set-cookie" not in answer.headers
+
+    play(scene)
+
+
+def test_a_repeated_request_for_a_secret_leaves_none_in_the_database():
+    async def scene(world: World) -> None:
+        session, key = world.sign_in(ONE), {"Idempotency-Key": "once"}
+        token = await a_token(world, session | key)
+        tries = [{"idgrid": ONE, "password": "wrong password"}] * 2
+        for body in tries:
+            answer = await world.client.post("/v1/login/password", json=body, headers=key)
+            assert_problem(answer, Problem.LOGIN_FAILED)
+        again = await a_token(world, session | key)
+        assert again != token
+        with world.services.readmodel.database.reading() as connection:
+            assert connection.execute(select(AnsweredRow.key_digest)).all() == []
+
+    play(scene)
+
+
+def test_an_auction_s_matches_are_shown_to_those_in_them():
+    async def scene(world: World) -> None:
+        await an_order(world)
+        path = "/v1/listings/2026-01-01T10/result"
+        manager, token = world.sign_in("", is_manager=True), world.sign_in(ONE)
+        limited = await a_token(world, token, scopes=["transactions:write"])
+        for headers, names in (
+            ({}, []),
+            (token, [ONE]),
+            (limited, []),
+            (world.sign_in("VAL-0003-Z"), []),
+            (manager, [ONE, OTHER]),
+        ):
+            answer = (await world.client.get(path, headers=headers)).json()
+            assert answer["quantity_wh"] == 5
+            assert [entry["idgrid"] for entry in answer["matches"]] == names
+
+    def contract(_function, args):
+        matches = [{"idgrid": idgrid, "matched_wh": 5} for idgrid in (ONE, OTHER)]
+        result = json.dumps({"quantity_wh": 5, "matches": matches}).encode()
+        return a_listing(LISTING) | {keys.result(LISTING): result}
+
+    play(scene, contract=contract)
 
 
 def test_a_revoked_token_and_one_whose_time_is_over_open_nothing():

@@ -3,12 +3,14 @@
 import asyncio
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import pytest
 
 from gateway.application import create_app
+from gateway.scopes import Scope
 from gateway.sessions import Viewer
 from tests.unit.energy.community import Community
 from tests.unit.gateway.hems import bearer, hems_of
@@ -38,6 +40,11 @@ def devices_scene(play) -> None:
             services.sessions.admit(OWNER, Viewer(home.idgrid))
             services.sessions.admit(STRANGER, Viewer(other.idgrid))
             services.sessions.admit(MANAGER, Viewer("", is_manager=True))
+            relay, read = frozenset({Scope.TRANSACTIONS_WRITE}), frozenset({Scope.OWN_READ})
+            own, staff = Viewer(home.idgrid), Viewer("", is_manager=True)
+            services.sessions.admit("own script", replace(own, token_scopes=relay))
+            services.sessions.admit("staff script", replace(staff, token_scopes=relay))
+            services.sessions.admit("reader", replace(own, token_scopes=read))
             transport = httpx.ASGITransport(app=create_app(services))
             async with httpx.AsyncClient(
                 transport=transport, base_url="http://127.0.0.1"
@@ -85,6 +92,45 @@ def test_a_silent_device_is_an_alarm_once_and_cleared_on_return():
     devices_scene(play)
 
 
+def test_a_token_sees_devices_by_its_scope():
+    async def play(scene, client, home, meter) -> None:
+        scene.hear_reading(meter)
+        paths = [f"/v1/devices/{home.meter_id}/{what}" for what in ("measurements", "gaps")]
+        for token, status in (("own script", 403), ("staff script", 403), ("reader", 200)):
+            devices = (await ask(client, "/v1/devices", token))[1]
+            assert len(devices) == (status == 200)
+            for path in paths:
+                assert (await ask(client, path, token))[0] == status
+
+    devices_scene(play)
+
+
+def test_a_new_owner_sees_nothing_from_before() -> None:
+    async def run() -> None:
+        community = Community.found()
+        home, other = community.join(), community.join()
+        async with hems_of(community) as hems:
+            scene = Scene(Keys(hems.meters[home.meter_id], hems.meters[other.meter_id]))
+            scene.hear_reading(hems.meters[home.meter_id])
+            services = replace(hems.services, hems=scene.service, clock_ms=lambda: scene.now_ms)
+            path = f"/v1/devices/{home.meter_id}/availability?days=1"
+            transport = httpx.ASGITransport(app=create_app(services))
+            async with httpx.AsyncClient(
+                transport=transport, base_url="http://127.0.0.1"
+            ) as client:
+                assert (await ask(client, path, home.idgrid))[1][0]["received"] == 1
+                assert (await ask(client, path, other.idgrid))[0] == 403
+                scene.now_ms += QUARTER_MS
+                community.ledger.at(datetime.fromtimestamp(scene.now_ms / 1000, UTC))
+                home.client.submit("devices:offer_transfer", home.meter_id, other.idgrid)
+                other.client.submit("devices:accept_transfer", home.meter_id)
+                await hems.catch_up()
+                assert (await ask(client, path, home.idgrid))[0] == 403
+                assert (await ask(client, path, other.idgrid))[1][0]["received"] == 0
+
+    asyncio.run(run())
+
+
 def test_percent_of_readings_per_day_and_gaps():
     async def play(scene, client, home, meter) -> None:
         for number in range(8):
@@ -99,7 +145,7 @@ def test_percent_of_readings_per_day_and_gaps():
         (gap,) = (await ask(client, f"/v1/devices/{home.meter_id}/gaps", MANAGER))[1]
         assert (gap["first_seq"], gap["last_seq"]) == (3, 4)
         assert (await ask(client, path, STRANGER))[0] == 403
-        assert (await ask(client, "/v1/devices/none/gaps", OWNER))[0] == 404
+        assert (await ask(client, "/v1/devices/none/gaps", OWNER))[0] == 403
 
     devices_scene(play)
 

@@ -1,7 +1,13 @@
 """The explorer's pages: what everybody sees, and what only those concerned do."""
 
+from dataclasses import replace
+
 import pytest
 
+from gateway.insight import METERED_FUNCTIONS
+from gateway.opened_transaction import may_open
+from gateway.scopes import Role, Scope
+from gateway.sessions import Viewer
 from gateway.web.explorer.code_texts import CODE_TEXTS
 from ledger.model.codes import ValidationCode
 from tests.e2e.browser.receipt_gateway import services_of
@@ -80,6 +86,17 @@ def test_what_was_written_is_not_for_everybody(services, visitor):
     manager = visiting(services, "", is_manager=True)
     assert 'id="read-write-set"' in manager.get(page).text
     assert "432000" in manager.get(page).text
+
+
+def test_the_explorer_keeps_from_the_manager_what_single_meters_reported(services):
+    (tx_id, *_) = ids_of(services, 1)
+    record = services.readmodel.transaction(tx_id)
+    for function in METERED_FUNCTIONS:
+        metered = replace(record, function=function)
+        assert not may_open(services.readmodel, metered, Viewer("", is_manager=True))
+        assert may_open(services.readmodel, metered, Viewer("", staff_role=Role.AUDITOR))
+    relay = frozenset({Scope.TRANSACTIONS_WRITE})
+    assert not may_open(services.readmodel, record, Viewer("", True, token_scopes=relay))
 
 
 def test_other_households_are_neither_shown_nor_told_of(services, visitor):

@@ -225,6 +225,19 @@ def test_activity_is_what_a_household_signed_or_what_wrote_its_keys():
     assert [record.function for record in found] == ["market:clear", "market:place_bid"]
 
 
+def test_what_concerns_several_is_read_by_its_signer_only():
+    ledger = Ledger()
+    payouts = {keys.payout(home, "clear", "x"): b"{}" for home in (HOME, OTHER_HOME, "VAL-0003-C")}
+    for_two = {key: payouts[key] for key in list(payouts)[:2]}
+    ledger.block(("settlement:fulfil", payouts), ("marketplace:buy", for_two))
+    ledger.catch_up()
+    model = ledger.readmodel
+    assert model.readers_of(0) == {0: {HOME}, 1: {HOME, OTHER_HOME}}
+    assert model.readable(HOME, 0, 0) == {Position(0, 0), Position(0, 1)}
+    assert model.readable(OTHER_HOME, 0, 0) == {Position(0, 1)}
+    assert model.readable("VAL-0003-C", 0, 0) == set()
+
+
 def test_listings_have_their_state_and_then_their_price():
     ledger = Ledger()
     ledger.block(("open", a_listing(start_ms=2 * HOUR_MS)))
