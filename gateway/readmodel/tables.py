@@ -110,6 +110,7 @@ class Activity(Base):
     """Which transactions concern a household: those it signed, and those that wrote its keys."""
 
     __tablename__ = "activity"
+    __table_args__ = (Index("ix_activity_place", "block_number", "tx_index"),)
 
     idgrid: Mapped[str] = mapped_column(primary_key=True)
     block_number: Mapped[int] = mapped_column(primary_key=True)
