@@ -15,7 +15,7 @@ from gateway.api.routes import API_VERSION, DESCRIPTION, PROBLEM_RESPONSE, TITLE
 from gateway.api.same_site import SameSiteOnly
 from gateway.services import Services
 from gateway.web import app_routes as web_app_routes
-from gateway.web import keys_pages, receipt_page, trust_page
+from gateway.web import keys_pages, notices_page, receipt_page, trust_page
 from gateway.web import routes as web_routes
 from gateway.web.assets import ASSETS
 from gateway.web.console import pages as console_pages
@@ -29,6 +29,7 @@ PAGES = (
     explorer_pages,
     console_pages,
     keys_pages,
+    notices_page,
     trust_page,
 )
 CONTENT_SECURITY_POLICY = (

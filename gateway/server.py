@@ -28,6 +28,7 @@ from gateway.market import Market
 from gateway.meter_keys import LedgerMeterKeys
 from gateway.mqtt.collecting import start_collecting
 from gateway.mqtt.ingest import ReadingStore
+from gateway.notices.running import notice_tasks
 from gateway.ports import Ledger
 from gateway.readmodel.following import follow_blocks
 from gateway.readmodel.projector import Projector
@@ -40,6 +41,7 @@ from gateway.shared_state.answered import AnsweredRequests
 from gateway.shared_state.api_tokens import ApiTokens
 from gateway.shared_state.submissions import Submissions
 from gateway.transactions import Transactions
+from gateway.web.notice_texts import NoticeWriter
 from ledger.node import log_lines
 
 STOP_TIMEOUT_S = 2
@@ -151,6 +153,8 @@ async def serve(settings: GatewaySettings) -> None:
         plain = web_config(trust, settings.host, tls.trust_port)
         background.append(asyncio.create_task(uvicorn.Server(plain).serve()))
     background += collecting
+    writer = NoticeWriter(settings.community.name, settings.community.utc_offset_minutes)
+    background += notice_tasks(settings, link, services, writer.letter)
     try:
         await _first_to_end(asyncio.create_task(server.serve()), background)
     finally:

@@ -12,6 +12,7 @@ from gateway.hems.service import HemsService
 from gateway.identity.people import People
 from gateway.market import Market
 from gateway.marketplace import Marketplace
+from gateway.notices.book import NoticeBook
 from gateway.ports import Measurements, NothingMeasured, Readings
 from gateway.readmodel.queries import ReadModel
 from gateway.receipts import Receipts
@@ -77,3 +78,8 @@ class Services:
     def marketplace(self) -> Marketplace:
         """Offers and requests between two households."""
         return Marketplace(self.readmodel)
+
+    @property
+    def notices(self) -> NoticeBook:
+        """Inboxes, and what households want to be told."""
+        return NoticeBook(self.readmodel.database)

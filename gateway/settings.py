@@ -9,6 +9,7 @@ from typing import Any
 
 from gateway.currency import Currencies, units_from
 from gateway.mqtt.topics import NAME
+from gateway.notices.mail import MailSettings
 from gateway.strict_json import parse_strictly
 from ledger.crypto.signing import Signer, SigningIdentity
 
@@ -152,6 +153,10 @@ class GatewaySettings:
     currencies: Currencies = field(default_factory=Currencies)
     """Units beside micro-tokens in which prices are shown."""
     hems: HemsSettings = field(default_factory=HemsSettings)
+    mail: MailSettings | None = None
+    """Where notices are mailed; None: they are in the inbox only."""
+    mail_reader: IdentityFiles | None = None
+    """Of the manager, who may read addresses in the private data; required with `mail`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +223,8 @@ def load_gateway_settings(path: Path) -> GatewaySettings:
         if "currencies" in raw
         else Currencies(),
         hems=_hems(raw.get("hems", {})),
+        mail=_mail(raw["mail"]) if "mail" in raw else None,
+        mail_reader=identity_from(raw["mail"]["reader"]) if "mail" in raw else None,
     )
 
 
@@ -280,6 +287,22 @@ def _hems(raw: dict[str, Any]) -> HemsSettings:
     oracle = identity_from(raw["oracle"]) if "oracle" in raw else None
     foreign = ForeignDevices(**raw.get("foreign", {}))
     return HemsSettings(**(raw | {"oracle": oracle, "foreign": foreign}))
+
+
+def _mail(raw: dict[str, Any]) -> MailSettings:
+    starttls = bool(raw.get("starttls", True))
+    if not starttls and raw["host"] not in LOOPBACK_NAMES:
+        raise ValueError(f"mail to {raw['host']} needs `starttls`")
+    return MailSettings(
+        host=raw["host"],
+        port=int(raw["port"]),
+        sender=raw["sender"],
+        starttls=starttls,
+        ca=Path(raw["ca"]) if "ca" in raw else None,
+        username=str(raw.get("username", "")),
+        password_file=Path(raw["password_file"]) if "password_file" in raw else None,
+        language=str(raw.get("language", "en")),
+    )
 
 
 def _mqtt(raw: dict[str, Any]) -> MqttSettings:

@@ -118,6 +118,11 @@ class EventRecord:
     name: str
     payload: bytes
 
+    @property
+    def position(self) -> Position:
+        """Where its transaction is on the ledger."""
+        return Position(self.block_number, self.index)
+
 
 @dataclass(frozen=True, slots=True)
 class ListingSummary:

@@ -7,6 +7,7 @@ from datetime import datetime
 from chaincode.energy.market.standing_rules import StandingOrder
 from chaincode.energy.registry.records import Meter, Participant, Res
 from gateway.community import AccountView
+from gateway.notices.records import Choices
 from gateway.own_records import OwnRecords
 from gateway.readmodel.records import TransactionRecord
 from gateway.services import Services
@@ -39,6 +40,8 @@ class AccountPageView:
     standing_orders: Sequence[StandingOrder]
     meters: Sequence[Meter]
     sources: Sequence[Res]
+    choices: Choices
+    """What the household wants to be told, and how."""
 
 
 def account_view(services: Services, idgrid: str) -> AccountPageView:
@@ -59,4 +62,5 @@ def account_view(services: Services, idgrid: str) -> AccountPageView:
         standing_orders=own.standing_orders(),
         meters=[meter for meter in community.meters() if meter.owner_idgrid == idgrid],
         sources=[source for source in community.sources() if source.owner_idgrid == idgrid],
+        choices=services.notices.choices(idgrid),
     )

@@ -25,6 +25,7 @@ from gateway.web.languages import UTOKEN_PER_TOKEN, WH_PER_KWH
 from gateway.web.market_page import market_view, tradable_sources
 from gateway.web.marketplace_page import marketplace_view
 from gateway.web.meter_page import meter_view
+from gateway.web.notice_texts import CHANNELS, KINDS
 from gateway.web.production_page import production_view
 from gateway.web.state_texts import (
     ORDER_STATES,
@@ -118,6 +119,8 @@ def account(request: Request, services: UsedServices, viewer: SignedIn) -> HTMLR
         "account.html",
         section="account",
         view=view,
+        notice_kinds=KINDS,
+        notice_channels=CHANNELS,
         states=REGISTRY_STATES,
         source_types=SOURCE_TYPES,
     )

@@ -70,6 +70,8 @@ class LedgerDouble:
     code: ValidationCode = ValidationCode.VALID
     chain: list[Block] = field(default_factory=list)
     more: asyncio.Condition = field(default_factory=asyncio.Condition)
+    event: tuple[str, bytes] = ("OrderPlaced", b'{"n":1}')
+    """What every transaction announces."""
     holds_back: bool = False
     held_back: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -90,7 +92,7 @@ class LedgerDouble:
                 )
             ),
             response=ChaincodeResponse(200, "", b""),
-            event=ChaincodeEvent(CHAINCODE, tx_id, "OrderPlaced", b'{"n":1}'),
+            event=ChaincodeEvent(CHAINCODE, tx_id, *self.event),
             chaincode_name=CHAINCODE,
             chaincode_version="1.0",
         )

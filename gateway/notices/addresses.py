@@ -1,0 +1,49 @@
+"""Where a household's mail goes: asked of the ledger's private data each time, never kept."""
+
+import json
+import secrets
+import time
+from typing import Protocol
+
+from gateway.errors import LedgerRefusal
+from gateway.ports import Ledger
+from gateway.refusals import refusal_code
+from ledger.crypto.proposal import build_proposal
+from ledger.crypto.signing import SigningIdentity
+from ledger.model.codec_header import NONCE_BYTES
+
+NO_PERSON = frozenset({"UNKNOWN_PERSON"})
+
+
+class Addresses(Protocol):
+    """Addresses by household."""
+
+    async def address_of(self, idgrid: str) -> str | None:
+        """The e-mail address; None if none is recorded. Raises `LedgerRefusal`."""
+
+
+class PrivateAddresses:
+    """Asks the contract `persons` with a manager's identity, on this member's peers."""
+
+    def __init__(self, ledger: Ledger, chaincode: str, identity: SigningIdentity) -> None:
+        self._ledger = ledger
+        self._chaincode = chaincode
+        self._identity = identity
+
+    async def address_of(self, idgrid: str) -> str | None:
+        """See `Addresses`."""
+        tx_id, proposal = build_proposal(
+            channel_id=self._ledger.channel_id,
+            chaincode_name=self._chaincode,
+            args=(b"persons:get", idgrid.encode()),
+            creator=self._identity.serialized,
+            nonce=secrets.token_bytes(NONCE_BYTES),
+            timestamp_ns=time.time_ns(),
+        )
+        try:
+            raw = await self._ledger.evaluate(tx_id, proposal, self._identity.sign(proposal))
+        except LedgerRefusal as refusal:
+            if refusal_code(refusal) in NO_PERSON:
+                return None
+            raise
+        return str(json.loads(raw)["email"]) or None

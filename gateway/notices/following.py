@@ -1,0 +1,133 @@
+"""Events and alarms become notices, each once, whatever stops and restarts in between."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+
+from sqlalchemy import Connection, select
+
+from chaincode.energy.registry.records import Status
+from gateway.block_signal import BlockSignal
+from gateway.community import Community
+from gateway.hems.alarms import Alarm
+from gateway.hems.tables import AlarmRow
+from gateway.notices.book import (
+    MAILED_WITHIN_MS,
+    NoticeBook,
+    choices_of,
+    keep,
+    locked_progress,
+    move_progress,
+)
+from gateway.notices.records import Channel, Choices, Notice
+from gateway.notices.rules import EVENTS_TOLD, notice_of_alarm, notices_of
+from gateway.readmodel.queries import ReadModel
+from gateway.readmodel.records import EventRecord
+
+EVENTS_PER_STEP = 20
+ALARMS_PER_STEP = 20
+ALARM_POLL_S = 5.0
+"""Alarms come without a block."""
+
+logger = logging.getLogger(__name__)
+
+
+class Noticing:
+    """Makes notices of what is new. `channels`: the ways this gateway has."""
+
+    def __init__(
+        self,
+        book: NoticeBook,
+        readmodel: ReadModel,
+        clock_ms: Callable[[], int],
+        channels: Sequence[Channel] = (Channel.INBOX,),
+    ) -> None:
+        self._book = book
+        self._readmodel = readmodel
+        self._community = Community(readmodel)
+        self._clock_ms = clock_ms
+        self._channels = tuple(channels)
+
+    async def run(self, blocks: BlockSignal, made: asyncio.Event) -> None:
+        """For ever: after every block; sets `made` when there is something new."""
+        height = 0
+        while True:
+            while await asyncio.to_thread(self.step):
+                made.set()
+            await asyncio.to_thread(self._book.forget, self._clock_ms())
+            try:
+                await asyncio.wait_for(blocks.next(height), ALARM_POLL_S)
+            except TimeoutError:
+                continue
+            height = blocks.height
+
+    def step(self) -> bool:
+        """Turn what is new, or a part of it, into notices; False if there was nothing."""
+        with self._book.database.writing() as connection:
+            position, alarm_number = locked_progress(connection)
+            events = self._readmodel.events_after(position, EVENTS_PER_STEP, names=EVENTS_TOLD)
+            alarms = _alarms_after(connection, alarm_number)
+            if not events and not alarms:
+                return False
+            found = [*self._of_events(events), *self._of_alarms(alarms)]
+            chosen = choices_of(connection, {notice.idgrid for notice, _ in found})
+            told = [
+                (notice, self._ways(notice, chosen[notice.idgrid], is_fresh=is_fresh))
+                for notice, is_fresh in found
+            ]
+            keep(connection, told, self._clock_ms())
+            move_progress(
+                connection,
+                events[-1].position if events else position,
+                alarms[-1].number if alarms else alarm_number,
+            )
+        return True
+
+    def _ways(self, notice: Notice, choices: Choices, *, is_fresh: bool) -> list[Channel]:
+        return [
+            channel
+            for channel in self._channels
+            if choices.wants(notice.kind, channel) and (is_fresh or channel is Channel.INBOX)
+        ]
+
+    def _of_events(self, events: list[EventRecord]) -> list[tuple[Notice, bool]]:
+        everybody = [
+            participant.idgrid
+            for participant in self._community.participants()
+            if participant.status == Status.APPROVED
+        ]
+        return [
+            (notice, self._is_fresh(event.block_number))
+            for event in events
+            for notice in notices_of(event, everybody)
+        ]
+
+    def _of_alarms(self, alarms: list[Alarm]) -> list[tuple[Notice, bool]]:
+        owners = {source.res_id: source.owner_idgrid for source in self._community.sources()}
+        owners |= {meter.meter_id: meter.owner_idgrid for meter in self._community.meters()}
+        made = [(notice_of_alarm(alarm, owners), alarm) for alarm in alarms]
+        oldest = self._clock_ms() - MAILED_WITHIN_MS
+        return [(one, alarm.raised_ms >= oldest) for one, alarm in made if one is not None]
+
+    def _is_fresh(self, block_number: int) -> bool:
+        block = self._readmodel.block(block_number)
+        if block is None or block.consensus is None:
+            return False
+        return block.consensus.block_time_ms >= self._clock_ms() - MAILED_WITHIN_MS
+
+
+def _alarms_after(connection: Connection, number: int) -> list[Alarm]:
+    wanted = (
+        select(
+            AlarmRow.number,
+            AlarmRow.kind,
+            AlarmRow.device_id,
+            AlarmRow.detail,
+            AlarmRow.raised_ms,
+            AlarmRow.cleared_ms,
+        )
+        .where(AlarmRow.number > number)
+        .order_by(AlarmRow.number)
+        .limit(ALARMS_PER_STEP)
+    )
+    return [Alarm(*row) for row in connection.execute(wanted)]

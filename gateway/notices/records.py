@@ -1,0 +1,82 @@
+"""What a notice is, and what a household may choose."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Kind(StrEnum):
+    """What a notice is about (E017, E057, E130)."""
+
+    INVITATION = "invitation"
+    """A market takes orders."""
+    BUY_CALL = "buy_call"
+    """Another household asks for energy on the marketplace."""
+    SELL_CALL = "sell_call"
+    """Another household offers energy on the marketplace."""
+    MATCH = "match"
+    SETTLEMENT = "settlement"
+    STOP = "stop"
+    ALARM = "alarm"
+    """Something is wrong with an own device."""
+
+
+class Channel(StrEnum):
+    """How a notice reaches its household."""
+
+    INBOX = "inbox"
+    EMAIL = "email"
+
+
+MUTED_UNLESS_CHOSEN = frozenset({(Kind.INVITATION, Channel.EMAIL)})
+"""A mail every hour is what people leave for."""
+
+Facts = Mapping[str, Any]
+"""Numbers and texts a notice is about: energy in Wh, money in micro-tokens, times ms UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a notice tells of; with household and kind it is that notice's name for ever."""
+
+    block_number: int
+    index: int
+    """Of the transaction in its block; of an alarm its number, in block `ALARMS`."""
+
+
+ALARMS = -1
+"""Stands for the block of what is not on the ledger: alarms of devices."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One thing told to one household."""
+
+    idgrid: str
+    kind: Kind
+    source: Source
+    facts: Facts
+
+
+@dataclass(frozen=True, slots=True)
+class InboxEntry:
+    """A notice and when it was made, ms UTC."""
+
+    notice: Notice
+    created_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What a household wants to be told, how, and in which language its mails are.
+
+    `language` is empty until the household chose one.
+    """
+
+    muted: frozenset[tuple[Kind, Channel]] = MUTED_UNLESS_CHOSEN
+    language: str = ""
+
+    def wants(self, kind: Kind, channel: Channel) -> bool:
+        """Whether notices of this kind take this way."""
+        return (kind, channel) not in self.muted

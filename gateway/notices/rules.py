@@ -1,0 +1,154 @@
+"""Which events concern whom, and what they are told. Pure; payloads are the contracts' own.
+
+An event with a payload of another form than its contract writes raises `KeyError` or `TypeError`:
+contracts and gateway then do not fit together.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from gateway.hems.alarms import Alarm
+from gateway.notices.records import ALARMS, Facts, Kind, Notice, Source
+from gateway.readmodel.records import EventRecord
+
+Payload = dict[str, Any]
+Told = Iterable[tuple[str, Kind, Facts]]
+"""(household, kind, facts), at most one per household and kind."""
+
+_MONEY_OF_A_LINE = ("paid_utoken", "received_utoken", "refunded_utoken")
+
+
+def notices_of(event: EventRecord, everybody: Sequence[str]) -> list[Notice]:
+    """What an event tells; `everybody` are the IDgrids that take part in the market now."""
+    source = Source(event.block_number, event.index)
+    return [Notice(idgrid, kind, source, facts) for idgrid, kind, facts in _told(event, everybody)]
+
+
+def _told(event: EventRecord, everybody: Sequence[str]) -> Told:
+    if event.name in _TO_EVERYBODY:
+        return _TO_EVERYBODY[event.name](json.loads(event.payload), everybody)
+    if event.name in _TO_PARTIES:
+        return _TO_PARTIES[event.name](json.loads(event.payload))
+    return ()
+
+
+def notice_of_alarm(alarm: Alarm, owners: Mapping[str, str]) -> Notice | None:
+    """What an alarm tells the device's owner (device -> IDgrid); None if it has none."""
+    idgrid = owners.get(alarm.device_id)
+    if idgrid is None:
+        return None
+    facts: Facts = {"device_id": alarm.device_id, "alarm": alarm.kind}
+    return Notice(idgrid, Kind.ALARM, Source(ALARMS, alarm.number), facts)
+
+
+def _invitation(payload: Payload, everybody: Sequence[str]) -> Told:
+    facts = _some(
+        payload, "listing_id", "gate_closure_ms", "floor_utoken_per_kwh", "cap_utoken_per_kwh"
+    )
+    return [(idgrid, Kind.INVITATION, facts) for idgrid in everybody]
+
+
+def _buy_call(payload: Payload, everybody: Sequence[str]) -> Told:
+    return _call(Kind.BUY_CALL, payload, everybody, caller=payload["buyer_idgrid"])
+
+
+def _sell_call(payload: Payload, everybody: Sequence[str]) -> Told:
+    return _call(Kind.SELL_CALL, payload, everybody, caller=payload["seller_idgrid"])
+
+
+def _call(kind: Kind, payload: Payload, everybody: Sequence[str], *, caller: str) -> Told:
+    facts = _some(payload, "post_id", "energy_wh", "price_utoken")
+    return [(idgrid, kind, facts) for idgrid in everybody if idgrid != caller]
+
+
+def _match(payload: Payload) -> Told:
+    """A household's orders of one listing may be matched several times; it is told the sum."""
+    sums: dict[tuple[str, str], int] = {}
+    for match in payload["matches"]:
+        party = match["idgrid"], match["side"]
+        sums[party] = sums.get(party, 0) + match["matched_wh"]
+    totals = _some(payload, "listing_id", "price_utoken_per_kwh")
+    return [
+        (
+            idgrid,
+            Kind.MATCH,
+            totals
+            | {
+                "sold_wh": sums.get((idgrid, "offer"), 0),
+                "bought_wh": sums.get((idgrid, "bid"), 0),
+            },
+        )
+        for idgrid in dict.fromkeys(idgrid for idgrid, _ in sums)
+    ]
+
+
+def _deal(payload: Payload) -> Told:
+    facts = _some(payload, "post_id", "energy_wh", "price_utoken")
+    return [(idgrid, Kind.MATCH, facts) for idgrid in _parties(payload)]
+
+
+def _settlement(payload: Payload) -> Told:
+    return [
+        (
+            line["idgrid"],
+            Kind.SETTLEMENT,
+            {
+                "listing_id": payload["listing_id"],
+                "revision": payload["revision"],
+                "energy_wh": line["sold_wh"] + line["bought_wh"],
+                **_some(line, *_MONEY_OF_A_LINE),
+            },
+        )
+        for line in payload["lines"]
+    ]
+
+
+def _settled_deal(payload: Payload) -> Told:
+    buyer = payload["buyer_idgrid"]
+    paid, refunded = payload["paid_utoken"], payload["refunded_utoken"]
+    return [
+        (
+            idgrid,
+            Kind.SETTLEMENT,
+            {
+                "post_id": payload["post_id"],
+                "energy_wh": payload["delivered_wh"],
+                "paid_utoken": paid if idgrid == buyer else 0,
+                "received_utoken": 0 if idgrid == buyer else paid,
+                "refunded_utoken": refunded if idgrid == buyer else 0,
+            },
+        )
+        for idgrid in _parties(payload)
+    ]
+
+
+def _stop(payload: Payload, everybody: Sequence[str]) -> Told:
+    facts = _some(payload, "listing_id", "reason")
+    return [(idgrid, Kind.STOP, facts) for idgrid in everybody]
+
+
+def _parties(payload: Payload) -> tuple[str, str]:
+    return payload["seller_idgrid"], payload["buyer_idgrid"]
+
+
+def _some(payload: Payload, *names: str) -> dict[str, Any]:
+    return {name: payload[name] for name in names}
+
+
+_TO_EVERYBODY: Mapping[str, Callable[[Payload, Sequence[str]], Told]] = {
+    "WindowStarted": _invitation,
+    "RequestPosted": _buy_call,
+    "OfferPosted": _sell_call,
+    "EmergencyStop": _stop,
+}
+_TO_PARTIES: Mapping[str, Callable[[Payload], Told]] = {
+    "MatchResult": _match,
+    "OfferPurchased": _deal,
+    "RequestSold": _deal,
+    "SettlementState": _settlement,
+    "SettlementCorrected": _settlement,
+    "DealSettled": _settled_deal,
+}
+EVENTS_TOLD = (*_TO_EVERYBODY, *_TO_PARTIES)
+"""Names of the events that tell somebody something."""

@@ -1,0 +1,71 @@
+"""Tables of notices: the gateway's own, to be backed up. No address of anybody is in them."""
+
+from sqlalchemy.orm import Mapped, mapped_column
+
+from gateway.database import Base
+
+
+class NoticeProgressRow(Base):
+    """One row: what was turned into notices. Whoever does so holds this row's lock."""
+
+    __tablename__ = "notices_progress"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    block_number: Mapped[int]
+    tx_index: Mapped[int]
+    alarm_number: Mapped[int]
+
+
+class NoticeRow(Base):
+    """A notice in its household's inbox."""
+
+    __tablename__ = "notices_inbox"
+
+    idgrid: Mapped[str] = mapped_column(primary_key=True)
+    block_number: Mapped[int] = mapped_column(primary_key=True)
+    tx_index: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    facts: Mapped[str]
+    """A JSON object."""
+    created_ms: Mapped[int] = mapped_column(index=True)
+
+
+class OutboxRow(Base):
+    """A notice to be sent through a channel, until it is sent or given up."""
+
+    __tablename__ = "notices_outbox"
+
+    channel: Mapped[str] = mapped_column(primary_key=True)
+    idgrid: Mapped[str] = mapped_column(primary_key=True)
+    block_number: Mapped[int] = mapped_column(primary_key=True)
+    tx_index: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    facts: Mapped[str]
+    created_ms: Mapped[int] = mapped_column(index=True)
+    state: Mapped[str]
+    """`waiting`, `sent` or `given_up`."""
+    attempts: Mapped[int]
+    due_ms: Mapped[int] = mapped_column(index=True)
+    """When it is tried (again); pushed on when somebody takes it."""
+    failure: Mapped[str]
+    """Why the last attempt failed."""
+
+
+class NoticeChoiceRow(Base):
+    """A kind a household wants, or does not want, through a channel."""
+
+    __tablename__ = "notices_choices"
+
+    idgrid: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    channel: Mapped[str] = mapped_column(primary_key=True)
+    is_wanted: Mapped[bool]
+
+
+class NoticeLanguageRow(Base):
+    """The language of a household's mails."""
+
+    __tablename__ = "notices_languages"
+
+    idgrid: Mapped[str] = mapped_column(primary_key=True)
+    language: Mapped[str]

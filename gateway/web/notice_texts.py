@@ -1,0 +1,123 @@
+"""Notices in words: what a person reads in the inbox and in a mail."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gateway.hems.alarms import AlarmKind
+from gateway.notices.mail import Letter
+from gateway.notices.records import Channel, Facts, Kind, Notice
+from gateway.web.languages import LOCALE_NAMES, N_, Language, language
+
+KINDS: Mapping[Kind, str] = {
+    Kind.INVITATION: N_("A market is open"),
+    Kind.BUY_CALL: N_("A neighbour looks for energy"),
+    Kind.SELL_CALL: N_("A neighbour offers energy"),
+    Kind.MATCH: N_("You have a match"),
+    Kind.SETTLEMENT: N_("Energy is settled"),
+    Kind.STOP: N_("A market was stopped"),
+    Kind.ALARM: N_("A device needs attention"),
+}
+CHANNELS: Mapping[Channel, str] = {
+    Channel.INBOX: N_("Inbox"),
+    Channel.EMAIL: N_("E-mail"),
+}
+ALARMS: Mapping[str, str] = {
+    AlarmKind.SILENT: N_("nothing is heard of it"),
+    AlarmKind.SET_ASIDE: N_("its readings were set aside"),
+    AlarmKind.IRREGULAR_LOAD: N_("its load is irregular"),
+    AlarmKind.TAMPERED: N_("somebody may have tampered with it"),
+    AlarmKind.TRANSFER: N_("a transfer of energy did not go as planned"),
+}
+CALL = N_("%(energy)s kWh for %(price)s tokens (%(name)s)")
+INVITATION = N_(
+    "%(hour)s: orders are taken until %(until)s, from %(floor)s to %(cap)s tokens per kWh"
+)
+MATCH = N_("%(hour)s: you sell %(sold)s kWh and buy %(bought)s kWh at %(price)s tokens per kWh")
+SETTLEMENT = N_(
+    "%(name)s: %(energy)s kWh; received %(received)s, paid %(paid)s,"
+    " given back %(refunded)s tokens"
+)
+CORRECTION = N_(
+    "%(name)s is corrected by %(energy)s kWh; received %(received)s, paid %(paid)s,"
+    " given back %(refunded)s tokens"
+)
+STOP = N_("%(hour)s: locked money comes back. Reason: %(reason)s")
+WHY_THIS_MAIL = N_("On your account page you choose which notices you get.")
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeText:
+    """A heading and one sentence."""
+
+    title: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeWriter:
+    """Writes the notices of one community."""
+
+    community_name: str
+    utc_offset_minutes: int
+
+    def text(self, notice: Notice, words: Language) -> NoticeText:
+        """A notice in a language."""
+        return NoticeText(
+            words.text(KINDS[notice.kind]), self._sentence(notice.kind, notice.facts, words)
+        )
+
+    def letter(self, notice: Notice, code: str) -> Letter:
+        """A mail in the language with this code; in English for an unknown one."""
+        words = language(code if code in LOCALE_NAMES else "en")
+        text = self.text(notice, words)
+        return Letter(
+            subject=f"{self.community_name}: {text.title}",
+            body=f"{text.sentence}\n\n{words.text(WHY_THIS_MAIL)}\n",
+        )
+
+    def _sentence(self, kind: Kind, facts: Facts, words: Language) -> str:
+        if kind is Kind.INVITATION:
+            return self._invitation(facts, words)
+        if kind is Kind.SETTLEMENT:
+            return _settlement(facts, words)
+        if kind is Kind.STOP:
+            hour = words.hour(facts["listing_id"], self.utc_offset_minutes)
+            return words.text(STOP) % {"hour": hour, "reason": facts["reason"]}
+        if kind is Kind.ALARM:
+            what = ALARMS.get(facts["alarm"], facts["alarm"])
+            return f"{facts['device_id']}: {words.text(what)}"
+        if kind is Kind.MATCH and "listing_id" in facts:
+            return self._match(facts, words)
+        return words.text(CALL) % {
+            "energy": words.kwh(facts["energy_wh"]),
+            "price": words.tokens(facts["price_utoken"]),
+            "name": facts["post_id"],
+        }
+
+    def _invitation(self, facts: Facts, words: Language) -> str:
+        return words.text(INVITATION) % {
+            "hour": words.hour(facts["listing_id"], self.utc_offset_minutes),
+            "until": words.instant(facts["gate_closure_ms"], self.utc_offset_minutes),
+            "floor": words.tokens(facts["floor_utoken_per_kwh"], 3),
+            "cap": words.tokens(facts["cap_utoken_per_kwh"], 3),
+        }
+
+    def _match(self, facts: Facts, words: Language) -> str:
+        return words.text(MATCH) % {
+            "hour": words.hour(facts["listing_id"], self.utc_offset_minutes),
+            "sold": words.kwh(facts["sold_wh"]),
+            "bought": words.kwh(facts["bought_wh"]),
+            "price": words.tokens(facts["price_utoken_per_kwh"], 3),
+        }
+
+
+def _settlement(facts: Facts, words: Language) -> str:
+    """The window is named as it is on the ledger, so that it can be looked up."""
+    form = CORRECTION if facts.get("revision") else SETTLEMENT
+    return words.text(form) % {
+        "name": facts.get("listing_id", facts.get("post_id")),
+        "energy": words.kwh(facts["energy_wh"]),
+        "received": words.tokens(facts["received_utoken"], 4),
+        "paid": words.tokens(facts["paid_utoken"], 4),
+        "refunded": words.tokens(facts["refunded_utoken"], 4),
+    }
