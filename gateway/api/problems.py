@@ -103,7 +103,9 @@ def install_problem_handlers(app: FastAPI, *, page: RefusalPage | None = None) -
         )
 
     async def on_fault(request: Request, error: Exception) -> Response:
-        logger.error("request failed: %s %s", request.method, request.url.path, exc_info=error)
+        # The route, not the path: a login link's token is a part of its path.
+        route = getattr(request.scope.get("route"), "path", "no route")
+        logger.error("request failed: %s %s", request.method, route, exc_info=error)
         return problem_response(
             request, RequestRefused(Problem.INTERNAL, Problem.INTERNAL.value.advice)
         )

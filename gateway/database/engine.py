@@ -88,6 +88,7 @@ def _sqlite(url: URL) -> Engine:
         pool_size=POOL_CONNECTIONS,
         max_overflow=POOL_CONNECTIONS_MORE,
         pool_timeout=POOL_TIMEOUT_S,
+        hide_parameters=True,  # an error's text is logged, and rows hold what is nobody's business
     )
 
     @event.listens_for(engine, "connect")
@@ -116,5 +117,6 @@ def _postgresql(url: URL) -> Engine:
         pool_size=POOL_CONNECTIONS,
         max_overflow=POOL_CONNECTIONS_MORE,
         pool_timeout=POOL_TIMEOUT_S,
+        hide_parameters=True,  # an error's text is logged, and rows hold what is nobody's business
         pool_pre_ping=True,
     )

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, suppress
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from chaincode.energy import keys
 from chaincode.energy.market.records import MarketOrder
@@ -16,7 +17,7 @@ from gateway.api.limits import BODY_BYTES_MAX, RateLimit
 from gateway.application import create_app
 from gateway.errors import LedgerRefusal, Problem
 from gateway.readmodel.queries import ReadModel
-from gateway.sessions import Viewer
+from gateway.sessions import Sessions, Viewer
 from ledger.model.codes import ValidationCode
 from tests.unit.gateway.ledger_double import (
     LedgerDouble,
@@ -242,6 +243,25 @@ def test_too_many_requests_name_the_wait():
         assert int(answer.headers["retry-after"]) >= 1
 
     play(scene, rate=RateLimit(per_second=0.5, burst=2))
+
+
+def test_a_fault_s_line_in_the_log_names_no_link_and_no_value(monkeypatch, caplog):
+    async def scene(world: World) -> None:
+        stored = {"value": "a hash"}
+
+        def broken(self, _token):
+            with self._database.reading() as connection:
+                connection.execute(text("SELECT :value FROM nowhere"), stored)
+
+        monkeypatch.setattr(Sessions, "open", broken)
+        answer = await world.client.get("/login/the-token-of-a-link")
+        assert_problem(answer, Problem.INTERNAL)
+
+    play(scene)
+    assert "request failed: GET /login/{token}" in caplog.text
+    assert "nowhere" in caplog.text
+    assert "the-token-of-a-link" not in caplog.text
+    assert "a hash" not in caplog.text
 
 
 def test_a_fault_of_the_gateway_is_a_problem_without_its_inside(monkeypatch):
