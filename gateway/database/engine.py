@@ -21,6 +21,8 @@ SQLITE_CACHE_KIB = 8_192
 PRIVATE_FILE_MODE = 0o600
 BEGIN = "gridledger_begin"
 """Execution option: how a transaction of SQLite begins."""
+SYNCHRONOUS = "gridledger_synchronous"
+"""Execution option: FULL, or NORMAL, where a power cut may undo SQLite's last transactions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +47,17 @@ class Database:
             yield connection
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
+    def writing(self, *, is_synced: bool = False) -> Iterator[Connection]:
         """A transaction: committed at the end, rolled back by an exception.
 
         On SQLite writers wait for each other from the beginning; on PostgreSQL at a locked row.
+        With `is_synced` it survives a power cut, whatever was committed before it likewise.
+        Without, SQLite may lose the newest transactions then (never tear one); PostgreSQL syncs
+        always, unless its own settings say otherwise.
         """
         with self.engine.connect() as connection:
-            connection.execution_options(**{BEGIN: "IMMEDIATE"})
+            synchronous = "FULL" if is_synced else "NORMAL"
+            connection.execution_options(**{BEGIN: "IMMEDIATE", SYNCHRONOUS: synchronous})
             with connection.begin():
                 yield connection
 
@@ -105,7 +111,10 @@ def _sqlite(url: URL) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        how = connection.get_execution_options().get(BEGIN, "DEFERRED")
+        options = connection.get_execution_options()
+        how = options.get(BEGIN, "DEFERRED")
+        if SYNCHRONOUS in options:
+            connection.exec_driver_sql(f"PRAGMA synchronous = {options[SYNCHRONOUS]}")
         connection.exec_driver_sql(f"BEGIN {how}")
 
     return engine

@@ -82,10 +82,13 @@ class SeriesStore:
         return self._limits.interval_ms
 
     def keep(self, arrivals: Sequence[Arrival], now_ms: int) -> Kept:
-        """Judge and store a batch in one transaction; after an exception none of it is stored."""
+        """Judge and store a batch in one transaction; after an exception none of it is stored.
+
+        Synced: a device forgets what is called stored, so a power cut must not undo it.
+        """
         kept = Kept()
         heads = dict(self._heads)
-        with self._database.writing() as connection:
+        with self._database.writing(is_synced=True) as connection:
             batch = _Batch(connection, heads, self._limits, self._started_ms, now_ms)
             for arrival in arrivals:
                 batch.take(arrival, kept)

@@ -57,6 +57,13 @@ def test_a_reader_sees_one_state_while_a_writer_changes_it():
         assert reading.execute(text("SELECT count(*) FROM numbers")).scalar() == 1
 
 
+def test_a_transaction_is_synced_where_it_is_asked_for():
+    database = fresh_database()
+    for is_synced, level in ((True, 2), (False, 1), (True, 2)):
+        with database.writing(is_synced=is_synced) as connection:
+            assert connection.execute(text("PRAGMA synchronous")).scalar() == level
+
+
 def test_an_exception_undoes_what_was_written():
     database = fresh_database()
     with database.writing() as connection:

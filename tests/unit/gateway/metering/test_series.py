@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from gateway.hems.plausibility import COPIES_MAX, Limits
 from gateway.hems.tables import ReadingRow, SetAsideRow
@@ -58,6 +58,22 @@ def test_a_reading_counts_once_however_often_it_comes():
     again = scene.hear(message)
     assert (len(again.accepted), len(again.copies), again.set_aside) == (0, 1, [])
     assert stored(scene) == [1]
+
+
+def test_a_reading_that_is_called_stored_survives_a_power_cut():
+    """SQLite syncs the commit that has the readings: level FULL, which is 2."""
+    meter = VirtualMeter("m-1")
+    scene = scene_of(meter)
+    levels = []
+
+    @event.listens_for(scene.database.engine, "before_cursor_execute")
+    def level(_connection, cursor, statement, *_others):
+        if statement.startswith("INSERT INTO hems_readings"):
+            cursor.execute("PRAGMA synchronous")
+            levels.append(cursor.fetchone()[0])
+
+    assert len(scene.hear_reading(meter).accepted) == 1
+    assert levels == [2]
 
 
 def test_readings_out_of_order_are_all_kept_and_late_ones_flagged():
