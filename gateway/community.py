@@ -61,6 +61,10 @@ class Community:
         """One meter."""
         return self._ledger.find(Meter, keys.meter(meter_id))
 
+    def meters_changed_at(self) -> int:
+        """The last block that registered or changed a meter; -1 if there are none."""
+        return self._ledger.changed_at("meter")
+
     def source(self, res_id: str) -> Res | None:
         """One energy source."""
         return self._ledger.find(Res, keys.res(res_id))

@@ -26,6 +26,11 @@ class LedgerRecords:
         prefix, _ = keys.under(*parts)
         return list(self._readmodel.entries(prefix))
 
+    def changed_at(self, *parts: str) -> int:
+        """The last block that wrote a key beginning with these parts; -1 if there is none."""
+        prefix, _ = keys.under(*parts)
+        return self._readmodel.newest_block_under(prefix)
+
     def all(self, kind: type[T], *parts: str) -> list[T]:
         """The records under these parts, by key."""
         return [records.decode(kind, entry.value) for _, entry in self.under(*parts)]

@@ -89,7 +89,7 @@ def build_services(settings: GatewaySettings, ledger: Ledger, database: Database
             issuer=SocketIssuer(settings.issuer_socket) if settings.issuer_socket else NoIssuer(),
             community_name=settings.community.name,
         ),
-        readings=ReadingStore(LedgerMeterKeys(community)),
+        readings=ReadingStore(LedgerMeterKeys(community, blocks)),
         streams=Slots(STREAMS_MAX),
         clock_ms=clock_ms,
         community_name=settings.community.name,

@@ -3,6 +3,7 @@
 Paths are absolute. The files name keys and hold tokens, so they have mode 0600.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from gateway.strict_json import parse_strictly
 from ledger.crypto.signing import Signer, SigningIdentity
 
 LOOPBACK_NAMES = ("127.0.0.1", "::1", "localhost")
+SHARED_KEY_BYTES = 32
+"""What a meter of tier A shares with its gateway (docs/mqtt.md)."""
 DATABASE_FILE = "gateway.db"
 """Beside the gateway's settings, unless they name another database."""
 
@@ -94,6 +97,16 @@ class ForeignDevices:
 
 
 @dataclass(frozen=True, slots=True)
+class AttestingSettings:
+    """Meters of tier A, whose readings this gateway attests with a key of its own."""
+
+    key: Path
+    """P-256 private key, PEM; its public half is registered for each of these meters."""
+    secrets: Mapping[str, bytes] = field(repr=False)
+    """What each of them shares with the gateway: `SHARED_KEY_BYTES`, hexadecimal in the file."""
+
+
+@dataclass(frozen=True, slots=True)
 class HemsSettings:
     """The home energy data service; None stands for what follows from the market hour."""
 
@@ -103,6 +116,7 @@ class HemsSettings:
     anchor_every_ms: int = 15 * 60_000
     oracle: IdentityFiles | None = None
     """The member's oracle, who puts anchors on the ledger; without it there are none."""
+    attesting: AttestingSettings | None = None
     foreign: ForeignDevices = field(default_factory=ForeignDevices)
 
 
@@ -286,7 +300,17 @@ def _tls(raw: dict[str, Any]) -> TlsSettings:
 def _hems(raw: dict[str, Any]) -> HemsSettings:
     oracle = identity_from(raw["oracle"]) if "oracle" in raw else None
     foreign = ForeignDevices(**raw.get("foreign", {}))
-    return HemsSettings(**(raw | {"oracle": oracle, "foreign": foreign}))
+    attesting = _attesting(raw["attesting"]) if "attesting" in raw else None
+    parsed = {"oracle": oracle, "foreign": foreign, "attesting": attesting}
+    return HemsSettings(**(raw | parsed))
+
+
+def _attesting(raw: dict[str, Any]) -> AttestingSettings:
+    secrets = {name: bytes.fromhex(secret) for name, secret in dict(raw["secrets"]).items()}
+    for name, secret in secrets.items():
+        if len(secret) != SHARED_KEY_BYTES:
+            raise ValueError(f"the secret of {name} is not {SHARED_KEY_BYTES} bytes")
+    return AttestingSettings(key=Path(raw["key"]), secrets=secrets)
 
 
 def _mail(raw: dict[str, Any]) -> MailSettings:

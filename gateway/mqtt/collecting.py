@@ -16,9 +16,10 @@ from gateway.hems.running import (
 from gateway.meter_keys import LedgerMeterKeys
 from gateway.mqtt.adapters import adapters_for
 from gateway.mqtt.collector import Collector, keep_collecting
-from gateway.mqtt.reading_check import ReadingCheck
+from gateway.mqtt.reading_check import Attesting, MeterKeys, ReadingCheck
 from gateway.services import Services
-from gateway.settings import GatewaySettings
+from gateway.settings import GatewaySettings, HemsSettings
+from ledger.crypto.signing import Signer
 from ledger.rpc.client import GatewayClient
 
 
@@ -40,7 +41,7 @@ async def start_collecting(
     )
     collector = Collector(
         service,
-        ReadingCheck(LedgerMeterKeys(community)),
+        reading_check(settings.hems, LedgerMeterKeys(community, services.blocks)),
         community=settings.community.id,
         clock_ms=services.clock_ms,
         adapters=adapters_for(settings.hems.foreign),
@@ -59,6 +60,17 @@ async def start_collecting(
         hems=service,
     )
     return filled, tasks
+
+
+def reading_check(settings: HemsSettings, keys: MeterKeys) -> ReadingCheck:
+    """The check of what meters publish, with the secrets of those of tier A.
+
+    Raises `OSError` if the attesting key cannot be read, `NodeFault` if it is not on P-256.
+    """
+    own = settings.attesting
+    if own is None:
+        return ReadingCheck(keys)
+    return ReadingCheck(keys, Attesting(Signer(own.key.read_bytes()), own.secrets))
 
 
 async def _anchor(settings: GatewaySettings, database: Database) -> None:

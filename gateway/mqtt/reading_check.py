@@ -26,8 +26,6 @@ from gateway.mqtt.reading import (
 from gateway.mqtt.topics import Topic
 from ledger.crypto.signing import Signer
 
-SHARED_KEY_BYTES = 32
-
 
 class MeterKeys(Protocol):
     """Public keys of the meters registered on the ledger."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, func, select
 
 from gateway.readmodel.records import StateEntry
 from gateway.readmodel.snapshots import Snapshots
@@ -25,21 +25,33 @@ class StateQueries(Snapshots):
         self, prefix: str, *, namespace: str | None = None
     ) -> Iterator[tuple[str, StateEntry]]:
         """Keys that begin with `prefix`, ascending."""
-        start = prefix.encode()
         wanted = (
             select(StateRow.key, StateRow.value, StateRow.block_number, StateRow.tx_index)
-            .where(StateRow.namespace == (namespace or self.namespace), StateRow.key >= start)
+            .where(*_under(prefix, namespace or self.namespace))
             .order_by(StateRow.key)
         )
-        end = _after_prefix(start)
-        if end:
-            wanted = wanted.where(StateRow.key < end)
         with self.connection() as connection:
             found = connection.execute(wanted).all()
         return (
             (key.decode(), StateEntry(value, Version(block_number, tx_index)))
             for key, value, block_number, tx_index in found
         )
+
+    def newest_block_under(self, prefix: str) -> int:
+        """The last block that wrote a present key beginning with `prefix`; -1 if none is there."""
+        newest = func.coalesce(func.max(StateRow.block_number), -1)
+        wanted = select(newest).where(*_under(prefix, self.namespace))
+        with self.connection() as connection:
+            return int(connection.execute(wanted).scalar_one())
+
+
+def _under(prefix: str, namespace: str) -> list[ColumnElement[bool]]:
+    start = prefix.encode()
+    bounds = [StateRow.namespace == namespace, StateRow.key >= start]
+    end = _after_prefix(start)
+    if end:
+        bounds.append(StateRow.key < end)
+    return bounds
 
 
 def _after_prefix(prefix: bytes) -> bytes:

@@ -125,15 +125,9 @@ def village(
     assert isinstance(people.ledger, RecordingLedger)
     ledger = ChainedLedger(people.ledger)
     clock_ms = lambda: milliseconds(people.ledger.now)  # noqa: E731
-    bare = services_over(ledger, clock_ms, energy_hour_ms=HOUR_MS)
-    services = services_over(
-        ledger,
-        clock_ms,
-        readings=ReadingStore(LedgerMeterKeys(bare.community)),
-        energy_hour_ms=HOUR_MS,
-        readmodel=bare.readmodel,
-        issuer=issuer,
-    )
+    services = services_over(ledger, clock_ms, energy_hour_ms=HOUR_MS, issuer=issuer)
+    keys = LedgerMeterKeys(services.community, services.blocks)
+    services = replace(services, readings=ReadingStore(keys))
     services = replace(services, community_name=name, utc_offset_minutes=-180)
     if measurements is not None:
         services = replace(services, measurements=measurements)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import httpx
 
@@ -83,13 +83,8 @@ async def hems_of(community: Community):
     mirror = LedgerDouble(mirror_of(community.ledger))
     clock_ms = clock_of(community)
     services = services_over(mirror, clock_ms, energy_hour_ms=HOUR_MS)
-    services = services_over(
-        mirror,
-        clock_ms,
-        readings=ReadingStore(LedgerMeterKeys(services.community)),
-        energy_hour_ms=HOUR_MS,
-        readmodel=services.readmodel,
-    )
+    keys = LedgerMeterKeys(services.community, services.blocks)
+    services = replace(services, readings=ReadingStore(keys))
     following = asyncio.create_task(follow(mirror, services))
     services.sessions.admit(ORACLE_TOKEN, Viewer("", is_oracle=True))
     for home in community.households:
