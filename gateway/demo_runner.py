@@ -28,6 +28,7 @@ from gateway.actor import Actor
 from gateway.agent.client import REQUEST_TIMEOUT_S, HouseholdClient
 from gateway.agent.household import Household
 from gateway.demo.day import MarketDay
+from gateway.demo.devices import AWAY_PERCENT, DeviceWatch, MeterOutOfReach
 from gateway.demo.registration import Newcomer, Staff, configure, register_all
 from gateway.demo.report import DemoReport, HourReport, broken_invariants
 from gateway.demo.table import LiveTable
@@ -106,15 +107,10 @@ class Demo:
             role: Actor(by_member[files.mspid], files.load(), settings.ledger.chaincode)
             for role, files in settings.staff.items()
         }
-        http = await self._resources.enter_async_context(
-            httpx.AsyncClient(
-                base_url=settings.gateway_url,
-                timeout=REQUEST_TIMEOUT_S,
-                limits=httpx.Limits(max_connections=HTTP_CONNECTIONS_MAX),
-                verify=ssl.create_default_context(cafile=settings.gateway_ca),
-            )
-        )
+        http = await self._browser()
         meters = await self._meters()
+        watch = DeviceWatch(await self._browser(), self._table)
+        meters[-1] = self._out_of_reach(meters[-1], watch)
         members = [
             self._member(own, meter, http, by_member)
             for own, meter in zip(settings.households, meters, strict=True)
@@ -131,10 +127,30 @@ class Demo:
             )
         )
         fleet = await self._resources.enter_async_context(self._fleet(members))
+        self._background.append(asyncio.create_task(watch.run(settings.manager_link)))
         before = await actors["auditor"].evaluate("tokens:audit")
         hours = await self._day(actors, members, fleet, store).run(settings.hours)
+        await watch.look()  # what the last hour's end brought
         after = await actors["auditor"].evaluate("tokens:audit")
         return _report(hours, len(members), before, after)
+
+    async def _browser(self) -> httpx.AsyncClient:
+        """A client of the gateway with cookies of its own."""
+        return await self._resources.enter_async_context(
+            httpx.AsyncClient(
+                base_url=self._settings.gateway_url,
+                timeout=REQUEST_TIMEOUT_S,
+                limits=httpx.Limits(max_connections=HTTP_CONNECTIONS_MAX),
+                verify=ssl.create_default_context(cafile=self._settings.gateway_ca),
+            )
+        )
+
+    def _out_of_reach(self, meter: DemoMeter, watch: DeviceWatch) -> DemoMeter:
+        """One meter is away for a while, if it is a light one."""
+        if not isinstance(meter, LightMeter):
+            return meter
+        away_ms = self._settings.community.hour_ms * AWAY_PERCENT // 100
+        return MeterOutOfReach(meter, watch.is_silent, away_ms)
 
     async def _client(self, address: str) -> GatewayClient:
         ledger = self._settings.ledger
@@ -195,8 +211,14 @@ class Demo:
             home=home,
             profiles=self._profiles,
             client=HouseholdClient(http, identity),
+            preferred=self._neighbours(own),
         )
         return Member(newcomer, meter, household)
+
+    def _neighbours(self, own: HouseholdSettings) -> list[str]:
+        """Households whose meters run the firmware rather buy of each other: over their relays."""
+        nodes = [home.idgrid for home in self._settings.households[:FIRMWARE_METERS]]
+        return [name for name in nodes if name != own.idgrid] if own.idgrid in nodes else []
 
     def _mqtt(self, user: str) -> MqttSettings:
         broker = self._settings.broker

@@ -206,6 +206,8 @@ class DemoSettings:
     """By role: community_manager, dso, oracle, scheduler, auditor."""
     households: tuple[HouseholdSettings, ...]
     hours: int
+    manager_link: str
+    """Token of a one-time login link: transfers and alarms are read as the manager."""
     gateway_ca: Path | None = None
     """The gateway's own authority, if it speaks HTTPS."""
 
@@ -266,6 +268,7 @@ def load_demo_settings(path: Path) -> DemoSettings:
             for home in raw["households"]
         ),
         hours=raw["hours"],
+        manager_link=raw["manager_link"],
         gateway_ca=Path(raw["gateway_ca"]) if "gateway_ca" in raw else None,
     )
 

@@ -23,6 +23,8 @@ UTC_OFFSET_MINUTES = -7 * 60
 CHAINCODE = "energy"
 HOME_MEMBER = "cooperative"
 TOKEN_BYTES = 24
+SILENT_AFTER_PERCENT = 120
+"""Of a market hour: the demo's meters speak once in an hour."""
 LOOPBACK = "127.0.0.1"
 STAFF_MEMBERS = {
     "community_manager": "cooperative",
@@ -94,12 +96,18 @@ def write_demo_files(
     }
     authorities = {m.id: member_authority(plan, m.id, layout) for m in plan.members}
     gateway = _gateway_settings(plan, layout, authorities, files, broker, now=now)
+    gateway["hems"] = {
+        "interval_ms": hour_ms,
+        "silent_after_ms": hour_ms * SILENT_AFTER_PERCENT // 100,
+    }
+    watching = _token()
+    gateway["links"].append({"token": watching, "idgrid": "", "is_manager": True})
     demo = _demo_settings(layout, authorities, files, broker, households, now=now)
     if has_tls:
         gateway["tls"] = write_gateway_tls(folder, [plan.gateway_host], now=now)
         demo["gateway_ca"] = gateway["tls"]["ca"]
     _write(files.gateway_settings, common | gateway)
-    _write(files.demo_settings, common | demo | {"hours": hours})
+    _write(files.demo_settings, common | demo | {"hours": hours, "manager_link": watching})
     return files
 
 

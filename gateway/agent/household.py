@@ -1,6 +1,8 @@
 """A household in the demo: on a new listing it places the order its strategy wishes for."""
 
+import json
 import logging
+from collections.abc import Sequence
 from datetime import datetime
 
 from gateway.agent.client import HouseholdClient, OrderRefused
@@ -14,13 +16,22 @@ class Household:
     """An IDgrid, its home's profile and its own key."""
 
     def __init__(
-        self, *, idgrid: str, res_id: str, home: Home, profiles: Profiles, client: HouseholdClient
+        self,
+        *,
+        idgrid: str,
+        res_id: str,
+        home: Home,
+        profiles: Profiles,
+        client: HouseholdClient,
+        preferred: Sequence[str] = (),
     ) -> None:
+        """`preferred`: producers whose energy it would rather buy, by IDgrid."""
         self.idgrid = idgrid
         self._res_id = res_id
         self._home = home
         self._profiles = profiles
         self._client = client
+        self._wishes = [json.dumps(list(preferred))] if preferred else []
 
     def net_wh(self, delivery_start: datetime) -> int:
         """PV minus load of an hour."""
@@ -39,7 +50,9 @@ class Household:
                     "market:place_offer", [terms.listing_id, self._res_id, *amounts]
                 )
             else:
-                await self._client.submit("market:place_bid", [terms.listing_id, *amounts])
+                await self._client.submit(
+                    "market:place_bid", [terms.listing_id, *amounts, *self._wishes]
+                )
         except OrderRefused as refused:
             logger.warning("%s, %s: %s", self.idgrid, terms.listing_id, refused)
             return None

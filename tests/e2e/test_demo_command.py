@@ -1,6 +1,7 @@
 """`gridledger demo` as a command: its answer, its exit status, nothing left behind."""
 
 import os
+import re
 import signal
 import subprocess
 import tempfile
@@ -14,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_exit_ends_with_the_summary_and_leaves_nothing(tmp_path):
-    options = ("--hours", "1", "--households", "3", "--hour-seconds", "3", "--exit")
+    options = ("--hours", "1", "--households", "3", "--hour-seconds", "6", "--exit")
     done = subprocess.run(
         demo_command(*options),
         capture_output=True,
@@ -27,6 +28,13 @@ def test_exit_ends_with_the_summary_and_leaves_nothing(tmp_path):
     assert "Summary of 1 market hours, 3 homes" in done.stdout
     assert "all invariants hold" in done.stdout
     assert "\x1b" not in done.stdout
+    for line in (
+        r"transfer 2016-08-01T20\.1: \S+ kWh \S+ → \S+, relays OUT and IN close",
+        r"transfer 2016-08-01T20\.1: done, relays open",
+        r"alarm \d+: meter-03 silent, not heard",
+        r"alarm \d+: meter-03 silent, over",
+    ):
+        assert re.search(line, done.stdout), done.stdout
     assert list(tmp_path.iterdir()) == []
 
 
