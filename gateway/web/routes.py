@@ -11,6 +11,7 @@ from chaincode.energy.arguments import ENERGY_WH_MAX, PRICE_UTOKEN_PER_KWH_MAX
 from gateway.api.access import SignedIn, UsedServices, viewer_or_none
 from gateway.errors import Problem, RequestRefused
 from gateway.own_records import OwnRecords
+from gateway.scopes import Scope
 from gateway.sessions import Viewer
 from gateway.standing_preview import (
     HOURS_PER_WEEK,
@@ -50,14 +51,14 @@ Decimals = Annotated[str | None, Query(max_length=DECIMAL_CHARACTERS_MAX)]
 @router.get("/")
 def home(request: Request, services: UsedServices) -> HTMLResponse:
     """Price and power now, this month's saving, the next gate."""
-    view = home_view(services, viewer_or_none(request), language_of(request))
+    view = home_view(services, _reader_or_none(request), language_of(request))
     return page(request, "home.html", section="home", view=view)
 
 
 @router.get("/market")
 def market(request: Request, services: UsedServices) -> HTMLResponse:
     """The live listing, own orders, prices."""
-    view = market_view(services, viewer_or_none(request), language_of(request))
+    view = market_view(services, _reader_or_none(request), language_of(request))
     return page(
         request,
         "market.html",
@@ -72,7 +73,7 @@ def market(request: Request, services: UsedServices) -> HTMLResponse:
 @router.get("/marketplace")
 def marketplace(request: Request, services: UsedServices) -> HTMLResponse:
     """Offers and requests between two households."""
-    viewer = viewer_or_none(request)
+    viewer = _reader_or_none(request)
     view = marketplace_view(services, viewer, language_of(request))
     return page(
         request,
@@ -165,7 +166,13 @@ def standing(
     )
 
 
+def _reader_or_none(request: Request) -> Viewer | None:
+    """Who is signed in; a script's token that may not read its owner's data is a visitor."""
+    viewer = viewer_or_none(request)
+    return viewer if viewer is not None and viewer.may(Scope.OWN_READ) else None
+
+
 def _household(viewer: Viewer) -> str:
-    if not viewer.idgrid:
+    if not viewer.idgrid or not viewer.may(Scope.OWN_READ):
         raise RequestRefused(Problem.FORBIDDEN, "this page belongs to a household")
     return viewer.idgrid

@@ -163,6 +163,17 @@ def test_no_token_opens_a_session_or_names_a_key():
     play(scene)
 
 
+def test_a_token_opens_no_page_with_its_owner_s_data_without_the_scope():
+    async def scene(world: World) -> None:
+        session = world.sign_in(ONE)
+        for scopes, status in ((["transactions:write"], 403), (["own:read"], 200)):
+            token = await a_token(world, session, scopes=scopes)
+            for path in ("/meter", "/production", "/account", "/standing"):
+                assert (await world.client.get(path, headers=token)).status_code == status, path
+
+    play(scene)
+
+
 def test_a_repeated_request_for_a_secret_leaves_none_in_the_database():
     async def scene(world: World) -> None:
         session, key = world.sign_in(ONE), {"Idempotency-Key": "once"}
