@@ -120,11 +120,11 @@ def test_an_invoice_equals_the_ledger_and_comes_as_csv_and_pdf():
     over(community, scene)
 
 
-def test_the_household_s_page_leads_to_its_statement():
+def test_the_household_s_account_leads_to_its_statement():
     community, seller, _ = settled_hour()
 
     async def scene(world: World) -> None:
-        page = await world.client.get("/", headers=world.sign_in(seller))
+        page = await world.client.get("/account", headers=world.sign_in(seller))
         for file in ("pdf", "csv"):
             assert f'href="/v1/invoices/{MONTH}?file={file}"' in page.text
         assert "/v1/invoices/" not in (await world.client.get("/")).text
