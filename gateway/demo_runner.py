@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from gateway.actor import Actor
 from gateway.agent.client import REQUEST_TIMEOUT_S, HouseholdClient
 from gateway.agent.household import Household
+from gateway.database import migrate, open_database
 from gateway.demo.day import MarketDay
 from gateway.demo.devices import AWAY_PERCENT, DeviceWatch, MeterOutOfReach
 from gateway.demo.registration import Newcomer, Staff, configure, register_all
@@ -36,6 +37,8 @@ from gateway.errors import LedgerRefusal
 from gateway.hems.firmware_meter import FirmwareError, FirmwareMeter, interpreter
 from gateway.hems.fleet import DemoMeter, Fleet, FleetMeter, LightMeter
 from gateway.hems.profiles import DEMO_START, load_profiles
+from gateway.hems.running import limits_for
+from gateway.hems.series import SeriesStore
 from gateway.hems.virtual_meter import VirtualMeter
 from gateway.market_clock import MarketClock
 from gateway.mqtt.connection import keep_ingesting
@@ -46,9 +49,11 @@ from gateway.mqtt.embedded_broker import (
     credential,
     new_token,
 )
-from gateway.mqtt.ingest import ReadingStore
+from gateway.mqtt.ingest import SeriesIntake
+from gateway.mqtt.reading_check import ReadingCheck
 from gateway.mqtt.topics import gateway_access, meter_access
 from gateway.oracle.node import OracleNode
+from gateway.oracle.series_source import SeriesReadings
 from gateway.scheduler import Scheduler
 from gateway.settings import (
     DemoSettings,
@@ -120,16 +125,18 @@ class Demo:
         registered = await self._register(staff, members)
         for actor in actors.values():
             await actor.see(registered)
-        store = ReadingStore(KnownMeters([member.meter for member in members]))
+        series = self._series()
+        check = ReadingCheck(KnownMeters([member.meter for member in members]))
+        intake = SeriesIntake(series, check, clock_ms)
         self._background.append(
             asyncio.create_task(
-                keep_ingesting(self._mqtt(ORACLE_USER), settings.community.id, store)
+                keep_ingesting(self._mqtt(ORACLE_USER), settings.community.id, intake)
             )
         )
         fleet = await self._resources.enter_async_context(self._fleet(members))
         self._background.append(asyncio.create_task(watch.run(settings.manager_link)))
         before = await actors["auditor"].evaluate("tokens:audit")
-        hours = await self._day(actors, members, fleet, store).run(settings.hours)
+        hours = await self._day(actors, members, fleet, series).run(settings.hours)
         await watch.look()  # what the last hour's end brought
         after = await actors["auditor"].evaluate("tokens:audit")
         return _report(hours, len(members), before, after)
@@ -151,6 +158,14 @@ class Demo:
             return meter
         away_ms = self._settings.community.hour_ms * AWAY_PERCENT // 100
         return MeterOutOfReach(meter, watch.is_silent, away_ms)
+
+    def _series(self) -> SeriesStore:
+        """The oracle's own, under the same rules as the gateway's; it goes with the demo."""
+        folder = self._resources.enter_context(tempfile.TemporaryDirectory(prefix=ORACLE_USER))
+        database = open_database(f"sqlite:///{folder}/oracle.db")
+        self._resources.callback(database.close)
+        migrate(database)
+        return SeriesStore(database, limits_for(self._settings.community.hour_ms), clock_ms())
 
     async def _client(self, address: str) -> GatewayClient:
         ledger = self._settings.ledger
@@ -279,7 +294,7 @@ class Demo:
         actors: dict[str, Actor],
         members: list[Member],
         fleet: Fleet,
-        store: ReadingStore,
+        series: SeriesStore,
     ) -> MarketDay:
         community = self._settings.community
         first_delivery_ms = clock_ms() + START_MARGIN_MS + community.hour_ms
@@ -287,7 +302,7 @@ class Demo:
             clock=MarketClock(first_delivery_ms, community.hour_ms, DEMO_START),
             clock_ms=clock_ms,
             scheduler=Scheduler(actors["scheduler"], clock_ms),
-            oracle=OracleNode(actors["oracle"], store),
+            oracle=OracleNode(actors["oracle"], SeriesReadings(series)),
             households=[member.household for member in members],
             meter_ids=[member.meter.meter_id for member in members],
             fleet=fleet,
@@ -304,7 +319,7 @@ class KnownMeters:
         self._keys = {meter.meter_id: meter.public_key for meter in meters}
 
     def public_key(self, meter_id: str) -> ec.EllipticCurvePublicKey | None:
-        """See `gateway.mqtt.ingest.MeterKeys`."""
+        """See `gateway.mqtt.reading_check.MeterKeys`."""
         return self._keys.get(meter_id)
 
 

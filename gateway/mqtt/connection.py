@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import aiomqtt
 
 from gateway.hems.batteries import BatteryStore
-from gateway.mqtt.ingest import ReadingStore, ingest
+from gateway.mqtt.ingest import Accepting, ingest
 from gateway.settings import MqttSettings
 
 KEEP_ALIVE_S = 30
@@ -56,7 +56,7 @@ def acknowledge(client: aiomqtt.Client, messages: Iterable[aiomqtt.Message]) -> 
 async def keep_ingesting(
     settings: MqttSettings,
     community: str,
-    store: ReadingStore,
+    store: Accepting,
     batteries: BatteryStore | None = None,
 ) -> None:
     """Ingest what devices report for ever; wait a little longer after each failed connection.

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections import Counter, OrderedDict
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
@@ -13,8 +14,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from chaincode.energy.oracle.readings import problem_following
 from chaincode.energy.oracle.records import MeterReading
 from gateway.hems.batteries import BatteryStore
+from gateway.hems.series import SeriesStore
 from gateway.mqtt.charge import decode_charge
 from gateway.mqtt.reading import BadReading, check_signature, decode_reading
+from gateway.mqtt.reading_check import ReadingCheck
 from gateway.mqtt.topics import CHARGE, READING, ROOT, Topic, parse_topic
 
 READINGS_KEPT_PER_METER = 1_000
@@ -104,10 +107,46 @@ class ReadingStore:
         return found()
 
 
+class Accepting(Protocol):
+    """Takes what meters publish."""
+
+    @property
+    def refused(self) -> Counter[str]:
+        """Refused messages per meter (by topic)."""
+
+    async def accept(self, topic: Topic, raw: bytes) -> MeterReading | None:
+        """Check and keep one message; None if it was known. Raises `BadReading`."""
+
+
+class SeriesIntake:
+    """An oracle's own series: it listens only, so devices hear `stored` from their gateway."""
+
+    def __init__(
+        self, series: SeriesStore, check: ReadingCheck, clock_ms: Callable[[], int]
+    ) -> None:
+        self._series = series
+        self._check = check
+        self._clock_ms = clock_ms
+        self._refused: Counter[str] = Counter()
+
+    @property
+    def refused(self) -> Counter[str]:
+        """See `Accepting`."""
+        return self._refused
+
+    async def accept(self, topic: Topic, raw: bytes) -> MeterReading | None:
+        """See `Accepting`; what breaks a rule of plausibility is set aside and raises, too."""
+        arrival = self._check.arrival(topic, raw)
+        kept = await asyncio.to_thread(self._series.keep, [arrival], self._clock_ms())
+        for doubted, doubt in kept.set_aside:
+            raise BadReading(f"{doubt.value}: {doubted.detail or doubt.text}")
+        return kept.accepted[0] if kept.accepted else None
+
+
 async def ingest(
     client: aiomqtt.Client,
     community: str,
-    store: ReadingStore,
+    store: Accepting,
     batteries: BatteryStore | None = None,
 ) -> None:
     """Feed every reading of a community, and every charge if wanted, into the stores, for ever.

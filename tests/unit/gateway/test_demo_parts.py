@@ -5,15 +5,23 @@ import io
 import json
 from dataclasses import replace
 
+import pytest
+
 from gateway.demo.report import DemoReport, HourReport, broken_invariants
 from gateway.demo.table import LiveTable, Row
 from gateway.errors import LedgerRefusal
+from gateway.hems.plausibility import Limits
 from gateway.hems.profiles import DEMO_START
+from gateway.hems.series import SeriesStore
 from gateway.hems.virtual_meter import VirtualMeter
 from gateway.market_clock import MarketClock
-from gateway.mqtt.ingest import ReadingStore
+from gateway.mqtt.ingest import SeriesIntake
+from gateway.mqtt.reading import BadReading
+from gateway.mqtt.reading_check import ReadingCheck
 from gateway.mqtt.topics import Topic
 from gateway.oracle.node import OracleNode
+from gateway.oracle.series_source import SeriesReadings
+from tests.support.gateway_database import fresh_database
 
 HOUR = HourReport(
     listing_id="2016-08-01T20",
@@ -119,12 +127,36 @@ def test_one_bad_reading_does_not_hold_up_the_others():
             return keys.get(meter_id)
 
     async def play() -> None:
-        store = ReadingStore(Keys())
+        series = SeriesStore(fresh_database(), Limits(), 0)
+        intake = SeriesIntake(series, ReadingCheck(Keys()), lambda: 1_000)
         for meter in meters:
             message = meter.message(meter.read(1_000))
-            await store.accept(Topic("val", meter.meter_id, "reading"), message)
+            await intake.accept(Topic("val", meter.meter_id, "reading"), message)
         ledger = Submissions("m-1")
-        assert await OracleNode(ledger, store).report(sorted(keys), 1_000) == 2
+        assert await OracleNode(ledger, SeriesReadings(series)).report(sorted(keys), 1_000) == 2
         assert ledger.reports == [["m-0", "m-2"]]
+
+    asyncio.run(play())
+
+
+def test_the_demos_oracle_does_not_believe_what_cannot_be_true():
+    meter = VirtualMeter("m-1")
+
+    class Keys:
+        def public_key(self, meter_id):
+            return meter.public_key
+
+    async def play() -> None:
+        series = SeriesStore(fresh_database(), Limits(), 0)
+        intake = SeriesIntake(series, ReadingCheck(Keys()), lambda: 3_600_000)
+        topic = Topic("val", "m-1", "reading")
+        first = meter.read(1_000)
+        assert await intake.accept(topic, meter.message(first)) == first
+        assert await intake.accept(topic, meter.message(first)) is None
+        meter.run_hour(load_wh=200_000, pv_wh=0)
+        with pytest.raises(BadReading, match="register_jump"):
+            await intake.accept(topic, meter.message(meter.read(3_600_000)))
+        found = await SeriesReadings(series).wait_for(["m-1"], 3_600_000, timeout_ms=0)
+        assert found == {}
 
     asyncio.run(play())
