@@ -24,6 +24,8 @@ class Role(StrEnum):
     ORACLE = "oracle"
     SCHEDULER = "scheduler"
     AUDITOR = "auditor"
+    NOTIFIER = "notifier"
+    """Sends mail: reads addresses and nothing else."""
     CONSUMER = "consumer"
     PROSUMER = "prosumer"
     GENERATOR = "generator"
@@ -40,6 +42,9 @@ STAFF = frozenset(
         Role.AUDITOR,
     }
 )
+"""Who may read what the community keeps."""
+MEMBER_ROLES = STAFF | {Role.NOTIFIER}
+"""Roles that count only in certificates of the members `registry:configure` names."""
 PARTICIPANTS = frozenset({Role.CONSUMER, Role.PROSUMER, Role.GENERATOR})
 SELLERS = frozenset({Role.PROSUMER, Role.GENERATOR})
 GRID_OPERATORS = frozenset({Role.DSO, Role.OPERATOR})

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from chaincode.energy import keys, records
 from chaincode.energy.arrivals import ledger_positions
-from chaincode.energy.community import PARTICIPANTS, STAFF, Caller, Role, Settings
+from chaincode.energy.community import MEMBER_ROLES, PARTICIPANTS, STAFF, Caller, Role, Settings
 from chaincode.energy.errors import Refusal, refused
 from chaincode.energy.registry.records import Participant
 from chaincode.shim.json_values import canonical_json
@@ -89,7 +89,7 @@ class World:
         if role is None or role not in allowed:
             names = ", ".join(sorted(allowed))
             raise refused(Refusal.ROLE_NOT_ALLOWED, f"needs one of: {names}")
-        if role in STAFF:
+        if role in MEMBER_ROLES:
             settings = await self.find(Settings, keys.COMMUNITY)
             if settings is not None and not settings.may_issue(role, self.caller.mspid):
                 raise refused(

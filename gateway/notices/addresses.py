@@ -23,7 +23,7 @@ class Addresses(Protocol):
 
 
 class PrivateAddresses:
-    """Asks the contract `persons` with a manager's identity, on this member's peers."""
+    """Asks the contract `persons` as a `notifier`, on this member's peers."""
 
     def __init__(self, ledger: Ledger, chaincode: str, identity: SigningIdentity) -> None:
         self._ledger = ledger
@@ -35,7 +35,7 @@ class PrivateAddresses:
         tx_id, proposal = build_proposal(
             channel_id=self._ledger.channel_id,
             chaincode_name=self._chaincode,
-            args=(b"persons:get", idgrid.encode()),
+            args=(b"persons:address", idgrid.encode()),
             creator=self._identity.serialized,
             nonce=secrets.token_bytes(NONCE_BYTES),
             timestamp_ns=time.time_ns(),

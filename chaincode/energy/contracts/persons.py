@@ -39,6 +39,11 @@ class Persons(Contract):
         return await persons.by_idgrid(world_of(ctx), idgrid)
 
     @query
+    async def address(self, ctx: Context, idgrid: str) -> dict[str, str]:
+        """Manager or notifier: the e-mail address."""
+        return await persons.address(world_of(ctx), idgrid)
+
+    @query
     async def find(self, ctx: Context) -> dict[str, Any]:
         """Manager or the person itself: the same by transient `email`."""
         return await persons.by_email(world_of(ctx))

@@ -27,6 +27,7 @@ from chaincode.energy.world import World
 
 COLLECTION = "persons"
 _MANAGERS = frozenset({Role.COMMUNITY_MANAGER})
+_ADDRESS_READERS = _MANAGERS | {Role.NOTIFIER}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,12 @@ async def by_idgrid(world: World, idgrid: str) -> dict[str, Any]:
     """Personal data, registry record and balance; for the manager and the person itself."""
     await _require_allowed(world, arguments.idgrid(idgrid))
     return await _view(world, await _get(world, idgrid))
+
+
+async def address(world: World, idgrid: str) -> dict[str, str]:
+    """`email` alone, for who sends mail to the household."""
+    await world.require_role(_ADDRESS_READERS)
+    return {"email": (await _get(world, arguments.idgrid(idgrid))).email}
 
 
 async def by_email(world: World) -> dict[str, Any]:

@@ -7,9 +7,9 @@ from chaincode.energy import arguments, keys
 from chaincode.energy.arguments import bad
 from chaincode.energy.community import (
     GRID_OPERATORS,
+    MEMBER_ROLES,
     PARTICIPANTS,
     SELLERS,
-    STAFF,
     Role,
     Settings,
 )
@@ -28,7 +28,7 @@ MAY_REGISTER = _MANAGERS | GRID_OPERATORS
 async def configure(world: World, role_members: dict[str, Any]) -> Settings:
     """Name the members whose certificates count for each staff role."""
     await world.require_role(_MANAGERS)
-    known = frozenset(role.value for role in STAFF)
+    known = frozenset(role.value for role in MEMBER_ROLES)
     given = arguments.checked_object(role_members, "role_members", known)
     chosen: dict[str, list[str]] = {}
     for role, members in given.items():

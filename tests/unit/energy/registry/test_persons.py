@@ -70,6 +70,20 @@ def test_the_record_is_found_by_idgrid_and_by_e_mail_with_its_balance(
         assert by_email == found
 
 
+def test_a_notifier_reads_the_address_and_nothing_else(community: Community) -> None:
+    registered(community)
+    notifier = community.ledger.client(COOP, "mailer", attributes={"role": "notifier"})
+    for client in (notifier, community.manager):
+        assert client.evaluate("persons:address", NEW) == {"email": EMAIL}
+    for function, *args in (("persons:get", NEW), ("tokens:audit",)):
+        with pytest.raises(ContractError, match="ROLE_NOT_ALLOWED"):
+            notifier.evaluate(function, *args)
+    with pytest.raises(ContractError, match="ROLE_NOT_ALLOWED"):
+        community.dso.evaluate("persons:address", NEW)
+    with pytest.raises(ContractError, match="UNKNOWN_PERSON"):
+        notifier.evaluate("persons:address", community.households[0].idgrid)
+
+
 def test_an_address_is_used_once_whatever_its_case(community: Community) -> None:
     registered(community)
     second = with_check_character("VAL-4712")

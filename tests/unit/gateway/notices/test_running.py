@@ -18,8 +18,8 @@ MAILS = 8
 
 def reader_files(folder: Path) -> IdentityFiles:
     authority = MemberAuthority.create("CooperativeMSP", "Energy cooperative", now=NOW)
-    pair = authority.issue_client("manager", {"role": "community_manager"}, now=NOW)
-    files = IdentityFiles("CooperativeMSP", folder / "manager.crt", folder / "manager.key")
+    pair = authority.issue_client("notifier", {"role": "notifier"}, now=NOW)
+    files = IdentityFiles("CooperativeMSP", folder / "notifier.crt", folder / "notifier.key")
     files.certificate.write_bytes(pair.certificate_pem)
     files.key.write_bytes(pair.key_pem)
     return files
