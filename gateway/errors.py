@@ -99,6 +99,12 @@ class Problem(Enum):
     INTERNAL = ProblemKind(
         "internal-error", 500, "The gateway failed", "Nothing is known to have changed; retry."
     )
+    PLUG_SERVICE_FAILED = ProblemKind(
+        "plug-service-failed",
+        500,
+        "The service of the plug's maker failed",
+        "Retry later; the plug itself may be well.",
+    )
     LEDGER_UNAVAILABLE = ProblemKind(
         "ledger-unavailable", 503, "No peer answers", "Retry later; nothing was changed."
     )

@@ -16,6 +16,7 @@ from gateway.block_signal import BlockSignal
 from gateway.community import Community
 from gateway.database import Database, migrate, open_database
 from gateway.event_feed import EventFeed
+from gateway.hems.plug_services import PlugServices
 from gateway.http_connections import (
     ConnectionLimits,
     OpenConnections,
@@ -96,6 +97,7 @@ def build_services(settings: GatewaySettings, ledger: Ledger, database: Database
         energy_hour_ms=settings.community.hour_ms,
         utc_offset_minutes=settings.community.utc_offset_minutes,
         currencies=settings.currencies,
+        plug_services=PlugServices(settings.hems.plug_services),
     )
 
 

@@ -8,6 +8,7 @@ from gateway.community import Community
 from gateway.currency import Currencies
 from gateway.event_feed import EventFeed
 from gateway.hems.batteries import BatteryStore
+from gateway.hems.plug_services import PlugServices
 from gateway.hems.service import HemsService
 from gateway.identity.people import People
 from gateway.market import Market
@@ -71,6 +72,7 @@ class Services:
     currencies: Currencies = field(default_factory=Currencies)
     measurements: Measurements = field(default_factory=NothingMeasured)
     """Voltage, power and appliances, as far as devices tell them."""
+    plug_services: PlugServices = field(default_factory=PlugServices)
     hems: HemsService | None = None
     """Devices, alarms, transfers; None in a gateway without a broker."""
 

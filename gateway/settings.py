@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from gateway.currency import Currencies, units_from
 from gateway.mqtt.topics import NAME
@@ -107,6 +108,22 @@ class AttestingSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class PlugService:
+    """Where a plug's maker, or a bridge to it, answers for one plug."""
+
+    url: str
+    """Without a slash at the end; HTTPS, unless it is on this machine."""
+    token: str = ""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for an address that would send the token in the clear."""
+        parts = urlsplit(self.url)
+        is_here = parts.scheme == "http" and parts.hostname in LOOPBACK_NAMES
+        if not parts.hostname or not (parts.scheme == "https" or is_here):
+            raise ValueError(f"the service of a plug needs https: {self.url!r}")
+
+
+@dataclass(frozen=True, slots=True)
 class HemsSettings:
     """The home energy data service; None stands for what follows from the market hour."""
 
@@ -118,6 +135,8 @@ class HemsSettings:
     """The member's oracle, who puts anchors on the ledger; without it there are none."""
     attesting: AttestingSettings | None = None
     foreign: ForeignDevices = field(default_factory=ForeignDevices)
+    plug_services: dict[str, PlugService] = field(default_factory=dict)
+    """By device: plugs that speak no MQTT."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,7 +323,13 @@ def _hems(raw: dict[str, Any]) -> HemsSettings:
     oracle = identity_from(raw["oracle"]) if "oracle" in raw else None
     foreign = ForeignDevices(**raw.get("foreign", {}))
     attesting = _attesting(raw["attesting"]) if "attesting" in raw else None
-    parsed = {"oracle": oracle, "foreign": foreign, "attesting": attesting}
+    services = {name: PlugService(**one) for name, one in raw.get("plug_services", {}).items()}
+    parsed = {
+        "oracle": oracle,
+        "foreign": foreign,
+        "attesting": attesting,
+        "plug_services": services,
+    }
     return HemsSettings(**(raw | parsed))
 
 

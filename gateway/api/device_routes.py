@@ -45,7 +45,7 @@ def measurements(
     to_ms: Instant = None,
 ) -> list[dict[str, Any]]:
     """Values of a device in a time (the last hour), oldest first; owners only."""
-    owned_since_ms = _require_owner(services, viewer, device_id)
+    owned_since_ms = require_owner(services, viewer, device_id)
     end_ms = services.clock_ms() + 1 if to_ms is None else to_ms
     start_ms = end_ms - services.energy_hour_ms if from_ms is None else from_ms
     store = _hems(services).stores.measurements
@@ -63,7 +63,7 @@ def device_availability(
     """Expected and received readings per local day, and received in thousandths."""
     seen_from_ms = 0
     if not _is_manager(viewer):
-        seen_from_ms = _require_owner(services, viewer, device_id)
+        seen_from_ms = require_owner(services, viewer, device_id)
     hems, now_ms = _hems(services), services.clock_ms()
     series, interval_ms = hems.stores.series, hems.interval_ms
     offset_ms = services.utc_offset_minutes * 60_000
@@ -93,7 +93,7 @@ def device_gaps(
     """Readings that are missing in a time (the last day), by number and interval."""
     seen_from_ms = 0
     if not _is_manager(viewer):
-        seen_from_ms = _require_owner(services, viewer, device_id)
+        seen_from_ms = require_owner(services, viewer, device_id)
     end_ms = services.clock_ms() if to_ms is None else to_ms
     start_ms = end_ms - MS_PER_DAY if from_ms is None else from_ms
     gaps = _hems(services).stores.series.gaps(device_id, max(start_ms, seen_from_ms), end_ms)
@@ -163,7 +163,7 @@ def _sees(viewer: Viewer, owner_idgrid: str | None) -> bool:
     return is_own or _is_manager(viewer)
 
 
-def _require_owner(services: Services, viewer: Viewer, device_id: str) -> int:
+def require_owner(services: Services, viewer: Viewer, device_id: str) -> int:
     """Since when (ms UTC) it is the viewer's: what was before belongs to who had it then.
 
     The same 403 for a device that nobody has as for somebody else's.
