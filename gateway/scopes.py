@@ -25,6 +25,8 @@ class Scope(StrEnum):
     """The manager's doors: letters, approvals, exports."""
     DEVICES_READ = "devices:read"
     """Devices whose owners let the market read them."""
+    DEVICES_SWITCH = "devices:switch"
+    """Switching one's own plugs on and off."""
     TOKENS_WRITE = "tokens:write"
     """Making and revoking tokens; no token has it."""
 
@@ -40,7 +42,9 @@ class Role(StrEnum):
 
 
 SCOPES: Mapping[Role, frozenset[Scope]] = {
-    Role.HOUSEHOLD: frozenset({Scope.OWN_READ, Scope.TRANSACTIONS_WRITE, Scope.TOKENS_WRITE}),
+    Role.HOUSEHOLD: frozenset(
+        {Scope.OWN_READ, Scope.TRANSACTIONS_WRITE, Scope.DEVICES_SWITCH, Scope.TOKENS_WRITE}
+    ),
     Role.MANAGER: frozenset(Scope) - {Scope.DEVICES_READ, Scope.METERED_READ},
     Role.OPERATOR: frozenset({Scope.LEDGER_READ, Scope.METERED_READ, Scope.TRANSACTIONS_WRITE}),
     Role.AUDITOR: frozenset({Scope.LEDGER_READ, Scope.METERED_READ, Scope.COMMUNITY_READ}),

@@ -31,7 +31,7 @@ def devices(services: UsedServices, viewer: SignedIn) -> list[dict[str, Any]]:
     owners = _owners(services)
     return [
         asdict(device) | {"owner_idgrid": owners.get(device.device_id)}
-        for device in _hems(services).stores.devices.all()
+        for device in hems_of(services).stores.devices.all()
         if _sees(viewer, owners.get(device.device_id))
     ]
 
@@ -48,7 +48,7 @@ def measurements(
     owned_since_ms = require_owner(services, viewer, device_id)
     end_ms = services.clock_ms() + 1 if to_ms is None else to_ms
     start_ms = end_ms - services.energy_hour_ms if from_ms is None else from_ms
-    store = _hems(services).stores.measurements
+    store = hems_of(services).stores.measurements
     found = store.between(device_id, max(start_ms, owned_since_ms), end_ms)
     return [asdict(entry) for entry in found[-MEASUREMENTS_SHOWN_MAX:]]
 
@@ -64,7 +64,7 @@ def device_availability(
     seen_from_ms = 0
     if not _is_manager(viewer):
         seen_from_ms = require_owner(services, viewer, device_id)
-    hems, now_ms = _hems(services), services.clock_ms()
+    hems, now_ms = hems_of(services), services.clock_ms()
     series, interval_ms = hems.stores.series, hems.interval_ms
     offset_ms = services.utc_offset_minutes * 60_000
     midnight_ms = (now_ms + offset_ms) // MS_PER_DAY * MS_PER_DAY - offset_ms
@@ -96,7 +96,7 @@ def device_gaps(
         seen_from_ms = require_owner(services, viewer, device_id)
     end_ms = services.clock_ms() if to_ms is None else to_ms
     start_ms = end_ms - MS_PER_DAY if from_ms is None else from_ms
-    gaps = _hems(services).stores.series.gaps(device_id, max(start_ms, seen_from_ms), end_ms)
+    gaps = hems_of(services).stores.series.gaps(device_id, max(start_ms, seen_from_ms), end_ms)
     return [asdict(gap) for gap in gaps]
 
 
@@ -106,7 +106,7 @@ def alarms(services: UsedServices, viewer: SignedIn) -> list[dict[str, Any]]:
     owners = _owners(services)
     return [
         asdict(alarm)
-        for alarm in _hems(services).stores.alarms.all()
+        for alarm in hems_of(services).stores.alarms.all()
         if _sees(viewer, owners.get(alarm.device_id))
     ]
 
@@ -116,7 +116,7 @@ def transfers(services: UsedServices, viewer: SignedIn) -> list[dict[str, Any]]:
     """Transfers one is a party of, the manager's view all, newest first."""
     return [
         asdict(transfer)
-        for transfer in _hems(services).stores.transfers.all()
+        for transfer in hems_of(services).stores.transfers.all()
         if any(_sees(viewer, end.idgrid) for end in transfer.ends)
     ]
 
@@ -126,7 +126,7 @@ def transfer_events(
     transfer_id: TransferId, services: UsedServices, viewer: SignedIn
 ) -> list[dict[str, Any]]:
     """Starts and stops of a transfer's energy as its nodes told them (004:276-298)."""
-    book = _hems(services).stores.transfers
+    book = hems_of(services).stores.transfers
     transfer = book.get(transfer_id)
     if transfer is None:
         raise RequestRefused(Problem.NOT_FOUND, f"there is no transfer {transfer_id}")
@@ -144,7 +144,8 @@ def transfer_events(
     ]
 
 
-def _hems(services: Services) -> HemsService:
+def hems_of(services: Services) -> HemsService:
+    """The data service; 404 in a gateway without a broker."""
     if services.hems is None:
         raise RequestRefused(Problem.NOT_FOUND, "this gateway listens to no broker")
     return services.hems

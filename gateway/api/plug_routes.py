@@ -1,19 +1,76 @@
-"""Plugs over HTTP: what their maker's service says of them. Their owner's alone."""
+"""Plugs over HTTP: switching them, and what their maker's service says. Their owner's alone."""
 
 import asyncio
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Path, Response, status
+from pydantic import Field
 
 from gateway.api.access import LiveServices, SignedIn, require_scope
-from gateway.api.device_routes import DeviceId, require_owner
+from gateway.api.device_routes import DeviceId, hems_of, require_owner
+from gateway.api.schemas import Body
 from gateway.errors import Problem, RequestRefused
 from gateway.hems.plug_services import DEVICE, MONTHLY, PlugServiceError
+from gateway.hems.switching import SwitchCommand
 from gateway.scopes import Scope
 from gateway.services import Services
 from gateway.sessions import Viewer
 
+LIFETIME_MS_MIN, LIFETIME_MS_DEFAULT, LIFETIME_MS_MAX = 1_000, 5_000, 60_000
+
 router = APIRouter(prefix="/v1", tags=["devices"])
+
+CommandId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_.:-]{1,100}$")]
+
+
+class SwitchRequest(Body):
+    """On or off, and how long after now the device may still begin."""
+
+    on: Annotated[bool, Field(strict=True)]
+    lifetime_ms: Annotated[int, Field(strict=True, ge=LIFETIME_MS_MIN, le=LIFETIME_MS_MAX)] = (
+        LIFETIME_MS_DEFAULT
+    )
+
+
+@router.post("/devices/{device_id}/switch", status_code=status.HTTP_202_ACCEPTED)
+async def switch(
+    device_id: DeviceId,
+    body: SwitchRequest,
+    services: LiveServices,
+    viewer: SignedIn,
+    response: Response,
+) -> SwitchCommand:
+    """Send a plug a command, with an id and an expiry; owners only. It ends the one before."""
+    await _require_switchable(services, viewer, device_id)
+    hems = hems_of(services)
+    command = await asyncio.to_thread(
+        hems.stores.switches.issue,
+        device_id,
+        is_on=body.on,
+        now_ms=services.clock_ms(),
+        lifetime_ms=body.lifetime_ms,
+    )
+    hems.has_command.set()
+    response.headers["Location"] = f"/v1/devices/{device_id}/commands/{command.command_id}"
+    return command
+
+
+@router.get("/devices/{device_id}/commands/{command_id}")
+async def command(
+    device_id: DeviceId, command_id: CommandId, services: LiveServices, viewer: SignedIn
+) -> SwitchCommand:
+    """How a command stands: empty, accepted, done, failed or refused; owners only."""
+    owned_since_ms = await _require_switchable(services, viewer, device_id)
+    found = await asyncio.to_thread(hems_of(services).stores.switches.get, command_id)
+    if found is None or found.device_id != device_id or found.issued_ms < owned_since_ms:
+        raise RequestRefused(Problem.NOT_FOUND, f"{device_id} has no command {command_id}")
+    return found
+
+
+async def _require_switchable(services: Services, viewer: Viewer, device_id: str) -> int:
+    """Since when it is the viewer's."""
+    require_scope(viewer, Scope.DEVICES_SWITCH)
+    return await asyncio.to_thread(require_owner, services, viewer, device_id)
 
 
 @router.get("/devices/{device_id}/plug")

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from chaincode.energy.oracle.records import MeterReading
@@ -16,6 +17,7 @@ from gateway.hems.measurements import MeasurementStore
 from gateway.hems.plausibility import Limits
 from gateway.hems.series import SeriesStore
 from gateway.hems.service import AlarmListener, HemsService, Stores
+from gateway.hems.switching import SwitchBook
 from gateway.hems.transfers import TransferBook
 
 READINGS_PER_HOUR = 4
@@ -39,14 +41,19 @@ def open_service(
     now_ms: int,
     silent_after_ms: int | None = None,
     on_alarm: AlarmListener = lambda _: None,
+    answering_by_state: Collection[str] = (),
 ) -> HemsService:
-    """The service over a migrated database; a device is silent after three intervals."""
+    """The service over a migrated database; a device is silent after three intervals.
+
+    `answering_by_state`: devices whose commands are answered by the state they report.
+    """
     stores = Stores(
         series=SeriesStore(database, limits, now_ms),
         measurements=MeasurementStore(database),
         devices=DeviceBook(database),
         alarms=AlarmBook(database),
         transfers=TransferBook(database),
+        switches=SwitchBook(database, answering_by_state=answering_by_state),
         batteries=batteries,
     )
     after_ms = silent_after_ms or SILENT_INTERVALS * limits.interval_ms

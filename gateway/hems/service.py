@@ -6,6 +6,7 @@
 Alarms are told to `on_alarm`, which must not block for long and must not raise.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from gateway.hems.batteries import BatteryStore, Observation
 from gateway.hems.devices import DeviceBook
 from gateway.hems.measurements import MeasurementStore
 from gateway.hems.series import Arrival, Kept, SeriesStore
+from gateway.hems.switching import SwitchBook
 from gateway.hems.transfer_rules import Command
 from gateway.hems.transfers import TransferBook
 from gateway.mqtt.device_messages import (
@@ -60,6 +62,7 @@ class Stores:
     devices: DeviceBook
     alarms: AlarmBook
     transfers: TransferBook
+    switches: SwitchBook
     batteries: BatteryStore
 
 
@@ -77,6 +80,8 @@ class HemsService:
         self.stores = stores
         self._silent_after_ms = silent_after_ms
         self._on_alarm = on_alarm
+        self.has_command = asyncio.Event()
+        """Set by who issues a command that should not wait for the next look at what is due."""
 
     @property
     def interval_ms(self) -> int:
@@ -92,6 +97,7 @@ class HemsService:
         for battery_id, observation in inbox.charges:
             stores.batteries.record(battery_id, observation)
         stores.transfers.note(inbox.acknowledgements, inbox.events, now_ms)
+        stores.switches.note(inbox.acknowledgements, inbox.states, now_ms)
         faults = inbox.refused + Counter(arrival.device_id for arrival, _ in kept.set_aside)
         speakers = inbox.speakers()
         stores.devices.heard(speakers, now_ms, states=inbox.states, refused=faults)
@@ -108,7 +114,7 @@ class HemsService:
 
     def due(self, now_ms: int) -> list[Command]:
         """Commands to send to nodes now."""
-        return self.stores.transfers.due(now_ms)
+        return self.stores.switches.due(now_ms) + self.stores.transfers.due(now_ms)
 
     def _watch_loads(self, measurements: list[Measurement], now_ms: int) -> None:
         for found in measurements:

@@ -27,6 +27,7 @@ _TRANSFER = re.compile(
     r" from (?P<seller>[A-Za-z0-9_.:-]{1,100}) -> (?P<buyer>[A-Za-z0-9_.:-]{1,100})"
 )
 WH_PER_KWH = 1_000
+_POWER = {b"ON": 1, b"OFF": 0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +58,25 @@ def parse_transfer_notice(text: str) -> TransferNotice:
     return TransferNotice(int(found["number"]), int(energy_wh), found["seller"], found["buyer"])
 
 
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """How a foreign plug is told to switch; it answers with its state."""
+
+    topic: str
+    on: bytes
+    off: bytes
+
+
 class Adapter(Protocol):
     """Understands the topics of one kind of foreign device."""
 
     @property
     def topics(self) -> dict[str, list[str]]:
         """Device → the topics it publishes."""
+
+    @property
+    def switches(self) -> dict[str, Switch]:
+        """Device → how it is switched, of those that can be."""
 
     def take(self, topic: str, raw: bytes, inbox: Inbox, now_ms: int) -> bool:
         """Read a message into the inbox; False if it is not this adapter's."""
@@ -80,7 +94,12 @@ def adapters_for(foreign: ForeignDevices) -> list[Adapter]:
 def foreign_access(foreign: ForeignDevices) -> dict[str, Access]:
     """What a broker grants each foreign device: its own topics."""
     return {
-        device: Access(publish=tuple(topics), receive=())
+        device: Access(
+            publish=tuple(topics),
+            receive=tuple(
+                switch.topic for name, switch in adapter.switches.items() if name == device
+            ),
+        )
         for adapter in adapters_for(foreign)
         for device, topics in adapter.topics.items()
     }
@@ -101,6 +120,11 @@ class SourceTopics:
             device: [f"{prefix}/{name}" for name in _SOURCE_FIELDS]
             for prefix, device in self._devices.items()
         }
+
+    @property
+    def switches(self) -> dict[str, Switch]:
+        """None: these devices only report."""
+        return {}
 
     def take(self, topic: str, raw: bytes, inbox: Inbox, now_ms: int) -> bool:
         """The message has no time of its own: it is that of its arrival."""
@@ -127,7 +151,7 @@ class SourceTopics:
 
 
 class TasmotaPlugs:
-    """`tele/<plug>/SENSOR` with `ENERGY`, and `tele/<plug>/LWT`."""
+    """`tele/<plug>/SENSOR` with `ENERGY`, `tele/<plug>/LWT`, `stat/<plug>/POWER` when switched."""
 
     def __init__(self, devices: Mapping[str, str]) -> None:
         """Name in the topic → device."""
@@ -137,21 +161,32 @@ class TasmotaPlugs:
     def topics(self) -> dict[str, list[str]]:
         """Device → the topics it publishes."""
         return {
-            device: [f"tele/{name}/{leaf}" for leaf in ("SENSOR", "LWT")]
+            device: [f"tele/{name}/SENSOR", f"tele/{name}/LWT", f"stat/{name}/POWER"]
+            for name, device in self._devices.items()
+        }
+
+    @property
+    def switches(self) -> dict[str, Switch]:
+        """Device → how it is switched."""
+        return {
+            device: Switch(f"cmnd/{name}/POWER", b"ON", b"OFF")
             for name, device in self._devices.items()
         }
 
     def take(self, topic: str, raw: bytes, inbox: Inbox, now_ms: int) -> bool:
         """Energy is a counter in kWh, `Power` in W."""
         levels = topic.split("/")
-        if [levels[0], len(levels)] != ["tele", 3] or levels[1] not in self._devices:
+        if len(levels) != 3 or levels[1] not in self._devices:  # noqa: PLR2004 - kind/plug/leaf
             return False
-        device = self._devices[levels[1]]
-        if levels[2] == "LWT":
+        device, what = self._devices[levels[1]], (levels[0], levels[2])
+        if what == ("tele", "LWT"):
             state = ONLINE if raw == b"Online" else LOST
             inbox.states[device] = DeviceState(device, state, now_ms)
             return True
-        energy = _object(raw).get("ENERGY") if levels[2] == "SENSOR" else None
+        if what == ("stat", "POWER") and raw in _POWER:
+            inbox.states[device] = DeviceState(device, ONLINE, now_ms, plug_on=_POWER[raw])
+            return True
+        energy = _object(raw).get("ENERGY") if what == ("tele", "SENSOR") else None
         if not isinstance(energy, dict):
             inbox.refused[device] += 1
             return True
@@ -181,6 +216,14 @@ class ShellyPlugs:
         """Device → the topics it publishes."""
         return {
             device: [f"{name}/{leaf}" for leaf in ("status/switch:0", "online")]
+            for name, device in self._devices.items()
+        }
+
+    @property
+    def switches(self) -> dict[str, Switch]:
+        """Device → how it is switched."""
+        return {
+            device: Switch(f"{name}/command/switch:0", b"on", b"off")
             for name, device in self._devices.items()
         }
 

@@ -31,6 +31,7 @@ async def start_collecting(
         return services, []
     community, mqtt = services.community, settings.mqtt
     limits = limits_for(settings.community.hour_ms, settings.hems.interval_ms)
+    adapters = adapters_for(settings.hems.foreign)
     service = await asyncio.to_thread(
         open_service,
         database,
@@ -38,13 +39,14 @@ async def start_collecting(
         limits,
         now_ms=services.clock_ms(),
         silent_after_ms=settings.hems.silent_after_ms,
+        answering_by_state=[name for adapter in adapters for name in adapter.switches],
     )
     collector = Collector(
         service,
         reading_check(settings.hems, LedgerMeterKeys(community, services.blocks)),
         community=settings.community.id,
         clock_ms=services.clock_ms,
-        adapters=adapters_for(settings.hems.foreign),
+        adapters=adapters,
     )
     planner = TransferPlanner(services.readmodel, services.market, community, service.stores)
     tasks = [

@@ -10,12 +10,14 @@ import itertools
 import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 
 import aiomqtt
 
 from chaincode.energy.oracle.records import MeterReading
 from gateway.hems.series import Kept
 from gateway.hems.service import HemsService, Inbox
+from gateway.hems.transfer_rules import Command
 from gateway.mqtt import topics
 from gateway.mqtt.adapters import Adapter
 from gateway.mqtt.charge import decode_charge
@@ -152,9 +154,26 @@ class Collector:
                 next_time_ms = now_ms + TIME_EVERY_MS
             await asyncio.to_thread(self._service.watch, now_ms)
             for command in await asyncio.to_thread(self._service.due, now_ms):
-                topic = str(Topic(self._community, command.device_id, topics.COMMAND))
-                await client.publish(topic, packed(command.message), qos=AT_LEAST_ONCE)
-            await asyncio.sleep(WATCH_MS / 1_000)
+                topic, payload = self._sent_as(command)
+                await client.publish(topic, payload, qos=AT_LEAST_ONCE)
+            await self._watch_again()
+
+    def _sent_as(self, command: Command) -> tuple[str, bytes]:
+        """Topic and payload: our own, or those of a foreign plug."""
+        for adapter in self._adapters:
+            if command.device_id in adapter.switches:
+                switch = adapter.switches[command.device_id]
+                return switch.topic, switch.on if command.message["on"] else switch.off
+        topic = str(Topic(self._community, command.device_id, topics.COMMAND))
+        return topic, packed(command.message)
+
+    async def _watch_again(self) -> None:
+        """After a while, or at once when there is a command to send."""
+        has_command = self._service.has_command
+        with suppress(TimeoutError):
+            async with asyncio.timeout(WATCH_MS / 1_000):
+                await has_command.wait()
+        has_command.clear()
 
 
 async def keep_collecting(

@@ -1,6 +1,7 @@
 """Foreign devices through the real mosquitto into the API: as settings name them."""
 
 import asyncio
+import json
 import time
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -98,4 +99,111 @@ def test_a_value_published_to_the_sources_topic_is_in_the_api(tmp_path):
             assert (answer.status_code, answer.json()) == (200, [])
 
     with mosquitto(tmp_path, (METER, NEIGHBOUR), foreign=FOREIGN) as broker:
+        asyncio.run(play(broker))
+
+
+async def switched(api: httpx.AsyncClient, idgrid: str, device_id: str, *, on: bool) -> str:
+    """Issue a command; returns where it can be asked for."""
+    path = f"/v1/devices/{device_id}/switch"
+    answer = await api.post(path, json={"on": on}, headers=bearer(idgrid))
+    command = answer.json()
+    assert (answer.status_code, command["status"], command["is_on"]) == (202, "", on)
+    assert command["expires_ms"] == command["issued_ms"] + 5_000
+    return answer.headers["location"]
+
+
+async def done(api: httpx.AsyncClient, idgrid: str, location: str) -> dict:
+    """The command once it is answered."""
+    async with asyncio.timeout(SECONDS_MAX):
+        while True:
+            found = (await api.get(location, headers=bearer(idgrid))).raise_for_status().json()
+            if found["status"]:
+                return found
+            await asyncio.sleep(0.05)
+
+
+async def be_tasmota(plug, sent: list[bytes]) -> None:
+    """As the plug's firmware: carry out, then say the state."""
+    async for message in plug.messages:
+        if str(message.topic) == "cmnd/kettle/POWER":
+            sent.append(message.payload)
+            await plug.publish("stat/kettle/POWER", message.payload, qos=1)
+
+
+async def be_shelly(plug, sent: list[bytes]) -> None:
+    async for message in plug.messages:
+        if str(message.topic) == "shellyplug-1/command/switch:0":
+            sent.append(message.payload)
+            status = {"output": message.payload == b"on", "apower": 0, "aenergy": {"total": 1}}
+            await plug.publish("shellyplug-1/status/switch:0", json.dumps(status), qos=1)
+
+
+@pytest.mark.parametrize(
+    ("foreign", "play_plug", "command", "payloads"),
+    [
+        (ForeignDevices(tasmota={"kettle": METER}), be_tasmota, "cmnd/kettle/POWER", "ON OFF ON"),
+        (
+            ForeignDevices(shelly={"shellyplug-1": METER}),
+            be_shelly,
+            "shellyplug-1/command/switch:0",
+            "on off on",
+        ),
+    ],
+    ids=["tasmota", "shelly"],
+)
+def test_a_foreign_plug_is_switched_by_its_owner_through_the_api(
+    tmp_path, foreign, play_plug, command, payloads
+):
+    async def play(broker: Mosquitto) -> None:
+        async with gateway_beside(broker, foreign) as (api, device, (home, neighbour), _):
+            sent: list[bytes] = []
+            await device.subscribe(command, qos=1)
+            plug = asyncio.create_task(play_plug(device, sent))
+            for on in (True, False, True):
+                found = await done(
+                    api, home.idgrid, await switched(api, home.idgrid, METER, on=on)
+                )
+                assert (found["status"], found["is_on"]) == ("done", on)
+            assert [text.decode() for text in sent] == payloads.split()
+            path = f"/v1/devices/{METER}/switch"
+            refused = await api.post(path, json={"on": False}, headers=bearer(neighbour.idgrid))
+            assert refused.status_code == 403
+            assert (await api.post(path, json={"on": False})).status_code == 401
+            assert len(sent) == 3
+            plug.cancel()
+
+    with mosquitto(tmp_path, (METER, NEIGHBOUR), foreign=foreign) as broker:
+        asyncio.run(play(broker))
+
+
+async def be_node(node, sent: list[dict]) -> None:
+    """As a node's firmware answers `switch` (tests/firmware has the firmware itself)."""
+    async for message in node.messages:
+        if str(message.topic) == f"rec/{COMMUNITY}/{METER}/cmd":
+            command = json.loads(message.payload)
+            sent.append(command)
+            answer = {"v": 1, "d": METER, "id": command["id"], "status": "done"}
+            answer |= {"t": command["t"], "on": command["on"]}
+            await node.publish(f"rec/{COMMUNITY}/{METER}/ack", json.dumps(answer), qos=1)
+
+
+@pytest.mark.row("E092")
+def test_an_owner_switches_a_node_through_the_api_and_hears_that_it_is_done(tmp_path):
+    async def play(broker: Mosquitto) -> None:
+        nobody = ForeignDevices()
+        async with gateway_beside(broker, nobody) as (api, node, (home, neighbour), _):
+            sent: list[dict] = []
+            await node.subscribe(f"rec/{COMMUNITY}/{METER}/cmd", qos=1)
+            answering = asyncio.create_task(be_node(node, sent))
+            for on in (True, False):
+                where = await switched(api, home.idgrid, METER, on=on)
+                found = await done(api, home.idgrid, where)
+                assert (found["status"], found["command_id"]) == ("done", sent[-1]["id"])
+                assert sent[-1]["expires"] == found["expires_ms"]
+                theirs = await api.get(where, headers=bearer(neighbour.idgrid))
+                assert theirs.status_code == 403
+            assert [command["on"] for command in sent] == [1, 0]
+            answering.cancel()
+
+    with mosquitto(tmp_path, (METER, NEIGHBOUR)) as broker:
         asyncio.run(play(broker))

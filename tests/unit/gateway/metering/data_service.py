@@ -11,6 +11,7 @@ from gateway.hems.measurements import MeasurementStore
 from gateway.hems.plausibility import Limits
 from gateway.hems.series import Kept, SeriesStore
 from gateway.hems.service import HemsService, Inbox, Stores
+from gateway.hems.switching import SwitchBook
 from gateway.hems.transfers import TransferBook
 from gateway.hems.virtual_meter import VirtualMeter
 from gateway.mqtt.collector import Collector
@@ -56,6 +57,7 @@ class Scene:
             devices=DeviceBook(database),
             alarms=AlarmBook(database),
             transfers=TransferBook(database),
+            switches=SwitchBook(database),
             batteries=BatteryStore(),
         )
         self.service = HemsService(
