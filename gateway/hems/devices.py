@@ -94,7 +94,7 @@ class DeviceBook:
         """Devices that were not heard for longer than `after_ms`."""
         return [
             device.device_id
-            for device in self._known.values()
+            for device in list(self._known.values())  # others hear meanwhile
             if now_ms - device.last_seen_ms > after_ms
         ]
 

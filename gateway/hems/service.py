@@ -82,6 +82,7 @@ class HemsService:
         self._on_alarm = on_alarm
         self.has_command = asyncio.Event()
         """Set by who issues a command that should not wait for the next look at what is due."""
+        self._listening_since_ms = 0
 
     @property
     def interval_ms(self) -> int:
@@ -106,8 +107,14 @@ class HemsService:
         self._clear(AlarmKind.SILENT, back, now_ms)
         return kept
 
+    def listening(self, now_ms: int) -> None:
+        """The broker is there (again): what nobody could hear before was no device's silence."""
+        self._listening_since_ms = now_ms
+
     def watch(self, now_ms: int) -> list[Alarm]:
-        """Raise the alarm of every device that fell silent; once each."""
+        """Raise the alarm of every device that fell silent while we listened; once each."""
+        if now_ms - self._listening_since_ms <= self._silent_after_ms:
+            return []
         silent = self.stores.devices.silent(now_ms, self._silent_after_ms)
         detail = f"not heard for more than {self._silent_after_ms // 1_000} s"
         return self._raise(AlarmKind.SILENT, silent, detail, now_ms)

@@ -104,7 +104,12 @@ class TransferBook:
             for transfer in running:
                 _save(connection, transfer)
         wanted = [command for transfer in running for command in commands(transfer, now_ms)]
+        self._forget_sent({(command.device_id, command.message["id"]) for command in wanted})
         return [command for command in wanted if self._is_due(command, now_ms)]
+
+    def _forget_sent(self, wanted: set[tuple[str, str]]) -> None:
+        """Of commands that are answered nothing is kept."""
+        self._sent_ms = {key: sent for key, sent in self._sent_ms.items() if key in wanted}
 
     def _is_due(self, command: Command, now_ms: int) -> bool:
         key = command.device_id, command.message["id"]

@@ -77,6 +77,7 @@ class Collector:
             for adapter in self._adapters:
                 for foreign in itertools.chain.from_iterable(adapter.topics.values()):
                     await client.subscribe(foreign, qos=AT_LEAST_ONCE)
+            self._service.listening(self._clock_ms())
             self.is_listening.set()
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._collect(client))

@@ -114,3 +114,15 @@ def test_energy_of_an_appliance_from_its_counter_or_its_power():
     silent_then = [Measurement("node", 0, p_mw=600_000)]
     assert energy_wh(silent_then, 3_600_000) == 50
     assert energy_wh([], 5) == 0
+
+
+def test_what_nobody_could_hear_while_the_broker_was_away_is_no_silence():
+    meter = VirtualMeter("m-1")
+    scene = Scene(Keys(meter))
+    scene.hear_reading(meter)
+    scene.now_ms += 3 * SILENT_AFTER_MS
+    scene.service.listening(scene.now_ms)
+    assert scene.service.watch(scene.now_ms) == []
+    scene.now_ms += SILENT_AFTER_MS + 1
+    scene.service.watch(scene.now_ms)
+    assert told(scene) == [("silent", "m-1", True)]
