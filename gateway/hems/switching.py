@@ -13,6 +13,7 @@ from uuid import uuid4
 from sqlalchemy import Connection, delete, insert, select, update
 
 from gateway.database import Database
+from gateway.hems.sending import SentCommands
 from gateway.hems.tables import CommandRow
 from gateway.hems.transfer_rules import NO_ANSWER, RESEND_UNANSWERED_MS, Command
 from gateway.mqtt.device_messages import (
@@ -54,7 +55,7 @@ class SwitchBook:
         """`answering_by_state`: devices that know no command ids."""
         self._database = database
         self._answering_by_state = frozenset(answering_by_state)
-        self._sent_ms: dict[str, int] = {}
+        self._sent = SentCommands()
 
     def issue(
         self, device_id: str, *, is_on: bool, now_ms: int, lifetime_ms: int
@@ -128,18 +129,12 @@ class SwitchBook:
                     )
                     .values(status=FAILED, reason=NO_ANSWER, answered_ms=now_ms)
                 )
-        sent = {one.command_id: self._sent_ms.get(one.command_id) for one in waiting}
         wanted = [
-            one
+            Command(one.device_id, _message(one, now_ms), RESEND_UNANSWERED_MS)
             for one in waiting
             if now_ms < one.expires_ms
-            and now_ms - (sent[one.command_id] or 0) >= RESEND_UNANSWERED_MS
         ]
-        kept = {name: last for name, last in sent.items() if last is not None}
-        self._sent_ms = kept | {one.command_id: now_ms for one in wanted}
-        return [
-            Command(one.device_id, _message(one, now_ms), RESEND_UNANSWERED_MS) for one in wanted
-        ]
+        return self._sent.due(wanted, now_ms)
 
 
 def _message(command: SwitchCommand, now_ms: int) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from gateway.database import Database
+from gateway.hems.sending import SentCommands
 from gateway.hems.series import next_number
 from gateway.hems.tables import EnergyEventRow, TransferRow
 from gateway.hems.transfer_rules import (
@@ -33,7 +34,7 @@ class TransferBook:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._sent_ms: dict[tuple[str, str], int] = {}
+        self._sent = SentCommands()
 
     def plan(self, transfer: Transfer) -> bool:
         """Keep a transfer; False if its id is known already, whatever else it says."""
@@ -104,20 +105,7 @@ class TransferBook:
             for transfer in running:
                 _save(connection, transfer)
         wanted = [command for transfer in running for command in commands(transfer, now_ms)]
-        self._forget_sent({(command.device_id, command.message["id"]) for command in wanted})
-        return [command for command in wanted if self._is_due(command, now_ms)]
-
-    def _forget_sent(self, wanted: set[tuple[str, str]]) -> None:
-        """Of commands that are answered nothing is kept."""
-        self._sent_ms = {key: sent for key, sent in self._sent_ms.items() if key in wanted}
-
-    def _is_due(self, command: Command, now_ms: int) -> bool:
-        key = command.device_id, command.message["id"]
-        last_ms = self._sent_ms.get(key)
-        if last_ms is not None and now_ms - last_ms < command.resend_ms:
-            return False
-        self._sent_ms[key] = now_ms
-        return True
+        return self._sent.due(wanted, now_ms)
 
     @staticmethod
     def _open(connection: Connection) -> list[Transfer]:
