@@ -40,8 +40,7 @@ class Receipts:
         Raises RequestRefused: CONFLICT while the block that seals it is not there, NOT_FOUND for
         what is not there or has no proof.
         """
-        found = (entry for known, entry in self._readmodel.entries(key) if known == key)
-        entry = next(found, None)
+        entry = self._readmodel.entry(key)
         if entry is None:
             raise RequestRefused(Problem.NOT_FOUND, "the ledger has nothing of this name")
         position = Position(entry.version.block_number, entry.version.tx_number)

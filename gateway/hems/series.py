@@ -245,9 +245,10 @@ class _Batch:
         self._connection.execute(insert(SetAsideRow), values)
 
     def _is_new(self, arrival: Arrival) -> bool:
-        kept = select(SetAsideRow.raw).where(SetAsideRow.device_id == arrival.device_id)
-        before = list(self._connection.execute(kept).scalars())
-        return len(before) < SET_ASIDE_PER_DEVICE_MAX and arrival.raw not in before
+        same = func.count().filter(SetAsideRow.raw == arrival.raw)
+        kept = select(func.count(), same).where(SetAsideRow.device_id == arrival.device_id)
+        before, known = self._connection.execute(kept).one()
+        return before < SET_ASIDE_PER_DEVICE_MAX and not known
 
     def _neighbours(self, reading: MeterReading) -> Neighbours:
         head = self._head(reading.meter_id)

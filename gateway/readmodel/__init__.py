@@ -4,7 +4,7 @@ Verified blocks go in through `Projector.apply` (one database transaction each);
 only reads. Build on these, never on the tables:
 
 `ReadModel` (`services.readmodel`)
-    height · value(key) · entries(prefix) · block(number) · block_by_hash(digest) ·
+    height · value(key) · entry(key) · entries(prefix) · block(number) · block_by_hash(digest) ·
     blocks(below, limit) · block_bytes(number) · whole_block(number) · transaction(tx_id) ·
     transactions_of_block(number) · transactions(below=, limit=, function=, member=, code=) ·
     activity(idgrid, below=, limit=) · readable(idgrid, first_block, last_block) ·

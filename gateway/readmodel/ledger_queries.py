@@ -86,12 +86,8 @@ class _LifecycleState:
 
     def get_state(self, namespace: str, key: str) -> VersionedValue | None:
         """The mirrored value."""
-        found = [
-            entry
-            for known, entry in self._readmodel.entries(key, namespace=namespace)
-            if known == key
-        ]
-        return VersionedValue(found[0].value, found[0].version) if found else None
+        found = self._readmodel.entry(key, namespace=namespace)
+        return None if found is None else VersionedValue(found.value, found.version)
 
     def range_state(
         self, namespace: str, start_key: str, end_key: str

@@ -15,11 +15,19 @@ class StateQueries(Snapshots):
 
     def value(self, key: str, *, namespace: str | None = None) -> bytes | None:
         """Current public value of a key of the contracts (or of another namespace)."""
-        wanted = select(StateRow.value).where(
+        found = self.entry(key, namespace=namespace)
+        return None if found is None else found.value
+
+    def entry(self, key: str, *, namespace: str | None = None) -> StateEntry | None:
+        """The same value with the version that wrote it."""
+        wanted = select(StateRow.value, StateRow.block_number, StateRow.tx_index).where(
             StateRow.namespace == (namespace or self.namespace), StateRow.key == key.encode()
         )
         with self.connection() as connection:
-            return connection.execute(wanted).scalar_one_or_none()
+            row = connection.execute(wanted).one_or_none()
+        if row is None:
+            return None
+        return StateEntry(row.value, Version(row.block_number, row.tx_index))
 
     def entries(
         self, prefix: str, *, namespace: str | None = None
