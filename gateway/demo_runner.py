@@ -61,7 +61,7 @@ from gateway.settings import (
     MqttSettings,
     load_demo_settings,
 )
-from ledger.node import log_lines
+from ledger import log_lines
 from ledger.rpc.client import GatewayClient
 
 ORACLE_USER, GATEWAY_USER = "oracle", "gateway"

@@ -43,7 +43,7 @@ from gateway.shared_state.api_tokens import ApiTokens
 from gateway.shared_state.submissions import Submissions
 from gateway.transactions import Transactions
 from gateway.web.notice_texts import NoticeWriter
-from ledger.node import log_lines
+from ledger import log_lines
 
 STOP_TIMEOUT_S = 2
 

@@ -13,7 +13,7 @@ from gateway.settings import IdentityFiles, LedgerSettings, identity_from, ledge
 from gateway.strict_json import parse_strictly
 from gateway.timetable import POLL_MS_DEFAULT, Timetable
 from gateway.upkeep import Upkeep
-from ledger.node import log_lines
+from ledger import log_lines
 from ledger.rpc.client import GatewayClient
 
 EXIT_INTERRUPTED = 130

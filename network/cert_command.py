@@ -11,7 +11,7 @@ from cryptography import x509
 
 from ledger.crypto.certificates import load_x509
 from ledger.errors import GridledgerError
-from ledger.node.certificate_watch import WARNING_DAYS
+from ledger.node.membership.certificate_watch import WARNING_DAYS
 from network.authority import MemberAuthority
 from network.cert_inventory import (
     Held,

@@ -10,7 +10,7 @@ from cryptography import x509
 
 from ledger.crypto.certificates import load_x509
 from ledger.model.config import ChannelConfig, Consenter
-from ledger.node.certificate_watch import WARNING_DAYS
+from ledger.node.membership.certificate_watch import WARNING_DAYS
 from network.layout import NetworkLayout
 from network.member_folder import credential_names
 from network.plan import Plan

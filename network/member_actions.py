@@ -9,7 +9,7 @@ from pathlib import Path
 from ledger.crypto.config_rules import check_successor
 from ledger.errors import Reason
 from ledger.model.config import ChannelConfig
-from ledger.node.channel import ChannelState
+from ledger.node.membership.channel import ChannelState
 from network.creation import member_authority
 from network.member_channel import (
     POLL_S,

@@ -13,8 +13,8 @@ from ledger.model.block import SLOT_SIGNATURES, Block
 from ledger.model.codec_block import decode_block, decode_block_signatures
 from ledger.model.config import VALIDATORS_MIN
 from ledger.model.config_codec import decode_config_block
-from ledger.node.channel import ChannelState, channel_state
-from ledger.node.endorsing_peers import client_addresses
+from ledger.node.endorsing.endorsing_peers import client_addresses
+from ledger.node.membership.channel import ChannelState, channel_state
 from ledger.rpc.broadcast_client import broadcast
 from ledger.rpc.deliver_client import follow_blocks, newest_block
 from ledger.rpc.orderer_status import FOLLOWS_ONLY

@@ -11,7 +11,7 @@ from typing import Any
 from grpc.aio import AioRpcError
 
 from ledger.errors import GridledgerError
-from ledger.node.channel import ChannelState
+from ledger.node.membership.channel import ChannelState
 from network.arguments import whole_number
 from network.cert_inventory import channel_certificates, days_left
 from network.lifecycle import LifecycleError, require_network

@@ -8,7 +8,7 @@ from ledger.crypto.certificates import parse_certificate
 from ledger.crypto.signing import Signer
 from ledger.model.codec_block import decode_block
 from ledger.model.config import ChannelConfig, Consenter, MemberConfig
-from ledger.node.credentials import next_file
+from ledger.node.membership.credentials import next_file
 from network.authority import KeyPair, MemberAuthority
 from network.creation import (
     PEER,

@@ -33,7 +33,7 @@ from ledger.model.config_update import (
     updated_tree,
 )
 from ledger.model.policy import MetaRule, SignaturePolicy
-from ledger.node.channel import ChannelState
+from ledger.node.membership.channel import ChannelState
 from ledger.validation.config_transaction import NextConfig, next_config
 from network.layout import NetworkLayout, make_private_folder, write_replacing
 

@@ -6,7 +6,8 @@ from pathlib import Path
 from ledger.errors import NodeFault
 from ledger.model.codec_block import decode_block
 from ledger.model.config_codec import decode_config_block
-from ledger.node import disk_watch, observer_notice
+from ledger.node.following import observer_notice
+from ledger.node.process import disk_watch
 from ledger.storage.journal import JOURNAL_FILE, Journal
 from ledger.storage.ledger_folder import set_ledger_aside
 from ledger.storage.leveldb import LevelDbStore

@@ -1,4 +1,4 @@
-"""`peer.json`: what a validator process is told; `ledger.node.config` reads it.
+"""`peer.json`: what a validator process is told; `ledger.node.settings.config` reads it.
 
 Paths are relative to the file, so that a member's folder can be moved. The file holds no secret
 and is written anew by every `gridledger network up`, so that changes of ports take effect.

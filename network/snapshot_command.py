@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ledger.errors import NodeFault
-from ledger.node.snapshot_folder import (
+from ledger.node.snapshots.folder import (
     FOLDER_MODE,
     create_snapshot,
     read_genesis,
@@ -16,7 +16,7 @@ from ledger.node.snapshot_folder import (
     restore_snapshot,
     verify_snapshot,
 )
-from ledger.node.snapshot_reading import SnapshotFindings
+from ledger.node.snapshots.reading import SnapshotFindings
 from ledger.storage.snapshot_errors import SnapshotRefused
 
 EXIT_REFUSED = 1

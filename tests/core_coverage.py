@@ -15,7 +15,8 @@ BRANCHES_PERCENT_MIN = 95
 TESTS = (
     "tests/unit/consensus",
     "tests/unit/validation",
-    "tests/unit/node/test_channel_change.py",  # configurations are validated on a whole ledger
+    # configurations are validated on a whole ledger
+    "tests/unit/node/membership/test_channel_change.py",
     "tests/scenarios",
 )
 SEEDS = 20

@@ -21,7 +21,7 @@ from gateway.oracle.http_source import HttpSource
 from gateway.oracle.job import JobSpec, RunLog
 from gateway.settings import IdentityFiles, LedgerSettings, identity_from, ledger_from
 from gateway.strict_json import parse_strictly
-from ledger.node import log_lines
+from ledger import log_lines
 from ledger.rpc.client import GatewayClient
 
 

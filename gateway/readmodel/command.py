@@ -20,7 +20,7 @@ from gateway.readmodel.projector import Projector
 from gateway.readmodel.queries import ReadModel
 from gateway.readmodel.rebuild import Rebuilt, rebuild
 from gateway.settings import GatewaySettings, load_gateway_settings
-from ledger.node import log_lines
+from ledger import log_lines
 
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 

@@ -1,0 +1,1 @@
+"""A running peer: what puts it together is here, what it is made of in the folders."""

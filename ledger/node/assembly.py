@@ -6,22 +6,22 @@ import grpc
 
 from ledger.errors import InvalidMessage
 from ledger.model.config import APPLICATION_READERS_POLICY
-from ledger.node.announcements import Announcements
-from ledger.node.certificate_watch import CertificateWatch
 from ledger.node.chaincode_host import ChaincodeHost
-from ledger.node.clock import now_ms, steady_ms
-from ledger.node.committer import CommittedBlock
-from ledger.node.config import NodeConfig
-from ledger.node.connection_watch import ConnectionWatch
+from ledger.node.committing.announcements import Announcements
+from ledger.node.committing.committer import CommittedBlock
+from ledger.node.committing.transaction_lookup import LedgerLookup
+from ledger.node.endorsing.connection_watch import ConnectionWatch
+from ledger.node.endorsing.remote_endorsers import RemoteEndorsers
 from ledger.node.foundation import Foundation, lay_foundation
 from ledger.node.gateway_parts import GatewayParts, gateway_parts
+from ledger.node.membership.certificate_watch import CertificateWatch
 from ledger.node.ordering_parts import OrderingParts, ordering_parts
-from ledger.node.private_delivery import PrivateDelivery
+from ledger.node.private_data.delivery import PrivateDelivery
 from ledger.node.private_parts import PrivateStreams, private_streams
-from ledger.node.remote_endorsers import RemoteEndorsers
+from ledger.node.process.clock import now_ms, steady_ms
+from ledger.node.settings.config import NodeConfig
 from ledger.node.stream_items import StreamItems
 from ledger.node.telemetry import Telemetry
-from ledger.node.transaction_lookup import LedgerLookup
 from ledger.rpc.access import RequestAccess
 from ledger.rpc.block_source import BlockSource
 from ledger.rpc.broadcast_service import BroadcastService, broadcast_handlers

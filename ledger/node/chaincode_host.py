@@ -27,13 +27,13 @@ from ledger.endorsement.system_chaincodes import (
 from ledger.model.definition_keys import LIFECYCLE_NAMESPACE
 from ledger.model.state import StateSnapshot
 from ledger.model.transaction import ProposalResponse, SignedProposal
-from ledger.node.chaincode_runtimes import ChaincodeRuntimes, PackageBuilder
-from ledger.node.clock import now_ms
-from ledger.node.committer import CommittedBlock
-from ledger.node.dial_in import DialIn
+from ledger.node.chaincodes.dial_in import DialIn
+from ledger.node.chaincodes.runtimes import ChaincodeRuntimes, PackageBuilder
+from ledger.node.committing.committer import CommittedBlock
+from ledger.node.committing.transaction_lookup import LedgerLookup
 from ledger.node.foundation import Foundation
 from ledger.node.private_parts import PrivateStreams
-from ledger.node.transaction_lookup import LedgerLookup
+from ledger.node.process.clock import now_ms
 
 
 class ChaincodeHost:

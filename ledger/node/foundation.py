@@ -7,11 +7,11 @@ from ledger.errors import NodeFault
 from ledger.model.block import Block
 from ledger.model.codec_block import decode_block
 from ledger.model.config_codec import decode_config_block
-from ledger.node.chaincode_definitions import CommittedDefinitions
-from ledger.node.channel import CurrentChannel, open_channel
-from ledger.node.config import NodeConfig
-from ledger.node.credentials import Credentials
-from ledger.node.signatures import SignatureVerifier
+from ledger.node.endorsing.chaincode_definitions import CommittedDefinitions
+from ledger.node.membership.channel import CurrentChannel, open_channel
+from ledger.node.membership.credentials import Credentials
+from ledger.node.membership.signatures import SignatureVerifier
+from ledger.node.settings.config import NodeConfig
 from ledger.ordering.envelopes import EnvelopeMemory
 from ledger.ordering.pool import PoolLimits, TransactionPool
 from ledger.storage.fail_points import FailPoints, fail_points_of_environment

@@ -3,15 +3,15 @@
 from dataclasses import dataclass
 
 from ledger.node.chaincode_host import ChaincodeHost
-from ledger.node.connection_watch import ConnectionWatch
-from ledger.node.endorsements import EndorsementCollector
-from ledger.node.endorsing_peers import OtherEndorsers, client_addresses
-from ledger.node.evaluation import Evaluator
+from ledger.node.endorsing.connection_watch import ConnectionWatch
+from ledger.node.endorsing.endorsements import EndorsementCollector
+from ledger.node.endorsing.endorsing_peers import OtherEndorsers, client_addresses
+from ledger.node.endorsing.evaluation import Evaluator
+from ledger.node.endorsing.organizations import EndorsingPeer, PeersByOrganization
+from ledger.node.endorsing.peer_answers import PeerQuestions
+from ledger.node.endorsing.remote_endorsers import RemoteEndorsers
 from ledger.node.foundation import Foundation
 from ledger.node.ordering_parts import OrderingParts
-from ledger.node.organizations import EndorsingPeer, PeersByOrganization
-from ledger.node.peer_answers import PeerQuestions
-from ledger.node.remote_endorsers import RemoteEndorsers
 
 
 @dataclass(frozen=True, slots=True)

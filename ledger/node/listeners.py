@@ -8,8 +8,8 @@ from grpc import aio
 
 from ledger.errors import NodeFault
 from ledger.node.assembly import Peer
-from ledger.node.config import NodeConfig
-from ledger.node.faults import FaultInterceptor, FaultSink
+from ledger.node.process.faults import FaultInterceptor, FaultSink
+from ledger.node.settings.config import NodeConfig
 from ledger.rpc.transport import (
     CLIENT_MESSAGE_BYTES_MAX,
     MESSAGE_BYTES_MAX,

@@ -11,33 +11,33 @@ from ledger.consensus.events import TransactionsWaiting, VotingPaused
 from ledger.consensus.round_state import CoreSettings
 from ledger.model.config import WRITERS_POLICY
 from ledger.model.transaction import Envelope
-from ledger.node.admission import Admission, AdmissionRules
-from ledger.node.announcements import Announcements
-from ledger.node.block_proposer import BlockProposer
-from ledger.node.catch_up import CatchUp
-from ledger.node.channel_links import ChannelLinks, founding_addresses
-from ledger.node.channel_updates import ChannelUpdates, UpdatePorts
-from ledger.node.clock import now_ms, steady_ms
-from ledger.node.committer import Committer
-from ledger.node.consensus_queue import ConsensusQueue, FetchedBlock, Stop
-from ledger.node.credentials import SignerInForce
-from ledger.node.disk_watch import DiskNotice, DiskWatch, space_of
-from ledger.node.driver import ConsensusDriver, DriverPorts
-from ledger.node.evidence_log import EvidenceLog
+from ledger.node.committing.announcements import Announcements
+from ledger.node.committing.committer import Committer
+from ledger.node.committing.transaction_lookup import LedgerLookup
+from ledger.node.consensus.consensus_queue import ConsensusQueue, FetchedBlock, Stop
+from ledger.node.consensus.driver import ConsensusDriver, DriverPorts
+from ledger.node.consensus.evidence_log import EvidenceLog
+from ledger.node.consensus.intents import IntentSigner
+from ledger.node.consensus.message_judge import MessageJudge
+from ledger.node.consensus.outbox import Outbox, OutboxHandlers
+from ledger.node.consensus.vote_memory import MemorySource, VoteMemory, open_vote_memory
+from ledger.node.following.catch_up import CatchUp
+from ledger.node.following.observer_notice import ObserverNotice
+from ledger.node.following.observers import Observers
 from ledger.node.foundation import Foundation
-from ledger.node.intents import IntentSigner
-from ledger.node.message_judge import MessageJudge
-from ledger.node.observer_notice import ObserverNotice
-from ledger.node.observers import Observers
-from ledger.node.outbox import Outbox, OutboxHandlers
-from ledger.node.private_commit import PrivateCommit
-from ledger.node.readiness import Readiness
-from ledger.node.signatures import SignaturesAt
-from ledger.node.submission import TransactionSubmission
+from ledger.node.membership.channel_links import ChannelLinks, founding_addresses
+from ledger.node.membership.channel_updates import ChannelUpdates, UpdatePorts
+from ledger.node.membership.credentials import SignerInForce
+from ledger.node.membership.readiness import Readiness
+from ledger.node.membership.signatures import SignaturesAt
+from ledger.node.membership.waiting_configs import WaitingConfigs
+from ledger.node.ordering.admission import Admission, AdmissionRules
+from ledger.node.ordering.block_proposer import BlockProposer
+from ledger.node.ordering.submission import TransactionSubmission
+from ledger.node.private_data.commit import PrivateCommit
+from ledger.node.process.clock import now_ms, steady_ms
+from ledger.node.process.disk_watch import DiskNotice, DiskWatch, space_of
 from ledger.node.telemetry import Telemetry
-from ledger.node.transaction_lookup import LedgerLookup
-from ledger.node.vote_memory import MemorySource, VoteMemory, open_vote_memory
-from ledger.node.waiting_configs import WaitingConfigs
 from ledger.ordering.consensus_verifier import ConsensusVerifier
 from ledger.rpc.misbehaviour import RejectionHandler
 from ledger.rpc.validator_links import ValidatorLinks

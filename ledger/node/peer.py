@@ -13,11 +13,11 @@ from pathlib import Path
 
 from ledger.errors import NodeFault
 from ledger.node.assembly import Peer, assemble
-from ledger.node.clock import steady_ms
-from ledger.node.config import NodeConfig, load_config
-from ledger.node.faults import FaultSink
 from ledger.node.listeners import listen, peer_listeners
-from ledger.node.native_log import NativeLog, take_over
+from ledger.node.process.clock import steady_ms
+from ledger.node.process.faults import FaultSink
+from ledger.node.process.native_log import NativeLog, take_over
+from ledger.node.settings.config import NodeConfig, load_config
 
 log = logging.getLogger(__name__)
 

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 from ledger.model.definition_keys import LIFECYCLE_NAMESPACE
-from ledger.node.committer import CommittedBlock
+from ledger.node.committing.committer import CommittedBlock
 from ledger.node.foundation import Foundation
-from ledger.node.private_dissemination import PrivateDissemination
-from ledger.node.private_members import PrivateMembers
-from ledger.node.private_reconciler import PrivateReconciler
-from ledger.node.private_requests import PrivateRequests
+from ledger.node.private_data.dissemination import PrivateDissemination
+from ledger.node.private_data.members import PrivateMembers
+from ledger.node.private_data.reconciler import PrivateReconciler
+from ledger.node.private_data.requests import PrivateRequests
 from ledger.rpc.misbehaviour import RejectionHandler
 from ledger.rpc.validator_links import ValidatorLinks
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ledger.errors import InvalidMessage, Reason
-from ledger.node.catch_up import CatchUp
-from ledger.node.consensus_queue import ConsensusQueue
-from ledger.node.observers import Observers
+from ledger.node.consensus.consensus_queue import ConsensusQueue
+from ledger.node.endorsing.remote_endorsers import RemoteEndorsers
+from ledger.node.following.catch_up import CatchUp
+from ledger.node.following.observers import Observers
+from ledger.node.ordering.submission import TransactionSubmission
 from ledger.node.private_parts import PrivateStreams
-from ledger.node.remote_endorsers import RemoteEndorsers
-from ledger.node.submission import TransactionSubmission
 from ledger.rpc.misbehaviour import RejectionHandler, nobody_counts
 from ledger.rpc.validator_service import Reply
 from ledger.wire.validator_pb2 import Item

@@ -4,10 +4,10 @@ import logging
 from collections import Counter
 from dataclasses import dataclass, field
 
+from ledger import log_lines
 from ledger.errors import InvalidMessage
 from ledger.model.codes import ValidationCode
-from ledger.node import log_lines
-from ledger.node.committer import CommittedBlock
+from ledger.node.committing.committer import CommittedBlock
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ committed: `restart` begins the next height.
 
 It also holds what tells whether it can be trusted: its birth, which `network init` writes, the
 starts of the node with the identity of the file, and a quarantine that is not over
-(ledger.node.vote_memory judges them).
+(ledger.node.consensus.vote_memory judges them).
 """
 
 import threading

@@ -20,15 +20,15 @@ from ledger.consensus.messages import (
 from ledger.consensus.round_state import CoreSettings
 from ledger.model.block import Block
 from ledger.model.codec import decode_envelope
-from ledger.node.block_proposer import BlockProposer
-from ledger.node.committer import CommittedBlock
-from ledger.node.consensus_queue import ConsensusQueue, FetchedBlock
-from ledger.node.driver import ConsensusDriver, DriverPorts
-from ledger.node.evidence_log import EvidenceLog
-from ledger.node.intents import IntentSigner
-from ledger.node.message_judge import MessageJudge
-from ledger.node.outbox import Outbox, OutboxHandlers
-from ledger.node.vote_memory import MemorySource, open_vote_memory
+from ledger.node.committing.committer import CommittedBlock
+from ledger.node.consensus.consensus_queue import ConsensusQueue, FetchedBlock
+from ledger.node.consensus.driver import ConsensusDriver, DriverPorts
+from ledger.node.consensus.evidence_log import EvidenceLog
+from ledger.node.consensus.intents import IntentSigner
+from ledger.node.consensus.message_judge import MessageJudge
+from ledger.node.consensus.outbox import Outbox, OutboxHandlers
+from ledger.node.consensus.vote_memory import MemorySource, open_vote_memory
+from ledger.node.ordering.block_proposer import BlockProposer
 from ledger.ordering.consensus_codec import decode_message, encode_message
 from ledger.ordering.consensus_verifier import ConsensusVerifier
 from ledger.ordering.pool import BlockLimits, PoolLimits, TransactionPool

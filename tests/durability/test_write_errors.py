@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ledger.errors import NodeFault
-from ledger.node.evidence_log import EVIDENCE_BYTES_MAX, KEPT_PER_AUTHOR_MAX, EvidenceLog
+from ledger.node.consensus.evidence_log import EVIDENCE_BYTES_MAX, KEPT_PER_AUTHOR_MAX, EvidenceLog
 from tests.durability.crash_stage import CrashStage, play_to_the_end, require_sound
 from tests.durability.crashing_disk import Left
 from tests.durability.failing_disk import FailingDisk

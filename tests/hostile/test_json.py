@@ -10,7 +10,7 @@ from gateway.mqtt.reading import MESSAGE_BYTES_MAX, BadReading, decode_reading
 from gateway.settings import load_gateway_settings
 from gateway.strict_json import DEPTH_MAX, INTEGER_MAX, BadJson, parse_strictly
 from ledger.errors import NodeFault
-from ledger.node.config import load_config
+from ledger.node.settings.config import load_config
 from network.plan import load_plan
 from network.plan_table import PlanError
 from tests.unit.gateway.ledger_double import LedgerDouble, services_over

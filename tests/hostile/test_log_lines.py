@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from ledger.errors import InvalidMessage, Reason
-from ledger.node.log_lines import FIELD_CHARACTERS_MAX, LINE_CHARACTERS_MAX, LineFormatter
+from ledger.log_lines import FIELD_CHARACTERS_MAX, LINE_CHARACTERS_MAX, LineFormatter
 
 FORGED = "Coop\r\n2026-01-01 00:00:00 ERROR ledger: all is lost"
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ledger.node.channel import ChannelState
+from ledger.node.membership.channel import ChannelState
 from network.cert_command import main as cert_main
 from network.layout import NetworkLayout
 from network.member_channel import Desk, read_channel

@@ -10,7 +10,7 @@ import grpc
 import pytest
 from grpc import aio
 
-from ledger.node.chaincode_streams import STREAM_SETTINGS_FILE
+from ledger.node.settings.chaincode_streams import STREAM_SETTINGS_FILE
 from network.authority import KeyPair
 from network.creation import member_authority
 from network.ports import free_port_range

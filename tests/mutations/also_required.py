@@ -8,7 +8,7 @@ _VOTING = "unit/consensus/test_voting.py"
 _RECOVERY = "unit/consensus/test_recovery.py"
 _JOURNAL = "unit/storage/test_journal.py"
 _STORE = "unit/storage/test_ledger_store.py"
-_DRIVER = "unit/node/test_driver.py"
+_DRIVER = "unit/node/consensus/test_driver.py"
 
 MEMORY = (
     Mutation(
@@ -43,12 +43,12 @@ MEMORY = (
         "one peer may fill the queue of all",
         (
             Edit(
-                "ledger.node.consensus_queue:ConsensusQueue.receive",
+                "ledger.node.consensus.consensus_queue:ConsensusQueue.receive",
                 "messages - taken_messages >= QUEUED_MESSAGES_PER_SENDER_MAX",
                 "False",
             ),
         ),
-        test="unit/node/test_consensus_queue.py::test_a_flood_displaces_nobody",
+        test="unit/node/consensus/test_consensus_queue.py::test_a_flood_displaces_nobody",
     ),
     Mutation(
         "A04",
@@ -126,12 +126,12 @@ TIMERS_AND_HEIGHTS = (
         "catch-up commits a block that consensus has committed",
         (
             Edit(
-                "ledger.node.driver:ConsensusDriver._commit_fetched",
+                "ledger.node.consensus.driver:ConsensusDriver._commit_fetched",
                 "fetched.block.number != self._ports.committer.tip.height + 1",
                 "False",
             ),
             Edit(
-                "ledger.node.driver:ConsensusDriver._commit_fetched",
+                "ledger.node.consensus.driver:ConsensusDriver._commit_fetched",
                 "self._ports.committer.certified(fetched.block)",
                 "fetched.block",
             ),

@@ -80,7 +80,11 @@ LIVENESS = (
         (
             core("catching_up:ask_those_ahead", "    now = state.now\n", "    return []\n"),
             core("upon_vote:_fetch_unknown_block", "    now = state.now\n", "    return []\n"),
-            Edit("ledger.node.catch_up:CatchUp._next_source", "> height]", "> height + 10**9]"),
+            Edit(
+                "ledger.node.following.catch_up:CatchUp._next_source",
+                "> height]",
+                "> height + 10**9]",
+            ),
         ),
         test="unit/consensus/test_limits.py::"
         "test_a_vote_two_heights_ahead_asks_its_author_for_blocks_once",

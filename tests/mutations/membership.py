@@ -3,9 +3,9 @@
 from tests.mutations.mutation import Mutation, Search, core
 from tests.mutations.planting import Edit
 
-_CHANGE = "unit/node/test_channel_change.py"
+_CHANGE = "unit/node/membership/test_channel_change.py"
 _QUARANTINE = "durability/test_quarantine.py"
-_MEMORY = "ledger.node.vote_memory"
+_MEMORY = "ledger.node.consensus.vote_memory"
 
 MEMBERSHIP = (
     Mutation(
@@ -93,7 +93,7 @@ MEMBERSHIP = (
     Mutation(
         "V12",
         "a vote of ours that the journal does not know makes nobody wonder",
-        (Edit("ledger.node.driver:_forgotten_vote", "forgotten is None or", "True or"),),
+        (Edit("ledger.node.consensus.driver:_forgotten_vote", "forgotten is None or", "True or"),),
         test=f"{_QUARANTINE}::"
         "test_a_copy_written_into_the_files_shows_when_a_forgotten_vote_comes",
     ),

@@ -70,7 +70,7 @@ SIGNATURES_AND_IMPORT = (
         "A27",
         "a fetched block's parent is not checked",
         (core("proposal_rules:check_follows", "header.previous_hash != tip.block_hash", "False"),),
-        test="unit/node/test_committer.py::test_another_parent",
+        test="unit/node/committing/test_committer.py::test_another_parent",
     ),
     Mutation(
         "A28",
@@ -82,7 +82,7 @@ SIGNATURES_AND_IMPORT = (
                 "False",
             ),
             Edit(
-                "ledger.node.committer:Committer.certified",
+                "ledger.node.committing.committer:Committer.certified",
                 "metadata.transactions_root != merkle_root(block.entries)",
                 "False",
             ),
@@ -210,7 +210,7 @@ STATE = (
                 "if True:",
             ),
         ),
-        test="unit/node/test_channel_change.py::test_votes_are_judged_by_the_set_of_their_height",
+        test="unit/node/membership/test_channel_change.py::test_votes_are_judged_by_the_set_of_their_height",
         says="BAD_SIGNATURE",
     ),
     Mutation(

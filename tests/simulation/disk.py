@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ledger.errors import NodeFault
-from ledger.node.disk_watch import VOTES_BYTES, Space
+from ledger.node.process.disk_watch import VOTES_BYTES, Space
 from ledger.storage.files import FileIdentity
 from ledger.storage.kv import Batch, StoreDamaged
 from ledger.storage.memory import MemoryView

@@ -22,7 +22,7 @@ from ledger.crypto.signing import CURVE_ORDER, SigningIdentity, is_low_s, to_low
 from ledger.model.block import Block
 from ledger.model.config import ChannelConfig, Consenter, MemberConfig
 from ledger.model.policy import Role
-from ledger.node.channel import ChannelState, channel_state
+from ledger.node.membership.channel import ChannelState, channel_state
 from network.genesis import GENESIS_NONCE_BYTES, default_channel_config, genesis_block
 
 CHANNEL_ID = "energy"

@@ -14,18 +14,18 @@ from ledger.consensus.events import TransactionsWaiting, VotingPaused
 from ledger.consensus.round_state import CoreSettings
 from ledger.errors import InvalidMessage, NodeFault, TransactionInvalid
 from ledger.model.transaction import Envelope
-from ledger.node.block_proposer import BlockProposer
-from ledger.node.catch_up import CatchUp
-from ledger.node.channel import CurrentChannel
-from ledger.node.committer import CommittedBlock, Committer
-from ledger.node.consensus_queue import ConsensusQueue, FetchedBlock
-from ledger.node.disk_watch import DiskWatch, SpaceLimits
-from ledger.node.driver import ConsensusDriver, DriverPorts
-from ledger.node.message_judge import MessageJudge
-from ledger.node.outbox import Outbox, OutboxHandlers
-from ledger.node.transaction_lookup import LedgerLookup
-from ledger.node.vote_memory import MemorySource, open_vote_memory
-from ledger.node.waiting_configs import WaitingConfigs
+from ledger.node.committing.committer import CommittedBlock, Committer
+from ledger.node.committing.transaction_lookup import LedgerLookup
+from ledger.node.consensus.consensus_queue import ConsensusQueue, FetchedBlock
+from ledger.node.consensus.driver import ConsensusDriver, DriverPorts
+from ledger.node.consensus.message_judge import MessageJudge
+from ledger.node.consensus.outbox import Outbox, OutboxHandlers
+from ledger.node.consensus.vote_memory import MemorySource, open_vote_memory
+from ledger.node.following.catch_up import CatchUp
+from ledger.node.membership.channel import CurrentChannel
+from ledger.node.membership.waiting_configs import WaitingConfigs
+from ledger.node.ordering.block_proposer import BlockProposer
+from ledger.node.process.disk_watch import DiskWatch, SpaceLimits
 from ledger.ordering.consensus_verifier import ConsensusVerifier
 from ledger.ordering.pool import PoolLimits, TransactionPool
 from ledger.storage.fail_points import FailPoints
@@ -275,7 +275,10 @@ class SimNode:
                 self.catch_up.on_response(sender, content)
 
     def _is_from_follower(self, item: Item, sender: int) -> bool:
-        """See `ledger.node.observers`: it may tell its height and ask for blocks, nothing else."""
+        """It may tell its height and ask for blocks, nothing else.
+
+        See `ledger.node.following.observers`.
+        """
         kind = item.WhichOneof("kind")
         if kind == "status" and item.status.height < self.store.height():
             self.catch_up.tell_status(sender)

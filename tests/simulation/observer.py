@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ledger.consensus.messages import Message, Payload, Signed
 from ledger.errors import InvalidMessage, NodeFault
 from ledger.model.codes import ValidationCode
-from ledger.node.committer import CommittedBlock
+from ledger.node.committing.committer import CommittedBlock
 from ledger.wire.validator_pb2 import Item
 
 if TYPE_CHECKING:

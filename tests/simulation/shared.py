@@ -11,8 +11,8 @@ from functools import cache, lru_cache
 from ledger.errors import InvalidMessage
 from ledger.model.block import Block
 from ledger.model.transaction import Envelope
-from ledger.node.channel import ChannelState
-from ledger.node.signatures import SignatureVerifier
+from ledger.node.membership.channel import ChannelState
+from ledger.node.membership.signatures import SignatureVerifier
 from ledger.ordering.envelopes import EnvelopeMemory
 from ledger.storage.memory import MemoryView
 from ledger.storage.opening import open_ledger

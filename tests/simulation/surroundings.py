@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from ledger.consensus.effects import Intent
 from ledger.consensus.messages import Message, Payload, Signed
-from ledger.node.intents import IntentSigner
+from ledger.node.consensus.intents import IntentSigner
 from ledger.storage.fail_points import FailPoint, FailPoints
 from ledger.wire.validator_pb2 import Item
 

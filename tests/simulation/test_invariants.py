@@ -30,7 +30,7 @@ from ledger.model.codec_block import (
     encode_block,
     encode_block_signatures,
 )
-from ledger.node.driver import ConsensusDriver
+from ledger.node.consensus.driver import ConsensusDriver
 from tests.simulation.adversary import Adversary
 from tests.simulation.disk import SimulatedLogFile, SimulatedStore
 from tests.simulation.invariants import Monitor, WorldMonitor

@@ -21,7 +21,7 @@ from ledger.consensus.messages import Message, Payload, Signed
 from ledger.consensus.quorum import max_faulty
 from ledger.consensus.round_state import CoreSettings
 from ledger.errors import InvalidMessage, NodeFault
-from ledger.node.committer import CommittedBlock
+from ledger.node.committing.committer import CommittedBlock
 from ledger.ordering.consensus_codec import decode_message
 from ledger.wire.validator_pb2 import Item
 from tests.simulation.adversary import Adversary

@@ -15,7 +15,7 @@ from ledger.model.config import (
     block_validation_policy,
 )
 from ledger.model.transaction import Envelope
-from ledger.node.committer import CommittedBlock
+from ledger.node.committing.committer import CommittedBlock
 from ledger.ordering.block_building import build_block
 from ledger.ordering.consensus_codec import encode_payload
 from ledger.ordering.seals import make_seal, sealed_block

@@ -19,12 +19,12 @@ from ledger.model.transaction import (
     ProposalResponse,
     SignedProposal,
 )
-from ledger.node.connection_watch import ConnectionWatch
-from ledger.node.endorsements import EndorsementCollector
-from ledger.node.evaluation import Evaluator
-from ledger.node.organizations import EndorsingPeer, PeersByOrganization
-from ledger.node.peer_answers import PeerQuestions
-from ledger.node.remote_endorsers import RemoteEndorsers
+from ledger.node.endorsing.connection_watch import ConnectionWatch
+from ledger.node.endorsing.endorsements import EndorsementCollector
+from ledger.node.endorsing.evaluation import Evaluator
+from ledger.node.endorsing.organizations import EndorsingPeer, PeersByOrganization
+from ledger.node.endorsing.peer_answers import PeerQuestions
+from ledger.node.endorsing.remote_endorsers import RemoteEndorsers
 from ledger.rpc.commit_notifier import CommitNotifier
 from ledger.wire.validator_pb2 import Item
 from tests.support.endorsing_world import EndorsingWorld

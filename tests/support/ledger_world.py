@@ -61,7 +61,7 @@ from ledger.model.transaction import (
     Endorsement,
     Envelope,
 )
-from ledger.node.private_commit import PrivateCommit
+from ledger.node.private_data.commit import PrivateCommit
 from ledger.ordering.seals import check_certificate
 from ledger.ordering.validator_set import ValidatorSet, validator_set
 from ledger.storage.chain_check import verify_chain

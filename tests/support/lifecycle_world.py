@@ -25,7 +25,7 @@ from ledger.model.definition_keys import LIFECYCLE_NAMESPACE
 from ledger.model.private_collections import implicit_name
 from ledger.model.private_rwset import decode_private_writes
 from ledger.model.state import hashed_key, hashed_namespace, private_namespace
-from ledger.node.chaincode_runtimes import PackageBuilder
+from ledger.node.chaincodes.runtimes import PackageBuilder
 from ledger.storage.keyspace import encode_state, private_prefix
 from ledger.validation.committed_collections import CommittedCollections
 from tests.support.endorsing_world import EndorsingWorld

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from ledger.model.block import Block
-from ledger.node.snapshot_reading import SnapshotFindings, read_snapshot
+from ledger.node.snapshots.reading import SnapshotFindings, read_snapshot
 from ledger.storage.snapshot_errors import SnapshotProblem, SnapshotRefused
 from ledger.storage.snapshot_export import export_snapshot
 from ledger.storage.snapshot_file import FrameKind, FrameWriter, decode_end, read_frames

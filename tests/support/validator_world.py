@@ -23,9 +23,9 @@ from ledger.crypto.signing import Signer
 from ledger.errors import InvalidMessage, Reason
 from ledger.model.block import Block
 from ledger.model.transaction import Envelope
-from ledger.node.channel import open_channel
-from ledger.node.committer import Committer
-from ledger.node.signatures import SignatureVerifier
+from ledger.node.committing.committer import Committer
+from ledger.node.membership.channel import open_channel
+from ledger.node.membership.signatures import SignatureVerifier
 from ledger.ordering.block_building import build_block
 from ledger.ordering.consensus_codec import encode_payload
 from ledger.ordering.envelopes import EnvelopeMemory

@@ -4,7 +4,7 @@ from ledger.consensus.messages import Message, sign_bytes
 from ledger.errors import InvalidMessage
 from ledger.model.codec_block import decode_block
 from ledger.model.codec_parsing import parse_message
-from ledger.node.message_judge import MessageJudge
+from ledger.node.consensus.message_judge import MessageJudge
 from ledger.ordering.consensus_codec import (
     VOTE_BYTES_MAX,
     decode_message,

@@ -20,10 +20,10 @@ from ledger.model.codec import encode_envelope, encode_request_payload
 from ledger.model.codec_proposal import decode_proposal
 from ledger.model.codes import HeaderType
 from ledger.model.transaction import ChaincodeResponse, SignedProposal
-from ledger.node.admission import Admission, AdmissionRules
-from ledger.node.catch_up import CatchUp
-from ledger.node.signatures import SignatureVerifier
-from ledger.node.transaction_lookup import LedgerLookup
+from ledger.node.committing.transaction_lookup import LedgerLookup
+from ledger.node.following.catch_up import CatchUp
+from ledger.node.membership.signatures import SignatureVerifier
+from ledger.node.ordering.admission import Admission, AdmissionRules
 from ledger.ordering.envelopes import EnvelopeMemory
 from ledger.ordering.pool import BlockLimits, PoolLimits, TransactionPool
 from ledger.rpc.access import RequestAccess

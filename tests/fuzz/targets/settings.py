@@ -8,8 +8,8 @@ from pathlib import Path
 
 from gateway.settings import load_gateway_settings
 from ledger.errors import NodeFault
-from ledger.node.chaincode_streams import read_stream_settings
-from ledger.node.config import CONFIG_BYTES_MAX, load_config
+from ledger.node.settings.chaincode_streams import read_stream_settings
+from ledger.node.settings.config import CONFIG_BYTES_MAX, load_config
 from network.plan import PLAN_BYTES_MAX, default_plan_text, load_plan
 from network.plan_table import PlanError
 from tests.fuzz.engine import Attempt, FuzzTarget, Shape

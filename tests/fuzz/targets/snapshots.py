@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from ledger.model.block import Block
-from ledger.node.snapshot_reading import read_snapshot
+from ledger.node.snapshots.reading import read_snapshot
 from ledger.storage.snapshot_errors import SnapshotRefused
 from ledger.storage.snapshot_file import FrameKind
 from tests.fuzz.engine import Attempt, FuzzTarget, Shape

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from ledger.consensus.limits import FUTURE_MESSAGES_PER_AUTHOR, KEPT_BLOCKS
-from ledger.node.consensus_queue import QUEUED_MESSAGES_PER_SENDER_MAX
+from ledger.node.consensus.consensus_queue import QUEUED_MESSAGES_PER_SENDER_MAX
 from tests.simulation.invariants.mail import Mail
 from tests.simulation.observer import Position, Violation
 

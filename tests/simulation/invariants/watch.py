@@ -13,7 +13,7 @@ from ledger.consensus.messages import (
 )
 from ledger.errors import InvalidMessage, NodeFault, Reason
 from ledger.model.codes import ValidationCode
-from ledger.node.committer import CommittedBlock
+from ledger.node.committing.committer import CommittedBlock
 from ledger.ordering.consensus_codec import encode_message
 from ledger.wire.validator_pb2 import Item
 from tests.simulation.invariants.bounds import Bounds, Effort, i13_bounded_work, i16_no_storm

@@ -7,7 +7,7 @@ import pytest
 from ledger.audit.chain import ChainBroken
 from ledger.model.codec_block import decode_block, encode_block
 from ledger.model.rwset import Version
-from ledger.node.snapshot_reading import read_snapshot
+from ledger.node.snapshots.reading import read_snapshot
 from ledger.storage import keyspace
 from ledger.storage.ledger_store import LedgerStore
 from ledger.storage.memory import MemoryStore

@@ -6,7 +6,7 @@ import pytest
 
 from ledger.endorsement.connection_templates import VARIABLE, filled, with_examples
 from ledger.endorsement.packages import CONNECTION_FILE, PackageRefused, service_connection
-from ledger.node.service_values import service_values
+from ledger.node.chaincodes.service_values import service_values
 
 
 def package(address: str) -> dict[str, bytes]:

@@ -12,8 +12,8 @@ from ledger.crypto.msp import MspRegistry
 from ledger.model.codec_block import decode_block
 from ledger.model.config_codec import decode_config_block
 from ledger.model.policy import Role
-from ledger.node.config import load_config
-from ledger.node.endorsing_peers import client_addresses
+from ledger.node.endorsing.endorsing_peers import client_addresses
+from ledger.node.settings.config import load_config
 from network.creation import CreationError, create_network, member_authority
 from network.layout import NetworkLayout, exposed_keys
 from network.lifecycle import LifecycleError, down, require_network, reset, status, up

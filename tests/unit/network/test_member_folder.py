@@ -10,7 +10,7 @@ from ledger.crypto.certificates import load_x509, parse_certificate
 from ledger.errors import InvalidMessage
 from ledger.model.codec_block import decode_block
 from ledger.model.config_codec import decode_config_block
-from ledger.node.credentials import next_file
+from ledger.node.membership.credentials import next_file
 from network.authority import MemberAuthority
 from network.cert_inventory import (
     config_certificates,

@@ -8,7 +8,7 @@ import pytest
 
 from ledger.errors import InvalidMessage, Reason
 from ledger.model.config import BLOCK_VALIDATION_POLICY, block_validation_policy
-from ledger.node.endorsing_peers import client_addresses
+from ledger.node.endorsing.endorsing_peers import client_addresses
 from network.authority import MemberAuthority
 from network.layout import NetworkLayout
 from network.member_proposals import (

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from ledger.crypto.policy_text import majority_of_peers
-from ledger.node.config import load_config
-from ledger.node.disk_watch import SpaceLimits
+from ledger.node.process.disk_watch import SpaceLimits
+from ledger.node.settings.config import load_config
 from network.layout import NetworkLayout, make_private_folder
 from network.peer_settings import peer_settings, write_peer_settings
 from network.plan import (

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from ledger.node import stream_items
-from ledger.node.channel import open_channel
-from ledger.node.consensus_queue import ConsensusQueue, RawMessage
-from ledger.node.observers import Observers
+from ledger.node.consensus.consensus_queue import ConsensusQueue, RawMessage
+from ledger.node.following.observers import Observers
+from ledger.node.membership.channel import open_channel
 from ledger.node.private_parts import PrivateStreams
 from ledger.node.stream_items import StreamItems
 from ledger.rpc.validator_service import Reply

@@ -16,15 +16,15 @@ from ledger.consensus.round_state import CoreSettings
 from ledger.errors import InvalidMessage
 from ledger.model.block import Block
 from ledger.model.codec import decode_envelope
-from ledger.node.block_proposer import BlockProposer
-from ledger.node.channel import CurrentChannel
-from ledger.node.committer import CommittedBlock
-from ledger.node.consensus_queue import ConsensusQueue, FetchedBlock, Stop, Work
-from ledger.node.driver import ConsensusDriver, DriverPorts
-from ledger.node.evidence_log import EvidenceLog
-from ledger.node.intents import IntentSigner
-from ledger.node.message_judge import MessageJudge
-from ledger.node.vote_memory import MemorySource, VoteMemory, open_vote_memory
+from ledger.node.committing.committer import CommittedBlock
+from ledger.node.consensus.consensus_queue import ConsensusQueue, FetchedBlock, Stop, Work
+from ledger.node.consensus.driver import ConsensusDriver, DriverPorts
+from ledger.node.consensus.evidence_log import EvidenceLog
+from ledger.node.consensus.intents import IntentSigner
+from ledger.node.consensus.message_judge import MessageJudge
+from ledger.node.consensus.vote_memory import MemorySource, VoteMemory, open_vote_memory
+from ledger.node.membership.channel import CurrentChannel
+from ledger.node.ordering.block_proposer import BlockProposer
 from ledger.ordering.consensus_codec import encode_message
 from ledger.ordering.consensus_verifier import ConsensusVerifier
 from ledger.ordering.journal_codec import decode_record

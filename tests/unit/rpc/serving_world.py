@@ -3,8 +3,8 @@
 from concurrent.futures import ThreadPoolExecutor
 
 from ledger.model.codes import ValidationCode
-from ledger.node.signatures import SignatureVerifier
-from ledger.node.transaction_lookup import LedgerLookup
+from ledger.node.committing.transaction_lookup import LedgerLookup
+from ledger.node.membership.signatures import SignatureVerifier
 from ledger.rpc.access import RequestAccess
 from ledger.rpc.block_source import BlockSource
 from ledger.rpc.commit_notifier import CommitNotifier, CommittedTransaction

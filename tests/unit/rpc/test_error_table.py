@@ -10,8 +10,8 @@ import pytest
 from grpc import aio
 
 from ledger.errors import InvalidMessage, Reason
-from ledger.node import endorsements
-from ledger.node.transaction_lookup import LedgerLookup
+from ledger.node.committing.transaction_lookup import LedgerLookup
+from ledger.node.endorsing import endorsements
 from ledger.rpc import gateway_service
 from ledger.rpc.access import RequestAccess
 from ledger.rpc.block_source import BlockSource

@@ -1,0 +1,1 @@
+"""What runs a chaincode: started here, dialled, or waited for."""

@@ -1,0 +1,1 @@
+"""The consensus thread: the shell that performs the effects of `ledger.consensus`."""

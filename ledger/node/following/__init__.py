@@ -1,0 +1,1 @@
+"""Blocks this peer missed, and peers that follow without a vote."""

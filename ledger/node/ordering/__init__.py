@@ -1,0 +1,1 @@
+"""Transactions on their way into a block: admitted, spread to validators, proposed."""

@@ -1,0 +1,1 @@
+"""Private data of collections: sent out, stored with blocks, asked for, fetched later."""

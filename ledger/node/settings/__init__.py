@@ -1,0 +1,1 @@
+"""What the operator tells a peer, in files: its configuration, its keys, who may dial in."""
