@@ -93,7 +93,7 @@ class Marketplace(Contract):
 
     @transaction
     async def confirm(self, ctx: Context, post_id: str, delivered_wh: int) -> Post:
-        """Buyer, if readings are missing: what was received."""
+        """Either party, if readings are missing: what came; paid once they agree."""
         return await delivery.confirm(world_of(ctx), post_id=post_id, delivered_wh=delivered_wh)
 
     @transaction

@@ -36,7 +36,7 @@ offer), "preferred": names (a bid; they break ties).
 docs/order-book.json is an example, docs/market.md explains it."""
 EXIT_OK = 0
 EXIT_BAD_INPUT = 2
-_FRACTION = re.compile(r"\d{1,9}(/\d{1,9}|\.\d{1,9})?")
+_FRACTION = re.compile(r"\d{1,18}(/\d{1,18}|\.\d{1,18})?", re.ASCII)
 
 
 class TextReader(Protocol):

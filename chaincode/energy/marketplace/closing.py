@@ -62,12 +62,14 @@ async def _end_post(world: World, post: Post) -> Post:
 
 
 async def _end_deal(world: World, post: Post) -> Post:
-    """The readings decide even now; without them nothing is proven and nothing is paid."""
+    """The readings decide even now; without them the buyer pays what it admitted, else nothing."""
     if world.now_ms < post.refund_from_ms:
         raise refused(Refusal.TOO_EARLY, f"{post.post_id} can be settled until then")
     delivered_wh = await metered_wh(world, post)
     if delivered_wh is not None:
         return await finish(world, post, delivered_wh, Delivery.METERED)
+    if post.admitted_wh:
+        return await finish(world, post, post.admitted_wh, Delivery.CONFIRMED)
     await escrow.give_back(world, post)
     refunded = replace(
         post,

@@ -14,7 +14,7 @@ from chaincode.energy.marketplace.labels import is_reserved, taker_of
 from chaincode.energy.marketplace.limits import require_room
 from chaincode.energy.marketplace.posting import require_not_taken
 from chaincode.energy.marketplace.posts import announce, bind, get_post, put_post
-from chaincode.energy.marketplace.records import Post, PostKind, PostState
+from chaincode.energy.marketplace.records import BUY, SELL, Post, PostKind, PostState
 from chaincode.energy.marketplace.traders import require_seller, require_trader
 from chaincode.energy.world import World
 
@@ -28,7 +28,7 @@ async def reserve(world: World, post_id: str) -> Post:
     if post.state == PostState.RESERVED:
         return post  # the caller holds it already
     buyer = await require_trader(world)
-    await require_room(world, buyer, post, "buy")
+    await require_room(world, buyer, post, BUY)
     held = await _locked_for(world, post, buyer.idgrid)
     held = replace(held, state=PostState.RESERVED, reserved_until_ms=_reserved_until(world, post))
     await put_post(world, held)
@@ -41,7 +41,7 @@ async def buy(world: World, post_id: str) -> Post:
     post = await _takeable(world, post_id, PostKind.OFFER, world.own_idgrid())
     is_new = post.state == PostState.OPEN
     buyer = await require_trader(world, is_order=is_new)
-    await require_room(world, buyer, post, "buy")
+    await require_room(world, buyer, post, BUY)
     if is_new:
         post = await _locked_for(world, post, buyer.idgrid)
     bought = await bind(world, post, PostState.PURCHASED)
@@ -53,7 +53,7 @@ async def request_to_sell(world: World, *, post_id: str, res_id: str) -> Post:
     """Seller: ask to serve a request; it is sold at once if the buyer wanted it so."""
     seller = await require_seller(world, res_id)
     post = await _takeable(world, post_id, PostKind.REQUEST, seller.idgrid)
-    await require_room(world, seller, post, "sell")
+    await require_room(world, seller, post, SELL)
     taken = replace(post, seller_idgrid=seller.idgrid, res_id=res_id)
     if not post.needs_acceptance:
         sold = await bind(world, taken, PostState.SOLD)
@@ -73,6 +73,8 @@ async def accept(world: World, post_id: str) -> Post:
     await require_trader(world, is_order=False)
     if world.now_ms >= post.delivery_start_ms:
         raise refused(Refusal.TOO_LATE, f"delivery of {post_id} has begun")
+    seller = await world.participant(str(post.seller_idgrid))
+    await require_room(world, seller, post, SELL)  # it may have sold elsewhere meanwhile
     sold = await bind(world, post, PostState.SOLD)
     announce(world, "RequestSold", sold)
     return sold

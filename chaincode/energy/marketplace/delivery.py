@@ -2,10 +2,11 @@
 
 1. Readings of both connections at both ends of delivery: each side's share of its metered energy
    (`shares.py`), the smaller one is delivered.
-2. Readings missing: the buyer may confirm what it received, at most the lot. It speaks against its
-   own interest, so nobody else has to agree.
-3. Neither by `settle_by_ms`: DISPUTED; readings, a confirmation or the manager's decision still
-   settle it. Nothing by `refund_from_ms`: the buyer gets the money back (`closing.py`).
+2. Readings missing: the parties may say what came. It is settled once the seller claims no more
+   than the buyer admits; until it speaks a seller claims the lot and a buyer admits nothing. So
+   nobody's word alone does the other any harm.
+3. Neither by `settle_by_ms`: DISPUTED; readings, agreement or the manager's decision still settle
+   it. Nothing by `refund_from_ms`: the buyer pays what it admitted (`closing.py`).
 """
 
 from dataclasses import dataclass, replace
@@ -17,7 +18,15 @@ from chaincode.energy.hours import HOUR_MS, delivery_hour_ms, listing_id_at
 from chaincode.energy.market.records import Listing, ListingState
 from chaincode.energy.marketplace import escrow
 from chaincode.energy.marketplace.posts import announce, get_post, put_post
-from chaincode.energy.marketplace.records import DEALT, Deal, Delivery, Post, PostState
+from chaincode.energy.marketplace.records import (
+    BUY,
+    DEALT,
+    SELL,
+    Deal,
+    Delivery,
+    Post,
+    PostState,
+)
 from chaincode.energy.marketplace.shares import amount_for, share_of
 from chaincode.energy.oracle.readings import energy_between
 from chaincode.energy.oracle.reports import registers_at
@@ -70,10 +79,13 @@ async def settle(world: World, post_id: str) -> Post:
 
 
 async def confirm(world: World, *, post_id: str, delivered_wh: int) -> Post:
-    """Buyer, if readings are missing: this much was received, and is paid."""
-    buyer = await world.caller_is_registered()
+    """Either party, if readings are missing: what it says was delivered; both agree, or it waits.
+
+    The buyer's word is what it will pay for at least, the seller's what it asks for at most.
+    """
+    caller = (await world.caller_is_registered()).idgrid
     post = await get_post(world, post_id)
-    if post.buyer_idgrid != buyer.idgrid:
+    if caller not in (post.seller_idgrid, post.buyer_idgrid):
         raise refused(Refusal.NOT_YOURS, post_id)
     _require_deal(post)
     if world.now_ms < post.delivery_end_ms:
@@ -81,7 +93,16 @@ async def confirm(world: World, *, post_id: str, delivered_wh: int) -> Post:
     arguments.not_negative(delivered_wh, "delivered_wh", at_most=post.energy_wh)
     if await metered_wh(world, post) is not None:
         raise refused(Refusal.METERED, post_id)
-    return await finish(world, post, delivered_wh, Delivery.CONFIRMED)
+    if caller == post.buyer_idgrid:
+        stated = replace(post, admitted_wh=delivered_wh)
+    else:
+        stated = replace(post, claimed_wh=delivered_wh)
+    claimed_wh = post.energy_wh if stated.claimed_wh is None else stated.claimed_wh
+    if claimed_wh <= (stated.admitted_wh or 0):
+        return await finish(world, stated, claimed_wh, Delivery.CONFIRMED)
+    await put_post(world, stated)
+    announce(world, "DeliveryStated", stated, by_idgrid=caller, delivered_wh=delivered_wh)
+    return stated
 
 
 async def finish(world: World, post: Post, delivered_wh: int, how: Delivery) -> Post:
@@ -127,8 +148,8 @@ async def metered_wh(world: World, post: Post) -> int | None:
     bought = await _flow(world, post, buyer, hours)
     if sold is None or bought is None:
         return None
-    given = await _share(world, post, seller, "sell", sold.exported_wh)
-    taken = await _share(world, post, buyer, "buy", bought.imported_wh)
+    given = await _share(world, post, seller, SELL, sold.exported_wh)
+    taken = await _share(world, post, buyer, BUY, bought.imported_wh)
     return min(given, taken)
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from chaincode.energy import keys
 from chaincode.energy.errors import Refusal, refused
 from chaincode.energy.hours import delivery_hour_ms
-from chaincode.energy.marketplace.records import Deal, Post, PostKind, PostState
+from chaincode.energy.marketplace.records import BUY, SELL, Deal, Post, PostKind, PostState
 from chaincode.energy.world import World
 
 ID_SEPARATOR = "."
@@ -47,7 +47,7 @@ async def put_post(world: World, post: Post) -> None:
 async def bind(world: World, post: Post, state: PostState) -> Post:
     """Make it a deal: both parties can find it by household and hour."""
     dealt = replace(post, state=state)
-    for idgrid, side in ((post.seller_idgrid, "sell"), (post.buyer_idgrid, "buy")):
+    for idgrid, side in ((post.seller_idgrid, SELL), (post.buyer_idgrid, BUY)):
         assert idgrid is not None, "a deal has both parties"
         entry = Deal(side=side, energy_wh=post.energy_wh)
         await world.put(keys.deal(idgrid, post.hour, post.post_id), entry)

@@ -55,7 +55,8 @@ class Post:
     locked. The two deadlines: missing readings make the deal DISPUTED from `settle_by_ms` on, and
     from `refund_from_ms` on the buyer gets the money back.
     `is_charge_checked` is False for an offer nobody compared with a battery; it is shown so.
-    `needs_acceptance`: the buyer decides who may serve its request.
+    `needs_acceptance`: the buyer decides who may serve its request. Where readings are missing,
+    `admitted_wh` is what the buyer says came, `claimed_wh` what the seller asks to be paid for.
     """
 
     post_id: str
@@ -81,6 +82,8 @@ class Post:
     delivered_wh: int | None = None
     paid_utoken: int | None = None
     delivery: str | None = None
+    admitted_wh: int | None = None
+    claimed_wh: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,9 @@ class OwnPost:
 
     kind: str
     energy_wh: int
+
+
+SELL, BUY = "sell", "buy"
 
 
 @dataclass(frozen=True, slots=True)

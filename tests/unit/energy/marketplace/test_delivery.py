@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.energy.community import Community, hour_of, refuses
+from tests.unit.energy.community import Community, Household, hour_of, refuses
 from tests.unit.energy.marketplace.scene import (
     HOUR,
     LOT_WH,
@@ -148,16 +148,56 @@ def test_an_auction_of_a_neighbouring_hour_that_overlaps_counts_too(community: C
     refuses(community, "NOT_SETTLED", seller.client, SETTLE, post_id)
 
 
-def test_without_readings_the_buyer_confirms_what_came(community: Community, deal: str) -> None:
-    seller, buyer, *_ = community.households
+def test_without_readings_both_parties_agree_on_what_came(community: Community, deal: str) -> None:
+    seller, buyer, stranger, _ = community.households
     had = free(community, seller)
     refuses(community, "TOO_EARLY", buyer.client, CONFIRM, deal, 1)
     to_hour_end(community)
-    refuses(community, "NOT_YOURS", seller.client, CONFIRM, deal, LOT_WH)
+    refuses(community, "NOT_YOURS", stranger.client, CONFIRM, deal, LOT_WH)
     refuses(community, "INVALID_ARGUMENT", buyer.client, CONFIRM, deal, LOT_WH + 1)
-    confirmed = call(buyer.client, "confirm", deal, 1_000)
+    admitted = call(buyer.client, "confirm", deal, 1_000)
+    assert (admitted["state"], admitted["admitted_wh"]) == ("PURCHASED", 1_000)
+    assert last_event(community)[0] == "DeliveryStated"
+    assert call(seller.client, "confirm", deal, 1_001)["state"] == "PURCHASED"
+    confirmed = call(seller.client, "confirm", deal, 1_000)
     assert (confirmed["delivery"], confirmed["paid_utoken"]) == ("confirmed", 54_000)
     assert free(community, seller) == had + 54_000
+    assert community.audit()["difference_utoken"] == 0
+
+
+@pytest.mark.parametrize(("speaker", "said_wh", "paid"), [(1, LOT_WH, PRICE), (0, 0, 0)])
+def test_who_speaks_against_its_own_interest_is_believed_at_once(
+    community: Community, deal: str, speaker: int, said_wh: int, paid: int
+) -> None:
+    to_hour_end(community)
+    told = call(community.households[speaker].client, "confirm", deal, said_wh)
+    assert (told["state"], told["paid_utoken"]) == ("SETTLED", paid)
+
+
+def test_a_buyer_cannot_deny_a_delivery_before_the_readings_come(
+    community: Community, deal: str
+) -> None:
+    seller, buyer, *_ = community.households
+    had = free(community, seller)
+    to_hour_end(community)
+    assert call(buyer.client, "confirm", deal, 0)["state"] == "PURCHASED"
+    report_late(community, seller, buyer)
+    assert call(seller.client, "settle", deal)["paid_utoken"] == PRICE
+    assert free(community, seller) == had + PRICE
+
+
+def test_what_a_buyer_admitted_is_paid_when_nothing_else_is_ever_known(
+    community: Community, deal: str
+) -> None:
+    seller, buyer, *_ = community.households
+    had = free(community, seller)
+    to_hour_end(community)
+    call(buyer.client, "confirm", deal, 3_000)
+    to_hour_end(community, minutes=24 * 60 + 15)
+    ended = call(buyer.client, "expire", deal)
+    assert (ended["state"], ended["delivery"]) == ("SETTLED", "confirmed")
+    assert free(community, seller) == had + PRICE * 3 // 4
+    assert locked(community, buyer) == 0
 
 
 def test_where_meters_speak_nobody_confirms(community: Community, deal: str) -> None:
@@ -187,9 +227,15 @@ def test_missing_readings_wait_then_are_disputed_then_decided(
 
 def test_late_readings_settle_a_disputed_deal(community: Community, deal: str) -> None:
     seller, buyer, *_ = community.households
-    start = hour_of(HOUR)
     to_hour_end(community, minutes=20)
     call(seller.client, "settle", deal)
+    report_late(community, seller, buyer)
+    assert call(buyer.client, "settle", deal)["paid_utoken"] == PRICE
+
+
+def report_late(community: Community, seller: Household, buyer: Household) -> None:
+    """Readings of both ends of the hour; the lot went from the seller to the buyer."""
+    start = hour_of(HOUR)
     readings = []
     for home in community.households:
         readings.append(home.reading(int(start.timestamp()) * 1000))
@@ -197,7 +243,6 @@ def test_late_readings_settle_a_disputed_deal(community: Community, deal: str) -
         home.export_wh += 4_000 if home is seller else 0
         readings.append(home.reading(int((start + timedelta(hours=1)).timestamp()) * 1000))
     community.oracle.submit("oracle:report_readings", readings)
-    assert call(buyer.client, "settle", deal)["paid_utoken"] == PRICE
 
 
 def test_no_escrow_is_ever_stuck(community: Community, deal: str) -> None:

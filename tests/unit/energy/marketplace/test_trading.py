@@ -290,8 +290,23 @@ def test_a_household_buys_and_sells_a_bounded_amount_for_one_hour(community: Com
         refuses(community, "CAP_EXCEEDED", buyer.client, f"marketplace:{function}", lots[1])
     wanted = request(community, other, energy_wh=4_001)["post_id"]
     ask = ("marketplace:request_to_sell", wanted, seller.res_id)
-    refuses(community, "CAP_EXCEEDED", seller.client, *ask)
-    call(rival.client, "request_to_sell", wanted, rival.res_id)
+    refuses(community, "CAP_EXCEEDED", seller.client, *ask)  # of what it sold
+    ask = ("marketplace:request_to_sell", wanted, rival.res_id)
+    refuses(community, "CAP_EXCEEDED", rival.client, *ask)  # of what it still offers
+    call(rival.client, "delete", lots[1])
+    rival.client.submit(*ask)
+
+
+def test_nobody_sells_more_by_asking_several_buyers_at_once(community: Community) -> None:
+    seller, one, two, _ = of(community)
+    wanted = [request(community, home, energy_wh=6_000)["post_id"] for home in (one, two)]
+    for post_id in wanted:
+        call(seller.client, "request_to_sell", post_id, seller.res_id)
+    call(one.client, "accept", wanted[0])
+    refuses(community, "CAP_EXCEEDED", two.client, "marketplace:accept", wanted[1])
+    post = ("marketplace:post_offer", HOUR, seller.res_id)
+    refuses(community, "CAP_EXCEEDED", seller.client, *post, 4_001, 1)
+    offer(community, seller, energy_wh=4_000)
 
 
 def test_a_contract_limits_energy_and_number_of_orders(community: Community) -> None:
