@@ -21,43 +21,43 @@ class Command:
 
 
 def _demo(arguments: Sequence[str]) -> int:
-    from network.demo import main as run_demo
+    from network.demo.command import main as run_demo
 
     return run_demo(arguments)
 
 
 def _bench(arguments: Sequence[str]) -> int:
-    from network.bench import main as run_bench
+    from network.bench.command import main as run_bench
 
     return run_bench(arguments)
 
 
 def _network(arguments: Sequence[str]) -> int:
-    from network.network_command import main as run_network
+    from network.commands.network import main as run_network
 
     return run_network(arguments)
 
 
 def _verify_chain(arguments: Sequence[str]) -> int:
-    from network.verify_chain import main as run_verify_chain
+    from network.commands.verify_chain import main as run_verify_chain
 
     return run_verify_chain(arguments)
 
 
 def _verify_receipt(arguments: Sequence[str]) -> int:
-    from network.verify_receipt import main as run_verify_receipt
+    from network.commands.verify_receipt import main as run_verify_receipt
 
     return run_verify_receipt(arguments)
 
 
 def _validators(arguments: Sequence[str]) -> int:
-    from network.verify_receipt import list_validators
+    from network.commands.verify_receipt import list_validators
 
     return list_validators(arguments)
 
 
 def _snapshot(arguments: Sequence[str]) -> int:
-    from network.snapshot_command import main as run_snapshot
+    from network.commands.snapshot import main as run_snapshot
 
     return run_snapshot(arguments)
 
@@ -99,19 +99,19 @@ def _clear(arguments: Sequence[str]) -> int:
 
 
 def _policy(arguments: Sequence[str]) -> int:
-    from network.country_policy import main as run_policy
+    from network.planning.country_policy import main as run_policy
 
     return run_policy(arguments)
 
 
 def _sizing(arguments: Sequence[str]) -> int:
-    from network.microgrid_sizing import main as run_sizing
+    from network.planning.microgrid_sizing import main as run_sizing
 
     return run_sizing(arguments)
 
 
 def _doctor(arguments: Sequence[str]) -> int:
-    from network.doctor import report
+    from network.commands.doctor import report
 
     parser = argparse.ArgumentParser(
         prog="gridledger doctor", description="What is missing here, and the fix."
@@ -133,7 +133,7 @@ def _peer(arguments: Sequence[str]) -> int:
     run = actions.add_parser("run", help="run in the foreground until SIGTERM")
     run.add_argument("--config", type=Path, required=True, help="peer.json of the member")
     options = parser.parse_args(arguments)
-    from network.run_peer import run_peer_process
+    from network.commands.run_peer import run_peer_process
 
     return run_peer_process(options.config)
 
@@ -149,49 +149,49 @@ def _chaincode(arguments: Sequence[str]) -> int:
         from chaincode.shim.check_command import main as run_check
 
         return run_check(arguments[1:])
-    from network.chaincode_command import main as run_chaincode
+    from network.commands.chaincode import main as run_chaincode
 
     return run_chaincode(arguments)
 
 
 def _member(arguments: Sequence[str]) -> int:
-    from network.member_command import main as run_member
+    from network.commands.member import main as run_member
 
     return run_member(arguments)
 
 
 def _cert(arguments: Sequence[str]) -> int:
-    from network.cert_command import main as run_cert
+    from network.commands.cert import main as run_cert
 
     return run_cert(arguments)
 
 
 def _oracle(arguments: Sequence[str]) -> int:
-    from network.oracle_command import main as run_oracle
+    from network.commands.oracle import main as run_oracle
 
     return run_oracle(arguments)
 
 
 def _broker(arguments: Sequence[str]) -> int:
-    from network.broker_command import main as run_broker
+    from network.commands.broker import main as run_broker
 
     return run_broker(arguments)
 
 
 def _study(arguments: Sequence[str]) -> int:
-    from network.study_command import main as run_study
+    from network.study.command import main as run_study
 
     return run_study(arguments)
 
 
 def _timetable(arguments: Sequence[str]) -> int:
-    from network.timetable_command import main as run_timetable
+    from network.commands.timetable import main as run_timetable
 
     return run_timetable(arguments)
 
 
 def _readmodel(arguments: Sequence[str]) -> int:
-    from network.readmodel_command import main as run_readmodel
+    from network.commands.readmodel import main as run_readmodel
 
     return run_readmodel(arguments)
 

@@ -1,6 +1,6 @@
 """`gridledger readmodel`: how far the read model is, or drop it and fill it from block 0.
 
-`network.readmodel_command` starts this module; `python -m gateway.readmodel.command` does, too.
+`network.commands.readmodel` starts this module; `python -m gateway.readmodel.command` does, too.
 """
 
 import argparse

@@ -24,7 +24,7 @@ MAY_SEE_WIRE = (
     "ledger/ordering/",
     "ledger/node/",
     "chaincode/shim/",
-    "network/genesis.py",
+    "network/founding/genesis.py",
 )
 PURE = ("ledger/consensus", "ledger/validation", "ledger/receipts", "chaincode/energy")
 

@@ -15,8 +15,8 @@ from ledger.audit.block_reading import read_block
 from ledger.audit.stored_ledger import LevelDbLedger, open_stored_ledger
 from ledger.audit.transaction_reading import read_entry
 from ledger.audit.wire_fields import BrokenBytes
+from network.bench.trial_households import CHAINCODE
 from network.plan import MemberPlan
-from network.trial_households import CHAINCODE
 from tests.chaos.load import read_acknowledged
 from tests.chaos.validators import Validators, wipes
 

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 from chaincode.energy.hours import listing_id_at
 from ledger.rpc.client import GatewayClient
+from network.bench.trial_households import TrialHouseholds, submitting
 from network.layout import NetworkLayout
 from network.plan import Plan
-from network.trial_households import TrialHouseholds, submitting
 
 HOUSEHOLDS = 4
 FIRST_HOUR = datetime(2031, 1, 1, tzinfo=UTC)

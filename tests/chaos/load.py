@@ -17,7 +17,7 @@ from grpc import aio
 
 from ledger.crypto.signing import SigningIdentity
 from ledger.rpc.client import GatewayClient
-from network.trial_households import CHAINCODE
+from network.bench.trial_households import CHAINCODE
 from tests.chaos.community import ChaosCommunity
 
 DEPOSIT_UTOKEN = 1_000_000

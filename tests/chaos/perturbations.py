@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Protocol
 
-from network.heads import Head, heads
 from network.plan import MemberPlan
+from network.running.heads import Head, heads
 from tests.chaos.chaos_plan import ChaosPlan
 from tests.chaos.validators import Validators, note_wipe, returns_to_vote, wipes
 

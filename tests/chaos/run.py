@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from network.creation import create_network
-from network.definitions import commit_definitions, connect
+from network.chaincode.planned import commit_definitions
+from network.founding.creation import create_network
 from network.layout import NetworkLayout
 from network.plan import Plan, load_plan
 from network.ports import free_port_range
+from network.running.clients import connect
 from tests.chaos import namespaces
 from tests.chaos.chaos_plan import ChaosPlan, network_plan_text
 from tests.chaos.community import ChaosCommunity

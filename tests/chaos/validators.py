@@ -15,7 +15,7 @@ from network.layout import (
     write_replacing,
 )
 from network.plan import MemberPlan, Plan
-from network.processes import (
+from network.running.processes import (
     ProcessId,
     peer_command,
     read_pid_file,

@@ -21,7 +21,7 @@ from gateway.agent.client import HouseholdClient
 from gateway.settings import DemoSettings, load_demo_settings
 from ledger.crypto.signing import SigningIdentity
 from ledger.rpc.client import GatewayClient
-from network.creation import member_authority
+from network.certificates.credentials import member_authority
 from network.layout import NetworkLayout
 from network.plan import load_plan
 

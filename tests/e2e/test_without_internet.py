@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from network.process_usage import usage_of_trees
+from network.running.process_usage import usage_of_trees
 from tests.e2e.running_demo import RUN_TIMEOUT_S, demo_command
 
 pytestmark = pytest.mark.slow

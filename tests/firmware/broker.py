@@ -10,7 +10,7 @@ from pathlib import Path
 import aiomqtt
 
 from gateway.mqtt.topics import Access
-from network.authority import MemberAuthority
+from network.certificates.authority import MemberAuthority
 from tests.runner import find_program
 
 START_S_MAX = 10

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from gateway.mqtt.reading import check_signature, decode_reading
 from gateway.mqtt.topics import gateway_access, meter_access
 from ledger.crypto.signing import verify_signature
-from network.authority import Authority
+from network.certificates.authority import Authority
 from tests.firmware.broker import Mosquitto
 from tests.firmware.pc_node import BadRequest, PcNode, make_image, settings
 

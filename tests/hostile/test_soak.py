@@ -9,9 +9,9 @@ import pytest
 from ledger.crypto.certificates import parse_certificate
 from ledger.crypto.pinned_tls import pinned_name, trust_anchor
 from ledger.rpc.transport import TlsMaterial
-from network.creation import read_pair
-from network.process_usage import resident_bytes
-from network.processes import read_pid_file
+from network.certificates.credentials import read_pair
+from network.running.process_usage import resident_bytes
+from network.running.processes import read_pid_file
 from tests.fuzz import samples
 from tests.fuzz.targets.consensus import TARGETS as CONSENSUS
 from tests.fuzz.targets.services import TARGETS as SERVICES

@@ -25,11 +25,12 @@ from ledger.model.codec_header import NONCE_BYTES
 from ledger.rpc.client import GatewayClient, SubmittedTransaction, UnsignedProposal
 from ledger.wire.gateway_pb2 import ErrorDetail
 from ledger.wire.rpc_status_pb2 import RpcStatus
-from network.authority import MemberAuthority
-from network.creation import member_authority
-from network.definitions import commit_definitions, connect
-from network.heads import Head
-from network.trial_households import CHAINCODE
+from network.bench.trial_households import CHAINCODE
+from network.certificates.authority import MemberAuthority
+from network.certificates.credentials import member_authority
+from network.chaincode.planned import commit_definitions
+from network.running.clients import connect
+from network.running.heads import Head
 from tests.integration.running_network import RunningNetwork
 from tests.integration.validators import agreed_head
 

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from ledger.node.membership.channel import ChannelState
-from network.cert_command import main as cert_main
+from network.commands.cert import main as cert_main
+from network.commands.member import main as member_main
 from network.layout import NetworkLayout
-from network.member_channel import Desk, read_channel
-from network.member_command import main as member_main
-from network.member_proposals import pending
+from network.membership.channel import Desk, read_channel
+from network.membership.proposals import pending
 from network.plan import Plan, load_plan
 from network.ports import free_port_range
 from tests.integration.running_network import RunningNetwork

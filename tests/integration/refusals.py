@@ -24,9 +24,10 @@ from ledger.model.codec_proposal import decode_proposal
 from ledger.model.config_codec import decode_config_block
 from ledger.rpc.client import UnsignedProposal
 from ledger.rpc.transport import client_channel, identity_bytes
-from network.authority import KeyPair, MemberAuthority
-from network.creation import begin_ledger_folder, member_authority
-from network.genesis import GENESIS_NONCE_BYTES, genesis_block
+from network.certificates.authority import KeyPair, MemberAuthority
+from network.certificates.credentials import member_authority
+from network.founding.creation import begin_ledger_folder
+from network.founding.genesis import GENESIS_NONCE_BYTES, genesis_block
 from network.layout import write_replacing
 from tests.integration.market_scene import Home, MarketScene, details_of
 from tests.integration.running_network import RunningNetwork, running_network

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from network.creation import create_network
+from network.founding.creation import create_network
 from network.layout import NetworkLayout
-from network.lifecycle import down, up
 from network.plan import Plan, default_plan_text, load_plan
 from network.ports import free_port_range
+from network.running.lifecycle import down, up
 
 
 @dataclass(frozen=True, slots=True)

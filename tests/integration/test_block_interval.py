@@ -15,8 +15,9 @@ from ledger.crypto.signing import SigningIdentity
 from ledger.model.codec_block import consenter_metadata
 from ledger.rpc.deliver_client import follow_blocks
 from ledger.rpc.transport import client_channel
-from network.creation import member_authority
-from network.definitions import admin_identity, commit_definitions, connect
+from network.certificates.credentials import member_authority
+from network.chaincode.planned import commit_definitions
+from network.running.clients import admin_identity, connect
 from tests.integration.running_network import RunningNetwork, running_network
 
 pytestmark = pytest.mark.slow

@@ -21,7 +21,7 @@ from ledger.rpc.chaincode_support import (
     certificate_fingerprint,
     dialled_in_chaincode,
 )
-from network.authority import MemberAuthority
+from network.certificates.authority import MemberAuthority
 from tests.support.endorsing_world import EndorsingWorld
 from tests.support.grpc_chaincode import REGISTER_METHOD, GrpcChaincode, listening, until
 from tests.support.ledger_world import CHAINCODE

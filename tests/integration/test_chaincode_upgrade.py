@@ -12,10 +12,10 @@ from ledger.model.codec_proposal import decode_proposal
 from ledger.model.codes import ValidationCode
 from ledger.rpc.broadcast_client import broadcast
 from ledger.rpc.transport import client_channel
-from network.chaincode_client import ChaincodeRefused
-from network.chaincode_command import main as chaincode
-from network.definitions import commit_definitions, lifecycle_client
-from network.lifecycle import down, up
+from network.chaincode.lifecycle_client import ChaincodeRefused
+from network.chaincode.planned import commit_definitions, lifecycle_client
+from network.commands.chaincode import main as chaincode
+from network.running.lifecycle import down, up
 from tests.integration.running_network import RunningNetwork, running_network
 
 pytestmark = pytest.mark.slow

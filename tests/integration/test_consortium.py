@@ -27,12 +27,13 @@ from ledger.model.config import Consenter
 from ledger.model.config_codec import decode_config_block
 from ledger.rpc.client import GatewayClient
 from ledger.wire.consensus_pb2 import ConsenterMetadata as WireConsenterMetadata
-from network.bench_community import Community, Offer
-from network.definitions import admin_identity, commit_definitions, connect
-from network.lifecycle import up
+from network.bench.community import Community, Offer
+from network.bench.trial_households import CHAINCODE
+from network.chaincode.planned import commit_definitions
 from network.plan import MemberPlan
-from network.processes import is_listening
-from network.trial_households import CHAINCODE
+from network.running.clients import admin_identity, connect
+from network.running.lifecycle import up
+from network.running.processes import is_listening
 from tests.integration.running_network import RunningNetwork, running_network
 from tests.integration.validators import (
     AGREEMENT_TIMEOUT_S,

@@ -31,7 +31,7 @@ from ledger.rpc.chaincode_support import (
     dialled_in_chaincode,
 )
 from ledger.wire.protos_pb2 import ChaincodeMessage
-from network.authority import MemberAuthority
+from network.certificates.authority import MemberAuthority
 from tests.support.endorsing_world import SAMPLE_MODULE, EndorsingWorld
 from tests.support.grpc_chaincode import listening, until
 from tests.support.ledger_world import CHAINCODE

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 import pytest
 
 from ledger.storage.fail_points import CRASH_VARIABLE, FailPoint
-from network.lifecycle import down, up
-from network.observers import notice_of
-from network.processes import read_pid_file, reap, wait_for_exit
-from network.verification import verify_member
+from network.running.lifecycle import down, up
+from network.running.observers import notice_of
+from network.running.processes import read_pid_file, reap, wait_for_exit
+from network.running.verification import verify_member
 from tests.integration.market_scene import MarketScene
 from tests.integration.running_network import running_network
 from tests.integration.validators import agreed_head

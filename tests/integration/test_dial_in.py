@@ -11,10 +11,10 @@ import pytest
 from grpc import aio
 
 from ledger.node.settings.chaincode_streams import STREAM_SETTINGS_FILE
-from network.authority import KeyPair
-from network.creation import member_authority
+from network.bench.trial_households import CHAINCODE
+from network.certificates.authority import KeyPair
+from network.certificates.credentials import member_authority
 from network.ports import free_port_range
-from network.trial_households import CHAINCODE
 from tests.integration.market_scene import MarketScene
 from tests.integration.running_network import RunningNetwork, running_network
 from tests.support.grpc_chaincode import GrpcChaincode

@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ledger.crypto.certificates import load_x509
-from network.chaincode_client import ChaincodeRefused
-from network.creation import ADMIN, PEER, PEER_TLS
-from network.definitions import commit_definitions
-from network.lifecycle import down, up
-from network.trial_households import CHAINCODE
+from network.bench.trial_households import CHAINCODE
+from network.chaincode.lifecycle_client import ChaincodeRefused
+from network.chaincode.planned import commit_definitions
+from network.founding.creation import ADMIN, PEER, PEER_TLS
+from network.running.lifecycle import down, up
 from tests.integration.membership import cert
 from tests.integration.running_network import RunningNetwork, create_test_network
 from tests.integration.validators import AGREEMENT_TIMEOUT_S, POLL_S, agreed_head

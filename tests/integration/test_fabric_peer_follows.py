@@ -12,7 +12,7 @@ import pytest
 
 from ledger.model.codec import encode_envelope
 from ledger.wire import common_pb2
-from network.lifecycle import down, up
+from network.running.lifecycle import down, up
 from tests.integration.membership import FIFTH, cert, change, with_more_members
 from tests.integration.running_network import RunningNetwork
 from tests.integration.test_consortium import CHAINCODE, place_one

@@ -31,7 +31,7 @@ from ledger.rpc.chaincode_support import (
     certificate_fingerprint,
     dialled_in_chaincode,
 )
-from network.authority import MemberAuthority
+from network.certificates.authority import MemberAuthority
 from network.ports import free_port_range
 from tests.support.endorsing_world import EndorsingWorld
 from tests.support.grpc_chaincode import listening, until

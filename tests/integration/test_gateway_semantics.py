@@ -16,7 +16,8 @@ from ledger.model.codec_header import decode_identity
 from ledger.model.codes import ValidationCode
 from ledger.model.policy_codec import encode_signature_policy
 from ledger.rpc.client import CommitStatus, GatewayClient
-from network.definitions import admin_identity, commit_definitions, connect, wait_everywhere
+from network.chaincode.planned import commit_definitions
+from network.running.clients import admin_identity, connect, wait_everywhere
 from tests.integration.market_scene import details_of
 from tests.integration.running_network import RunningNetwork, running_network
 

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from network.bench_community import Community
-from network.definitions import commit_definitions, connect
-from network.lifecycle import down, up
+from network.bench.community import Community
+from network.chaincode.planned import commit_definitions
 from network.plan import Plan
-from network.verification import verify_member
+from network.running.clients import connect
+from network.running.lifecycle import down, up
+from network.running.verification import verify_member
 from tests.integration.membership import (
     approve_by_all_needed,
     channel_of,

@@ -13,11 +13,11 @@ import pytest
 
 from ledger.storage.journal import JOURNAL_FILE, Journal
 from ledger.storage.opening import DATABASE_FOLDER
-from network.lifecycle import down, up
-from network.network_command import main
-from network.observers import notice_of
+from network.commands.network import main
 from network.plan import DISK_MB_MAX, DiskPlan
-from network.processes import ProcessError
+from network.running.lifecycle import down, up
+from network.running.observers import notice_of
+from network.running.processes import ProcessError
 from tests.integration.running_network import RunningNetwork, create_test_network
 from tests.integration.validators import agreed_head
 

@@ -20,14 +20,14 @@ from ledger.model.block import (
 )
 from ledger.model.codec_block import decode_block_signatures, decode_consenter_metadata
 from ledger.rpc.client import GatewayClient, error_details
-from network.bench_community import Community
-from network.definitions import admin_identity
-from network.lifecycle import down, up
-from network.member_proposals import pending
-from network.observers import resync
+from network.bench.community import Community
+from network.membership.proposals import pending
 from network.plan import load_plan
 from network.ports import free_port_range
-from network.verification import verify_member
+from network.running.clients import admin_identity
+from network.running.lifecycle import down, up
+from network.running.observers import resync
+from network.running.verification import verify_member
 from tests.integration.membership import (
     FIFTH,
     approve_by,

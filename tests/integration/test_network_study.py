@@ -6,8 +6,9 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from gateway.hems.virtual_meter import VirtualMeter
-from network import study_command, study_links
-from network.study_plot import svg
+from network.study import command as study_command
+from network.study import links as study_links
+from network.study.plot import svg
 
 
 def test_the_meters_record_is_as_long_as_what_a_meter_publishes():

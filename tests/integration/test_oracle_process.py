@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
-from network.oracle_command import RUN_LOG, jobs_for, prepare
-from network.trial_households import CHAINCODE
+from network.bench.trial_households import CHAINCODE
+from network.commands.oracle import RUN_LOG, jobs_for, prepare
 from tests.integration.market_scene import MarketScene
 from tests.integration.running_network import running_network
 from tests.unit.gateway.serving import serve

@@ -14,8 +14,8 @@ from chaincode.energy.registry.person_records import INDEX_KEY_BYTES, SALT_BYTES
 from ledger.rpc.client import error_details
 from ledger.rpc.deliver_client import follow_blocks
 from ledger.rpc.transport import client_channel
-from network.definitions import admin_identity, wait_everywhere
-from network.trial_households import CHAINCODE
+from network.bench.trial_households import CHAINCODE
+from network.running.clients import admin_identity, wait_everywhere
 from tests.integration.market_scene import MarketScene
 from tests.integration.running_network import RunningNetwork, running_network
 

@@ -18,9 +18,10 @@ from ledger.rpc.transport import client_channel, identity_bytes
 from ledger.storage.leveldb import LevelDbStore
 from ledger.storage.opening import DATABASE_FOLDER
 from ledger.wire import protos_pb2
-from network.creation import member_authority
-from network.definitions import commit_definitions, connect, wait_everywhere
-from network.lifecycle import down, up
+from network.certificates.credentials import member_authority
+from network.chaincode.planned import commit_definitions
+from network.running.clients import connect, wait_everywhere
+from network.running.lifecycle import down, up
 from tests.integration.running_network import RunningNetwork, running_network
 
 pytestmark = pytest.mark.slow

@@ -14,13 +14,13 @@ from ledger.errors import InvalidMessage, Reason
 from ledger.rpc.client import GatewayClient
 from ledger.storage.journal import JOURNAL_FILE, Journal
 from ledger.storage.opening import DATABASE_FOLDER
-from network.bench_community import Community
-from network.lifecycle import down, up
-from network.network_command import main as network_main
-from network.observers import notice_of
+from network.bench.community import Community
+from network.commands.network import main as network_main
+from network.commands.snapshot import main as snapshot_main
+from network.commands.verify_chain import main as verify_chain_main
 from network.plan import MemberPlan
-from network.snapshot_command import main as snapshot_main
-from network.verify_chain import main as verify_chain_main
+from network.running.lifecycle import down, up
+from network.running.observers import notice_of
 from tests.integration.running_network import RunningNetwork
 from tests.integration.test_consortium import place_one
 from tests.integration.trading_network import trading_network

@@ -13,9 +13,9 @@ import pytest
 from chaincode.energy.hours import listing_id_at
 from ledger.crypto.signing import SigningIdentity
 from ledger.rpc.client import GatewayClient
-from network.definitions import wait_everywhere
-from network.timetable_command import prepare
-from network.trial_households import CHAINCODE
+from network.bench.trial_households import CHAINCODE
+from network.commands.timetable import prepare
+from network.running.clients import wait_everywhere
 from tests.integration.market_scene import CAP, FLOOR, MarketScene, now_ms
 from tests.integration.running_network import RunningNetwork, running_network
 

@@ -19,8 +19,8 @@ from ledger.rpc.transport import (
     validator_channel,
 )
 from ledger.wire.validator_pb2 import BlockRequest, Frame, Item, TransactionBatch
-from network.authority import KeyPair, MemberAuthority
-from network.creation import member_authority, read_pair
+from network.certificates.authority import KeyPair, MemberAuthority
+from network.certificates.credentials import member_authority, read_pair
 from network.plan import MemberPlan
 from tests.integration.running_network import RunningNetwork, running_network
 from tests.integration.validators import POLL_S

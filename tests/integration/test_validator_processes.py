@@ -8,9 +8,9 @@ import pytest
 from ledger.storage.keyspace import block_key
 from ledger.storage.leveldb import LevelDbStore
 from ledger.storage.opening import DATABASE_FOLDER
-from network.lifecycle import down, status, up
-from network.network_command import main
-from network.processes import (
+from network.commands.network import main
+from network.running.lifecycle import down, status, up
+from network.running.processes import (
     ProcessId,
     is_listening,
     read_pid_file,

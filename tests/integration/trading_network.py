@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ledger.rpc.client import GatewayClient
-from network.bench_community import Community
-from network.definitions import commit_definitions, connect
+from network.bench.community import Community
+from network.chaincode.planned import commit_definitions
+from network.running.clients import connect
 from tests.integration.running_network import RunningNetwork, running_network
 
 

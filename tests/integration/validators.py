@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from ledger.model.block import Block
 from ledger.rpc.deliver_client import follow_blocks
 from ledger.rpc.transport import client_channel
-from network.definitions import admin_identity
-from network.heads import Head, heads
 from network.plan import MemberPlan
-from network.processes import read_pid_file, reap, send_signal, wait_for_exit
+from network.running.clients import admin_identity
+from network.running.heads import Head, heads
+from network.running.processes import read_pid_file, reap, send_signal, wait_for_exit
 from tests.integration.running_network import RunningNetwork
 
 AGREEMENT_TIMEOUT_S = 40.0

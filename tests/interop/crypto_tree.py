@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ledger.model.policy import Role
-from network.authority import KeyPair, MemberAuthority, User
-from network.creation import member_authority, read_pair
+from network.certificates.authority import KeyPair, MemberAuthority, User
+from network.certificates.credentials import member_authority, read_pair
 from network.layout import NetworkLayout, make_private_folder, write_new
 from network.plan import Plan
 from tests.interop.shapes import Organisation

@@ -17,9 +17,9 @@ from ledger.model.block import Block
 from ledger.model.codec_block import encode_block
 from ledger.rpc.deliver_client import newest_block
 from ledger.rpc.transport import client_channel
-from network.definitions import admin_identity
 from network.layout import NetworkLayout
 from network.plan import PeerPlan, Plan
+from network.running.clients import admin_identity
 from tests.interop.chaincode_services import ChaincodeServices
 from tests.interop.lifecycle_steps import LifecycleSteps, Wish, one_at_a_time, require
 

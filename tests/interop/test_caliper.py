@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from network.chaincode.planned import commit_definitions
 from network.cli import main
-from network.definitions import commit_definitions
 from tests.integration.running_network import running_network
 from tests.interop.caliper_bench import READS, WRITES, Round, Target, read_summary, run_caliper
 from tests.support.node_runtime import node_runtime

@@ -23,7 +23,7 @@ from ledger.model.block import Block
 from ledger.model.config import ChannelConfig, Consenter, MemberConfig
 from ledger.model.policy import Role
 from ledger.node.membership.channel import ChannelState, channel_state
-from network.genesis import GENESIS_NONCE_BYTES, default_channel_config, genesis_block
+from network.founding.genesis import GENESIS_NONCE_BYTES, default_channel_config, genesis_block
 
 CHANNEL_ID = "energy"
 NETWORK_ID = "simulation"

@@ -15,7 +15,12 @@ from ledger.model.codec import decode_request
 from ledger.model.config import ChannelConfig
 from ledger.validation.config_transaction import next_config
 from ledger.wire import common_pb2
-from network.member_updates import with_limits, with_replaced, with_validator, without_validator
+from network.membership.updates import (
+    with_limits,
+    with_replaced,
+    with_validator,
+    without_validator,
+)
 from tests.simulation.keys import CHANNEL_ID, consenter_of
 from tests.simulation.node import SimNode
 from tests.support.config_updates import config_transaction, update_envelope

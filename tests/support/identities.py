@@ -12,8 +12,8 @@ from ledger.crypto.msp import Identity, MspRegistry
 from ledger.crypto.signing import SigningIdentity
 from ledger.model.block import Block
 from ledger.model.config import ChannelConfig, Consenter
-from network.authority import KeyPair, MemberAuthority
-from network.genesis import GENESIS_NONCE_BYTES, default_channel_config, genesis_block
+from network.certificates.authority import KeyPair, MemberAuthority
+from network.founding.genesis import GENESIS_NONCE_BYTES, default_channel_config, genesis_block
 
 CHANNEL_ID = "energy"
 NETWORK_ID = "test-network"

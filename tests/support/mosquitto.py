@@ -18,7 +18,7 @@ import pytest
 
 from gateway.mqtt.mosquitto import NO_FOREIGN, Listening, write_broker
 from gateway.settings import ForeignDevices, MqttSettings
-from network.authority import KeyPair, MemberAuthority
+from network.certificates.authority import KeyPair, MemberAuthority
 from network.ports import free_port_range
 from tests.runner import find_program
 

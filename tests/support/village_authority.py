@@ -8,8 +8,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from chaincode.shim.testing import identities
 from gateway.identity.issuing import Certified
 from ledger.crypto.signing import private_key_pem
-from network.authority import Authority, KeyPair, MemberAuthority
-from network.cert_serve import answer
+from network.certificates.authority import Authority, KeyPair, MemberAuthority
+from network.certificates.serve import answer
 from tests.unit.energy.community import COOP
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

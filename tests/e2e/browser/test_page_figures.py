@@ -2,7 +2,7 @@
 
 import pytest
 
-from network.bench_page import WEIGHT_BYTES_MAX, measured_page
+from network.bench.page import WEIGHT_BYTES_MAX, measured_page
 from tests.e2e.browser.chromium import chromium_path
 from tests.e2e.browser.street import live_through, open_with_orders, settle_in
 from tests.e2e.browser.village import village

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from network.cli import main
-from network.country_policy import BadPolicy, load_policy, parse_policy, shipped_policies
+from network.planning.country_policy import BadPolicy, load_policy, parse_policy, shipped_policies
 from tests.unit.energy.community import FLOOR, LISTING, Community, Household, refuses
 
 PRICES = {"floor_utoken_per_kwh": FLOOR, "cap_utoken_per_kwh": 102_000}

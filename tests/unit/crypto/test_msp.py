@@ -17,7 +17,7 @@ from ledger.errors import InvalidMessage, Reason
 from ledger.model.codec_header import encode_identity
 from ledger.model.config import ChannelConfig
 from ledger.model.policy import Role
-from network.authority import BACKDATE_MINUTES, MemberAuthority
+from network.certificates.authority import BACKDATE_MINUTES, MemberAuthority
 from tests.support.identities import COOPERATIVE, ORGANIZATIONS, UTILITY, consortium
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -25,7 +25,7 @@ from ledger.model.policy_codec import (
     encode_application_policy,
     encode_signature_policy,
 )
-from network.authority import User
+from network.certificates.authority import User
 from tests.support.identities import (
     COOPERATIVE,
     MSPIDS,

@@ -45,7 +45,7 @@ from ledger.model.codec_proposal import decode_proposal, strip_transient
 from ledger.model.codes import ValidationCode
 from ledger.model.rwset import KeyWrite, NamespaceReadWriteSet, ReadWriteSet
 from ledger.model.transaction import ChaincodeAction, ChaincodeEvent, ChaincodeResponse
-from network.authority import MemberAuthority
+from network.certificates.authority import MemberAuthority
 from tests.support.gateway_database import fresh_database
 
 CHANNEL, CHAINCODE = "energy", "energy"

@@ -17,8 +17,8 @@ from gateway.application import create_app, create_trust_app
 from gateway.server import web_config
 from gateway.settings import TlsSettings, load_gateway_settings
 from ledger.crypto.certificates import load_x509
-from network.cert_command import main as cert_command
-from network.gateway_tls import fingerprint_of, write_gateway_tls
+from network.certificates.gateway_tls import fingerprint_of, write_gateway_tls
+from network.commands.cert import main as cert_command
 from tests.unit.gateway.ledger_double import LedgerDouble, services_over
 
 HOST = "gateway.valdivia.example"

@@ -17,7 +17,7 @@ from ledger.crypto.certificates import (
 )
 from ledger.crypto.signing import Signer, generate_key, is_low_s
 from ledger.errors import InvalidMessage, Reason
-from network.authority import (
+from network.certificates.authority import (
     AUTHORITY_LIFETIME_DAYS,
     BACKDATE_MINUTES,
     CERTIFICATE_LIFETIME_DAYS,

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from network.bench_node import NodeClient, NodeClientFailed
-from network.bench_profile import Ordered, Profile, Reading, profile_table, told_apart
-from network.bench_report import Report, Run, median_run, report_table
+from network.bench.node_sdk import NodeClient, NodeClientFailed
+from network.bench.report import Report, Run, median_run, report_table
+from network.bench.step_costs import Ordered, Profile, Reading, profile_table, told_apart
 
 pytestmark = pytest.mark.anyio
 PEERS = 4

@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.measuring.addresses import source_address
-from network.bench_gateway import (
+from network.bench.gateway import (
     GatewayReport,
     OpenStreams,
     RebuiltModel,
@@ -11,8 +11,8 @@ from network.bench_gateway import (
     page_lines,
     report_table,
 )
-from network.bench_page import PageFigures
-from network.gateway_rush import GateRush
+from network.bench.gateway_rush import GateRush
+from network.bench.page import PageFigures
 
 
 def a_report(**changes: object) -> GatewayReport:

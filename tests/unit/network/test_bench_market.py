@@ -5,16 +5,16 @@ import json
 import pytest
 
 from chaincode.energy.market.clearing import clear_book
-from network.bench_auction import ClearedBook
-from network.bench_clearing import (
+from network.bench.auction import ClearedBook
+from network.bench.clearing import (
     SLOWER_THAN_NUMPY_MAX,
     ClearingTime,
     columns_of,
     numpy_volume,
     random_book,
 )
-from network.bench_market import MarketReport, main, report_table
-from network.bench_settlement import SettledHour
+from network.bench.market import MarketReport, main, report_table
+from network.bench.settlement import SettledHour
 
 
 @pytest.mark.parametrize("count", [2, 3, 10, 999])

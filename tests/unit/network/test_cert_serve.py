@@ -14,8 +14,8 @@ from gateway.errors import Problem, RequestRefused
 from gateway.identity.issuing import SocketIssuer
 from ledger.crypto.certificates import parse_certificate
 from ledger.crypto.signing import generate_key
-from network.authority import MemberAuthority
-from network.cert_serve import QUESTION_BYTES_MAX, AuthorityServer, answer
+from network.certificates.authority import MemberAuthority
+from network.certificates.serve import QUESTION_BYTES_MAX, AuthorityServer, answer
 from tests.support.signing_requests import fingerprint, signing_request
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

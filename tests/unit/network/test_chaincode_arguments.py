@@ -7,9 +7,9 @@ import pytest
 
 from chaincode.shim.package_code import PackageCode
 from ledger.endorsement.packages import PackageRefused, code_files, read_package
-from network.chaincode_arguments import WrongArguments, encode_arguments, functions_of
-from network.chaincode_command import read_options
-from network.chaincode_packaging import python_package, service_package
+from network.chaincode.arguments import WrongArguments, encode_arguments, functions_of
+from network.chaincode.packaging import python_package, service_package
+from network.commands.chaincode import read_options
 
 METADATA = json.dumps(
     {

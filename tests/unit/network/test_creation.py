@@ -14,10 +14,11 @@ from ledger.model.config_codec import decode_config_block
 from ledger.model.policy import Role
 from ledger.node.endorsing.endorsing_peers import client_addresses
 from ledger.node.settings.config import load_config
-from network.creation import CreationError, create_network, member_authority
+from network.certificates.credentials import member_authority
+from network.founding.creation import CreationError, create_network
 from network.layout import NetworkLayout, exposed_keys
-from network.lifecycle import LifecycleError, down, require_network, reset, status, up
 from network.plan import Plan, default_plan_text, load_plan
+from network.running.lifecycle import LifecycleError, down, require_network, reset, status, up
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 

@@ -11,7 +11,7 @@ from ledger.crypto.signing import SigningIdentity
 from ledger.endorsement.definitions import FullDefinition
 from ledger.model.codes import ValidationCode
 from ledger.wire import gateway_pb2
-from network.chaincode_client import ChaincodeRefused, LifecycleClient
+from network.chaincode.lifecycle_client import ChaincodeRefused, LifecycleClient
 from tests.support.identities import CHANNEL_ID, make_consortium
 
 BLOCK = 7

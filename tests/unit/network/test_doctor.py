@@ -3,7 +3,7 @@
 import socket
 from pathlib import Path
 
-from network.doctor import Level, check_machine, check_plan, port_holder
+from network.commands.doctor import Level, check_machine, check_plan, port_holder
 from network.plan import default_plan_text
 from network.ports import free_port_range
 

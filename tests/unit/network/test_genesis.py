@@ -11,8 +11,8 @@ from ledger.model.codec_block import decode_block, decode_block_signatures, enco
 from ledger.model.config import BatchLimits, Consenter
 from ledger.model.config_codec import decode_config_block
 from ledger.ordering.validator_set import validator_set_hash
-from network.authority import User
-from network.genesis import default_channel_config, genesis_block
+from network.certificates.authority import User
+from network.founding.genesis import default_channel_config, genesis_block
 from tests.support.identities import CHANNEL_ID, NETWORK_ID, consortium
 
 TIME_NS = 1_800_000_000_000_000_000

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from network.layout import NetworkLayout
-from network.member_channel import Desk, peer_addresses
+from network.membership.channel import Desk, peer_addresses
 from network.plan import default_plan_text, load_plan
 from tests.support.config_world import ConfigWorld
 

@@ -11,16 +11,17 @@ from ledger.errors import InvalidMessage
 from ledger.model.codec_block import decode_block
 from ledger.model.config_codec import decode_config_block
 from ledger.node.membership.credentials import next_file
-from network.authority import MemberAuthority
-from network.cert_inventory import (
+from network.certificates.authority import MemberAuthority
+from network.certificates.credentials import member_authority
+from network.founding.creation import create_network
+from network.layout import NetworkLayout, exposed_keys
+from network.membership.certificate_inventory import (
     config_certificates,
     days_left,
     expiring,
     folder_certificates,
 )
-from network.creation import create_network, member_authority
-from network.layout import NetworkLayout, exposed_keys
-from network.member_folder import (
+from network.membership.folder import (
     finish_rotation,
     joining_member,
     prepare_member,

@@ -9,9 +9,9 @@ import pytest
 from ledger.errors import InvalidMessage, Reason
 from ledger.model.config import BLOCK_VALIDATION_POLICY, block_validation_policy
 from ledger.node.endorsing.endorsing_peers import client_addresses
-from network.authority import MemberAuthority
+from network.certificates.authority import MemberAuthority
 from network.layout import NetworkLayout
-from network.member_proposals import (
+from network.membership.proposals import (
     Proposal,
     ProposalError,
     find,
@@ -22,7 +22,7 @@ from network.member_proposals import (
     save,
     standing,
 )
-from network.member_updates import (
+from network.membership.updates import (
     with_limits,
     with_member,
     with_replaced,
@@ -50,7 +50,7 @@ def draft(world: ConfigWorld) -> Proposal:
 
 def judge(world: ConfigWorld, proposal: Proposal, monkeypatch: pytest.MonkeyPatch):
     at_s = world.consortium.created.timestamp() + 60
-    monkeypatch.setattr("network.member_proposals.time_ns", lambda: int(at_s * 1e9))
+    monkeypatch.setattr("network.membership.proposals.time_ns", lambda: int(at_s * 1e9))
     return standing(proposal, world.channel.state, world.admins[0])
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from network.cli import main
-from network.microgrid_sizing import House, batteries_for, size_house
+from network.planning.microgrid_sizing import House, batteries_for, size_house
 
 PUBLISHED = {
     (1_280, 4): 60.0,

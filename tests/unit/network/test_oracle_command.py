@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from gateway.oracle.server import load_oracle_settings
-from network.oracle_command import main
+from network.commands.oracle import main
 from tests.integration.running_network import create_test_network
 
 

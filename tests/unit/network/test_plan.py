@@ -10,8 +10,8 @@ import pytest
 from ledger.crypto.policy_text import majority_of_peers
 from ledger.node.process.disk_watch import SpaceLimits
 from ledger.node.settings.config import load_config
+from network.founding.peer_settings import peer_settings, write_peer_settings
 from network.layout import NetworkLayout, make_private_folder
-from network.peer_settings import peer_settings, write_peer_settings
 from network.plan import (
     BlockPlan,
     ChaincodePlan,

@@ -13,8 +13,8 @@ import pytest
 
 from network.layout import MemberLayout
 from network.plan import MemberPlan
-from network.process_usage import resident_bytes
-from network.processes import (
+from network.running.process_usage import resident_bytes
+from network.running.processes import (
     ProcessError,
     ProcessId,
     is_listening,

@@ -3,7 +3,7 @@
 from collections import Counter
 
 from ledger.audit.findings import Findings
-from network.verify_chain import text_of
+from network.commands.verify_chain import text_of
 
 
 def test_refusals_that_it_does_not_judge_are_named_in_words():

@@ -18,7 +18,7 @@ from ledger.model.codec_header import encode_identity
 from ledger.model.codec_proposal import decode_proposal, strip_transient
 from ledger.model.rwset import ReadWriteSet
 from ledger.model.transaction import ChaincodeAction, ChaincodeResponse, Endorsement
-from network.authority import _requested_key
+from network.certificates.authority import _requested_key
 from tests.e2e.browser.chromium import chromium
 from tests.e2e.browser.village import village
 from tests.unit.gateway.ledger_double import CHAINCODE, CHANNEL

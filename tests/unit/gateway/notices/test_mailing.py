@@ -17,7 +17,7 @@ from gateway.notices.records import Choices, Kind
 from gateway.notices.sending import MailSending
 from gateway.settings import load_gateway_settings
 from gateway.web.notice_texts import NoticeWriter
-from network.gateway_tls import write_gateway_tls
+from network.certificates.gateway_tls import write_gateway_tls
 from tests.unit.energy.community import Community
 from tests.unit.gateway.ledger_double import CHAINCODE, an_identity
 from tests.unit.gateway.notices.smtp_catcher import HOST, Catcher, caught_by

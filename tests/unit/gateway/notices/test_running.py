@@ -7,7 +7,7 @@ from gateway.notices.mail import MailSettings
 from gateway.notices.running import notice_tasks
 from gateway.settings import CommunitySettings, GatewaySettings, IdentityFiles, LedgerSettings
 from gateway.web.notice_texts import NoticeWriter
-from network.authority import MemberAuthority
+from network.certificates.authority import MemberAuthority
 from tests.unit.gateway.ledger_double import CHAINCODE, CHANNEL, NOW, services_over
 from tests.unit.gateway.notices.smtp_catcher import HOST, Catcher, caught_by
 from tests.unit.gateway.notices.told_street import PersonsOnLedger, Street, email_of

@@ -12,7 +12,7 @@ from ledger.errors import NodeFault
 from ledger.node.membership.certificate_watch import DAY_MS, CertificateWatch
 from ledger.node.membership.credentials import Credentials, SignerInForce, next_file
 from ledger.node.settings.config import NodeConfig
-from network.authority import KeyPair
+from network.certificates.authority import KeyPair
 from tests.support.config_world import ConfigWorld
 
 LAST = 4

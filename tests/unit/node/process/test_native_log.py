@@ -72,7 +72,7 @@ def test_a_process_leads_only_its_native_errors_there(tmp_path):
     script = (
         "import os, pathlib, sys\n"
         "from ledger.node.process.native_log import take_over\n"
-        "from network.run_peer import _keep_own_standard_error\n"
+        "from network.commands.run_peer import _keep_own_standard_error\n"
         "_keep_own_standard_error()\n"
         "take_over(pathlib.Path(sys.argv[1]), lambda: 0)\n"
         "os.write(2, b'native')\n"

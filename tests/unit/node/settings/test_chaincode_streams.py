@@ -14,7 +14,7 @@ from ledger.node.settings.chaincode_streams import (
     read_stream_settings,
 )
 from ledger.rpc.chaincode_support import AllowedChaincode, certificate_fingerprint
-from network.authority import MemberAuthority
+from network.certificates.authority import MemberAuthority
 
 
 @pytest.fixture(scope="module")

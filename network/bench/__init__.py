@@ -1,0 +1,1 @@
+"""`gridledger bench`: what the network, the market and the gateway do on this machine."""

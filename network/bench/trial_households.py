@@ -1,0 +1,147 @@
+"""Households for measurements and trials: staff, registration, listings they trade in."""
+
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Protocol
+
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from chaincode.energy.access.records import MARKET
+from chaincode.energy.idgrid import with_check_character
+from ledger.crypto.signing import SigningIdentity, generate_key
+from ledger.rpc.client import GatewayClient
+from network.certificates.credentials import member_authority
+from network.layout import NetworkLayout
+from network.plan import Plan
+
+CHAINCODE = "energy"
+MANAGER_MEMBER = "cooperative"
+OPERATOR_MEMBER = "dso"
+FLOOR_UTOKEN_PER_KWH = 50_000
+CAP_UTOKEN_PER_KWH = 300_000
+LISTING_OPEN_DAYS = 30
+HOUR_MS = 3_600_000
+NO_DOCUMENT_SHA256 = "0" * 64
+
+
+@dataclass(frozen=True, slots=True)
+class Household:
+    """A prosumer that signs its own orders."""
+
+    identity: SigningIdentity
+    key_pem: bytes = field(repr=False)
+    """The identity's key, for a client of another language."""
+    idgrid: str
+    res_id: str
+
+
+class Submit(Protocol):
+    """Submits a transaction of the energy contract and waits for its commit."""
+
+    async def __call__(self, identity: SigningIdentity, function: str, *arguments: str) -> int:
+        """The number of the block that holds it."""
+
+
+class TrialHouseholds:
+    """Staff and households with new certificates; what they own is on the ledger."""
+
+    def __init__(self, plan: Plan, layout: NetworkLayout, *, name: str) -> None:
+        """`name` tells the grid ids of one kind of trial from those of another."""
+        self._name = name
+        self._now = datetime.now(tz=UTC)
+        self._authority = member_authority(plan, MANAGER_MEMBER, layout)
+        operators = member_authority(plan, OPERATOR_MEMBER, layout)
+        self.manager = self._authority.signing_identity(
+            self._authority.issue_client(
+                f"{name}-manager", now=self._now, attributes={"role": "community_manager"}
+            )
+        )
+        self.operator = operators.signing_identity(
+            operators.issue_client(f"{name}-operator", now=self._now, attributes={"role": "dso"})
+        )
+        self.oracle = operators.signing_identity(
+            operators.issue_client(f"{name}-oracle", now=self._now, attributes={"role": "oracle"})
+        )
+        self._staff = {
+            "community_manager": [self._authority.mspid],
+            "dso": [operators.mspid],
+            "oracle": [operators.mspid],
+        }
+
+    def household(self, number: int) -> Household:
+        """The household of that number, with a new certificate."""
+        idgrid = household_idgrid(self._name, number)
+        pair = self._authority.issue_client(
+            f"household-{number}",
+            now=self._now,
+            attributes={"role": "prosumer", "idgrid": idgrid},
+        )
+        identity = self._authority.signing_identity(pair)
+        return Household(identity, pair.key_pem, idgrid, res_id=f"pv-{number}")
+
+    async def configure(self, submit: Submit) -> int:
+        """Say on the ledger which members' staff may do what."""
+        return await submit(self.manager, "registry:configure", json.dumps(self._staff))
+
+    async def register(
+        self, submit: Submit, household: Household, *, meter_key_pem: str | None = None
+    ) -> int:
+        """Register and approve a household with a meter and a source; it agrees to trade.
+
+        Each step builds on the one before: all through one peer. Without a key for its meter
+        one is made and thrown away.
+        """
+        idgrid, res_id, meter_id = household.idgrid, household.res_id, f"m-{household.res_id}"
+        manager, operator, home = self.manager, self.operator, household.identity
+        await submit(
+            manager, "registry:register_participant", idgrid, "prosumer", NO_DOCUMENT_SHA256
+        )
+        await submit(
+            manager, "registry:register_meter", meter_id, idgrid, meter_key_pem or _meter_key()
+        )
+        await submit(operator, "registry:approve_meter", meter_id)
+        await submit(home, "membership:consent", NO_DOCUMENT_SHA256)
+        await submit(home, "access:grant", MARKET, meter_id)
+        await submit(home, "registry:register_res", res_id, idgrid, "solar", "5000")
+        await submit(operator, "registry:approve_participant", idgrid)
+        return await submit(operator, "registry:approve_res", res_id)
+
+    async def open_listing(
+        self, submit: Submit, listing_id: str, *, gate_closure_ms: int | None = None
+    ) -> int:
+        """Open a listing that takes orders until then, else for LISTING_OPEN_DAYS."""
+        opens = int(self._now.timestamp() * 1_000)
+        closes = gate_closure_ms or opens + LISTING_OPEN_DAYS * 24 * HOUR_MS
+        parameters = {
+            "floor_utoken_per_kwh": FLOOR_UTOKEN_PER_KWH,
+            "cap_utoken_per_kwh": CAP_UTOKEN_PER_KWH,
+            "opens_at_ms": opens,
+            "gate_closure_ms": closes,
+            "delivery_start_ms": closes + 1,
+            "delivery_end_ms": closes + 1 + HOUR_MS,
+            "settlement_end_ms": closes + 2 * HOUR_MS,
+        }
+        return await submit(
+            self.manager, "market:open_listing", listing_id, json.dumps(parameters)
+        )
+
+
+def household_idgrid(name: str, number: int) -> str:
+    """The grid id of a trial's household."""
+    return with_check_character(f"{name.upper()}-{number:06d}")
+
+
+def submitting(client: GatewayClient) -> Submit:
+    """Submit through this client."""
+
+    async def submit(identity: SigningIdentity, function: str, *arguments: str) -> int:
+        submitted = await client.submit_transaction(identity, CHAINCODE, function, *arguments)
+        return submitted.status.block_number
+
+    return submit
+
+
+def _meter_key() -> str:
+    public = generate_key().public_key()
+    return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()

@@ -1,0 +1,1 @@
+"""A member's authorities, what they issue, and where keys and certificates lie."""

@@ -1,0 +1,1 @@
+"""Chaincodes onto a channel: packaged, installed, approved, committed, tried."""

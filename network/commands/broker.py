@@ -1,0 +1,67 @@
+"""`gridledger broker MEMBER`: everything a mosquitto of a community needs, in one folder."""
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from network.certificates.credentials import member_authority, write_pair
+from network.commands.member import add_plan_option, run_action
+from network.layout import PRIVATE_FOLDER_MODE, Credential, write_replacing
+from network.plan import load_plan
+from network.running.lifecycle import require_network
+
+BROKER = "broker"
+MOSQUITTO_PORT = 8883
+FOREIGN_KINDS = ("source", "tasmota", "shelly")
+"""As `gateway.settings.ForeignDevices` has them."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Issue the certificate once, write configuration, rights and tokens; print how to start."""
+    parser = argparse.ArgumentParser(
+        prog="gridledger broker",
+        description="Configuration, certificate, passwords and rights of a mosquitto. Run it again"
+        " with all devices when there are new ones; tokens that exist stay.",
+    )
+    add_plan_option(parser)
+    parser.add_argument("member", help="whose authority vouches for the broker")
+    parser.add_argument("--folder", type=Path, required=True, help="where to write")
+    parser.add_argument("--community", required=True, help="as in the topics")
+    parser.add_argument("--device", action="append", default=[], help="may be given again")
+    for kind in FOREIGN_KINDS:
+        about = "a foreign device and its name in topics (docs/mqtt.md); may be given again"
+        parser.add_argument(
+            f"--{kind}", action="append", default=[], metavar="NAME=DEVICE", help=about
+        )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
+    parser.add_argument("--name", action="append", default=[], help="host names it is reached by")
+    parser.add_argument("--port", type=int, default=MOSQUITTO_PORT, help=f"({MOSQUITTO_PORT})")
+    parser.add_argument(
+        "--client-certificates", action="store_true", help="ask every client for a certificate"
+    )
+    options = parser.parse_args(arguments)
+    return run_action("broker", lambda: _write(options))
+
+
+def _write(options: argparse.Namespace) -> int:
+    folder = options.folder.absolute()
+    folder.mkdir(mode=PRIVATE_FOLDER_MODE, parents=True, exist_ok=True)
+    plan = load_plan(options.plan)
+    layout = require_network(plan)
+    authority = member_authority(plan, plan.member(options.member).id, layout)
+    place = Credential(folder / "broker.crt", folder / "broker.key")
+    if not place.certificate.exists():
+        hosts = (options.host, *options.name, "localhost", "127.0.0.1")
+        write_pair(place, authority.issue_tls(BROKER, hosts, now=datetime.now(tz=UTC)))
+    write_replacing(folder / "ca.crt", authority.tls.certificate_pem)
+    command = [sys.executable, "-m", "gateway.mqtt.mosquitto", str(folder)]
+    command += ["--community", options.community, "--host", options.host]
+    command += ["--port", str(options.port)]
+    command += [word for device in options.device for word in ("--device", device)]
+    for kind in FOREIGN_KINDS:
+        command += [word for pair in getattr(options, kind) for word in (f"--{kind}", pair)]
+    command += ["--client-certificates"] if options.client_certificates else []
+    return subprocess.run(command, check=False).returncode

@@ -1,0 +1,136 @@
+"""`gridledger chaincode invoke` and `query`."""
+
+import argparse
+import json
+from collections.abc import Sequence
+
+from grpc import aio
+
+from ledger.crypto.signing import Signer, SigningIdentity
+from ledger.rpc.client import (
+    CommitFailed,
+    GatewayClient,
+    UnsignedProposal,
+    contract_result,
+    error_details,
+)
+from network.chaincode.arguments import (
+    METADATA_FUNCTION,
+    WrongArguments,
+    encode_arguments,
+    functions_of,
+    word_bytes,
+)
+from network.chaincode.lifecycle_client import ChaincodeRefused
+from network.commands.chaincode_steps import Desk, desk_of
+from network.running.clients import connect
+
+
+async def invoke(options: argparse.Namespace) -> int:
+    """Run a function; returns when the transaction is on the ledger and valid."""
+    desk = desk_of(options)
+    client, identity = connect(desk.plan, desk.member, desk.layout), _identity(desk, options)
+    try:
+        proposal = await _proposal(options, client, identity)
+        payload = await client.endorse(proposal, identity.sign(proposal.raw), options.org)
+        await client.submit(proposal.tx_id, payload, identity.sign(payload))
+        status = await client.commit_status(proposal.tx_id, identity)
+    except aio.AioRpcError as error:
+        raise _refused(error) from error
+    finally:
+        await client.close()
+    if not status.is_valid:
+        raise ChaincodeRefused(str(CommitFailed(proposal.tx_id, status)))
+    _show(contract_result(payload), plain=options.plain)
+    if not options.plain:
+        print(f"block {status.block_number}, transaction {proposal.tx_id}")
+    return 0
+
+
+async def query(options: argparse.Namespace) -> int:
+    """Ask a function."""
+    desk = desk_of(options)
+    client, identity = connect(desk.plan, desk.member, desk.layout), _identity(desk, options)
+    try:
+        proposal = await _proposal(options, client, identity)
+        signature = identity.sign(proposal.raw)
+        answer = await client.evaluate(proposal, signature, options.org)
+        _show(answer, plain=options.plain)
+    except aio.AioRpcError as error:
+        raise _refused(error) from error
+    finally:
+        await client.close()
+    return 0
+
+
+async def _proposal(
+    options: argparse.Namespace, client: GatewayClient, identity: SigningIdentity
+) -> UnsignedProposal:
+    transient = dict(_pair(word) for word in options.transient)
+    for word in (options.name, options.function, *transient):
+        if not word.isprintable():  # nor is what was not typed in UTF-8
+            raise WrongArguments(f"{word!r} is no name")
+    arguments = await _arguments(options, client, identity)
+    return client.propose(
+        identity.serialized,
+        options.name,
+        options.function,
+        arguments,
+        transient,
+        is_init=options.init,
+    )
+
+
+async def _arguments(
+    options: argparse.Namespace, client: GatewayClient, identity: SigningIdentity
+) -> list[bytes]:
+    words: Sequence[str] = options.arguments
+    if options.raw:
+        return [word_bytes(word) for word in words]
+    asked = client.propose(identity.serialized, options.name, METADATA_FUNCTION, ())
+    try:
+        functions = functions_of(await client.evaluate(asked, identity.sign(asked.raw)))
+    except aio.AioRpcError:
+        if words or not options.init:
+            raise
+        return []  # not initialised yet: nothing describes it, and nothing has to be typed
+    function = functions.get(options.function)
+    if function is None:
+        known = "\n  ".join(functions[name].usage for name in sorted(functions) if ":" in name)
+        raise WrongArguments(
+            f"chaincode {options.name} has no function {options.function!r}; it has\n  {known}"
+        )
+    return encode_arguments(function, words)
+
+
+def _pair(word: str) -> tuple[str, bytes]:
+    name, equals, value = word.partition("=")
+    if not equals:
+        raise WrongArguments(f"{word!r} is not key=value")
+    return name, word_bytes(value)
+
+
+def _identity(desk: Desk, options: argparse.Namespace) -> SigningIdentity:
+    folder = desk.layout.member(desk.member.id)
+    pair = folder.credential(options.user)
+    if not pair.key.exists():
+        pair = folder.user(options.user)
+    if not pair.key.exists():
+        raise WrongArguments(f"{desk.member.id} has no key {pair.key}")
+    signer = Signer(pair.key.read_bytes())
+    return SigningIdentity(desk.member.mspid, pair.certificate.read_bytes(), signer)
+
+
+def _refused(error: aio.AioRpcError) -> ChaincodeRefused:
+    said = list(dict.fromkeys(error_details(error))) or [error.details() or error.code().name]
+    return ChaincodeRefused("; ".join(said))
+
+
+def _show(payload: bytes, *, plain: bool) -> None:
+    if plain:
+        print(payload.decode("utf-8", "replace"))
+        return
+    try:
+        print(json.dumps(json.loads(payload), indent=2, ensure_ascii=False))
+    except ValueError:
+        print(payload.decode("utf-8", "replace"))

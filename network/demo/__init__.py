@@ -1,0 +1,1 @@
+"""`gridledger demo`: a community that trades on real household data."""

@@ -1,0 +1,221 @@
+"""The demo's identities and settings files: who issues which certificate, who is told what."""
+
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from chaincode.energy.idgrid import with_check_character
+from network.certificates.authority import KeyPair, MemberAuthority
+from network.certificates.credentials import member_authority, write_pair
+from network.certificates.gateway_tls import write_gateway_tls
+from network.layout import Credential, NetworkLayout, write_new
+from network.plan import Plan
+
+COMMUNITY_ID, COMMUNITY_NAME = "fontana", "Fontana energy community"
+IDGRID_PREFIX = "FON"
+HOUSEHOLDS_MAX = 17
+"""Homes in the data set."""
+UTC_OFFSET_MINUTES = -7 * 60
+CHAINCODE = "energy"
+HOME_MEMBER = "cooperative"
+TOKEN_BYTES = 24
+SILENT_AFTER_PERCENT = 120
+"""Of a market hour: the demo's meters speak once in an hour."""
+LOOPBACK = "127.0.0.1"
+STAFF_MEMBERS = {
+    "community_manager": "cooperative",
+    "scheduler": "cooperative",
+    "auditor": "municipality",
+    "dso": "dso",
+    "oracle": "dso",
+}
+"""Which member employs which role; the same table goes onto the ledger."""
+
+
+@dataclass(frozen=True, slots=True)
+class DemoFiles:
+    """What was written for the other processes, and the tokens of the printed links."""
+
+    url: str
+    gateway_settings: Path
+    demo_settings: Path
+    report: Path
+    gateway_log: Path
+    authority_socket: Path
+    """Where the cooperative's authority certifies households for the gateway."""
+    household_token: str
+    manager_token: str
+
+
+def idgrid_of(home: int) -> str:
+    """IDgrid of a home of the data set."""
+    return with_check_character(f"{IDGRID_PREFIX}-{home:04d}")
+
+
+def household_label() -> str:
+    """The household of the printed login link."""
+    return idgrid_of(1)
+
+
+def write_demo_files(
+    plan: Plan,
+    layout: NetworkLayout,
+    *,
+    folder: Path,
+    households: int,
+    hours: int,
+    hour_ms: int,
+    broker_port: int,
+    has_tls: bool,
+    now: datetime,
+) -> DemoFiles:
+    """Issue every certificate and write both settings files (0600) into the folder."""
+    files = DemoFiles(
+        url=f"{'https' if has_tls else 'http'}://{plan.gateway_host}:{plan.gateway_port}",
+        gateway_settings=folder / "gateway.json",
+        demo_settings=folder / "demo.json",
+        report=folder / "report.json",
+        gateway_log=folder / "gateway.log",
+        authority_socket=folder / "authority.sock",
+        household_token=_token(),
+        manager_token=_token(),
+    )
+    broker = Broker(port=broker_port, token=_token())
+    common = {
+        "ledger": _ledger(plan, layout),
+        "community": {
+            "id": COMMUNITY_ID,
+            "name": COMMUNITY_NAME,
+            "hour_ms": hour_ms,
+            "utc_offset_minutes": UTC_OFFSET_MINUTES,
+        },
+    }
+    authorities = {m.id: member_authority(plan, m.id, layout) for m in plan.members}
+    gateway = _gateway_settings(plan, layout, authorities, files, broker, now=now)
+    gateway["hems"] = {
+        "interval_ms": hour_ms,
+        "silent_after_ms": hour_ms * SILENT_AFTER_PERCENT // 100,
+    }
+    watching = _token()
+    gateway["links"].append({"token": watching, "idgrid": "", "is_manager": True})
+    demo = _demo_settings(layout, authorities, files, broker, households, now=now)
+    if has_tls:
+        gateway["tls"] = write_gateway_tls(folder, [plan.gateway_host], now=now)
+        demo["gateway_ca"] = gateway["tls"]["ca"]
+    _write(files.gateway_settings, common | gateway)
+    _write(files.demo_settings, common | demo | {"hours": hours, "manager_link": watching})
+    return files
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """Where the embedded broker will listen, and the gateway's token for it."""
+
+    port: int
+    token: str
+
+    def address(self, layout: NetworkLayout) -> dict[str, Any]:
+        """As a client's settings name it."""
+        return {"host": LOOPBACK, "port": self.port, "ca": str(layout.tls_ca_bundle)}
+
+
+def _gateway_settings(
+    plan: Plan,
+    layout: NetworkLayout,
+    authorities: Mapping[str, MemberAuthority],
+    files: DemoFiles,
+    broker: Broker,
+    *,
+    now: datetime,
+) -> dict[str, Any]:
+    place, reader = layout.wallet("gateway"), {"role": "auditor"}
+    return {
+        "host": plan.gateway_host,
+        "issuer_socket": str(files.authority_socket),
+        "port": plan.gateway_port,
+        "identity": _issued(authorities[HOME_MEMBER], place, "gateway", reader, now=now),
+        "mqtt": broker.address(layout) | {"username": "gateway", "token": broker.token},
+        "links": [
+            {"token": files.household_token, "idgrid": household_label(), "is_manager": False},
+            {"token": files.manager_token, "idgrid": "", "is_manager": True},
+        ],
+    }
+
+
+def _demo_settings(
+    layout: NetworkLayout,
+    authorities: Mapping[str, MemberAuthority],
+    files: DemoFiles,
+    broker: Broker,
+    households: int,
+    *,
+    now: datetime,
+) -> dict[str, Any]:
+    home_authority = authorities[HOME_MEMBER]
+    tls = layout.wallet("broker-tls")
+    write_pair(tls, home_authority.issue_tls("broker", now=now))
+    return {
+        "gateway_url": files.url,
+        "broker": broker.address(layout)
+        | {
+            "certificate": str(tls.certificate),
+            "key": str(tls.key),
+            "gateway_token": broker.token,
+        },
+        "staff": {
+            role: _issued(authorities[member], layout.wallet(role), role, {"role": role}, now=now)
+            for role, member in STAFF_MEMBERS.items()
+        },
+        "households": [
+            _household(home_authority, layout, home, now=now) for home in range(1, households + 1)
+        ],
+    }
+
+
+def _household(
+    authority: MemberAuthority, layout: NetworkLayout, home: int, *, now: datetime
+) -> dict[str, Any]:
+    idgrid = idgrid_of(home)
+    attributes = {"role": "prosumer", "idgrid": idgrid}
+    identity = _issued(authority, layout.wallet(idgrid), idgrid, attributes, now=now)
+    return {"idgrid": idgrid, "home": home, "identity": identity}
+
+
+def _issued(
+    authority: MemberAuthority,
+    place: Credential,
+    name: str,
+    attributes: Mapping[str, str],
+    *,
+    now: datetime,
+) -> dict[str, str]:
+    """A new client identity on disk, as the settings files name it."""
+    pair: KeyPair = authority.issue_client(name, attributes, now=now)
+    write_pair(place, pair)
+    return {
+        "mspid": authority.mspid,
+        "certificate": str(place.certificate),
+        "key": str(place.key),
+    }
+
+
+def _ledger(plan: Plan, layout: NetworkLayout) -> dict[str, Any]:
+    return {
+        "channel_id": plan.channel_id,
+        "chaincode": CHAINCODE,
+        "tls_ca": str(layout.tls_ca_bundle),
+        "genesis": str(layout.genesis_block),
+        "peers": [{"mspid": m.mspid, "address": m.address} for m in plan.members],
+    }
+
+
+def _token() -> str:
+    return secrets.token_urlsafe(TOKEN_BYTES)
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    write_new(path, json.dumps(content, indent=1).encode(), private=True)

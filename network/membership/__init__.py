@@ -1,0 +1,1 @@
+"""Changing a running channel: its configuration read, proposals signed and handed in."""

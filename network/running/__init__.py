@@ -1,0 +1,1 @@
+"""A network on this machine: its processes, what they use, their newest blocks, their clients."""

@@ -1,0 +1,1 @@
+"""`gridledger study network`: sizes and delays for 2 to 7 houses on emulated links."""
