@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gateway.api.hosts import AllowedHosts, HostCheck
 from gateway.api.idempotency import Idempotency
 from gateway.api.limits import RateLimit, RequestLimits
+from gateway.api.outages import Outages
 from gateway.api.problems import install_problem_handlers
 from gateway.api.routes import API_VERSION, DESCRIPTION, PROBLEM_RESPONSE, TITLE, add_api_routes
 from gateway.api.same_site import SameSiteOnly
@@ -65,6 +66,7 @@ def create_app(
             Middleware(HostCheck, hosts=hosts or AllowedHosts()),
             Middleware(SameSiteOnly),
             Middleware(RequestLimits, rate=rate or RateLimit(), clock_ms=services.clock_ms),
+            Middleware(Outages),
             Middleware(Idempotency, answered=services.answered),
         ],
     )

@@ -108,6 +108,12 @@ class Problem(Enum):
     LEDGER_UNAVAILABLE = ProblemKind(
         "ledger-unavailable", 503, "No peer answers", "Retry later; nothing was changed."
     )
+    DATABASE_UNAVAILABLE = ProblemKind(
+        "database-unavailable",
+        503,
+        "The gateway's database does not answer",
+        "Retry after `Retry-After` seconds; what a replica knows can be read meanwhile.",
+    )
     ISSUER_UNAVAILABLE = ProblemKind(
         "certificate-authority-unavailable",
         503,

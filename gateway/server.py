@@ -14,7 +14,13 @@ from gateway.api.hosts import HEAD_BYTES_MAX, AllowedHosts
 from gateway.application import create_app, create_trust_app
 from gateway.block_signal import BlockSignal
 from gateway.community import Community
-from gateway.database import Database, migrate, open_database
+from gateway.database import (
+    Database,
+    DatabaseUnavailable,
+    migrate,
+    open_database,
+    outlasting,
+)
 from gateway.event_feed import EventFeed
 from gateway.hems.plug_services import PlugServices
 from gateway.http_connections import (
@@ -46,6 +52,7 @@ from gateway.web.notice_texts import NoticeWriter
 from ledger import log_lines
 
 STOP_TIMEOUT_S = 2
+EXIT_FAILED = 1
 
 logger = logging.getLogger(__name__)
 
@@ -149,7 +156,9 @@ async def serve(settings: GatewaySettings) -> None:
             app, settings.host, settings.port, tls=tls, trusted_proxies=settings.trusted_proxies
         )
     )
-    background = [asyncio.create_task(follow_blocks(link, projector, services.blocks))]
+    background = [
+        asyncio.create_task(outlasting(lambda: follow_blocks(link, projector, services.blocks)))
+    ]
     if tls is not None and tls.trust_port is not None:
         trust = create_trust_app(services, tls.ca, https_port=settings.port, hosts=hosts)
         plain = web_config(trust, settings.host, tls.trust_port)
@@ -192,7 +201,11 @@ def main() -> int:
         parser.error(f"{options.config}: the field {error} is missing")
     except (TypeError, ValueError) as error:
         parser.error(f"{options.config}: {error}")
-    asyncio.run(serve(settings))
+    try:
+        asyncio.run(serve(settings))
+    except DatabaseUnavailable as outage:
+        logger.error("the gateway cannot start: %s", outage)  # noqa: TRY400 - its words suffice
+        return EXIT_FAILED
     return 0
 
 

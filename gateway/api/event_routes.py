@@ -10,6 +10,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from gateway.api.access import LiveServices, services_of, viewer_or_none
 from gateway.api.views import event_payload
+from gateway.database import DatabaseUnavailable
 from gateway.errors import Problem, RequestRefused
 from gateway.event_feed import AnnouncedBlock, AnnouncedEvent
 from gateway.insight import sees_all_of
@@ -54,9 +55,12 @@ async def events(
         if number is None:
             yield ServerSentEvent(comment="still here")
             continue
-        block = await services.feed.block(number)
+        try:
+            block = await services.feed.block(number)
+        except DatabaseUnavailable:
+            block = None
         if block is None:
-            return  # the read model is being rebuilt: the client resumes where it was
+            return  # the read model is away or being rebuilt: the client resumes where it was
         yield ServerSentEvent(event="block", id=str(number), data=_shown(block, viewer))
 
 

@@ -7,10 +7,12 @@ transaction id, which can be used once.
 """
 
 import asyncio
+from contextlib import suppress
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.api.limits import refuse
+from gateway.database import DatabaseUnavailable
 from gateway.errors import Problem
 from gateway.shared_state.answered import Answer, AnsweredRequests
 from ledger.crypto.hashing import sha256
@@ -72,7 +74,9 @@ class Idempotency:
         async def remember(message: Message) -> None:
             messages.append(message)
             if not message.get("more_body", message["type"] == "http.response.start"):
-                await self._keep(key_digest, messages)
+                # It was answered: who repeats it later meets the ledger's own guard.
+                with suppress(DatabaseUnavailable):
+                    await self._keep(key_digest, messages)
             await send(message)
 
         try:

@@ -14,10 +14,12 @@ for each other. `tests/unit/gateway/test_database.py` compares tables and migrat
 
 Two kinds of tables: what `gateway/readmodel` projects from the ledger can be dropped and rebuilt;
 everything else (sessions, keys already used, notices sent) is the gateway's own and is backed up.
+docs/backup.md has backups, and replicas that are read while the primary is away.
 """
 
 from gateway.database.declarations import Base
 from gateway.database.engine import Database, open_database
 from gateway.database.migrating import migrate
+from gateway.database.outages import DatabaseUnavailable, outlasting
 
-__all__ = ["Base", "Database", "migrate", "open_database"]
+__all__ = ["Base", "Database", "DatabaseUnavailable", "migrate", "open_database", "outlasting"]

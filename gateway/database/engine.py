@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,9 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from gateway.database.outages import told_apart
+from gateway.database.replicas import ReadingOn
+
 BUSY_TIMEOUT_MS = 10_000
 """How long a writer of SQLite waits for another one."""
 POOL_CONNECTIONS = 8
@@ -18,6 +21,13 @@ POOL_CONNECTIONS_MORE = 12
 """Opened on top when all are in use; three replicas stay below PostgreSQL's default of 100."""
 POOL_TIMEOUT_S = 10
 SQLITE_CACHE_KIB = 8_192
+CONNECT_TIMEOUT_S = 3
+"""For each server in turn."""
+LOST_AFTER_MS = 10_000
+KEEPALIVE_S, KEEPALIVES = 3, 3
+"""A server that acknowledges nothing for some ten seconds is taken as gone."""
+ROLE = "target_session_attrs"
+"""What libpq asks of a server: `any`, or `read-write`, which only the primary is."""
 PRIVATE_FILE_MODE = 0o600
 BEGIN = "gridledger_begin"
 """Execution option: how a transaction of SQLite begins."""
@@ -27,9 +37,15 @@ SYNCHRONOUS = "gridledger_synchronous"
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """One database; safe to use from several threads."""
+    """One database; safe to use from several threads.
+
+    A server of PostgreSQL that is away raises `DatabaseUnavailable`. Where the URL names several
+    servers, writing needs the primary among them, and reading goes on at a replica without it.
+    """
 
     engine: Engine
+    """Of the file, or of the primary."""
+    reading_on: ReadingOn | None = None
 
     @property
     def is_sqlite(self) -> bool:
@@ -39,7 +55,7 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection that sees one state of everything, however long it reads."""
-        with self.engine.connect() as connection:
+        with self._outages_told(), self._connected_for_reading() as connection:
             if not self.is_sqlite:
                 connection.execution_options(
                     isolation_level="REPEATABLE READ", postgresql_readonly=True
@@ -55,7 +71,7 @@ class Database:
         Without, SQLite may lose the newest transactions then (never tear one); PostgreSQL syncs
         always, unless its own settings say otherwise.
         """
-        with self.engine.connect() as connection:
+        with self._outages_told(), self.engine.connect() as connection:
             synchronous = "FULL" if is_synced else "NORMAL"
             connection.execution_options(**{BEGIN: "IMMEDIATE", SYNCHRONOUS: synchronous})
             with connection.begin():
@@ -64,11 +80,20 @@ class Database:
     def close(self) -> None:
         """Give back all connections."""
         self.engine.dispose()
+        if self.reading_on is not None:
+            self.reading_on.close()
+
+    def _connected_for_reading(self) -> Connection:
+        return self.reading_on.connect() if self.reading_on else self.engine.connect()
+
+    def _outages_told(self) -> AbstractContextManager[None]:
+        return nullcontext() if self.is_sqlite else told_apart()
 
 
 def open_database(url: str) -> Database:
     """By URL: `sqlite:////path/file.db` or `postgresql://user:password@host/name`.
 
+    A primary and its replicas: `postgresql://user:password@/name?host=a:5432&host=b:5432`.
     Another kind, or a URL that is none, raises `ValueError`. A file of SQLite is made with mode
     0600.
     """
@@ -80,7 +105,7 @@ def open_database(url: str) -> Database:
     if backend == "sqlite":
         return Database(_sqlite(parsed))
     if backend == "postgresql":
-        return Database(_postgresql(parsed))
+        return _of_servers(parsed)
     raise ValueError(f"{backend} is not supported; use sqlite or postgresql")
 
 
@@ -120,9 +145,26 @@ def _sqlite(url: URL) -> Engine:
     return engine
 
 
+def _of_servers(url: URL) -> Database:
+    hosts = url.normalized_query.get("host", ())
+    if len(",".join(hosts).split(",")) == 1:
+        return Database(_postgresql(url))
+    primary = _postgresql(url.update_query_dict({ROLE: "read-write"}))
+    any_server = _postgresql(url.update_query_dict({ROLE: "any"}))
+    return Database(primary, ReadingOn(primary, any_server))
+
+
 def _postgresql(url: URL) -> Engine:
+    limits = {
+        "connect_timeout": CONNECT_TIMEOUT_S,
+        "tcp_user_timeout": LOST_AFTER_MS,
+        "keepalives_idle": KEEPALIVE_S,
+        "keepalives_interval": KEEPALIVE_S,
+        "keepalives_count": KEEPALIVES,
+    }
     return create_engine(
         url.set(drivername="postgresql+psycopg"),
+        connect_args={name: value for name, value in limits.items() if name not in url.query},
         pool_size=POOL_CONNECTIONS,
         max_overflow=POOL_CONNECTIONS_MORE,
         pool_timeout=POOL_TIMEOUT_S,

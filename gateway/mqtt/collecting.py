@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import replace
 
 from gateway.actor import Actor
-from gateway.database import Database
+from gateway.database import Database, outlasting
 from gateway.hems.household_values import HouseholdValues
 from gateway.hems.planning import TransferPlanner, keep_planning
 from gateway.hems.running import (
@@ -50,11 +50,14 @@ async def start_collecting(
     )
     planner = TransferPlanner(services.readmodel, services.market, community, service.stores)
     tasks = [
-        asyncio.create_task(keep_collecting(lambda: collector.run(mqtt))),
-        asyncio.create_task(keep_planning(planner, services.blocks, services.clock_ms)),
+        asyncio.create_task(outlasting(work))
+        for work in (
+            lambda: keep_collecting(lambda: collector.run(mqtt)),
+            lambda: keep_planning(planner, services.blocks, services.clock_ms),
+        )
     ]
     if settings.hems.oracle is not None:
-        tasks.append(asyncio.create_task(_anchor(settings, database)))
+        tasks.append(asyncio.create_task(outlasting(lambda: _anchor(settings, database))))
     filled = replace(
         services,
         readings=StoredReadings(service.stores),

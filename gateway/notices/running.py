@@ -2,6 +2,7 @@
 
 import asyncio
 
+from gateway.database import outlasting
 from gateway.notices.addresses import PrivateAddresses
 from gateway.notices.following import Noticing
 from gateway.notices.mail import Mailer
@@ -32,6 +33,7 @@ def notice_tasks(
             write=write,
             clock_ms=services.clock_ms,
         )
-        tasks.append(asyncio.create_task(sending.run(made)))
+        tasks.append(asyncio.create_task(outlasting(lambda: sending.run(made))))
     noticing = Noticing(services.notices, services.readmodel, services.clock_ms, channels)
-    return [*tasks, asyncio.create_task(noticing.run(services.blocks, made))]
+    noticing_task = asyncio.create_task(outlasting(lambda: noticing.run(services.blocks, made)))
+    return [*tasks, noticing_task]

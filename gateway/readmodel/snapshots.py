@@ -16,21 +16,17 @@ PAGE_MAX = 500
 class _Snapshot:
     """A connection that is opened by the first question, in the thread that asks it."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, opened: ExitStack) -> None:
         self._database = database
-        self._open = ExitStack()
+        self._opened = opened
         self._connection: Connection | None = None
 
     @property
     def connection(self) -> Connection:
         """The connection, open now."""
         if self._connection is None:
-            self._connection = self._open.enter_context(self._database.reading())
+            self._connection = self._opened.enter_context(self._database.reading())
         return self._connection
-
-    def close(self) -> None:
-        """Give the connection back."""
-        self._open.close()
 
 
 class Snapshots:
@@ -47,13 +43,12 @@ class Snapshots:
         if self._snapshot.get() is not None:
             yield
             return
-        snapshot = _Snapshot(self.database)
-        token = self._snapshot.set(snapshot)
-        try:
-            yield
-        finally:
-            self._snapshot.reset(token)
-            snapshot.close()
+        with ExitStack() as opened:
+            token = self._snapshot.set(_Snapshot(self.database, opened))
+            try:
+                yield
+            finally:
+                self._snapshot.reset(token)
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:

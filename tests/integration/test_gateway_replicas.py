@@ -28,8 +28,8 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    with running_postgresql() as url:
-        yield url
+    with running_postgresql() as server:
+        yield server.url
 
 
 @pytest.fixture
