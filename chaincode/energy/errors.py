@@ -93,7 +93,7 @@ class Refusal(Enum):
     NOT_A_MEMBER = (403, "the household is no member of the group")
     GROUP_FULL = (409, "the group has as many members as it may have")
     GROUP_EMPTY = (409, "the group has no member to order for")
-    GROUP_BUSY = (409, "the member's money or orders are still bound in the group")
+    NOT_INVITED = (403, "the group's manager has not invited the household with this share")
     READINGS_CHANGED = (409, "readings differ from the settlement; correct it first")
     STANDING_LIMIT = (409, "the standing order allows no order in this listing")
     NO_PROFILE = (404, "the household's profile has no order for this hour")

@@ -161,6 +161,11 @@ def group_member(group_id: str, idgrid: str) -> str:
     return _key("groupmember", group_id, idgrid)
 
 
+def group_invitation(group_id: str, idgrid: str) -> str:
+    """The group's manager lets a household join; written by the manager, removed by joining."""
+    return _key("groupinvitation", group_id, idgrid)
+
+
 def group_unsplit(group_id: str, listing_id: str) -> str:
     """The group has ordered in a listing that is not split among its members yet."""
     return _key("groupunsplit", group_id, listing_id)

@@ -2,7 +2,7 @@
 
 from chaincode.energy.contracts.transaction import world_of
 from chaincode.energy.groups import membership, ordering, settling
-from chaincode.energy.groups.records import Group, GroupMember, GroupSplit
+from chaincode.energy.groups.records import Group, GroupInvitation, GroupMember, GroupSplit
 from chaincode.energy.market.records import MarketOrder
 from chaincode.shim import Context, Contract, query, transaction
 
@@ -22,13 +22,27 @@ class Groups(Contract):
         )
 
     @transaction
+    async def invite(
+        self, ctx: Context, group_id: str, idgrid: str, share: int
+    ) -> GroupInvitation:
+        """Group manager: let a household join with this share."""
+        return await membership.invite(
+            world_of(ctx), group_id=group_id, idgrid=idgrid, share=share
+        )
+
+    @transaction
+    async def dismiss(self, ctx: Context, group_id: str, idgrid: str) -> GroupMember:
+        """Group manager: order for a member no more."""
+        return await membership.dismiss(world_of(ctx), group_id=group_id, idgrid=idgrid)
+
+    @transaction
     async def join(self, ctx: Context, group_id: str, share: int) -> GroupMember:
-        """Participant: let the group order for it; again: change its share."""
+        """Participant: let the group order for it, with the share it is invited with."""
         return await membership.join(world_of(ctx), group_id=group_id, share=share)
 
     @transaction
     async def leave(self, ctx: Context, group_id: str) -> GroupMember:
-        """Member: leave with a balance of zero."""
+        """Member: be ordered for no more; gone once its hours are split and its balance zero."""
         return await membership.leave(world_of(ctx), group_id)
 
     @transaction

@@ -1,4 +1,8 @@
-"""Founding, joining and leaving a group, and its purse."""
+"""Founding, joining and leaving a group, and its purse.
+
+Joining takes both sides: the manager invites, the household joins. A stranger among the members
+could use energy the others pay for, and with `shares` take their proceeds.
+"""
 
 from dataclasses import dataclass, replace
 
@@ -6,9 +10,10 @@ from chaincode.energy import arguments, keys
 from chaincode.energy.arguments import AMOUNT_UTOKEN_MAX
 from chaincode.energy.community import PARTICIPANTS, STAFF
 from chaincode.energy.errors import Refusal, refused
-from chaincode.energy.groups.records import Group, GroupMember
+from chaincode.energy.groups.records import Group, GroupInvitation, GroupMember, Unsplit
 from chaincode.energy.groups.splitting import READINGS, SHARES
 from chaincode.energy.idgrid import GROUP_PREFIX
+from chaincode.energy.registry.records import Status
 from chaincode.energy.tokens import accounts
 from chaincode.energy.tokens.records import Escrow, Payout
 from chaincode.energy.world import World
@@ -43,18 +48,41 @@ async def found(world: World, *, group_id: str, name: str, money_by: str) -> Gro
     return group
 
 
-async def join(world: World, *, group_id: str, share: int) -> GroupMember:
-    """Participant: let the group's manager order for it from now on. Again: another share."""
-    idgrid = (await world.caller_is_registered()).idgrid
-    group = await get_group(world, group_id)
-    members = await members_of(world, group_id)
-    before = next((member for member in members if member.idgrid == idgrid), None)
-    if before is None and len(members) >= MEMBERS_MAX:
-        raise refused(Refusal.GROUP_FULL, f"{group_id}, {MEMBERS_MAX}")
-    member = GroupMember(
+async def invite(world: World, *, group_id: str, idgrid: str, share: int) -> GroupInvitation:
+    """Manager: let a household join, or change its share; it has to agree by joining."""
+    await _require_manager(world, group_id)
+    invited = await world.participant(arguments.idgrid(idgrid))
+    if invited.status == Status.EXITED:
+        raise refused(Refusal.EXITED, idgrid)
+    invitation = GroupInvitation(
         group_id=group_id,
         idgrid=idgrid,
         share=arguments.positive(share, "share", at_most=SHARE_MAX),
+    )
+    await world.put(keys.group_invitation(group_id, idgrid), invitation)
+    world.announce("GroupInvited", {"group_id": group_id, "idgrid": idgrid, "share": share})
+    return invitation
+
+
+async def join(world: World, *, group_id: str, share: int) -> GroupMember:
+    """Participant: let the group's manager order for it from now on. Again: another share.
+
+    With the share it is invited with; only the manager needs no invitation.
+    """
+    idgrid = (await world.caller_is_registered()).idgrid
+    group = await get_group(world, group_id)
+    arguments.positive(share, "share", at_most=SHARE_MAX)
+    if idgrid != group.manager_idgrid:
+        await _accept_invitation(world, group_id, idgrid, share)
+    members = {member.idgrid: member for member in await members_of(world, group_id)}
+    staying = [name for name, member in members.items() if not member.is_leaving]
+    if idgrid not in staying and len(staying) >= MEMBERS_MAX:
+        raise refused(Refusal.GROUP_FULL, f"{group_id}, {MEMBERS_MAX}")
+    before = members.get(idgrid)
+    member = GroupMember(
+        group_id=group_id,
+        idgrid=idgrid,
+        share=share,
         balance_utoken=before.balance_utoken if before is not None else 0,
         joined_at_ms=before.joined_at_ms if before is not None else world.now_ms,
     )
@@ -64,17 +92,26 @@ async def join(world: World, *, group_id: str, share: int) -> GroupMember:
 
 
 async def leave(world: World, group_id: str) -> GroupMember:
-    """Participant: leave with a balance of zero, and while no order is under way for it."""
+    """Participant: the group orders for it no more, from now on.
+
+    Its record goes with the call that finds its hours split and its balance zero.
+    """
     idgrid = (await world.caller_is_registered()).idgrid
-    member = await _member(world, group_id, idgrid)
-    if member.balance_utoken:
-        raise refused(Refusal.GROUP_BUSY, f"its balance is {member.balance_utoken}")
-    under_way = await world.scan(dict, keys.under("groupunsplit", group_id), limit=1)
-    if under_way:
-        raise refused(Refusal.GROUP_BUSY, f"{under_way[0][0].rpartition('~')[2]} is not split")
-    await world.delete(keys.group_member(group_id, idgrid))
-    world.announce("GroupLeft", {"group_id": group_id, "idgrid": idgrid})
-    return member
+    return await _end(world, await _member(world, group_id, idgrid), "GroupLeft")
+
+
+async def dismiss(world: World, *, group_id: str, idgrid: str) -> GroupMember:
+    """Manager: order for a member no more; its balance stays its own. Withdraws an invitation."""
+    await _require_manager(world, group_id)
+    invitation_key = keys.group_invitation(group_id, arguments.idgrid(idgrid))
+    invitation = await world.find(GroupInvitation, invitation_key)
+    member = await world.find(GroupMember, keys.group_member(group_id, idgrid))
+    if invitation is not None:
+        await world.delete(invitation_key)
+        member = member or GroupMember(group_id, idgrid, invitation.share, 0, world.now_ms)
+    if member is None:
+        raise refused(Refusal.NOT_A_MEMBER, f"{idgrid}, {group_id}")
+    return await _end(world, member, "GroupDismissed")
 
 
 async def pay_in(world: World, *, group_id: str, amount_utoken: int) -> GroupMember:
@@ -132,6 +169,40 @@ async def view(world: World, group_id: str) -> GroupView:
         free_utoken=purse.balance_utoken + sum(entry.amount_utoken for _, entry in payouts),
         locked_utoken=sum(entry.locked_utoken for _, entry in escrows),
     )
+
+
+async def _require_manager(world: World, group_id: str) -> None:
+    caller = await world.caller_is_registered()
+    group = await get_group(world, group_id)
+    if group.manager_idgrid != caller.idgrid:
+        raise refused(Refusal.NOT_YOURS, f"{group_id} is managed by {group.manager_idgrid}")
+
+
+async def _accept_invitation(world: World, group_id: str, idgrid: str, share: int) -> None:
+    key = keys.group_invitation(group_id, idgrid)
+    name = f"{idgrid}, {group_id}"
+    invitation = await world.get(GroupInvitation, key, Refusal.NOT_INVITED, name)
+    if invitation.share != share:
+        raise refused(Refusal.NOT_INVITED, f"{name}, share {invitation.share}")
+    await world.delete(key)
+
+
+async def _end(world: World, member: GroupMember, event: str) -> GroupMember:
+    """Remove a member, or mark it as leaving while hours or money of it are in the group."""
+    key = keys.group_member(member.group_id, member.idgrid)
+    leaving = replace(member, is_leaving=True)
+    if member.balance_utoken or await _is_ordered_for(world, member):
+        await world.put(key, leaving)
+    else:
+        await world.delete(key)
+    world.announce(event, {"group_id": member.group_id, "idgrid": member.idgrid})
+    return leaving
+
+
+async def _is_ordered_for(world: World, member: GroupMember) -> bool:
+    """Whether the group has ordered for the member in a listing that is not split yet."""
+    unsplit = await world.scan(Unsplit, keys.under("groupunsplit", member.group_id))
+    return any(member.idgrid in listing.shares for _, listing in unsplit)
 
 
 async def _member(world: World, group_id: str, idgrid: str) -> GroupMember:

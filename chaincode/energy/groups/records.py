@@ -23,7 +23,8 @@ class GroupMember:
     """A household in a group: its agreed weight `share`, its part of the purse `balance_utoken`.
 
     The balance is what it paid in and earned, less what it bought; it may fall below zero when
-    it used more energy than it had paid in for.
+    it used more energy than it had paid in for. A member that `is_leaving` is ordered for no
+    more; its record stays until its hours are split and its balance is zero.
     """
 
     group_id: str
@@ -31,6 +32,23 @@ class GroupMember:
     share: int
     balance_utoken: int
     joined_at_ms: int
+    is_leaving: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GroupInvitation:
+    """The manager lets a household join with this share."""
+
+    group_id: str
+    idgrid: str
+    share: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unsplit:
+    """The group has ordered in a listing; `shares` are its members' weights at that time."""
+
+    shares: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +78,13 @@ class MemberPart:
 
 @dataclass(frozen=True, slots=True)
 class GroupSplit:
-    """A group's settled hour, split; `credits` is what members' balances got so far for it."""
+    """A group's settled hour, split; `credits` is what members' balances got so far for it.
+
+    `shares` are the weights of the members when the group ordered.
+    """
 
     group_id: str
     listing_id: str
     parts: list[dict[str, Any]] = field(default_factory=list)
     credits: dict[str, int] = field(default_factory=dict)
+    shares: dict[str, int] = field(default_factory=dict)

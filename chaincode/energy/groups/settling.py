@@ -1,12 +1,19 @@
 """After settlement: the group's hour split among its members, their balances moved with it."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 
 from chaincode.energy import keys
 from chaincode.energy.community import MARKET_OPERATORS
 from chaincode.energy.errors import Refusal, refused
 from chaincode.energy.groups.membership import get_group, members_of
-from chaincode.energy.groups.records import Group, GroupMember, GroupSplit, MemberPart
+from chaincode.energy.groups.records import (
+    Group,
+    GroupMember,
+    GroupSplit,
+    MemberPart,
+    Unsplit,
+)
 from chaincode.energy.groups.splitting import split_line
 from chaincode.energy.market.listings import get_listing
 from chaincode.energy.market.records import Listing, ListingState
@@ -28,23 +35,18 @@ async def split(world: World, *, group_id: str, listing_id: str) -> GroupSplit:
     await _require_concerned(world, group, members)
     listing = await get_listing(world, listing_id)
     before = await world.find(GroupSplit, keys.group_split(group_id, listing_id))
-    parts = await _parts(world, group, members, listing)
+    shares = await _shares(world, group_id, listing_id, before)
+    parts = await _parts(world, group, listing, shares)
     now = GroupSplit(
         group_id=group_id,
         listing_id=listing_id,
         parts=[asdict(part) for part in parts],
         credits={part.idgrid: part.credit_utoken for part in parts},
+        shares=shares,
     )
     if now == before:
         return now
-    earlier = before.credits if before is not None else {}
-    by_name = {member.idgrid: member for member in members}
-    for idgrid, credit in now.credits.items():
-        member = by_name.get(idgrid) or GroupMember(group_id, idgrid, 1, 0, world.now_ms)
-        balance = member.balance_utoken + credit - earlier.get(idgrid, 0)
-        await world.put(
-            keys.group_member(group_id, idgrid), replace(member, balance_utoken=balance)
-        )
+    await _move_balances(world, now, before, {member.idgrid: member for member in members})
     await world.put(keys.group_split(group_id, listing_id), now)
     await world.delete(keys.group_unsplit(group_id, listing_id))
     world.announce(
@@ -52,6 +54,23 @@ async def split(world: World, *, group_id: str, listing_id: str) -> GroupSplit:
         {"group_id": group_id, "listing_id": listing_id, "parts": now.parts},
     )
     return now
+
+
+async def _move_balances(
+    world: World,
+    now: GroupSplit,
+    before: GroupSplit | None,
+    members: Mapping[str, GroupMember],
+) -> None:
+    """Credit what is new; who has left meanwhile gets a place for its money and no orders."""
+    earlier = before.credits if before is not None else {}
+    for idgrid, credit in now.credits.items():
+        change = credit - earlier.get(idgrid, 0)
+        gone = GroupMember(now.group_id, idgrid, 1, 0, world.now_ms, is_leaving=True)
+        member = members.get(idgrid, gone)
+        if change:
+            changed = replace(member, balance_utoken=member.balance_utoken + change)
+            await world.put(keys.group_member(now.group_id, idgrid), changed)
 
 
 async def get_split(world: World, *, group_id: str, listing_id: str) -> GroupSplit:
@@ -62,8 +81,18 @@ async def get_split(world: World, *, group_id: str, listing_id: str) -> GroupSpl
     return await world.get(GroupSplit, key, Refusal.NOT_SETTLED, f"{group_id}, {listing_id}")
 
 
+async def _shares(
+    world: World, group_id: str, listing_id: str, before: GroupSplit | None
+) -> dict[str, int]:
+    """The members' weights when the group ordered."""
+    unsplit = await world.find(Unsplit, keys.group_unsplit(group_id, listing_id))
+    if unsplit is not None:
+        return unsplit.shares
+    return before.shares if before is not None else {}
+
+
 async def _parts(
-    world: World, group: Group, members: list[GroupMember], listing: Listing
+    world: World, group: Group, listing: Listing, shares: Mapping[str, int]
 ) -> list[MemberPart]:
     """What each member's part is; nothing if the listing was stopped or nothing matched."""
     if listing.state == ListingState.CANCELLED:
@@ -80,8 +109,8 @@ async def _parts(
     metered_wh = sum(m.imported_wh for m in meters), sum(m.exported_wh for m in meters)
     if metered_wh != (line.imported_wh, line.exported_wh):
         raise refused(Refusal.READINGS_CHANGED, f"{group.group_id}, {listing.listing_id}")
-    shares = dict.fromkeys(names, 1) | {member.idgrid: member.share for member in members}
-    return split_line(line, names, readings.metered, shares=shares, money_by=group.money_by)
+    weights = dict.fromkeys(names, 1) | dict(shares)
+    return split_line(line, names, readings.metered, shares=weights, money_by=group.money_by)
 
 
 async def _line(world: World, group_id: str, listing_id: str) -> SettlementLine | None:

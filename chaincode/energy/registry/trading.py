@@ -22,11 +22,8 @@ def require_may_trade(participant: Participant, now_ms: int, *, use_raw: bytes) 
 
     `use_raw`: value of `keys.contract_use`, empty if there is none.
     """
+    require_approved(participant)
     name = f"participant {participant.idgrid}"
-    refusal = _NOT_TRADING.get(Status(participant.status))
-    if refusal is not None:
-        reason = f": {participant.status_reason}" if participant.status_reason else ""
-        raise refused(refusal, name + reason)
     if participant.consented_ms is None:
         raise refused(Refusal.CONSENT_REQUIRED, name)
     if not participant.meter_ids:
@@ -37,6 +34,14 @@ def require_may_trade(participant: Participant, now_ms: int, *, use_raw: bytes) 
     limit = participant.contract_orders_max
     if limit is not None and orders_used(participant, use_raw) >= limit:
         raise refused(Refusal.LIMIT, f"{name}, {limit} orders")
+
+
+def require_approved(participant: Participant) -> None:
+    """Refuse who is not approved yet, suspended or gone."""
+    refusal = _NOT_TRADING.get(Status(participant.status))
+    if refusal is not None:
+        reason = f": {participant.status_reason}" if participant.status_reason else ""
+        raise refused(refusal, f"participant {participant.idgrid}{reason}")
 
 
 def orders_used(participant: Participant, use_raw: bytes) -> int:

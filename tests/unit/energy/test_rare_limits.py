@@ -17,10 +17,14 @@ def test_a_full_group_takes_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None
     community = Community.found()
     homes = [community.join() for _ in range(3)]
     homes[0].client.submit("groups:found", VPP, "Hill street")
+    for home in homes[1:]:
+        homes[0].client.submit("groups:invite", VPP, home.idgrid, 1)
     for home in homes[:2]:
         home.client.submit("groups:join", VPP, 1)
     refuses(community, "GROUP_FULL", homes[2].client, "groups:join", VPP, 1)
     homes[0].client.submit("groups:join", VPP, 7)  # who is in it may change its share
+    homes[1].client.submit("groups:leave", VPP)
+    homes[2].client.submit("groups:join", VPP, 1)
 
 
 def test_more_meters_than_one_transaction_can_share_out(monkeypatch: pytest.MonkeyPatch) -> None:

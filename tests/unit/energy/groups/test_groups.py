@@ -10,7 +10,7 @@ from chaincode.energy.groups.splitting import SHARES, split_line
 from chaincode.energy.settlement.group_metering import merged
 from chaincode.energy.settlement.pool import Metered, Position, Tariff, settle_pool
 from chaincode.shim import ContractError
-from tests.unit.energy.community import CAP, LISTING, Community, hour_of, refuses
+from tests.unit.energy.community import CAP, HASH, LISTING, Community, Household, hour_of, refuses
 
 VPP = "vpp:hill"
 PRICE = 54_000
@@ -28,9 +28,16 @@ def community() -> Community:
     manager, *others = founded.households[:3]
     manager.client.submit("groups:found", VPP, "Hill street")
     for home, share in zip((manager, *others), (5, 3, 2), strict=True):
-        home.client.submit("groups:join", VPP, share)
+        take_in(manager, home, share)
     founded.open()
     return founded
+
+
+def take_in(manager: Household, home: Household, share: int, group_id: str = VPP) -> None:
+    """The manager invites, the household joins."""
+    if home is not manager:
+        manager.client.submit("groups:invite", group_id, home.idgrid, share)
+    home.client.submit("groups:join", group_id, share)
 
 
 def group_of(community: Community) -> dict[str, Any]:
@@ -146,7 +153,8 @@ def test_a_group_buys_from_its_purse_and_each_member_owes_what_it_used(
     money_adds_up(community)
     draw = ("groups:draw_out", VPP, 1)
     refuses(community, "INSUFFICIENT_FUNDS", three.client, *draw)
-    refuses(community, "GROUP_BUSY", three.client, "groups:leave", VPP)
+    assert three.client.submit("groups:leave", VPP)["is_leaving"] is True
+    assert balances(community)[2] < 0  # a debt does not go with the member
 
 
 def test_splitting_twice_moves_nothing_more_and_a_stop_gives_the_purse_its_money(
@@ -157,7 +165,6 @@ def test_splitting_twice_moves_nothing_more_and_a_stop_gives_the_purse_its_money
     community.bid(buyer, 3000, PRICE)
     too_early = ("groups:split", VPP, LISTING)
     refuses(community, "NOT_SETTLED", community.scheduler, *too_early)
-    refuses(community, "GROUP_BUSY", two.client, "groups:leave", VPP)
     community.close_and_clear()
     community.deliver({one.idgrid: (0, 3000), buyer.idgrid: (3000, 0)})
     community.settle()
@@ -211,22 +218,21 @@ def test_a_silent_member_is_waited_for_and_late_readings_are_shared_by_a_correct
 
 
 def test_nobody_is_in_a_listing_twice(community: Community) -> None:
-    one, two, _, _, outsider = community.households
+    one, two, three, _, outsider = community.households
     community.bid(two, 1000, PRICE)
     offer = ("groups:place_offer", VPP, LISTING, one.res_id, 1000, 40_000)
-    refuses(community, "SELF_TRADE", one.client, *offer)
+    assert one.client.submit(*offer)["members"] == [one.idgrid, three.idgrid]
     orders = two.client.evaluate("market:get_orders", LISTING, two.idgrid)
     two.client.submit("orders:cancel", LISTING, orders[0]["order_id"])
-    one.client.submit(*offer)
+    assert one.client.submit(*offer)["members"] == [one.idgrid, two.idgrid, three.idgrid]
     own = ("market:place_bid", LISTING, 1000, PRICE)
     refuses(community, "IN_A_GROUP", two.client, *own)
     bid = ("groups:place_bid", VPP, LISTING, 1000, PRICE)
     refuses(community, "SELF_TRADE", one.client, *bid)
     outsider.client.submit("groups:found", "vpp:other", "")
-    outsider.client.submit("groups:join", "vpp:other", 1)
-    two.client.submit("groups:join", "vpp:other", 1)
+    take_in(outsider, two, 1, "vpp:other")
     rival = ("groups:place_offer", "vpp:other", LISTING, outsider.res_id, 1000, 40_000)
-    refuses(community, "SELF_TRADE", outsider.client, *rival)
+    refuses(community, "GROUP_EMPTY", outsider.client, *rival)
 
 
 def test_what_a_group_order_must_satisfy(community: Community) -> None:
@@ -246,8 +252,131 @@ def test_what_a_group_order_must_satisfy(community: Community) -> None:
     refuses(community, "INSUFFICIENT_FUNDS", one.client, *bid)
     unknown = ("groups:place_bid", "vpp:none", LISTING, 1000, PRICE)
     refuses(community, "UNKNOWN_GROUP", one.client, *unknown)
+    community.dso.submit("membership:suspend", one.idgrid, "meter tampered with")
+    offer("SUSPENDED")
+
+
+def test_who_may_not_trade_is_left_out_and_does_not_keep_the_group_from_trading(
+    community: Community,
+) -> None:
+    one, two, three, *_ = community.households
     two.client.submit("access:revoke", "market", two.meter_id)
-    offer("NO_DATA_ACCESS")
+    community.dso.submit("membership:suspend", three.idgrid, "arrears")
+    offer = ("groups:place_offer", VPP, LISTING, one.res_id)
+    refuses(community, "CAP_EXCEEDED", one.client, *offer, 10_001, 40_000)
+    assert one.client.submit(*offer, 10_000, 40_000)["members"] == [one.idgrid]
+    two.client.submit("access:grant", "market", two.meter_id)
+    assert one.client.submit(*offer, 10_000, 40_000)["members"] == [one.idgrid, two.idgrid]
+    for home in (one, two):
+        home.client.submit("membership:withdraw_consent")
+    refuses(community, "GROUP_EMPTY", one.client, *offer, 1, 40_000)
+    one.client.submit("membership:consent", HASH)
+
+
+def test_an_order_of_the_group_counts_in_its_members_contracts(community: Community) -> None:
+    one, two, three, *_ = community.households
+    community.manager.submit("membership:set_contract", two.idgrid, {"orders_max": 1})
+    offer = ("groups:place_offer", VPP, LISTING, one.res_id, 1000, 40_000)
+    assert two.idgrid in one.client.submit(*offer)["members"]
+    assert one.client.submit(*offer)["members"] == [one.idgrid, three.idgrid]
+    later = "2026-01-15T13"
+    community.open(later, opens_at_ms=0)
+    refuses(community, "LIMIT", two.client, "market:place_bid", later, 1000, PRICE)
+
+
+def test_nobody_joins_uninvited_or_with_a_share_of_its_own_choice(community: Community) -> None:
+    one, two, _, _, outsider = community.households
+    join = ("groups:join", VPP)
+    refuses(community, "NOT_INVITED", outsider.client, *join, 10**6)
+    refuses(community, "NOT_INVITED", two.client, *join, 10**6)
+    refuses(community, "NOT_YOURS", two.client, "groups:invite", VPP, outsider.idgrid, 1)
+    invite = (one.client, "groups:invite", VPP)
+    refuses(community, "UNKNOWN_PARTICIPANT", *invite, "VAL-0017-X", 1)
+    refuses(community, "NOT_POSITIVE", *invite, outsider.idgrid, 0)
+    one.client.submit("groups:invite", VPP, outsider.idgrid, 4)
+    refuses(community, "NOT_INVITED", outsider.client, *join, 5)
+    one.client.submit("groups:dismiss", VPP, outsider.idgrid)
+    refuses(community, "NOT_INVITED", outsider.client, *join, 4)
+    dismiss = (one.client, "groups:dismiss", VPP, outsider.idgrid)
+    refuses(community, "NOT_A_MEMBER", *dismiss)
+    one.client.submit("groups:invite", VPP, outsider.idgrid, 4)
+    assert outsider.client.submit(*join, 4)["share"] == 4
+    refuses(community, "NOT_INVITED", outsider.client, *join, 4)  # it counts once
+    outsider.client.submit("membership:leave", outsider.idgrid, "moved away")
+    refuses(community, "EXITED", *invite, outsider.idgrid, 1)
+
+
+def test_weights_count_as_they_were_when_the_group_ordered(community: Community) -> None:
+    one, two, _, buyer, seller = community.households
+    group_id = "vpp:weights"
+    one.client.submit("groups:found", group_id, "", "shares")
+    take_in(one, one, 1, group_id)
+    take_in(one, two, 3, group_id)
+    one.client.submit("groups:place_offer", group_id, LISTING, one.res_id, 4000, 40_000)
+    one.client.submit("groups:join", group_id, 10**6)
+    community.bid(buyer, 4000, PRICE)
+    community.close_and_clear()
+    community.deliver({one.idgrid: (0, 4000), buyer.idgrid: (4000, 0)})
+    community.settle()
+    for _ in range(2):
+        done = community.scheduler.submit("groups:split", group_id, LISTING)
+        assert [part["received_utoken"] for part in done["parts"]] == [PRICE, 3 * PRICE]
+    assert seller.idgrid not in done["credits"]
+
+
+def test_leaving_holds_at_once_and_what_is_under_way_is_still_shared(
+    community: Community,
+) -> None:
+    one, two, three, buyer, _ = community.households
+    one.client.submit("groups:place_offer", VPP, LISTING, one.res_id, 4000, 40_000)
+    assert two.client.submit("groups:leave", VPP)["is_leaving"] is True
+    assert one.client.submit("groups:dismiss", VPP, three.idgrid)["is_leaving"] is True
+    later = "2026-01-15T13"
+    community.open(later, opens_at_ms=0)
+    offer = ("groups:place_offer", VPP, later, one.res_id, 1000, 40_000)
+    assert one.client.submit(*offer)["members"] == [one.idgrid]
+    community.bid(two, 1000, PRICE, later)  # it trades for itself again
+    community.bid(buyer, 4000, PRICE)
+    community.close_and_clear()
+    community.deliver({one.idgrid: (0, 1000), two.idgrid: (0, 3000), buyer.idgrid: (4000, 0)})
+    community.settle()
+    assert parts(community, "sold_wh") == [1000, 3000, 0]
+    money_adds_up_but_for_open_orders(community)
+    two.client.submit("groups:leave", VPP)
+    assert len(group_of(community)["members"]) == 3  # its money is still here
+    two.client.submit("groups:draw_out", VPP, 3 * PRICE)
+    for home in (two, three):
+        home.client.submit("groups:leave", VPP)
+    assert [member["idgrid"] for member in group_of(community)["members"]] == [one.idgrid]
+    refuses(community, "NOT_A_MEMBER", two.client, "groups:draw_out", VPP, 1)
+
+
+def money_adds_up_but_for_open_orders(community: Community) -> None:
+    view = group_of(community)
+    assert view["free_utoken"] + view["locked_utoken"] == sum(balances(community))
+    assert community.audit()["difference_utoken"] == 0
+
+
+def test_a_correction_does_not_bring_a_former_member_back_into_the_group(
+    community: Community,
+) -> None:
+    one, two, three, buyer, _ = community.households
+    one.client.submit("groups:place_offer", VPP, LISTING, one.res_id, 4000, 40_000)
+    community.bid(buyer, 4000, PRICE)
+    community.close_and_clear()
+    community.deliver({one.idgrid: (0, 4000), buyer.idgrid: (4000, 0)})
+    community.settle()
+    parts(community, "sold_wh")
+    two.client.submit("groups:leave", VPP)
+    substitute = ("settlement:substitute", LISTING)
+    community.dso.submit(*substitute, two.idgrid, 0, 4000, "read on site")
+    community.dso.submit("settlement:correct", LISTING)
+    assert parts(community, "sold_wh") == [2000, 2000, 0]
+    later = "2026-01-15T13"
+    community.open(later, opens_at_ms=0)
+    offer = ("groups:place_offer", VPP, later, one.res_id, 1000, 40_000)
+    assert one.client.submit(*offer)["members"] == [one.idgrid, three.idgrid]
+    two.client.submit("groups:draw_out", VPP, 2 * PRICE)  # its money is its own all the same
 
 
 def test_founding_joining_and_leaving(community: Community) -> None:
@@ -259,8 +388,10 @@ def test_founding_joining_and_leaving(community: Community) -> None:
     refuses(community, "NOT_A_MEMBER", outsider.client, "groups:leave", VPP)
     refuses(community, "NOT_A_MEMBER", outsider.client, "groups:pay_in", VPP, 5)
     two.client.submit("groups:pay_in", VPP, 5)
+    one.client.submit("groups:invite", VPP, two.idgrid, 9)
     assert two.client.submit("groups:join", VPP, 9)["balance_utoken"] == 5
-    refuses(community, "GROUP_BUSY", two.client, "groups:leave", VPP)
+    assert two.client.submit("groups:leave", VPP)["is_leaving"] is True
+    take_in(one, two, 2)
     two.client.submit("groups:draw_out", VPP, 5)
     two.client.submit("groups:leave", VPP)
     with pytest.raises(ContractError, match="NOT_A_MEMBER"):
