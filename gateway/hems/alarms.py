@@ -103,16 +103,20 @@ class AlarmBook:
         return over
 
     def standing(self, device_id: str | None = None) -> list[Alarm]:
-        """Alarms that are not cleared, newest first; of one device if named."""
+        """Every alarm that is not cleared, newest first; of one device if named.
+
+        At most one per device and kind, so there is no other limit.
+        """
         wanted = select(*_COLUMNS).where(AlarmRow.cleared_ms.is_(None))
         return self._read(wanted if device_id is None else _of(wanted, device_id))
 
     def all(self, device_id: str | None = None) -> list[Alarm]:
-        """Standing and cleared ones, newest first."""
-        return self._read(_of(select(*_COLUMNS), device_id) if device_id else select(*_COLUMNS))
+        """The newest `ALARMS_PER_PAGE_MAX`, standing and cleared ones, newest first."""
+        wanted = select(*_COLUMNS).limit(ALARMS_PER_PAGE_MAX)
+        return self._read(_of(wanted, device_id) if device_id else wanted)
 
     def _read(self, wanted: Select[*tuple[Any, ...]]) -> list[Alarm]:
-        newest_first = wanted.order_by(AlarmRow.number.desc()).limit(ALARMS_PER_PAGE_MAX)
+        newest_first = wanted.order_by(AlarmRow.number.desc())
         with self._database.reading() as connection:
             return [Alarm(*row) for row in connection.execute(newest_first)]
 

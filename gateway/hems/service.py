@@ -17,7 +17,7 @@ from gateway.hems.devices import DeviceBook
 from gateway.hems.measurements import MeasurementStore
 from gateway.hems.series import Arrival, Kept, SeriesStore
 from gateway.hems.switching import SwitchBook
-from gateway.hems.transfer_rules import Command
+from gateway.hems.transfer_rules import Command, Transfer, TransferState, left_undone
 from gateway.hems.transfers import TransferBook
 from gateway.mqtt.device_messages import (
     LOST,
@@ -29,6 +29,9 @@ from gateway.mqtt.device_messages import (
 
 AlarmListener = Callable[[Alarm], None]
 MILLIWATTS_PER_WATT = 1_000
+GOOD_READINGS_TO_CLEAR = 4
+"""So many believed readings in a row end the alarm of one that was set aside; one between two bad
+ones would tell its owner of every single one."""
 
 
 @dataclass(slots=True)
@@ -83,6 +86,8 @@ class HemsService:
         self.has_command = asyncio.Event()
         """Set by who issues a command that should not wait for the next look at what is due."""
         self._listening_since_ms = 0
+        self._good_in_a_row: Counter[str] = Counter()
+        """Of meters, since this process began."""
 
     @property
     def interval_ms(self) -> int:
@@ -97,12 +102,13 @@ class HemsService:
         stores.measurements.keep(inbox.measurements, now_ms)
         for battery_id, observation in inbox.charges:
             stores.batteries.record(battery_id, observation)
-        stores.transfers.note(inbox.acknowledgements, inbox.events, now_ms)
+        ended = stores.transfers.note(inbox.acknowledgements, inbox.events, now_ms)
         stores.switches.note(inbox.acknowledgements, inbox.states, now_ms)
         faults = inbox.refused + Counter(arrival.device_id for arrival, _ in kept.set_aside)
         speakers = inbox.speakers()
         stores.devices.heard(speakers, now_ms, states=inbox.states, refused=faults)
         self._tell_set_aside(kept, now_ms)
+        self._tell_transfers(ended, now_ms)
         back = speakers | {name for name, said in inbox.states.items() if said.state != LOST}
         self._clear(AlarmKind.SILENT, back, now_ms)
         return kept
@@ -121,6 +127,7 @@ class HemsService:
 
     def due(self, now_ms: int) -> list[Command]:
         """Commands to send to nodes now."""
+        self._tell_transfers(self.stores.transfers.give_up(now_ms), now_ms)
         return self.stores.switches.due(now_ms) + self.stores.transfers.due(now_ms)
 
     def _watch_loads(self, measurements: list[Measurement], now_ms: int) -> None:
@@ -137,6 +144,23 @@ class HemsService:
         for arrival, doubt in kept.set_aside:
             detail = f"{doubt.value}: {arrival.detail or doubt.text}"
             self._raise(AlarmKind.SET_ASIDE, [arrival.device_id], detail, now_ms)
+        doubted = {arrival.device_id for arrival, _ in kept.set_aside}
+        for meter_id in doubted:
+            del self._good_in_a_row[meter_id]
+        good = Counter(reading.meter_id for reading in kept.accepted)
+        self._good_in_a_row.update({name: good[name] for name in good.keys() - doubted})
+        back = {name for name in good if self._good_in_a_row[name] >= GOOD_READINGS_TO_CLEAR}
+        self._clear(AlarmKind.SET_ASIDE, back, now_ms)
+
+    def _tell_transfers(self, ended: list[Transfer], now_ms: int) -> None:
+        """An alarm for each node that left a transfer undone; its next that is done ends it."""
+        for transfer in ended:
+            for device_id, reason in left_undone(transfer).items():
+                detail = f"{transfer.transfer_id}: {reason}"
+                self._raise(AlarmKind.TRANSFER, [device_id], detail, now_ms)
+            if transfer.state == TransferState.DONE:
+                nodes = {end.device_id for end in transfer.ends}
+                self._clear(AlarmKind.TRANSFER, nodes, now_ms)
 
     def _raise(
         self, kind: AlarmKind, device_ids: list[str], detail: str, now_ms: int

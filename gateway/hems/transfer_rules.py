@@ -120,6 +120,20 @@ def timed_out(transfer: Transfer, now_ms: int) -> Transfer:
     return concluded(replace(transfer, seller=seller, buyer=buyer))
 
 
+def left_undone(transfer: Transfer) -> dict[str, str]:
+    """Of a failed transfer the nodes that ended it otherwise than agreed, and why each did.
+
+    A node that was stopped because the other end had ended is none of them.
+    """
+    if transfer.state != TransferState.FAILED:
+        return {}
+    return {
+        end.device_id: end.reason
+        for end in transfer.ends
+        if end.status != DONE and end.reason != STOPPED
+    }
+
+
 def next_to_run(transfers: list[Transfer], now_ms: int) -> list[Transfer]:
     """Of every bus segment the one whose turn it is: the one running, else the lowest number."""
     first: dict[str, Transfer] = {}

@@ -80,28 +80,44 @@ class TransferBook:
         answers: Sequence[Acknowledgement],
         events: Sequence[EnergyEvent],
         now_ms: int,
-    ) -> None:
-        """What nodes answered and published; answers to something else are left alone."""
+    ) -> list[Transfer]:
+        """What nodes answered and published; answers to something else are left alone.
+
+        Returns the transfers that are over with it.
+        """
+        ended: list[Transfer] = []
         if not answers and not events:
-            return
+            return ended
         with self._database.writing() as connection:
             for answer in answers:
                 where = TransferRow.transfer_id == answer.command_id
                 found = connection.execute(_TRANSFERS.where(where)).mappings().first()
-                if found is not None:
-                    _save(connection, answered(_transfer(found), answer))
+                if found is None:
+                    continue
+                before = _transfer(found)
+                after = answered(before, answer)
+                _save(connection, after)
+                if after.state in OVER and before.state not in OVER:
+                    ended.append(after)
             for event in events:
                 _note_event(connection, event, now_ms)
+        return ended
+
+    def give_up(self, now_ms: int) -> list[Transfer]:
+        """End those whose nodes did not answer in time, and return them."""
+        with self._database.writing() as connection:
+            open_ones = self._open(connection)
+            changed = [
+                after for before in open_ones if (after := timed_out(before, now_ms)) != before
+            ]
+            for transfer in changed:
+                _save(connection, transfer)
+        return [transfer for transfer in changed if transfer.state in OVER]
 
     def due(self, now_ms: int) -> list[Command]:
         """Commands to send now; what a turn changes is on disk before anything is sent."""
         with self._database.writing() as connection:
-            open_ones = self._open(connection)
-            ended = [timed_out(transfer, now_ms) for transfer in open_ones]
-            for before, after in zip(open_ones, ended, strict=True):
-                if after != before:
-                    _save(connection, after)
-            running = next_to_run(ended, now_ms)
+            running = next_to_run(self._open(connection), now_ms)
             for transfer in running:
                 _save(connection, transfer)
         wanted = [command for transfer in running for command in commands(transfer, now_ms)]

@@ -4,13 +4,11 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 
-from sqlalchemy import Connection, select
-
 from chaincode.energy.registry.records import Status
 from gateway.block_signal import BlockSignal
 from gateway.community import Community
 from gateway.hems.alarms import Alarm
-from gateway.hems.tables import AlarmRow
+from gateway.notices.alarms_told import alarms_after, alarms_over
 from gateway.notices.book import (
     MAILED_WITHIN_MS,
     NoticeBook,
@@ -25,8 +23,7 @@ from gateway.readmodel.queries import ReadModel
 from gateway.readmodel.records import EventRecord
 
 EVENTS_PER_STEP = 20
-ALARMS_PER_STEP = 20
-ALARM_POLL_S = 5.0
+ALARM_POLL_S = 1.0
 """Alarms come without a block."""
 
 logger = logging.getLogger(__name__)
@@ -66,10 +63,11 @@ class Noticing:
         with self._book.database.writing() as connection:
             position, alarm_number = locked_progress(connection)
             events = self._readmodel.events_after(position, EVENTS_PER_STEP, names=EVENTS_TOLD)
-            alarms = _alarms_after(connection, alarm_number)
-            if not events and not alarms:
+            raised = alarms_after(connection, alarm_number)
+            over = alarms_over(connection)
+            if not events and not raised and not over:
                 return False
-            found = [*self._of_events(events), *self._of_alarms(alarms)]
+            found = [*self._of_events(events), *self._of_alarms(raised, over)]
             chosen = choices_of(connection, {notice.idgrid for notice, _ in found})
             told = [
                 (notice, self._ways(notice, chosen[notice.idgrid], is_fresh=is_fresh))
@@ -79,7 +77,7 @@ class Noticing:
             move_progress(
                 connection,
                 events[-1].position if events else position,
-                alarms[-1].number if alarms else alarm_number,
+                raised[-1].number if raised else alarm_number,
             )
         return True
 
@@ -102,32 +100,19 @@ class Noticing:
             for notice in notices_of(event, everybody)
         ]
 
-    def _of_alarms(self, alarms: list[Alarm]) -> list[tuple[Notice, bool]]:
+    def _of_alarms(self, raised: list[Alarm], over: list[Alarm]) -> list[tuple[Notice, bool]]:
         owners = {source.res_id: source.owner_idgrid for source in self._community.sources()}
         owners |= {meter.meter_id: meter.owner_idgrid for meter in self._community.meters()}
-        made = [(notice_of_alarm(alarm, owners), alarm) for alarm in alarms]
+        made = [(notice_of_alarm(alarm, owners), alarm.raised_ms) for alarm in raised]
+        made += [
+            (notice_of_alarm(alarm, owners, is_over=True), alarm.cleared_ms or alarm.raised_ms)
+            for alarm in over
+        ]
         oldest = self._clock_ms() - MAILED_WITHIN_MS
-        return [(one, alarm.raised_ms >= oldest) for one, alarm in made if one is not None]
+        return [(notice, at_ms >= oldest) for notice, at_ms in made if notice is not None]
 
     def _is_fresh(self, block_number: int) -> bool:
         block = self._readmodel.block(block_number)
         if block is None or block.consensus is None:
             return False
         return block.consensus.block_time_ms >= self._clock_ms() - MAILED_WITHIN_MS
-
-
-def _alarms_after(connection: Connection, number: int) -> list[Alarm]:
-    wanted = (
-        select(
-            AlarmRow.number,
-            AlarmRow.kind,
-            AlarmRow.device_id,
-            AlarmRow.detail,
-            AlarmRow.raised_ms,
-            AlarmRow.cleared_ms,
-        )
-        .where(AlarmRow.number > number)
-        .order_by(AlarmRow.number)
-        .limit(ALARMS_PER_STEP)
-    )
-    return [Alarm(*row) for row in connection.execute(wanted)]

@@ -19,7 +19,7 @@ class Kind(StrEnum):
     SETTLEMENT = "settlement"
     STOP = "stop"
     ALARM = "alarm"
-    """Something is wrong with an own device."""
+    """Something is wrong with an own device, or is well again (E075, E077)."""
 
 
 class Channel(StrEnum):
@@ -42,11 +42,11 @@ class Source:
 
     block_number: int
     index: int
-    """Of the transaction in its block; of an alarm its number, in block `ALARMS`."""
+    """Of the transaction in its block; of an alarm its number, in block `ALARMS` (or `…_OVER`)."""
 
 
-ALARMS = -1
-"""Stands for the block of what is not on the ledger: alarms of devices."""
+ALARMS, ALARMS_OVER = -1, -2
+"""Stand for the block of what is not on the ledger: alarms of devices, raised and over."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from gateway.hems.alarms import Alarm
-from gateway.notices.records import ALARMS, Facts, Kind, Notice, Source
+from gateway.notices.records import ALARMS, ALARMS_OVER, Facts, Kind, Notice, Source
 from gateway.readmodel.records import EventRecord
 
 Payload = dict[str, Any]
@@ -33,13 +33,16 @@ def _told(event: EventRecord, everybody: Sequence[str]) -> Told:
     return ()
 
 
-def notice_of_alarm(alarm: Alarm, owners: Mapping[str, str]) -> Notice | None:
-    """What an alarm tells the device's owner (device -> IDgrid); None if it has none."""
+def notice_of_alarm(
+    alarm: Alarm, owners: Mapping[str, str], *, is_over: bool = False
+) -> Notice | None:
+    """What an alarm, or its end, tells the device's owner (device -> IDgrid); None without one."""
     idgrid = owners.get(alarm.device_id)
     if idgrid is None:
         return None
-    facts: Facts = {"device_id": alarm.device_id, "alarm": alarm.kind}
-    return Notice(idgrid, Kind.ALARM, Source(ALARMS, alarm.number), facts)
+    facts: Facts = {"device_id": alarm.device_id, "alarm": alarm.kind, "is_over": is_over}
+    source = Source(ALARMS_OVER if is_over else ALARMS, alarm.number)
+    return Notice(idgrid, Kind.ALARM, source, facts)
 
 
 def _invitation(payload: Payload, everybody: Sequence[str]) -> Told:

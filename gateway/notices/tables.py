@@ -16,6 +16,14 @@ class NoticeProgressRow(Base):
     alarm_number: Mapped[int]
 
 
+class StandingAlarmRow(Base):
+    """An alarm that was told when it was raised; its end is told when it comes."""
+
+    __tablename__ = "notices_standing_alarms"
+
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+
+
 class NoticeRow(Base):
     """A notice in its household's inbox."""
 

@@ -28,6 +28,14 @@ ALARMS: Mapping[str, str] = {
     AlarmKind.TAMPERED: N_("somebody may have tampered with it"),
     AlarmKind.TRANSFER: N_("a transfer of energy did not go as planned"),
 }
+ALARMS_OVER: Mapping[str, str] = {
+    AlarmKind.SILENT: N_("it is heard again"),
+    AlarmKind.SET_ASIDE: N_("its readings are believed again"),
+    AlarmKind.IRREGULAR_LOAD: N_("its load is as usual again"),
+    AlarmKind.TAMPERED: N_("it is in order again"),
+    AlarmKind.TRANSFER: N_("a transfer of energy went as planned again"),
+}
+WELL_AGAIN = N_("A device is well again")
 CALL = N_("%(energy)s kWh for %(price)s tokens (%(name)s)")
 INVITATION = N_(
     "%(hour)s: orders are taken until %(until)s, from %(floor)s to %(cap)s tokens per kWh"
@@ -62,9 +70,8 @@ class NoticeWriter:
 
     def text(self, notice: Notice, words: Language) -> NoticeText:
         """A notice in a language."""
-        return NoticeText(
-            words.text(KINDS[notice.kind]), self._sentence(notice.kind, notice.facts, words)
-        )
+        title = WELL_AGAIN if notice.facts.get("is_over") else KINDS[notice.kind]
+        return NoticeText(words.text(title), self._sentence(notice.kind, notice.facts, words))
 
     def letter(self, notice: Notice, code: str) -> Letter:
         """A mail in the language with this code; in English for an unknown one."""
@@ -84,7 +91,8 @@ class NoticeWriter:
             hour = words.hour(facts["listing_id"], self.utc_offset_minutes)
             return words.text(STOP) % {"hour": hour, "reason": facts["reason"]}
         if kind is Kind.ALARM:
-            what = ALARMS.get(facts["alarm"], facts["alarm"])
+            texts = ALARMS_OVER if facts.get("is_over") else ALARMS
+            what = texts.get(facts["alarm"], facts["alarm"])
             return f"{facts['device_id']}: {words.text(what)}"
         if kind is Kind.MATCH and "listing_id" in facts:
             return self._match(facts, words)

@@ -4,8 +4,10 @@ import json
 
 import pytest
 
+from gateway.hems.alarms import ALARMS_PER_PAGE_MAX, AlarmBook, AlarmKind
 from gateway.hems.availability import availability
 from gateway.hems.measurements import energy_wh, irregular_against
+from gateway.hems.service import GOOD_READINGS_TO_CLEAR
 from gateway.hems.virtual_meter import VirtualMeter
 from gateway.mqtt.device_messages import Measurement
 from tests.unit.gateway.metering.data_service import (
@@ -72,6 +74,37 @@ def test_a_kettle_at_three_times_its_usual_power_is_an_alarm(watts, is_alarm):
         assert scene.alarms[0].detail == "6000 W, usually 2000 W"
         scene.hear(kettle(NOON_MS + 3_660_000, 2_000))
         assert told(scene)[1:] == [("irregular_load", "kettle", False)]
+
+
+def test_an_alarm_of_a_doubted_reading_ends_after_some_good_ones_in_a_row():
+    meter = VirtualMeter("m-1")
+    scene = Scene(Keys(meter))
+
+    def hear_good(count: int) -> None:
+        for _ in range(count):
+            scene.now_ms += QUARTER_MS
+            scene.hear_reading(meter)
+
+    doubted = ("m-1/reading", b"{")
+    hear_good(1)
+    scene.hear(doubted)
+    hear_good(GOOD_READINGS_TO_CLEAR - 1)
+    scene.hear(doubted)
+    hear_good(GOOD_READINGS_TO_CLEAR - 1)
+    assert told(scene) == [("set_aside", "m-1", True)]
+    hear_good(2)
+    assert told(scene)[1:] == [("set_aside", "m-1", False)]
+
+
+def test_more_alarms_than_a_page_holds_are_known_after_a_restart():
+    scene = Scene(Keys())
+    names = [f"m-{number:03}" for number in range(ALARMS_PER_PAGE_MAX + 1)]
+    scene.stores.alarms.raise_once(AlarmKind.SILENT, names, "", scene.now_ms)
+    book = AlarmBook(scene.database)
+    assert len(book.standing()) == len(names)
+    assert book.raise_once(AlarmKind.SILENT, names, "", scene.now_ms) == []
+    assert len(book.clear(AlarmKind.SILENT, names, scene.now_ms)) == len(names)
+    assert len(book.all()) == ALARMS_PER_PAGE_MAX
 
 
 def test_an_unknown_appliance_has_no_usual_power():

@@ -144,6 +144,39 @@ def test_a_node_that_never_answers_is_given_up_when_its_relay_must_be_open():
     )
 
 
+def answer(node: str, transfer_id: str, status: str, reason: str = "") -> tuple[str, bytes]:
+    said = {"v": 1, "d": node, "id": transfer_id, "status": status, "t": NOON_MS}
+    content = said | ({"reason": reason} if reason else {})
+    return f"{node}/ack", json.dumps(content).encode()
+
+
+@pytest.mark.parametrize("reason", ["lost_link", "overrun", "until", "reset", "fault"])
+def test_a_node_that_leaves_a_transfer_undone_raises_an_alarm_its_next_one_ends(reason):
+    scene = Scene(Keys())
+    scene.stores.transfers.plan(transfer())
+    scene.hear(answer("node-1", "t-1", "failed", reason))
+    assert scene.alarms == [], "the other end is not over yet"
+    for _ in range(2):
+        scene.hear(answer("node-2", "t-1", "failed", "stopped"))
+    assert [(one.kind, one.device_id, one.detail) for one in scene.alarms] == [
+        ("transfer", "node-1", f"t-1: {reason}")
+    ]
+    scene.stores.transfers.plan(transfer("t-2", 2))
+    scene.hear(answer("node-1", "t-2", "done"), answer("node-2", "t-2", "failed", "stopped"))
+    assert [one.cleared_ms for one in scene.alarms[1:]] == [scene.now_ms]
+
+
+def test_nodes_that_never_answered_raise_an_alarm_each():
+    scene = Scene(Keys())
+    scene.stores.transfers.plan(transfer())
+    for later_ms in (0, 119_999, 120_000, 130_000):
+        scene.service.due(NOON_MS + later_ms)
+    assert [(one.kind, one.device_id, one.detail) for one in scene.alarms] == [
+        ("transfer", "node-1", "t-1: no_answer"),
+        ("transfer", "node-2", "t-1: no_answer"),
+    ]
+
+
 def test_a_final_answer_stays_and_strangers_change_nothing():
     scene = Scene(Keys())
     scene.stores.transfers.plan(transfer())

@@ -5,7 +5,6 @@ broker that loses and repeats messages and dies; nodes and the gateway are kille
 follows from one seed. Energy flows only while the relays of both ends are closed.
 """
 
-import json
 import random
 import sys
 from collections import Counter
@@ -13,8 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gateway.hems.alarms import AlarmKind
 from gateway.hems.series import SeriesStore
-from gateway.hems.transfer_rules import OVER, Transfer
+from gateway.hems.transfer_rules import OVER, Transfer, left_undone
 from gateway.hems.transfers import plan_trades
 from gateway.mqtt.device_messages import encode_stored, encode_time, packed
 from gateway.mqtt.reading_check import Attesting
@@ -318,9 +318,21 @@ def lost_or_doubled(world: TransferWorld) -> list[str]:
             if end.status == "refused" and closed:
                 wrong.append(f"{transfer.transfer_id}: {end.device_id} refused, yet closed")
     wrong += _overlaps(world)
-    if world.scene.alarms:
-        wrong.append(json.dumps([alarm.detail for alarm in world.scene.alarms]))
+    wrong += _alarms_amiss(world)
     return wrong
+
+
+def _alarms_amiss(world: TransferWorld) -> list[str]:
+    """Nobody is told of anything but nodes that left a transfer undone, and of each of those."""
+    alarms = world.scene.alarms
+    others = [alarm.detail for alarm in alarms if alarm.kind != AlarmKind.TRANSFER]
+    told = {alarm.device_id for alarm in alarms}
+    untold = [
+        f"{transfer.transfer_id}: nobody is told of {name}"
+        for transfer in world.transfers()
+        for name in left_undone(transfer).keys() - told
+    ]
+    return others + untold
 
 
 def _overlaps(world: TransferWorld) -> list[str]:

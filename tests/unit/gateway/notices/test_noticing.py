@@ -105,6 +105,23 @@ def test_an_alarm_is_told_to_the_owner_of_the_device_once(street):
     all_steps(street.noticing())
     assert street.kinds(street.seller).count("alarm") == 1
     assert street.kinds(street.buyer).count("alarm") == 0
+    alarms.clear(AlarmKind.SILENT, names, street.now_ms)
+    assert all_steps(street.noticing()) == 1
+    assert all_steps(street.noticing()) == 0
+    assert street.kinds(street.seller).count("alarm") == 2
+    writer, told = NoticeWriter("La Ligua", -180), street.book.inbox(street.seller.idgrid, 100)
+    titles = [writer.text(entry.notice, language("en")).title for entry in told]
+    assert {"A device needs attention", "A device is well again"} < set(titles)
+
+
+def test_an_alarm_that_is_over_before_anybody_looked_is_told_twice():
+    street = Street()
+    alarms = AlarmBook(street.book.database)
+    alarms.raise_once(AlarmKind.SILENT, [street.seller.meter_id], "", street.now_ms)
+    alarms.clear(AlarmKind.SILENT, [street.seller.meter_id], street.now_ms)
+    street.play()
+    all_steps(street.noticing())
+    assert street.kinds(street.seller).count("alarm") == 2
 
 
 def choices_form(choices: Choices) -> dict[str, object]:
@@ -205,6 +222,7 @@ def test_every_notice_has_words_in_every_language(street, code):
     alarms = AlarmBook(street.book.database)
     for kind in AlarmKind:
         alarms.raise_once(kind, [street.seller.meter_id], "", street.now_ms)
+        alarms.clear(kind, [street.seller.meter_id], street.now_ms)
     all_steps(street.noticing())
     writer = NoticeWriter("La Ligua", -180)
     seen = set()

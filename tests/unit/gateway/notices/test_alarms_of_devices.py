@@ -1,0 +1,204 @@
+"""A device over the real broker, its owner's inbox and mailbox; the clock is set by hand."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+
+from gateway.application import create_app
+from gateway.hems.fleet import LightMeter
+from gateway.hems.virtual_meter import VirtualMeter
+from gateway.mqtt.collecting import start_collecting
+from gateway.mqtt.connection import connected
+from gateway.mqtt.embedded_broker import EmbeddedBroker, ServerTls, credential
+from gateway.mqtt.topics import gateway_access, meter_access
+from gateway.notices.running import notice_tasks
+from gateway.services import Services
+from gateway.sessions import Viewer
+from gateway.settings import HemsSettings, MqttSettings
+from gateway.web.notice_texts import NoticeWriter
+from network.gateway_tls import write_gateway_tls
+from tests.unit.gateway.ledger_double import services_over
+from tests.unit.gateway.notices.smtp_catcher import HOST, Catcher, caught_by
+from tests.unit.gateway.notices.test_running import settings_of
+from tests.unit.gateway.notices.told_street import PersonsOnLedger, Street, email_of
+
+COMMUNITY = "la-ligua"
+SILENT_AFTER_MS = 40 * 60_000
+SECONDS_MAX = 20
+KETTLE = "kettle"
+
+
+@dataclass
+class Gateway:
+    """A gateway as its process puts it together, over a double of the ledger alone."""
+
+    street: Street
+    services: Services
+    catcher: Catcher
+    mqtt: MqttSettings
+
+    def mqtt_as(self, user: str) -> MqttSettings:
+        return replace(self.mqtt, username=user, token=f"token of {user}")
+
+    async def until(self, what: Callable[[], bool]) -> None:
+        async with asyncio.timeout(SECONDS_MAX):
+            while not what():  # noqa: ASYNC110 - several tasks change what is asked for
+                await asyncio.sleep(0)
+
+    async def last_seen(self, device_id: str) -> None:
+        """Return when the gateway has heard the device at the time it is."""
+        assert self.services.hems is not None
+        devices = self.services.hems.stores.devices
+        await self.until(
+            lambda: getattr(devices.get(device_id), "last_seen_ms", 0) == self.street.now_ms
+        )
+
+    async def inbox(self) -> str:
+        """The page, as the seller reads it."""
+        self.services.sessions.admit("the seller", Viewer(self.street.seller.idgrid))
+        transport = httpx.ASGITransport(app=create_app(self.services))
+        headers = {"authorization": "Bearer the seller"}
+        async with httpx.AsyncClient(
+            transport=transport, base_url="http://localhost", headers=headers
+        ) as client:
+            return (await client.get("/notices")).text
+
+    def subjects(self) -> list[str]:
+        wanted = email_of(self.street.seller)
+        return [mail["Subject"] for mail in self.catcher.mails if mail["To"] == wanted]
+
+
+@asynccontextmanager
+async def running_gateway(street: Street, folder: Path):
+    files = write_gateway_tls(folder / "tls", [HOST], now=datetime.now(tz=UTC))
+    devices = (street.seller.meter_id, KETTLE)
+    access = {name: meter_access(COMMUNITY, name) for name in devices}
+    access["gateway"] = gateway_access(COMMUNITY)
+    broker = EmbeddedBroker(
+        credentials={name: credential(f"token of {name}", who) for name, who in access.items()},
+        tls=ServerTls(Path(files["certificate"]), Path(files["key"])),
+    )
+    await broker.start()
+    mqtt = MqttSettings(HOST, broker.port, Path(files["ca"]), "gateway", "token of gateway")
+    services = services_over(
+        street.ledger.double, lambda: street.now_ms, readmodel=street.ledger.readmodel
+    )
+    catcher = Catcher()
+    async with caught_by(catcher) as port:
+        settings = replace(
+            settings_of(folder, port),
+            mqtt=mqtt,
+            hems=HemsSettings(silent_after_ms=SILENT_AFTER_MS),
+        )
+        services, tasks = await start_collecting(settings, services, street.book.database)
+        tasks += notice_tasks(
+            settings,
+            PersonsOnLedger(street.community),
+            services,
+            NoticeWriter("La Ligua", -180).letter,
+        )
+        try:
+            yield Gateway(street, services, catcher, mqtt)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await broker.stop()
+
+
+@pytest.fixture
+def street() -> Street:
+    """The seller has a kettle on a plug, too."""
+    found = Street()
+    community = found.community.ledger
+    state = {key: community.state(key) or b"" for key in community.keys("")}
+    plug = json.loads(state[f"meter~{found.seller.meter_id}"])
+    plug |= {"meter_id": KETTLE, "kind": "plug"}
+    state[f"meter~{KETTLE}"] = json.dumps(plug).encode()
+    found.ledger.double.event = ("Founded", b"{}")
+    found.ledger.block(("registry:found", state))
+    found.ledger.catch_up()
+    return found
+
+
+@pytest.mark.row("E075")
+def test_a_stopped_simulator_is_told_once_within_the_limit_and_so_is_its_return(street, tmp_path):
+    """By mail and in the inbox; the page and the API say so, too."""
+    home = street.seller
+    virtual = VirtualMeter(home.meter_id, home.meter.private_key)
+
+    async def play() -> None:
+        async with running_gateway(street, tmp_path) as gateway:
+            simulator = LightMeter(COMMUNITY, virtual, gateway.mqtt_as(home.meter_id))
+            await simulator.connect()
+            await simulator.publish(street.now_ms)
+            await gateway.last_seen(home.meter_id)
+            await simulator.close()
+            stopped_ms = street.now_ms
+            street.now_ms += SILENT_AFTER_MS
+            assert gateway.services.hems.watch(street.now_ms) == []
+            street.now_ms += 1
+            await gateway.catcher.has(1)
+            (alarm,) = gateway.services.hems.stores.alarms.all()
+            assert (alarm.kind, alarm.raised_ms) == ("silent", stopped_ms + SILENT_AFTER_MS + 1)
+            street.now_ms += 10 * SILENT_AFTER_MS
+            gateway.services.hems.watch(street.now_ms)
+            page = await gateway.inbox()
+            assert page.count(f"{home.meter_id}: nothing is heard of it") == 1
+            await simulator.connect()
+            await simulator.publish(street.now_ms)
+            await gateway.catcher.has(2)
+            page = await gateway.inbox()
+            assert page.count(f"{home.meter_id}: nothing is heard of it") == 1
+            assert page.count(f"{home.meter_id}: it is heard again") == 1
+            assert gateway.services.hems.stores.alarms.standing() == []
+            assert gateway.subjects() == [
+                "La Ligua: A device needs attention",
+                "La Ligua: A device is well again",
+            ]
+            assert len(gateway.catcher.mails) == 2, "nobody else was told"
+            await simulator.close()
+
+    asyncio.run(play())
+
+
+@pytest.mark.row("E077")
+def test_a_kettle_at_three_times_its_usual_power_is_an_alarm_in_the_inbox(street, tmp_path):
+    async def play() -> None:
+        async with running_gateway(street, tmp_path) as gateway:
+            store = gateway.services.hems.stores.measurements
+            async with connected(gateway.mqtt_as(KETTLE)) as kettle:
+                state = f'{{"v":1,"d":"{KETTLE}","state":"online"}}'
+                await kettle.publish(f"rec/{COMMUNITY}/{KETTLE}/state", state, qos=1, retain=True)
+                await gateway.last_seen(KETTLE)
+
+                async def boil(watts: int) -> None:
+                    street.now_ms += 60_000
+                    said = {"v": 1, "d": KETTLE, "t": street.now_ms, "p_mw": watts * 1_000}
+                    topic = f"rec/{COMMUNITY}/{KETTLE}/measure"
+                    await kettle.publish(topic, json.dumps(said).encode(), qos=1)
+                    await gateway.until(
+                        lambda: getattr(store.latest(KETTLE), "t_ms", 0) == street.now_ms
+                    )
+
+                for minute in range(60):
+                    await boil(2_000 if minute % 3 else 0)
+                assert "irregular" not in await gateway.inbox()
+                for _ in range(3):
+                    await boil(6_000)
+                await gateway.catcher.has(1)
+                assert (await gateway.inbox()).count(f"{KETTLE}: its load is irregular") == 1
+                (alarm,) = gateway.services.hems.stores.alarms.standing()
+                assert alarm.detail == "6000 W, usually 2000 W"
+                await boil(2_000)
+                await gateway.catcher.has(2)
+                assert (await gateway.inbox()).count(f"{KETTLE}: its load is as usual again") == 1
+
+    asyncio.run(play())
