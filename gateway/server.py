@@ -28,6 +28,7 @@ from gateway.http_connections import (
     OpenConnections,
     limited_http,
 )
+from gateway.identity.following import end_with_keys
 from gateway.identity.issuing import NoIssuer, SocketIssuer
 from gateway.identity.people import People
 from gateway.ledger_link import link_from
@@ -67,7 +68,14 @@ def build_services(settings: GatewaySettings, ledger: Ledger, database: Database
     readmodel = ReadModel(database, settings.ledger.chaincode)
     blocks = BlockSignal()
     community = Community(readmodel)
-    sessions = Sessions(database, clock_ms)
+    people = People.over(
+        database,
+        clock_ms,
+        community=community,
+        issuer=SocketIssuer(settings.issuer_socket) if settings.issuer_socket else NoIssuer(),
+        community_name=settings.community.name,
+    )
+    sessions = Sessions(database, clock_ms, people.endings)
     for link in settings.links:
         sessions.add_link(link.token, Viewer(link.idgrid, link.is_manager))
     for token in settings.oracle_tokens:
@@ -87,16 +95,10 @@ def build_services(settings: GatewaySettings, ledger: Ledger, database: Database
         market=Market(readmodel),
         community=community,
         sessions=sessions,
-        api_tokens=ApiTokens(database, clock_ms),
+        api_tokens=ApiTokens(database, clock_ms, people.endings),
         answered=AnsweredRequests(database, clock_ms),
         receipts=Receipts(readmodel),
-        people=People.over(
-            database,
-            clock_ms,
-            community=community,
-            issuer=SocketIssuer(settings.issuer_socket) if settings.issuer_socket else NoIssuer(),
-            community_name=settings.community.name,
-        ),
+        people=people,
         readings=ReadingStore(LedgerMeterKeys(community, blocks)),
         streams=Slots(STREAMS_MAX),
         clock_ms=clock_ms,
@@ -164,6 +166,8 @@ async def serve(settings: GatewaySettings) -> None:
         plain = web_config(trust, settings.host, tls.trust_port)
         background.append(asyncio.create_task(uvicorn.Server(plain).serve()))
     background += collecting
+    ending = end_with_keys(services.readmodel, services.blocks, services.people.endings)
+    background.append(asyncio.create_task(ending))
     writer = NoticeWriter(settings.community.name, settings.community.utc_offset_minutes)
     background += notice_tasks(settings, link, services, writer.letter)
     try:

@@ -13,14 +13,14 @@ from sqlalchemy import delete, insert, select, update
 
 from gateway.database import Database
 from gateway.errors import Problem, RequestRefused
-from gateway.identity.tables import SessionRow
+from gateway.identity.ending import Endings
+from gateway.identity.tables import LINK, SESSION, SessionRow
 from gateway.scopes import SCOPES, Role, Scope
 from ledger.crypto.hashing import sha256
 
 TOKEN_BYTES = 32
 SESSION_LIFETIME_MS = 12 * 60 * 60 * 1000
 LINK_LIFETIME_MS = 24 * 60 * 60 * 1000
-LINK, SESSION = "link", "session"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,8 @@ class Viewer:
     """A member's operator or auditor."""
     token_scopes: frozenset[Scope] | None = None
     """Of a script's token; None for a person, who has all scopes of the role."""
+    key_fingerprint: str = ""
+    """The household's key that this browser is known to have."""
 
     @property
     def role(self) -> Role:
@@ -59,18 +61,22 @@ class Viewer:
 class Sessions:
     """Links and sessions; programs' tokens come from the configuration of this process."""
 
-    def __init__(self, database: Database, clock_ms: Callable[[], int]) -> None:
+    def __init__(self, database: Database, clock_ms: Callable[[], int], endings: Endings) -> None:
         self._database = database
         self._clock_ms = clock_ms
+        self._endings = endings
         self._programs: dict[bytes, Viewer] = {}
 
     def add_link(self, token: str, viewer: Viewer) -> None:
-        """Make a one-time link work; one that was used already stays used."""
+        """Make a one-time link work from now on; one that was used already stays used."""
         values = self._values(token, viewer, LINK, LINK_LIFETIME_MS)
+        this = SessionRow.token_hash == values["token_hash"]
         with self._database.writing() as connection:
-            known = select(SessionRow.kind).where(SessionRow.token_hash == values["token_hash"])
-            if connection.execute(known).first() is None:
+            if connection.execute(select(SessionRow.kind).where(this)).first() is None:
                 connection.execute(insert(SessionRow), values)
+            else:
+                again = update(SessionRow).where(this, SessionRow.used_ms.is_(None))
+                connection.execute(again.values(expires_ms=values["expires_ms"]))
 
     def admit(self, token: str, viewer: Viewer) -> None:
         """Make a bearer token of the configuration work as long as this process runs."""
@@ -98,7 +104,8 @@ class Sessions:
         """A new session of somebody who has proven who it is; returns its token."""
         token, now_ms = secrets.token_urlsafe(TOKEN_BYTES), self._clock_ms()
         with self._database.writing() as connection:
-            connection.execute(delete(SessionRow).where(SessionRow.expires_ms <= now_ms))
+            over = (SessionRow.kind == SESSION) & (SessionRow.expires_ms <= now_ms)
+            connection.execute(delete(SessionRow).where(over))
             values = self._values(token, viewer, SESSION, SESSION_LIFETIME_MS)
             connection.execute(insert(SessionRow), values)
         return token
@@ -110,27 +117,33 @@ class Sessions:
         digest = _digest(session_token)
         if digest in self._programs:
             return self._programs[digest]
-        wanted = select(SessionRow.idgrid, SessionRow.is_manager).where(
+        wanted = select(
+            SessionRow.idgrid, SessionRow.is_manager, SessionRow.key_fingerprint
+        ).where(
             SessionRow.token_hash == digest,
             SessionRow.kind == SESSION,
             SessionRow.expires_ms > self._clock_ms(),
         )
         with self._database.reading() as connection:
             row = connection.execute(wanted).one_or_none()
-        return Viewer(row.idgrid, is_manager=row.is_manager) if row is not None else None
+        if row is None or self._endings.opens_no_more(row.idgrid, row.key_fingerprint):
+            return None
+        return Viewer(row.idgrid, is_manager=row.is_manager, key_fingerprint=row.key_fingerprint)
+
+    def bind(self, session_token: str, key_fingerprint: str) -> None:
+        """The browser with this session has this key of its household: they end together."""
+        with self._database.writing() as connection:
+            connection.execute(
+                update(SessionRow)
+                .where(SessionRow.token_hash == _digest(session_token))
+                .values(key_fingerprint=key_fingerprint)
+            )
 
     def close(self, session_token: str) -> None:
         """Sign out."""
         with self._database.writing() as connection:
             connection.execute(
                 delete(SessionRow).where(SessionRow.token_hash == _digest(session_token))
-            )
-
-    def close_all(self, idgrid: str) -> None:
-        """Sign a household out everywhere."""
-        with self._database.writing() as connection:
-            connection.execute(
-                delete(SessionRow).where(SessionRow.idgrid == idgrid, ~SessionRow.is_manager)
             )
 
     def _values(
@@ -142,6 +155,7 @@ class Sessions:
             "idgrid": viewer.idgrid,
             "is_manager": viewer.is_manager,
             "expires_ms": self._clock_ms() + lifetime_ms,
+            "key_fingerprint": viewer.key_fingerprint,
         }
 
 

@@ -20,6 +20,8 @@ from gateway.sessions import Viewer
 
 KEEP_ALIVE_MS = 15_000
 STREAM_RETRY_S = 10
+SESSION_CHECKED_MS = 10_000
+"""How often a stream looks whether the session that opened it still is one."""
 
 router = APIRouter(prefix="/v1", tags=["events"])
 
@@ -51,7 +53,12 @@ async def events(
     """
     services, viewer = services_of(request), await run_in_threadpool(viewer_or_none, request)
     start = services.blocks.height if last_event_id is None else int(last_event_id) + 1
+    checked_ms = services.clock_ms()
     async for number in _numbers(services, start, request):
+        if services.clock_ms() - checked_ms >= SESSION_CHECKED_MS:
+            checked_ms = services.clock_ms()
+            if await run_in_threadpool(viewer_or_none, request) != viewer:
+                return  # signed out: the client resumes as who it is now
         if number is None:
             yield ServerSentEvent(comment="still here")
             continue

@@ -12,6 +12,7 @@ from gateway.api.access import (
     SignedIn,
     SignedInPerson,
     require_manager,
+    session_token,
 )
 from gateway.api.letters import letter_url, qr_code_svg
 from gateway.api.schemas import PAGE_DEFAULT, Body, Page, PageLimit
@@ -21,7 +22,7 @@ from gateway.identity.enrolment import Waiting
 from gateway.identity.identity_log import LogEntry
 from gateway.identity.passkeys import Site
 from gateway.identity.passwords import PASSWORD_CHARACTERS_MAX, PASSWORD_CHARACTERS_MIN
-from gateway.identity.signing_requests import REQUEST_CHARACTERS_MAX
+from gateway.identity.signing_requests import REQUEST_CHARACTERS_MAX, fingerprint_of_request
 from gateway.services import Services
 from gateway.sessions import SESSION_LIFETIME_MS, Viewer
 
@@ -37,6 +38,9 @@ Secret = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 RequestPem = Annotated[str, StringConstraints(min_length=1, max_length=REQUEST_CHARACTERS_MAX)]
 Label = Annotated[str, StringConstraints(max_length=60, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Password = Annotated[str, StringConstraints(max_length=PASSWORD_CHARACTERS_MAX)]
+Base64 = Annotated[
+    str, StringConstraints(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9+/]+={0,2}$")
+]
 Credential = Annotated[dict[str, Any], Field(max_length=CREDENTIAL_MEMBERS_MAX)]
 
 
@@ -85,6 +89,15 @@ class PasswordLogin(Body):
 
     idgrid: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,64}$")]
     password: Password
+
+
+class KeyLoginBody(Body):
+    """Who signs in, with which key (DER), and its signature; all but the IDgrid in base64."""
+
+    idgrid: Idgrid
+    public_key: Base64
+    challenge: Base64
+    signature: Base64
 
 
 class NewPassword(Body):
@@ -160,8 +173,8 @@ def first_session(
     services: LiveServices,
 ) -> None:
     """The certificate has arrived: the household's first session, once."""
-    idgrid = services.people.enrolment.finish(request_id, body.secret)
-    begin_session(services, Viewer(idgrid), request, response)
+    idgrid, fingerprint = services.people.enrolment.finish(request_id, body.secret)
+    begin_session(services, Viewer(idgrid, key_fingerprint=fingerprint), request, response)
 
 
 @router.post("/enrolments/{request_id}/compare")
@@ -217,10 +230,18 @@ def refuse_device(request_id: RequestId, services: LiveServices, viewer: SignedI
 
 
 @router.post("/keys/certificates")
-def certificate(body: KeyBody, services: LiveServices, viewer: SignedInPerson) -> dict[str, str]:
-    """The certificate of a key that the ledger names for the household; 409 for any other."""
+def certificate(
+    body: KeyBody, request: Request, services: LiveServices, viewer: SignedInPerson
+) -> dict[str, str]:
+    """The certificate of a key that the ledger names for the household; 409 for any other.
+
+    The session belongs to this key from now on, and ends with it.
+    """
     _require_household(viewer)
-    return asdict(services.people.device_keys.certificate(viewer.idgrid, body.request_pem))
+    certified = services.people.device_keys.certificate(viewer.idgrid, body.request_pem)
+    fingerprint = fingerprint_of_request(body.request_pem)
+    services.sessions.bind(session_token(request) or "", fingerprint)
+    return asdict(certified)
 
 
 @router.post("/login/password", status_code=status.HTTP_204_NO_CONTENT)
@@ -241,10 +262,10 @@ def set_password(
     services: LiveServices,
     viewer: SignedInPerson,
 ) -> None:
-    """A household's password; all its other sessions end."""
+    """A household's password; all its other sessions and all tokens of scripts end."""
     _require_household(viewer)
     services.people.passwords.set(viewer.idgrid, body.password, current=body.current)
-    begin_session(services, Viewer(viewer.idgrid), request, response)
+    begin_session(services, viewer, request, response)
 
 
 @router.post("/passkeys/options")
@@ -263,7 +284,9 @@ def add_passkey(
     """Keep a new passkey's public key."""
     _require_household(viewer)
     site = site_of(request)
-    services.people.passkeys.add(viewer.idgrid, body.credential, body.label, site)
+    services.people.passkeys.add(
+        viewer.idgrid, body.credential, body.label, site, viewer.key_fingerprint
+    )
 
 
 @router.post("/login/passkey/options")
@@ -279,6 +302,34 @@ def passkey_login(
     """A session for the household whose passkey answered."""
     idgrid = services.people.passkeys.login(body.credential, site_of(request))
     begin_session(services, Viewer(idgrid), request, response)
+
+
+@router.post("/login/key/options")
+def key_login_options(services: LiveServices) -> dict[str, str]:
+    """What a device's key has to sign to sign in, with the address and the IDgrid."""
+    return {"challenge": services.people.key_login.options()}
+
+
+@router.post("/login/key", status_code=status.HTTP_204_NO_CONTENT)
+def key_login(
+    body: KeyLoginBody, request: Request, response: Response, services: LiveServices
+) -> None:
+    """A session for who holds a household's key; it takes the present one's place.
+
+    409 RECOVERY_PENDING, with the key of the recovery, while another key is to replace this one.
+    """
+    fingerprint = services.people.key_login.login(
+        idgrid=body.idgrid,
+        public_key=body.public_key,
+        challenge=body.challenge,
+        signature=body.signature,
+        site=site_of(request),
+        now_ms=services.clock_ms(),
+    )
+    present = request.cookies.get(SESSION_COOKIE)
+    if present:
+        services.sessions.close(present)
+    begin_session(services, Viewer(body.idgrid, key_fingerprint=fingerprint), request, response)
 
 
 @router.get("/identity-log")

@@ -50,6 +50,7 @@ def make_token(
         scopes=body.scopes,
         label=body.label,
         lifetime_days=body.lifetime_days,
+        key_fingerprint=viewer.key_fingerprint,
     )
     response.headers["Location"] = f"/v1/tokens/{made.token_id}"
     return MadeToken(text, made)

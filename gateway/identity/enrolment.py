@@ -19,6 +19,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from gateway.community import Community
 from gateway.database import Database
 from gateway.errors import Problem, RequestRefused
+from gateway.identity.ending import Endings
 from gateway.identity.identity_log import IdentityLog
 from gateway.identity.issuing import Certified
 from gateway.identity.signing_requests import comparison_code, fingerprint_of_request
@@ -91,10 +92,12 @@ class Enrolment:
         log: IdentityLog,
         community: Community,
         issuer: CertificateIssuer,
+        endings: Endings,
     ) -> None:
         self._database = database
         self._clock_ms = clock_ms
         self._log = log
+        self._endings = endings
         self._community = community
         self._issuer = issuer
 
@@ -191,7 +194,10 @@ class Enrolment:
         return participant is not None and participant.signer(row.fingerprint) is not None
 
     def approve(self, request_id: str, compared: str) -> None:
-        """The manager has compared the letters and entered the key on the ledger."""
+        """The manager has compared the letters and entered the key on the ledger.
+
+        After a recovery nothing that was there before opens the household's data.
+        """
         self.compare(request_id, compared)
         row = self._waiting_row(request_id)
         certified = certify(self._community, self._issuer, row.idgrid, row.request_pem)
@@ -212,14 +218,16 @@ class Enrolment:
         mspid = participant.mspid if participant else ""
         return Collected(row.state, row.idgrid, Certified(mspid, row.certificate_pem))
 
-    def finish(self, request_id: str, secret: str) -> str:
-        """The certificate has arrived: the IDgrid whose session may open, once."""
+    def finish(self, request_id: str, secret: str) -> tuple[str, str]:
+        """The certificate has arrived: IDgrid and key of the session that may open, once."""
         collected = self.collect(request_id, secret)
         done = update(KeyRequestRow).where(
             KeyRequestRow.request_id == request_id, KeyRequestRow.state == "approved"
         )
+        done = done.values(state="collected").returning(KeyRequestRow.fingerprint)
         with self._database.writing() as connection:
-            if connection.execute(done.values(state="collected")).rowcount != 1:
+            fingerprint = connection.execute(done).scalar_one_or_none()
+            if fingerprint is None:
                 raise RequestRefused(Problem.CONFLICT, f"the request is {collected.state}")
             self._log.add(
                 connection,
@@ -227,7 +235,7 @@ class Enrolment:
                 action="certificate collected",
                 idgrid=collected.idgrid,
             )
-        return collected.idgrid
+        return collected.idgrid, fingerprint
 
     def _letter(self, connection: Connection, code: str) -> Letter:
         wanted = select(LetterRow.__table__).where(LetterRow.code_hash == _code_hash(code))
@@ -266,6 +274,8 @@ class Enrolment:
             self._log.add(
                 connection, actor=MANAGER, action=f"key {state}", idgrid=row.idgrid, detail=detail
             )
+            if state == "approved" and row.purpose == RECOVER:
+                self._endings.of_everything(connection, row.idgrid, actor=MANAGER)
 
 
 def new_request(

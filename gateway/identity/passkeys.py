@@ -4,14 +4,13 @@ A login names nobody: the browser offers what it has, so there is nothing to try
 """
 
 import json
-import secrets
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from cryptography.exceptions import UnsupportedAlgorithm
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import insert, select, update
 from webauthn import (
     generate_authentication_options,
     generate_registration_options,
@@ -30,12 +29,12 @@ from webauthn.helpers.structs import (
 
 from gateway.database import Database
 from gateway.errors import Problem, RequestRefused
+from gateway.identity.challenges import Challenges
+from gateway.identity.ending import Endings
 from gateway.identity.identity_log import IdentityLog
-from gateway.identity.tables import ChallengeRow, PasskeyRow
+from gateway.identity.tables import PasskeyRow
 from ledger.crypto.hashing import sha256
 
-CHALLENGE_BYTES = 32
-CHALLENGE_LIFETIME_MS = 5 * 60 * 1000
 PASSKEYS_MAX = 10
 LABEL_CHARACTERS_MAX = 60
 UNREADABLE = (
@@ -75,12 +74,17 @@ class Passkeys:
         self,
         database: Database,
         clock_ms: Callable[[], int],
+        *,
         log: IdentityLog,
+        challenges: Challenges,
+        endings: Endings,
         community_name: str,
     ) -> None:
         self._database = database
         self._clock_ms = clock_ms
         self._log = log
+        self._challenges = challenges
+        self._endings = endings
         self._community_name = community_name
 
     def of(self, idgrid: str) -> list[Passkey]:
@@ -102,7 +106,7 @@ class Passkeys:
             rp_name=self._community_name,
             user_name=idgrid,
             user_id=sha256(idgrid.encode()),
-            challenge=self._new_challenge(idgrid),
+            challenge=self._challenges.new(idgrid),
             authenticator_selection=AuthenticatorSelectionCriteria(
                 resident_key=ResidentKeyRequirement.REQUIRED,
                 user_verification=UserVerificationRequirement.REQUIRED,
@@ -111,8 +115,18 @@ class Passkeys:
         )
         return _as_json(options)
 
-    def add(self, idgrid: str, credential: dict[str, Any], label: str, site: Site) -> None:
-        """Keep the public key of a passkey made with `creation_options`."""
+    def add(
+        self,
+        idgrid: str,
+        credential: dict[str, Any],
+        label: str,
+        site: Site,
+        key_fingerprint: str = "",
+    ) -> None:
+        """Keep the public key of a passkey made with `creation_options`.
+
+        `key_fingerprint` is of the session's key: the passkey ends with it.
+        """
         challenge = self._used_challenge(credential, idgrid)
         try:
             made = verify_registration_response(
@@ -131,6 +145,7 @@ class Passkeys:
             "sign_count": made.sign_count,
             "label": label[:LABEL_CHARACTERS_MAX],
             "created_ms": self._clock_ms(),
+            "key_fingerprint": key_fingerprint,
         }
         with self._database.writing() as connection:
             taken = select(PasskeyRow.idgrid).where(PasskeyRow.credential_id == made.credential_id)
@@ -144,7 +159,7 @@ class Passkeys:
         return _as_json(
             generate_authentication_options(
                 rp_id=site.rp_id,
-                challenge=self._new_challenge(""),
+                challenge=self._challenges.new(""),
                 user_verification=UserVerificationRequirement.REQUIRED,
             )
         )
@@ -159,7 +174,7 @@ class Passkeys:
         wanted = select(PasskeyRow.__table__).where(PasskeyRow.credential_id == credential_id)
         with self._database.reading() as connection:
             known = connection.execute(wanted).one_or_none()
-        if known is None:
+        if known is None or self._endings.opens_no_more(known.idgrid, known.key_fingerprint):
             raise _failed()
         try:
             answered = verify_authentication_response(
@@ -184,18 +199,6 @@ class Passkeys:
             )
         return str(known.idgrid)
 
-    def _new_challenge(self, idgrid: str) -> bytes:
-        challenge, now_ms = secrets.token_bytes(CHALLENGE_BYTES), self._clock_ms()
-        values = {
-            "challenge_hash": sha256(challenge),
-            "idgrid": idgrid,
-            "expires_ms": now_ms + CHALLENGE_LIFETIME_MS,
-        }
-        with self._database.writing() as connection:
-            connection.execute(delete(ChallengeRow).where(ChallengeRow.expires_ms <= now_ms))
-            connection.execute(insert(ChallengeRow), values)
-        return challenge
-
     def _used_challenge(self, credential: dict[str, Any], idgrid: str) -> bytes:
         """The challenge a credential answers, which works once; LOGIN_FAILED without one."""
         try:
@@ -203,14 +206,8 @@ class Passkeys:
             challenge = parse_client_data_json(sent).challenge
         except UNREADABLE as error:
             raise _failed() from error
-        used = (
-            delete(ChallengeRow)
-            .where(ChallengeRow.challenge_hash == sha256(challenge))
-            .where(ChallengeRow.idgrid == idgrid, ChallengeRow.expires_ms > self._clock_ms())
-        )
-        with self._database.writing() as connection:
-            if connection.execute(used).rowcount != 1:
-                raise _failed()
+        if not self._challenges.use(challenge, idgrid):
+            raise _failed()
         return challenge
 
 

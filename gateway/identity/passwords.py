@@ -19,8 +19,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.database import Database
 from gateway.errors import FieldError, Problem, RequestRefused
+from gateway.identity.ending import Endings
 from gateway.identity.identity_log import IdentityLog
-from gateway.identity.tables import LoginFailureRow, PasswordRow, SessionRow
+from gateway.identity.tables import LoginFailureRow, PasswordRow
 from ledger.crypto.hashing import sha256
 
 PASSWORD_CHARACTERS_MIN, PASSWORD_CHARACTERS_MAX = 10, 128
@@ -39,11 +40,17 @@ NO_PASSWORD = f"{bytes(SALT_BYTES).hex()}:{bytes(HASH_BYTES).hex()}"
 class Passwords:
     """Passwords of households."""
 
-    def __init__(self, database: Database, clock_ms: Callable[[], int], log: IdentityLog) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock_ms: Callable[[], int],
+        log: IdentityLog,
+        endings: Endings,
+    ) -> None:
         self._database = database
         self._clock_ms = clock_ms
         self._log = log
-
+        self._endings = endings
         self._checking = BoundedSemaphore(CHECKS_AT_ONCE_MAX)
 
     def has_one(self, idgrid: str) -> bool:
@@ -52,7 +59,7 @@ class Passwords:
             return self._stored(connection, idgrid) is not None
 
     def set(self, idgrid: str, password: str, *, current: str) -> None:
-        """Give a household a password; an earlier one must be known. Other sessions end."""
+        """Give a household a password; an earlier one must be known. Sessions and tokens end."""
         if not PASSWORD_CHARACTERS_MIN <= len(password) <= PASSWORD_CHARACTERS_MAX:
             detail = f"{PASSWORD_CHARACTERS_MIN} to {PASSWORD_CHARACTERS_MAX} characters"
             raise RequestRefused(
@@ -66,10 +73,8 @@ class Passwords:
         with self._database.writing() as connection:
             connection.execute(delete(PasswordRow).where(PasswordRow.idgrid == idgrid))
             connection.execute(insert(PasswordRow), values)
-            connection.execute(
-                delete(SessionRow).where(SessionRow.idgrid == idgrid, ~SessionRow.is_manager)
-            )
             self._log.add(connection, actor=idgrid, action="password set", idgrid=idgrid)
+            self._endings.of_others(connection, idgrid)
 
     def check(self, idgrid: str, password: str) -> None:
         """Refuse with LOGIN_FAILED or LOGIN_LOCKED unless this is the household's password."""

@@ -5,9 +5,12 @@ from dataclasses import dataclass
 
 from gateway.community import Community
 from gateway.database import Database
+from gateway.identity.challenges import Challenges
 from gateway.identity.device_keys import DeviceKeys
+from gateway.identity.ending import Endings
 from gateway.identity.enrolment import Enrolment
 from gateway.identity.identity_log import IdentityLog
+from gateway.identity.key_login import KeyLogin
 from gateway.identity.passkeys import Passkeys
 from gateway.identity.passwords import Passwords
 from gateway.ports import CertificateIssuer
@@ -21,7 +24,9 @@ class People:
     device_keys: DeviceKeys
     passwords: Passwords
     passkeys: Passkeys
+    key_login: KeyLogin
     log: IdentityLog
+    endings: Endings
 
     @classmethod
     def over(
@@ -35,10 +40,21 @@ class People:
     ) -> "People":
         """All of them, with one log."""
         log = IdentityLog(database, clock_ms)
+        endings = Endings(database, clock_ms, log=log, community=community)
+        challenges = Challenges(database, clock_ms)
         return cls(
-            enrolment=Enrolment(database, clock_ms, log, community, issuer),
+            enrolment=Enrolment(database, clock_ms, log, community, issuer, endings),
             device_keys=DeviceKeys(database, clock_ms, log, community, issuer),
-            passwords=Passwords(database, clock_ms, log),
-            passkeys=Passkeys(database, clock_ms, log, community_name),
+            passwords=Passwords(database, clock_ms, log, endings),
+            passkeys=Passkeys(
+                database,
+                clock_ms,
+                log=log,
+                challenges=challenges,
+                endings=endings,
+                community_name=community_name,
+            ),
+            key_login=KeyLogin(database, challenges, log, community),
             log=log,
+            endings=endings,
         )

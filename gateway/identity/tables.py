@@ -4,6 +4,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from gateway.database import Base
 
+LINK, SESSION = "link", "session"
+
 
 class SessionRow(Base):
     """A session, or a login link that becomes one, by the SHA-256 of its token."""
@@ -18,6 +20,8 @@ class SessionRow(Base):
     expires_ms: Mapped[int] = mapped_column(index=True)
     used_ms: Mapped[int | None]
     """Of a link: when it became a session."""
+    key_fingerprint: Mapped[str] = mapped_column(default="", index=True)
+    """The household's key of the browser that has the session, if that is known."""
 
 
 class LetterRow(Base):
@@ -87,16 +91,18 @@ class PasskeyRow(Base):
     sign_count: Mapped[int]
     label: Mapped[str]
     created_ms: Mapped[int]
+    key_fingerprint: Mapped[str] = mapped_column(default="", index=True)
+    """Of the session in which it was made."""
 
 
 class ChallengeRow(Base):
-    """A challenge that a passkey is to answer, once, by the SHA-256 of its bytes."""
+    """A challenge that a passkey or a key is to answer, once, by the SHA-256 of its bytes."""
 
     __tablename__ = "identity_challenges"
 
     challenge_hash: Mapped[bytes] = mapped_column(primary_key=True)
     idgrid: Mapped[str]
-    """Whose passkey is being made; empty for a login."""
+    """Whose passkey is being made; empty for a login, `key login` for one with a key."""
     expires_ms: Mapped[int] = mapped_column(index=True)
 
 

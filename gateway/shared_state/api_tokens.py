@@ -2,12 +2,13 @@
 
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from sqlalchemy import delete, func, insert, select
 
 from gateway.database import Database
 from gateway.errors import Problem, RequestRefused
+from gateway.identity.ending import Endings
 from gateway.scopes import GRANTABLE, SCOPES, Role, Scope
 from gateway.shared_state.tables import ApiTokenRow
 from ledger.crypto.hashing import sha256
@@ -36,9 +37,10 @@ class ApiToken:
 class ApiTokens:
     """See `ApiTokenRow`; calls block."""
 
-    def __init__(self, database: Database, clock_ms: Callable[[], int]) -> None:
+    def __init__(self, database: Database, clock_ms: Callable[[], int], endings: Endings) -> None:
         self._database = database
         self._clock_ms = clock_ms
+        self._endings = endings
 
     def make(
         self,
@@ -49,10 +51,12 @@ class ApiTokens:
         scopes: Sequence[Scope],
         label: str,
         lifetime_days: int,
+        key_fingerprint: str = "",
     ) -> tuple[str, ApiToken]:
         """A new token and its text, which nobody can show again.
 
-        `FORBIDDEN` for a role or scope its maker may not give away.
+        `FORBIDDEN` for a role or scope its maker may not give away. `key_fingerprint` is of the
+        session's key: the token ends with it.
         """
         allowed = SCOPES[role] - {Scope.TOKENS_WRITE}
         if role not in GRANTABLE.get(maker, frozenset()) or not set(scopes) <= allowed:
@@ -70,15 +74,11 @@ class ApiTokens:
             created_ms=now_ms,
             expires_ms=now_ms + lifetime_days * DAY_MS,
         )
-        values = {
-            "token_id": token.token_id,
+        values = asdict(token) | {
             "token_hash": _digest(text),
-            "label": label,
             "role": role.value,
-            "idgrid": idgrid,
             "scopes": " ".join(token.scopes),
-            "created_ms": token.created_ms,
-            "expires_ms": token.expires_ms,
+            "key_fingerprint": key_fingerprint,
         }
         owned = select(func.count()).where(ApiTokenRow.idgrid == idgrid)
         with self._database.writing() as connection:
@@ -99,7 +99,9 @@ class ApiTokens:
         )
         with self._database.reading() as connection:
             row = connection.execute(wanted).one_or_none()
-        return None if row is None else _token(row)
+        if row is None or self._endings.opens_no_more(row.idgrid, row.key_fingerprint):
+            return None
+        return _token(row)
 
     def of(self, idgrid: str) -> list[ApiToken]:
         """An owner's tokens, the newest first; the manager's have no IDgrid."""

@@ -42,3 +42,5 @@ class ApiTokenRow(Base):
     scopes: Mapped[str]
     created_ms: Mapped[int]
     expires_ms: Mapped[int]
+    key_fingerprint: Mapped[str] = mapped_column(default="", index=True)
+    """Of the session in which it was made."""

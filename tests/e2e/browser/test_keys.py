@@ -384,6 +384,36 @@ def test_a_lost_key_is_recovered_in_person_and_after_a_day(browser, it, home) ->
         expect(part(lost, "outcome")).to_contain_text("may not sign")
 
 
+def test_a_recovery_nobody_asked_for_is_undone_on_the_page_where_one_signs_in(
+    browser, it, home
+) -> None:
+    with device(browser, it) as desk, device(browser, it) as own, device(browser, it) as other:
+        manager_desk(desk, it)
+        enrolled(own, desk, home)
+        letters = make_key(other, letter(desk, home, "recover"), "Not ours")
+        approve(desk, home, letters)
+        answer_yes(desk)
+        expect(other.locator("text=Your key is ready")).to_be_visible()
+        own.goto("/account")
+        expect(own.locator("h1")).not_to_have_text("My Account")
+        own.goto("/login")
+        by_key = own.locator("[data-part=keys] button")
+        expect(by_key).to_have_text(f"Sign in with this browser's key ({home.idgrid})")
+        by_key.click()
+        expect(part(own, "problem")).to_contain_text("can undo that")
+        keep_screenshot(own, "recovery-not-asked-for")
+        good_to_use(own)
+        part(own, "undo").click()
+        part(own, "sign").wait_for()
+        assert values(own) == {"idgrid": home.idgrid, "key": letters}
+        part(own, "sign").click()
+        own.wait_for_url("**/")
+        own.goto("/account")
+        expect(own.locator("#money-title")).to_have_text(home.idgrid)
+        other.goto("/account")
+        expect(other.locator("h1")).not_to_have_text("My Account")
+
+
 def test_a_gateway_that_changes_the_order_gets_no_second_signature(browser, it, home) -> None:
     listing_id = open_listing(it)
     with device(browser, it) as desk, device(browser, it) as page:

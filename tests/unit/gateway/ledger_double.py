@@ -179,6 +179,14 @@ def services_over(
     readmodel = readmodel or ReadModel(fresh_database(), CHAINCODE)
     blocks = BlockSignal()
 
+    people = People.over(
+        readmodel.database,
+        clock_ms,
+        community=Community(readmodel),
+        issuer=issuer or NoIssuer(),
+        community_name="Test community",
+    )
+
     class NoKeys:
         def public_key(self, meter_id):
             return None
@@ -197,17 +205,11 @@ def services_over(
         ),
         market=Market(readmodel),
         community=Community(readmodel),
-        api_tokens=ApiTokens(readmodel.database, clock_ms),
+        api_tokens=ApiTokens(readmodel.database, clock_ms, people.endings),
         answered=AnsweredRequests(readmodel.database, clock_ms),
         receipts=Receipts(readmodel),
-        sessions=Sessions(readmodel.database, clock_ms),
-        people=People.over(
-            readmodel.database,
-            clock_ms,
-            community=Community(readmodel),
-            issuer=issuer or NoIssuer(),
-            community_name="Test community",
-        ),
+        sessions=Sessions(readmodel.database, clock_ms, people.endings),
+        people=people,
         readings=readings or ReadingStore(NoKeys()),
         streams=Slots(4),
         clock_ms=clock_ms,
