@@ -16,7 +16,14 @@ from gateway.api.routes import API_VERSION, DESCRIPTION, PROBLEM_RESPONSE, TITLE
 from gateway.api.same_site import SameSiteOnly
 from gateway.services import Services
 from gateway.web import app_routes as web_app_routes
-from gateway.web import keys_pages, notices_page, receipt_page, trust_page
+from gateway.web import (
+    devices_page,
+    keys_pages,
+    notices_page,
+    receipt_page,
+    terms_page,
+    trust_page,
+)
 from gateway.web import routes as web_routes
 from gateway.web.assets import ASSETS
 from gateway.web.console import pages as console_pages
@@ -26,6 +33,8 @@ from gateway.web.templating import refusal_page
 PAGES = (
     web_routes,
     web_app_routes,
+    devices_page,
+    terms_page,
     receipt_page,
     explorer_pages,
     console_pages,

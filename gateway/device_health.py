@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from chaincode.energy.registry.records import Meter
 from gateway.database import Database
@@ -31,7 +31,7 @@ class DeviceHealth:
     refused: int
     alarms: tuple[str, ...]
     days: tuple[DayAvailability, ...]
-    """The last DAYS_SHOWN local days, the newest last, today up to now."""
+    """The last DAYS_SHOWN local days or since its first reading, the newest last, up to now."""
 
     @property
     def permille(self) -> int | None:
@@ -48,16 +48,16 @@ def device_health(
     interval_ms: int,
     utc_offset_minutes: int = 0,
 ) -> list[DeviceHealth]:
-    """Of each meter, in the order given; one reading is expected in every `interval_ms`."""
+    """Of each meter, in the order given; one reading is expected in every `interval_ms`.
+
+    What a device missed before its first reading is nobody's fault and is not counted.
+    """
     from_ms = _first_day_ms(now_ms, utc_offset_minutes)
+    is_one_of_them = ReadingRow.meter_id.in_([meter.meter_id for meter in meters])
     with database.reading() as connection:
         heard = {row.device_id: row for row in connection.execute(select(DeviceRow.__table__))}
-        ends: dict[str, list[int]] = {}
-        found = select(ReadingRow.meter_id, ReadingRow.t_end_ms).where(
-            ReadingRow.t_end_ms > from_ms, ReadingRow.t_end_ms <= now_ms
-        )
-        for meter_id, end_ms in connection.execute(found):
-            ends.setdefault(meter_id, []).append(end_ms)
+        ends = _ends_ms(connection, is_one_of_them, from_ms, now_ms)
+        first_ms = _first_ends_ms(connection, is_one_of_them)
     alarms: dict[str, list[str]] = {}
     for alarm in AlarmBook(database).standing():
         alarms.setdefault(alarm.device_id, []).append(alarm.kind)
@@ -66,7 +66,7 @@ def device_health(
         row = heard.get(meter.meter_id)
         days = availability(
             ends.get(meter.meter_id, ()),
-            from_ms=from_ms,
+            from_ms=max(from_ms, first_ms.get(meter.meter_id, 0) - interval_ms),
             to_ms=now_ms,
             interval_ms=interval_ms,
             utc_offset_minutes=utc_offset_minutes,
@@ -83,6 +83,26 @@ def device_health(
             )
         )
     return result
+
+
+def _ends_ms(
+    connection: Connection, wanted: ColumnElement[bool], from_ms: int, until_ms: int
+) -> dict[str, list[int]]:
+    """Ends of the readings in from_ms < t <= until_ms, by meter."""
+    ends: dict[str, list[int]] = {}
+    found = select(ReadingRow.meter_id, ReadingRow.t_end_ms).where(
+        wanted, ReadingRow.t_end_ms > from_ms, ReadingRow.t_end_ms <= until_ms
+    )
+    for meter_id, end_ms in connection.execute(found):
+        ends.setdefault(meter_id, []).append(end_ms)
+    return ends
+
+
+def _first_ends_ms(connection: Connection, wanted: ColumnElement[bool]) -> dict[str, int]:
+    """End of each meter's first reading."""
+    first = func.min(ReadingRow.t_end_ms).label("first_ms")
+    found = select(ReadingRow.meter_id, first).where(wanted).group_by(ReadingRow.meter_id)
+    return {row.meter_id: row.first_ms for row in connection.execute(found)}
 
 
 def _first_day_ms(now_ms: int, utc_offset_minutes: int) -> int:

@@ -106,6 +106,7 @@ def build_services(settings: GatewaySettings, ledger: Ledger, database: Database
         energy_hour_ms=settings.community.hour_ms,
         utc_offset_minutes=settings.community.utc_offset_minutes,
         currencies=settings.currencies,
+        terms=settings.terms,
         plug_services=PlugServices(settings.hems.plug_services),
     )
 

@@ -73,6 +73,8 @@ class Services:
     measurements: Measurements = field(default_factory=NothingMeasured)
     """Voltage, power and appliances, as far as devices tell them."""
     plug_services: PlugServices = field(default_factory=PlugServices)
+    terms: str = ""
+    """The community's own terms; empty: the pages' short text."""
     hems: HemsService | None = None
     """Devices, alarms, transfers; None in a gateway without a broker."""
 

@@ -185,6 +185,8 @@ class GatewaySettings:
     """Bearer tokens of the members' oracles, for `/battery-soc` and `/smartmeter`."""
     currencies: Currencies = field(default_factory=Currencies)
     """Units beside micro-tokens in which prices are shown."""
+    terms: str = ""
+    """What households agree to; empty: the pages' own short text. In the file: a path."""
     hems: HemsSettings = field(default_factory=HemsSettings)
     mail: MailSettings | None = None
     """Where notices are mailed; None: they are in the inbox only."""
@@ -257,6 +259,7 @@ def load_gateway_settings(path: Path) -> GatewaySettings:
         currencies=Currencies(units_from(raw["currencies"]))
         if "currencies" in raw
         else Currencies(),
+        terms=Path(raw["terms"]).read_text(encoding="utf-8") if "terms" in raw else "",
         hems=_hems(raw.get("hems", {})),
         mail=_mail(raw["mail"]) if "mail" in raw else None,
         mail_reader=identity_from(raw["mail"]["reader"]) if "mail" in raw else None,

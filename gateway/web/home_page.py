@@ -16,6 +16,7 @@ from gateway.web.listing_panel import ListingPanel, listing_panel
 from gateway.web.manager_panel import ManagerPanel, manager_panel
 from gateway.web.price_chart import price_chart_svg
 from gateway.web.price_history import HourRow, last_priced, price_history, priced_hours
+from gateway.web.readiness import Readiness, readiness
 
 HOURS_SHOWN = 24
 
@@ -53,6 +54,7 @@ class HouseholdHome:
     savings: Savings | None
     standing_count: int
     proposals: Sequence[Proposal]
+    readiness: Readiness
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,7 @@ def _household(services: Services, idgrid: str) -> HouseholdHome:
         savings=None if latest is None else own.savings(latest[:7]),
         standing_count=len(standing),
         proposals=[] if standing else _proposals(own),
+        readiness=readiness(services, idgrid),
     )
 
 

@@ -12,6 +12,7 @@ from gateway.sessions import Viewer
 from gateway.web.languages import N_, Language
 from gateway.web.listing_panel import ListingPanel, listing_panel
 from gateway.web.price_history import HOURS_SHOWN, HourRow, last_priced, price_history
+from gateway.web.readiness import Readiness, readiness
 
 ORDERS_SHOWN = 50
 
@@ -24,6 +25,7 @@ class OwnDesk:
     account: AccountView | None
     sources: Sequence[Res]
     orders: Sequence[OrderProgress]
+    readiness: Readiness
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,4 +90,5 @@ def _desk(services: Services, idgrid: str) -> OwnDesk:
         account=services.community.account(idgrid),
         sources=tradable_sources(services, idgrid),
         orders=own.orders(listings)[:ORDERS_SHOWN],
+        readiness=readiness(services, idgrid),
     )

@@ -8,11 +8,8 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import HTMLResponse
 
 from chaincode.energy.arguments import ENERGY_WH_MAX, PRICE_UTOKEN_PER_KWH_MAX
-from gateway.api.access import SignedIn, UsedServices, viewer_or_none
-from gateway.errors import Problem, RequestRefused
+from gateway.api.access import SignedIn, UsedServices
 from gateway.own_records import OwnRecords
-from gateway.scopes import Scope
-from gateway.sessions import Viewer
 from gateway.standing_preview import (
     HOURS_PER_WEEK,
     StandingWish,
@@ -27,6 +24,7 @@ from gateway.web.market_page import market_view, tradable_sources
 from gateway.web.marketplace_page import marketplace_view
 from gateway.web.meter_page import meter_view
 from gateway.web.notice_texts import CHANNELS, KINDS
+from gateway.web.own_pages import household_of, reader_or_none
 from gateway.web.production_page import production_view
 from gateway.web.state_texts import (
     ORDER_STATES,
@@ -51,14 +49,14 @@ Decimals = Annotated[str | None, Query(max_length=DECIMAL_CHARACTERS_MAX)]
 @router.get("/")
 def home(request: Request, services: UsedServices) -> HTMLResponse:
     """Price and power now, this month's saving, the next gate."""
-    view = home_view(services, _reader_or_none(request), language_of(request))
+    view = home_view(services, reader_or_none(request), language_of(request))
     return page(request, "home.html", section="home", view=view)
 
 
 @router.get("/market")
 def market(request: Request, services: UsedServices) -> HTMLResponse:
     """The live listing, own orders, prices."""
-    view = market_view(services, _reader_or_none(request), language_of(request))
+    view = market_view(services, reader_or_none(request), language_of(request))
     return page(
         request,
         "market.html",
@@ -73,7 +71,7 @@ def market(request: Request, services: UsedServices) -> HTMLResponse:
 @router.get("/marketplace")
 def marketplace(request: Request, services: UsedServices) -> HTMLResponse:
     """Offers and requests between two households."""
-    viewer = _reader_or_none(request)
+    viewer = reader_or_none(request)
     view = marketplace_view(services, viewer, language_of(request))
     return page(
         request,
@@ -90,7 +88,7 @@ def meter(
     request: Request, services: UsedServices, viewer: SignedIn, kind: Kind = "day", day: Day = None
 ) -> HTMLResponse:
     """Live values and history of one's own meter."""
-    view = meter_view(services, _household(viewer), kind=kind, day=day)
+    view = meter_view(services, household_of(viewer), kind=kind, day=day)
     return page(request, "meter.html", section="meter", view=view, kind=kind)
 
 
@@ -99,7 +97,7 @@ def production(
     request: Request, services: UsedServices, viewer: SignedIn, kind: Kind = "day", day: Day = None
 ) -> HTMLResponse:
     """One's own sources and batteries."""
-    view = production_view(services, _household(viewer), kind=kind, day=day)
+    view = production_view(services, household_of(viewer), kind=kind, day=day)
     return page(
         request,
         "production.html",
@@ -114,7 +112,7 @@ def production(
 @router.get("/account")
 def account(request: Request, services: UsedServices, viewer: SignedIn) -> HTMLResponse:
     """Money, statements, activity, devices."""
-    view = account_view(services, _household(viewer))
+    view = account_view(services, household_of(viewer))
     return page(
         request,
         "account.html",
@@ -137,7 +135,7 @@ def standing(
     price: Decimals = None,
 ) -> HTMLResponse:
     """A standing order before it is signed, with what it would have done last week."""
-    idgrid = _household(viewer)
+    idgrid = household_of(viewer)
     past = OwnRecords(services.readmodel, idgrid).past_hours(HOURS_PER_WEEK)
     wish = proposed(side, past)
     if energy is not None and price is not None:
@@ -164,15 +162,3 @@ def standing(
         past=look_back(wish, past) if wish is not None else None,
         argument=argument,
     )
-
-
-def _reader_or_none(request: Request) -> Viewer | None:
-    """Who is signed in; a script's token that may not read its owner's data is a visitor."""
-    viewer = viewer_or_none(request)
-    return viewer if viewer is not None and viewer.may(Scope.OWN_READ) else None
-
-
-def _household(viewer: Viewer) -> str:
-    if not viewer.idgrid or not viewer.may(Scope.OWN_READ):
-        raise RequestRefused(Problem.FORBIDDEN, "this page belongs to a household")
-    return viewer.idgrid

@@ -56,6 +56,11 @@ REGISTRY_STATES: Mapping[str, str] = {
     "suspended": N_("suspended"),
     "exited": N_("left"),
 }
+DEVICE_KINDS: Mapping[str, str] = {
+    "meter": N_("meter"),
+    "battery": N_("battery"),
+    "plug": N_("plug"),
+}
 POST_LABELS: Mapping[str, str] = {
     "Buy": N_("Buy"),
     "Delete": N_("Delete"),

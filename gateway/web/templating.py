@@ -18,6 +18,7 @@ from gateway.api.access import services_of, viewer_or_none
 from gateway.errors import RequestRefused
 from gateway.sessions import Viewer
 from gateway.web.assets import ASSETS
+from gateway.web.function_texts import FUNCTION_TITLES
 from gateway.web.languages import N_, NAMES, Language, chosen_language, language
 from gateway.web.refusal_texts import refusal_text
 
@@ -160,5 +161,6 @@ def _environment(code: str) -> Environment:
         "asset": ASSETS.url,
         "integrity": ASSETS.integrity,
         "language_names": NAMES,
+        "function_titles": FUNCTION_TITLES,
     }
     return environment

@@ -10,7 +10,6 @@ from chaincode.energy.market.approvals import PendingOrder
 from chaincode.energy.oracle.records import PricePoint
 from chaincode.energy.sharing.records import SharingKey
 from gateway.api.access import SignedIn, UsedServices, require_manager
-from gateway.device_health import ONLINE, device_health
 from gateway.grid_exports import devices_csv, energy_csv, sharing_csv
 from gateway.ledger_records import LedgerRecords
 from gateway.month_check import month_check, months_with_settlements
@@ -19,14 +18,13 @@ from gateway.readmodel.records import Position
 from gateway.readmodel.staff_queries import privileged_actions
 from gateway.services import Services
 from gateway.sessions import Viewer
+from gateway.web.device_status import device_status
 from gateway.web.explorer.code_texts import CODE_TEXTS
-from gateway.web.state_texts import LISTING_STATES, REGISTRY_STATES, SOURCE_TYPES
+from gateway.web.state_texts import DEVICE_KINDS, LISTING_STATES, REGISTRY_STATES, SOURCE_TYPES
 from gateway.web.templating import page
 
 ROWS = 25
 NEXT_HOURS = 24
-READING_INTERVAL_MS = HOUR_MS
-"""Meters report at least once an hour of delivery."""
 SECTION = "console"
 
 
@@ -82,26 +80,14 @@ def members(request: Request, services: UsedServices) -> HTMLResponse:
 @router.get("/meters")
 def meters(request: Request, services: UsedServices) -> HTMLResponse:
     """Devices: registered, online, last seen, how many of the expected readings came."""
-    found = device_health(
-        services.readmodel.database,
-        services.community.meters(),
-        now_ms=services.clock_ms(),
-        interval_ms=min(READING_INTERVAL_MS, services.energy_hour_ms),
-        utc_offset_minutes=services.utc_offset_minutes,
-    )
     return page(
         request,
         "console/meters.html",
         section=SECTION,
-        devices=found,
-        online=ONLINE,
+        devices=device_status(services, services.community.meters()),
         states=REGISTRY_STATES,
+        device_kinds=DEVICE_KINDS,
         participants=services.community.participants(),
-        received={
-            device.meter.meter_id: newest.t_end_ms
-            for device in found
-            if (newest := services.readings.latest(device.meter.meter_id)) is not None
-        },
     )
 
 

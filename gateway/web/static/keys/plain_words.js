@@ -6,6 +6,7 @@
 import { comparisonCode } from "./key_pair.js";
 
 const WH_PER_KWH = 1000n;
+const W_PER_KW = 1000n;
 const UTOKEN_PER_TOKEN = 1_000_000n;
 const LISTING = /^(\d{4})-(\d{2})-(\d{2})T(\d{2})$/;
 const MS_PER_MINUTE = 60_000;
@@ -14,7 +15,7 @@ const MS_PER_DAY = 86_400_000n;
 const FRACTION_DIGITS_MAX = 6;
 
 /** Values that are words of the contract, which the page has words for. */
-const NAMED = new Set(["side", "kind"]);
+const NAMED = new Set(["side", "kind", "role", "grantee", "source_type"]);
 
 /** What is read from the arguments of each function: [name of the value, how it is read]. */
 const READINGS = {
@@ -41,6 +42,9 @@ const READINGS = {
   "access:revoke": [["grantee", text], ["meter", text]],
   "registry:register_participant": [["idgrid", text], ["role", text], ["hash", text], ["kind", text]],
   "registry:register_meter": [["meter", text], ["idgrid", text], ["public_key", text], ["source", text]],
+  "registry:register_res": [["source", text], ["idgrid", text], ["source_type", text], ["power", power]],
+  "registry:authorise_res": [["source", text]],
+  "registry:withdraw_res": [["source", text]],
   "registry:approve_participant": [["idgrid", text]],
   "registry:approve_meter": [["meter", text]],
   "registry:approve_res": [["source", text]],
@@ -154,6 +158,10 @@ function letters(argument) {
 
 function energy(argument, { locale }) {
   return `${amount(whole(argument), WH_PER_KWH, locale)} kWh`;
+}
+
+function power(argument, { locale }) {
+  return `${amount(whole(argument), W_PER_KW, locale)} kW`;
 }
 
 function price(argument, { locale }) {

@@ -1,0 +1,62 @@
+"""Devices as people see them: online or not, last seen, what came of what was due."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from chaincode.energy.hours import HOUR_MS
+from chaincode.energy.registry.records import Meter
+from gateway.device_health import ONLINE, DeviceHealth, device_health
+from gateway.hems.availability import DayAvailability
+from gateway.services import Services
+
+READING_INTERVAL_MS = HOUR_MS
+"""Meters report at least once an hour of delivery."""
+GOOD_PERMILLE, LOW_PERMILLE = 950, 800
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceStatus:
+    """One device; `last_seen_ms` is 0 if nothing was ever heard of it."""
+
+    health: DeviceHealth
+    last_seen_ms: int
+
+    @property
+    def meter(self) -> Meter:
+        """Its registration."""
+        return self.health.meter
+
+    @property
+    def is_online(self) -> bool:
+        """Whether it reports as it should."""
+        return self.health.state == ONLINE
+
+    @property
+    def permille(self) -> int | None:
+        """Readings received of those expected in the days shown."""
+        return self.health.permille
+
+
+def device_status(services: Services, meters: Sequence[Meter]) -> list[DeviceStatus]:
+    """Of these meters, in their order."""
+    found = device_health(
+        services.readmodel.database,
+        meters,
+        now_ms=services.clock_ms(),
+        interval_ms=min(READING_INTERVAL_MS, services.energy_hour_ms),
+        utc_offset_minutes=services.utc_offset_minutes,
+    )
+    return [DeviceStatus(health, _last_seen_ms(services, health)) for health in found]
+
+
+def tone_of(day: DayAvailability) -> str:
+    """The colour beside a day's figures."""
+    if day.permille >= GOOD_PERMILLE:
+        return "good"
+    return "warn" if day.permille >= LOW_PERMILLE else "bad"
+
+
+def _last_seen_ms(services: Services, health: DeviceHealth) -> int:
+    """By the collector, else the newest reading this gateway knows."""
+    newest = services.readings.latest(health.meter.meter_id)
+    return health.last_seen_ms or (newest.t_end_ms if newest is not None else 0)

@@ -1,0 +1,62 @@
+"""My devices: who is online, what came of what was due, who may read, which sources are traded."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fastapi import APIRouter, Request
+from starlette.responses import HTMLResponse
+
+from chaincode.energy.community import SELLERS
+from chaincode.energy.registry.records import Res
+from gateway.api.access import SignedIn, UsedServices
+from gateway.services import Services
+from gateway.web.device_status import DeviceStatus, device_status, tone_of
+from gateway.web.own_pages import household_of
+from gateway.web.readiness import Readiness, readiness
+from gateway.web.state_texts import DEVICE_KINDS, REGISTRY_STATES, SOURCE_TYPES
+from gateway.web.templating import page
+
+RENEWED = ", every 20s"
+"""Beside every block: silence makes none."""
+router = APIRouter(include_in_schema=False)
+
+
+@dataclass(frozen=True, slots=True)
+class DevicesView:
+    """The whole page of a household."""
+
+    idgrid: str
+    devices: Sequence[DeviceStatus]
+    sources: Sequence[Res]
+    may_sell: bool
+    readiness: Readiness
+
+
+@router.get("/devices")
+def devices(request: Request, services: UsedServices, viewer: SignedIn) -> HTMLResponse:
+    """Status and availability of one's own devices; access and sources are changed here."""
+    return page(
+        request,
+        "devices.html",
+        section="meter",
+        renewed=RENEWED,
+        view=devices_view(services, household_of(viewer)),
+        tone_of=tone_of,
+        device_kinds=DEVICE_KINDS,
+        states=REGISTRY_STATES,
+        source_types=SOURCE_TYPES,
+    )
+
+
+def devices_view(services: Services, idgrid: str) -> DevicesView:
+    """Only what is the household's own."""
+    community = services.community
+    own = [meter for meter in community.meters() if meter.owner_idgrid == idgrid]
+    participant = community.participant(idgrid)
+    return DevicesView(
+        idgrid=idgrid,
+        devices=device_status(services, own),
+        sources=[one for one in community.sources() if one.owner_idgrid == idgrid],
+        may_sell=participant is not None and participant.role in SELLERS,
+        readiness=readiness(services, idgrid),
+    )
