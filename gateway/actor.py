@@ -9,8 +9,8 @@ from grpc import aio
 from gateway.errors import LedgerRefusal
 from gateway.peer_line import refusal_of
 from gateway.refusals import RETRYABLE, refusal_code
+from ledger.client.gateway import CommitFailed, GatewayClient, SubmittedTransaction
 from ledger.crypto.signing import SigningIdentity
-from ledger.rpc.client import CommitFailed, GatewayClient, SubmittedTransaction
 
 TRIES_MAX = 5
 

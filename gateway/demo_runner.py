@@ -62,7 +62,7 @@ from gateway.settings import (
     load_demo_settings,
 )
 from ledger import log_lines
-from ledger.rpc.client import GatewayClient
+from ledger.client.gateway import GatewayClient
 
 ORACLE_USER, GATEWAY_USER = "oracle", "gateway"
 START_MARGIN_MS = 300

@@ -8,12 +8,15 @@ from google.protobuf.message import DecodeError
 from grpc import aio
 
 from gateway.errors import LedgerRefusal
+from ledger.client.blocks import follow_blocks, newest_block
+from ledger.client.connection import client_channel
+from ledger.client.gateway import GatewayClient
+from ledger.client.proposals import UnsignedProposal
+from ledger.client.refusals import peer_errors
 from ledger.crypto.signing import SigningIdentity
 from ledger.errors import InvalidMessage
 from ledger.model.block import Block
-from ledger.rpc.client import GatewayClient, UnsignedProposal, error_details
-from ledger.rpc.deliver_client import follow_blocks, newest_block
-from ledger.rpc.transport import client_channel
+from ledger.rpc.status import PeerError
 
 
 class Line(Protocol):
@@ -109,9 +112,8 @@ class PeerLine:
 
 def refusal_of(error: aio.AioRpcError) -> LedgerRefusal:
     """A gRPC error as the gateway knows it, with what each peer said."""
-    details: list[str] = []
+    details: list[PeerError] = []
     with suppress(DecodeError):  # details are a courtesy; the status stands without them
-        details = error_details(error)
-    return LedgerRefusal(
-        error.code().name, error.details() or "", tuple(("", "", text) for text in details)
-    )
+        details = peer_errors(error)
+    said = tuple((one.address, one.mspid, one.message) for one in details)
+    return LedgerRefusal(error.code().name, error.details() or "", said)

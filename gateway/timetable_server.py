@@ -14,7 +14,7 @@ from gateway.strict_json import parse_strictly
 from gateway.timetable import POLL_MS_DEFAULT, Timetable
 from gateway.upkeep import Upkeep
 from ledger import log_lines
-from ledger.rpc.client import GatewayClient
+from ledger.client.gateway import GatewayClient
 
 EXIT_INTERRUPTED = 130
 

@@ -5,7 +5,6 @@ after endorsement, the transaction's payload; the gateway passes both on as they
 """
 
 import asyncio
-import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -16,11 +15,11 @@ from gateway.readmodel.queries import ReadModel
 from gateway.readmodel.records import TransactionRecord
 from gateway.refusals import problem_of
 from gateway.shared_state.submissions import Submissions
+from ledger.client.proposals import new_proposal
 from ledger.crypto.hashing import transaction_id
-from ledger.crypto.proposal import build_proposal
 from ledger.errors import InvalidMessage
 from ledger.model.codec import decode_request, encode_envelope
-from ledger.model.codec_header import NONCE_BYTES, encode_identity
+from ledger.model.codec_header import encode_identity
 from ledger.model.codec_proposal import decode_proposal
 from ledger.model.codes import HeaderType
 from ledger.model.transaction import Header, SignedProposal
@@ -65,15 +64,15 @@ class Transactions:
         self, *, mspid: str, certificate_pem: str, function: str, args: Sequence[str]
     ) -> Prepared:
         """A proposal to run `contract:function` in the name of this certificate."""
-        tx_id, proposal = build_proposal(
+        proposal = new_proposal(
             channel_id=self._ledger.channel_id,
-            chaincode_name=self._chaincode,
-            args=(function.encode(), *(argument.encode() for argument in args)),
+            chaincode=self._chaincode,
+            function=function,
+            args=args,
             creator=encode_identity(mspid, certificate_pem.encode("ascii")),
-            nonce=secrets.token_bytes(NONCE_BYTES),
             timestamp_ns=self._clock_ns(),
         )
-        return Prepared(tx_id=tx_id, to_sign=proposal)
+        return Prepared(tx_id=proposal.tx_id, to_sign=proposal.raw)
 
     async def evaluate(self, proposal: bytes, signature: bytes) -> bytes:
         """What a contract answers to a signed proposal; nothing is ordered."""

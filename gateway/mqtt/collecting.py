@@ -19,8 +19,8 @@ from gateway.mqtt.collector import Collector, keep_collecting
 from gateway.mqtt.reading_check import Attesting, MeterKeys, ReadingCheck
 from gateway.services import Services
 from gateway.settings import GatewaySettings, HemsSettings
+from ledger.client.gateway import GatewayClient
 from ledger.crypto.signing import Signer
-from ledger.rpc.client import GatewayClient
 
 
 async def start_collecting(

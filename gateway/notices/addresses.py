@@ -1,16 +1,13 @@
 """Where a household's mail goes: asked of the ledger's private data each time, never kept."""
 
 import json
-import secrets
-import time
 from typing import Protocol
 
 from gateway.errors import LedgerRefusal
 from gateway.ports import Ledger
 from gateway.refusals import refusal_code
-from ledger.crypto.proposal import build_proposal
+from ledger.client.proposals import new_proposal
 from ledger.crypto.signing import SigningIdentity
-from ledger.model.codec_header import NONCE_BYTES
 
 NO_PERSON = frozenset({"UNKNOWN_PERSON"})
 
@@ -32,16 +29,16 @@ class PrivateAddresses:
 
     async def address_of(self, idgrid: str) -> str | None:
         """See `Addresses`."""
-        tx_id, proposal = build_proposal(
+        asked = new_proposal(
             channel_id=self._ledger.channel_id,
-            chaincode_name=self._chaincode,
-            args=(b"persons:address", idgrid.encode()),
+            chaincode=self._chaincode,
+            function="persons:address",
+            args=(idgrid,),
             creator=self._identity.serialized,
-            nonce=secrets.token_bytes(NONCE_BYTES),
-            timestamp_ns=time.time_ns(),
         )
+        signature = self._identity.sign(asked.raw)
         try:
-            raw = await self._ledger.evaluate(tx_id, proposal, self._identity.sign(proposal))
+            raw = await self._ledger.evaluate(asked.tx_id, asked.raw, signature)
         except LedgerRefusal as refusal:
             if refusal_code(refusal) in NO_PERSON:
                 return None

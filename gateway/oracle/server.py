@@ -22,7 +22,7 @@ from gateway.oracle.job import JobSpec, RunLog
 from gateway.settings import IdentityFiles, LedgerSettings, identity_from, ledger_from
 from gateway.strict_json import parse_strictly
 from ledger import log_lines
-from ledger.rpc.client import GatewayClient
+from ledger.client.gateway import GatewayClient
 
 
 @dataclass(frozen=True, slots=True)

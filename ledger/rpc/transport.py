@@ -115,10 +115,3 @@ def validator_channel(address: str, tls: TlsMaterial) -> aio.Channel:
     if tls.server_name:
         options.append(("grpc.ssl_target_name_override", tls.server_name))
     return aio.secure_channel(address, channel_credentials(tls), options=options)
-
-
-def client_channel(address: str, ca_pem: bytes) -> aio.Channel:
-    """A TLS channel of a client to a peer at `host:port`."""
-    credentials = grpc.ssl_channel_credentials(ca_pem)
-    options = channel_options(message_bytes_max=CLIENT_MESSAGE_BYTES_MAX)
-    return aio.secure_channel(address, credentials, options=options)

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ledger.client.gateway import GatewayClient
 from ledger.crypto.signing import SigningIdentity
-from ledger.rpc.client import GatewayClient
 from network.bench.trial_households import CHAINCODE
 from network.running.process_usage import spending
 

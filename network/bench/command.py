@@ -27,7 +27,8 @@ from pathlib import Path
 import uvloop
 from grpc.aio import AioRpcError
 
-from ledger.rpc.client import CommitFailed, GatewayClient, error_details
+from ledger.client.gateway import CommitFailed, GatewayClient
+from ledger.client.refusals import reasons
 from network.arguments import whole_number
 from network.bench.community import Community, Offer
 from network.bench.node_sdk import NodeClient, NodeClientFailed
@@ -84,7 +85,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         report = _in_fresh_network(options)
     except AioRpcError as error:
-        said = "; ".join([error.details() or error.code().name, *error_details(error)])
+        said = reasons(error)
         print(f"gridledger bench: {said}", file=sys.stderr)
         return EXIT_FAILED
     except (

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from chaincode.energy.hours import listing_id_at
-from ledger.rpc.client import GatewayClient
+from ledger.client.gateway import GatewayClient
 from network.bench.trial_households import Household, Submit, TrialHouseholds, submitting
 from network.layout import NetworkLayout
 from network.plan import Plan

@@ -34,7 +34,8 @@ from typing import Any
 import uvloop
 from grpc.aio import AioRpcError
 
-from ledger.rpc.client import CommitFailed, error_details
+from ledger.client.gateway import CommitFailed
+from ledger.client.refusals import reasons
 from network.arguments import whole_number
 from network.bench.gateway_process import GatewayFailed, running_gateway
 from network.bench.gateway_rush import GateRush, Market, idgrid_of
@@ -105,7 +106,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         report = _in_fresh_network(options)
     except AioRpcError as error:
-        return _failed("; ".join([error.details() or error.code().name, *error_details(error)]))
+        return _failed(reasons(error))
     except (CommitFailed, LifecycleError, ProcessError, GatewayFailed, OSError) as error:
         return _failed(str(error))
     print(json.dumps(asdict(report), indent=2) if options.json else report_table(report))

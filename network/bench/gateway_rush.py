@@ -7,7 +7,7 @@ import sys
 import time
 from dataclasses import dataclass
 
-from ledger.rpc.client import GatewayClient
+from ledger.client.gateway import GatewayClient
 from network.bench.community import OFFER_WH, RESERVE_UTOKEN_PER_KWH, Community, Offer
 from network.bench.gateway_process import GatewayFailed
 from network.bench.report import percentile_ms

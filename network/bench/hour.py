@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from chaincode.energy.hours import listing_id_at
-from ledger.rpc.client import GatewayClient
+from ledger.client.gateway import GatewayClient
 from network.bench.auction import ClearedBook, close_and_clear
 from network.bench.settlement import BenchMeter, SettledHour, report, settle_listing
 from network.bench.trial_households import (

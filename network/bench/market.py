@@ -19,7 +19,8 @@ from pathlib import Path
 import uvloop
 from grpc.aio import AioRpcError
 
-from ledger.rpc.client import CommitFailed, error_details
+from ledger.client.gateway import CommitFailed
+from ledger.client.refusals import reasons
 from network.arguments import whole_number
 from network.bench.auction import ClearedBook
 from network.bench.clearing import ClearingTime, clearing_table, measure_clearing
@@ -59,7 +60,7 @@ def main(arguments: Sequence[str]) -> int:
     except ImportError:
         return _failed("NumPy is not installed: pip install numpy")
     except AioRpcError as error:
-        return _failed("; ".join([error.details() or error.code().name, *error_details(error)]))
+        return _failed(reasons(error))
     except (CommitFailed, LifecycleError, ProcessError, OSError) as error:
         return _failed(str(error))
     print(json.dumps(asdict(report), indent=2) if options.json else report_table(report))

@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from chaincode.energy.oracle.readings import signed_message
 from chaincode.energy.oracle.records import MeterReading
+from ledger.client.gateway import GatewayClient
 from ledger.crypto.signing import Signer, SigningIdentity, generate_key
-from ledger.rpc.client import GatewayClient
 from network.bench.trial_households import CHAINCODE
 from network.running.process_usage import spending
 

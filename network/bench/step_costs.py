@@ -16,9 +16,10 @@ from typing import TypeVar
 
 from grpc.aio import AioRpcError
 
+from ledger.client.gateway import GatewayClient
+from ledger.client.proposals import UnsignedProposal
 from ledger.crypto.signing import SigningIdentity
 from ledger.model.codec import decode_prepared_transaction
-from ledger.rpc.client import GatewayClient, UnsignedProposal
 from network.bench.community import Community, Offer
 from network.bench.trial_households import CHAINCODE
 from network.running.process_usage import usage_of_trees

@@ -9,8 +9,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from chaincode.energy.access.records import MARKET
 from chaincode.energy.idgrid import with_check_character
+from ledger.client.gateway import GatewayClient
 from ledger.crypto.signing import SigningIdentity, generate_key
-from ledger.rpc.client import GatewayClient
 from network.certificates.credentials import member_authority
 from network.layout import NetworkLayout
 from network.plan import Plan

@@ -7,6 +7,8 @@ from typing import TypeVar
 import grpc
 from grpc import aio
 
+from ledger.client.gateway import CommitFailed, GatewayClient
+from ledger.client.refusals import reasons
 from ledger.crypto.signing import SigningIdentity
 from ledger.endorsement import lifecycle_messages as messages
 from ledger.endorsement.definitions import FullDefinition
@@ -20,7 +22,6 @@ from ledger.endorsement.lifecycle_messages import Approval, Readiness
 from ledger.errors import GridledgerError
 from ledger.model.codes import ValidationCode
 from ledger.model.definition_keys import LIFECYCLE_NAMESPACE
-from ledger.rpc.client import CommitFailed, GatewayClient, error_details
 
 T = TypeVar("T")
 
@@ -177,8 +178,7 @@ async def _once_available(call: Callable[[], Awaitable[T]]) -> T:
             return await call()
         except aio.AioRpcError as error:
             if error.code() == grpc.StatusCode.ABORTED:
-                said = error_details(error) or [error.details() or ""]
-                raise ChaincodeRefused("; ".join(dict.fromkeys(said))) from error
+                raise ChaincodeRefused(reasons(error)) from error
             if error.code() != grpc.StatusCode.UNAVAILABLE:
                 raise
             await asyncio.sleep(RETRY_INTERVAL_S)

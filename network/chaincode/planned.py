@@ -12,19 +12,18 @@ from ledger.crypto.collections_text import parse_collections
 from ledger.crypto.policy_text import parse_policy
 from ledger.endorsement.definitions import FullDefinition
 from ledger.model.policy_codec import encode_application_policy
-from ledger.rpc.transport import client_channel
 from network.chaincode.deployment import Deployment, Desk, deploy
 from network.chaincode.lifecycle_client import LifecycleClient
 from network.chaincode.packaging import python_package
 from network.layout import NetworkLayout
 from network.plan import ChaincodePlan, PeerPlan, Plan
-from network.running.clients import admin_identity, wait_everywhere
+from network.running.clients import admin_identity, channel_to, wait_everywhere
 from network.running.processes import is_listening
 
 
 def lifecycle_client(plan: Plan, peer: PeerPlan, layout: NetworkLayout) -> LifecycleClient:
     """The lifecycle at that peer, for its member's administrator."""
-    channel = client_channel(peer.address, layout.tls_ca_bundle.read_bytes())
+    channel = channel_to(peer.address, layout)
     return LifecycleClient(channel, plan.channel_id, admin_identity(peer, layout))
 
 

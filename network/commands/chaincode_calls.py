@@ -6,14 +6,10 @@ from collections.abc import Sequence
 
 from grpc import aio
 
+from ledger.client.gateway import CommitFailed, GatewayClient
+from ledger.client.proposals import UnsignedProposal
+from ledger.client.refusals import reasons
 from ledger.crypto.signing import Signer, SigningIdentity
-from ledger.rpc.client import (
-    CommitFailed,
-    GatewayClient,
-    UnsignedProposal,
-    contract_result,
-    error_details,
-)
 from network.chaincode.arguments import (
     METADATA_FUNCTION,
     WrongArguments,
@@ -32,18 +28,16 @@ async def invoke(options: argparse.Namespace) -> int:
     client, identity = connect(desk.plan, desk.member, desk.layout), _identity(desk, options)
     try:
         proposal = await _proposal(options, client, identity)
-        payload = await client.endorse(proposal, identity.sign(proposal.raw), options.org)
-        await client.submit(proposal.tx_id, payload, identity.sign(payload))
-        status = await client.commit_status(proposal.tx_id, identity)
+        recorded = await client.order(identity, proposal, options.org)
     except aio.AioRpcError as error:
-        raise _refused(error) from error
+        raise ChaincodeRefused(reasons(error)) from error
     finally:
         await client.close()
-    if not status.is_valid:
-        raise ChaincodeRefused(str(CommitFailed(proposal.tx_id, status)))
-    _show(contract_result(payload), plain=options.plain)
+    if not recorded.status.is_valid:
+        raise ChaincodeRefused(str(CommitFailed(recorded.tx_id, recorded.status)))
+    _show(recorded.result, plain=options.plain)
     if not options.plain:
-        print(f"block {status.block_number}, transaction {proposal.tx_id}")
+        print(f"block {recorded.status.block_number}, transaction {recorded.tx_id}")
     return 0
 
 
@@ -57,7 +51,7 @@ async def query(options: argparse.Namespace) -> int:
         answer = await client.evaluate(proposal, signature, options.org)
         _show(answer, plain=options.plain)
     except aio.AioRpcError as error:
-        raise _refused(error) from error
+        raise ChaincodeRefused(reasons(error)) from error
     finally:
         await client.close()
     return 0
@@ -119,11 +113,6 @@ def _identity(desk: Desk, options: argparse.Namespace) -> SigningIdentity:
         raise WrongArguments(f"{desk.member.id} has no key {pair.key}")
     signer = Signer(pair.key.read_bytes())
     return SigningIdentity(desk.member.mspid, pair.certificate.read_bytes(), signer)
-
-
-def _refused(error: aio.AioRpcError) -> ChaincodeRefused:
-    said = list(dict.fromkeys(error_details(error))) or [error.details() or error.code().name]
-    return ChaincodeRefused("; ".join(said))
 
 
 def _show(payload: bytes, *, plain: bool) -> None:

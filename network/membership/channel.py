@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from grpc import aio
 
+from ledger.client.blocks import follow_blocks, newest_block
+from ledger.client.ordering import broadcast
 from ledger.crypto.hashing import block_hash
 from ledger.crypto.signing import SigningIdentity
 from ledger.errors import GridledgerError, InvalidMessage
@@ -15,13 +17,10 @@ from ledger.model.config import VALIDATORS_MIN
 from ledger.model.config_codec import decode_config_block
 from ledger.node.endorsing.endorsing_peers import client_addresses
 from ledger.node.membership.channel import ChannelState, channel_state
-from ledger.rpc.broadcast_client import broadcast
-from ledger.rpc.deliver_client import follow_blocks, newest_block
 from ledger.rpc.orderer_status import FOLLOWS_ONLY
-from ledger.rpc.transport import client_channel
 from network.layout import NetworkLayout
 from network.plan import MemberPlan, PeerPlan, Plan
-from network.running.clients import admin_identity
+from network.running.clients import admin_identity, channel_to
 
 ANSWER_TIMEOUT_S = 10.0
 EFFECT_TIMEOUT_S = 30.0
@@ -92,7 +91,7 @@ async def height_of(desk: Desk, address: str) -> int | None:
     """
     if not address:
         return None
-    channel = client_channel(address, desk.layout.tls_ca_bundle.read_bytes())
+    channel = channel_to(address, desk.layout)
     try:
         async with asyncio.timeout(ANSWER_TIMEOUT_S):
             newest = await newest_block(channel, desk.admin, desk.plan.channel_id)
@@ -110,7 +109,7 @@ async def submit_update(desk: Desk, envelope_raw: bytes) -> str:
     a peer's own words.
     """
     for peer in desk.peers():
-        channel = client_channel(peer.address, desk.layout.tls_ca_bundle.read_bytes())
+        channel = channel_to(peer.address, desk.layout)
         try:
             async with asyncio.timeout(EFFECT_TIMEOUT_S):
                 answer = await broadcast(channel, envelope_raw)
@@ -144,7 +143,7 @@ async def wait_for_sequence(desk: Desk, sequence: int) -> ChannelState:
 
 
 async def _read(desk: Desk, peer: PeerPlan) -> ChannelState:
-    channel = client_channel(peer.address, desk.layout.tls_ca_bundle.read_bytes())
+    channel = channel_to(peer.address, desk.layout)
     identity, channel_id = desk.admin, desk.plan.channel_id
     try:
         newest = await newest_block(channel, identity, channel_id)

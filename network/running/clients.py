@@ -4,10 +4,10 @@ import asyncio
 
 from grpc import aio
 
+from ledger.client.blocks import follow_blocks
+from ledger.client.connection import client_channel
+from ledger.client.gateway import GatewayClient
 from ledger.crypto.signing import Signer, SigningIdentity
-from ledger.rpc.client import GatewayClient
-from ledger.rpc.deliver_client import follow_blocks
-from ledger.rpc.transport import client_channel
 from network.layout import NetworkLayout
 from network.plan import PeerPlan, Plan
 
@@ -22,16 +22,21 @@ def admin_identity(peer: PeerPlan, layout: NetworkLayout) -> SigningIdentity:
     return SigningIdentity(peer.mspid, pair.certificate.read_bytes(), signer)
 
 
+def channel_to(address: str, layout: NetworkLayout) -> aio.Channel:
+    """A channel to the peer at an address (host:port for clients) of this network."""
+    return client_channel(address, layout.tls_ca_bundle.read_bytes())
+
+
 def connect(plan: Plan, peer: PeerPlan, layout: NetworkLayout) -> GatewayClient:
     """A client of that peer."""
-    return GatewayClient.connect(peer.address, layout.tls_ca_bundle.read_bytes(), plan.channel_id)
+    return GatewayClient(channel_to(peer.address, layout), plan.channel_id)
 
 
 async def wait_everywhere(plan: Plan, layout: NetworkLayout, block_number: int) -> None:
     """Wait until every validator that answers has the block, so that any of them serves it."""
 
     async def has_block(peer: PeerPlan) -> None:
-        channel = client_channel(peer.address, layout.tls_ca_bundle.read_bytes())
+        channel = channel_to(peer.address, layout)
         identity = admin_identity(peer, layout)
         try:
             async with asyncio.timeout(BLOCK_TIMEOUT_S):

@@ -6,15 +6,14 @@ from dataclasses import dataclass
 
 from grpc import aio
 
+from ledger.client.blocks import newest_block
 from ledger.crypto.hashing import block_hash
 from ledger.errors import InvalidMessage
 from ledger.model.block import SLOT_COMMIT_HASH
 from ledger.model.codec_block import decode_commit_hash
-from ledger.rpc.deliver_client import newest_block
-from ledger.rpc.transport import client_channel
 from network.layout import NetworkLayout
 from network.plan import PeerPlan, Plan
-from network.running.clients import admin_identity
+from network.running.clients import admin_identity, channel_to
 
 ANSWER_TIMEOUT_S = 5.0
 
@@ -32,7 +31,7 @@ class Head:
 
 async def head(plan: Plan, peer: PeerPlan, layout: NetworkLayout) -> Head | None:
     """The validator's head; None when it does not answer."""
-    channel = client_channel(peer.address, layout.tls_ca_bundle.read_bytes())
+    channel = channel_to(peer.address, layout)
     try:
         async with asyncio.timeout(ANSWER_TIMEOUT_S):
             block = await newest_block(channel, admin_identity(peer, layout), plan.channel_id)

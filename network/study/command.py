@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ledger.crypto.proposal import build_proposal
+from ledger.client.proposals import new_proposal
 from network.certificates.authority import MemberAuthority
 from network.study import links as study_links
 from network.study.links import RATES, Round
@@ -194,12 +194,13 @@ def _proposal(arguments: Sequence[str]) -> int:
     pair = authority.issue_client(
         "VAL-0001-A", {"role": "prosumer", "idgrid": "VAL-0001"}, now=now
     )
-    _, raw = build_proposal(
+    function, *rest = arguments
+    proposal = new_proposal(
         channel_id="energy",
-        chaincode_name="energy",
-        args=tuple(part.encode() for part in arguments),
+        chaincode="energy",
+        function=function,
+        args=rest,
         creator=authority.signing_identity(pair).serialized,
-        nonce=bytes(24),
         timestamp_ns=0,
     )
-    return len(raw)
+    return len(proposal.raw)

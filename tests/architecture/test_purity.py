@@ -20,6 +20,7 @@ SHARES_NO_CODE = "ledger/audit/"
 MAY_SEE_WIRE = (
     "ledger/model/",
     "ledger/rpc/",
+    "ledger/client/",
     "ledger/endorsement/",
     "ledger/ordering/",
     "ledger/node/",

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from grpc import aio
 
+from ledger.client.gateway import GatewayClient
 from ledger.crypto.signing import SigningIdentity
-from ledger.rpc.client import GatewayClient
 from network.bench.trial_households import CHAINCODE
 from tests.chaos.community import ChaosCommunity
 
@@ -104,9 +104,7 @@ class Load:
     ) -> Acknowledged:
         function, *arguments = call
         proposal = client.propose(identity.serialized, CHAINCODE, function, arguments)
-        payload = await client.endorse(proposal, identity.sign(proposal.raw))
-        await client.submit(proposal.tx_id, payload, identity.sign(payload))
-        status = await client.commit_status(proposal.tx_id, identity)
+        status = (await client.order(identity, proposal)).status
         return Acknowledged(proposal.tx_id, int(status.code), status.block_number)
 
     def _deposit(self, chance: random.Random) -> tuple[SigningIdentity, tuple[str, ...]]:

@@ -19,8 +19,8 @@ import httpx
 from gateway.actor import Actor
 from gateway.agent.client import HouseholdClient
 from gateway.settings import DemoSettings, load_demo_settings
+from ledger.client.gateway import GatewayClient
 from ledger.crypto.signing import SigningIdentity
-from ledger.rpc.client import GatewayClient
 from network.certificates.credentials import member_authority
 from network.layout import NetworkLayout
 from network.plan import load_plan

@@ -13,8 +13,8 @@ from chaincode.energy.access.records import MARKET
 from gateway.actor import Actor
 from gateway.agent.client import OrderRefused
 from gateway.hems.virtual_meter import VirtualMeter
+from ledger.client.gateway import GatewayClient
 from ledger.crypto.signing import CURVE_ORDER, SigningIdentity, parse_signature
-from ledger.rpc.client import GatewayClient
 from tests.e2e.running_demo import RunningDemo, long_listing
 
 HOURS, HOUSEHOLDS = 2, 6

@@ -8,13 +8,8 @@ from random import Random
 
 from grpc import aio
 
-from ledger.rpc.transport import (
-    EXCHANGE_METHOD,
-    TlsMaterial,
-    client_channel,
-    identity_bytes,
-    validator_channel,
-)
+from ledger.client.connection import client_channel
+from ledger.rpc.transport import EXCHANGE_METHOD, TlsMaterial, identity_bytes, validator_channel
 from ledger.wire.validator_pb2 import (
     BlockRequest,
     EndorseRequest,

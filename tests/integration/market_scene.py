@@ -3,8 +3,7 @@
 import asyncio
 import base64
 import json
-import secrets
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -13,18 +12,14 @@ from time import time_ns
 from typing import Any, TypeVar
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from grpc import aio
 
 from chaincode.energy.access.records import MARKET
 from chaincode.energy.idgrid import with_check_character
 from chaincode.energy.oracle.readings import signed_message
 from chaincode.energy.oracle.records import MeterReading
-from ledger.crypto.proposal import build_proposal
+from ledger.client.gateway import GatewayClient, SubmittedTransaction
+from ledger.client.proposals import UnsignedProposal, new_proposal
 from ledger.crypto.signing import Signer, SigningIdentity, generate_key
-from ledger.model.codec_header import NONCE_BYTES
-from ledger.rpc.client import GatewayClient, SubmittedTransaction, UnsignedProposal
-from ledger.wire.gateway_pb2 import ErrorDetail
-from ledger.wire.rpc_status_pb2 import RpcStatus
 from network.bench.trial_households import CHAINCODE
 from network.certificates.authority import MemberAuthority
 from network.certificates.credentials import member_authority
@@ -117,15 +112,14 @@ class MarketScene:
         channel_id: str | None = None,
     ) -> UnsignedProposal:
         """A proposal whose client clock says `at_ms`."""
-        tx_id, raw = build_proposal(
+        return new_proposal(
             channel_id=channel_id or self.channel_id,
-            chaincode_name=CHAINCODE,
-            args=tuple(part.encode() for part in (function, *arguments)),
+            chaincode=CHAINCODE,
+            function=function,
+            args=arguments,
             creator=identity.serialized,
-            nonce=secrets.token_bytes(NONCE_BYTES),
             timestamp_ns=(now_ms() if at_ms is None else at_ms) * 1_000_000,
         )
-        return UnsignedProposal(tx_id, raw)
 
     async def endorse(self, identity: SigningIdentity, proposal: UnsignedProposal) -> bytes:
         return await self.client.endorse(proposal, identity.sign(proposal.raw))
@@ -139,11 +133,9 @@ class MarketScene:
     ) -> SubmittedTransaction:
         """Endorse, order and wait; the transaction must become valid."""
         proposal = self.propose(identity, function, *arguments, at_ms=at_ms)
-        payload = await self.endorse(identity, proposal)
-        await self.client.submit(proposal.tx_id, payload, identity.sign(payload))
-        status = await self.client.commit_status(proposal.tx_id, identity)
-        assert status.is_valid, status
-        return SubmittedTransaction(proposal.tx_id, payload, status)
+        recorded = await self.client.order(identity, proposal)
+        assert recorded.status.is_valid, recorded.status
+        return recorded
 
     async def ask(self, identity: SigningIdentity, function: str, *arguments: str) -> Any:
         raw = await self.client.evaluate_transaction(identity, CHAINCODE, function, *arguments)
@@ -220,13 +212,3 @@ class MarketScene:
 
 def _staff(authority: MemberAuthority, role: str, now: datetime) -> SigningIdentity:
     return authority.signing_identity(authority.issue_client(role, {"role": role}, now=now))
-
-
-def details_of(error: aio.AioRpcError) -> Sequence[ErrorDetail]:
-    """Fabric's per-peer details in a refused call's trailer."""
-    for key, value in error.trailing_metadata() or ():
-        if key == "grpc-status-details-bin":
-            assert isinstance(value, bytes)
-            status = RpcStatus.FromString(value)
-            return [ErrorDetail.FromString(packed.value) for packed in status.details]
-    return []

@@ -17,19 +17,21 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
 )
 from grpc import aio
 
+from ledger.client.connection import client_channel
+from ledger.client.proposals import UnsignedProposal
+from ledger.client.refusals import peer_errors
 from ledger.crypto.signing import CURVE_ORDER, HALF_ORDER, SigningIdentity
 from ledger.model.codec import decode_prepared_transaction, prepared_transaction_payload
 from ledger.model.codec_block import decode_block, encode_block
 from ledger.model.codec_proposal import decode_proposal
 from ledger.model.config_codec import decode_config_block
-from ledger.rpc.client import UnsignedProposal
-from ledger.rpc.transport import client_channel, identity_bytes
+from ledger.rpc.transport import identity_bytes
 from network.certificates.authority import KeyPair, MemberAuthority
 from network.certificates.credentials import member_authority
 from network.founding.creation import begin_ledger_folder
 from network.founding.genesis import GENESIS_NONCE_BYTES, genesis_block
 from network.layout import write_replacing
-from tests.integration.market_scene import Home, MarketScene, details_of
+from tests.integration.market_scene import Home, MarketScene
 from tests.integration.running_network import RunningNetwork, running_network
 
 NOBODY = "StrangerMSP"
@@ -138,9 +140,9 @@ async def refused_endorsement(
     with pytest.raises(aio.AioRpcError) as caught:
         await scene.market.client.endorse(proposal, signature or identity.sign(proposal.raw))
     assert caught.value.code() == grpc.StatusCode.ABORTED
-    details = details_of(caught.value)
+    details = peer_errors(caught.value)
     assert details
-    assert {detail.msp_id for detail in details} <= {
+    assert {detail.mspid for detail in details} <= {
         member.mspid for member in scene.market.network.plan.members
     }
     [message] = {detail.message for detail in details}

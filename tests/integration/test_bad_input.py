@@ -6,8 +6,9 @@ import grpc
 import pytest
 from grpc import aio
 
+from ledger.client.refusals import peer_errors
 from ledger.rpc.transport import CLIENT_MESSAGE_BYTES_MAX
-from tests.integration.market_scene import MINUTE_MS, details_of, now_ms
+from tests.integration.market_scene import MINUTE_MS, now_ms
 from tests.integration.refusals import (
     Scene,
     endorsed_offer,
@@ -179,7 +180,7 @@ def test_somebody_elses_signature_is_refused(scene: Scene) -> None:
             error = await refused_submit(scene, proposal, payload, other.identity.sign(payload))
             assert error.code() == grpc.StatusCode.UNAVAILABLE
             assert "BAD_SIGNATURE" in error.details()
-            [detail] = details_of(error)
+            [detail] = peer_errors(error)
             assert detail.message.startswith(
                 "received unsuccessful response from orderer: status=FORBIDDEN"
             )

@@ -11,13 +11,12 @@ from statistics import mean
 
 import pytest
 
+from ledger.client.blocks import follow_blocks
 from ledger.crypto.signing import SigningIdentity
 from ledger.model.codec_block import consenter_metadata
-from ledger.rpc.deliver_client import follow_blocks
-from ledger.rpc.transport import client_channel
 from network.certificates.credentials import member_authority
 from network.chaincode.planned import commit_definitions
-from network.running.clients import admin_identity, connect
+from network.running.clients import admin_identity, channel_to, connect
 from tests.integration.running_network import RunningNetwork, running_network
 
 pytestmark = pytest.mark.slow
@@ -54,7 +53,7 @@ async def observe(network: RunningNetwork) -> Observed:
         numbers.append(submitted.status.block_number)
     await client.close()
     assert numbers == list(range(numbers[0], numbers[0] + BLOCKS)), "no block without need"
-    channel = client_channel(member.address, layout.tls_ca_bundle.read_bytes())
+    channel = channel_to(member.address, layout)
     times_ms = []
     async for block in follow_blocks(
         channel, admin_identity(member, layout), plan.channel_id, numbers[0], numbers[-1]

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from ledger.client.ordering import broadcast
 from ledger.endorsement.lifecycle_messages import encode_approve_arguments
 from ledger.model.codec import encode_envelope, prepared_transaction_payload
 from ledger.model.codec_proposal import decode_proposal
 from ledger.model.codes import ValidationCode
-from ledger.rpc.broadcast_client import broadcast
-from ledger.rpc.transport import client_channel
 from network.chaincode.lifecycle_client import ChaincodeRefused
 from network.chaincode.planned import commit_definitions, lifecycle_client
 from network.commands.chaincode import main as chaincode
+from network.running.clients import channel_to
 from network.running.lifecycle import down, up
 from tests.integration.running_network import RunningNetwork, running_network
 
@@ -244,7 +244,7 @@ def test_a_member_that_comes_later_approves_as_fabrics_own_command_does(operator
             decode_proposal(proposal.raw, signature), answer.payload_raw, [answer.endorsement]
         )
         envelope = encode_envelope(payload, client.identity.sign(payload))
-        channel = client_channel(member.address, network.layout.tls_ca_bundle.read_bytes())
+        channel = channel_to(member.address, network.layout)
         try:
             assert (await broadcast(channel, envelope)).is_accepted
             status = await client.gateway.commit_status(proposal.tx_id, client.identity)

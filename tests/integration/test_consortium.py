@@ -13,6 +13,7 @@ import pytest
 from cryptography.x509 import load_pem_x509_certificate
 from grpc import aio
 
+from ledger.client.gateway import GatewayClient
 from ledger.consensus.limits import BASE_TIMEOUT_MS
 from ledger.consensus.quorum import proposer_of
 from ledger.crypto.hashing import block_hash, block_signature_message
@@ -25,7 +26,6 @@ from ledger.model.codec_block import consenter_metadata, decode_block, decode_bl
 from ledger.model.codes import ValidationCode
 from ledger.model.config import Consenter
 from ledger.model.config_codec import decode_config_block
-from ledger.rpc.client import GatewayClient
 from ledger.wire.consensus_pb2 import ConsenterMetadata as WireConsenterMetadata
 from network.bench.community import Community, Offer
 from network.bench.trial_households import CHAINCODE

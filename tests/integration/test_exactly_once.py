@@ -9,9 +9,9 @@ import grpc
 import pytest
 from grpc import aio
 
+from ledger.client.gateway import CommitStatus
 from ledger.model.codec import decode_envelope
 from ledger.model.codes import ValidationCode
-from ledger.rpc.client import CommitStatus
 from tests.integration.market_scene import DEPOSIT_UTOKEN, MINUTE_MS, Home, now_ms
 from tests.integration.refusals import (
     Scene,

@@ -14,6 +14,8 @@ from cryptography.x509 import load_pem_x509_certificate
 from google.protobuf.message import Message
 from grpc import aio
 
+from ledger.client.blocks import seek_request
+from ledger.client.connection import client_channel
 from ledger.crypto.hashing import endorsement_message
 from ledger.crypto.signing import SigningIdentity, verify_signature
 from ledger.model.block import SLOT_TRANSACTIONS_FILTER
@@ -22,8 +24,7 @@ from ledger.model.codec_header import NONCE_BYTES
 from ledger.model.codec_proposal import encode_signed_proposal
 from ledger.model.codes import HeaderType, ValidationCode
 from ledger.model.rwset import KeyWrite, NamespaceReadWriteSet, ReadWriteSet
-from ledger.rpc.deliver_client import seek_request
-from ledger.rpc.transport import client_channel, identity_bytes
+from ledger.rpc.transport import identity_bytes
 from ledger.wire import common_pb2, msp_pb2, orderer_pb2, protos_pb2
 from tests.integration.market_scene import Home
 from tests.integration.refusals import (

@@ -9,16 +9,16 @@ import grpc
 import pytest
 from grpc import aio
 
+from ledger.client.gateway import CommitStatus, GatewayClient
+from ledger.client.refusals import peer_errors
 from ledger.crypto.policy_text import parse_policy
 from ledger.crypto.signing import SigningIdentity
 from ledger.model.codec import decode_prepared_transaction
 from ledger.model.codec_header import decode_identity
 from ledger.model.codes import ValidationCode
 from ledger.model.policy_codec import encode_signature_policy
-from ledger.rpc.client import CommitStatus, GatewayClient
 from network.chaincode.planned import commit_definitions
 from network.running.clients import admin_identity, connect, wait_everywhere
-from tests.integration.market_scene import details_of
 from tests.integration.running_network import RunningNetwork, running_network
 
 pytestmark = pytest.mark.slow
@@ -74,9 +74,7 @@ class Scene:
     ) -> CommitStatus:
         """The fate of a transaction, known to every peer."""
         proposal = self.client.propose(self.admin.serialized, "sample", function, args)
-        payload = await self.client.endorse(proposal, self.admin.sign(proposal.raw), by)
-        await self.client.submit(proposal.tx_id, payload, self.admin.sign(payload))
-        status = await self.client.commit_status(proposal.tx_id, self.admin)
+        status = (await self.client.order(self.admin, proposal, by)).status
         await wait_everywhere(self.network.plan, self.network.layout, status.block_number)
         return status
 
@@ -88,7 +86,7 @@ class Scene:
         with pytest.raises(aio.AioRpcError) as caught:
             await call
         assert await self.ask("peer_member") == self.mspids[0].encode()
-        return caught.value, [detail.message for detail in details_of(caught.value)]
+        return caught.value, [one.message for one in peer_errors(caught.value)]
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 import pytest
 from grpc import aio
 
+from ledger.client.gateway import GatewayClient
+from ledger.client.refusals import peer_errors
 from ledger.crypto.certificates import parse_certificate
 from ledger.model.block import (
     SLOT_SIGNATURES,
@@ -19,7 +21,6 @@ from ledger.model.block import (
     ConsenterMetadata,
 )
 from ledger.model.codec_block import decode_block_signatures, decode_consenter_metadata
-from ledger.rpc.client import GatewayClient, error_details
 from network.bench.community import Community
 from network.membership.proposals import pending
 from network.plan import load_plan
@@ -408,7 +409,7 @@ def test_a_revoked_client_may_do_nothing_more(channel: Channel, capsys) -> None:
     channel.agree()
     error = channel.run(fails())
     assert error is not None
-    details = error_details(error)
+    details = [one.message for one in peer_errors(error)]
     assert details
     assert all("CERTIFICATE_REVOKED" in text for text in details)
     assert cert(channel.network, "revoke", "dso", str(path)) == 1

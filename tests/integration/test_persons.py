@@ -11,11 +11,10 @@ from grpc import aio
 
 from chaincode.energy.idgrid import with_check_character
 from chaincode.energy.registry.person_records import INDEX_KEY_BYTES, SALT_BYTES
-from ledger.rpc.client import error_details
-from ledger.rpc.deliver_client import follow_blocks
-from ledger.rpc.transport import client_channel
+from ledger.client.blocks import follow_blocks
+from ledger.client.refusals import peer_errors
 from network.bench.trial_households import CHAINCODE
-from network.running.clients import admin_identity, wait_everywhere
+from network.running.clients import admin_identity, channel_to, wait_everywhere
 from tests.integration.market_scene import MarketScene
 from tests.integration.running_network import RunningNetwork, running_network
 
@@ -52,7 +51,7 @@ class Persons:
         """All blocks so far, as a peer delivers them: every envelope and all metadata."""
         network = self.scene.network
         peer = network.plan.peer("utility")
-        channel = client_channel(peer.address, network.layout.tls_ca_bundle.read_bytes())
+        channel = channel_to(peer.address, network.layout)
         identity = admin_identity(peer, network.layout)
         found = b""
         channel_id = network.plan.channel_id
@@ -76,7 +75,7 @@ async def one_address_one_participant(persons: Persons) -> None:
     await persons.commit("tokens:deposit", IDGRID, "77", "cash")
     with pytest.raises(aio.AioRpcError) as refused:
         await persons.commit("persons:record", OTHER, **person())
-    assert any("EMAIL_TAKEN" in text for text in error_details(refused.value))
+    assert any("EMAIL_TAKEN" in one.message for one in peer_errors(refused.value))
 
     by_idgrid = await persons.ask("persons:get", IDGRID)
     assert await persons.ask("persons:find", email=EMAIL.upper().encode()) == by_idgrid

@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 from grpc import aio
 
+from ledger.client.blocks import seek_request
+from ledger.client.connection import client_channel
+from ledger.client.gateway import GatewayClient
+from ledger.client.refusals import peer_errors
 from ledger.crypto.signing import SigningIdentity
-from ledger.rpc.client import GatewayClient, error_details
-from ledger.rpc.deliver_client import seek_request
-from ledger.rpc.transport import client_channel, identity_bytes
+from ledger.rpc.transport import identity_bytes
 from ledger.storage.leveldb import LevelDbStore
 from ledger.storage.opening import DATABASE_FOLDER
 from ledger.wire import protos_pb2
@@ -72,9 +74,7 @@ class Scene:
         proposal = client.propose(
             person.serialized, "vault", "put", [collection, key], {"value": value}
         )
-        payload = await client.endorse(proposal, person.sign(proposal.raw))
-        await client.submit(proposal.tx_id, payload, person.sign(payload))
-        status = await client.commit_status(proposal.tx_id, person)
+        status = (await client.order(person, proposal)).status
         assert status.is_valid, status
         return status.block_number
 
@@ -87,7 +87,7 @@ class Scene:
     async def refusal(self, member: str, collection: str, key: str, person: str = "") -> str:
         with pytest.raises(aio.AioRpcError) as refused:
             await self.get(member, collection, key, person)
-        return f"{refused.value.details()} {error_details(refused.value)}"
+        return f"{refused.value.details()} {peer_errors(refused.value)}"
 
     async def everywhere(self, number: int) -> None:
         await wait_everywhere(self.network.plan, self.network.layout, number)

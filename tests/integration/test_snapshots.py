@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from ledger.client.gateway import GatewayClient
 from ledger.errors import InvalidMessage, Reason
-from ledger.rpc.client import GatewayClient
 from ledger.storage.journal import JOURNAL_FILE, Journal
 from ledger.storage.opening import DATABASE_FOLDER
 from network.bench.community import Community

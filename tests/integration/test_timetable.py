@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from chaincode.energy.hours import listing_id_at
+from ledger.client.gateway import GatewayClient
 from ledger.crypto.signing import SigningIdentity
-from ledger.rpc.client import GatewayClient
 from network.bench.trial_households import CHAINCODE
 from network.commands.timetable import prepare
 from network.running.clients import wait_everywhere

@@ -8,16 +8,11 @@ import grpc
 import pytest
 from grpc import aio
 
+from ledger.client.connection import client_channel
 from ledger.crypto.certificates import parse_certificate
 from ledger.crypto.pinned_tls import pinned_name, trust_anchor
 from ledger.model.codec_block import decode_block
-from ledger.rpc.transport import (
-    EXCHANGE_METHOD,
-    TlsMaterial,
-    client_channel,
-    identity_bytes,
-    validator_channel,
-)
+from ledger.rpc.transport import EXCHANGE_METHOD, TlsMaterial, identity_bytes, validator_channel
 from ledger.wire.validator_pb2 import BlockRequest, Frame, Item, TransactionBatch
 from network.certificates.authority import KeyPair, MemberAuthority
 from network.certificates.credentials import member_authority, read_pair

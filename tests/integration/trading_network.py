@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ledger.rpc.client import GatewayClient
+from ledger.client.gateway import GatewayClient
 from network.bench.community import Community
 from network.chaincode.planned import commit_definitions
 from network.running.clients import connect

@@ -4,11 +4,10 @@ import asyncio
 import signal
 from collections.abc import Sequence
 
+from ledger.client.blocks import follow_blocks
 from ledger.model.block import Block
-from ledger.rpc.deliver_client import follow_blocks
-from ledger.rpc.transport import client_channel
 from network.plan import MemberPlan
-from network.running.clients import admin_identity
+from network.running.clients import admin_identity, channel_to
 from network.running.heads import Head, heads
 from network.running.processes import read_pid_file, reap, send_signal, wait_for_exit
 from tests.integration.running_network import RunningNetwork
@@ -56,7 +55,7 @@ async def blocks_of(
     timeout_s: float = BLOCK_TIMEOUT_S,
 ) -> list[Block]:
     """Blocks as that member delivers them, waiting for those it has not yet; or TimeoutError."""
-    channel = client_channel(member.address, network.layout.tls_ca_bundle.read_bytes())
+    channel = channel_to(member.address, network.layout)
     identity = admin_identity(member, network.layout)
     try:
         async with asyncio.timeout(timeout_s):

@@ -12,14 +12,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ledger.client.blocks import newest_block
 from ledger.endorsement.packages import read_package
 from ledger.model.block import Block
 from ledger.model.codec_block import encode_block
-from ledger.rpc.deliver_client import newest_block
-from ledger.rpc.transport import client_channel
 from network.layout import NetworkLayout
 from network.plan import PeerPlan, Plan
-from network.running.clients import admin_identity
+from network.running.clients import admin_identity, channel_to
 from tests.interop.chaincode_services import ChaincodeServices
 from tests.interop.lifecycle_steps import LifecycleSteps, Wish, one_at_a_time, require
 
@@ -153,7 +152,7 @@ class PeerCommands:
     async def _newest_block(self) -> Block:
         plan, peer = self._session.plan, self._session.peer
         layout = NetworkLayout(plan.data_dir)
-        channel = client_channel(peer.address, layout.tls_ca_bundle.read_bytes())
+        channel = channel_to(peer.address, layout)
         try:
             return await newest_block(channel, admin_identity(peer, layout), plan.channel_id)
         finally:

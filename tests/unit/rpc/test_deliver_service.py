@@ -6,6 +6,7 @@ from time import time_ns
 import pytest
 from grpc import aio
 
+from ledger.client.blocks import follow_blocks, newest_block
 from ledger.crypto.msp import Identity
 from ledger.crypto.signing import SigningIdentity
 from ledger.errors import InvalidMessage, Reason
@@ -14,7 +15,6 @@ from ledger.model.codec import encode_envelope, encode_request_payload
 from ledger.model.codec_block import decode_block
 from ledger.model.codes import HeaderType, ValidationCode
 from ledger.rpc.broadcast_service import BroadcastService, broadcast_handlers
-from ledger.rpc.deliver_client import follow_blocks, newest_block
 from ledger.rpc.deliver_service import ENDLESS_STOP, DeliverService
 from ledger.rpc.transport import identity_bytes
 from ledger.wire import common_pb2, orderer_pb2, protos_pb2

@@ -6,13 +6,13 @@ import grpc
 import pytest
 from grpc import aio
 
+from ledger.client.refusals import peer_errors
 from ledger.crypto.signing import SigningIdentity
 from ledger.errors import InvalidMessage, Reason
 from ledger.model.codec import decode_envelope, encode_envelope
 from ledger.model.codes import ValidationCode
 from ledger.model.transaction import ChaincodeResponse, SignedProposal
 from ledger.rpc import gateway_service
-from ledger.rpc.client import error_details
 from ledger.rpc.client_limits import Slots
 from ledger.rpc.event_stream import ChaincodeEventStream
 from ledger.rpc.gateway_service import GatewayService
@@ -194,7 +194,7 @@ async def test_each_peers_words_travel_in_the_details(world, channel):
         [PeerError("p1:7051", "OneMSP", "first"), PeerError("p2:7051", "TwoMSP", "second")],
     )
     error = await failure(channel, "Endorse", endorse_request(world))
-    assert error_details(error) == ["first", "second"]
+    assert [one.message for one in peer_errors(error)] == ["first", "second"]
     trailer = dict(error.trailing_metadata())
     status = RpcStatus.FromString(trailer["grpc-status-details-bin"])
     assert (status.code, status.message) == (10, "failed to endorse")

@@ -4,36 +4,24 @@ Signing is the caller's: `SigningIdentity` holds the key of whoever acts. The st
 so that a household can sign elsewhere; `submit_transaction` strings them together.
 """
 
-import secrets
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from time import time_ns
-from typing import Any
 
 from grpc import aio
 
-from ledger.crypto.proposal import build_proposal
+from ledger.client.connection import client_channel
+from ledger.client.proposals import UnsignedProposal, new_proposal
 from ledger.crypto.signing import SigningIdentity
 from ledger.model.codec import decode_prepared_transaction
 from ledger.model.codec_action import decode_proposal_response
-from ledger.model.codec_header import NONCE_BYTES
 from ledger.model.codec_proposal import encode_signed_proposal
 from ledger.model.codes import ValidationCode
 from ledger.model.transaction import ProposalResponse
-from ledger.rpc.transport import client_channel, identity_bytes
+from ledger.rpc.transport import identity_bytes
 from ledger.wire import gateway_pb2
-from ledger.wire.rpc_status_pb2 import RpcStatus
 
 CALL_TIMEOUT_S = 30.0
 COMMIT_TIMEOUT_S = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class UnsignedProposal:
-    """What a client signs first: `raw` with its identity's key."""
-
-    tx_id: str
-    raw: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +39,7 @@ class CommitStatus:
 
 @dataclass(frozen=True, slots=True)
 class SubmittedTransaction:
-    """A committed transaction, its contract's answer and its status."""
+    """A transaction in a block, its contract's answer and its status."""
 
     tx_id: str
     result: bytes
@@ -108,18 +96,15 @@ class GatewayClient:
         is_init: bool = False,
     ) -> UnsignedProposal:
         """A proposal to sign; `creator` is the signer's SerializedIdentity."""
-        encoded = [a.encode() if isinstance(a, str) else a for a in args]
-        tx_id, raw = build_proposal(
+        return new_proposal(
             channel_id=self.channel_id,
-            chaincode_name=chaincode,
-            args=(function.encode(), *encoded),
             creator=creator,
-            nonce=secrets.token_bytes(NONCE_BYTES),
-            timestamp_ns=time_ns(),
-            transient=transient or {},
+            chaincode=chaincode,
+            function=function,
+            args=args,
+            transient=transient,
             is_init=is_init,
         )
-        return UnsignedProposal(tx_id, raw)
 
     async def endorse(
         self, proposal: UnsignedProposal, signature: bytes, organizations: Sequence[str] = ()
@@ -197,13 +182,23 @@ class GatewayClient:
         *args: str | bytes,
         transient: dict[str, bytes] | None = None,
     ) -> SubmittedTransaction:
-        """Endorse, submit and wait for the commit; raises CommitFailed when recorded invalid."""
+        """Propose, `order` and be sure; raises CommitFailed when recorded invalid."""
         proposal = self.propose(identity.serialized, chaincode, function, args, transient)
-        payload = await self.endorse(proposal, identity.sign(proposal.raw))
+        recorded = await self.order(identity, proposal)
+        if not recorded.status.is_valid:
+            raise CommitFailed(proposal.tx_id, recorded.status)
+        return recorded
+
+    async def order(
+        self,
+        identity: SigningIdentity,
+        proposal: UnsignedProposal,
+        organizations: Sequence[str] = (),
+    ) -> SubmittedTransaction:
+        """Endorse, submit and wait for the commit, whatever the transaction's fate."""
+        payload = await self.endorse(proposal, identity.sign(proposal.raw), organizations)
         await self.submit(proposal.tx_id, payload, identity.sign(payload))
         status = await self.commit_status(proposal.tx_id, identity)
-        if not status.is_valid:
-            raise CommitFailed(proposal.tx_id, status)
         return SubmittedTransaction(proposal.tx_id, contract_result(payload), status)
 
     async def chaincode_events(
@@ -238,14 +233,3 @@ def contract_result(payload: bytes) -> bytes:
     transaction = decode_prepared_transaction(payload).transaction
     assert transaction is not None, "a prepared transaction is an endorser transaction"
     return transaction.action.response.payload
-
-
-def error_details(error: aio.AioRpcError) -> list[str]:
-    """What each peer said, from the error's `gateway.ErrorDetail`s."""
-    trailer: Any = error.trailing_metadata() or ()
-    texts = []
-    for key, value in trailer:
-        if key == "grpc-status-details-bin":
-            details = RpcStatus.FromString(value).details
-            texts += [gateway_pb2.ErrorDetail.FromString(p.value).message for p in details]
-    return texts

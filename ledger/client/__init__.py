@@ -1,0 +1,1 @@
+"""Asking a peer from outside: proposals, endorsements, ordering, commits, blocks."""
