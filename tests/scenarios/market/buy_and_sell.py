@@ -9,15 +9,20 @@ from tests.scenarios.market.narration import Story
 from tests.scenarios.market.stage import attempt
 from tests.unit.energy.community import LISTING, Community, Household
 
-BUY_TABLE = ((lot(2, "4"), True), (lot(3, "2"), True), (lot(4, "3"), False), (lot(5, "8"), False))
+BUY_TABLE = (
+    (lot("2", "4"), True),
+    (lot("3", "2"), True),
+    (lot("4", "3"), False),
+    (lot("5", "8"), False),
+)
 """Other peers' offers; True: purchased."""
 SELL_TABLE = (
-    (lot(5, "8"), "Sold"),
-    (lot(3, "6"), "Request to Sell"),
-    (lot(10, "6"), "Sold"),
-    (lot(8, "10"), "Request to Sell"),
-    (lot(3, "3"), "Requested for Sell"),
-    (lot(10, "8"), "Request to Sell"),
+    (lot("5", "8"), "Sold"),
+    (lot("3", "6"), "Request to Sell"),
+    (lot("10", "6"), "Sold"),
+    (lot("8", "10"), "Request to Sell"),
+    (lot("3", "3"), "Requested for Sell"),
+    (lot("10", "8"), "Request to Sell"),
 )
 """Other peers' requests, and what the seller's screen shows beside them."""
 BUY, SELL, ACCEPT = "marketplace:buy", "marketplace:request_to_sell", "marketplace:accept"
@@ -66,7 +71,7 @@ def _sell(story: Story, peer: Household, other: Household) -> list[str]:
 
 def _delete(story: Story, peer: Household, stranger: Household, purchased: str) -> None:
     story.step("An own open offer can be deleted, a purchased one not, another's never.")
-    post = offer(story, stranger, LISTING, lot(1, "1"))
+    post = offer(story, stranger, LISTING, lot("1", "1"))
     attempt(story, "NOT_YOURS", peer.client, "marketplace:delete", post)
     stranger.client.submit("marketplace:delete", post)
     attempt(story, "POST_CLOSED", peer.client, BUY, post)

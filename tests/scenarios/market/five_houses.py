@@ -6,6 +6,7 @@ The testbed's offers, request and purchase of 0.001 ETH, its day (orders 10:30-1
 
 from tests.scenarios.market.lots import (
     GWEI_PER_ETHER,
+    Lot,
     ether,
     labels,
     lot,
@@ -18,10 +19,23 @@ from tests.scenarios.market.stage import attempt
 from tests.unit.energy.community import Community, Household
 
 NOON, AFTERNOON = "2026-01-15T13", "2026-01-15T16"
-OFFERS = (lot(1, "0.0004"), lot(40, "0.00004"), lot(15, "0.0001"), lot(100, "0.01"))
-REQUEST = lot(1, "0.00001")
-"""Half a watt in the document; a watt-hour is the smallest amount here."""
-PURCHASE = lot(10, "0.001")
+WH_PER_WATT = 10
+"""The request is for half a watt, and the ledger counts whole watt-hours."""
+
+
+def watts(amount: str, price_ether: str) -> Lot:
+    """A row of the testbed's tables."""
+    return lot(amount, price_ether, wh_per_unit=WH_PER_WATT)
+
+
+OFFERS = (
+    watts("1", "0.0004"),
+    watts("40", "0.00004"),
+    watts("15", "0.0001"),
+    watts("100", "0.01"),
+)
+REQUEST = watts("0.5", "0.00001")
+PURCHASE = watts("10", "0.001")
 WEI_PER_GWEI = 10**9
 BUY, SELL = "marketplace:buy", "marketplace:request_to_sell"
 
@@ -65,11 +79,11 @@ def _post(story: Story, community: Community, houses: list[Household]) -> list[s
         offer(story, seller, NOON, wanted) for seller, wanted in zip(sellers, OFFERS, strict=True)
     ]
     posts.append(request(story, houses[4], NOON, REQUEST))
-    rows = labels(houses[4], NOON, "offer")
+    rows = labels(houses[4], NOON, "offer", wh_per_unit=WH_PER_WATT)
     expected = sorted(wanted.labelled("Buy") for wanted in OFFERS)
     story.figure("table of offers", sorted(rows), expected)
-    rows = labels(houses[0], NOON, "request")
-    story.figure("table of requests", rows, [(1, "0.00001", "Request to Sell")])
+    rows = labels(houses[0], NOON, "request", wh_per_unit=WH_PER_WATT)
+    story.figure("table of requests", rows, [("0.5", "0.00001", "Request to Sell")])
     return posts
 
 
@@ -102,7 +116,7 @@ def _purchase(story: Story, community: Community, houses: list[Household]) -> No
 def _deal(
     story: Story, community: Community, houses: list[Household], posts: list[str]
 ) -> list[str]:
-    story.step("House 1 reserves the 100 Wh of house 4; house 2 comes too late.")
+    story.step("House 1 reserves the 100 W of house 4; house 2 comes too late.")
     big = posts[3]
     houses[0].client.submit("marketplace:reserve", big)
     attempt(story, "RESERVED", houses[1].client, BUY, big)
@@ -113,7 +127,7 @@ def _deal(
     houses[2].client.submit(SELL, posts[4], houses[2].res_id)
     houses[4].client.submit("marketplace:accept", posts[4])
     attempt(story, "ALREADY_SOLD", houses[1].client, SELL, posts[4], houses[1].res_id)
-    shown = labels(houses[1], NOON, "offer")
+    shown = labels(houses[1], NOON, "offer", wh_per_unit=WH_PER_WATT)
     bought = [row for row in shown if row[2] == "Purchased"]
     story.figure("bought", bought, [OFFERS[3].labelled("Purchased")])
     return [big, posts[4]]
@@ -124,10 +138,10 @@ def _exchange(
 ) -> None:
     story.step("13:00-14:00: one delivery after the other over the shared bus; meters are read.")
     flows = {
-        houses[3].idgrid: (0, 100),
-        houses[0].idgrid: (100, 0),
-        houses[2].idgrid: (0, 1),
-        houses[4].idgrid: (1, 0),
+        houses[3].idgrid: (0, OFFERS[3].energy_wh),
+        houses[0].idgrid: (OFFERS[3].energy_wh, 0),
+        houses[2].idgrid: (0, REQUEST.energy_wh),
+        houses[4].idgrid: (REQUEST.energy_wh, 0),
     }
     community.deliver(flows, NOON)
     for post in dealt:
