@@ -30,10 +30,15 @@ async def _keep_charge(world: World, decided: OracleRequest, value: int) -> None
 
 
 async def _keep_price(world: World, decided: OracleRequest, value: int) -> None:
-    """A price observed outside is in force from its decision on, valid from its observation."""
+    """A price observed outside is in force from its decision on, valid from its observation.
+
+    One that is no longer valid, or older than the newest of the series, changes nothing: else
+    asking for last week's price would bring it back.
+    """
     series = await prices.get_series(world, decided.subject)
-    if series.starts and series.starts[-1] >= world.now_ms:
-        return  # somebody has published a later price already
+    is_outdated = decided.at_ms + prices.OBSERVED_PRICE_VALID_MS <= world.now_ms
+    if is_outdated or (series.starts and series.starts[-1] >= decided.at_ms):
+        return
     await prices.append(
         world,
         series,

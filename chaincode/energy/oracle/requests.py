@@ -18,7 +18,7 @@ from chaincode.energy.oracle.agreement import agreed_value
 from chaincode.energy.oracle.effects import take_effect
 from chaincode.energy.oracle.panel import get_panel
 from chaincode.energy.oracle.records import OracleAnswer, OracleRequest, RequestState
-from chaincode.energy.oracle.subjects import KINDS, require_may_ask
+from chaincode.energy.oracle.subjects import KINDS, TOLERANCE_MAX, require_may_ask
 from chaincode.energy.records import decode
 from chaincode.energy.world import World
 
@@ -27,7 +27,6 @@ AT_MOST_AGO_MS = 7 * DAY_MS
 """How far back the instant of a question may lie."""
 ATTEMPTS_MAX = 5
 ANSWER_MAX = 10**15
-TOLERANCE_MAX = 10**6
 OPEN_PER_PAGE_MAX = 200
 _OPEN = b"1"
 _ANSWERING = frozenset({Role.ORACLE})
@@ -55,7 +54,7 @@ async def request(
         expires_at_ms=world.now_ms + REQUEST_LIFETIME_MS,
         members=panel.members,
         quorum=panel.quorum,
-        tolerance=arguments.not_negative(tolerance, "tolerance", at_most=TOLERANCE_MAX),
+        tolerance=arguments.not_negative(tolerance, "tolerance", at_most=TOLERANCE_MAX[kind]),
         attempt=1,
         first_request_id=world.tx_id,
         requested_by=await _asker(world),

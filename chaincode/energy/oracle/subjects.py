@@ -11,6 +11,10 @@ from chaincode.energy.world import World
 
 BATTERY_SOC, SMART_METER, PRICE = "battery_soc", "smartmeter", "price"
 KINDS = (BATTERY_SOC, SMART_METER, PRICE)
+TOLERANCE_MAX = {BATTERY_SOC: 500, SMART_METER: 50, PRICE: 0}
+"""How far apart answers may lie and still agree, in the units of the answer. It is the asker's
+choice, and one liar can move the value by that much: so little, and nothing where money hangs on
+it."""
 
 
 async def require_may_ask(world: World, kind: str, subject: str) -> None:

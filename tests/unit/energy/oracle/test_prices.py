@@ -82,6 +82,19 @@ def test_an_observed_price_does_not_overtake_one_published_for_later(
     refuses(community, "UNKNOWN_PRICE", community.manager, IN_FORCE, "retail")
 
 
+def test_last_weeks_price_is_not_brought_back_by_asking_for_it(community: Community) -> None:
+    oracles = name_panel(community)
+    community.manager.submit(PUBLISH, "retail", 60_000, 0, 400 * HOUR_MS)
+    published_ms = now_ms(community)
+    pass_time(community, 10 * HOUR_MS)
+    for at_ms in (published_ms - HOUR_MS, published_ms, now_ms(community) - HOUR_MS):
+        asked = community.manager.submit(REQUEST, "price", "retail", at_ms)["request_id"]
+        for member in (COOP, DSO):
+            oracles[member].submit(ANSWER, asked, 1)
+        found = community.manager.evaluate(IN_FORCE, "retail")
+        assert (found["price_utoken_per_kwh"], found["is_stale"]) == (60_000, False)
+
+
 @given(
     starts=st.lists(st.integers(0, 10**6), unique=True).map(sorted), at_ms=st.integers(0, 10**6)
 )

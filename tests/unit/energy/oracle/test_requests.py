@@ -93,6 +93,21 @@ def test_one_lying_oracle_of_three_changes_nothing(
     assert charge["stored_wh"] == 6_000
 
 
+def test_who_asks_cannot_give_a_liar_room(community: Community, oracles: Oracles) -> None:
+    home = community.households[0]
+    for client, kind, subject, most in (
+        (community.scheduler, "price", "retail", 0),
+        (home.client, "battery_soc", BATTERY, 500),
+        (home.client, "smartmeter", METER, 50),
+    ):
+        asked = client.submit(REQUEST, kind, subject, 0, most)["request_id"]
+        refuses(community, "INVALID_ARGUMENT", client, REQUEST, kind, subject, 0, most + 1)
+        oracles[COOP].submit(ANSWER, asked, 60_000)
+        oracles[UTILITY].submit(ANSWER, asked, 60_000 - most - 1)
+        decided = oracles[DSO].submit(ANSWER, asked, 60_000)
+        assert (decided["state"], decided["value"]) == ("FULFILLED", 60_000)
+
+
 def test_answers_of_one_block_do_not_miss_each_other(
     community: Community, oracles: Oracles
 ) -> None:
