@@ -7,12 +7,13 @@ from starlette.middleware import Middleware
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway.api.described_app import DescribedApp
 from gateway.api.hosts import AllowedHosts, HostCheck
 from gateway.api.idempotency import Idempotency
 from gateway.api.limits import RateLimit, RequestLimits
 from gateway.api.outages import Outages
 from gateway.api.problems import install_problem_handlers
-from gateway.api.routes import API_VERSION, DESCRIPTION, PROBLEM_RESPONSE, TITLE, add_api_routes
+from gateway.api.routes import API_VERSION, DESCRIPTION, TITLE, add_api_routes
 from gateway.api.same_site import SameSiteOnly
 from gateway.services import Services
 from gateway.web import app_routes as web_app_routes
@@ -64,7 +65,7 @@ def create_app(
     tls_ca: Path | None = None,
 ) -> FastAPI:
     """The application over the given use cases; `tls_ca` is for the trust page."""
-    app = FastAPI(
+    app = DescribedApp(
         title=TITLE,
         version=API_VERSION,
         description=DESCRIPTION,
@@ -84,7 +85,7 @@ def create_app(
     install_problem_handlers(app, page=refusal_page)
     add_api_routes(app)
     for pages in PAGES:
-        app.include_router(pages.router, responses={"default": PROBLEM_RESPONSE})
+        app.include_router(pages.router)
     app.mount("/static", ASSETS)
     return app
 

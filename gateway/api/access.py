@@ -3,7 +3,8 @@
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Security
+from fastapi.security import APIKeyCookie, HTTPBearer, SecurityScopes
 
 from chaincode.energy.community import Role as ContractRole
 from chaincode.energy.registry.records import Meter
@@ -13,6 +14,20 @@ from gateway.services import Services
 from gateway.sessions import Viewer
 
 SESSION_COOKIE = "gridledger_session"
+
+COOKIE = APIKeyCookie(
+    name=SESSION_COOKIE,
+    scheme_name="session",
+    auto_error=False,
+    description="A person's session: the cookie that signing in sets.",
+)
+BEARER = HTTPBearer(
+    scheme_name="token",
+    auto_error=False,
+    description="A script's token of `POST /v1/tokens`, with scopes; or a session's own token.",
+)
+VISITOR = HTTPBearer(scheme_name="visitor", auto_error=False)
+"""Marks, in descriptions only, what is open to who has not signed in."""
 
 
 def services_of(request: Request) -> Services:
@@ -52,20 +67,29 @@ def viewer_or_none(request: Request) -> Viewer | None:
     )
 
 
-def signed_in(request: Request) -> Viewer:
-    """A signed-in viewer; 401 otherwise."""
+async def ways_in(
+    _session: Annotated[object, Security(COOKIE)], _token: Annotated[object, Security(BEARER)]
+) -> None:
+    """What a request may carry; for the description, since `viewer_or_none` reads it."""
+
+
+def signed_in(
+    request: Request, doors: SecurityScopes, _ways: Annotated[None, Security(ways_in)]
+) -> Viewer:
+    """Who is signed in; 401 for a visitor, 403 for who has none of the route's scopes."""
     viewer = viewer_or_none(request)
     if viewer is None:
         raise RequestRefused(Problem.NOT_SIGNED_IN, "this needs a session")
+    if doors.scopes and not any(viewer.may(Scope(name)) for name in doors.scopes):
+        raise _needs(*(Scope(name) for name in doors.scopes))
     return viewer
 
 
-def person_signed_in(request: Request) -> Viewer:
+def person_signed_in(viewer: Annotated[Viewer, Security(signed_in)]) -> Viewer:
     """A signed-in person; 401 for a visitor, 403 for a script's token.
 
     What opens further sessions or names keys is not for tokens: they would outgrow their scopes.
     """
-    viewer = signed_in(request)
     if viewer.token_scopes is not None:
         raise RequestRefused(Problem.FORBIDDEN, "this needs a session; a token cannot do it")
     return viewer
@@ -113,24 +137,49 @@ def require_manager(viewer: Viewer) -> None:
 def require_scope(viewer: Viewer, scope: Scope) -> None:
     """403 unless the viewer's role and token have this scope."""
     if not viewer.may(scope):
-        raise RequestRefused(
-            Problem.FORBIDDEN, f"this needs the scope {scope}", extensions={"scope": scope.value}
-        )
+        raise _needs(scope)
 
 
-def may_relay(request: Request) -> None:
+def _needs(*scopes: Scope) -> RequestRefused:
+    """The refusal of who has none of these scopes; it names the first."""
+    return RequestRefused(
+        Problem.FORBIDDEN,
+        f"this needs the scope {' or '.join(scopes)}",
+        extensions={"scope": scopes[0].value},
+    )
+
+
+def maybe_signed_in(
+    request: Request,
+    _ways: Annotated[None, Security(ways_in)],
+    _visitor: Annotated[object, Security(VISITOR)],
+) -> Viewer | None:
+    """Who is signed in, if anybody: the answer depends on it."""
+    return viewer_or_none(request)
+
+
+MaybeSignedIn = Annotated[Viewer | None, Depends(maybe_signed_in)]
+
+
+def may_relay(viewer: MaybeSignedIn) -> None:
     """Signed work is relayed for anybody, but not for a token that lacks the scope."""
-    viewer = viewer_or_none(request)
     if viewer is not None:
         require_scope(viewer, Scope.TRANSACTIONS_WRITE)
 
 
-MaybeSignedIn = Annotated[Viewer | None, Depends(viewer_or_none)]
 UsedServices = Annotated[Services, Depends(at_one_height, scope="function")]
 """Of a route that reads and answers; it is a plain `def`, since reading blocks."""
 LiveServices = Annotated[Services, Depends(services_of)]
 """Of a route that waits for the ledger."""
-SignedIn = Annotated[Viewer, Depends(signed_in)]
+SignedIn = Annotated[Viewer, Security(signed_in)]
+OwnReader = Annotated[Viewer, Security(signed_in, scopes=[Scope.OWN_READ, Scope.COMMUNITY_READ])]
+"""Who reads one's own, or, for the community, everybody's."""
+Owner = Annotated[Viewer, Security(signed_in, scopes=[Scope.OWN_READ])]
+DeviceReader = Annotated[Viewer, Security(signed_in, scopes=[Scope.OWN_READ, Scope.DEVICES_READ])]
+PlugSwitcher = Annotated[Viewer, Security(signed_in, scopes=[Scope.DEVICES_SWITCH])]
+CommunityReader = Annotated[Viewer, Security(signed_in, scopes=[Scope.COMMUNITY_READ])]
+Manager = Annotated[Viewer, Security(signed_in, scopes=[Scope.COMMUNITY_WRITE])]
+TokenMaker = Annotated[Viewer, Security(signed_in, scopes=[Scope.TOKENS_WRITE])]
 SignedInPerson = Annotated[Viewer, Depends(person_signed_in)]
 """Who is signed in as a person, not as a script's token."""
 """Parameters of routes."""

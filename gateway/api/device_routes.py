@@ -1,16 +1,20 @@
 """What the home energy data service knows of devices, for their owner and for the manager."""
 
 from dataclasses import asdict
-from datetime import date
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
 from chaincode.energy.hours import TIME_MS_MAX
-from gateway.api.access import SignedIn, UsedServices
+from gateway.api.access import Owner, OwnReader, UsedServices
+from gateway.api.device_answers import DayOfReadings, OwnedDevice, PayableEnergy
 from gateway.errors import Problem, RequestRefused
+from gateway.hems.alarms import Alarm
 from gateway.hems.availability import MS_PER_DAY, availability
+from gateway.hems.series import Gap
 from gateway.hems.service import HemsService
+from gateway.hems.transfer_rules import Transfer
+from gateway.mqtt.device_messages import MWH_PER_KWH, Measurement
 from gateway.scopes import Scope
 from gateway.services import Services
 from gateway.sessions import Viewer
@@ -26,11 +30,11 @@ Instant = Annotated[int | None, Query(ge=0, le=TIME_MS_MAX)]
 
 
 @router.get("/devices")
-def devices(services: UsedServices, viewer: SignedIn) -> list[dict[str, Any]]:
+def devices(services: UsedServices, viewer: OwnReader) -> list[OwnedDevice]:
     """One's own devices, the manager's view all: online, last seen, firmware, refused messages."""
     owners = _owners(services)
     return [
-        asdict(device) | {"owner_idgrid": owners.get(device.device_id)}
+        OwnedDevice(**asdict(device), owner_idgrid=owners.get(device.device_id))
         for device in hems_of(services).stores.devices.all()
         if _sees(viewer, owners.get(device.device_id))
     ]
@@ -40,26 +44,26 @@ def devices(services: UsedServices, viewer: SignedIn) -> list[dict[str, Any]]:
 def measurements(
     device_id: DeviceId,
     services: UsedServices,
-    viewer: SignedIn,
+    viewer: Owner,
     from_ms: Instant = None,
     to_ms: Instant = None,
-) -> list[dict[str, Any]]:
+) -> list[Measurement]:
     """Values of a device in a time (the last hour), oldest first; owners only."""
     owned_since_ms = require_owner(services, viewer, device_id)
     end_ms = services.clock_ms() + 1 if to_ms is None else to_ms
     start_ms = end_ms - services.energy_hour_ms if from_ms is None else from_ms
     store = hems_of(services).stores.measurements
     found = store.between(device_id, max(start_ms, owned_since_ms), end_ms)
-    return [asdict(entry) for entry in found[-MEASUREMENTS_SHOWN_MAX:]]
+    return found[-MEASUREMENTS_SHOWN_MAX:]
 
 
 @router.get("/devices/{device_id}/availability")
 def device_availability(
     device_id: DeviceId,
     services: UsedServices,
-    viewer: SignedIn,
+    viewer: OwnReader,
     days: Annotated[int, Query(ge=1, le=DAYS_MAX)] = 7,
-) -> list[dict[str, date | int]]:
+) -> list[DayOfReadings]:
     """Expected and received readings per local day, and received in thousandths."""
     seen_from_ms = 0
     if not _is_manager(viewer):
@@ -79,43 +83,42 @@ def device_availability(
         interval_ms=interval_ms,
         utc_offset_minutes=services.utc_offset_minutes,
     )
-    return [asdict(day) | {"permille": day.permille} for day in found_days]
+    return [DayOfReadings(**asdict(day), permille=day.permille) for day in found_days]
 
 
 @router.get("/devices/{device_id}/gaps")
 def device_gaps(
     device_id: DeviceId,
     services: UsedServices,
-    viewer: SignedIn,
+    viewer: OwnReader,
     from_ms: Instant = None,
     to_ms: Instant = None,
-) -> list[dict[str, Any]]:
+) -> list[Gap]:
     """Readings that are missing in a time (the last day), by number and interval."""
     seen_from_ms = 0
     if not _is_manager(viewer):
         seen_from_ms = require_owner(services, viewer, device_id)
     end_ms = services.clock_ms() if to_ms is None else to_ms
     start_ms = end_ms - MS_PER_DAY if from_ms is None else from_ms
-    gaps = hems_of(services).stores.series.gaps(device_id, max(start_ms, seen_from_ms), end_ms)
-    return [asdict(gap) for gap in gaps]
+    return hems_of(services).stores.series.gaps(device_id, max(start_ms, seen_from_ms), end_ms)
 
 
 @router.get("/alarms")
-def alarms(services: UsedServices, viewer: SignedIn) -> list[dict[str, Any]]:
+def alarms(services: UsedServices, viewer: OwnReader) -> list[Alarm]:
     """Alarms of one's own devices, the manager's view all; standing and cleared, newest first."""
     owners = _owners(services)
     return [
-        asdict(alarm)
+        alarm
         for alarm in hems_of(services).stores.alarms.all()
         if _sees(viewer, owners.get(alarm.device_id))
     ]
 
 
 @router.get("/transfers")
-def transfers(services: UsedServices, viewer: SignedIn) -> list[dict[str, Any]]:
+def transfers(services: UsedServices, viewer: OwnReader) -> list[Transfer]:
     """Transfers one is a party of, the manager's view all, newest first."""
     return [
-        asdict(transfer)
+        transfer
         for transfer in hems_of(services).stores.transfers.all()
         if any(_sees(viewer, end.idgrid) for end in transfer.ends)
     ]
@@ -123,8 +126,8 @@ def transfers(services: UsedServices, viewer: SignedIn) -> list[dict[str, Any]]:
 
 @router.get("/transfers/{transfer_id}/events")
 def transfer_events(
-    transfer_id: TransferId, services: UsedServices, viewer: SignedIn
-) -> list[dict[str, Any]]:
+    transfer_id: TransferId, services: UsedServices, viewer: OwnReader
+) -> list[PayableEnergy]:
     """Starts and stops of a transfer's energy as its nodes told them (004:276-298)."""
     book = hems_of(services).stores.transfers
     transfer = book.get(transfer_id)
@@ -133,13 +136,13 @@ def transfer_events(
     if not any(_sees(viewer, end.idgrid) for end in transfer.ends):
         raise RequestRefused(Problem.FORBIDDEN, "this transfer is between others")
     return [
-        {
-            "name": "Payable Energy",
-            "event": event.event,
-            "time": event.seconds,
-            "energy": event.energy_mwh / 1_000_000,
-            "device_id": event.device_id,
-        }
+        PayableEnergy(
+            name="Payable Energy",
+            event=event.event,
+            time=event.seconds,
+            energy=event.energy_mwh / MWH_PER_KWH,
+            device_id=event.device_id,
+        )
         for event in book.events(transfer_id)
     ]
 

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from gateway.api.access import LiveServices, services_of, viewer_or_none
+from gateway.api.access import LiveServices, MaybeSignedIn, services_of, viewer_or_none
+from gateway.api.ledger_answers import BlockEvent, NewBlock
 from gateway.api.views import event_payload
 from gateway.database import DatabaseUnavailable
 from gateway.errors import Problem, RequestRefused
@@ -43,6 +44,7 @@ async def a_stream(services: LiveServices) -> AsyncIterator[None]:
 @router.get("/events", response_class=EventSourceResponse, dependencies=[Depends(a_stream)])
 async def events(
     request: Request,
+    viewer: MaybeSignedIn,
     last_event_id: Annotated[str | None, Header(pattern=r"^[0-9]{1,15}$")] = None,
 ) -> AsyncIterator[ServerSentEvent]:
     """One `block` event per block; its id is the block's number, so a client resumes after it.
@@ -51,7 +53,7 @@ async def events(
     transactions and the contract events in it; what an event carries is for those who read its
     transaction (`gateway.insight`), and null for others.
     """
-    services, viewer = services_of(request), await run_in_threadpool(viewer_or_none, request)
+    services = services_of(request)
     start = services.blocks.height if last_event_id is None else int(last_event_id) + 1
     checked_ms = services.clock_ms()
     async for number in _numbers(services, start, request):
@@ -86,22 +88,19 @@ async def _numbers(services: Services, start: int, request: Request) -> AsyncIte
             yield None
 
 
-def _shown(block: AnnouncedBlock, viewer: Viewer | None) -> dict[str, Any]:
-    return {
-        "number": block.number,
-        "hash": block.hash.hex(),
-        "transaction_ids": list(block.transaction_ids),
-        "events": [
-            {
-                "transaction_id": announced.event.tx_id,
-                "name": announced.event.name,
-                "payload": event_payload(announced.event.payload)
-                if _concerns(announced, viewer)
-                else None,
-            }
-            for announced in block.events
-        ],
-    }
+def _shown(block: AnnouncedBlock, viewer: Viewer | None) -> NewBlock:
+    return NewBlock(
+        number=block.number,
+        hash=block.hash.hex(),
+        transaction_ids=list(block.transaction_ids),
+        events=[_shown_event(announced, viewer) for announced in block.events],
+    )
+
+
+def _shown_event(announced: AnnouncedEvent, viewer: Viewer | None) -> BlockEvent:
+    is_read = _concerns(announced, viewer)
+    payload = event_payload(announced.event.payload) if is_read else None
+    return BlockEvent(announced.event.tx_id, announced.event.name, payload)
 
 
 def _concerns(announced: AnnouncedEvent, viewer: Viewer | None) -> bool:

@@ -4,13 +4,13 @@ The two paths and the member `value` are those of the source documents (002:274-
 that an oracle job written for them works here.
 """
 
-from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
 from chaincode.energy.hours import TIME_MS_MAX
-from gateway.api.access import SignedIn, UsedServices, no_such_device
+from gateway.api.access import DeviceReader, UsedServices, no_such_device
+from gateway.api.device_answers import BatteryCharge, HourOfMeter
 from gateway.errors import Problem, RequestRefused
 from gateway.hems.metered_hour import metered_hour
 from gateway.scopes import Scope
@@ -30,8 +30,8 @@ Instant = Annotated[int | None, Query(ge=0, le=TIME_MS_MAX)]
 
 @router.get("/battery-soc/{battery_id}")
 def battery_soc(
-    battery_id: DeviceId, services: UsedServices, viewer: SignedIn, at_ms: Instant = None
-) -> dict[str, Any]:
+    battery_id: DeviceId, services: UsedServices, viewer: DeviceReader, at_ms: Instant = None
+) -> BatteryCharge:
     """The energy a battery held last, at or before `at_ms`; `value` is in kWh."""
     source = services.community.source(battery_id)
     if source is None or source.source_type != BATTERY:
@@ -41,18 +41,18 @@ def battery_soc(
     observed = services.batteries.at(battery_id, _instant(services, at_ms))
     if observed is None:
         raise RequestRefused(Problem.CONFLICT, f"{battery_id} had not reported by then")
-    return {
-        "id": battery_id,
-        "value": observed.stored_wh / WH_PER_KWH,
-        "unit": "kWh",
-        "at_ms": observed.at_ms,
-    }
+    return BatteryCharge(
+        id=battery_id,
+        value=observed.stored_wh / WH_PER_KWH,
+        unit="kWh",
+        at_ms=observed.at_ms,
+    )
 
 
 @router.get("/smartmeter/{meter_id}")
 def smart_meter(
-    meter_id: DeviceId, services: UsedServices, viewer: SignedIn, at_ms: Instant = None
-) -> dict[str, Any]:
+    meter_id: DeviceId, services: UsedServices, viewer: DeviceReader, at_ms: Instant = None
+) -> HourOfMeter:
     """Consumption of the last hour up to `at_ms` in kWh, and the signed readings it is from."""
     meter = services.community.meter(meter_id)
     if meter is None:
@@ -68,15 +68,15 @@ def smart_meter(
     )
     if hour is None:
         raise RequestRefused(Problem.CONFLICT, f"{meter_id} did not report at both ends")
-    return {
-        "id": meter_id,
-        "value": hour.imported_wh / WH_PER_KWH,
-        "exported": hour.exported_wh / WH_PER_KWH,
-        "unit": "kWh",
-        "from_ms": hour.start.t_end_ms,
-        "to_ms": hour.end.t_end_ms,
-        "readings": [asdict(hour.start), asdict(hour.end)],
-    }
+    return HourOfMeter(
+        id=meter_id,
+        value=hour.imported_wh / WH_PER_KWH,
+        exported=hour.exported_wh / WH_PER_KWH,
+        unit="kWh",
+        from_ms=hour.start.t_end_ms,
+        to_ms=hour.end.t_end_ms,
+        readings=(hour.start, hour.end),
+    )
 
 
 def _instant(services: Services, at_ms: int | None) -> int:

@@ -9,17 +9,24 @@ from pydantic import Field, StringConstraints
 from gateway.api.access import (
     SESSION_COOKIE,
     LiveServices,
-    SignedIn,
+    Manager,
     SignedInPerson,
-    require_manager,
     session_token,
+)
+from gateway.api.identity_answers import (
+    Challenge,
+    Comparison,
+    EnrolmentState,
+    PasskeyOptions,
+    WrittenLetter,
 )
 from gateway.api.letters import letter_url, qr_code_svg
 from gateway.api.schemas import PAGE_DEFAULT, Body, Page, PageLimit
 from gateway.errors import Problem, RequestRefused
 from gateway.identity.device_keys import AskingDevice, NamedKey
-from gateway.identity.enrolment import Waiting
+from gateway.identity.enrolment import Asked, Letter, Waiting
 from gateway.identity.identity_log import LogEntry
+from gateway.identity.issuing import Certified
 from gateway.identity.passkeys import Site
 from gateway.identity.passwords import PASSWORD_CHARACTERS_MAX, PASSWORD_CHARACTERS_MIN
 from gateway.identity.signing_requests import REQUEST_CHARACTERS_MAX, fingerprint_of_request
@@ -125,43 +132,40 @@ class PasskeyLogin(Body):
 
 @router.post("/letters", status_code=status.HTTP_201_CREATED)
 def write_letter(
-    body: LetterRequest, request: Request, services: LiveServices, viewer: SignedIn
-) -> dict[str, Any]:
+    body: LetterRequest, request: Request, services: LiveServices, _manager: Manager
+) -> WrittenLetter:
     """Manager: a one-time letter. The code is shown now and never again."""
-    require_manager(viewer)
     code, letter = services.people.enrolment.write_letter(body.idgrid, body.purpose)
     url = letter_url(request, code)
-    return asdict(letter) | {"code": code, "url": url, "qr_svg": qr_code_svg(url)}
+    return WrittenLetter(**asdict(letter), code=code, url=url, qr_svg=qr_code_svg(url))
 
 
 @router.post("/letters/open")
-def open_letter(body: CodeBody, services: LiveServices) -> dict[str, Any]:
+def open_letter(body: CodeBody, services: LiveServices) -> Letter:
     """What a code is for; it is not used up by this."""
-    return asdict(services.people.enrolment.open_letter(body.code))
+    return services.people.enrolment.open_letter(body.code)
 
 
 @router.post("/enrolments", status_code=status.HTTP_201_CREATED)
-def ask_to_enrol(body: EnrolmentRequest, services: LiveServices) -> dict[str, Any]:
+def ask_to_enrol(body: EnrolmentRequest, services: LiveServices) -> Asked:
     """Use a letter up: the key in the signing request waits for the manager."""
-    asked = services.people.enrolment.ask(body.code, body.request_pem, body.label)
-    return asdict(asked)
+    return services.people.enrolment.ask(body.code, body.request_pem, body.label)
 
 
 @router.get("/enrolments")
-def waiting_enrolments(services: LiveServices, viewer: SignedIn) -> Page[Waiting]:
+def waiting_enrolments(services: LiveServices, _manager: Manager) -> Page[Waiting]:
     """Manager: requests that wait. The letters to compare are on the household's screen only."""
-    require_manager(viewer)
     found = services.people.enrolment.waiting()
     return Page(items=found, next=None, height=services.readmodel.height)
 
 
 @router.post("/enrolments/{request_id}/collect")
-def collect(request_id: RequestId, body: SecretBody, services: LiveServices) -> dict[str, Any]:
+def collect(request_id: RequestId, body: SecretBody, services: LiveServices) -> EnrolmentState:
     """How a request stands, for who made it; the certificate once it is approved."""
     found = services.people.enrolment.collect(request_id, body.secret)
-    return {"state": found.state, "idgrid": found.idgrid} | (
-        asdict(found.certified) if found.certified else {}
-    )
+    if found.certified is None:
+        return EnrolmentState(found.state, found.idgrid)
+    return EnrolmentState(found.state, found.idgrid, **asdict(found.certified))
 
 
 @router.post("/enrolments/{request_id}/session", status_code=status.HTTP_204_NO_CONTENT)
@@ -179,26 +183,23 @@ def first_session(
 
 @router.post("/enrolments/{request_id}/compare")
 def compare(
-    request_id: RequestId, body: Approval, services: LiveServices, viewer: SignedIn
-) -> dict[str, bool]:
+    request_id: RequestId, body: Approval, services: LiveServices, _manager: Manager
+) -> Comparison:
     """Manager: compare letters before anything is signed; tells if the key is named already."""
-    require_manager(viewer)
-    return {"is_named": services.people.enrolment.compare(request_id, body.comparison_code)}
+    return Comparison(services.people.enrolment.compare(request_id, body.comparison_code))
 
 
 @router.post("/enrolments/{request_id}/approve", status_code=status.HTTP_204_NO_CONTENT)
 def approve(
-    request_id: RequestId, body: Approval, services: LiveServices, viewer: SignedIn
+    request_id: RequestId, body: Approval, services: LiveServices, _manager: Manager
 ) -> None:
     """Manager: the letters were compared and the key is on the ledger; certify it."""
-    require_manager(viewer)
     services.people.enrolment.approve(request_id, body.comparison_code)
 
 
 @router.post("/enrolments/{request_id}/refuse", status_code=status.HTTP_204_NO_CONTENT)
-def refuse_enrolment(request_id: RequestId, services: LiveServices, viewer: SignedIn) -> None:
+def refuse_enrolment(request_id: RequestId, services: LiveServices, _manager: Manager) -> None:
     """Manager: this request is not from the household."""
-    require_manager(viewer)
     services.people.enrolment.refuse(request_id)
 
 
@@ -232,7 +233,7 @@ def refuse_device(request_id: RequestId, services: LiveServices, viewer: SignedI
 @router.post("/keys/certificates")
 def certificate(
     body: KeyBody, request: Request, services: LiveServices, viewer: SignedInPerson
-) -> dict[str, str]:
+) -> Certified:
     """The certificate of a key that the ledger names for the household; 409 for any other.
 
     The session belongs to this key from now on, and ends with it.
@@ -241,7 +242,7 @@ def certificate(
     certified = services.people.device_keys.certificate(viewer.idgrid, body.request_pem)
     fingerprint = fingerprint_of_request(body.request_pem)
     services.sessions.bind(session_token(request) or "", fingerprint)
-    return asdict(certified)
+    return certified
 
 
 @router.post("/login/password", status_code=status.HTTP_204_NO_CONTENT)
@@ -271,10 +272,12 @@ def set_password(
 @router.post("/passkeys/options")
 def passkey_options(
     request: Request, services: LiveServices, viewer: SignedInPerson
-) -> dict[str, Any]:
+) -> PasskeyOptions:
     """What the browser needs to make a passkey for this household."""
     _require_household(viewer)
-    return services.people.passkeys.creation_options(viewer.idgrid, site_of(request))
+    return PasskeyOptions(
+        **services.people.passkeys.creation_options(viewer.idgrid, site_of(request))
+    )
 
 
 @router.post("/passkeys", status_code=status.HTTP_204_NO_CONTENT)
@@ -290,9 +293,9 @@ def add_passkey(
 
 
 @router.post("/login/passkey/options")
-def passkey_login_options(request: Request, services: LiveServices) -> dict[str, Any]:
+def passkey_login_options(request: Request, services: LiveServices) -> PasskeyOptions:
     """What the browser needs to log in; the same for everybody."""
-    return services.people.passkeys.login_options(site_of(request))
+    return PasskeyOptions(**services.people.passkeys.login_options(site_of(request)))
 
 
 @router.post("/login/passkey", status_code=status.HTTP_204_NO_CONTENT)
@@ -305,9 +308,9 @@ def passkey_login(
 
 
 @router.post("/login/key/options")
-def key_login_options(services: LiveServices) -> dict[str, str]:
+def key_login_options(services: LiveServices) -> Challenge:
     """What a device's key has to sign to sign in, with the address and the IDgrid."""
-    return {"challenge": services.people.key_login.options()}
+    return Challenge(services.people.key_login.options())
 
 
 @router.post("/login/key", status_code=status.HTTP_204_NO_CONTENT)
@@ -335,12 +338,11 @@ def key_login(
 @router.get("/identity-log")
 def identity_log(
     services: LiveServices,
-    viewer: SignedIn,
+    _manager: Manager,
     after: Annotated[str | None, Query(pattern=r"^\d{15}-[0-9a-f]{8}$")] = None,
     limit: PageLimit = PAGE_DEFAULT,
 ) -> Page[LogEntry]:
     """Manager: who did what about whose identity, the newest first."""
-    require_manager(viewer)
     found = services.people.log.entries(below=after, limit=limit)
     following = found[-1].entry_id if len(found) == limit else None
     return Page(items=found, next=following, height=services.readmodel.height)

@@ -5,19 +5,30 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
 
+from chaincode.energy.market.records import Listing
+from chaincode.energy.oracle.records import MeterReading
+from chaincode.energy.registry.records import Participant, Signer
+from chaincode.energy.settlement.records import SettlementRecord
 from gateway.api.access import (
+    CommunityReader,
     MaybeSignedIn,
-    SignedIn,
+    OwnReader,
     UsedServices,
     no_such_device,
     require_meter_sight,
-    require_scope,
     require_sight,
 )
+from gateway.api.market_answers import (
+    BookEntry,
+    ListingResult,
+    Money,
+    RegistryRecord,
+    SettledHour,
+)
 from gateway.api.schemas import PAGE_DEFAULT, Page, PageAfter, PageLimit, page_of
+from gateway.community import AccountView
 from gateway.errors import Problem, RequestRefused
 from gateway.market import PlacedOrder
-from gateway.scopes import Scope
 from gateway.services import Services
 from gateway.sessions import Viewer
 
@@ -32,21 +43,21 @@ def listings(
     services: UsedServices,
     after: Annotated[str | None, Query(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}$")] = None,
     limit: PageLimit = PAGE_DEFAULT,
-) -> Page[dict[str, Any]]:
+) -> Page[Listing]:
     """Listings, the latest delivery hour first."""
     found = [x for x in services.market.listings() if after is None or x.listing_id < after]
     page = found[:limit]
     return Page(
-        items=[asdict(listing) for listing in page],
+        items=page,
         next=page[-1].listing_id if len(found) > limit else None,
         height=services.market.height,
     )
 
 
 @router.get("/listings/{listing_id}")
-def listing(listing_id: ListingId, services: UsedServices) -> dict[str, Any]:
+def listing(listing_id: ListingId, services: UsedServices) -> Listing:
     """One listing with its state, times and pinned prices."""
-    return asdict(_existing(services, listing_id))
+    return _existing(services, listing_id)
 
 
 @router.get("/listings/{listing_id}/orders")
@@ -55,7 +66,7 @@ def orders(
     services: UsedServices,
     after: PageAfter = None,
     limit: PageLimit = PAGE_DEFAULT,
-) -> Page[dict[str, Any]]:
+) -> Page[BookEntry]:
     """The order book in ledger order, without names: it shows prices and energy only."""
     _existing(services, listing_id)
     return page_of(
@@ -68,7 +79,7 @@ def orders(
     )
 
 
-@router.get("/listings/{listing_id}/result")
+@router.get("/listings/{listing_id}/result", response_model=ListingResult)
 def result(listing_id: ListingId, services: UsedServices, viewer: MaybeSignedIn) -> dict[str, Any]:
     """What the auction decided; `matches` are one's own, all for the manager and auditors."""
     _existing(services, listing_id)
@@ -78,7 +89,7 @@ def result(listing_id: ListingId, services: UsedServices, viewer: MaybeSignedIn)
     return content | {"matches": _own(content.get("matches", []), viewer)}
 
 
-@router.get("/listings/{listing_id}/settlement")
+@router.get("/listings/{listing_id}/settlement", response_model=SettlementRecord)
 def settlement(listing_id: ListingId, services: UsedServices) -> dict[str, Any]:
     """Totals of a settled listing."""
     _existing(services, listing_id)
@@ -89,23 +100,23 @@ def settlement(listing_id: ListingId, services: UsedServices) -> dict[str, Any]:
 
 
 @router.get("/accounts/{idgrid}")
-def account(idgrid: Idgrid, services: UsedServices, viewer: SignedIn) -> dict[str, Any]:
+def account(idgrid: Idgrid, services: UsedServices, viewer: OwnReader) -> AccountView:
     """Free balance, locked money and energy traded; one's own, or any for the manager."""
     require_sight(viewer, idgrid)
     found = services.community.account(idgrid)
     if found is None:
         raise RequestRefused(Problem.NOT_FOUND, f"there is no account {idgrid}")
-    return asdict(found)
+    return found
 
 
 @router.get("/accounts/{idgrid}/settlements")
 def settlement_lines(
     idgrid: Idgrid,
     services: UsedServices,
-    viewer: SignedIn,
+    viewer: OwnReader,
     after: PageAfter = None,
     limit: PageLimit = PAGE_DEFAULT,
-) -> Page[dict[str, Any]]:
+) -> Page[SettledHour]:
     """A household's settled hours, the latest first."""
     require_sight(viewer, idgrid)
     return page_of(
@@ -113,7 +124,7 @@ def settlement_lines(
         after=after,
         limit=limit,
         cursor=lambda line: str(line["listing_id"]),
-        show=lambda line: line,
+        show=lambda line: SettledHour(**line),
         height=services.market.height,
     )
 
@@ -121,18 +132,17 @@ def settlement_lines(
 @router.get("/accounts")
 def accounts(
     services: UsedServices,
-    viewer: SignedIn,
+    _viewer: CommunityReader,
     after: PageAfter = None,
     limit: PageLimit = PAGE_DEFAULT,
-) -> Page[dict[str, Any]]:
+) -> Page[AccountView]:
     """All accounts by IDgrid, for the manager and auditors."""
-    require_scope(viewer, Scope.COMMUNITY_READ)
     return page_of(
         services.community.accounts(),
         after=after,
         limit=limit,
         cursor=lambda account: account.idgrid,
-        show=asdict,
+        show=lambda account: account,
         height=services.market.height,
     )
 
@@ -140,38 +150,37 @@ def accounts(
 @router.get("/participants")
 def participants(
     services: UsedServices,
-    viewer: SignedIn,
+    _viewer: CommunityReader,
     after: PageAfter = None,
     limit: PageLimit = PAGE_DEFAULT,
-) -> Page[dict[str, Any]]:
+) -> Page[RegistryRecord]:
     """The registry by IDgrid, for the manager and auditors."""
-    require_scope(viewer, Scope.COMMUNITY_READ)
     return page_of(
         services.community.participants(),
         after=after,
         limit=limit,
         cursor=lambda participant: participant.idgrid,
-        show=asdict,
+        show=_registry_record,
         height=services.market.height,
     )
 
 
 @router.get("/participants/{idgrid}")
-def participant(idgrid: Idgrid, services: UsedServices, viewer: SignedIn) -> dict[str, Any]:
+def participant(idgrid: Idgrid, services: UsedServices, viewer: OwnReader) -> RegistryRecord:
     """One registry record."""
     require_sight(viewer, idgrid)
     found = services.community.participant(idgrid)
     if found is None:
         raise RequestRefused(Problem.NOT_FOUND, f"there is no participant {idgrid}")
-    return asdict(found)
+    return _registry_record(found)
 
 
 @router.get("/meters/{meter_id}/reading")
 def meter_reading(
     meter_id: Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")],
     services: UsedServices,
-    viewer: SignedIn,
-) -> dict[str, Any]:
+    viewer: OwnReader,
+) -> MeterReading:
     """The newest reading that came over MQTT."""
     meter = services.community.meter(meter_id)
     if meter is None:
@@ -180,21 +189,26 @@ def meter_reading(
     reading = services.readings.latest(meter_id)
     if reading is None:
         raise RequestRefused(Problem.NOT_FOUND, f"{meter_id} has not reported yet")
-    return asdict(reading)
+    return reading
 
 
 @router.get("/money")
-def money(services: UsedServices) -> dict[str, Any]:
+def money(services: UsedServices) -> Money:
     """All money: issued, free and locked; `is_conserved` compares them."""
     supply = services.community.money()
-    return asdict(supply) | {"is_conserved": supply.is_conserved}
+    return Money(**asdict(supply), is_conserved=supply.is_conserved)
 
 
-def _existing(services: Services, listing_id: str) -> Any:
+def _existing(services: Services, listing_id: str) -> Listing:
     found = services.market.listing(listing_id)
     if found is None:
         raise RequestRefused(Problem.NOT_FOUND, f"there is no listing {listing_id}")
     return found
+
+
+def _registry_record(participant: Participant) -> RegistryRecord:
+    signers = {name: Signer(**signer) for name, signer in participant.signers.items()}
+    return RegistryRecord(**asdict(participant) | {"signers": signers})
 
 
 def _own(matches: list[dict[str, Any]], viewer: Viewer | None) -> list[dict[str, Any]]:
@@ -202,13 +216,13 @@ def _own(matches: list[dict[str, Any]], viewer: Viewer | None) -> list[dict[str,
     return [entry for entry in matches if viewer is not None and viewer.may_see(entry["idgrid"])]
 
 
-def _public(placed: PlacedOrder) -> dict[str, Any]:
+def _public(placed: PlacedOrder) -> BookEntry:
     order = placed.order
-    return {
-        "order_id": order.order_id,
-        "side": order.side,
-        "energy_wh": order.energy_wh,
-        "price_utoken_per_kwh": order.price_utoken_per_kwh,
-        "block_number": placed.block_number,
-        "index": placed.index,
-    }
+    return BookEntry(
+        order_id=order.order_id,
+        side=order.side,
+        energy_wh=order.energy_wh,
+        price_utoken_per_kwh=order.price_utoken_per_kwh,
+        block_number=placed.block_number,
+        index=placed.index,
+    )

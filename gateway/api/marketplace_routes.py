@@ -1,13 +1,17 @@
 """Reading the marketplace: offers and requests with what the viewer can do with each."""
 
-from typing import Annotated, Any
+from dataclasses import asdict
+from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Path, Query
 
-from chaincode.energy.marketplace.views import shown
-from gateway.api.access import UsedServices, viewer_or_none
+from chaincode.energy.marketplace.labels import label_for
+from chaincode.energy.marketplace.records import Post
+from gateway.api.access import MaybeSignedIn, UsedServices
+from gateway.api.market_answers import ShownPost
 from gateway.api.schemas import PAGE_DEFAULT, Page, PageLimit
 from gateway.errors import Problem, RequestRefused
+from gateway.sessions import Viewer
 
 router = APIRouter(prefix="/v1/marketplace", tags=["marketplace"])
 
@@ -19,12 +23,12 @@ After = Annotated[str | None, Query(pattern=rf"^{_HOUR}\.[0-9a-f]{{1,64}}$")]
 
 @router.get("/posts")
 def posts(
-    request: Request,
     services: UsedServices,
+    viewer: MaybeSignedIn,
     hour: Hour = None,
     after: After = None,
     limit: PageLimit = PAGE_DEFAULT,
-) -> Page[dict[str, Any]]:
+) -> Page[ShownPost]:
     """Offers and requests, the latest delivery hour first; `label` is for the viewer."""
     found = services.marketplace.posts(hour)
     start = 0
@@ -32,20 +36,23 @@ def posts(
         names = [post.post_id for post in found]
         start = names.index(after) + 1 if after in names else len(found)
     page = found[start : start + limit]
-    viewer = viewer_or_none(request)
-    idgrid, now_ms = viewer.idgrid if viewer else None, services.clock_ms()
     return Page(
-        items=[shown(post, idgrid, now_ms) for post in page],
+        items=[_shown(each, viewer, services.clock_ms()) for each in page],
         next=page[-1].post_id if len(found) > start + limit else None,
         height=services.readmodel.height,
     )
 
 
 @router.get("/posts/{post_id}")
-def post(request: Request, post_id: PostId, services: UsedServices) -> dict[str, Any]:
+def post(post_id: PostId, services: UsedServices, viewer: MaybeSignedIn) -> ShownPost:
     """One offer or request."""
     found = services.marketplace.post(post_id)
     if found is None:
         raise RequestRefused(Problem.NOT_FOUND, f"there is no offer or request {post_id}")
-    viewer = viewer_or_none(request)
-    return shown(found, viewer.idgrid if viewer else None, services.clock_ms())
+    return _shown(found, viewer, services.clock_ms())
+
+
+def _shown(post: Post, viewer: Viewer | None, now_ms: int) -> ShownPost:
+    idgrid = viewer.idgrid if viewer else None
+    label = label_for(post, viewer_idgrid=idgrid, now_ms=now_ms)
+    return ShownPost(**asdict(post), label=label)

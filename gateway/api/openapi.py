@@ -3,8 +3,7 @@
 import json
 from pathlib import Path
 
-from fastapi import FastAPI
-
+from gateway.api.described_app import DescribedApp
 from gateway.api.routes import API_VERSION, DESCRIPTION, TITLE, add_api_routes
 
 FILE = Path(__file__).parent / "openapi.json"
@@ -14,7 +13,7 @@ TABLE_HEAD = "| method | path | what it does |\n|---|---|---|\n"
 
 def openapi_text() -> str:
     """The description as stored: sorted and indented, so that a change is a readable diff."""
-    app = add_api_routes(FastAPI(title=TITLE, version=API_VERSION, description=DESCRIPTION))
+    app = add_api_routes(DescribedApp(title=TITLE, version=API_VERSION, description=DESCRIPTION))
     return json.dumps(app.openapi(), indent=1, sort_keys=True) + "\n"
 
 

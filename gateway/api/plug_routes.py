@@ -1,18 +1,17 @@
 """Plugs over HTTP: switching them, and what their maker's service says. Their owner's alone."""
 
 import asyncio
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Response, status
-from pydantic import Field
+from pydantic import Field, JsonValue
 
-from gateway.api.access import LiveServices, SignedIn, require_scope
+from gateway.api.access import LiveServices, Owner, PlugSwitcher
 from gateway.api.device_routes import DeviceId, hems_of, require_owner
 from gateway.api.schemas import Body
 from gateway.errors import Problem, RequestRefused
 from gateway.hems.plug_services import DEVICE, MONTHLY, PlugServiceError
 from gateway.hems.switching import SwitchCommand
-from gateway.scopes import Scope
 from gateway.services import Services
 from gateway.sessions import Viewer
 
@@ -21,6 +20,11 @@ LIFETIME_MS_MIN, LIFETIME_MS_DEFAULT, LIFETIME_MS_MAX = 1_000, 5_000, 60_000
 router = APIRouter(prefix="/v1", tags=["devices"])
 
 CommandId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_.:-]{1,100}$")]
+
+
+MakersAnswer = Annotated[
+    dict[str, JsonValue], Field(description="As the service of the plug's maker answers.")
+]
 
 
 class SwitchRequest(Body):
@@ -37,11 +41,11 @@ async def switch(
     device_id: DeviceId,
     body: SwitchRequest,
     services: LiveServices,
-    viewer: SignedIn,
+    viewer: PlugSwitcher,
     response: Response,
 ) -> SwitchCommand:
     """Send a plug a command, with an id and an expiry; owners only. It ends the one before."""
-    await _require_switchable(services, viewer, device_id)
+    await asyncio.to_thread(require_owner, services, viewer, device_id)
     hems = hems_of(services)
     command = await asyncio.to_thread(
         hems.stores.switches.issue,
@@ -57,38 +61,31 @@ async def switch(
 
 @router.get("/devices/{device_id}/commands/{command_id}")
 async def command(
-    device_id: DeviceId, command_id: CommandId, services: LiveServices, viewer: SignedIn
+    device_id: DeviceId, command_id: CommandId, services: LiveServices, viewer: PlugSwitcher
 ) -> SwitchCommand:
     """How a command stands: empty, accepted, done, failed or refused; owners only."""
-    owned_since_ms = await _require_switchable(services, viewer, device_id)
+    owned_since_ms = await asyncio.to_thread(require_owner, services, viewer, device_id)
     found = await asyncio.to_thread(hems_of(services).stores.switches.get, command_id)
     if found is None or found.device_id != device_id or found.issued_ms < owned_since_ms:
         raise RequestRefused(Problem.NOT_FOUND, f"{device_id} has no command {command_id}")
     return found
 
 
-async def _require_switchable(services: Services, viewer: Viewer, device_id: str) -> int:
-    """Since when it is the viewer's."""
-    require_scope(viewer, Scope.DEVICES_SWITCH)
-    return await asyncio.to_thread(require_owner, services, viewer, device_id)
-
-
 @router.get("/devices/{device_id}/plug")
-async def plug(device_id: DeviceId, services: LiveServices, viewer: SignedIn) -> dict[str, Any]:
+async def plug(device_id: DeviceId, services: LiveServices, viewer: Owner) -> MakersAnswer:
     """A plug as its maker's service describes it now; owners only."""
     return await _ask(services, viewer, device_id, DEVICE)
 
 
 @router.get("/devices/{device_id}/plug/monthly")
 async def plug_by_month(
-    device_id: DeviceId, services: LiveServices, viewer: SignedIn
-) -> dict[str, Any]:
+    device_id: DeviceId, services: LiveServices, viewer: Owner
+) -> MakersAnswer:
     """A plug's use by month as its maker's service counts it; owners only."""
     return await _ask(services, viewer, device_id, MONTHLY)
 
 
-async def _ask(services: Services, viewer: Viewer, device_id: str, what: str) -> dict[str, Any]:
-    require_scope(viewer, Scope.OWN_READ)
+async def _ask(services: Services, viewer: Viewer, device_id: str, what: str) -> MakersAnswer:
     await asyncio.to_thread(require_owner, services, viewer, device_id)
     try:
         found = await services.plug_services.ask(device_id, what)

@@ -1,6 +1,6 @@
 """The pages behind the `type` URIs of problems, and the login link."""
 
-from typing import Any
+from dataclasses import dataclass
 
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse
@@ -12,14 +12,24 @@ from gateway.sessions import SESSION_LIFETIME_MS
 router = APIRouter()
 
 
+@dataclass(frozen=True, slots=True)
+class ExplainedProblem:
+    """A `type` of problem: the HTTP status it always has, and what to do."""
+
+    type: str
+    status: int
+    title: str
+    advice: str
+
+
 @router.get("/problems", tags=["problems"])
-async def problems() -> list[dict[str, Any]]:
+async def problems() -> list[ExplainedProblem]:
     """Every problem this gateway answers with."""
     return [_entry(problem) for problem in Problem]
 
 
 @router.get("/problems/{slug}", tags=["problems"])
-async def problem(slug: str) -> dict[str, Any]:
+async def problem(slug: str) -> ExplainedProblem:
     """One problem: what it means and what to do."""
     for candidate in Problem:
         if candidate.value.slug == slug:
@@ -53,11 +63,6 @@ async def logout(request: Request, services: LiveServices) -> RedirectResponse:
     return response
 
 
-def _entry(problem: Problem) -> dict[str, Any]:
+def _entry(problem: Problem) -> ExplainedProblem:
     kind = problem.value
-    return {
-        "type": f"/problems/{kind.slug}",
-        "status": kind.status,
-        "title": kind.title,
-        "advice": kind.advice,
-    }
+    return ExplainedProblem(f"/problems/{kind.slug}", kind.status, kind.title, kind.advice)

@@ -2,13 +2,14 @@
 
 import base64
 from io import BytesIO
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import segno
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from chaincode.energy import keys
-from gateway.api.access import SignedIn, UsedServices, require_sight
+from gateway.api.access import OwnReader, UsedServices, require_sight
+from gateway.api.ledger_answers import ValidatorList
 from ledger.crypto.hashing import sha256
 from ledger.receipts.trust import encode_trust
 
@@ -23,17 +24,26 @@ ListingId = Annotated[str, Path(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}$"
 TransactionId = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]
 FileKind = Annotated[Literal["receipt", "qr"], Query()]
 
+RECEIPT_FILES: dict[int | str, dict[str, Any]] = {
+    200: {
+        "content": {
+            RECEIPT_TYPE: {"schema": {"type": "string", "format": "binary"}},
+            "image/svg+xml": {"schema": {"type": "string"}},
+        }
+    }
+}
+
 
 @router.get(
     "/settlements/{listing_id}/receipt",
     response_class=Response,
-    responses={200: {"content": {RECEIPT_TYPE: {}, "image/svg+xml": {}}}},
+    responses=RECEIPT_FILES,
 )
 def settlement_receipt(
     listing_id: ListingId,
     request: Request,
     services: UsedServices,
-    viewer: SignedIn,
+    viewer: OwnReader,
     idgrid: Annotated[str | None, Query(pattern=r"^[A-Z0-9-]{4,32}$")] = None,
     revision: Annotated[int | None, Query(ge=1, le=REVISIONS_MAX)] = None,
     file: FileKind = "receipt",
@@ -51,7 +61,7 @@ def settlement_receipt(
 @router.get(
     "/transactions/{tx_id}/receipt",
     response_class=Response,
-    responses={200: {"content": {RECEIPT_TYPE: {}, "image/svg+xml": {}}}},
+    responses=RECEIPT_FILES,
 )
 def transaction_receipt(
     tx_id: TransactionId, request: Request, services: UsedServices, file: FileKind = "receipt"
@@ -61,7 +71,7 @@ def transaction_receipt(
     return _answer(request, made, f"receipt-{tx_id[:12]}", file)
 
 
-@router.get("/validators", response_class=Response)
+@router.get("/validators", response_model=ValidatorList)
 def validators(services: UsedServices) -> Response:
     """Who may seal which blocks. Compare its fingerprint with one from elsewhere."""
     trusted = services.receipts.validators()

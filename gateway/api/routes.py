@@ -1,7 +1,5 @@
 """Every route of the API; `gateway.application` adds the pages."""
 
-from typing import Any
-
 from fastapi import FastAPI
 
 from gateway.api import (
@@ -26,28 +24,10 @@ DESCRIPTION = (
     "Energy market of a renewable energy community. Energy in Wh, money in micro-tokens, "
     "prices in micro-tokens per kWh, times in ms UTC. Keys stay with the client."
 )
-PROBLEM_RESPONSE: dict[str, Any] = {
-    "description": "A problem (RFC 9457); `/problems` lists them all",
-    "content": {
-        "application/problem+json": {
-            "schema": {
-                "type": "object",
-                "required": ["type", "title", "status", "detail", "instance"],
-                "properties": {
-                    "type": {"type": "string", "format": "uri-reference"},
-                    "title": {"type": "string"},
-                    "status": {"type": "integer"},
-                    "detail": {"type": "string"},
-                    "instance": {"type": "string", "format": "uri-reference"},
-                },
-            }
-        }
-    },
-}
 
 
 def add_api_routes(app: FastAPI) -> FastAPI:
-    """Each may answer with a problem."""
+    """All of them, in the order of the description."""
     for routes in (
         transaction_routes,
         market_routes,
@@ -63,5 +43,5 @@ def add_api_routes(app: FastAPI) -> FastAPI:
         token_routes,
         problem_routes,
     ):
-        app.include_router(routes.router, responses={"default": PROBLEM_RESPONSE})
+        app.include_router(routes.router)
     return app

@@ -98,6 +98,27 @@ class BidRequest(Body):
     price_utoken_per_kwh: Amount
 
 
+class FieldProblem(BaseModel):
+    """One wrong field: where (JSON pointer) and why."""
+
+    pointer: str
+    detail: str
+
+
+class ProblemDocument(BaseModel):
+    """A problem (RFC 9457). `code` is the contract's or the peer's own reason (docs/errors.md)."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: Annotated[str, Field(json_schema_extra={"format": "uri-reference"})]
+    title: str
+    status: int
+    detail: str
+    instance: Annotated[str, Field(json_schema_extra={"format": "uri-reference"})]
+    errors: list[FieldProblem] = []
+    code: str | None = None
+
+
 class ToSign(BaseModel):
     """Bytes to sign: ECDSA P-256 over SHA-256, DER, low S. `sha256` is their digest, hex."""
 

@@ -1,16 +1,16 @@
 """Reading settlements: notices to a household, monthly statements and files, other currencies."""
 
-from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import JSONResponse
 
-from gateway.api.access import SignedIn, UsedServices, require_sight
+from gateway.api.access import OwnReader, UsedServices, require_sight
+from gateway.api.market_answers import MonthStatement
 from gateway.api.schemas import PAGE_DEFAULT, Page, PageLimit
 from gateway.errors import Problem, RequestRefused
 from gateway.services import Services
-from gateway.settlements import MonthlyStatement, Settlements, as_json
+from gateway.settlements import MonthlyStatement, Notice, Settlements, as_json
 from gateway.statement_files import as_csv, as_pdf
 
 router = APIRouter(prefix="/v1", tags=["settlement"])
@@ -20,32 +20,40 @@ Idgrid = Annotated[str, Path(pattern=r"^[A-Z0-9-]{4,32}$")]
 Month = Annotated[str, Path(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])$")]
 MEDIA_TYPES = {"csv": "text/csv; charset=utf-8", "pdf": "application/pdf"}
 
+STATEMENT_FILES: dict[int | str, dict[str, Any]] = {
+    200: {
+        "content": {
+            "text/csv": {"schema": {"type": "string"}},
+            "application/pdf": {"schema": {"type": "string", "format": "binary"}},
+        }
+    }
+}
+
 
 @router.get("/accounts/{idgrid}/inbox")
 def inbox(
-    idgrid: Idgrid, services: UsedServices, viewer: SignedIn, limit: PageLimit = PAGE_DEFAULT
-) -> Page[dict[str, Any]]:
+    idgrid: Idgrid, services: UsedServices, viewer: OwnReader, limit: PageLimit = PAGE_DEFAULT
+) -> Page[Notice]:
     """What settlements and corrections did on an account, the newest first."""
     require_sight(viewer, idgrid)
     found = Settlements(services.readmodel)
-    notices = [asdict(notice) for notice in found.notices(idgrid)[:limit]]
-    return Page(items=notices, next=None, height=found.height)
+    return Page(items=found.notices(idgrid)[:limit], next=None, height=found.height)
 
 
-@router.get("/accounts/{idgrid}/statements/{month}")
+@router.get("/accounts/{idgrid}/statements/{month}", response_model=MonthStatement)
 def statement(
-    idgrid: Idgrid, month: Month, services: UsedServices, viewer: SignedIn
+    idgrid: Idgrid, month: Month, services: UsedServices, viewer: OwnReader
 ) -> dict[str, Any]:
     """A household's month; `is_issued` once the community's statements are issued."""
     require_sight(viewer, idgrid)
     return as_json(_month(services, idgrid, month))
 
 
-@router.get("/invoices/{month}")
+@router.get("/invoices/{month}", response_model=MonthStatement, responses=STATEMENT_FILES)
 def invoice(
     month: Month,
     services: UsedServices,
-    viewer: SignedIn,
+    viewer: OwnReader,
     idgrid: Annotated[str | None, Query(pattern=r"^[A-Z0-9-]{4,32}$")] = None,
     file: Annotated[Literal["json", "csv", "pdf"], Query()] = "json",
 ) -> Response:

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Response, status
 from pydantic import Field, StringConstraints
 
-from gateway.api.access import LiveServices, SignedIn, require_scope
+from gateway.api.access import LiveServices, TokenMaker
 from gateway.api.schemas import Body, Page
 from gateway.scopes import Role, Scope
 from gateway.shared_state.api_tokens import LIFETIME_DAYS_MAX, ApiToken
@@ -39,10 +39,9 @@ class MadeToken:
 
 @router.post("", status_code=status.HTTP_201_CREATED)
 def make_token(
-    body: TokenRequest, services: LiveServices, viewer: SignedIn, response: Response
+    body: TokenRequest, services: LiveServices, viewer: TokenMaker, response: Response
 ) -> MadeToken:
     """A token for a script. It can do at most what its role can, and never make tokens."""
-    require_scope(viewer, Scope.TOKENS_WRITE)
     text, made = services.api_tokens.make(
         maker=viewer.role,
         role=body.role or viewer.role,
@@ -57,9 +56,8 @@ def make_token(
 
 
 @router.get("")
-def tokens(services: LiveServices, viewer: SignedIn) -> Page[ApiToken]:
+def tokens(services: LiveServices, viewer: TokenMaker) -> Page[ApiToken]:
     """One's live tokens, the newest first, without their text; at most 50."""
-    require_scope(viewer, Scope.TOKENS_WRITE)
     found = services.api_tokens.of(viewer.idgrid)
     return Page(items=found, next=None, height=services.blocks.height)
 
@@ -68,8 +66,7 @@ def tokens(services: LiveServices, viewer: SignedIn) -> Page[ApiToken]:
 def revoke_token(
     token_id: Annotated[str, Path(pattern=r"^[0-9a-f]{16}$")],
     services: LiveServices,
-    viewer: SignedIn,
+    viewer: TokenMaker,
 ) -> None:
     """End a token at once."""
-    require_scope(viewer, Scope.TOKENS_WRITE)
     services.api_tokens.revoke(token_id, viewer.idgrid)

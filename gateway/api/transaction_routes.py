@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Path, Query, Response, status
 
 from gateway.api.access import LiveServices, MaybeSignedIn, UsedServices, may_relay
+from gateway.api.ledger_answers import Channel
 from gateway.api.schemas import (
     PAGE_DEFAULT,
     BidRequest,
@@ -73,9 +74,9 @@ def prepare_proposal(body: ProposalRequest, services: UsedServices) -> ToSign:
 
 
 @router.get("/channel")
-def channel(services: LiveServices) -> dict[str, str]:
+def channel(services: LiveServices) -> Channel:
     """What a client that builds its own proposals has to name in them."""
-    return services.transactions.channel()
+    return Channel(**services.transactions.channel())
 
 
 @router.post("/offers/prepare")

@@ -1,7 +1,6 @@
 """Blocks and transactions as the API shows them."""
 
-from typing import Any
-
+from gateway.api.ledger_answers import BlockAnswer
 from gateway.api.schemas import TransactionStatus
 from gateway.readmodel.records import BlockRecord, TransactionRecord
 from gateway.refusals import RETRYABLE
@@ -39,24 +38,21 @@ def event_payload(raw: bytes) -> object | None:
     return content
 
 
-def block_view(block: BlockRecord, transaction_ids: list[str]) -> dict[str, Any]:
+def block_view(block: BlockRecord, transaction_ids: list[str]) -> BlockAnswer:
     """A block as the API shows it; hashes in hex."""
-    view: dict[str, Any] = {
-        "number": block.number,
-        "hash": block.hash.hex(),
-        "previous_hash": block.previous_hash.hex(),
-        "data_hash": block.data_hash.hex(),
-        "commit_hash": block.commit_hash.hex(),
-        "transaction_ids": transaction_ids,
-        "signers": list(block.signers),
-    }
-    if block.consensus is not None:
-        view |= {
-            "round": block.consensus.round,
-            "proposer": block.consensus.proposer,
-            "block_time_ms": block.consensus.block_time_ms,
-            "transactions_root": block.consensus.transactions_root.hex(),
-            "validator_set_hash": block.consensus.validator_set_hash.hex(),
-            "previous_commit_hash": block.consensus.previous_commit_hash.hex(),
-        }
-    return view
+    consensus = block.consensus
+    return BlockAnswer(
+        number=block.number,
+        hash=block.hash.hex(),
+        previous_hash=block.previous_hash.hex(),
+        data_hash=block.data_hash.hex(),
+        commit_hash=block.commit_hash.hex(),
+        transaction_ids=transaction_ids,
+        signers=list(block.signers),
+        round=consensus.round if consensus else None,
+        proposer=consensus.proposer if consensus else None,
+        block_time_ms=consensus.block_time_ms if consensus else None,
+        transactions_root=consensus.transactions_root.hex() if consensus else None,
+        validator_set_hash=consensus.validator_set_hash.hex() if consensus else None,
+        previous_commit_hash=consensus.previous_commit_hash.hex() if consensus else None,
+    )

@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from chaincode.energy import keys
+from chaincode.energy.market.auction_records import AuctionResult, Match
 from chaincode.energy.market.records import Listing, MarketOrder
 from chaincode.energy.records import encode
 from chaincode.energy.settlement.records import Metering, SettlementLine
@@ -88,6 +90,38 @@ def a_listing(
         opened_by_tx="00",
     )
     return {keys.listing(listing_id): encode(listing)}
+
+
+def a_result(listing_id: str, *, matched: Sequence[str]) -> Writes:
+    """Bids of 1 kWh at 54,000, one for each household, all matched."""
+    matches = [
+        Match(f"o{number}", idgrid, "bid", 1_000, 54_000, 54_000, number)
+        for number, idgrid in enumerate(matched, start=1)
+    ]
+    energy_wh = 1_000 * len(matches)
+    result = AuctionResult(
+        listing_id=listing_id,
+        rule="crossing",
+        rule_version=1,
+        k="1/2",
+        ration="fifo",
+        price_utoken_per_kwh=54_000,
+        price_interval=[54_000, 54_000],
+        quantity_wh=energy_wh,
+        total_utoken=54_000 * len(matches),
+        available_wh=energy_wh,
+        wanted_wh=energy_wh,
+        offer_count=0,
+        bid_count=len(matches),
+        other_rule="average_bid",
+        other_rule_price_utoken_per_kwh=54_000,
+        demand_curve=[[54_000, energy_wh]],
+        supply_curve=[],
+        matches=[asdict(match) for match in matches],
+        not_executable=[],
+        excluded=[],
+    )
+    return {keys.result(listing_id): encode(result)}
 
 
 def an_order(order_id: str, idgrid: str = HOME, listing_id: str = HOUR) -> Writes:

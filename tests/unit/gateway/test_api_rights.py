@@ -2,7 +2,6 @@
 
 import asyncio
 import itertools
-import json
 
 import httpx
 import pytest
@@ -18,7 +17,7 @@ from gateway.scopes import GRANTABLE, SCOPES, Role, Scope
 from gateway.sessions import Viewer
 from gateway.shared_state.tables import AnsweredRow
 from tests.unit.gateway.ledger_double import LedgerDouble, services_over
-from tests.unit.gateway.readmodel_blocks import a_listing
+from tests.unit.gateway.readmodel_blocks import a_listing, a_result
 from tests.unit.gateway.test_api import LISTING, World, assert_problem, play
 
 ONE, OTHER = "VAL-0001-X", "VAL-0002-Y"
@@ -204,13 +203,11 @@ def test_an_auction_s_matches_are_shown_to_those_in_them():
             (manager, [ONE, OTHER]),
         ):
             answer = (await world.client.get(path, headers=headers)).json()
-            assert answer["quantity_wh"] == 5
+            assert answer["quantity_wh"] == 2_000
             assert [entry["idgrid"] for entry in answer["matches"]] == names
 
     def contract(_function, args):
-        matches = [{"idgrid": idgrid, "matched_wh": 5} for idgrid in (ONE, OTHER)]
-        result = json.dumps({"quantity_wh": 5, "matches": matches}).encode()
-        return a_listing(LISTING) | {keys.result(LISTING): result}
+        return a_listing(LISTING) | a_result(LISTING, matched=(ONE, OTHER))
 
     play(scene, contract=contract)
 

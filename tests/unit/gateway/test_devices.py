@@ -97,9 +97,7 @@ def test_a_token_sees_devices_by_its_scope():
         scene.hear_reading(meter)
         paths = [f"/v1/devices/{home.meter_id}/{what}" for what in ("measurements", "gaps")]
         for token, status in (("own script", 403), ("staff script", 403), ("reader", 200)):
-            devices = (await ask(client, "/v1/devices", token))[1]
-            assert len(devices) == (status == 200)
-            for path in paths:
+            for path in ("/v1/devices", *paths):
                 assert (await ask(client, path, token))[0] == status
 
     devices_scene(play)

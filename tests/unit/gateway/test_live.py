@@ -121,7 +121,9 @@ def test_the_checked_in_description_is_the_one_served():
 @pytest.mark.parametrize("path", json.loads(openapi_text())["paths"])
 def test_every_operation_describes_its_problems(path):
     for operation in json.loads(openapi_text())["paths"][path].values():
-        assert "application/problem+json" in operation["responses"]["default"]["content"]
+        assert operation["responses"]["default"] == {
+            "$ref": "#/components/responses/ProblemDefault"
+        }
 
 
 def test_the_manual_lists_every_problem_with_its_status():
