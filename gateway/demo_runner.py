@@ -30,7 +30,7 @@ from gateway.agent.household import Household
 from gateway.database import migrate, open_database
 from gateway.demo.day import MarketDay
 from gateway.demo.devices import AWAY_PERCENT, DeviceWatch, MeterOutOfReach
-from gateway.demo.registration import Newcomer, Staff, configure, register_all
+from gateway.demo.registration import Neighbour, Staff, configure, register_all
 from gateway.demo.report import DemoReport, HourReport, broken_invariants
 from gateway.demo.table import LiveTable
 from gateway.errors import LedgerRefusal
@@ -78,7 +78,7 @@ logger = logging.getLogger(__name__)
 class Member:
     """A household of the demo with everything that is its own."""
 
-    newcomer: Newcomer
+    neighbour: Neighbour
     meter: DemoMeter
     household: Household
 
@@ -210,7 +210,7 @@ class Demo:
     ) -> Member:
         identity, chaincode = own.identity.load(), self._settings.ledger.chaincode
         home = self._profiles.homes[own.home - 1]
-        newcomer = Newcomer(
+        neighbour = Neighbour(
             idgrid=own.idgrid,
             name=f"Home {own.home}",
             email=f"home-{own.home:02d}@{self._settings.community.id}.example",
@@ -222,13 +222,13 @@ class Demo:
         )
         household = Household(
             idgrid=own.idgrid,
-            res_id=newcomer.res_id,
+            res_id=neighbour.res_id,
             home=home,
             profiles=self._profiles,
             client=HouseholdClient(http, identity),
             preferred=self._neighbours(own),
         )
-        return Member(newcomer, meter, household)
+        return Member(neighbour, meter, household)
 
     def _neighbours(self, own: HouseholdSettings) -> list[str]:
         """Households whose meters run the firmware rather buy of each other: over their relays."""
@@ -274,7 +274,7 @@ class Demo:
             self._table.out.write(f"\r  registering households: {count} of {len(members)}")
             self._table.out.flush()
 
-        done_last = await register_all(staff, [member.newcomer for member in members], show)
+        done_last = await register_all(staff, [member.neighbour for member in members], show)
         self._table.say(
             f"\r  {len(members)} households registered, metered and approved"
             f" in {time.monotonic() - begun:.1f} s"

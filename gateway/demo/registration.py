@@ -1,8 +1,7 @@
 """Bringing a community onto the ledger: everyone registered, approved and given tokens.
 
-The manager registers, the household consents and opens its meter to the market, the grid operator
-approves, the manager issues tokens; each with an own key and, per household, in the order the
-contract asks for. All households go side by side.
+Each call is signed with the key of whoever it is up to (`chaincode.energy.joining`).
+All households go side by side.
 """
 
 import asyncio
@@ -11,7 +10,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from chaincode.energy.access.records import MARKET
+from chaincode.energy.joining import By, Newcomer, joining
 from chaincode.energy.registry.person_records import INDEX_KEY_BYTES, SALT_BYTES
 from gateway.actor import Actor
 from ledger.crypto.hashing import sha256
@@ -22,8 +21,8 @@ IN_FLIGHT_MAX = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Newcomer:
-    """What is registered of a household."""
+class Neighbour:
+    """A household that joins: what is registered of it, and itself."""
 
     idgrid: str
     name: str
@@ -52,53 +51,54 @@ async def configure(staff: Staff, role_members: dict[str, list[str]]) -> None:
 
 
 async def register_all(
-    staff: Staff, newcomers: Sequence[Newcomer], on_done: Callable[[], None]
+    staff: Staff, neighbours: Sequence[Neighbour], on_done: Callable[[], None]
 ) -> list[str]:
     """Register everybody; `on_done` is called after each. Returns ids of the last transactions."""
     slots = asyncio.Semaphore(IN_FLIGHT_MAX)
 
-    async def one(newcomer: Newcomer) -> list[str]:
+    async def one(neighbour: Neighbour) -> list[str]:
         async with slots:
-            last = await _register(staff, newcomer)
+            last = await _register(staff, neighbour)
         on_done()
         return last
 
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(one(newcomer)) for newcomer in newcomers]
+        tasks = [group.create_task(one(neighbour)) for neighbour in neighbours]
     return [done for task in tasks for done in task.result()]
 
 
-async def _register(staff: Staff, newcomer: Newcomer) -> list[str]:
-    # Name and e-mail stay with two members; what the whole ledger holds is a salted hash of them.
+async def _register(staff: Staff, neighbour: Neighbour) -> list[str]:
+    """Ids of the last step's transactions: who has them has all the others."""
+    actors = {
+        By.MANAGER: staff.manager,
+        By.OPERATOR: staff.operator,
+        By.HOUSEHOLD: neighbour.actor,
+    }
+    newcomer = Newcomer(
+        idgrid=neighbour.idgrid,
+        personal_data_sha256=await _record_person(staff, neighbour),
+        terms_sha256=TERMS_SHA256,
+        meter_id=neighbour.meter_id,
+        meter_key=neighbour.meter_key_pem,
+        res_id=neighbour.res_id,
+        nominal_w=neighbour.pv_nominal_w,
+        deposit_utoken=DEPOSIT_UTOKEN,
+    )
+    sent: list[str] = []
+    for step in joining(newcomer):
+        if any(call.by is By.OPERATOR for call in step):
+            await staff.operator.see(sent)  # another member's peer may be a block behind
+        calls = [actors[call.by].commit(call.function, *call.args) for call in step]
+        sent = [done.tx_id for done in await asyncio.gather(*calls)]
+    return sent
+
+
+async def _record_person(staff: Staff, neighbour: Neighbour) -> str:
+    """Name and e-mail stay with two members; what all the ledger holds is this salted hash."""
     person = {
-        "name": newcomer.name.encode(),
-        "email": newcomer.email.encode(),
+        "name": neighbour.name.encode(),
+        "email": neighbour.email.encode(),
         "salt": secrets.token_bytes(SALT_BYTES),
     }
-    recorded = await staff.manager.commit("persons:record", newcomer.idgrid, transient=person)
-    personal_data_hash = json.loads(recorded.result)["personal_data_hash"]
-    await staff.manager.commit(
-        "registry:register_participant", newcomer.idgrid, "prosumer", personal_data_hash
-    )
-    await staff.manager.commit(
-        "registry:register_meter", newcomer.meter_id, newcomer.idgrid, newcomer.meter_key_pem
-    )
-    await newcomer.actor.commit("membership:consent", TERMS_SHA256)
-    registered = await asyncio.gather(
-        newcomer.actor.commit("access:grant", MARKET, newcomer.meter_id),
-        newcomer.actor.commit(
-            "registry:register_res",
-            newcomer.res_id,
-            newcomer.idgrid,
-            "solar",
-            str(newcomer.pv_nominal_w),
-        ),
-        staff.manager.commit("tokens:deposit", newcomer.idgrid, str(DEPOSIT_UTOKEN), "welcome"),
-    )
-    await staff.operator.see(done.tx_id for done in registered)
-    await staff.operator.commit("registry:approve_meter", newcomer.meter_id)
-    approved = await asyncio.gather(
-        staff.operator.commit("registry:approve_participant", newcomer.idgrid),
-        staff.operator.commit("registry:approve_res", newcomer.res_id),
-    )
-    return [done.tx_id for done in (*registered, *approved)]
+    recorded = await staff.manager.commit("persons:record", neighbour.idgrid, transient=person)
+    return str(json.loads(recorded.result)["personal_data_hash"])

@@ -4,7 +4,6 @@ Every measured transaction is one `market:place_offer` of a household that has n
 that listing, so all transactions do the same work and none conflicts with another.
 """
 
-import asyncio
 import itertools
 from collections.abc import Awaitable, Iterable, Iterator
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from chaincode.energy.hours import listing_id_at
 from ledger.client.gateway import GatewayClient
+from network.bench.parallel import in_parallel
 from network.bench.trial_households import Household, Submit, TrialHouseholds, submitting
 from network.layout import NetworkLayout
 from network.plan import Plan
@@ -93,22 +93,9 @@ class Community:
 
     async def _everywhere(self, work: Iterable[Awaitable[int]]) -> None:
         """Do it all, some at a time, and wait until every validator has the last block of it."""
-        await wait_everywhere(self._plan, self._layout, await _in_parallel(work))
+        blocks = await in_parallel(work, in_flight=SETUP_IN_FLIGHT)
+        await wait_everywhere(self._plan, self._layout, max(blocks, default=0))
 
     def _next_listing_id(self) -> str:
         hour = FIRST_DELIVERY_HOUR + timedelta(hours=next(self._listings))
         return listing_id_at(int(hour.timestamp()) * 1_000)
-
-
-async def _in_parallel(work: Iterable[Awaitable[int]]) -> int:
-    """Await all of it, some at a time; the newest of the block numbers."""
-    waiting = iter(list(work))
-    newest = 0
-
-    async def worker() -> None:
-        nonlocal newest
-        for one in waiting:
-            newest = max(newest, await one)
-
-    await asyncio.gather(*(worker() for _ in range(SETUP_IN_FLIGHT)))
-    return newest

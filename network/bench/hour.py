@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from chaincode.energy.hours import listing_id_at
 from ledger.client.gateway import GatewayClient
 from network.bench.auction import ClearedBook, close_and_clear
+from network.bench.parallel import in_parallel
 from network.bench.settlement import BenchMeter, SettledHour, report, settle_listing
 from network.bench.trial_households import (
     CAP_UTOKEN_PER_KWH,
@@ -111,15 +112,11 @@ class BigHour:
         return listing_id, closes_ms + DELIVERY_MS, cleared
 
     async def _join(self, home: _Home) -> int:
-        submit = submitting(next(self._clients))
-        block = await self._trial.register(
-            submit, home.household, meter_key_pem=home.meter.public_key_pem
-        )
-        if home.is_seller:
-            return block
-        idgrid = home.household.idgrid
-        return await submit(
-            self._trial.manager, "tokens:deposit", idgrid, str(DEPOSIT_UTOKEN), "bench"
+        return await self._trial.register(
+            submitting(next(self._clients)),
+            home.household,
+            meter_key_pem=home.meter.public_key_pem,
+            deposit_utoken=0 if home.is_seller else DEPOSIT_UTOKEN,
         )
 
     async def _order(self, listing_id: str, home: _Home) -> int:
@@ -153,16 +150,8 @@ class BigHour:
 
     async def _everywhere(self, work: Iterable[Awaitable[int]]) -> None:
         """Do it all, some at a time, and wait until every validator has the last block of it."""
-        waiting = iter(list(work))
-        newest = 0
-
-        async def worker() -> None:
-            nonlocal newest
-            for one in waiting:
-                newest = max(newest, await one)
-
-        await asyncio.gather(*(worker() for _ in range(IN_FLIGHT)))
-        await wait_everywhere(self._plan, self._layout, newest)
+        blocks = await in_parallel(work, in_flight=IN_FLIGHT)
+        await wait_everywhere(self._plan, self._layout, max(blocks, default=0))
 
 
 async def _sleep_until(instant_ms: int) -> None:

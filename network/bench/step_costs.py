@@ -21,6 +21,7 @@ from ledger.client.proposals import UnsignedProposal
 from ledger.crypto.signing import SigningIdentity
 from ledger.model.codec import decode_prepared_transaction
 from network.bench.community import Community, Offer
+from network.bench.parallel import in_parallel
 from network.bench.trial_households import CHAINCODE
 from network.running.process_usage import usage_of_trees
 
@@ -182,7 +183,7 @@ class ProfileRun:
             blocks.add(status.block_number)
 
         signed = list(map(_signed, itertools.cycle(self._clients), offers))
-        await _in_parallel(signed, endorse, in_flight=IN_FLIGHT)
+        await in_parallel(map(endorse, signed), in_flight=IN_FLIGHT)
         spent = await self._spent_on(prepared, order, in_flight=in_flight)
         return Ordered(spent, count, len(blocks))
 
@@ -191,7 +192,7 @@ class ProfileRun:
     ) -> Reading:
         """CPU of all peers beyond what they spend on nothing."""
         before, begun = self._read(), time.perf_counter()
-        await _in_parallel(items, work, in_flight=in_flight)
+        await in_parallel(map(work, items), in_flight=in_flight)
         elapsed_s, spent = time.perf_counter() - begun, self._read().since(before)
         return Reading(
             spent.peer_s - self._idle.peer_s * elapsed_s,
@@ -239,15 +240,3 @@ def _signed(client: GatewayClient, offer: Offer) -> _Signed:
         identity.serialized, CHAINCODE, "market:place_offer", offer.arguments
     )
     return _Signed(client, identity, proposal, identity.sign(proposal.raw))
-
-
-async def _in_parallel(
-    items: Sequence[T], work: Callable[[T], Awaitable[None]], *, in_flight: int
-) -> None:
-    waiting = iter(items)
-
-    async def worker() -> None:
-        for item in waiting:
-            await work(item)
-
-    await asyncio.gather(*(worker() for _ in range(in_flight)))

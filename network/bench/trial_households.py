@@ -1,5 +1,6 @@
 """Households for measurements and trials: staff, registration, listings they trade in."""
 
+import itertools
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -7,8 +8,8 @@ from typing import Protocol
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from chaincode.energy.access.records import MARKET
 from chaincode.energy.idgrid import with_check_character
+from chaincode.energy.joining import By, Newcomer, joining
 from ledger.client.gateway import GatewayClient
 from ledger.crypto.signing import SigningIdentity, generate_key
 from network.certificates.credentials import member_authority
@@ -23,6 +24,7 @@ CAP_UTOKEN_PER_KWH = 300_000
 LISTING_OPEN_DAYS = 30
 HOUR_MS = 3_600_000
 NO_DOCUMENT_SHA256 = "0" * 64
+NOMINAL_W = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,27 +87,37 @@ class TrialHouseholds:
         return await submit(self.manager, "registry:configure", json.dumps(self._staff))
 
     async def register(
-        self, submit: Submit, household: Household, *, meter_key_pem: str | None = None
+        self,
+        submit: Submit,
+        household: Household,
+        *,
+        meter_key_pem: str | None = None,
+        deposit_utoken: int = 0,
     ) -> int:
         """Register and approve a household with a meter and a source; it agrees to trade.
 
         Each step builds on the one before: all through one peer. Without a key for its meter
         one is made and thrown away.
         """
-        idgrid, res_id, meter_id = household.idgrid, household.res_id, f"m-{household.res_id}"
-        manager, operator, home = self.manager, self.operator, household.identity
-        await submit(
-            manager, "registry:register_participant", idgrid, "prosumer", NO_DOCUMENT_SHA256
+        signers = {
+            By.MANAGER: self.manager,
+            By.OPERATOR: self.operator,
+            By.HOUSEHOLD: household.identity,
+        }
+        newcomer = Newcomer(
+            idgrid=household.idgrid,
+            personal_data_sha256=NO_DOCUMENT_SHA256,
+            terms_sha256=NO_DOCUMENT_SHA256,
+            meter_id=f"m-{household.res_id}",
+            meter_key=meter_key_pem or _meter_key(),
+            res_id=household.res_id,
+            nominal_w=NOMINAL_W,
+            deposit_utoken=deposit_utoken,
         )
-        await submit(
-            manager, "registry:register_meter", meter_id, idgrid, meter_key_pem or _meter_key()
-        )
-        await submit(operator, "registry:approve_meter", meter_id)
-        await submit(home, "membership:consent", NO_DOCUMENT_SHA256)
-        await submit(home, "access:grant", MARKET, meter_id)
-        await submit(home, "registry:register_res", res_id, idgrid, "solar", "5000")
-        await submit(operator, "registry:approve_participant", idgrid)
-        return await submit(operator, "registry:approve_res", res_id)
+        block = 0
+        for call in itertools.chain.from_iterable(joining(newcomer)):
+            block = await submit(signers[call.by], call.function, *call.args)
+        return block
 
     async def open_listing(
         self, submit: Submit, listing_id: str, *, gate_closure_ms: int | None = None

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import itertools
 import json
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
@@ -13,8 +14,8 @@ from typing import Any, TypeVar
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from chaincode.energy.access.records import MARKET
 from chaincode.energy.idgrid import with_check_character
+from chaincode.energy.joining import By, Newcomer, joining
 from chaincode.energy.oracle.readings import signed_message
 from chaincode.energy.oracle.records import MeterReading
 from ledger.client.gateway import GatewayClient, SubmittedTransaction
@@ -150,12 +151,12 @@ class MarketScene:
 
     # -- the market -------------------------------------------------------------------------------
 
-    async def join(self, *, role: str = "prosumer") -> Home:
+    async def join(self) -> Home:
         """Register and approve one more home with money, a source and a meter."""
         number = next(self._numbers)
         idgrid = with_check_character(f"TEST-{number:06d}")
         pair = self.authority.issue_client(
-            idgrid, {"role": role, "idgrid": idgrid}, now=datetime.now(tz=UTC)
+            idgrid, {"role": "prosumer", "idgrid": idgrid}, now=datetime.now(tz=UTC)
         )
         key = generate_key()
         home = Home(
@@ -167,20 +168,23 @@ class MarketScene:
             meter=Signer(key),
         )
         public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-        manager, operator = self.manager, self.operator
-        await self.submit(manager, "registry:register_participant", idgrid, role, HASH)
-        await self.submit(
-            operator, "registry:register_meter", home.meter_id, idgrid, public.decode()
+        signers = {
+            By.MANAGER: self.manager,
+            By.OPERATOR: self.operator,
+            By.HOUSEHOLD: home.identity,
+        }
+        newcomer = Newcomer(
+            idgrid=idgrid,
+            personal_data_sha256=HASH,
+            terms_sha256=HASH,
+            meter_id=home.meter_id,
+            meter_key=public.decode(),
+            res_id=home.res_id,
+            nominal_w=5_000,
+            deposit_utoken=DEPOSIT_UTOKEN,
         )
-        await self.submit(operator, "registry:approve_meter", home.meter_id)
-        await self.submit(operator, "registry:approve_participant", idgrid)
-        await self.submit(home.identity, "membership:consent", HASH)
-        await self.submit(home.identity, "access:grant", MARKET, home.meter_id)
-        await self.submit(
-            home.identity, "registry:register_res", home.res_id, idgrid, "solar", "5000"
-        )
-        await self.submit(operator, "registry:approve_res", home.res_id)
-        await self.submit(manager, "tokens:deposit", idgrid, str(DEPOSIT_UTOKEN), "cash")
+        for call in itertools.chain.from_iterable(joining(newcomer)):
+            await self.submit(signers[call.by], call.function, *call.args)
         return home
 
     async def open_listing(self, **instants_ms: int) -> str:
