@@ -10,6 +10,7 @@ from gateway.event_feed import EventFeed
 from gateway.hems.batteries import BatteryStore
 from gateway.hems.plug_services import PlugServices
 from gateway.hems.service import HemsService
+from gateway.hems.tampering import TamperWatch
 from gateway.identity.people import People
 from gateway.market import Market
 from gateway.marketplace import Marketplace
@@ -77,6 +78,8 @@ class Services:
     """The community's own terms; empty: the pages' short text."""
     hems: HemsService | None = None
     """Devices, alarms, transfers; None in a gateway without a broker."""
+    tamper_watch: TamperWatch | None = None
+    """None in a gateway that anchors nothing."""
 
     @property
     def marketplace(self) -> Marketplace:

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from gateway.currency import Currencies, units_from
+from gateway.hems.retention import Retention
 from gateway.mqtt.topics import NAME
 from gateway.notices.mail import MailSettings
 from gateway.strict_json import parse_strictly
@@ -137,6 +138,8 @@ class HemsSettings:
     foreign: ForeignDevices = field(default_factory=ForeignDevices)
     plug_services: dict[str, PlugService] = field(default_factory=dict)
     """By device: plugs that speak no MQTT."""
+    retention: Retention | None = None
+    """How long raw data stays in the database; None: for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,8 +335,13 @@ def _hems(raw: dict[str, Any]) -> HemsSettings:
         "foreign": foreign,
         "attesting": attesting,
         "plug_services": services,
+        "retention": _retention(raw["retention"]) if "retention" in raw else None,
     }
     return HemsSettings(**(raw | parsed))
+
+
+def _retention(raw: dict[str, Any]) -> Retention:
+    return Retention(keep_days=int(raw["keep_days"]), folder=Path(raw["folder"]))
 
 
 def _attesting(raw: dict[str, Any]) -> AttestingSettings:

@@ -190,6 +190,12 @@ def _timetable(arguments: Sequence[str]) -> int:
     return run_timetable(arguments)
 
 
+def _raw_data(arguments: Sequence[str]) -> int:
+    from network.raw_data_command import main as run_raw_data
+
+    return run_raw_data(arguments)
+
+
 def _readmodel(arguments: Sequence[str]) -> int:
     from network.commands.readmodel import main as run_readmodel
 
@@ -224,6 +230,7 @@ COMMANDS = {
     "oracle": Command("answer what the ledger asks of a member", _oracle),
     "broker": Command("configuration, certificate and rights of a community's mosquitto", _broker),
     "timetable": Command("open, close, clear and settle listings when they are due", _timetable),
+    "raw-data": Command("compare, export, prove: stored readings and their anchors", _raw_data),
     "readmodel": Command("status, rebuild: the gateway's copy of the ledger", _readmodel),
     "scenario": Command("tell a documented market run step by step, without a network", _scenario),
     "clear": Command("clear one order book given as JSON on standard input", _clear),

@@ -12,6 +12,7 @@ from gateway.api import (
     marketplace_routes,
     plug_routes,
     problem_routes,
+    raw_data_routes,
     receipt_routes,
     settlement_routes,
     token_routes,
@@ -42,6 +43,7 @@ def add_api_routes(app: FastAPI) -> FastAPI:
         event_routes,
         token_routes,
         problem_routes,
+        raw_data_routes,
     ):
         app.include_router(routes.router)
     return app

@@ -102,12 +102,16 @@ class AlarmBook:
         self._standing -= {(kind.value, name) for name in wanted}
         return over
 
-    def standing(self, device_id: str | None = None) -> list[Alarm]:
-        """Every alarm that is not cleared, newest first; of one device if named.
+    def standing(
+        self, device_id: str | None = None, *, kind: AlarmKind | None = None
+    ) -> list[Alarm]:
+        """Every alarm that is not cleared, newest first; of one device or kind if named.
 
         At most one per device and kind, so there is no other limit.
         """
         wanted = select(*_COLUMNS).where(AlarmRow.cleared_ms.is_(None))
+        if kind is not None:
+            wanted = wanted.where(AlarmRow.kind == kind.value)
         return self._read(wanted if device_id is None else _of(wanted, device_id))
 
     def all(self, device_id: str | None = None) -> list[Alarm]:

@@ -5,23 +5,21 @@ correction. Whoever edits, removes or inserts a row makes another root (002:212,
 """
 
 import asyncio
-import csv
-import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, Select, delete, func, insert, select, update
 
+from chaincode.energy.oracle.records import MeterReading
 from gateway.database import Database
+from gateway.hems.series import READING_COLUMNS
 from gateway.hems.tables import AnchorRow, MeasurementRow, ReadingRow
 from ledger.crypto.merkle import merkle_path, merkle_root
 
 ROWS_PER_BATCH_MAX = 50_000
 READINGS, MEASUREMENTS = "readings", "measurements"
 SERIES = (READINGS, MEASUREMENTS)
-PRIVATE_FILE_MODE = 0o600
 
 _SIGNED_COLUMNS = (
     ReadingRow.row,
@@ -110,6 +108,12 @@ class AnchorBook:
         with self._database.reading() as connection:
             return merkle_root(_lines(connection, series, first_row, last_row)).hex()
 
+    def readings(self, first_row: int, last_row: int) -> list[MeterReading]:
+        """The stored readings in these rows, as they are now."""
+        with self._database.reading() as connection:
+            wanted = select(*READING_COLUMNS).where(ReadingRow.row.between(first_row, last_row))
+            return [MeterReading(*row) for row in connection.execute(wanted)]
+
     def removed(self, series: str) -> set[int]:
         """Numbers of batches whose rows were exported and removed."""
         where = (AnchorRow.series == series, AnchorRow.is_removed == 1)
@@ -131,44 +135,38 @@ class AnchorBook:
                 return None
             batch = _batch(found)
             lines = _lines(connection, series, batch.first_row, batch.last_row)
-        index = row - batch.first_row
-        path = tuple(node.hex() for node in merkle_path(lines, index))
-        return Proof(batch=batch, line=lines[index].decode(), index=index, path=path)
+        return proof_in(batch, lines, row)
 
-    def export_and_remove(self, series: str, before_ms: int, folder: Path) -> list[Path]:
-        """Write whole batches received before an instant to CSV files (0600), then remove them."""
+    def old(self, series: str, before_ms: int) -> list[Batch]:
+        """Anchored batches, not removed yet, of which every row came before an instant."""
         table = ReadingRow if series == READINGS else MeasurementRow
+        newest = select(func.max(table.received_ms)).where(
+            table.row >= AnchorRow.first_row, table.row <= AnchorRow.last_row
+        )
+        wanted = select(AnchorRow).where(
+            AnchorRow.series == series,
+            AnchorRow.is_removed == 0,
+            AnchorRow.tx_id != "",
+            newest.scalar_subquery() < before_ms,
+        )
         with self._database.reading() as connection:
-            newest = select(func.max(table.received_ms)).where(
-                table.row >= AnchorRow.first_row, table.row <= AnchorRow.last_row
-            )
-            old = select(AnchorRow).where(
-                AnchorRow.series == series,
-                AnchorRow.is_removed == 0,
-                AnchorRow.tx_id != "",
-                newest.scalar_subquery() < before_ms,
-            )
-            batches = [_batch(row) for row in connection.execute(old.order_by(AnchorRow.number))]
-        return [self._export(batch, folder) for batch in batches]
+            rows = connection.execute(wanted.order_by(AnchorRow.number))
+            return [_batch(row) for row in rows]
 
-    def _export(self, batch: Batch, folder: Path) -> Path:
-        table = ReadingRow if batch.series == READINGS else MeasurementRow
-        path = folder / f"{batch.series}-{batch.number:08}.csv"
+    def rows(self, batch: Batch) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """Names of the columns and the rows of a batch, as they are hashed."""
         with self._database.reading() as connection:
-            rows = connection.execute(_rows(batch.series, batch.first_row, batch.last_row))
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_FILE_MODE)
-            with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-                out = csv.writer(file, lineterminator="\n")
-                out.writerow(rows.keys())
-                out.writerows(rows)
-                file.flush()
-                os.fsync(file.fileno())
+            found = connection.execute(_rows(batch.series, batch.first_row, batch.last_row))
+            return list(found.keys()), [tuple(row) for row in found]
+
+    def remove(self, batch: Batch) -> None:
+        """The rows of a batch that is exported; that it was stays noted."""
+        table = ReadingRow if batch.series == READINGS else MeasurementRow
         with self._database.writing() as connection:
             inside = (table.row >= batch.first_row, table.row <= batch.last_row)
             connection.execute(delete(table).where(*inside))
             where = (AnchorRow.series == batch.series, AnchorRow.number == batch.number)
             connection.execute(update(AnchorRow).where(*where).values(is_removed=1))
-        return path
 
     def _new_batch(self, connection: Connection, series: str) -> Batch | None:
         table = ReadingRow if series == READINGS else MeasurementRow
@@ -207,18 +205,39 @@ async def anchor(book: AnchorBook, actor: Anchoring, series: str) -> Batch | Non
     return batch
 
 
-def compare(book: AnchorBook, series: str, anchors: Sequence[dict[str, Any]]) -> list[Tampered]:
-    """Batches whose rows today are not what the ledger's anchors say. Blocks."""
-    removed = book.removed(series)
+RootOfExport = Callable[[str, int], str | None]
+"""The root of an exported batch, by series and number; None where the file is gone."""
+
+
+def compare(
+    book: AnchorBook,
+    series: str,
+    anchors: Sequence[dict[str, Any]],
+    root_of_export: RootOfExport | None = None,
+) -> list[Tampered]:
+    """Batches whose rows today are not what the ledger's anchors say. Blocks.
+
+    Of a batch that was removed its export is looked at, if `root_of_export` knows where it is.
+    """
     tampered = []
     for entry in anchors:
-        if entry["number"] in removed:
-            continue
+        number, span = entry["number"], f"rows {entry['first_row']} to {entry['last_row']}"
         root = book.root_now(series, entry["first_row"], entry["last_row"])
-        if root != entry["root"]:
-            span = f"rows {entry['first_row']} to {entry['last_row']}"
-            tampered.append(Tampered(series, entry["number"], f"{span} are not what was anchored"))
+        if root == entry["root"]:
+            continue
+        if number not in book.removed(series):
+            tampered.append(Tampered(series, number, f"{span} are not what was anchored"))
+        elif root_of_export is not None and root_of_export(series, number) != entry["root"]:
+            reason = f"{span} were removed, and their export is not what was anchored"
+            tampered.append(Tampered(series, number, reason))
     return tampered
+
+
+def proof_in(batch: Batch, lines: Sequence[bytes], row: int) -> Proof:
+    """What shows that a row is in a batch with these lines."""
+    index = row - batch.first_row
+    path = tuple(node.hex() for node in merkle_path(list(lines), index))
+    return Proof(batch=batch, line=lines[index].decode(), index=index, path=path)
 
 
 def line_of(values: Sequence[object]) -> bytes:

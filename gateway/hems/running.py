@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from chaincode.energy.oracle.records import MeterReading
@@ -15,9 +15,11 @@ from gateway.hems.batteries import BatteryStore
 from gateway.hems.devices import DeviceBook
 from gateway.hems.measurements import MeasurementStore
 from gateway.hems.plausibility import Limits
+from gateway.hems.retention import Retention
 from gateway.hems.series import SeriesStore
 from gateway.hems.service import AlarmListener, HemsService, Stores
 from gateway.hems.switching import SwitchBook
+from gateway.hems.tampering import TamperWatch
 from gateway.hems.transfers import TransferBook
 
 READINGS_PER_HOUR = 4
@@ -60,9 +62,19 @@ def open_service(
     return HemsService(stores, silent_after_ms=after_ms, on_alarm=on_alarm)
 
 
-async def keep_anchoring(database: Database, actor: Anchoring, every_ms: int) -> None:
-    """Anchor both series for ever; a ledger that refuses is asked again next time."""
-    book = AnchorBook(database)
+async def keep_anchoring(
+    book: AnchorBook,
+    actor: Anchoring,
+    watch: TamperWatch,
+    *,
+    every_ms: int,
+    clock_ms: Callable[[], int],
+    retention: Retention | None = None,
+) -> None:
+    """Anchor both series for ever, look whether what was anchored is still so, export the old.
+
+    A ledger that refuses is asked again next time.
+    """
     while True:
         for series in SERIES:
             try:
@@ -70,7 +82,23 @@ async def keep_anchoring(database: Database, actor: Anchoring, every_ms: int) ->
                     pass
             except LedgerRefusal as refusal:
                 logger.warning("anchor of %s: %s; again later", series, refusal)
+        try:
+            await watch.look_on()
+        except LedgerRefusal as refusal:
+            logger.warning("stored rows not compared: %s; again later", refusal)
+        if retention is not None:
+            await _export_old(retention, book, clock_ms())
         await asyncio.sleep(every_ms / 1_000)
+
+
+async def _export_old(retention: Retention, book: AnchorBook, now_ms: int) -> None:
+    try:
+        files = await asyncio.to_thread(retention.apply, book, now_ms)
+    except OSError as error:
+        logger.warning("old raw data stays: %s; again later", error)
+        return
+    for file in files:
+        logger.info("old raw data is in %s now", file)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ DETAIL_CHARACTERS_MAX = 200
 RAW_BYTES_MAX = 4_096
 SET_ASIDE_PER_DEVICE_MAX = 1_000
 READINGS_PER_QUERY_MAX = 100_000
-_COLUMNS = (
+READING_COLUMNS = (
     ReadingRow.meter_id,
     ReadingRow.seq,
     ReadingRow.t_end_ms,
@@ -29,6 +29,7 @@ _COLUMNS = (
     ReadingRow.quality,
     ReadingRow.signature,
 )
+"""The fields of a `MeterReading`, in its order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ class SeriesStore:
 
     def at(self, meter_ids: Sequence[str], t_end_ms: int) -> dict[str, MeterReading]:
         """Those of these meters' readings whose period ended at an instant, by meter."""
-        wanted = select(*_COLUMNS).where(
+        wanted = select(*READING_COLUMNS).where(
             ReadingRow.meter_id.in_(meter_ids), ReadingRow.t_end_ms == t_end_ms
         )
         with self._database.reading() as connection:
@@ -107,7 +108,7 @@ class SeriesStore:
     def until(self, meter_id: str, instant_ms: int) -> MeterReading | None:
         """The last reading whose period ended at or before an instant."""
         return self._one(
-            select(*_COLUMNS)
+            select(*READING_COLUMNS)
             .where(ReadingRow.meter_id == meter_id, ReadingRow.t_end_ms <= instant_ms)
             .order_by(ReadingRow.t_end_ms.desc())
             .limit(1)
@@ -120,7 +121,7 @@ class SeriesStore:
     def between(self, meter_id: str, from_ms: int, to_ms: int) -> list[MeterReading]:
         """Readings with from_ms < t_end <= to_ms in order, `READINGS_PER_QUERY_MAX` at most."""
         wanted = (
-            select(*_COLUMNS)
+            select(*READING_COLUMNS)
             .where(
                 ReadingRow.meter_id == meter_id,
                 ReadingRow.t_end_ms > from_ms,
@@ -258,14 +259,14 @@ class _Batch:
 
     def _head(self, meter_id: str) -> MeterReading | None:
         if meter_id not in self._heads:
-            newest = select(*_COLUMNS).where(ReadingRow.meter_id == meter_id)
+            newest = select(*READING_COLUMNS).where(ReadingRow.meter_id == meter_id)
             row = self._connection.execute(newest.order_by(ReadingRow.seq.desc()).limit(1)).first()
             self._heads[meter_id] = None if row is None else MeterReading(*row)
         return self._heads[meter_id]
 
     def _stored_neighbours(self, reading: MeterReading) -> Neighbours:
         """Out of order or a copy: look it up, in the database and in this batch."""
-        meter = select(*_COLUMNS, ReadingRow.received_ms, ReadingRow.copies).where(
+        meter = select(*READING_COLUMNS, ReadingRow.received_ms, ReadingRow.copies).where(
             ReadingRow.meter_id == reading.meter_id
         )
         run = self._connection.execute

@@ -125,6 +125,16 @@ class HemsService:
         detail = f"not heard for more than {self._silent_after_ms // 1_000} s"
         return self._raise(AlarmKind.SILENT, silent, detail, now_ms)
 
+    def tampered(self, subjects: list[str], detail: str, now_ms: int) -> None:
+        """Stored rows of these series or meters are not what was anchored; told once."""
+        self._raise(AlarmKind.TAMPERED, subjects, detail, now_ms)
+
+    def untampered(self, is_concerned: Callable[[str], bool], now_ms: int) -> None:
+        """Whatever `is_concerned` names is as it was anchored (again)."""
+        standing = self.stores.alarms.standing(kind=AlarmKind.TAMPERED)
+        right = {alarm.device_id for alarm in standing if is_concerned(alarm.device_id)}
+        self._clear(AlarmKind.TAMPERED, right, now_ms)
+
     def due(self, now_ms: int) -> list[Command]:
         """Commands to send to nodes now."""
         self._tell_transfers(self.stores.transfers.give_up(now_ms), now_ms)

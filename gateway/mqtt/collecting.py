@@ -1,18 +1,24 @@
 """What a gateway process runs of the home energy data service, as its settings say."""
 
 import asyncio
+import functools
+from collections.abc import Coroutine
 from dataclasses import replace
 
 from gateway.actor import Actor
 from gateway.database import Database, outlasting
+from gateway.hems.anchoring import AnchorBook
 from gateway.hems.household_values import HouseholdValues
 from gateway.hems.planning import TransferPlanner, keep_planning
+from gateway.hems.retention import roots_in
 from gateway.hems.running import (
     StoredReadings,
     keep_anchoring,
     limits_for,
     open_service,
 )
+from gateway.hems.service import HemsService
+from gateway.hems.tampering import TamperWatch
 from gateway.meter_keys import LedgerMeterKeys
 from gateway.mqtt.adapters import adapters_for
 from gateway.mqtt.collector import Collector, keep_collecting
@@ -56,13 +62,16 @@ async def start_collecting(
             lambda: keep_planning(planner, services.blocks, services.clock_ms),
         )
     ]
+    watch = None
     if settings.hems.oracle is not None:
-        tasks.append(asyncio.create_task(outlasting(lambda: _anchor(settings, database))))
+        watch, anchoring = _anchoring(settings, services, service, database)
+        tasks.append(anchoring)
     filled = replace(
         services,
         readings=StoredReadings(service.stores),
         measurements=HouseholdValues(service.stores.measurements, community),
         hems=service,
+        tamper_watch=watch,
     )
     return filled, tasks
 
@@ -78,14 +87,39 @@ def reading_check(settings: HemsSettings, keys: MeterKeys) -> ReadingCheck:
     return ReadingCheck(keys, Attesting(Signer(own.key.read_bytes()), own.secrets))
 
 
-async def _anchor(settings: GatewaySettings, database: Database) -> None:
-    assert settings.hems.oracle is not None, "the caller asked"
-    ledger = settings.ledger
+def _anchoring(
+    settings: GatewaySettings, services: Services, service: HemsService, database: Database
+) -> tuple[TamperWatch, asyncio.Task[None]]:
+    """Who compares stored rows with the ledger, and the task that anchors and has it look."""
+    hems, ledger = settings.hems, settings.ledger
+    assert hems.oracle is not None, "the caller asked"
     client = GatewayClient.connect(
         ledger.peers[0].address, ledger.tls_ca.read_bytes(), ledger.channel_id
     )
+    actor, book = Actor(client, hems.oracle.load(), ledger.chaincode), AnchorBook(database)
+    watch = TamperWatch(
+        book,
+        actor,
+        hems.oracle.mspid,
+        service,
+        LedgerMeterKeys(services.community, services.blocks),
+        clock_ms=services.clock_ms,
+        root_of_export=roots_in(hems.retention.folder) if hems.retention is not None else None,
+    )
+    keep = functools.partial(
+        keep_anchoring,
+        book,
+        actor,
+        watch,
+        every_ms=hems.anchor_every_ms,
+        clock_ms=services.clock_ms,
+        retention=hems.retention,
+    )
+    return watch, asyncio.create_task(_until_cancelled(outlasting(keep), client))
+
+
+async def _until_cancelled(work: Coroutine[None, None, None], client: GatewayClient) -> None:
     try:
-        actor = Actor(client, settings.hems.oracle.load(), ledger.chaincode)
-        await keep_anchoring(database, actor, settings.hems.anchor_every_ms)
+        await work
     finally:
         await client.close()

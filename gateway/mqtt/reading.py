@@ -17,7 +17,13 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from chaincode.energy.hours import TIME_MS_MAX
-from chaincode.energy.oracle.readings import QUALITIES, REGISTER_WH_MAX, SEQ_MAX, signed_message
+from chaincode.energy.oracle.readings import (
+    QUALITIES,
+    REGISTER_WH_MAX,
+    SEQ_MAX,
+    attested_message,
+    signed_message,
+)
 from chaincode.energy.oracle.records import MeterReading
 from gateway.mqtt.topics import NAME
 from gateway.strict_json import BadJson, parse_strictly
@@ -101,6 +107,18 @@ def check_signature(reading: MeterReading, public_key: ec.EllipticCurvePublicKey
         verify_signature(public_key, signed_message(reading), base64.b64decode(reading.signature))
     except InvalidMessage as error:
         raise BadReading(f"signature: {error.detail}") from error
+
+
+def is_signed(reading: MeterReading, public_key: ec.EllipticCurvePublicKey) -> bool:
+    """Whether a stored reading has the signature it was stored with: its meter's, or attested."""
+    signature = base64.b64decode(reading.signature)
+    for line in (signed_message(reading), attested_message(reading)):
+        try:
+            verify_signature(public_key, line, signature)
+        except InvalidMessage:
+            continue
+        return True
+    return False
 
 
 def _whole(message: dict[str, Any], name: str, maximum: int) -> int:

@@ -99,10 +99,12 @@ def write_demo_files(
     gateway["hems"] = {
         "interval_ms": hour_ms,
         "silent_after_ms": hour_ms * SILENT_AFTER_PERCENT // 100,
+        "anchor_every_ms": hour_ms,
     }
     watching = _token()
     gateway["links"].append({"token": watching, "idgrid": "", "is_manager": True})
     demo = _demo_settings(layout, authorities, files, broker, households, now=now)
+    gateway["hems"]["oracle"] = demo["staff"]["oracle"]
     if has_tls:
         gateway["tls"] = write_gateway_tls(folder, [plan.gateway_host], now=now)
         demo["gateway_ca"] = gateway["tls"]["ca"]

@@ -29,6 +29,7 @@ PAGES = (
     "sharing",
     "statements",
     "exports",
+    "security",
     "audit",
 )
 FILES = ("exports/energy-2026-01.csv", "exports/devices.csv", "exports/sharing.csv")

@@ -1,8 +1,6 @@
 """Anchors of the raw series: every row in one batch, an edit is found, exports remove batches."""
 
 import asyncio
-import csv
-import stat
 from typing import Any
 
 import pytest
@@ -57,7 +55,6 @@ def put(book: AnchorBook, ledger: LedgerOracle, series: str = READINGS):
     return asyncio.run(anchor(book, ledger, series))
 
 
-@pytest.mark.row("E072")
 def test_raw_data_is_off_the_ledger_its_hash_on_it_and_an_edited_row_is_found(scene):
     ledger, book = LedgerOracle(), AnchorBook(scene.database)
     for _ in range(3):
@@ -127,22 +124,6 @@ def test_a_household_shows_that_its_row_is_anchored(scene):
     verify_merkle_path(leaf=proof.line.encode(), **place)
     with pytest.raises(InvalidMessage):
         verify_merkle_path(leaf=proof.line.replace("m-1", "m-2").encode(), **place)
-
-
-def test_old_batches_are_exported_before_they_are_removed(scene, tmp_path):
-    ledger, book = LedgerOracle(), AnchorBook(scene.database)
-    for _ in range(2):
-        quarter(scene)
-        put(book, ledger)
-    quarter(scene)
-    (path,) = book.export_and_remove(READINGS, scene.now_ms - QUARTER_MS, tmp_path)
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    with path.open(encoding="utf-8", newline="") as file:
-        assert [row["meter_id"] for row in csv.DictReader(file)] == ["m-0", "m-1", "m-2"]
-    assert scene.stores.series.count() == 6
-    assert compare(book, READINGS, ledger.anchors(READINGS)) == []
-    assert book.export_and_remove(READINGS, scene.now_ms * 2, tmp_path) != []
-    assert scene.stores.series.count() == 3
 
 
 def test_measurements_are_a_series_of_their_own(scene):
