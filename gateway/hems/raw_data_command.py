@@ -24,7 +24,7 @@ from gateway.hems.tampering import Comparison, TamperWatch
 from gateway.meter_keys import LedgerMeterKeys
 from gateway.readmodel.queries import ReadModel
 from gateway.settings import GatewaySettings, load_gateway_settings
-from ledger.node import log_lines
+from ledger import log_lines
 from ledger.rpc.client import GatewayClient
 
 EXIT_TAMPERED, EXIT_USAGE = 1, 2
