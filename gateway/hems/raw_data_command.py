@@ -25,7 +25,7 @@ from gateway.meter_keys import LedgerMeterKeys
 from gateway.readmodel.queries import ReadModel
 from gateway.settings import GatewaySettings, load_gateway_settings
 from ledger import log_lines
-from ledger.rpc.client import GatewayClient
+from ledger.client.gateway import GatewayClient
 
 EXIT_TAMPERED, EXIT_USAGE = 1, 2
 
