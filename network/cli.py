@@ -191,7 +191,7 @@ def _timetable(arguments: Sequence[str]) -> int:
 
 
 def _raw_data(arguments: Sequence[str]) -> int:
-    from network.raw_data_command import main as run_raw_data
+    from network.commands.raw_data import main as run_raw_data
 
     return run_raw_data(arguments)
 

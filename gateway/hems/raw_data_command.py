@@ -1,6 +1,6 @@
 """`gridledger raw-data`: compare stored readings with the ledger, export old ones, prove a row.
 
-`network.raw_data_command` starts this module; `python -m gateway.hems.raw_data_command` does, too.
+`network.commands.raw_data` starts this module; `python -m gateway.hems.raw_data_command` does, too.
 """
 
 import argparse
