@@ -1,6 +1,6 @@
 """`gridledger raw-data`: compare stored readings with the ledger, export old ones, prove a row.
 
-`network.commands.raw_data` starts this module; `python -m gateway.hems.raw_data_command` does, too.
+Started by `network.commands.raw_data`, or as `python -m gateway.hems.raw_data_command`.
 """
 
 import argparse
