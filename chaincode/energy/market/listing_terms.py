@@ -24,6 +24,7 @@ READING_TOLERANCE_MS_MAX = 15 * 60_000
 DEFAULT_K = "1/2"
 MARGINAL_BID = "1"
 CLOCK_MEMBERS_MAX = 64
+FORFEIT_ORDERS_MAX = 1_000
 
 FLOOR, CAP = "floor_utoken_per_kwh", "cap_utoken_per_kwh"
 _OF_ONE_LISTING = frozenset({*INSTANTS, "reveal_until_ms", "readings_due_ms"})
@@ -39,6 +40,7 @@ PARAMETERS = frozenset(
         "max_order_wh",
         "reading_tolerance_ms",
         "is_sealed",
+        "sealed_forfeit_orders",
         "clock_members",
         ALLOWS_DIRECT_TRADE,
         *SETTLEMENT_TERMS,
@@ -91,6 +93,7 @@ def listing_from(
     tolerance_ms = arguments.number_in(given, "reading_tolerance_ms", DEFAULT_READING_TOLERANCE_MS)
     clock_members = arguments.number_in(given, "clock_members", 1)
     is_sealed = arguments.truth_in(given, "is_sealed", default=False)
+    forfeit_orders = arguments.number_in(given, "sealed_forfeit_orders", 1)
     allows_direct_trade = arguments.truth_in(given, ALLOWS_DIRECT_TRADE, default=True)
     if is_sealed and not allows_direct_trade:
         bad("sealed orders need direct trade")
@@ -125,6 +128,9 @@ def listing_from(
         ),
         has_stale_price=has_stale_price,
         allows_direct_trade=allows_direct_trade,
+        sealed_forfeit_orders=arguments.positive(
+            forfeit_orders, "sealed_forfeit_orders", at_most=FORFEIT_ORDERS_MAX
+        ),
         **terms,
     )
 

@@ -103,6 +103,7 @@ class Listing:
     `fixed_price` is that of the rule of this name; `priority_consumers` (IDgrids) are served first
     at the `regulated_price`; `line_limit_wh` is the most that may be matched.
     Without `allows_direct_trade` offers are fed in and bids refused (`direct_trade.py`).
+    `sealed_forfeit_orders`: a hidden order costs the largest gain of so many orders.
     `opened_by_tx` is the first entry of the arrivals history and fixes its direction.
     Settlement (docs/settlement.md): `network_charge` is paid by buyers on top of the price,
     `pool_share` is the thousandth part of the sellers' proceeds that goes to the community pool;
@@ -141,6 +142,7 @@ class Listing:
     line_limit_wh: int | None = None
     priority_consumers: list[str] = field(default_factory=list)
     allows_direct_trade: bool = True
+    sealed_forfeit_orders: int = 1
 
 
 @dataclass(frozen=True, slots=True)

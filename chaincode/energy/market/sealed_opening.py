@@ -46,21 +46,23 @@ def opened(given: object, *, listing_id: str, idgrid: str, committed: str) -> Wi
 
 
 def deposit_utoken(listing: Listing) -> int:
-    """Micro-tokens every sealed order locks: the most any order of the listing could cost."""
-    return locked_for(
+    """Micro-tokens every sealed order locks: what any order could cost, or forfeit, at most."""
+    dearest = locked_for(
         listing,
         energy_wh=listing.max_order_wh,
         price_utoken_per_kwh=listing.cap_utoken_per_kwh,
     )
+    return max(dearest, forfeit_utoken(listing))
 
 
 def forfeit_utoken(listing: Listing) -> int:
-    """Micro-tokens an order that is not revealed costs: the most it could have gained.
+    """Micro-tokens an order that is not revealed costs: the most its owner could gain by hiding.
 
     The largest order of the listing times the distance of cap and floor; every price at which
-    anything can trade lies between them.
+    anything can trade lies between them. Who has several orders gains with all of them by hiding
+    one: `sealed_forfeit_orders` is how many orders one owner may have in the listing.
     """
-    return amount_rounded_up(
+    return listing.sealed_forfeit_orders * amount_rounded_up(
         energy_wh=listing.max_order_wh,
         price_utoken_per_kwh=listing.cap_utoken_per_kwh - listing.floor_utoken_per_kwh,
     )

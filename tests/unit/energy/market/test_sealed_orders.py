@@ -127,6 +127,44 @@ def test_who_hides_an_order_forfeits_more_than_it_could_have_gained(community: C
     assert community.audit() == audit
 
 
+def money_of_three_connections(*, hide_one: bool, forfeit_orders: int) -> int:
+    """What one owner of three connections has after selling 30 kWh to a buyer of 25, sealed."""
+    community = Community.found()
+    deposit = forfeit_orders * DEPOSIT
+    sellers = [community.join(tokens=deposit) for _ in range(3)]
+    buyers = [community.join(role="consumer", tokens=deposit) for _ in range(3)]
+    community.open(is_sealed=True, sealed_forfeit_orders=forfeit_orders, k="1")
+    openings = [(home, opening_of(home, "offer", 10_000, FLOOR)) for home in sellers]
+    energies = zip(buyers, (10_000, 10_000, 5_000), strict=True)
+    openings += [(home, opening_of(home, "bid", wh, CAP)) for home, wh in energies]
+    placed = [(home, commit(home, opening), opening) for home, opening in openings]
+    close(community)
+    for home, order_id, opening in placed[1 if hide_one else 0 :]:
+        home.client.submit("sealed:reveal", LISTING, home.idgrid, order_id, opening)
+    end_of_reveals(community)
+    result = community.scheduler.submit("market:clear", LISTING)
+    assert result["price_utoken_per_kwh"] == (CAP if hide_one else FLOOR)
+    community.scheduler.submit("sealed:void", LISTING)
+    flows = {match["idgrid"]: match["matched_wh"] for match in result["matches"]}
+    community.deliver(
+        {home.idgrid: (0, flows.get(home.idgrid, 0)) for home in sellers}
+        | {home.idgrid: (flows.get(home.idgrid, 0), 0) for home in buyers}
+    )
+    community.settle()
+    audit = community.audit()
+    assert (audit["difference_utoken"], audit["escrowed_utoken"]) == (0, 0)
+    return sum(community.account(home)["free_utoken"] for home in sellers) - 3 * deposit
+
+
+def test_the_forfeit_is_set_by_how_many_connections_one_owner_may_have() -> None:
+    honest = money_of_three_connections(hide_one=False, forfeit_orders=3)
+    assert honest == 25 * FLOOR
+    hiding = money_of_three_connections(hide_one=True, forfeit_orders=3)
+    assert hiding == 20 * CAP - 3 * FORFEIT < honest
+    # What it is for: with the default of one, an owner of three would gain.
+    assert money_of_three_connections(hide_one=True, forfeit_orders=1) > honest
+
+
 def test_reveals_too_early_too_late_or_of_something_else_are_refused(community: Community) -> None:
     seller, buyer = community.households
     offer = opening_of(seller, "offer", 3000, 30_000)
@@ -228,6 +266,8 @@ def test_sealed_listings_need_time_to_reveal() -> None:
     refuses(community, "INVALID_ARGUMENT", community.manager, *day)
     wrong = ("market:open_listing", LISTING, band | {"is_sealed": "yes"})
     refuses(community, "INVALID_ARGUMENT", community.manager, *wrong)
+    free = ("market:open_listing", LISTING, band | {"sealed_forfeit_orders": 0})
+    refuses(community, "NOT_POSITIVE", community.manager, *free)
 
 
 @settings(max_examples=50)
