@@ -141,9 +141,9 @@ def made_order(listing_id: str, idgrid: str, name: str) -> str:
     return _key("made", listing_id, idgrid, name)
 
 
-def profile(idgrid: str, first_listing_id: str) -> str:
+def profile(first_listing_id: str, idgrid: str) -> str:
     """Newest revision of a household's 24 hours; keys sort by their first hour."""
-    return _key("profile", idgrid, first_listing_id)
+    return _key("profile", first_listing_id, idgrid)
 
 
 def profile_revision(idgrid: str, first_listing_id: str, revision: int) -> str:

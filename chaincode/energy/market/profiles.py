@@ -13,6 +13,7 @@ from chaincode.energy.hours import HOUR_MS, delivery_hour_ms, listing_id_at
 from chaincode.energy.market.placing import BID, OFFER, Wish
 from chaincode.energy.market.standing import CarriedOut, made_before, make_order
 from chaincode.energy.market.standing_rules import HOURS_PER_DAY, HourlyProfile, profile_hours
+from chaincode.energy.records import decode
 from chaincode.energy.world import World
 
 PROFILE = "profile"
@@ -39,7 +40,7 @@ async def submit_profile(
     sells = any(side == OFFER and energy_wh for side, energy_wh, _ in entries)
     if sells != bool(res_id):
         arguments.bad("hours with offers need their source, others none")
-    key = keys.profile(owner.idgrid, first_listing_id)
+    key = keys.profile(first_listing_id, owner.idgrid)
     before = await world.find(HourlyProfile, key)
     profile = HourlyProfile(
         idgrid=owner.idgrid,
@@ -84,26 +85,17 @@ async def carry_out_profile(world: World, *, listing_id: str, idgrid: str) -> Ca
 async def forecast(world: World, first_listing_id: str) -> list[ForecastHour]:
     """The next 24 hours in totals; of a household the profile that starts last counts."""
     begin_ms = _hour_ms(first_listing_id)
-    found = await world.scan(HourlyProfile, keys.under("profile"))
-    households = sorted({profile.idgrid for _, profile in found})
-    profiles = {
-        idgrid: [profile for _, profile in found if profile.idgrid == idgrid]
-        for idgrid in households
-    }
+    last_ms = begin_ms + (HOURS_PER_DAY - 1) * HOUR_MS
+    profiles = await _by_household(world, begin_ms, last_ms)
     names = [listing_id_at(begin_ms + hour * HOUR_MS) for hour in range(HOURS_PER_DAY)]
     return [_total(name, [_entry(own, name) for own in profiles.values()]) for name in names]
 
 
 async def due_profiles(world: World, listing_id: str) -> list[str]:
     """Households whose profile has an order for this listing that is not made yet."""
-    _hour_ms(listing_id)
-    found = await world.scan(HourlyProfile, keys.under("profile"))
-    households = sorted({profile.idgrid for _, profile in found})
-    wanted = [
-        idgrid
-        for idgrid in households
-        if _entry([p for _, p in found if p.idgrid == idgrid], listing_id) is not None
-    ]
+    hour_ms = _hour_ms(listing_id)
+    profiles = await _by_household(world, hour_ms, hour_ms)
+    wanted = [idgrid for idgrid, own in profiles.items() if _entry(own, listing_id) is not None]
     made_keys = [keys.made_order(listing_id, idgrid, PROFILE) for idgrid in wanted]
     made = await world.stub.get_states(made_keys)
     return [idgrid for idgrid, raw in zip(wanted, made, strict=True) if not raw]
@@ -120,9 +112,28 @@ async def revisions(world: World, *, idgrid: str, first_listing_id: str) -> list
 async def _covering(world: World, idgrid: str, listing_id: str) -> list[HourlyProfile]:
     """A household's profiles that contain this hour, the one that starts last at the end."""
     hour_ms = _hour_ms(listing_id)
-    first = listing_id_at(max(0, hour_ms - (HOURS_PER_DAY - 1) * HOUR_MS))
-    bounds = keys.profile(idgrid, first), keys.profile(idgrid, listing_id_at(hour_ms + HOUR_MS))
-    return [profile for _, profile in await world.scan(HourlyProfile, bounds)]
+    raw = await world.stub.get_states(
+        [keys.profile(name, idgrid) for name in _starts(hour_ms, hour_ms)]
+    )
+    return [decode(HourlyProfile, found) for found in raw if found]
+
+
+async def _by_household(
+    world: World, first_ms: int, last_ms: int
+) -> dict[str, list[HourlyProfile]]:
+    """Per household, by IDgrid, its profiles with any of these hours, in the order they start."""
+    starts = _starts(first_ms, last_ms)
+    bounds = keys.under("profile", starts[0])[0], keys.under("profile", starts[-1])[1]
+    found: dict[str, list[HourlyProfile]] = {}
+    for _, profile in await world.scan(HourlyProfile, bounds):
+        found.setdefault(profile.idgrid, []).append(profile)
+    return dict(sorted(found.items()))
+
+
+def _starts(first_ms: int, last_ms: int) -> list[str]:
+    """First hours of the profiles that contain an hour from the first to the last."""
+    earliest_ms = max(0, first_ms - (HOURS_PER_DAY - 1) * HOUR_MS)
+    return [listing_id_at(start_ms) for start_ms in range(earliest_ms, last_ms + 1, HOUR_MS)]
 
 
 def _entry(own: list[HourlyProfile], listing_id: str) -> tuple[str, int, int] | None:

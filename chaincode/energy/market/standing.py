@@ -16,6 +16,7 @@ from chaincode.energy.market.orders import require_seller
 from chaincode.energy.market.placing import BID, OFFER, Wish, locked_by, open_desk, place
 from chaincode.energy.market.records import MarketOrder
 from chaincode.energy.market.standing_rules import (
+    LISTINGS_MAX,
     StandingOrder,
     StandingUse,
     problem_with,
@@ -97,15 +98,27 @@ async def carry_out(world: World, *, listing_id: str, idgrid: str, standing_id: 
 async def due(world: World, listing_id: str) -> list[list[str]]:
     """What a scheduler still has to carry out in a listing: pairs of IDgrid and standing id."""
     listing = await get_listing(world, listing_id)
-    found = await world.scan(StandingOrder, keys.under("standing"))
-    ids = [(standing.idgrid, standing.standing_id) for _, standing in found]
-    uses = await world.stub.get_states([keys.standing_use(*pair) for pair in ids])
-    made = await world.stub.get_states([keys.made_order(listing_id, *pair) for pair in ids])
+    found = [order for _, order in await world.scan(StandingOrder, keys.under("standing"))]
+    made = {key for key, _ in await world.scan(Made, keys.under("made", listing_id))}
+    wanted = [
+        standing
+        for standing in found
+        if keys.made_order(listing_id, standing.idgrid, standing.standing_id) not in made
+        and not problem_with(standing, StandingUse(), listing)
+    ]
+    limited = [standing for standing in wanted if standing.listings_max < LISTINGS_MAX]
+    raw = await world.stub.get_states(
+        [keys.standing_use(standing.idgrid, standing.standing_id) for standing in limited]
+    )
+    used_up = {
+        standing.standing_id
+        for standing, use in zip(limited, raw, strict=True)
+        if use and problem_with(standing, decode(StandingUse, use), listing)
+    }
     return [
         [standing.idgrid, standing.standing_id]
-        for (_, standing), use, done in zip(found, uses, made, strict=True)
-        if not done
-        and not problem_with(standing, decode(StandingUse, use) if use else StandingUse(), listing)
+        for standing in wanted
+        if standing.standing_id not in used_up
     ]
 
 

@@ -234,6 +234,29 @@ def test_the_newest_profile_of_an_hour_becomes_its_order_once(community: Communi
     refuses(community, "NO_PROFILE", community.scheduler, *nothing)
 
 
+def test_what_is_due_does_not_grow_with_the_profiles_of_years(community: Community) -> None:
+    buyer = community.households[1]
+    days = [f"2026-01-{day:02}T10" for day in range(1, 29)]
+    for first in days:
+        buyer.client.submit("standing:submit_profile", first, hours_of("bid", 1000))
+    for question in ("standing:due_profiles", "standing:forecast"):
+        asked = community.scheduler.simulate(question, LISTING)
+        assert [rows for _, _, rows in asked.ranges] == [1]
+    order = community.scheduler.simulate("standing:carry_out_profile", LISTING, buyer.idgrid)
+    assert order.ranges == []
+
+
+def test_a_standing_order_that_is_used_up_is_not_due(community: Community) -> None:
+    buyer = community.households[1]
+    bids = [signed_bid(buyer), signed_bid(buyer, listings_max=1)]
+    asked = [[buyer.idgrid, standing_id] for standing_id in sorted(bids)]
+    assert community.scheduler.evaluate("standing:due", LISTING) == asked
+    community.scheduler.submit("standing:carry_out", LISTING, buyer.idgrid, bids[1])
+    left = [[buyer.idgrid, bids[0]]]
+    for listing_id in (LISTING, LATER):
+        assert community.scheduler.evaluate("standing:due", listing_id) == left
+
+
 @pytest.mark.parametrize(
     ("hours", "res_id"),
     [
