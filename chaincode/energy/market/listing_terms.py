@@ -91,9 +91,7 @@ def listing_from(
     default_k = MARGINAL_BID if preset == "energy_auction" else DEFAULT_K
     max_order_wh = arguments.number_in(given, "max_order_wh", DEFAULT_MAX_ORDER_WH)
     tolerance_ms = arguments.number_in(given, "reading_tolerance_ms", DEFAULT_READING_TOLERANCE_MS)
-    clock_members = arguments.number_in(given, "clock_members", 1)
     is_sealed = arguments.truth_in(given, "is_sealed", default=False)
-    forfeit_orders = arguments.number_in(given, "sealed_forfeit_orders", 1)
     allows_direct_trade = arguments.truth_in(given, ALLOWS_DIRECT_TRADE, default=True)
     if is_sealed and not allows_direct_trade:
         bad("sealed orders need direct trade")
@@ -123,16 +121,17 @@ def listing_from(
         opened_by_tx=opened_by_tx,
         is_sealed=is_sealed,
         reveal_until_ms=_reveal_until(given, timing, is_sealed=is_sealed),
-        clock_members=arguments.positive(
-            clock_members, "clock_members", at_most=CLOCK_MEMBERS_MAX
-        ),
+        clock_members=_count(given, "clock_members", at_most=CLOCK_MEMBERS_MAX),
         has_stale_price=has_stale_price,
         allows_direct_trade=allows_direct_trade,
-        sealed_forfeit_orders=arguments.positive(
-            forfeit_orders, "sealed_forfeit_orders", at_most=FORFEIT_ORDERS_MAX
-        ),
+        sealed_forfeit_orders=_count(given, "sealed_forfeit_orders", at_most=FORFEIT_ORDERS_MAX),
         **terms,
     )
+
+
+def _count(given: Mapping[str, Any], name: str, *, at_most: int) -> int:
+    """A number from 1 on, 1 if it is not given."""
+    return arguments.positive(arguments.number_in(given, name, 1), name, at_most=at_most)
 
 
 def _price(given: Mapping[str, Any], name: str) -> int:

@@ -243,7 +243,7 @@ def test_what_is_due_does_not_grow_with_the_profiles_of_years(community: Communi
         asked = community.scheduler.simulate(question, LISTING)
         assert [rows for _, _, rows in asked.ranges] == [1]
     order = community.scheduler.simulate("standing:carry_out_profile", LISTING, buyer.idgrid)
-    assert order.ranges == []
+    assert not any(first.startswith("profile") for first, _, _ in order.ranges)
 
 
 def test_a_standing_order_that_is_used_up_is_not_due(community: Community) -> None:
