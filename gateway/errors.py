@@ -3,9 +3,15 @@
 `GET /problems` lists the table, `/problems/<slug>` explains one entry; docs/gateway.md repeats it.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+
+# A code stands at the start, or after what a peer or an orderer puts before it.
+_NAMED_REASON = re.compile(
+    r"(?:^|[,;:] |info=)(?P<code>[A-Z][A-Z0-9_]{2,40}): (?P<text>[^\n]{0,400})"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +165,10 @@ class RequestRefused(Exception):  # noqa: N818 - a refusal is an answer, not a f
 class LedgerRefusal(Exception):  # noqa: N818 - an answer of the ledger, not a fault
     """A peer's answer to an endorse, submit or evaluate call that did not succeed.
 
-    `status` is the gRPC status name; `details` are (address, member, message) of the peers.
+    `status` is the gRPC status name; `details` are (address, member, message) of the peers. `code`
+    is the stable name a contract or a peer gives its reason, `reason` what it says about it; None
+    and the whole cause where there is no such name. Fabric's messages carry both as one text
+    (`chaincode response 409, BIDS_CLOSED: no more orders`): it is taken apart here, nowhere else.
     """
 
     def __init__(
@@ -169,6 +178,9 @@ class LedgerRefusal(Exception):  # noqa: N818 - an answer of the ledger, not a f
         self.status = status
         self.message = message
         self.details = details
+        named = _NAMED_REASON.search(self.cause)
+        self.code: str | None = named["code"] if named else None
+        self.reason: str = named["text"] if named else self.cause
 
     @property
     def cause(self) -> str:

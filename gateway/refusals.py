@@ -1,7 +1,5 @@
 """What a refusal of the ledger means: the contract's code, the HTTP problem, whether to retry."""
 
-import re
-
 from chaincode.energy.errors import Refusal
 from gateway.errors import LedgerRefusal, Problem, RequestRefused
 from ledger.errors import Reason
@@ -10,7 +8,6 @@ from ledger.model.codes import ValidationCode
 RETRYABLE = frozenset((ValidationCode.MVCC_READ_CONFLICT, ValidationCode.PHANTOM_READ_CONFLICT))
 """Codes after which the same wish may be prepared and signed again."""
 
-_REFUSAL = re.compile(r"\b([A-Z][A-Z_]{2,40}): ([^\n]{0,400})")
 _PROBLEM_BY_STATUS = {
     402: Problem.NOT_ENOUGH_FUNDS,
     403: Problem.FORBIDDEN,
@@ -49,22 +46,21 @@ _PROBLEM_BY_GRPC_STATUS = {
 
 
 def refusal_code(refusal: LedgerRefusal) -> str | None:
-    """The contract's own code in a refusal, such as `BIDS_CLOSED`."""
-    found = (code for code, _ in _REFUSAL.findall(refusal.cause))
-    return next((code for code in found if code in Refusal.__members__), None)
+    """The contract's own code in a refusal, such as `BIDS_CLOSED`; None for a peer's."""
+    return refusal.code if refusal.code in Refusal.__members__ else None
 
 
 def problem_of(refusal: LedgerRefusal) -> RequestRefused:
     """The HTTP problem of a ledger's refusal; a contract's or peer's own code comes first."""
-    cause = refusal.cause
-    for code, text in _REFUSAL.findall(cause):
-        if code in Refusal.__members__:
-            kind = _PROBLEM_BY_STATUS.get(Refusal[code].status, Problem.REJECTED)
-            return RequestRefused(kind, text, extensions={"code": code})
-        if code in Reason.__members__:
-            kind = _PROBLEM_BY_REASON.get(Reason[code], Problem.REJECTED)
-            return _refused(kind, text, {"code": code})
-    return _refused(_PROBLEM_BY_GRPC_STATUS.get(refusal.status, Problem.REJECTED), cause, {})
+    code, reason = refusal.code or "", refusal.reason
+    if code in Refusal.__members__:
+        kind = _PROBLEM_BY_STATUS.get(Refusal[code].status, Problem.REJECTED)
+        return RequestRefused(kind, reason, extensions={"code": code})
+    if code in Reason.__members__:
+        kind = _PROBLEM_BY_REASON.get(Reason[code], Problem.REJECTED)
+        return _refused(kind, reason, {"code": code})
+    kind = _PROBLEM_BY_GRPC_STATUS.get(refusal.status, Problem.REJECTED)
+    return _refused(kind, refusal.cause, {})
 
 
 def _refused(kind: Problem, detail: str, extensions: dict[str, object]) -> RequestRefused:

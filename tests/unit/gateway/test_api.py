@@ -309,6 +309,16 @@ def test_a_fault_of_the_gateway_is_a_problem_without_its_inside(monkeypatch):
             Problem.FORBIDDEN,
             "CERTIFICATE_EXPIRED",
         ),
+        (
+            LedgerRefusal("ABORTED", "x", (("", "", "OWN_CODE: after BIDS_CLOSED: late"),)),
+            Problem.REJECTED,
+            None,
+        ),
+        (
+            LedgerRefusal("UNAVAILABLE", "too few orderers; NO_SPACE: disk is short"),
+            Problem.LEDGER_UNAVAILABLE,
+            "NO_SPACE",
+        ),
         (LedgerRefusal("UNAVAILABLE", "no peer"), Problem.LEDGER_UNAVAILABLE, None),
         (LedgerRefusal("DEADLINE_EXCEEDED", "late"), Problem.TIMEOUT, None),
         (LedgerRefusal("RESOURCE_EXHAUSTED", "full"), Problem.TOO_MANY_REQUESTS, None),
