@@ -1,4 +1,4 @@
-"""Who sees what a transaction says: its arguments and what its event carries.
+"""Who sees what a transaction says: its arguments, its event, its read-write set.
 
 Meter readings and amounts of households are in there, so the fate of every transaction is public
 and its content is not: households see what they signed, and what concerns no other household but
@@ -31,6 +31,23 @@ def insight(
     numbers = [record.block_number for record in records]
     own = readmodel.readable(viewer.idgrid, min(numbers), max(numbers))
     return lambda record: record.position in own
+
+
+def sees_read_write_set(
+    readmodel: ReadModel, viewer: Viewer | None, record: TransactionRecord
+) -> bool:
+    """Whether the keys a transaction read and wrote are shown, too.
+
+    A household sees those of what it signed only: others' transactions that concern it may have
+    read keys that name its neighbours.
+    """
+    if viewer is None:
+        return False
+    if viewer.may(Scope.LEDGER_READ):
+        return sees_all_of(viewer, record.function)
+    signer = readmodel.identity(record.creator)
+    is_own = signer is not None and bool(signer.idgrid) and signer.idgrid == viewer.idgrid
+    return is_own and viewer.may(Scope.OWN_READ)
 
 
 def sees_all_of(viewer: Viewer, function: str) -> bool:

@@ -1,17 +1,12 @@
-"""A transaction opened down to what it read and wrote, for those who may see it.
+"""A transaction opened down to what it read and wrote.
 
-Arguments, events and read-write sets hold households' figures. Who sees all of the ledger sees
-them (the community manager not what single meters reported, E012), a household those of
-transactions it signed; the fate of a transaction is for everybody.
+Who may see that is `gateway.insight.sees_read_write_set`.
 """
 
 from dataclasses import dataclass
 
-from gateway.insight import sees_all_of
 from gateway.readmodel.queries import ReadModel
 from gateway.readmodel.records import TransactionRecord
-from gateway.scopes import Scope
-from gateway.sessions import Viewer
 from ledger.errors import TransactionInvalid
 from ledger.model.codec import decode_envelope
 from ledger.model.rwset import NamespaceReadWriteSet, Version
@@ -48,19 +43,8 @@ class OpenedTransaction:
     is_shortened: bool
 
 
-def may_open(readmodel: ReadModel, record: TransactionRecord, viewer: Viewer | None) -> bool:
-    """Whether arguments, event and read-write set are shown to this viewer."""
-    if viewer is None:
-        return False
-    if viewer.may(Scope.LEDGER_READ):
-        return sees_all_of(viewer, record.function)
-    signer = readmodel.identity(record.creator)
-    is_own = signer is not None and bool(signer.idgrid) and signer.idgrid == viewer.idgrid
-    return is_own and viewer.may(Scope.OWN_READ)
-
-
 def opened(readmodel: ReadModel, record: TransactionRecord) -> OpenedTransaction | None:
-    """From the stored block; None for what has no read-write set. Ask `may_open` first."""
+    """From the stored block; None for what has no read-write set."""
     block = readmodel.whole_block(record.block_number)
     if block is None:
         return None

@@ -9,7 +9,8 @@ from starlette.responses import HTMLResponse, RedirectResponse
 from gateway.api.access import SignedIn, UsedServices, require_sight, viewer_or_none
 from gateway.api.views import event_payload
 from gateway.errors import Problem, RequestRefused
-from gateway.opened_transaction import may_open, opened
+from gateway.insight import insight, sees_read_write_set
+from gateway.opened_transaction import opened
 from gateway.readmodel import ledger_queries, market_queries
 from gateway.readmodel.records import Found, Position
 from gateway.services import Services
@@ -113,7 +114,9 @@ def transaction(request: Request, services: UsedServices, tx_id: TransactionId) 
     record = model.transaction(tx_id)
     if record is None:
         raise RequestRefused(Problem.NOT_FOUND, f"no transaction {tx_id} is known here")
-    is_open = may_open(model, record, viewer_or_none(request))
+    viewer = viewer_or_none(request)
+    is_open = sees_read_write_set(model, viewer, record)
+    is_read = is_open or insight(model, viewer, [record])(record)
     signer = model.identity(record.creator)
     return page(
         request,
@@ -121,9 +124,9 @@ def transaction(request: Request, services: UsedServices, tx_id: TransactionId) 
         record=record,
         is_valid=record.code is ValidationCode.VALID,
         code_text=CODE_TEXTS[record.code],
-        is_open=is_open,
+        is_read=is_read,
         signer=signer,
-        payload=event_payload(record.event_payload) if is_open else None,
+        payload=event_payload(record.event_payload) if is_read else None,
         content=opened(model, record) if is_open else None,
         has_receipt=record.block_number > 0,
     )
@@ -139,10 +142,9 @@ def events(request: Request, services: UsedServices) -> HTMLResponse:
         if record.event_name
     ]
     viewer = viewer_or_none(request)
+    sees = insight(model, viewer, found)
     payloads = {
-        record.tx_id: event_payload(record.event_payload)
-        for record in found
-        if may_open(model, record, viewer)
+        record.tx_id: event_payload(record.event_payload) for record in found if sees(record)
     }
     return page(request, "explorer/events.html", events=found, payloads=payloads)
 

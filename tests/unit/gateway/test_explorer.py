@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.insight import METERED_FUNCTIONS
-from gateway.opened_transaction import may_open
+from gateway.insight import METERED_FUNCTIONS, sees_read_write_set
 from gateway.scopes import Role, Scope
 from gateway.sessions import Viewer
 from gateway.web.explorer.code_texts import CODE_TEXTS
@@ -93,10 +92,14 @@ def test_the_explorer_keeps_from_the_manager_what_single_meters_reported(service
     record = services.readmodel.transaction(tx_id)
     for function in METERED_FUNCTIONS:
         metered = replace(record, function=function)
-        assert not may_open(services.readmodel, metered, Viewer("", is_manager=True))
-        assert may_open(services.readmodel, metered, Viewer("", staff_role=Role.AUDITOR))
+        assert not sees_read_write_set(services.readmodel, Viewer("", is_manager=True), metered)
+        assert sees_read_write_set(
+            services.readmodel, Viewer("", staff_role=Role.AUDITOR), metered
+        )
     relay = frozenset({Scope.TRANSACTIONS_WRITE})
-    assert not may_open(services.readmodel, record, Viewer("", True, token_scopes=relay))
+    assert not sees_read_write_set(
+        services.readmodel, Viewer("", True, token_scopes=relay), record
+    )
 
 
 def test_other_households_are_neither_shown_nor_told_of(services, visitor):

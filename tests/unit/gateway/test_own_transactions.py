@@ -73,5 +73,21 @@ def test_a_failed_order_shows_0_and_its_reason_a_good_one_1_and_its_event(scene)
     assert "another transaction changed the same state first" in failed
 
 
+def test_what_staff_did_for_one_household_is_read_by_it_without_the_keys_that_were_read(scene):
+    """The page and the API tell it the same."""
+    it, street = scene
+    home, other = street.sunny, street.flat
+    done = it.services.readmodel.activity(home.idgrid, limit=100).items
+    deposit = next(record for record in done if record.function == "tokens:deposit")
+    path = f"/explorer/transactions/{deposit.tx_id}"
+    own, neighbour = visiting(it.services, home.idgrid), visiting(it.services, other.idgrid)
+    assert 'id="arguments-title"' in own.get(path).text
+    assert 'id="read-write-set"' not in own.get(path).text
+    assert 'id="arguments-title"' not in neighbour.get(path).text
+    for visitor, is_told in ((own, True), (neighbour, False)):
+        told = visitor.get(f"/v1/transactions/{deposit.tx_id}").json()["arguments"]
+        assert (told is not None) is is_told
+
+
 def test_every_refusal_of_a_contract_has_words():
     assert all(one.text for one in Refusal)
