@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 
 from chaincode.energy.hours import TIME_MS_MAX
+from chaincode.energy.registry.records import Meter
 from gateway.api.access import Owner, OwnReader, UsedServices
 from gateway.api.device_answers import DayOfReadings, OwnedDevice, PayableEnergy
 from gateway.errors import Problem, RequestRefused
@@ -18,6 +19,7 @@ from gateway.mqtt.device_messages import MWH_PER_KWH, Measurement
 from gateway.scopes import Scope
 from gateway.services import Services
 from gateway.sessions import Viewer
+from gateway.sight import is_of_owner
 
 DAYS_MAX = 31
 MEASUREMENTS_SHOWN_MAX = 5_000
@@ -106,11 +108,11 @@ def device_gaps(
 @router.get("/alarms")
 def alarms(services: UsedServices, viewer: OwnReader) -> list[Alarm]:
     """Alarms of one's own devices, the manager's view all; standing and cleared, newest first."""
-    owners = _owners(services)
+    meters = {meter.meter_id: meter for meter in services.community.meters()}
     return [
         alarm
         for alarm in hems_of(services).stores.alarms.all()
-        if _sees(viewer, owners.get(alarm.device_id))
+        if _sees_alarm(viewer, meters.get(alarm.device_id), alarm)
     ]
 
 
@@ -160,6 +162,13 @@ def _owners(services: Services) -> dict[str, str]:
 
 def _is_manager(viewer: Viewer) -> bool:
     return viewer.is_manager and viewer.may(Scope.COMMUNITY_READ)
+
+
+def _sees_alarm(viewer: Viewer, meter: Meter | None, alarm: Alarm) -> bool:
+    """Of a device that changed hands, what was before is its former owner's and the manager's."""
+    if meter is not None and not is_of_owner(meter, alarm.raised_ms):
+        return _is_manager(viewer)
+    return _sees(viewer, meter.owner_idgrid if meter is not None else None)
 
 
 def _sees(viewer: Viewer, owner_idgrid: str | None) -> bool:

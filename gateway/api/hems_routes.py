@@ -4,11 +4,13 @@ The two paths and the member `value` are those of the source documents (002:274-
 that an oracle job written for them works here.
 """
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
 from chaincode.energy.hours import TIME_MS_MAX
+from chaincode.energy.registry.records import Meter
 from gateway.api.access import DeviceReader, UsedServices, no_such_device
 from gateway.api.device_answers import BatteryCharge, HourOfMeter
 from gateway.errors import Problem, RequestRefused
@@ -16,6 +18,7 @@ from gateway.hems.metered_hour import metered_hour
 from gateway.scopes import Scope
 from gateway.services import Services
 from gateway.sessions import Viewer
+from gateway.sight import OwnReadings
 
 WH_PER_KWH = 1000
 READINGS_PER_HOUR = 4
@@ -58,11 +61,12 @@ def smart_meter(
     if meter is None:
         raise no_such_device(viewer, f"meter {meter_id}")
     _require_sight(services, viewer, meter.owner_idgrid, [meter_id])
+    readings = _readings_for(services, viewer, meter)
     instant_ms = _instant(services, at_ms)
     start_ms = instant_ms - services.energy_hour_ms
     hour = metered_hour(
-        services.readings.until(meter_id, start_ms),
-        services.readings.until(meter_id, instant_ms),
+        readings.until(start_ms),
+        readings.until(instant_ms),
         hour_start_ms=start_ms,
         gap_ms=services.energy_hour_ms // READINGS_PER_HOUR,
     )
@@ -77,6 +81,12 @@ def smart_meter(
         to_ms=hour.end.t_end_ms,
         readings=(hour.start, hour.end),
     )
+
+
+def _readings_for(services: Services, viewer: Viewer, meter: Meter) -> OwnReadings:
+    """Since it is its owner's; an oracle carries an hour to the ledger for who had it then."""
+    since_ms = 0 if viewer.is_oracle else meter.owned_since_ms
+    return OwnReadings(services.readings, replace(meter, owned_since_ms=since_ms))
 
 
 def _instant(services: Services, at_ms: int | None) -> int:

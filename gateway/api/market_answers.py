@@ -11,7 +11,7 @@ from chaincode.energy.marketplace.labels import Label
 from chaincode.energy.marketplace.records import Post
 from chaincode.energy.registry.records import Signer
 from chaincode.energy.settlement.months import Statement
-from chaincode.energy.settlement.records import SettlementLine
+from chaincode.energy.settlement.records import SettlementLine, SettlementRecord
 
 CurvePoint = tuple[int, int]
 """Price in micro-tokens per kWh, and the energy in Wh at it."""
@@ -101,6 +101,13 @@ class SettledHour(SettlementLine):
 
 
 @dataclass(frozen=True, slots=True)
+class SettlementTotals(SettlementRecord):
+    """Totals of a listing; `missing` has the silent meters' households that the viewer may see."""
+
+    missing_count: int
+
+
+@dataclass(frozen=True, slots=True)
 class MonthStatement(Statement):
     """A household's month; issued: by the community's run, with nothing corrected since."""
 
@@ -147,6 +154,9 @@ class Money:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownPost(Post):
-    """An offer or a request; `label` is what the viewer can do with it, or what became of it."""
+    """An offer or a request; `label` is what the viewer can do with it, or what became of it.
+
+    Names that the viewer is not shown are null, the owner's is empty (docs/access.md).
+    """
 
     label: Label

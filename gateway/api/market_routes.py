@@ -8,7 +8,6 @@ from fastapi import APIRouter, Path, Query
 from chaincode.energy.market.records import Listing
 from chaincode.energy.oracle.records import MeterReading
 from chaincode.energy.registry.records import Participant, Signer
-from chaincode.energy.settlement.records import SettlementRecord
 from gateway.api.access import (
     CommunityReader,
     MaybeSignedIn,
@@ -24,13 +23,14 @@ from gateway.api.market_answers import (
     Money,
     RegistryRecord,
     SettledHour,
+    SettlementTotals,
 )
 from gateway.api.schemas import PAGE_DEFAULT, Page, PageAfter, PageLimit, page_of
 from gateway.community import AccountView
 from gateway.errors import Problem, RequestRefused
 from gateway.market import PlacedOrder
 from gateway.services import Services
-from gateway.sessions import Viewer
+from gateway.sight import OwnReadings, listing_as_seen, result_as_seen, settlement_as_seen
 
 router = APIRouter(prefix="/v1", tags=["market"])
 
@@ -41,6 +41,7 @@ Idgrid = Annotated[str, Path(pattern=r"^[A-Z0-9-]{4,32}$")]
 @router.get("/listings")
 def listings(
     services: UsedServices,
+    viewer: MaybeSignedIn,
     after: Annotated[str | None, Query(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}$")] = None,
     limit: PageLimit = PAGE_DEFAULT,
 ) -> Page[Listing]:
@@ -48,16 +49,16 @@ def listings(
     found = [x for x in services.market.listings() if after is None or x.listing_id < after]
     page = found[:limit]
     return Page(
-        items=page,
+        items=[listing_as_seen(listing, viewer) for listing in page],
         next=page[-1].listing_id if len(found) > limit else None,
         height=services.market.height,
     )
 
 
 @router.get("/listings/{listing_id}")
-def listing(listing_id: ListingId, services: UsedServices) -> Listing:
+def listing(listing_id: ListingId, services: UsedServices, viewer: MaybeSignedIn) -> Listing:
     """One listing with its state, times and pinned prices."""
-    return _existing(services, listing_id)
+    return listing_as_seen(_existing(services, listing_id), viewer)
 
 
 @router.get("/listings/{listing_id}/orders")
@@ -86,17 +87,19 @@ def result(listing_id: ListingId, services: UsedServices, viewer: MaybeSignedIn)
     content = services.market.result(listing_id)
     if content is None:
         raise RequestRefused(Problem.CONFLICT, f"{listing_id} is not cleared yet")
-    return content | {"matches": _own(content.get("matches", []), viewer)}
+    return result_as_seen(content, viewer)
 
 
-@router.get("/listings/{listing_id}/settlement", response_model=SettlementRecord)
-def settlement(listing_id: ListingId, services: UsedServices) -> dict[str, Any]:
-    """Totals of a settled listing."""
+@router.get("/listings/{listing_id}/settlement", response_model=SettlementTotals)
+def settlement(
+    listing_id: ListingId, services: UsedServices, viewer: MaybeSignedIn
+) -> dict[str, Any]:
+    """Totals of a settled listing; `missing` names one's own silent meter, all for staff."""
     _existing(services, listing_id)
     content = services.market.settlement(listing_id)
     if content is None:
         raise RequestRefused(Problem.CONFLICT, f"{listing_id} is not settled yet")
-    return content
+    return settlement_as_seen(content, viewer)
 
 
 @router.get("/accounts/{idgrid}")
@@ -181,12 +184,12 @@ def meter_reading(
     services: UsedServices,
     viewer: OwnReader,
 ) -> MeterReading:
-    """The newest reading that came over MQTT."""
+    """The newest reading that came over MQTT since the meter is its owner's."""
     meter = services.community.meter(meter_id)
     if meter is None:
         raise no_such_device(viewer, f"meter {meter_id}")
     require_meter_sight(services, viewer, meter)
-    reading = services.readings.latest(meter_id)
+    reading = OwnReadings(services.readings, meter).latest()
     if reading is None:
         raise RequestRefused(Problem.NOT_FOUND, f"{meter_id} has not reported yet")
     return reading
@@ -209,11 +212,6 @@ def _existing(services: Services, listing_id: str) -> Listing:
 def _registry_record(participant: Participant) -> RegistryRecord:
     signers = {name: Signer(**signer) for name, signer in participant.signers.items()}
     return RegistryRecord(**asdict(participant) | {"signers": signers})
-
-
-def _own(matches: list[dict[str, Any]], viewer: Viewer | None) -> list[dict[str, Any]]:
-    """Those that name a household whose account the viewer may see."""
-    return [entry for entry in matches if viewer is not None and viewer.may_see(entry["idgrid"])]
 
 
 def _public(placed: PlacedOrder) -> BookEntry:

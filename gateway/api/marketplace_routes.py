@@ -12,6 +12,7 @@ from gateway.api.market_answers import ShownPost
 from gateway.api.schemas import PAGE_DEFAULT, Page, PageLimit
 from gateway.errors import Problem, RequestRefused
 from gateway.sessions import Viewer
+from gateway.sight import post_as_seen
 
 router = APIRouter(prefix="/v1/marketplace", tags=["marketplace"])
 
@@ -29,7 +30,7 @@ def posts(
     after: After = None,
     limit: PageLimit = PAGE_DEFAULT,
 ) -> Page[ShownPost]:
-    """Offers and requests, the latest delivery hour first; `label` is for the viewer."""
+    """Offers and requests, the latest delivery hour first; `label` and names are the viewer's."""
     found = services.marketplace.posts(hour)
     start = 0
     if after is not None:
@@ -55,4 +56,4 @@ def post(post_id: PostId, services: UsedServices, viewer: MaybeSignedIn) -> Show
 def _shown(post: Post, viewer: Viewer | None, now_ms: int) -> ShownPost:
     idgrid = viewer.idgrid if viewer else None
     label = label_for(post, viewer_idgrid=idgrid, now_ms=now_ms)
-    return ShownPost(**asdict(post), label=label)
+    return ShownPost(**asdict(post_as_seen(post, viewer)), label=label)

@@ -33,9 +33,16 @@ class HouseholdValues:
     ) -> Sequence[ApplianceEnergy]:
         """Energy per plug that is registered for the household, under the plug's id."""
         plugs = [
-            device.meter_id
+            device
             for device in self._community.meters()
             if device.kind == PLUG and device.owner_idgrid == owner_idgrid
         ]
-        totals = self._store.totals(plugs, from_ms, until_ms)
+        totals = [
+            one
+            for plug in plugs
+            for one in self._store.totals(
+                [plug.meter_id], max(from_ms, plug.owned_since_ms), until_ms
+            )
+        ]
+        totals.sort(key=lambda total: (-total.energy_wh, total.device_id))
         return [ApplianceEnergy(one.device_id, one.device_id, one.energy_wh) for one in totals]

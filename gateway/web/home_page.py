@@ -10,6 +10,7 @@ from gateway.power_now import PowerNow, power_between
 from gateway.savings import Savings
 from gateway.services import Services
 from gateway.sessions import Viewer
+from gateway.sight import OwnReadings
 from gateway.standing_preview import LookBack, StandingWish, look_back, proposed
 from gateway.web.languages import Language, local_start
 from gateway.web.listing_panel import ListingPanel, listing_panel
@@ -118,7 +119,8 @@ def power_now(services: Services, idgrid: str) -> PowerNow | None:
     """At the household's grid connection, from the last two readings of its meter."""
     for meter in services.community.meters():
         if meter.owner_idgrid == idgrid and meter.is_at_connection:
-            latest = services.readings.latest(meter.meter_id)
-            before = latest and services.readings.before(meter.meter_id, latest.t_end_ms)
+            readings = OwnReadings(services.readings, meter)
+            latest = readings.latest()
+            before = latest and readings.before(latest.t_end_ms)
             return power_between(before, latest, hour_ms=services.energy_hour_ms)
     return None

@@ -8,6 +8,7 @@ from chaincode.energy.marketplace.labels import Label, label_for
 from chaincode.energy.marketplace.records import Post, PostKind
 from gateway.services import Services
 from gateway.sessions import Viewer
+from gateway.sight import post_as_seen
 from gateway.web.languages import Language
 
 POSTS_SHOWN = 100
@@ -20,6 +21,8 @@ class PostRow:
     """One row. `is_open`: the label names something the viewer can do now."""
 
     post: Post
+    owner_idgrid: str
+    """Who posted; empty if the viewer is not shown it."""
     label: str
     is_open: bool
     is_own: bool
@@ -43,7 +46,7 @@ def marketplace_view(
 ) -> MarketplaceView:
     """Offers and requests, the latest delivery hour first, as this viewer sees them."""
     idgrid = viewer.idgrid if viewer is not None else None
-    rows = [_row(services, post, idgrid) for post in services.marketplace.posts()]
+    rows = [_row(services, post, viewer) for post in services.marketplace.posts()]
     return MarketplaceView(
         idgrid=idgrid,
         hours=[
@@ -69,11 +72,13 @@ def hours_ahead(services: Services) -> list[str]:
     return sorted(set(listed))
 
 
-def _row(services: Services, post: Post, idgrid: str | None) -> PostRow:
+def _row(services: Services, post: Post, viewer: Viewer | None) -> PostRow:
+    idgrid = viewer.idgrid if viewer is not None else None
     label = label_for(post, viewer_idgrid=idgrid, now_ms=services.clock_ms())
     is_own = post.owner_idgrid == idgrid
     return PostRow(
         post=post,
+        owner_idgrid=post_as_seen(post, viewer).owner_idgrid,
         label=label.value,
         is_open=label in _TO_DO,
         is_own=is_own,

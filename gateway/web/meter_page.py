@@ -11,6 +11,7 @@ from gateway.own_records import OwnRecords
 from gateway.ports import ApplianceEnergy, Measured
 from gateway.power_now import PowerNow
 from gateway.services import Services
+from gateway.sight import OwnReadings, own_measured
 from gateway.web.gauges import Bounds, Range, power_bounds, voltage_bounds
 from gateway.web.home_page import power_now
 from gateway.web.languages import local_start
@@ -63,8 +64,8 @@ def meter_view(services: Services, idgrid: str, *, kind: str, day: date | None) 
     meters = [
         LiveMeter(
             meter=meter,
-            reading=services.readings.latest(meter.meter_id),
-            measured=services.measurements.latest(meter.meter_id),
+            reading=OwnReadings(services.readings, meter).latest(),
+            measured=own_measured(meter, services.measurements.latest(meter.meter_id)),
         )
         for meter in services.community.meters()
         if meter.owner_idgrid == idgrid and meter.is_at_connection

@@ -10,6 +10,7 @@ from gateway.hems.batteries import Observation
 from gateway.ports import Measured
 from gateway.power_now import PowerNow, power_between
 from gateway.services import Services
+from gateway.sight import OwnReadings
 from gateway.web.gauges import Bounds, Range, charge_bounds
 from gateway.web.meter_page import Chart, history_chart
 
@@ -62,9 +63,13 @@ def production_view(
 
 
 def _source(services: Services, res: Res) -> Source:
-    meters = [m.meter_id for m in services.community.meters() if m.res_id == res.res_id]
-    latest = services.readings.latest(meters[0]) if meters else None
-    before = services.readings.before(latest.meter_id, latest.t_end_ms) if latest else None
+    meters = [
+        OwnReadings(services.readings, meter)
+        for meter in services.community.meters()
+        if meter.res_id == res.res_id and meter.owner_idgrid == res.owner_idgrid
+    ]
+    latest = meters[0].latest() if meters else None
+    before = meters[0].before(latest.t_end_ms) if latest else None
     return Source(
         res=res,
         reading=latest,

@@ -1,0 +1,115 @@
+"""Who sees what of whom: the rules for data of households, in one place (row E012).
+
+Whose door opens for whom stands in `gateway.api.access`; what stands behind it is graded here:
+
+| data | visitor | household | manager, auditor |
+|---|---|---|---|
+| prices, totals, order books without names | all | all | all |
+| readings, measurements, alarms of a device | nothing | own, since it owns the device | by grant |
+| names of posts and of silent meters | how many | own, whom it can deal with | all |
+
+Pure. docs/access.md has the table of all calls.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from chaincode.energy.market.records import Listing
+from chaincode.energy.marketplace.records import Post, PostState
+from chaincode.energy.oracle.records import MeterReading
+from chaincode.energy.registry.records import Meter
+from gateway.ports import Measured, Readings
+from gateway.scopes import Scope
+from gateway.sessions import Viewer
+
+TO_DEAL_WITH = frozenset({PostState.OPEN, PostState.RESERVED})
+
+
+@dataclass(frozen=True, slots=True)
+class OwnReadings:
+    """A meter's readings since its owner has it: what was before belongs to who had it then."""
+
+    readings: Readings
+    meter: Meter
+
+    def latest(self) -> MeterReading | None:
+        """The newest one."""
+        return self._own(self.readings.latest(self.meter.meter_id))
+
+    def until(self, instant_ms: int) -> MeterReading | None:
+        """The last one whose period ended at or before an instant."""
+        return self._own(self.readings.until(self.meter.meter_id, instant_ms))
+
+    def before(self, instant_ms: int) -> MeterReading | None:
+        """The last one whose period ended before an instant."""
+        return self._own(self.readings.before(self.meter.meter_id, instant_ms))
+
+    def _own(self, reading: MeterReading | None) -> MeterReading | None:
+        is_own = reading is not None and is_of_owner(self.meter, reading.t_end_ms)
+        return reading if is_own else None
+
+
+def is_of_owner(meter: Meter, at_ms: int) -> bool:
+    """Whether an instant belongs to the time of the device's present owner."""
+    return at_ms >= meter.owned_since_ms
+
+
+def own_measured(meter: Meter, measured: Measured | None) -> Measured | None:
+    """What a device measured last, if that was in its present owner's time."""
+    is_own = measured is not None and is_of_owner(meter, measured.at_ms)
+    return measured if is_own else None
+
+
+def sees_name(viewer: Viewer | None, idgrid: str | None) -> bool:
+    """Whether a household is named to this viewer where it is one among others."""
+    return viewer is not None and idgrid is not None and viewer.may_see(idgrid)
+
+
+def post_as_seen(post: Post, viewer: Viewer | None) -> Post:
+    """A marketplace post with the names this viewer is shown; others are None, the owner's empty.
+
+    Households see who posted as long as they can deal with it, and the parties of their own.
+    """
+    if any(sees_name(viewer, party) for party in _parties(post)):
+        return post
+    is_household = viewer is not None and viewer.may(Scope.OWN_READ) and bool(viewer.idgrid)
+    owner = post.owner_idgrid if is_household and post.state in TO_DEAL_WITH else ""
+    return replace(
+        post,
+        owner_idgrid=owner,
+        seller_idgrid=owner if owner and post.seller_idgrid == owner else None,
+        buyer_idgrid=owner if owner and post.buyer_idgrid == owner else None,
+        res_id=post.res_id if owner else None,  # sources often bear their owner's name
+        escrow_id=None,
+    )
+
+
+def _parties(post: Post) -> tuple[str | None, ...]:
+    return post.owner_idgrid, post.seller_idgrid, post.buyer_idgrid
+
+
+def settlement_as_seen(content: Mapping[str, Any], viewer: Viewer | None) -> dict[str, Any]:
+    """The totals of a settled hour; `missing` names only whom this viewer may see."""
+    missing = content.get("missing", [])
+    named = [idgrid for idgrid in missing if sees_name(viewer, idgrid)]
+    return dict(content) | {"missing": named, "missing_count": len(missing)}
+
+
+def result_as_seen(content: Mapping[str, Any], viewer: Viewer | None) -> dict[str, Any]:
+    """What an auction decided; of its matches those of whom this viewer may see.
+
+    `pages` names households where a book is divided: for those who may see them all.
+    """
+    matches = content.get("matches", [])
+    is_staff = viewer is not None and viewer.may(Scope.COMMUNITY_READ)
+    return dict(content) | {
+        "matches": [entry for entry in matches if sees_name(viewer, entry["idgrid"])],
+        "pages": content.get("pages", []) if is_staff else [],
+    }
+
+
+def listing_as_seen(listing: Listing, viewer: Viewer | None) -> Listing:
+    """A listing; of its priority consumers only whom this viewer may see."""
+    named = [idgrid for idgrid in listing.priority_consumers if sees_name(viewer, idgrid)]
+    return replace(listing, priority_consumers=named)

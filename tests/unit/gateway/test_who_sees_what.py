@@ -1,0 +1,232 @@
+"""Every route against every kind of visitor: docs/access.md is the table, and is complete.
+
+The household ONE has traded, posted and owns the devices; each row asks for what is its.
+"""
+
+import asyncio
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from gateway.application import create_app
+from gateway.scopes import Role
+from gateway.services import Services
+from gateway.sessions import Viewer
+from tests.e2e.browser import street
+from tests.e2e.browser.village import NO_RATE_LIMIT, Village, village
+from tests.support.signing_requests import signing_request
+from tests.support.village_authority import VillageIssuer
+from tests.unit.gateway.metering.data_service import Keys, Scene
+from tests.unit.gateway.metering.test_transfers import transfer
+
+DOCUMENT = Path(__file__).parents[3] / "docs" / "access.md"
+ALL, UNNAMED, NO = "all", "unnamed", "no"
+WHO = ("visitor", "owner", "neighbour", "manager", "operator", "auditor", "oracle")
+SHUT = {"not-signed-in", "forbidden"}
+ROW = re.compile(r"^\| `(GET|POST|PUT|DELETE)` \| `([^`]+)` \| (.+) \|$", re.MULTILINE)
+STREAM = "/v1/events"
+"""Has no end; `test_live.py` reads it."""
+HOUR = "2026-01-14T12"
+
+
+def documented() -> dict[tuple[str, str], tuple[str, ...]]:
+    text = DOCUMENT.read_text(encoding="utf-8")
+    return {
+        (method, path): tuple(cell.strip() for cell in cells.split("|"))
+        for method, path, cells in ROW.findall(text)
+    }
+
+
+def routes_of(app: Any) -> set[tuple[str, str]]:
+    """Method and path of everything that is served, but the static files."""
+    found = set()
+    for outer in app.routes:
+        inner = getattr(outer, "original_router", None)
+        for route in inner.routes if inner is not None else [outer]:
+            methods = set(getattr(route, "methods", None) or ()) - {"HEAD"}
+            found |= {(method, route.path) for method in methods}
+    return found
+
+
+class Place:
+    """A street with a past, and its gateway with devices, asked without a socket."""
+
+    def __init__(self, it: Village) -> None:
+        self.it = it
+        homes = street.settle_in(it)
+        self.one, self.other = homes.sunny, homes.flat
+        street.live_through(it, homes, hours=5)
+        self.post_id = self._posted()
+        self.app = create_app(self._services(), rate=NO_RATE_LIMIT)
+
+    def _posted(self) -> str:
+        it = self.it
+        now = it.community.ledger.now
+        hour = (now + timedelta(hours=3)).strftime("%Y-%m-%dT%H")
+        made = it.act(
+            lambda _: self.one.client.submit(
+                "marketplace:post_offer", hour, self.one.res_id, "500", "20000", "unchecked"
+            )
+        )
+        return str(made["post_id"])
+
+    def _services(self) -> Services:
+        services = self.it.services
+        meters = self.it.meters[self.one.meter_id]
+        scene = Scene(Keys(meters), now_ms=services.clock_ms())
+        scene.hear_reading(meters)
+        scene.now_ms += 10**7
+        scene.service.watch(scene.now_ms)
+        ends = [
+            replace(end, idgrid=self.one.idgrid) for end in (transfer().seller, transfer().buyer)
+        ]
+        scene.stores.transfers.plan(transfer("t-1", 1, seller=ends[0], buyer=ends[1]))
+        for who, viewer in self.viewers().items():
+            services.sessions.admit(who, viewer)
+        return replace(services, hems=scene.service)
+
+    def viewers(self) -> dict[str, Viewer]:
+        return {
+            "owner": Viewer(self.one.idgrid),
+            "neighbour": Viewer(self.other.idgrid),
+            "manager": Viewer("", is_manager=True),
+            "operator": Viewer("", staff_role=Role.OPERATOR),
+            "auditor": Viewer("", staff_role=Role.AUDITOR),
+            "oracle": Viewer("", is_oracle=True),
+        }
+
+    def url(self, path: str) -> str:
+        latest = self.it.services.readmodel.height - 1
+        tx_id = self.it.services.readmodel.transaction_ids(latest, latest)[latest][0]
+        values = {
+            "tx_id": tx_id,
+            "listing_id": HOUR,
+            "idgrid": self.one.idgrid,
+            "meter_id": self.one.meter_id,
+            "device_id": self.one.meter_id,
+            "battery_id": self.one.res_id,
+            "post_id": self.post_id,
+            "month": "2026-01",
+            "transfer_id": "t-1",
+            "command_id": "c-1",
+            "request_id": "0" * 24,
+            "number": str(latest),
+            "slug": "forbidden",
+            "token_id": "0" * 16,
+            "token": "made-up",
+            "name": "devices",
+        }
+        return re.sub(r"\{(\w+)\}", lambda found: values[found[1]], path) + QUERIES.get(path, "")
+
+
+QUERIES = {"/v1/currencies": "?utoken=1", "/v1/search": "?q=1", "/explorer/search": "?q=VAL"}
+REQUEST_PEM = {"request_pem": signing_request()}
+LETTERS = {"comparison_code": "AAAA-BBBB-CCCC"}
+SECRET = {"secret": "guessed"}
+CREATOR = {"mspid": "CooperativeMSP", "certificate_pem": "x"}
+ORDER = {"listing_id": HOUR, "energy_wh": 1, "price_utoken_per_kwh": 1}
+BODIES: dict[str, dict[str, Any]] = {
+    "/v1/queries": {"proposal": "QQ==", "signature": "QQ=="},
+    "/v1/proposals": {"creator": CREATOR, "function": "tokens:account", "args": []},
+    "/v1/offers/prepare": {"creator": CREATOR, "res_id": "pv-1", **ORDER},
+    "/v1/bids/prepare": {"creator": CREATOR, **ORDER},
+    "/v1/transactions/endorse": {"proposal": "QQ==", "signature": "QQ=="},
+    "/v1/transactions": {"payload": "QQ==", "signature": "QQ=="},
+    "/v1/devices/{device_id}/switch": {"on": True},
+    "/v1/letters": {"idgrid": "VAL-0000-G", "purpose": "recover"},
+    "/v1/letters/open": {"code": "wrong"},
+    "/v1/enrolments": {"code": "wrong", **REQUEST_PEM},
+    "/v1/enrolments/{request_id}/collect": SECRET,
+    "/v1/enrolments/{request_id}/session": SECRET,
+    "/v1/enrolments/{request_id}/compare": LETTERS,
+    "/v1/enrolments/{request_id}/approve": LETTERS,
+    "/v1/keys/requests": REQUEST_PEM,
+    "/v1/keys/certificates": REQUEST_PEM,
+    "/v1/login/password": {"idgrid": "VAL-9999-Z", "password": "wrong"},
+    "/v1/password": {"password": "a long enough one"},
+    "/v1/passkeys": {"credential": {}},
+    "/v1/login/passkey": {"credential": {}},
+    "/v1/login/key": {"idgrid": "VAL-9999-Z"}
+    | dict.fromkeys(("public_key", "challenge", "signature"), "QQ=="),
+    "/v1/tokens": {"label": "x", "scopes": ["own:read"]},
+}
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[Place]:
+    with village(issuer=VillageIssuer()) as it:
+        yield Place(it)
+
+
+def ask(place: Place, method: str, path: str, who: str) -> httpx.Response:
+    headers = {"accept": "application/json"}
+    if who != "visitor":
+        headers["authorization"] = f"Bearer {who}"
+
+    async def asked() -> httpx.Response:
+        transport = httpx.ASGITransport(place.app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+            body = BODIES.get(path, {}) if method != "GET" else None
+            return await client.request(method, place.url(path), headers=headers, json=body)
+
+    return asyncio.run(asked())
+
+
+def door_is_shut(answer: httpx.Response) -> bool:
+    kind = answer.headers.get("content-type", "")
+    slug = answer.json()["type"].rpartition("/")[2] if "problem+json" in kind else ""
+    return slug in SHUT
+
+
+def names_one(place: Place, answer: httpx.Response) -> bool:
+    """Whether something of ONE is told; a problem repeats only what was asked."""
+    names = (place.one.idgrid, place.one.meter_id, place.one.res_id)
+    return answer.is_success and any(name in answer.text for name in names)
+
+
+def test_the_table_has_every_route_once_and_no_other(place: Place) -> None:
+    text = DOCUMENT.read_text(encoding="utf-8")
+    assert len(ROW.findall(text)) == len(documented())
+    assert set(documented()) == routes_of(place.app)
+    assert all(len(cells) == len(WHO) for cells in documented().values())
+    assert {cell for cells in documented().values() for cell in cells} == {ALL, UNNAMED, NO}
+
+
+@pytest.mark.parametrize(("method", "path"), sorted(documented()))
+def test_a_route_answers_each_kind_of_visitor_as_the_table_says(
+    place: Place, method: str, path: str
+) -> None:
+    if path == STREAM:
+        return
+    for who, expected in zip(WHO, documented()[method, path], strict=True):
+        answer = ask(place, method, path, who)
+        assert answer.status_code < 500, answer.text
+        if expected == NO:
+            assert door_is_shut(answer) or answer.status_code == 404, (who, answer.text)
+            continue
+        assert not door_is_shut(answer), (who, answer.text)
+        if expected == UNNAMED:
+            assert not names_one(place, answer), (who, answer.text)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/listings/{listing_id}/result",
+        "/v1/marketplace/posts",
+        "/v1/marketplace/posts/{post_id}",
+        "/v1/transactions/{tx_id}",
+        "/explorer/orders/{listing_id}",
+        "/explorer/transactions/{tx_id}",
+    ],
+)
+def test_what_strangers_get_without_names_has_them_for_auditors(place: Place, path: str) -> None:
+    assert names_one(place, ask(place, "GET", path, "auditor"))
+    assert names_one(place, ask(place, "GET", path, "owner"))
+    assert not names_one(place, ask(place, "GET", path, "visitor"))
