@@ -56,6 +56,12 @@ def _validators(arguments: Sequence[str]) -> int:
     return list_validators(arguments)
 
 
+def _client(arguments: Sequence[str]) -> int:
+    from network.commands.client import main as run_client
+
+    return run_client(arguments)
+
+
 def _snapshot(arguments: Sequence[str]) -> int:
     from network.commands.snapshot import main as run_snapshot
 
@@ -225,6 +231,7 @@ COMMANDS = {
     "snapshot": Command(
         "create, verify, restore: a ledger's state in one file, with its proof", _snapshot
     ),
+    "client": Command("write a Python client of the gateway's REST API", _client),
     "doctor": Command("what is missing here, and the fix", _doctor),
     "simulate": Command("run or replay seeds of the consensus simulator", _simulate),
     "oracle": Command("answer what the ledger asks of a member", _oracle),

@@ -46,7 +46,11 @@ BLOCK_EVENT_DATA = {
 
 
 class DescribedApp(FastAPI):
-    """An application whose `/openapi.json` is complete."""
+    """An application whose `/openapi.json` is complete; operations have the routes' names."""
+
+    def __init__(self, **settings: Any) -> None:
+        """`settings` are FastAPI's."""
+        super().__init__(generate_unique_id_function=lambda route: route.name, **settings)
 
     def openapi(self) -> dict[str, Any]:
         """OpenAPI 3.1, as served and as stored in `openapi.json`."""
@@ -63,6 +67,8 @@ def complete(description: dict[str, Any]) -> None:
     for kind in (ProblemDocument, NewBlock):
         schema = TypeAdapter(kind).json_schema(mode="serialization", ref_template=SCHEMA)
         schemas |= schema.pop("$defs", {}) | {kind.__name__: schema}
+    for name, schema in schemas.items():
+        schema["title"] = _title(name)
     for framework_s_own in ("HTTPValidationError", "ValidationError"):
         schemas.pop(framework_s_own, None)
     components["responses"] = {_name(status): _refusal(status) for status in REFUSALS}
@@ -73,6 +79,12 @@ def complete(description: dict[str, Any]) -> None:
             if method == "post" and path not in SHOWN_ONCE:
                 operation.setdefault("parameters", []).append(IDEMPOTENCY_KEY)
             _complete_operation(operation, examples.get(f"{method.upper()} {path}"))
+
+
+def _title(name: str) -> str:
+    """`ListingPage` for what FastAPI calls `Page_Listing_`; clients name classes after it."""
+    kind, _, of = name.strip("_").partition("_")
+    return f"{of}{kind}"
 
 
 def _complete_operation(operation: dict[str, Any], example: Any) -> None:

@@ -34,7 +34,7 @@ class Challenge:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class LettersCompared:
     """Whether the ledger names the key already."""
 
     is_named: bool

@@ -15,8 +15,8 @@ from gateway.api.access import (
 )
 from gateway.api.identity_answers import (
     Challenge,
-    Comparison,
     EnrolmentState,
+    LettersCompared,
     PasskeyOptions,
     WrittenLetter,
 )
@@ -184,9 +184,9 @@ def first_session(
 @router.post("/enrolments/{request_id}/compare")
 def compare(
     request_id: RequestId, body: Approval, services: LiveServices, _manager: Manager
-) -> Comparison:
+) -> LettersCompared:
     """Manager: compare letters before anything is signed; tells if the key is named already."""
-    return Comparison(services.people.enrolment.compare(request_id, body.comparison_code))
+    return LettersCompared(services.people.enrolment.compare(request_id, body.comparison_code))
 
 
 @router.post("/enrolments/{request_id}/approve", status_code=status.HTTP_204_NO_CONTENT)

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.agent.client import HouseholdClient, NotWhatIAsked, OrderRefused
+from gateway.agent.checks import NotWhatIAsked
+from gateway.agent.client import HouseholdClient, OrderRefused
 from gateway.agent.strategy import ENERGY_MIN_WH, MarketTerms, wish_for
 from gateway.application import create_app
 from gateway.errors import LedgerRefusal

@@ -28,6 +28,7 @@ SAID_ELSEWHERE = {
 NOT_ASKED_HERE = {
     "GET /v1/devices/{device_id}/plug",
     "GET /v1/devices/{device_id}/plug/monthly",
+    "GET /v1/raw-data/comparison",
     "POST /v1/enrolments",
     "POST /v1/enrolments/{request_id}/collect",
     "POST /v1/enrolments/{request_id}/compare",
@@ -35,10 +36,11 @@ NOT_ASKED_HERE = {
     "POST /v1/keys/requests",
     "POST /v1/letters/open",
     "POST /v1/queries",
+    "POST /v1/raw-data/comparison",
     "POST /v1/transactions",
     "POST /v1/transactions/endorse",
 }
-"""They need a signature, a letter's code or a maker's service: other tests ask them."""
+"""They need a signature, a letter's code, anchors or a maker's service: other tests ask them."""
 
 
 def operations() -> Iterator[tuple[str, dict[str, Any]]]:
