@@ -9,9 +9,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any, NoReturn
 
 from chaincode.shim.errors import ContractError
-
-DEPTH_MAX = 32
-"""Nesting of a JSON value, in levels."""
+from chaincode.strict_json import DEPTH_MAX, BadJson, strict_json
 
 
 def canonical_json(value: Any) -> bytes:
@@ -26,19 +24,12 @@ def canonical_json(value: Any) -> bytes:
 def parse_json(data: bytes | str, *, what: str = "argument") -> Any:
     """The value of a JSON text; ContractError INVALID_ARGUMENT if malformed.
 
-    Floats, NaN, repeated keys and more than `DEPTH_MAX` levels are refused.
+    Floats are refused, and whatever `chaincode.strict_json` refuses.
     """
     try:
-        value = json.loads(
-            data,
-            parse_float=_refuse_number,
-            parse_constant=_refuse_number,
-            object_pairs_hook=_unique_keys,
-        )
-        _plain(value, DEPTH_MAX)
-    except (ValueError, TypeError, RecursionError) as error:
+        return strict_json(data, read_fraction=_refuse_number)
+    except BadJson as error:
         raise ContractError("INVALID_ARGUMENT", f"{what} is not valid JSON: {error}") from None
-    return value
 
 
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
@@ -79,11 +70,4 @@ def _field_names(kind: type) -> tuple[str, ...] | None:
 
 
 def _refuse_number(text: str) -> NoReturn:
-    raise ValueError(f"{text[:20]} is not an integer")
-
-
-def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        raise ValueError("a key is given twice")
-    return result
+    raise BadJson(f"{text[:20]} is not an integer")

@@ -43,7 +43,7 @@ def test_arguments_follow_their_annotations(alice):
         (3, '{"energy_wh":1,"price_utoken_per_kwh":1,"x":1}', "unknown members: x"),
         (3, '{"energy_wh":1,"price_utoken_per_kwh":true}', "is not of type int"),
         (3, '{"energy_wh":1,"price_utoken_per_kwh":1.5}', "1.5 is not an integer"),
-        (3, '{"energy_wh":NaN}', "NaN is not an integer"),
+        (3, '{"energy_wh":NaN}', "NaN is no number in JSON"),
         (3, '{"energy_wh":1,"energy_wh":2}', "given twice"),
         (3, "[" * 100_000, "not valid JSON"),
         (0, b"\xff", "is not UTF-8 text"),
