@@ -9,7 +9,9 @@ from chaincode.energy import keys
 from chaincode.energy.access.grants import granted
 from chaincode.energy.access.records import MARKET
 from chaincode.energy.registry.records import Meter, Participant, Res
-from chaincode.energy.tokens.records import Account, Deposit, Escrow, Payout, Redemption
+from chaincode.energy.tokens import accounts
+from chaincode.energy.tokens.audit import KINDS, audited, money_in
+from chaincode.energy.tokens.records import Account, Escrow, Payout
 from gateway.ledger_records import LedgerRecords
 from gateway.readmodel.queries import ReadModel
 
@@ -96,25 +98,25 @@ class Community:
         payouts = self._ledger.all(Payout, "payout", idgrid)
         if base is None and not payouts:
             return None
-        base = base or Account(idgrid=idgrid, balance_utoken=0, sold_wh=0, bought_wh=0)
         escrows = self._ledger.all(Escrow, "escrow", idgrid)
+        view = accounts.view_of(idgrid, base, payouts, escrows)
         return AccountView(
             idgrid=idgrid,
-            balance_utoken=base.balance_utoken + sum(p.amount_utoken for p in payouts),
-            locked_utoken=sum(escrow.locked_utoken for escrow in escrows),
-            sold_wh=base.sold_wh + sum(payout.sold_wh for payout in payouts),
-            bought_wh=base.bought_wh + sum(payout.bought_wh for payout in payouts),
+            balance_utoken=view.free_utoken,
+            locked_utoken=view.locked_utoken,
+            sold_wh=view.sold_wh,
+            bought_wh=view.bought_wh,
         )
 
     def money(self) -> MoneySupply:
         """Where all the money is: every record of it added up, whoever it belongs to."""
-        ledger = self._ledger
-        accounts = ledger.all(Account, "account")
-        payouts = ledger.all(Payout, "payout")
+        sums = {
+            kind: sum(money_in(record) for record in self._ledger.all(record_type, kind))
+            for kind, record_type in KINDS.items()
+        }
+        found = audited(sums)
         return MoneySupply(
-            issued_utoken=sum(d.amount_utoken for d in ledger.all(Deposit, "deposit"))
-            - sum(r.amount_utoken for r in ledger.all(Redemption, "redemption")),
-            free_utoken=sum(account.balance_utoken for account in accounts)
-            + sum(payout.amount_utoken for payout in payouts),
-            locked_utoken=sum(e.locked_utoken for e in ledger.all(Escrow, "escrow")),
+            issued_utoken=found.deposited_utoken - found.redeemed_utoken,
+            free_utoken=found.free_utoken + found.payouts_utoken,
+            locked_utoken=found.escrowed_utoken,
         )

@@ -1,21 +1,22 @@
 """Whether a month may be sent to anybody: everything settled, and what adds up adds up.
 
-The contract makes the same check when it issues the statements (docs/settlement.md); this is for
-the person who presses the button, before it is pressed. Energy in Wh, money in micro-tokens.
+The contract makes the same check (`settlement.months.imbalance`) when it issues the statements
+(docs/settlement.md); this is for the person who presses the button, before it is pressed. Energy
+in Wh, money in micro-tokens.
 """
 
 from dataclasses import dataclass
 
 from chaincode.energy import keys, records
-from chaincode.energy.settlement.months import month_end_ms
-from chaincode.energy.settlement.planning import AMOUNTS
-from chaincode.energy.settlement.records import SettlementLine
-from chaincode.energy.settlement.statements import StatementRun
+from chaincode.energy.market.records import ListingState
+from chaincode.energy.settlement.months import added_up, imbalance, month_end_ms
+from chaincode.energy.settlement.records import SettlementLine, SettlementRecord
+from chaincode.energy.settlement.statements import RunState, StatementRun
 from gateway.community import Community
 from gateway.ledger_records import LedgerRecords
 from gateway.readmodel.queries import ReadModel
 
-FINAL = frozenset({"SETTLED", "CANCELLED"})
+FINAL = frozenset({ListingState.SETTLED, ListingState.CANCELLED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,20 +30,22 @@ class MonthCheck:
     unsettled: tuple[str, ...]
     """Listings that are not settled, or disputed."""
     amounts: dict[str, int]
+    out_of_balance: tuple[str, ...]
+    """Columns that do not close, or differ from the settlements' own sums."""
     is_money_conserved: bool
     run: StatementRun | None
     is_issued: bool
 
     @property
     def is_energy_balanced(self) -> bool:
-        """What members sold each other is what they bought of each other."""
-        return self.amounts["sold_wh"] == self.amounts["bought_wh"]
+        """What members sold each other is what they bought of each other, as it was settled."""
+        return not any(name.endswith("_wh") for name in self.out_of_balance)
 
     @property
     def is_money_balanced(self) -> bool:
         """What buyers paid is what sellers received, and no token appeared or vanished."""
-        same = self.amounts["paid_utoken"] == self.amounts["received_utoken"]
-        return same and self.is_money_conserved
+        is_closed = not any(name.endswith("_utoken") for name in self.out_of_balance)
+        return is_closed and self.is_money_conserved
 
     @property
     def may_issue(self) -> bool:
@@ -56,19 +59,21 @@ def month_check(readmodel: ReadModel, month: str, now_ms: int) -> MonthCheck:
     """The check of a month `YYYY-MM`; `ValueError` for any other text."""
     over_ms = month_end_ms(month)
     ledger = LedgerRecords(readmodel)
-    amounts = dict.fromkeys(AMOUNTS, 0)
-    households, hours = set(), set()
+    lines, households, hours = list[SettlementLine](), set[str](), set[str]()
     with readmodel.at_one_height():
         for kind in ("line", "correction"):
             for key, entry in ledger.under(kind):
                 _, idgrid, hour, *_ = key.split("~")
                 if not hour.startswith(f"{month}-"):
                     continue
-                line = records.decode(SettlementLine, entry.value)
+                lines.append(records.decode(SettlementLine, entry.value))
                 households.add(idgrid)
                 hours.add(hour)
-                for name in AMOUNTS:
-                    amounts[name] += getattr(line, name)
+        settled = [
+            records.decode(SettlementRecord, entry.value)
+            for key, entry in ledger.under("settlement")
+            if key.split("~")[1].startswith(f"{month}-")
+        ]
         unsettled = tuple(
             key.split("~")[1]
             for key, state in _listing_states(ledger, month)
@@ -76,6 +81,7 @@ def month_check(readmodel: ReadModel, month: str, now_ms: int) -> MonthCheck:
         )
         run = ledger.find(StatementRun, keys.statement_run(month))
         is_conserved = Community(readmodel).money().is_conserved
+    amounts = added_up(lines)
     return MonthCheck(
         month=month,
         is_over=now_ms >= over_ms,
@@ -83,9 +89,10 @@ def month_check(readmodel: ReadModel, month: str, now_ms: int) -> MonthCheck:
         hours=len(hours),
         unsettled=unsettled,
         amounts=amounts,
+        out_of_balance=tuple(imbalance(amounts, settled)),
         is_money_conserved=is_conserved,
         run=run,
-        is_issued=run is not None and run.state == "ISSUED",
+        is_issued=run is not None and run.state == RunState.ISSUED,
     )
 
 

@@ -7,6 +7,7 @@ at once and is folded into the account when the owner needs it. At every height
     sum(deposits) - sum(redemptions) = sum(accounts) + sum(payouts) + sum(escrows)
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from chaincode.energy import arguments, keys
@@ -83,13 +84,23 @@ async def redeem(world: World, *, amount_utoken: int, reference: str) -> Redempt
 async def account_view(world: World, idgrid: str) -> AccountView:
     """Balance of a participant; for itself and for staff."""
     await world.require_own_or_staff(idgrid)
-    account = await world.find(Account, keys.account(idgrid)) or _empty(idgrid)
-    payouts = [payout for _, payout in await world.scan(Payout, keys.under("payout", idgrid))]
+    account = await world.find(Account, keys.account(idgrid))
+    payouts = await world.scan(Payout, keys.under("payout", idgrid))
     escrows = await world.scan(Escrow, keys.under("escrow", idgrid))
+    return view_of(
+        idgrid, account, [payout for _, payout in payouts], [escrow for _, escrow in escrows]
+    )
+
+
+def view_of(
+    idgrid: str, account: Account | None, payouts: Sequence[Payout], escrows: Sequence[Escrow]
+) -> AccountView:
+    """A participant's money: the account with what is on its way to it, and what is locked."""
+    account = account or _empty(idgrid)
     return AccountView(
         idgrid=idgrid,
         free_utoken=account.balance_utoken + sum(payout.amount_utoken for payout in payouts),
-        locked_utoken=sum(escrow.locked_utoken for _, escrow in escrows),
+        locked_utoken=sum(escrow.locked_utoken for escrow in escrows),
         pending_payouts=len(payouts),
         sold_wh=account.sold_wh + sum(payout.sold_wh for payout in payouts),
         bought_wh=account.bought_wh + sum(payout.bought_wh for payout in payouts),

@@ -1,5 +1,6 @@
 """All money of the community added up, in as many parts as a peer's limit on reads asks for."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from chaincode.energy import keys
@@ -10,8 +11,8 @@ from chaincode.energy.world import World
 
 AUDITED_KEYS_MAX = 9_000
 """Keys of one part: a peer reads 10,000 for one call at most."""
-_KINDS: dict[str, type[Account] | type[Deposit] | type[Escrow] | type[Payout] | type[Redemption]]
-_KINDS = {
+MoneyRecord = Account | Deposit | Escrow | Payout | Redemption
+KINDS: dict[str, type[MoneyRecord]] = {
     "account": Account,
     "deposit": Deposit,
     "escrow": Escrow,
@@ -42,6 +43,11 @@ async def audit(world: World, *, after: str = "") -> Audit:
     """Add up the money in the state, behind the key `after`; for staff."""
     await world.require_role(STAFF)
     sums, following = await _sums(world, after)
+    return audited(sums, following)
+
+
+def audited(sums: Mapping[str, int], following: str = "") -> Audit:
+    """The audit of micro-tokens by kind of record, one for each of `KINDS`."""
     deposited, redeemed = sums["deposit"], sums["redemption"]
     held = sums["account"] + sums["payout"] + sums["escrow"]
     return Audit(
@@ -57,7 +63,7 @@ async def audit(world: World, *, after: str = "") -> Audit:
 
 async def _sums(world: World, after: str) -> tuple[dict[str, int], str]:
     """Micro-tokens by kind, and the last key looked at if there may be more."""
-    kinds = list(_KINDS)
+    kinds = list(KINDS)
     begin = keys.first_part(after) if after else kinds[0]
     if begin not in kinds:
         bad("after is no key of money")
@@ -66,15 +72,16 @@ async def _sums(world: World, after: str) -> tuple[dict[str, int], str]:
         first, end = keys.under(kind)
         if after and kind == begin:
             first = keys.following(after)
-        found = await world.scan(_KINDS[kind], (first, end), limit=left)
-        sums[kind] = sum(_money(record) for _, record in found)
+        found = await world.scan(KINDS[kind], (first, end), limit=left)
+        sums[kind] = sum(money_in(record) for _, record in found)
         left -= len(found)
         if not left:
             return sums, found[-1][0]
     return sums, ""
 
 
-def _money(record: Account | Deposit | Escrow | Payout | Redemption) -> int:
+def money_in(record: MoneyRecord) -> int:
+    """Micro-tokens that a record stands for."""
     match record:
         case Account():
             return record.balance_utoken
