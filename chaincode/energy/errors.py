@@ -8,6 +8,9 @@ from enum import Enum
 
 from chaincode.shim.errors import ContractError
 
+DETAIL_CHARACTERS_MAX = 800
+"""Of a detail, which may repeat what the caller sent; ten households are named in less."""
+
 
 class Refusal(Enum):
     """(status, what is wrong, for a person); the member's name is the stable code."""
@@ -161,7 +164,8 @@ class Refused(ContractError):  # noqa: N818 - the field's word
     """A contract refuses the transaction; nothing is written."""
 
     def __init__(self, refusal: Refusal, detail: str) -> None:
-        super().__init__(refusal.name, f"{refusal.text} ({detail})", refusal.status)
+        shown = detail[:DETAIL_CHARACTERS_MAX]
+        super().__init__(refusal.name, f"{refusal.text} ({shown})", refusal.status)
         self.refusal = refusal
 
 

@@ -11,14 +11,23 @@ DAY_MS = 24 * HOUR_MS
 TIME_MS_MAX = 10**15 - 1
 """The latest instant an argument or a reading may name; keys hold that many digits."""
 
+LAST_YEAR = 9998
+"""Of an hour's name: there are hours after it that can be named too."""
+
 _ID_FORMAT = "%Y-%m-%dT%H"
+_FIRST_YEAR = 1970
 
 
 def delivery_hour_ms(listing_id: str) -> int:
-    """Start of the hour `YYYY-MM-DDTHH` names. Raises `ValueError` for any other text."""
+    """Start of the hour `YYYY-MM-DDTHH` names, from 1970 to `LAST_YEAR`.
+
+    Raises `ValueError` for any other text.
+    """
     hour = datetime.strptime(listing_id, _ID_FORMAT).replace(tzinfo=UTC)
     if hour.strftime(_ID_FORMAT) != listing_id:
         raise ValueError(f"{listing_id!r} is not of the form YYYY-MM-DDTHH")
+    if not _FIRST_YEAR <= hour.year <= LAST_YEAR:
+        raise ValueError(f"{listing_id!r} is not between {_FIRST_YEAR} and {LAST_YEAR}")
     return int(hour.timestamp()) * 1000
 
 

@@ -65,6 +65,8 @@ async def crowded(world: World, *, after: str = "") -> Crowded:
     """For staff: whose payouts `fold_account` should gather, among some thousand behind a key."""
     await world.require_role(STAFF)
     first, end = keys.under("payout")
+    if after and not first <= after < end:
+        arguments.bad("after is no key of a payout")
     found = await world.scan(
         Payout, (keys.following(after) if after else first, end), limit=LOOKED_AT_KEYS_MAX
     )

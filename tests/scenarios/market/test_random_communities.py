@@ -15,8 +15,8 @@ from tests.scenarios.market.random_communities import (
     random_community,
 )
 
-SHORT = range(250)
-LONG = range(250, 1_750)
+SHORT = range(1_000)
+LONG = range(1_000, 2_500)
 
 
 def nobody_trades_at_a_loss(hour: Hour) -> None:
