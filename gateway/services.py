@@ -8,6 +8,7 @@ from gateway.community import Community
 from gateway.currency import Currencies
 from gateway.event_feed import EventFeed
 from gateway.hems.batteries import BatteryStore
+from gateway.hems.link_audit import LinkAudit
 from gateway.hems.plug_services import PlugServices
 from gateway.hems.service import HemsService
 from gateway.hems.tampering import TamperWatch
@@ -78,6 +79,8 @@ class Services:
     """The community's own terms; empty: the pages' short text."""
     hems: HemsService | None = None
     """Devices, alarms, transfers; None in a gateway without a broker."""
+    link_audit: LinkAudit | None = None
+    """None in a gateway without a broker."""
     tamper_watch: TamperWatch | None = None
     """None in a gateway that anchors nothing."""
 

@@ -138,6 +138,8 @@ class HemsSettings:
     foreign: ForeignDevices = field(default_factory=ForeignDevices)
     plug_services: dict[str, PlugService] = field(default_factory=dict)
     """By device: plugs that speak no MQTT."""
+    broker_folder: Path | None = None
+    """Where `gridledger broker` wrote, if the broker is on this machine: for the audit."""
     retention: Retention | None = None
     """How long raw data stays in the database; None: for ever."""
 
@@ -335,6 +337,7 @@ def _hems(raw: dict[str, Any]) -> HemsSettings:
         "foreign": foreign,
         "attesting": attesting,
         "plug_services": services,
+        "broker_folder": Path(raw["broker_folder"]) if "broker_folder" in raw else None,
         "retention": _retention(raw["retention"]) if "retention" in raw else None,
     }
     return HemsSettings(**(raw | parsed))

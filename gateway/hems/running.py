@@ -13,6 +13,7 @@ from gateway.hems.alarms import AlarmBook
 from gateway.hems.anchoring import SERIES, AnchorBook, Anchoring, anchor
 from gateway.hems.batteries import BatteryStore
 from gateway.hems.devices import DeviceBook
+from gateway.hems.links import LinkBook
 from gateway.hems.measurements import MeasurementStore
 from gateway.hems.plausibility import Limits
 from gateway.hems.retention import Retention
@@ -57,6 +58,7 @@ def open_service(
         transfers=TransferBook(database),
         switches=SwitchBook(database, answering_by_state=answering_by_state),
         batteries=batteries,
+        links=LinkBook(database),
     )
     after_ms = silent_after_ms or SILENT_INTERVALS * limits.interval_ms
     return HemsService(stores, silent_after_ms=after_ms, on_alarm=on_alarm)

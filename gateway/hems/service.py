@@ -14,11 +14,13 @@ from dataclasses import dataclass, field
 from gateway.hems.alarms import Alarm, AlarmBook, AlarmKind
 from gateway.hems.batteries import BatteryStore, Observation
 from gateway.hems.devices import DeviceBook
+from gateway.hems.links import LinkBook
 from gateway.hems.measurements import MeasurementStore
 from gateway.hems.series import Arrival, Kept, SeriesStore
 from gateway.hems.switching import SwitchBook
 from gateway.hems.transfer_rules import Command, Transfer, TransferState, left_undone
 from gateway.hems.transfers import TransferBook
+from gateway.mqtt.broker_log import SignIn
 from gateway.mqtt.device_messages import (
     LOST,
     Acknowledgement,
@@ -45,6 +47,8 @@ class Inbox:
     acknowledgements: list[Acknowledgement] = field(default_factory=list)
     events: list[EnergyEvent] = field(default_factory=list)
     refused: Counter[str] = field(default_factory=Counter)
+    sign_ins: list[SignIn] = field(default_factory=list)
+    """At the broker, and those it turned away."""
 
     def speakers(self) -> set[str]:
         """Devices that said something that was understood."""
@@ -67,6 +71,7 @@ class Stores:
     transfers: TransferBook
     switches: SwitchBook
     batteries: BatteryStore
+    links: LinkBook
 
 
 class HemsService:
@@ -104,6 +109,7 @@ class HemsService:
             stores.batteries.record(battery_id, observation)
         ended = stores.transfers.note(inbox.acknowledgements, inbox.events, now_ms)
         stores.switches.note(inbox.acknowledgements, inbox.states, now_ms)
+        stores.links.note(inbox.sign_ins, now_ms)
         faults = inbox.refused + Counter(arrival.device_id for arrival, _ in kept.set_aside)
         speakers = inbox.speakers()
         stores.devices.heard(speakers, now_ms, states=inbox.states, refused=faults)

@@ -179,3 +179,18 @@ class MirrorRow(Base):
     channel: Mapped[str] = mapped_column(primary_key=True)
     day: Mapped[str] = mapped_column(primary_key=True)
     writes: Mapped[int]
+
+
+class LinkRow(Base):
+    """A device's link to the broker, or an address that failed to sign in and is no device's."""
+
+    __tablename__ = "hems_links"
+
+    subject: Mapped[str] = mapped_column(primary_key=True)
+    is_device: Mapped[int]
+    address: Mapped[str]
+    connected_ms: Mapped[int]
+    failed_logins: Mapped[int]
+    failed_ms: Mapped[int]
+    credential_ms: Mapped[int]
+    checked_ms: Mapped[int]

@@ -9,6 +9,7 @@ from gateway.actor import Actor
 from gateway.database import Database, outlasting
 from gateway.hems.anchoring import AnchorBook
 from gateway.hems.household_values import HouseholdValues
+from gateway.hems.link_audit import LinkAudit
 from gateway.hems.planning import TransferPlanner, keep_planning
 from gateway.hems.retention import roots_in
 from gateway.hems.running import (
@@ -55,9 +56,12 @@ async def start_collecting(
         adapters=adapters,
     )
     planner = TransferPlanner(services.readmodel, services.market, community, service.stores)
+    stores, hems = service.stores, settings.hems
+    audit = LinkAudit(stores.links, stores.devices, services.clock_ms, hems.broker_folder)
     tasks = [
         asyncio.create_task(outlasting(work))
         for work in (
+            audit.run,
             lambda: keep_collecting(lambda: collector.run(mqtt)),
             lambda: keep_planning(planner, services.blocks, services.clock_ms),
         )
@@ -71,6 +75,7 @@ async def start_collecting(
         readings=StoredReadings(service.stores),
         measurements=HouseholdValues(service.stores.measurements, community),
         hems=service,
+        link_audit=audit,
         tamper_watch=watch,
     )
     return filled, tasks

@@ -20,6 +20,7 @@ from gateway.hems.service import HemsService, Inbox
 from gateway.hems.transfer_rules import Command
 from gateway.mqtt import topics
 from gateway.mqtt.adapters import Adapter
+from gateway.mqtt.broker_log import BrokerLog
 from gateway.mqtt.charge import decode_charge
 from gateway.mqtt.connection import acknowledge, connected
 from gateway.mqtt.device_messages import (
@@ -64,6 +65,7 @@ class Collector:
         self._community = community
         self._clock_ms = clock_ms
         self._adapters = adapters
+        self._broker_log = BrokerLog()
         self.is_listening = asyncio.Event()
         """Set once it has subscribed for the first time."""
 
@@ -74,6 +76,7 @@ class Collector:
                 await client.subscribe(
                     f"{topics.ROOT}/{self._community}/+/{leaf}", qos=AT_LEAST_ONCE
                 )
+            await client.subscribe(topics.BROKER_LOG, qos=AT_LEAST_ONCE)
             for adapter in self._adapters:
                 for foreign in itertools.chain.from_iterable(adapter.topics.values()):
                     await client.subscribe(foreign, qos=AT_LEAST_ONCE)
@@ -103,10 +106,16 @@ class Collector:
     def read(self, topic_text: str, raw: bytes, inbox: Inbox, now_ms: int) -> None:
         """Decode one message into the inbox; a bad one is counted against its device."""
         topic = parse_topic(topic_text)
-        if topic is None:
+        if topic_text == topics.BROKER_LOG:
+            sign_in = self._broker_log.read(raw)
+            inbox.sign_ins += [sign_in] if sign_in is not None else []
+        elif topic is None:
             if not any(adapter.take(topic_text, raw, inbox, now_ms) for adapter in self._adapters):
                 logger.debug("nothing understands %s", topic_text[:80])
-            return
+        else:
+            self._read_of_device(topic, raw, inbox, now_ms)
+
+    def _read_of_device(self, topic: Topic, raw: bytes, inbox: Inbox, now_ms: int) -> None:
         try:
             self._read_own(topic, raw, inbox, now_ms)
         except BadReading as error:

@@ -27,10 +27,13 @@ from amqtt.mqtt.connack import NOT_AUTHORIZED, ConnackPacket
 from amqtt.mqtt.protocol.broker_handler import BrokerProtocolHandler
 from amqtt.session import Session
 
-from gateway.mqtt.topics import RETAINED_BYTES_MAX, Access, parse_topic
+from gateway.mqtt.broker_log import refusal_line
+from gateway.mqtt.topics import BROKER_LOG, RETAINED_BYTES_MAX, Access, parse_topic
 
 CONNECTIONS_MAX = 256
 TOKEN_BYTES = 32
+NAME_SHOWN_MAX = 64
+"""Characters of a refused client's name that are told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +129,10 @@ class _GuardedBroker(Broker):
             reader, writer, self.plugins_manager
         )
         if not self._knows(session):
+            line = refusal_line(
+                (session.username or "-")[:NAME_SHOWN_MAX], remote_address, remote_port
+            )
+            await self.internal_message_broadcast(BROKER_LOG, line, 0)
             await ConnackPacket.build(0, NOT_AUTHORIZED).to_stream(writer)
             await writer.close()
             raise AMQTTError(f"client {session.client_id!r} from {remote_address} refused")

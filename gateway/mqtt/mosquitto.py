@@ -4,8 +4,9 @@
 
 writes `mosquitto.conf`, `passwords` and `rights` (both 0600) into FOLDER, where `broker.crt`,
 `broker.key` and `ca.crt` lie already, and `tokens.json` (0600) with the tokens that are new; run
-again it keeps those it knows. `gridledger broker` issues the certificate and calls this. What a
-reload does not disturb, `kill -HUP` makes mosquitto read: passwords and rights.
+again it keeps those it knows. `issued.json` says when each token was made. `gridledger broker`
+issues the certificate and calls this. What a reload does not disturb, `kill -HUP` makes mosquitto
+read: passwords and rights.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import json
 import os
 import secrets
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +25,7 @@ from cryptography.hazmat.primitives.hashes import SHA512
 from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 
 from gateway.mqtt.adapters import foreign_access
+from gateway.mqtt.broker_folder import ISSUED_FILE, issued_at
 from gateway.mqtt.embedded_broker import new_token
 from gateway.mqtt.topics import (
     GATEWAY,
@@ -85,11 +88,13 @@ def configuration(folder: Path, listening: Listening) -> str:
         f"persistence_location {folder}/",
         f"autosave_interval {AUTOSAVE_S}",
         "persistent_client_expiration 7d",
-        "connection_messages false",
+        # The gateway's audit counts failed logins by these lines.
+        "connection_messages true",
         "log_type error",
         "log_type warning",
         "log_type notice",
         "log_dest stderr",
+        "log_dest topic",
         # Started as root it would become a user who cannot read these files.
         f"user {getpass.getuser()}",
         "",
@@ -148,6 +153,9 @@ def write_broker(
         password_line(user, token, secrets.token_bytes(_SALT_BYTES))
         for user, token in tokens.items()
     ]
+    before, now_ms = issued_at(folder), time.time_ns() // 1_000_000
+    issued = {user: before.get(user, 0) if user in known else now_ms for user in tokens}
+    _write(folder / ISSUED_FILE, json.dumps(issued, indent=1))
     _write(folder / "tokens.json", json.dumps(tokens, indent=1))
     _write(folder / "passwords", "\n".join(lines) + "\n")
     _write(folder / "rights", rights(access))

@@ -10,6 +10,8 @@ ROOT = "rec"
 READING, STORED, MEASURE, CHARGE = "reading", "stored", "measure", "charge"
 STATE, COMMAND, ACKNOWLEDGEMENT, EVENT, UPDATE = "state", "cmd", "ack", "event", "ota"
 TIME = "time"
+BROKER_LOG = "$SYS/broker/log/N"
+"""Where the broker tells its gateway who signed in and who could not."""
 GATEWAY = "gateway"
 """Stands where a device's name would, for what goes to every device; no device has it."""
 FROM_DEVICE = (READING, MEASURE, CHARGE, STATE, ACKNOWLEDGEMENT, EVENT)
@@ -102,7 +104,7 @@ def gateway_access(community: str) -> Access:
     """The gateway hears all devices of its community and may command them."""
     return Access(
         publish=(*(_all_devices(community, leaf) for leaf in TO_DEVICE), time_topic(community)),
-        receive=tuple(_all_devices(community, leaf) for leaf in FROM_DEVICE),
+        receive=(*(_all_devices(community, leaf) for leaf in FROM_DEVICE), BROKER_LOG),
     )
 
 

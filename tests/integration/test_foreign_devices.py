@@ -47,12 +47,14 @@ def settings_for(broker: Mosquitto, foreign: ForeignDevices) -> GatewaySettings:
 
 
 @asynccontextmanager
-async def gateway_beside(broker: Mosquitto, foreign: ForeignDevices):
+async def gateway_beside(
+    broker: Mosquitto, foreign: ForeignDevices, *, settings: GatewaySettings | None = None
+):
     """The API of a community of two households, collecting from the broker."""
     community = Community.found()
     homes = [community.join(), community.join()]
     assert [home.meter_id for home in homes] == [METER, NEIGHBOUR]
-    settings = settings_for(broker, foreign)
+    settings = settings or settings_for(broker, foreign)
     async with hems_of(community) as hems, broker.client(METER) as device:
         await device.subscribe(f"rec/{COMMUNITY}/gateway/time", qos=1)
         started_ms, begun = hems.services.clock_ms(), time.monotonic()

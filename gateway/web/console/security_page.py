@@ -1,29 +1,55 @@
 """The manager's page about devices' links and stored data: who got in, what was changed."""
 
+import asyncio
+from collections.abc import Mapping
+
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import HTMLResponse, RedirectResponse
 
 from gateway.api.access import LiveServices, UsedServices
 from gateway.hems.alarms import AlarmBook, AlarmKind
+from gateway.hems.link_audit import CERTIFICATE_DAYS_MIN, Concern
 from gateway.web.console.pages import SECTION, the_manager
+from gateway.web.languages import N_
 from gateway.web.templating import page
+
+CONCERN_TEXTS: Mapping[Concern, str] = {
+    Concern.OLD_CREDENTIAL: N_("its token is older than a year"),
+    Concern.FAILED_LOGINS: N_("failed logins in the last week"),
+    Concern.NO_FIRMWARE: N_("it tells no version"),
+    Concern.NEVER_CONNECTED: N_("it never signed in"),
+    Concern.STRANGER: N_("belongs to no device"),
+}
 
 router = APIRouter(prefix="/console", include_in_schema=False, dependencies=[Depends(the_manager)])
 
 
 @router.get("/security")
 def security(request: Request, services: UsedServices) -> HTMLResponse:
-    """Whether the raw data is what was anchored."""
+    """Every device's link with its firmware; whether the raw data is what was anchored."""
     watch = services.tamper_watch
     book = AlarmBook(services.readmodel.database)
     return page(
         request,
         "console/security.html",
         section=SECTION,
+        links=services.link_audit.found() if services.link_audit is not None else None,
+        certificate_days=services.link_audit.certificate_days() if services.link_audit else None,
+        certificate_days_min=CERTIFICATE_DAYS_MIN,
+        concern_texts=CONCERN_TEXTS,
+        now_ms=services.clock_ms(),
         is_anchoring=watch is not None,
         comparison=watch.latest if watch is not None else None,
         tampered=book.standing(kind=AlarmKind.TAMPERED),
     )
+
+
+@router.post("/security/check")
+async def check(services: LiveServices) -> RedirectResponse:
+    """Look at every device's link now."""
+    if services.link_audit is not None:
+        await asyncio.to_thread(services.link_audit.look)
+    return RedirectResponse("/console/security", status_code=303)
 
 
 @router.post("/security/compare")

@@ -7,6 +7,7 @@ from gateway.database import Database
 from gateway.hems.alarms import Alarm, AlarmBook
 from gateway.hems.batteries import BatteryStore
 from gateway.hems.devices import DeviceBook
+from gateway.hems.links import LinkBook
 from gateway.hems.measurements import MeasurementStore
 from gateway.hems.plausibility import Limits
 from gateway.hems.series import Kept, SeriesStore
@@ -59,6 +60,7 @@ class Scene:
             transfers=TransferBook(database),
             switches=SwitchBook(database),
             batteries=BatteryStore(),
+            links=LinkBook(database),
         )
         self.service = HemsService(
             stores, silent_after_ms=SILENT_AFTER_MS, on_alarm=self.alarms.append
