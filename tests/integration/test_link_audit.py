@@ -6,8 +6,8 @@ Devices and strangers connect from loopback addresses of their own, as they woul
 import asyncio
 import json
 import ssl
-from datetime import UTC, datetime
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import aiomqtt
