@@ -19,9 +19,9 @@ from tests.support.postgresql import (
     running_replicated_postgresql,
     url_of,
 )
+from tests.unit.gateway.api_world import World, write_order
 from tests.unit.gateway.ledger_double import CHAINCODE, LedgerDouble, services_over
 from tests.unit.gateway.serving import serve
-from tests.unit.gateway.test_api import World, write_order
 
 SOON_S = 60
 TRANSACTIONS = "/v1/transactions?wait=committed"

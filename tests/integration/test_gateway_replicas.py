@@ -16,10 +16,10 @@ from gateway.readmodel.queries import ReadModel
 from gateway.services import Services
 from ledger.model.codes import ValidationCode
 from tests.support.postgresql import running_postgresql
+from tests.unit.gateway.api_world import World, write_order
 from tests.unit.gateway.ledger_double import CHAINCODE, LedgerDouble, services_over
 from tests.unit.gateway.readmodel_blocks import HOME, Ledger, a_listing, an_order
 from tests.unit.gateway.serving import serve
-from tests.unit.gateway.test_api import World, write_order
 from tests.unit.gateway.test_readmodel import contents
 
 SOON_S = 60

@@ -17,9 +17,9 @@ from gateway.http_connections import ConnectionLimits
 from gateway.scopes import SCOPES, Role, Scope
 from gateway.services import STREAMS_MAX
 from gateway.sessions import Viewer
+from tests.unit.gateway.api_world import write_order
 from tests.unit.gateway.ledger_double import LedgerDouble, an_identity, follow, services_over
 from tests.unit.gateway.serving import serve
-from tests.unit.gateway.test_api import write_order
 
 MANUAL = (Path(__file__).parents[3] / "docs" / "api.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"^```python\n(.*?)^```", MANUAL, re.MULTILINE | re.DOTALL)

@@ -16,9 +16,9 @@ from gateway.insight import METERED_FUNCTIONS, sees_all_of
 from gateway.scopes import GRANTABLE, SCOPES, Role, Scope
 from gateway.sessions import Viewer
 from gateway.shared_state.tables import AnsweredRow
+from tests.unit.gateway.api_world import LISTING, World, assert_problem, play
 from tests.unit.gateway.ledger_double import LedgerDouble, services_over
 from tests.unit.gateway.readmodel_blocks import a_listing, a_result
-from tests.unit.gateway.test_api import LISTING, World, assert_problem, play
 
 ONE, OTHER = "VAL-0001-X", "VAL-0002-Y"
 DAY_MS = 24 * 60 * 60 * 1000

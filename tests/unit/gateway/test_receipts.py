@@ -19,8 +19,8 @@ from ledger.receipts.trust import decode_trust, encode_trust, fingerprint
 from tests.support.gateway_database import fresh_database
 from tests.support.ledger_world import CHAINCODE
 from tests.support.receipt_world import HOUR, IDGRID, LINE_KEY, NEIGHBOUR, ReceiptWorld
+from tests.unit.gateway.api_world import assert_problem
 from tests.unit.gateway.ledger_double import LedgerDouble, services_over
-from tests.unit.gateway.test_api import assert_problem
 
 RECEIPT = f"/v1/settlements/{HOUR}/receipt"
 

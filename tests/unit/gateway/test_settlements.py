@@ -12,7 +12,7 @@ from gateway.errors import Problem
 from gateway.statement_files import amount
 from tests.unit.energy.community import LISTING, Community
 from tests.unit.energy.settlement.trades import line, settled_trade, substitute
-from tests.unit.gateway.test_api import World, assert_problem, play
+from tests.unit.gateway.api_world import World, assert_problem, play
 
 MONTH = "2026-01"
 

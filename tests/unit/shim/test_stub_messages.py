@@ -1,127 +1,40 @@
-"""Every function of the stub as the peer sees it: the message it sends, the answer it reads."""
+"""Reads and writes of a contract, as messages to its peer."""
 
 import hashlib
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable
 from typing import Any
 
 import pytest
 
-from chaincode.shim import ChaincodeStub, Context, Contract, ContractError, query, transaction
-from chaincode.shim.chaincode import Chaincode
+from chaincode.shim import ChaincodeStub
 from chaincode.shim.errors import ProtocolError
-from chaincode.shim.session import IN_FLIGHT_MAX, ChaincodeSession
-from ledger.wire import common_pb2, protos_pb2, queryresult_pb2
-from ledger.wire.protos_pb2 import ChaincodeMessage
-
-M = ChaincodeMessage
-CHANNEL, TX_ID = "energy", "ab" * 32
-CREATOR, NONCE = b"creator", b"nonce"
-SECONDS, NANOS = 1_767_225_600, 5_000
-
-Use = Callable[[ChaincodeStub], Awaitable[Any]]
-
-
-class Probe(Contract):
-    """Runs what a test wants of the stub."""
-
-    def __init__(self, use: Use) -> None:
-        self.use = use
-
-    @transaction
-    async def run(self, ctx: Context) -> Any:
-        return await self.use(ctx.stub)
-
-
-class Peer:
-    """Answers one transaction's requests in the order given, and keeps them."""
-
-    def __init__(self, use: Use, *, batches: int = 0, mspid: str = "") -> None:
-        self.session = ChaincodeSession(Chaincode([Probe(use)]), "probe:1", mspid=mspid)
-        params = protos_pb2.ChaincodeAdditionalParams(
-            use_write_batch=bool(batches),
-            max_size_write_batch=batches,
-            use_get_multiple_keys=bool(batches),
-            max_size_get_multiple_keys=batches,
-        )
-        self.session.receive(M(type=M.REGISTERED).SerializeToString())
-        ready = params.SerializeToString() if batches else b""
-        self.session.receive(M(type=M.READY, payload=ready).SerializeToString())
-        self.requests: list[tuple[int, bytes]] = []
-
-    def run(self, *answers: bytes, args: tuple[bytes, ...] = (b"run",)) -> protos_pb2.Response:
-        """The response of COMPLETED; `answers` are payloads of RESPONSE, then empty ones."""
-        waiting = list(answers)
-        message = self._send(self._start(args))
-        while message.type != M.COMPLETED:
-            self.requests.append((message.type, message.payload))
-            answer = waiting.pop(0) if waiting else b""
-            message = self._send(M(type=M.RESPONSE, payload=answer))
-        assert not waiting, "the contract asked less than was answered"
-        assert (message.txid, message.channel_id) == (TX_ID, CHANNEL)
-        return protos_pb2.Response.FromString(message.payload)
-
-    def _send(self, message: ChaincodeMessage) -> ChaincodeMessage:
-        message.txid, message.channel_id = TX_ID, CHANNEL
-        (answer,) = self.session.receive(message.SerializeToString())
-        return M.FromString(answer)
-
-    def _start(self, args: tuple[bytes, ...]) -> ChaincodeMessage:
-        given = protos_pb2.ChaincodeInput(args=args, decorations={"d": b"1"})
-        start = M(type=M.TRANSACTION, payload=given.SerializeToString())
-        start.proposal.CopyFrom(SIGNED)
-        return start
-
-
-def signed_proposal() -> protos_pb2.SignedProposal:
-    channel = common_pb2.ChannelHeader(channel_id=CHANNEL, tx_id=TX_ID)
-    channel.timestamp.seconds, channel.timestamp.nanos = SECONDS, NANOS
-    signature = common_pb2.SignatureHeader(creator=CREATOR, nonce=NONCE)
-    header = common_pb2.Header(
-        channel_header=channel.SerializeToString(), signature_header=signature.SerializeToString()
-    )
-    payload = protos_pb2.ChaincodeProposalPayload(TransientMap={"secret": b"\x01"})
-    proposal = protos_pb2.Proposal(
-        header=header.SerializeToString(), payload=payload.SerializeToString()
-    )
-    return protos_pb2.SignedProposal(
-        proposal_bytes=proposal.SerializeToString(), signature=b"signed"
-    )
-
-
-SIGNED = signed_proposal()
-
-
-def rows(*keys: str, more: bool = False, bookmark: str = "", history: bool = False) -> bytes:
-    """QueryResponse bytes with a row for each key."""
-    found = protos_pb2.QueryResponseMetadata(
-        fetched_records_count=len(keys), bookmark=bookmark
-    ).SerializeToString()
-    contents = [
-        queryresult_pb2.KeyModification(tx_id=key, value=b"v")
-        if history
-        else queryresult_pb2.KV(namespace="probe", key=key, value=b"v")
-        for key in keys
-    ]
-    return protos_pb2.QueryResponse(
-        results=[
-            protos_pb2.QueryResultBytes(resultBytes=row.SerializeToString()) for row in contents
-        ],
-        has_more=more,
-        id="q1",
-        metadata=found if bookmark else b"",
-    ).SerializeToString()
-
-
-async def keys_of(iterator: Any) -> list[str]:
-    return [row.key async for row in iterator]
-
+from ledger.wire import protos_pb2
+from tests.unit.shim.scripted_peer import (
+    CREATOR,
+    NONCE,
+    SECONDS,
+    SIGNED,
+    TX_ID,
+    M,
+    Peer,
+    keys_of,
+    rows,
+)
 
 PAGING = protos_pb2.QueryMetadata(pageSize=2, bookmark="b").SerializeToString()
+
+
 POLICY = protos_pb2.StateMetadata(metakey="VALIDATION_PARAMETER", value=b"policy")
+
+
 POLICIES = protos_pb2.StateMetadataResult(entries=[POLICY]).SerializeToString()
+
+
 TEXT = '{"selector":{"kind":"offer"}}'
+
+
 SELECTOR = {"selector": {"kind": "offer"}}
+
 
 READS = [
     (
@@ -448,123 +361,3 @@ def test_what_the_client_signed_can_be_read():
         f'["{TX_ID}","energy",["run",[]],["run"],"creator",{SECONDS}000005000,'
         '"2026-01-01T00:00:00.000005+00:00",{"secret":"01"},{"d":"1"},"CoopMSP"]'
     )
-
-
-async def _composite(stub: ChaincodeStub, attribute: str) -> None:
-    stub.create_composite_key("type", [attribute])
-
-
-@pytest.mark.parametrize(
-    ("use", "code"),
-    [
-        (lambda s: s.get_private_data("", "k"), "INVALID_COLLECTION"),
-        (lambda s: s.put_private_data("", "k", b"v"), "INVALID_COLLECTION"),
-        (lambda s: s.purge_private_data("c", ""), "INVALID_KEY"),
-        (lambda s: s.get_multiple_private_data("c", ["a", "\0"]), "INVALID_KEY"),
-        (lambda s: keys_of(s.get_state_by_range("\0a", "")), "INVALID_KEY"),
-        (lambda s: keys_of(s.get_query_result("")), "INVALID_ARGUMENT"),
-        (lambda s: s.get_state_by_range_with_pagination("", "", 0), "INVALID_ARGUMENT"),
-        (lambda s: s.get_query_result_with_pagination("{}", 2**31), "INVALID_ARGUMENT"),
-        (lambda s: s.put_state("\ud800", b"v"), "INVALID_KEY"),
-        (lambda s: _composite(s, "\ud800"), "INVALID_KEY"),
-        (lambda s: keys_of(s.get_state_by_range("a", "\ud800")), "INVALID_KEY"),
-        (lambda s: s.set_state_validation_parameter("", b""), "INVALID_KEY"),
-        (lambda s: s.get_private_data_validation_parameter("", "k"), "INVALID_COLLECTION"),
-    ],
-)
-def test_a_wrong_use_is_refused_before_anything_is_sent(use, code):
-    peer = Peer(use)
-    response = peer.run()
-    assert response.status == 400
-    assert response.message.startswith(code)
-    assert peer.requests == []
-
-
-@pytest.mark.parametrize("name", ["n" * 129, "\udfff"])
-def test_an_event_name_is_text_and_has_a_length(name):
-    async def loud(stub: ChaincodeStub) -> None:
-        stub.set_event(name, b"")
-
-    assert Peer(loud).run().message.startswith("INVALID_EVENT")
-    assert Peer(loud).run().status == 400
-
-
-@pytest.mark.parametrize(
-    "use",
-    [
-        lambda s: s.put_private_data("\ud800", "k", b"v"),
-        lambda s: keys_of(s.get_query_result("\ud800")),
-        lambda s: s.invoke_chaincode("\ud800", []),
-        lambda s: s.put_state("k", 7),
-    ],
-)
-def test_what_cannot_be_sent_fails_its_own_transaction_only(use):
-    """Whatever a client made the contract ask: the others in the process go on."""
-    response = Peer(use).run()
-    assert response.status == 500
-    assert response.message.startswith("INTERNAL: ")
-
-
-def test_a_contract_that_insists_on_what_cannot_be_sent_is_ended():
-    async def insisting(stub: ChaincodeStub) -> None:
-        while True:
-            with suppress(ValueError):
-                await stub.invoke_chaincode("\ud800", [])
-
-    response = Peer(insisting).run()
-    assert response.message == "INTERNAL: a request cannot be sent (UnicodeEncodeError)"
-
-
-def test_what_a_refusal_quotes_need_not_be_text():
-    async def quoting(_stub: ChaincodeStub) -> None:
-        raise ContractError("UNKNOWN", "there is no \ud800")
-
-    assert Peer(quoting).run().message == "UNKNOWN: there is no \\ud800"
-
-
-def test_a_session_runs_so_many_transactions_and_no_more():
-    session = Peer(lambda s: s.get_state("k")).session
-    given = protos_pb2.ChaincodeInput(args=[b"run"]).SerializeToString()
-    start = M(type=M.TRANSACTION, payload=given, channel_id=CHANNEL, proposal=SIGNED)
-    for number in range(IN_FLIGHT_MAX + 1):
-        start.txid = str(number)
-        (answer,) = session.receive(start.SerializeToString())
-    refused = M.FromString(answer)
-    assert (refused.type, refused.txid) == (M.COMPLETED, str(IN_FLIGHT_MAX))
-    assert b"OVERLOADED" in refused.payload
-    assert not session.is_idle
-
-
-def test_a_transaction_that_runs_already_ends_the_session():
-    session = Peer(lambda s: s.get_state("k")).session
-    given = protos_pb2.ChaincodeInput(args=[b"run"]).SerializeToString()
-    start = M(type=M.TRANSACTION, payload=given, txid="t", channel_id="c", proposal=SIGNED)
-    session.receive(start.SerializeToString())
-    with pytest.raises(ProtocolError, match="already running"):
-        session.receive(start.SerializeToString())
-
-
-class Careless(Contract):
-    @query
-    async def peek(self, ctx: Context) -> None:
-        await ctx.stub.put_private_data("c", "k", b"v")
-
-
-def test_a_query_may_not_write_private_data_either():
-    session = ChaincodeSession(Chaincode([Careless()]), "careless:1")
-    given = protos_pb2.ChaincodeInput(args=[b"peek"]).SerializeToString()
-    start = M(type=M.TRANSACTION, payload=given, txid="t", channel_id="c", proposal=SIGNED)
-    (answer,) = session.receive(start.SerializeToString())
-    assert b"QUERY_WRITES" in M.FromString(answer).payload
-
-
-def test_a_contract_error_keeps_its_event_and_writes_to_itself():
-    async def refuse(stub: ChaincodeStub) -> None:
-        await stub.put_state("k", b"v")
-        stub.set_event("happened", b"")
-        raise ContractError("NO", "not now", 409)
-
-    peer = Peer(refuse)
-    response = peer.run()
-    assert (response.status, response.message) == (409, "NO: not now")
-    assert peer.requests == []
