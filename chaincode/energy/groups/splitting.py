@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from chaincode.energy.groups.records import MemberPart
 from chaincode.energy.market.rationing import largest_remainder
+from chaincode.energy.settlement.group_metering import shared_energy
 from chaincode.energy.settlement.pool import Metered
 from chaincode.energy.settlement.records import SettlementLine
 
@@ -29,8 +30,7 @@ def split_line(
     """
     silent = Metered(imported_wh=0, exported_wh=0)
     meters = [metered.get(idgrid, silent) for idgrid in members]
-    sold = largest_remainder(claims=[m.exported_wh for m in meters], total=line.sold_wh)
-    bought = largest_remainder(claims=[m.imported_wh for m in meters], total=line.bought_wh)
+    sold, bought = shared_energy(line, meters)
     rest_in = [m.imported_wh - wh for m, wh in zip(meters, bought, strict=True)]
     rest_out = [m.exported_wh - wh for m, wh in zip(meters, sold, strict=True)]
     weights = [shares[idgrid] for idgrid in members]

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from chaincode.energy import arguments, keys
 from chaincode.energy.community import MARKET_OPERATORS, PARTICIPANTS, Role
 from chaincode.energy.errors import Refusal, refused
-from chaincode.energy.hours import HOUR_MS, delivery_hour_ms, listing_id_at
+from chaincode.energy.hours import DAY_MS, HOUR_MS, delivery_hour_ms, listing_id_at
 from chaincode.energy.market.records import Listing, ListingState
 from chaincode.energy.marketplace import escrow
 from chaincode.energy.marketplace.posts import announce, get_post, put_post
@@ -32,10 +32,13 @@ from chaincode.energy.oracle.readings import energy_between
 from chaincode.energy.oracle.reports import registers_at
 from chaincode.energy.records import decode
 from chaincode.energy.registry.records import Connection
+from chaincode.energy.settlement.group_metering import energy_through_group
 from chaincode.energy.settlement.records import SettlementLine
 from chaincode.energy.world import World
 
 SETTLERS = MARKET_OPERATORS | {Role.ORACLE}
+AUCTION_AWAITED_MS = DAY_MS
+"""A listing decides without readings when refunds begin; so long its operators may be late."""
 _AUCTION_RUNS = frozenset(
     {
         ListingState.AUTHORIZE_OFFERS,
@@ -135,22 +138,30 @@ async def finish(world: World, post: Post, delivered_wh: int, how: Delivery) -> 
 async def metered_wh(world: World, post: Post) -> int | None:
     """Wh of this deal by the meters; None while a reading is missing.
 
-    What auctions settled in that time is taken off both meters first, so until
-    `refund_from_ms` a listing that is not settled yet refuses with NOT_SETTLED.
+    What auctions settled in that time is taken off both meters first, so a listing that is not
+    settled yet refuses with NOT_SETTLED; from `AUCTION_AWAITED_MS` after `refund_from_ms` on its
+    energy cannot be told from the deal's, and counts as not known.
     """
     listings = await _auctions(world, post)
-    running = [listing.listing_id for listing in listings if listing.state in _AUCTION_RUNS]
-    if running and world.now_ms < post.refund_from_ms:
+    running = [listing.listing_id for listing in listings if _is_running(listing)]
+    if running and world.now_ms < post.refund_from_ms + AUCTION_AWAITED_MS:
         raise refused(Refusal.NOT_SETTLED, f"the auction of {running[0]} settles first")
-    hours = [listing.listing_id for listing in listings]
+    if running:
+        return None
     seller, buyer = str(post.seller_idgrid), str(post.buyer_idgrid)
-    sold = await _flow(world, post, seller, hours)
-    bought = await _flow(world, post, buyer, hours)
+    sold = await _flow(world, post, seller, listings)
+    bought = await _flow(world, post, buyer, listings)
     if sold is None or bought is None:
         return None
     given = await _share(world, post, seller, SELL, sold.exported_wh)
     taken = await _share(world, post, buyer, BUY, bought.imported_wh)
     return min(given, taken)
+
+
+def _is_running(listing: Listing) -> bool:
+    """Whether the auction will still settle: DISPUTED may be for lack of readings."""
+    undecided = listing.state == ListingState.DISPUTED and not listing.is_decided
+    return undecided or listing.state in _AUCTION_RUNS
 
 
 async def _auctions(world: World, post: Post) -> list[Listing]:
@@ -167,7 +178,7 @@ async def _auctions(world: World, post: Post) -> list[Listing]:
     ]
 
 
-async def _flow(world: World, post: Post, idgrid: str, auctioned: list[str]) -> _Flow | None:
+async def _flow(world: World, post: Post, idgrid: str, auctioned: list[Listing]) -> _Flow | None:
     """What is left of a household's metered energy after these auctions."""
     bounds = keys.under("connection", idgrid)
     meters = [connection.meter_id for _, connection in await world.scan(Connection, bounds)]
@@ -177,17 +188,26 @@ async def _flow(world: World, post: Post, idgrid: str, auctioned: list[str]) -> 
     ]
     if not meters or None in starts or None in ends:
         return None
-    line_keys = [keys.settlement_line(idgrid, listing_id) for listing_id in auctioned]
-    raw = await world.stub.get_states(line_keys) if line_keys else []
-    lines = [decode(SettlementLine, found) for found in raw if found]
-    exported_wh = -sum(line.sold_wh for line in lines)
-    imported_wh = -sum(line.bought_wh for line in lines)
+    exported_wh = imported_wh = 0
+    for listing in auctioned:
+        sold_wh, bought_wh = await _auctioned_wh(world, listing, idgrid)
+        exported_wh -= sold_wh
+        imported_wh -= bought_wh
     for start, end in zip(starts, ends, strict=True):
         if start is not None and end is not None:
             period = energy_between(start, end)
             exported_wh += period.exported_wh
             imported_wh += period.imported_wh
     return _Flow(exported_wh=exported_wh, imported_wh=imported_wh)
+
+
+async def _auctioned_wh(world: World, listing: Listing, idgrid: str) -> tuple[int, int]:
+    """Wh a household sold and bought in an auction, itself or through a group."""
+    key = keys.settlement_line(idgrid, listing.listing_id)
+    line = await world.find(SettlementLine, key)
+    if line is not None and (line.sold_wh or line.bought_wh):
+        return line.sold_wh, line.bought_wh
+    return await energy_through_group(world, listing, idgrid)
 
 
 async def _share(world: World, post: Post, idgrid: str, side: str, available_wh: int) -> int:

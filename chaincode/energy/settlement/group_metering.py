@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from chaincode.energy import keys
 from chaincode.energy.idgrid import GROUP_PREFIX
 from chaincode.energy.market.auction_records import Match
-from chaincode.energy.market.records import MarketOrder
-from chaincode.energy.settlement.metering import Readings
+from chaincode.energy.market.rationing import largest_remainder
+from chaincode.energy.market.records import Listing, MarketOrder, OwnOrders
+from chaincode.energy.settlement.metering import SILENT, Readings, measured
 from chaincode.energy.settlement.pool import Metered
-from chaincode.energy.settlement.records import Metering
+from chaincode.energy.settlement.records import Metering, SettlementLine
 from chaincode.energy.world import World
 
 
@@ -62,3 +63,32 @@ async def members_ordered_for(world: World, listing_id: str, group_id: str) -> l
     """The households a group's orders in a listing name, by IDgrid."""
     orders = await world.scan(MarketOrder, keys.under("order", listing_id, group_id))
     return sorted({idgrid for _, order in orders for idgrid in order.members})
+
+
+def shared_energy(
+    line: SettlementLine, meters: Sequence[Metered]
+) -> tuple[Sequence[int], Sequence[int]]:
+    """Wh sold and bought of a group's line, per member, in proportion to what its meter shows."""
+    sold = largest_remainder(claims=[meter.exported_wh for meter in meters], total=line.sold_wh)
+    bought = largest_remainder(
+        claims=[meter.imported_wh for meter in meters], total=line.bought_wh
+    )
+    return sold, bought
+
+
+async def energy_through_group(world: World, listing: Listing, idgrid: str) -> tuple[int, int]:
+    """Wh a household sold and bought in a settled listing through the group that ordered for it.
+
+    (0, 0) if none did, or nothing of the group was settled.
+    """
+    own = await world.find(OwnOrders, keys.own_orders(listing.listing_id, idgrid))
+    group_id = own.group_id if own is not None else ""
+    key = keys.settlement_line(group_id, listing.listing_id)
+    line = await world.find(SettlementLine, key) if group_id else None
+    if line is None:
+        return 0, 0
+    names = await members_ordered_for(world, listing.listing_id, group_id)
+    metered = (await measured(world, listing, operator_decides=False)).metered
+    sold, bought = shared_energy(line, [metered.get(name, SILENT) for name in names])
+    at = names.index(idgrid)
+    return sold[at], bought[at]

@@ -129,6 +129,78 @@ def test_the_auction_of_the_hour_comes_first_and_its_energy_is_not_counted_again
     assert community.audit()["difference_utoken"] == 0
 
 
+def test_an_auction_that_waits_for_readings_comes_first_all_the_same(
+    community: Community,
+) -> None:
+    seller, buyer, other, silent = community.households
+    community.open(opens_at_ms=0)
+    post_id = offer(community, seller)["post_id"]
+    call(buyer.client, "buy", post_id)
+    community.offer(seller, LOT_WH, 40_000)
+    community.offer(silent, 1_000, 30_000)
+    community.bid(other, LOT_WH + 1_000, 60_000)
+    community.close_and_clear()
+    homes, community.households = community.households, [seller, buyer, other]
+    flow(
+        community,
+        {seller.idgrid: (0, LOT_WH), buyer.idgrid: (LOT_WH, 0), other.idgrid: (LOT_WH, 0)},
+    )
+    community.households = homes
+    to_hour_end(community, minutes=15)
+    assert community.settle()["state"] == "DISPUTED"
+    refuses(community, "NOT_SETTLED", seller.client, SETTLE, post_id)
+    to_hour_end(community, minutes=24 * 60 + 15)
+    refuses(community, "NOT_SETTLED", buyer.client, EXPIRE, post_id)
+    assert community.settle()["settled_wh"] == LOT_WH
+    ended = call(buyer.client, "expire", post_id)
+    assert (ended["delivered_wh"], ended["paid_utoken"]) == (0, 0)
+    assert community.account(seller)["sold_wh"] == LOT_WH
+
+
+def test_a_deal_whose_auction_nobody_ever_settles_is_undone(community: Community) -> None:
+    seller, buyer, other, _ = community.households
+    community.open(opens_at_ms=0)
+    post_id = offer(community, seller)["post_id"]
+    call(buyer.client, "buy", post_id)
+    community.offer(seller, 1_000, 40_000)
+    community.bid(other, 1_000, 60_000)
+    community.close_and_clear()
+    flow(community, {seller.idgrid: (0, LOT_WH), buyer.idgrid: (LOT_WH, 0)})
+    to_hour_end(community, minutes=2 * 24 * 60 + 2)
+    refuses(community, "NOT_SETTLED", buyer.client, EXPIRE, post_id)
+    to_hour_end(community, minutes=2 * 24 * 60 + 3)
+    assert call(buyer.client, "expire", post_id)["state"] == "REFUNDED"
+    assert locked(community, buyer) == 0
+
+
+def test_what_a_group_sold_for_a_member_is_not_sold_again_in_a_deal(community: Community) -> None:
+    seller, buyer, other, partner = community.households
+    community.open(opens_at_ms=0)
+    post_id = offer(community, seller)["post_id"]
+    call(buyer.client, "buy", post_id)
+    seller.client.submit("groups:found", "vpp:two", "")
+    seller.client.submit("groups:join", "vpp:two", 1)
+    seller.client.submit("groups:invite", "vpp:two", partner.idgrid, 1)
+    partner.client.submit("groups:join", "vpp:two", 1)
+    order = ("groups:place_offer", "vpp:two", HOUR, partner.res_id, 6_000, 40_000)
+    seller.client.submit(*order)
+    community.bid(other, 6_000, 60_000)
+    community.close_and_clear()
+    flow(
+        community,
+        {
+            seller.idgrid: (0, LOT_WH),
+            partner.idgrid: (0, LOT_WH),
+            buyer.idgrid: (LOT_WH, 0),
+            other.idgrid: (6_000, 0),
+        },
+    )
+    community.settle()
+    settled = call(seller.client, "settle", post_id)
+    assert settled["delivered_wh"] == LOT_WH - 3_000  # the group sold 3 of its 4 kWh
+    assert community.audit()["difference_utoken"] == 0
+
+
 def test_an_auction_of_a_neighbouring_hour_that_overlaps_counts_too(community: Community) -> None:
     seller, buyer, *_ = community.households
     begin = int(hour_of(HOUR).timestamp()) * 1000
