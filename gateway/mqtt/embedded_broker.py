@@ -6,13 +6,15 @@ amqtt does the protocol. What it lets through is closed here (docs/mqtt.md):
 * it drops or takes over a session by client id *before* it has checked the password;
 * it retains whatever a client asks it to; here only `state` and `ota` are kept;
 * its password files hash with Argon2 on the event loop, about six connects per second; device
-  tokens are 32 random bytes, so one SHA-256 compares them safely.
+  tokens are 32 random bytes, so one SHA-256 compares them safely;
+* ending a connection waits for its reader, which may have missed that it was cancelled.
 
 A site with more than a few dozen meters runs mosquitto; the gateway is only a client of it.
 """
 
 import asyncio
 import hmac
+import logging
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -34,6 +36,9 @@ CONNECTIONS_MAX = 256
 TOKEN_BYTES = 32
 NAME_SHOWN_MAX = 64
 """Characters of a refused client's name that are told."""
+HANDLER_STOP_TIMEOUT_S = 2.0
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +149,16 @@ class _GuardedBroker(Broker):
             await self._delete_session(session.client_id)
             await self._stop_handler(previous[1])
         return handler, session
+
+    async def _stop_handler(self, handler: BrokerProtocolHandler) -> None:
+        """End a connection: politely for `HANDLER_STOP_TIMEOUT_S`, then by its socket."""
+        try:
+            async with asyncio.timeout(HANDLER_STOP_TIMEOUT_S):
+                await super()._stop_handler(handler)
+        except TimeoutError:
+            logger.warning("a connection did not end by itself and is closed")
+            if handler.writer is not None:
+                await handler.writer.close()
 
     def _knows(self, session: Session) -> bool:
         known = self._credentials.get(session.username or "")

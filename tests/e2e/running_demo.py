@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -49,19 +50,20 @@ class RunningDemo:
     free_hours: Iterator[str] = field(default_factory=hours_without_listing)
 
     def wait_for(self, pattern: str, timeout_s: float) -> str:
-        """Read output until a line matches."""
-        deadline = time.monotonic() + timeout_s
+        """Read output until a line matches; a demo that says nothing for so long is ended."""
         assert self.process.stdout is not None
         for line in self.output:
             if re.search(pattern, line):
                 return line
-        while time.monotonic() < deadline:
-            line = self.process.stdout.readline()
-            if not line:
-                break
-            self.output.append(line)
-            if re.search(pattern, line):
-                return line
+        impatient = threading.Timer(timeout_s, self.process.terminate)
+        impatient.start()
+        try:
+            for line in self.process.stdout:
+                self.output.append(line)
+                if re.search(pattern, line):
+                    return line
+        finally:
+            impatient.cancel()
         raise AssertionError(f"no line like {pattern!r} in:\n{''.join(self.output)}")
 
     @property

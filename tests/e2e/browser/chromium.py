@@ -22,7 +22,8 @@ RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "be
 PRESSED = "button, a.button, nav a, select, summary, input:not([type=hidden])"
 SMALL_TARGETS = """([min, pressed]) => [...document.querySelectorAll(pressed)]
   .filter((one) => one.checkVisibility({visibilityProperty: true}) && !one.closest("[hidden]"))
-  .map((one) => [one.getBoundingClientRect(), one.outerHTML.slice(0, 90)])
+  .map((one) => [(one.closest("label") ?? one).getBoundingClientRect(), one])
+  .map(([box, one]) => [box, one.outerHTML.slice(0, 90)])
   .filter(([box]) => box.width > 0 && (box.height < min - 0.5 || box.width < min - 0.5))
   .map(([box, text]) => `${Math.round(box.width)} x ${Math.round(box.height)}: ${text}`)"""
 

@@ -6,9 +6,14 @@ from contextlib import asynccontextmanager
 
 import aiomqtt
 import pytest
+from amqtt.mqtt.protocol.broker_handler import BrokerProtocolHandler
 
 from gateway.hems.virtual_meter import VirtualMeter
-from gateway.mqtt.embedded_broker import EmbeddedBroker, credential
+from gateway.mqtt.embedded_broker import (
+    HANDLER_STOP_TIMEOUT_S,
+    EmbeddedBroker,
+    credential,
+)
 from gateway.mqtt.ingest import ReadingStore, ingest
 from gateway.mqtt.topics import Access, covers, gateway_access, meter_access, parse_topic
 
@@ -194,3 +199,21 @@ def test_a_reading_of_another_key_is_refused_and_logged(caplog):
     scene(play())
     assert store.refused == {"meter-1": 1}
     assert any("meter-1 refused" in line and "signature" in line for line in caplog.messages)
+
+
+def test_the_broker_ends_though_a_connections_reader_misses_it(monkeypatch):
+    async def never_told(_event) -> bool:
+        await asyncio.Event().wait()
+        return True
+
+    async def play() -> None:
+        async with running_broker() as broker, client(broker, "gateway") as gateway:
+            await gateway.publish("rec/val/gateway/state", b"{}")
+            with monkeypatch.context() as patched:
+                patched.setattr(BrokerProtocolHandler, "stop", never_told)
+                async with asyncio.timeout(2 * HANDLER_STOP_TIMEOUT_S):
+                    await broker.stop()
+            with pytest.raises(aiomqtt.MqttError):
+                await next_message(gateway)
+
+    scene(play())

@@ -72,6 +72,7 @@ async function keyOf({ idgrid }) {
 function confirmed({ dialog, ...facts }, opened) {
   const shown = plainWords(opened, facts);
   const part = (name) => dialog.querySelector(`[data-part="${name}"]`);
+  delete part("outcome").dataset.outcome; // of what was signed before
   part("title").textContent = shown.title;
   part("unknown").hidden = shown.isKnown;
   part("lines").replaceChildren(...shown.lines.map(({ name, label, value }) => {
