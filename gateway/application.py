@@ -24,6 +24,7 @@ from gateway.web import (
     receipt_page,
     terms_page,
     trust_page,
+    webhooks_page,
 )
 from gateway.web import routes as web_routes
 from gateway.web.assets import ASSETS
@@ -43,6 +44,7 @@ PAGES = (
     security_page,
     keys_pages,
     notices_page,
+    webhooks_page,
     trust_page,
 )
 CONTENT_SECURITY_POLICY = (

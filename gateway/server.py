@@ -37,6 +37,7 @@ from gateway.meter_keys import LedgerMeterKeys
 from gateway.mqtt.collecting import start_collecting
 from gateway.mqtt.ingest import ReadingStore
 from gateway.notices.running import notice_tasks
+from gateway.notices.ways import NoticeWays, ways_from
 from gateway.ports import Ledger
 from gateway.readmodel.following import follow_blocks
 from gateway.readmodel.projector import Projector
@@ -108,6 +109,17 @@ def build_services(settings: GatewaySettings, ledger: Ledger, database: Database
         currencies=settings.currencies,
         terms=settings.terms,
         plug_services=PlugServices(settings.hems.plug_services),
+        notice_ways=_notice_ways(settings, database),
+    )
+
+
+def _notice_ways(settings: GatewaySettings, database: Database) -> NoticeWays:
+    return ways_from(
+        settings.notices,
+        database,
+        clock_ms,
+        has_mail=settings.mail is not None,
+        has_broker=settings.mqtt is not None,
     )
 
 
@@ -170,7 +182,7 @@ async def serve(settings: GatewaySettings) -> None:
     ending = end_with_keys(services.readmodel, services.blocks, services.people.endings)
     background.append(asyncio.create_task(ending))
     writer = NoticeWriter(settings.community.name, settings.community.utc_offset_minutes)
-    background += notice_tasks(settings, link, services, writer.letter)
+    background += notice_tasks(settings, link, services, writer)
     try:
         await _first_to_end(asyncio.create_task(server.serve()), background)
     finally:

@@ -15,7 +15,9 @@ from gateway.hems.tampering import TamperWatch
 from gateway.identity.people import People
 from gateway.market import Market
 from gateway.marketplace import Marketplace
+from gateway.mqtt.broker_link import BrokerLink
 from gateway.notices.book import NoticeBook
+from gateway.notices.ways import NoticeWays
 from gateway.ports import Measurements, NothingMeasured, Readings
 from gateway.readmodel.queries import ReadModel
 from gateway.receipts import Receipts
@@ -77,6 +79,10 @@ class Services:
     plug_services: PlugServices = field(default_factory=PlugServices)
     terms: str = ""
     """The community's own terms; empty: the pages' short text."""
+    broker: BrokerLink = field(default_factory=BrokerLink)
+    """For whatever else than commands is published; never open in a gateway without a broker."""
+    notice_ways: NoticeWays = field(default_factory=NoticeWays)
+    """How notices reach households."""
     hems: HemsService | None = None
     """Devices, alarms, transfers; None in a gateway without a broker."""
     link_audit: LinkAudit | None = None

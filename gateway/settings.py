@@ -13,6 +13,8 @@ from gateway.currency import Currencies, units_from
 from gateway.hems.retention import Retention
 from gateway.mqtt.topics import NAME
 from gateway.notices.mail import MailSettings
+from gateway.notices.notice_settings import NoticeSettings
+from gateway.notices.outside_http import Reach
 from gateway.strict_json import parse_strictly
 from ledger.crypto.signing import Signer, SigningIdentity
 
@@ -196,7 +198,9 @@ class GatewaySettings:
     mail: MailSettings | None = None
     """Where notices are mailed; None: they are in the inbox only."""
     mail_reader: IdentityFiles | None = None
-    """Of the manager, who may read addresses in the private data; required with `mail`."""
+    """Of a `notifier`, who may read addresses in the private data; required with `mail`."""
+    notices: NoticeSettings = field(default_factory=NoticeSettings)
+    """Ways of notices beside the inbox and mail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +272,7 @@ def load_gateway_settings(path: Path) -> GatewaySettings:
         hems=_hems(raw.get("hems", {})),
         mail=_mail(raw["mail"]) if "mail" in raw else None,
         mail_reader=identity_from(raw["mail"]["reader"]) if "mail" in raw else None,
+        notices=_notices(raw.get("notices", {}), path.absolute().parent),
     )
 
 
@@ -368,6 +373,15 @@ def _mail(raw: dict[str, Any]) -> MailSettings:
         username=str(raw.get("username", "")),
         password_file=Path(raw["password_file"]) if "password_file" in raw else None,
         language=str(raw.get("language", "en")),
+    )
+
+
+def _notices(raw: dict[str, Any], folder: Path) -> NoticeSettings:
+    return NoticeSettings(
+        key_folder=Path(raw.get("key_folder", folder)),
+        language=str(raw.get("language", "en")),
+        reach=Reach.of(raw.get("allowed_networks", ())),
+        ca=Path(raw["ca"]) if "ca" in raw else None,
     )
 
 

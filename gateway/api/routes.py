@@ -17,6 +17,7 @@ from gateway.api import (
     settlement_routes,
     token_routes,
     transaction_routes,
+    webhook_routes,
 )
 
 TITLE = "Gridledger gateway"
@@ -42,6 +43,7 @@ def add_api_routes(app: FastAPI) -> FastAPI:
         explorer_routes,
         event_routes,
         token_routes,
+        webhook_routes,
         problem_routes,
         raw_data_routes,
     ):

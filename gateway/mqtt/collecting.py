@@ -54,6 +54,7 @@ async def start_collecting(
         community=settings.community.id,
         clock_ms=services.clock_ms,
         adapters=adapters,
+        link=services.broker,
     )
     planner = TransferPlanner(services.readmodel, services.market, community, service.stores)
     stores, hems = service.stores, settings.hems

@@ -20,6 +20,7 @@ from gateway.hems.service import HemsService, Inbox
 from gateway.hems.transfer_rules import Command
 from gateway.mqtt import topics
 from gateway.mqtt.adapters import Adapter
+from gateway.mqtt.broker_link import AT_LEAST_ONCE, BrokerLink
 from gateway.mqtt.broker_log import BrokerLog
 from gateway.mqtt.charge import decode_charge
 from gateway.mqtt.connection import acknowledge, connected
@@ -41,7 +42,6 @@ BATCH_MESSAGES_MAX = 500
 """Below the broker's limit of messages in flight, or the broker would wait for us for ever."""
 WATCH_MS = 1_000
 TIME_EVERY_MS = 60_000
-AT_LEAST_ONCE = 1
 AT_MOST_ONCE = 0
 
 logger = logging.getLogger(__name__)
@@ -58,14 +58,16 @@ class Collector:
         community: str,
         clock_ms: Callable[[], int],
         adapters: Sequence[Adapter] = (),
+        link: BrokerLink | None = None,
     ) -> None:
-        """`adapters` understand topics beside our own."""
+        """`adapters` understand topics beside our own; `link` lends the connection to others."""
         self._service = service
         self._check = check
         self._community = community
         self._clock_ms = clock_ms
         self._adapters = adapters
         self._broker_log = BrokerLog()
+        self._link = link or BrokerLink()
         self.is_listening = asyncio.Event()
         """Set once it has subscribed for the first time."""
 
@@ -82,9 +84,13 @@ class Collector:
                     await client.subscribe(foreign, qos=AT_LEAST_ONCE)
             self._service.listening(self._clock_ms())
             self.is_listening.set()
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._collect(client))
-                tasks.create_task(self._drive(client))
+            with self._link.over(client):
+                await self._work(client)
+
+    async def _work(self, client: aiomqtt.Client) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._collect(client))
+            tasks.create_task(self._drive(client))
 
     async def _collect(self, client: aiomqtt.Client) -> None:
         messages = aiter(client.messages)

@@ -34,6 +34,7 @@ from gateway.mqtt.topics import (
     gateway_access,
     meter_access,
     oracle_access,
+    person_access,
 )
 from gateway.settings import ForeignDevices
 
@@ -52,6 +53,7 @@ _SALT_BYTES, _HASH_BYTES = 12, 64
 _PRIVATE = 0o600
 ORACLE = "oracle"
 FOREIGN_KINDS = ("source", "tasmota", "shelly")
+PERSON_HELP = "IDgrid of a household that hears its notices; may be given again"
 NO_FOREIGN = ForeignDevices()
 NOTHING = Access(publish=(), receive=())
 
@@ -123,14 +125,20 @@ def rights(access: Mapping[str, Access]) -> str:
 
 
 def access_of(
-    community: str, devices: Sequence[str], foreign: ForeignDevices = NO_FOREIGN
+    community: str,
+    devices: Sequence[str],
+    foreign: ForeignDevices = NO_FOREIGN,
+    people: Sequence[str] = (),
 ) -> dict[str, Access]:
-    """Everybody's topics; raises ValueError for a name that cannot be one."""
+    """Everybody's topics; raises ValueError for a name that cannot be one, or is two's."""
     strangers = foreign_access(foreign)
-    for name in (community, *devices, *strangers):
+    if both := set(people) & {*devices, *strangers}:
+        raise ValueError(f"{min(both)!r} is a device and a household")
+    for name in (community, *devices, *strangers, *people):
         if not NAME.fullmatch(name) or name in {GATEWAY, ORACLE} - {community}:
             raise ValueError(f"{name!r} is no name of a community or device")
     access = {name: meter_access(community, name) for name in devices}
+    access |= {idgrid: person_access(community, idgrid) for idgrid in people}
     access |= {GATEWAY: gateway_access(community), ORACLE: oracle_access(community)}
     for name, granted in strangers.items():
         access[name] = access.get(name, NOTHING).joined(granted)
@@ -144,9 +152,10 @@ def write_broker(
     devices: Sequence[str],
     listening: Listening,
     foreign: ForeignDevices = NO_FOREIGN,
+    people: Sequence[str] = (),
 ) -> dict[str, str]:
     """Write the files of a broker; returns every user's token."""
-    access = access_of(community, devices, foreign)
+    access = access_of(community, devices, foreign, people)
     known = _known_tokens(folder)
     tokens = {user: known.get(user) or new_token() for user in sorted(access)}
     lines = [
@@ -169,6 +178,7 @@ def main() -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--community", required=True)
     parser.add_argument("--device", action="append", default=[], help="may be given again")
+    parser.add_argument("--person", action="append", default=[], help=PERSON_HELP)
     for kind in FOREIGN_KINDS:
         parser.add_argument(
             f"--{kind}",
@@ -187,7 +197,12 @@ def main() -> int:
             **{kind: _pairs(getattr(options, kind)) for kind in FOREIGN_KINDS}
         )
         write_broker(
-            options.folder.absolute(), options.community, options.device, listening, foreign
+            options.folder.absolute(),
+            options.community,
+            options.device,
+            listening,
+            foreign,
+            options.person,
         )
     except (OSError, ValueError) as error:
         parser.error(str(error))

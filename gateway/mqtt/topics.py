@@ -12,6 +12,7 @@ STATE, COMMAND, ACKNOWLEDGEMENT, EVENT, UPDATE = "state", "cmd", "ack", "event",
 TIME = "time"
 BROKER_LOG = "$SYS/broker/log/N"
 """Where the broker tells its gateway who signed in and who could not."""
+PEOPLE, NOTICE = "people", "notice"
 GATEWAY = "gateway"
 """Stands where a device's name would, for what goes to every device; no device has it."""
 FROM_DEVICE = (READING, MEASURE, CHARGE, STATE, ACKNOWLEDGEMENT, EVENT)
@@ -50,6 +51,11 @@ def parse_topic(text: str) -> Topic | None:
 def time_topic(community: str) -> str:
     """Where the gateway tells every device the time."""
     return f"{ROOT}/{community}/{GATEWAY}/{TIME}"
+
+
+def notice_topic(community: str, idgrid: str) -> str:
+    """Where a household hears its notices (docs/notices.md)."""
+    return f"{ROOT}/{community}/{PEOPLE}/{idgrid}/{NOTICE}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +109,18 @@ def meter_access(community: str, meter: str) -> Access:
 def gateway_access(community: str) -> Access:
     """The gateway hears all devices of its community and may command them."""
     return Access(
-        publish=(*(_all_devices(community, leaf) for leaf in TO_DEVICE), time_topic(community)),
+        publish=(
+            *(_all_devices(community, leaf) for leaf in TO_DEVICE),
+            time_topic(community),
+            notice_topic(community, "+"),
+        ),
         receive=(*(_all_devices(community, leaf) for leaf in FROM_DEVICE), BROKER_LOG),
     )
+
+
+def person_access(community: str, idgrid: str) -> Access:
+    """A household hears its own notices, and says nothing."""
+    return Access(publish=(), receive=(notice_topic(community, idgrid),))
 
 
 def oracle_access(community: str) -> Access:

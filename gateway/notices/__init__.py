@@ -1,9 +1,9 @@
-"""Notices: what the market tells each household, in the pages and by e-mail (docs/notices.md).
+"""Notices: what the market tells each household, and the ways it does (docs/notices.md).
 
-    events -> rules.notices_of -> book.NoticeBook -> inbox page
-                                        |
-                                        v
-                                     outbox -> sending.keep_sending -> mail.Mailer
+    events, alarms -> rules -> book.NoticeBook -> inbox page
+                                    |
+                                    v
+                                 outbox -> sending.Sending -> delivery: mail, webhooks
 
 `rules` is pure. `following` turns events into rows in one database transaction with the place on
 the ledger it has come to, so that a restart neither repeats nor forgets a notice. `sending` takes

@@ -23,6 +23,7 @@ from gateway.notices.tables import (
     NoticeProgressRow,
     NoticeRow,
     OutboxRow,
+    WebhookRow,
 )
 from gateway.readmodel.records import Position
 
@@ -31,10 +32,12 @@ KEPT_MS = 90 * DAY_MS
 MAILED_WITHIN_MS = DAY_MS
 """An older notice goes to the inbox only: a gateway new to an old ledger mails no history."""
 NOTHING_YET = Position(-1, -1)
+WITH_TARGETS = (Channel.WEBHOOK,)
 NOT_SENT = {"state": "waiting", "attempts": 0, "failure": ""}
 
-Told = tuple[Notice, Sequence[Channel]]
-"""A notice and the ways it takes."""
+Way = tuple[Channel, str]
+"""A channel and which of the household's addresses in it (`targets_of`)."""
+Told = tuple[Notice, Sequence[Way]]
 
 
 class NoticeBook:
@@ -65,8 +68,10 @@ class NoticeBook:
         with self.database.reading() as connection:
             return choices_of(connection, [idgrid])[idgrid]
 
-    def choose(self, idgrid: str, choices: Choices) -> None:
-        """From now on; notices there already stay."""
+    def choose(
+        self, idgrid: str, choices: Choices, channels: Sequence[Channel] = tuple(Channel)
+    ) -> None:
+        """From now on, for these channels; notices there already stay."""
         rows = [
             {
                 "idgrid": idgrid,
@@ -75,7 +80,7 @@ class NoticeBook:
                 "is_wanted": choices.wants(kind, channel),
             }
             for kind in Kind
-            for channel in Channel
+            for channel in channels
         ]
         spoken = {"idgrid": idgrid, "language": choices.language}
         with self.database.writing() as connection:
@@ -102,6 +107,19 @@ def choices_of(connection: Connection, idgrids: Collection[str]) -> dict[str, Ch
         idgrid: Choices(_muted(wanted), languages.get(idgrid, ""))
         for idgrid, wanted in chosen.items()
     }
+
+
+def targets_of(
+    connection: Connection, idgrids: Collection[str]
+) -> dict[tuple[str, Channel], list[str]]:
+    """The addresses of these households, for the channels in which they name some themselves."""
+    found: dict[tuple[str, Channel], list[str]] = {
+        (idgrid, channel): [] for idgrid in idgrids for channel in WITH_TARGETS
+    }
+    wanted = select(WebhookRow.idgrid, WebhookRow.webhook_id)
+    for idgrid, webhook_id in connection.execute(wanted.where(WebhookRow.idgrid.in_(idgrids))):
+        found[idgrid, Channel.WEBHOOK].append(webhook_id)
+    return found
 
 
 def _muted(wanted: Mapping[tuple[Kind, Channel], bool]) -> frozenset[tuple[Kind, Channel]]:
@@ -137,13 +155,14 @@ def keep(connection: Connection, told: Collection[Told], now_ms: int) -> None:
     """Put new notices where their households want them."""
     inbox: list[dict[str, object]] = []
     outbox: list[dict[str, object]] = []
-    for notice, channels in told:
+    for notice, ways in told:
         values = _columns(notice, now_ms)
-        for channel in channels:
+        for channel, target in ways:
             if channel is Channel.INBOX:
                 inbox.append(values)
             else:
-                outbox.append(values | {"channel": channel.value, **NOT_SENT, "due_ms": now_ms})
+                way = {"channel": channel.value, "target": target}
+                outbox.append(values | way | {**NOT_SENT, "due_ms": now_ms})
     if inbox:
         connection.execute(insert(NoticeRow), inbox)
     if outbox:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from chaincode.energy.registry.records import Status
 from gateway.block_signal import BlockSignal
@@ -12,10 +12,12 @@ from gateway.notices.alarms_told import alarms_after, alarms_over
 from gateway.notices.book import (
     MAILED_WITHIN_MS,
     NoticeBook,
+    Way,
     choices_of,
     keep,
     locked_progress,
     move_progress,
+    targets_of,
 )
 from gateway.notices.records import Channel, Choices, Notice
 from gateway.notices.rules import EVENTS_TOLD, notice_of_alarm, notices_of
@@ -23,6 +25,7 @@ from gateway.readmodel.queries import ReadModel
 from gateway.readmodel.records import EventRecord
 
 EVENTS_PER_STEP = 20
+ONLY_TARGET = ("",)
 ALARM_POLL_S = 1.0
 """Alarms come without a block."""
 
@@ -45,12 +48,13 @@ class Noticing:
         self._clock_ms = clock_ms
         self._channels = tuple(channels)
 
-    async def run(self, blocks: BlockSignal, made: asyncio.Event) -> None:
-        """For ever: after every block; sets `made` when there is something new."""
+    async def run(self, blocks: BlockSignal, made: Sequence[asyncio.Event]) -> None:
+        """For ever: after every block; sets all of `made` when there is something new."""
         height = 0
         while True:
             while await asyncio.to_thread(self.step):
-                made.set()
+                for event in made:
+                    event.set()
             await asyncio.to_thread(self._book.forget, self._clock_ms())
             try:
                 await asyncio.wait_for(blocks.next(height), ALARM_POLL_S)
@@ -68,9 +72,10 @@ class Noticing:
             if not events and not raised and not over:
                 return False
             found = [*self._of_events(events), *self._of_alarms(raised, over)]
-            chosen = choices_of(connection, {notice.idgrid for notice, _ in found})
+            idgrids = {notice.idgrid for notice, _ in found}
+            chosen, targets = choices_of(connection, idgrids), targets_of(connection, idgrids)
             told = [
-                (notice, self._ways(notice, chosen[notice.idgrid], is_fresh=is_fresh))
+                (notice, self._ways(notice, chosen[notice.idgrid], targets, is_fresh=is_fresh))
                 for notice, is_fresh in found
             ]
             keep(connection, told, self._clock_ms())
@@ -81,11 +86,19 @@ class Noticing:
             )
         return True
 
-    def _ways(self, notice: Notice, choices: Choices, *, is_fresh: bool) -> list[Channel]:
+    def _ways(
+        self,
+        notice: Notice,
+        choices: Choices,
+        targets: Mapping[tuple[str, Channel], Sequence[str]],
+        *,
+        is_fresh: bool,
+    ) -> list[Way]:
         return [
-            channel
+            (channel, target)
             for channel in self._channels
             if choices.wants(notice.kind, channel) and (is_fresh or channel is Channel.INBOX)
+            for target in targets.get((notice.idgrid, channel), ONLY_TARGET)
         ]
 
     def _of_events(self, events: list[EventRecord]) -> list[tuple[Notice, bool]]:
@@ -102,11 +115,16 @@ class Noticing:
 
     def _of_alarms(self, raised: list[Alarm], over: list[Alarm]) -> list[tuple[Notice, bool]]:
         owners = {source.res_id: source.owner_idgrid for source in self._community.sources()}
-        owners |= {meter.meter_id: meter.owner_idgrid for meter in self._community.meters()}
-        made = [(notice_of_alarm(alarm, owners), alarm.raised_ms) for alarm in raised]
+        meters = self._community.meters()
+        owners |= {meter.meter_id: meter.owner_idgrid for meter in meters}
+        since_ms = {meter.meter_id: meter.owned_since_ms for meter in meters}
+        # A new owner of a device learns nothing from before (docs/access.md).
+        seen = [one for one in raised if one.raised_ms >= since_ms.get(one.device_id, 0)]
+        ended = [one for one in over if one.raised_ms >= since_ms.get(one.device_id, 0)]
+        made = [(notice_of_alarm(alarm, owners), alarm.raised_ms) for alarm in seen]
         made += [
             (notice_of_alarm(alarm, owners, is_over=True), alarm.cleared_ms or alarm.raised_ms)
-            for alarm in over
+            for alarm in ended
         ]
         oldest = self._clock_ms() - MAILED_WITHIN_MS
         return [(notice, at_ms >= oldest) for notice, at_ms in made if notice is not None]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import aiosmtplib
 
+from gateway.notices.outbox import Undelivered
 from gateway.notices.records import Notice
 
 SMTP_TIMEOUT_S = 30.0
@@ -39,14 +40,6 @@ class Letter:
     body: str
 
 
-class MailRefused(Exception):  # noqa: N818 - an answer of the server, not a fault
-    """The server did not take a mail; `is_final`: it never will."""
-
-    def __init__(self, reason: str, *, is_final: bool) -> None:
-        super().__init__(reason)
-        self.is_final = is_final
-
-
 class Mailer:
     """Sends one letter at a time, each through a connection of its own."""
 
@@ -62,7 +55,7 @@ class Mailer:
         return self._settings.language
 
     async def send(self, notice: Notice, letter: Letter, address: str) -> None:
-        """Hand a letter to the server; raises `MailRefused`."""
+        """Hand a letter to the server; raises `Undelivered`."""
         settings = self._settings
         try:
             await aiosmtplib.send(
@@ -77,24 +70,23 @@ class Mailer:
             )
         except aiosmtplib.SMTPResponseException as refusal:
             final = refusal.code >= PERMANENT_FROM
-            raise MailRefused(f"{refusal.code} {refusal.message}", is_final=final) from refusal
+            raise Undelivered(f"{refusal.code} {refusal.message}", is_final=final) from refusal
         except aiosmtplib.SMTPRecipientsRefused as refusal:
             codes = [recipient.code for recipient in refusal.recipients]
             final = all(code >= PERMANENT_FROM for code in codes)
-            raise MailRefused(f"recipient refused: {codes}", is_final=final) from refusal
+            raise Undelivered(f"recipient refused: {codes}", is_final=final) from refusal
         except (aiosmtplib.SMTPException, OSError) as failure:
             # Addresses and names of the server may stand in the text; the kind is enough.
-            raise MailRefused(type(failure).__name__, is_final=False) from failure
+            raise Undelivered(type(failure).__name__, is_final=False) from failure
 
     def _message(self, notice: Notice, letter: Letter, address: str) -> EmailMessage:
         """The same notice has the same Message-ID: a mail that came twice is recognised."""
-        place = f"{notice.source.block_number}.{notice.source.index}"
         domain = self._settings.sender.rpartition("@")[2]
         message = EmailMessage()
         message["From"] = self._settings.sender
         message["To"] = address
         message["Subject"] = letter.subject
-        message["Message-ID"] = f"<{notice.kind}.{place}.{notice.idgrid}@{domain}>"
+        message["Message-ID"] = f"<{notice.name}@{domain}>"
         message["Auto-Submitted"] = "auto-generated"
         message.set_content(letter.body)
         return message

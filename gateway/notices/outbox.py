@@ -21,12 +21,23 @@ FAILURE_CHARACTERS_MAX = 200
 WAITING, SENT, GIVEN_UP = "waiting", "sent", "given_up"
 
 
+class Undelivered(Exception):  # noqa: N818 - an answer of the other side, not a fault
+    """Nobody took a notice; `is_final`: nobody ever will."""
+
+    def __init__(self, reason: str, *, is_final: bool) -> None:
+        super().__init__(reason)
+        self.is_final = is_final
+
+
 @dataclass(frozen=True, slots=True)
 class OutboxItem:
     """A notice somebody has taken to send it; `attempt` counts from 1."""
 
     channel: Channel
+    target: str
+    """Which address of the household's, where a channel has several."""
     notice: Notice
+    created_ms: int
     attempt: int
 
 
@@ -58,7 +69,9 @@ class Outbox:
             row: Any = connection.execute(due).one_or_none()
             if row is None:
                 return None
-            item = OutboxItem(channel, notice_from(row), row.attempts + 1)
+            item = OutboxItem(
+                channel, row.target, notice_from(row), row.created_ms, row.attempts + 1
+            )
             changes = {
                 "attempts": item.attempt,
                 "due_ms": now_ms + retry_pause_ms(item.attempt),
@@ -84,6 +97,7 @@ def _row_of(item: OutboxItem) -> Any:
     notice = item.notice
     return update(OutboxRow).where(
         OutboxRow.channel == item.channel.value,
+        OutboxRow.target == item.target,
         OutboxRow.idgrid == notice.idgrid,
         OutboxRow.block_number == notice.source.block_number,
         OutboxRow.tx_index == notice.source.index,

@@ -27,10 +27,16 @@ class Channel(StrEnum):
 
     INBOX = "inbox"
     EMAIL = "email"
+    MQTT = "mqtt"
+    """A message on the household's own topic of the community's broker."""
+    WEBHOOK = "webhook"
+    """Signed requests to addresses the household named; none without such an address."""
 
 
-MUTED_UNLESS_CHOSEN = frozenset({(Kind.INVITATION, Channel.EMAIL)})
-"""A mail every hour is what people leave for."""
+MUTED_UNLESS_CHOSEN = frozenset(
+    {(Kind.INVITATION, Channel.EMAIL), *((kind, Channel.MQTT) for kind in Kind)}
+)
+"""A mail every hour is what people leave for; most households hear nothing of the broker."""
 
 Facts = Mapping[str, Any]
 """Numbers and texts a notice is about: energy in Wh, money in micro-tokens, times ms UTC."""
@@ -58,6 +64,19 @@ class Notice:
     source: Source
     facts: Facts
 
+    @property
+    def name(self) -> str:
+        """The same for ever, and no other notice's."""
+        return f"{self.kind}.{self.source.block_number}.{self.source.index}.{self.idgrid}"
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeText:
+    """A notice in words: a heading and one sentence."""
+
+    title: str
+    sentence: str
+
 
 @dataclass(frozen=True, slots=True)
 class InboxEntry:
@@ -69,7 +88,7 @@ class InboxEntry:
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What a household wants to be told, how, and in which language its mails are.
+    """What a household wants to be told, how, and in which language beyond the pages.
 
     `language` is empty until the household chose one.
     """

@@ -1,35 +1,25 @@
-"""Takes notices out of the outbox and mails them."""
+"""Takes notices of one channel out of the outbox and hands them to its delivery."""
 
 import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gateway.errors import LedgerRefusal
-from gateway.notices.addresses import Addresses
-from gateway.notices.book import NoticeBook
-from gateway.notices.mail import Letter, Mailer, MailRefused
-from gateway.notices.outbox import Outbox, OutboxItem
-from gateway.notices.records import Channel, Notice
+from gateway.notices.delivery import Delivery
+from gateway.notices.outbox import Outbox, OutboxItem, Undelivered
 
 POLL_S = 10.0
 """How soon an attempt that is due again is noticed."""
-
-Writer = Callable[[Notice, str], Letter]
-"""A notice in words of the language with this code."""
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class MailSending:
-    """One gateway's share in mailing."""
+class Sending:
+    """One gateway's share in one channel. Several at once share the work, too."""
 
-    book: NoticeBook
     outbox: Outbox
-    mailer: Mailer
-    addresses: Addresses
-    write: Writer
+    delivery: Delivery
     clock_ms: Callable[[], int]
 
     async def run(self, made: asyncio.Event) -> None:
@@ -43,36 +33,23 @@ class MailSending:
                 continue
 
     async def send_due(self) -> int:
-        """Try everything that is due; returns how many mails were sent."""
+        """Try everything that is due; returns how many notices were sent."""
         sent = 0
         while True:
             _end_if_cancelled()
-            item = await asyncio.to_thread(self.outbox.take, Channel.EMAIL, self.clock_ms())
+            channel, now_ms = self.delivery.channel, self.clock_ms()
+            item = await asyncio.to_thread(self.outbox.take, channel, now_ms)
             if item is None:
                 return sent
-            sent += await self._try(item)
+            sent += await self._try(item, now_ms)
 
-    async def _try(self, item: OutboxItem) -> int:
-        notice = item.notice
+    async def _try(self, item: OutboxItem, now_ms: int) -> int:
         try:
-            address = await self.addresses.address_of(notice.idgrid)
-            if address is None:
-                await asyncio.to_thread(
-                    self.outbox.failed, item, "no address is recorded", for_good=True
-                )
-                return 0
-            choices = await asyncio.to_thread(self.book.choices, notice.idgrid)
-            letter = self.write(notice, choices.language or self.mailer.language)
-            await self.mailer.send(notice, letter, address)
-        except MailRefused as refused:
-            logger.warning("mail to %s, attempt %d: %s", notice.idgrid, item.attempt, refused)
-            await asyncio.to_thread(
-                self.outbox.failed, item, str(refused), for_good=refused.is_final
-            )
-            return 0
-        except LedgerRefusal as refusal:
-            logger.warning("address of %s, attempt %d: %s", notice.idgrid, item.attempt, refusal)
-            await asyncio.to_thread(self.outbox.failed, item, str(refusal.status))
+            await self.delivery.deliver(item, now_ms)
+        except Undelivered as why:
+            whom, way = item.notice.idgrid, item.channel
+            logger.warning("%s to %s, attempt %d: %s", way, whom, item.attempt, why)
+            await asyncio.to_thread(self.outbox.failed, item, str(why), for_good=why.is_final)
             return 0
         await asyncio.to_thread(self.outbox.sent, item)
         return 1

@@ -44,6 +44,8 @@ class OutboxRow(Base):
     __tablename__ = "notices_outbox"
 
     channel: Mapped[str] = mapped_column(primary_key=True)
+    target: Mapped[str] = mapped_column(primary_key=True)
+    """Which of the household's addresses in this channel; empty where there can be only one."""
     idgrid: Mapped[str] = mapped_column(primary_key=True)
     block_number: Mapped[int] = mapped_column(primary_key=True)
     tx_index: Mapped[int] = mapped_column(primary_key=True)
@@ -70,8 +72,19 @@ class NoticeChoiceRow(Base):
     is_wanted: Mapped[bool]
 
 
+class WebhookRow(Base):
+    """An address that a household's notices are posted to. Its secret is not in the database."""
+
+    __tablename__ = "notices_webhooks"
+
+    webhook_id: Mapped[str] = mapped_column(primary_key=True)
+    idgrid: Mapped[str] = mapped_column(index=True)
+    url: Mapped[str]
+    created_ms: Mapped[int]
+
+
 class NoticeLanguageRow(Base):
-    """The language of a household's mails."""
+    """The language of what is sent to a household."""
 
     __tablename__ = "notices_languages"
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from gateway.hems.alarms import AlarmKind
 from gateway.notices.mail import Letter
-from gateway.notices.records import Channel, Facts, Kind, Notice
+from gateway.notices.records import Channel, Facts, Kind, Notice, NoticeText
 from gateway.web.languages import LOCALE_NAMES, N_, Language, language
 
 KINDS: Mapping[Kind, str] = {
@@ -20,6 +20,8 @@ KINDS: Mapping[Kind, str] = {
 CHANNELS: Mapping[Channel, str] = {
     Channel.INBOX: N_("Inbox"),
     Channel.EMAIL: N_("E-mail"),
+    Channel.MQTT: N_("MQTT"),
+    Channel.WEBHOOK: N_("Webhook"),
 }
 ALARMS: Mapping[str, str] = {
     AlarmKind.SILENT: N_("nothing is heard of it"),
@@ -54,14 +56,6 @@ WHY_THIS_MAIL = N_("On your account page you choose which notices you get.")
 
 
 @dataclass(frozen=True, slots=True)
-class NoticeText:
-    """A heading and one sentence."""
-
-    title: str
-    sentence: str
-
-
-@dataclass(frozen=True, slots=True)
 class NoticeWriter:
     """Writes the notices of one community."""
 
@@ -73,9 +67,13 @@ class NoticeWriter:
         title = WELL_AGAIN if notice.facts.get("is_over") else KINDS[notice.kind]
         return NoticeText(words.text(title), self._sentence(notice.kind, notice.facts, words))
 
+    def told(self, notice: Notice, code: str) -> NoticeText:
+        """A notice in the language with this code; in English for an unknown one."""
+        return self.text(notice, _spoken(code))
+
     def letter(self, notice: Notice, code: str) -> Letter:
         """A mail in the language with this code; in English for an unknown one."""
-        words = language(code if code in LOCALE_NAMES else "en")
+        words = _spoken(code)
         text = self.text(notice, words)
         return Letter(
             subject=f"{self.community_name}: {text.title}",
@@ -117,6 +115,10 @@ class NoticeWriter:
             "bought": words.kwh(facts["bought_wh"]),
             "price": words.tokens(facts["price_utoken_per_kwh"], 3),
         }
+
+
+def _spoken(code: str) -> Language:
+    return language(code if code in LOCALE_NAMES else "en")
 
 
 def _settlement(facts: Facts, words: Language) -> str:

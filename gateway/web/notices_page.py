@@ -8,11 +8,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, RedirectResponse
 
 from gateway.api.access import LiveServices, SignedIn, UsedServices
+from gateway.api.webhook_routes import household_of
 from gateway.errors import Problem, RequestRefused
-from gateway.notices.records import Channel, Choices, Kind
-from gateway.sessions import Viewer
+from gateway.notices.records import Choices, Kind, NoticeText
 from gateway.web.languages import LOCALE_NAMES
-from gateway.web.notice_texts import NoticeText, NoticeWriter
+from gateway.web.notice_texts import NoticeWriter
 from gateway.web.templating import language_of, page
 
 SHOWN_MAX = 100
@@ -33,15 +33,15 @@ def inbox(request: Request, services: UsedServices, viewer: SignedIn) -> HTMLRes
     """A household's notices, the newest first."""
     words = language_of(request)
     writer = NoticeWriter(services.community_name, services.utc_offset_minutes)
-    entries = services.notices.inbox(_household(viewer), SHOWN_MAX)
+    entries = services.notices.inbox(household_of(viewer), SHOWN_MAX)
     lines = [InboxLine(writer.text(entry.notice, words), entry.created_ms) for entry in entries]
     return page(request, "notices/inbox.html", section="account", lines=lines)
 
 
 @router.post("/notices/choices")
 async def choose(request: Request, services: LiveServices, viewer: SignedIn) -> RedirectResponse:
-    """What is ticked is wanted, the rest is muted."""
-    idgrid = _household(viewer)
+    """What is ticked is wanted, the rest is muted, as far as this gateway has ways to tell it."""
+    idgrid, channels = household_of(viewer), services.notice_ways.channels
     body = await request.body()
     if len(body) > FORM_BYTES_MAX:
         raise RequestRefused(Problem.MALFORMED, "the form is not one of these pages")
@@ -53,14 +53,8 @@ async def choose(request: Request, services: LiveServices, viewer: SignedIn) -> 
     muted = frozenset(
         (kind, channel)
         for kind in Kind
-        for channel in Channel
+        for channel in channels
         if f"{kind.value}:{channel.value}" not in wanted
     )
-    await run_in_threadpool(services.notices.choose, idgrid, Choices(muted, code))
+    await run_in_threadpool(services.notices.choose, idgrid, Choices(muted, code), channels)
     return RedirectResponse("/account#notices", status_code=303)
-
-
-def _household(viewer: Viewer) -> str:
-    if not viewer.idgrid or viewer.token_scopes is not None:
-        raise RequestRefused(Problem.FORBIDDEN, "notices belong to a person of a household")
-    return viewer.idgrid

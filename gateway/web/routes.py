@@ -119,7 +119,8 @@ def account(request: Request, services: UsedServices, viewer: SignedIn) -> HTMLR
         section="account",
         view=view,
         notice_kinds=KINDS,
-        notice_channels=CHANNELS,
+        notice_channels={way: CHANNELS[way] for way in services.notice_ways.channels},
+        has_webhooks=services.notice_ways.webhooks is not None,
         states=REGISTRY_STATES,
         source_types=SOURCE_TYPES,
     )

@@ -31,6 +31,8 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--folder", type=Path, required=True, help="where to write")
     parser.add_argument("--community", required=True, help="as in the topics")
     parser.add_argument("--device", action="append", default=[], help="may be given again")
+    about = "IDgrid of a household that hears its notices; may be given again"
+    parser.add_argument("--person", action="append", default=[], metavar="IDGRID", help=about)
     for kind in FOREIGN_KINDS:
         about = "a foreign device and its name in topics (docs/mqtt.md); may be given again"
         parser.add_argument(
@@ -61,6 +63,7 @@ def _write(options: argparse.Namespace) -> int:
     command += ["--community", options.community, "--host", options.host]
     command += ["--port", str(options.port)]
     command += [word for device in options.device for word in ("--device", device)]
+    command += [word for idgrid in options.person for word in ("--person", idgrid)]
     for kind in FOREIGN_KINDS:
         command += [word for pair in getattr(options, kind) for word in (f"--{kind}", pair)]
     command += ["--client-certificates"] if options.client_certificates else []

@@ -138,6 +138,7 @@ def _gateway_settings(
     return {
         "host": plan.gateway_host,
         "issuer_socket": str(files.authority_socket),
+        "notices": {"allowed_networks": [f"{LOOPBACK}/32"]},
         "port": plan.gateway_port,
         "identity": _issued(authorities[HOME_MEMBER], place, "gateway", reader, now=now),
         "mqtt": broker.address(layout) | {"username": "gateway", "token": broker.token},

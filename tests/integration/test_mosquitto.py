@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 import stat
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import aiomqtt
@@ -21,11 +22,12 @@ from tests.support.mosquitto import (
 pytestmark = needs_mosquitto
 SECONDS_MAX = 10
 DEVICES = ("meter-1", "meter-2")
+PEOPLE = ("VAL-0000-G", "VAL-0001-E")
 
 
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory):
-    with mosquitto(tmp_path_factory.mktemp("mosquitto"), DEVICES) as running:
+    with mosquitto(tmp_path_factory.mktemp("mosquitto"), DEVICES, people=PEOPLE) as running:
         yield running
 
 
@@ -75,6 +77,32 @@ def test_a_wrong_certificate_is_refused_and_so_is_publishing_for_another_house(
                 await meter.publish(f"rec/{COMMUNITY}/{topic}", b"forged", qos=1)
             await meter.publish(f"rec/{COMMUNITY}/meter-1/reading", b"own", qos=1)
             assert await heard(gateway) == [(f"rec/{COMMUNITY}/meter-1/reading", b"own")]
+
+    asyncio.run(play())
+
+
+def test_a_household_hears_its_own_notices_also_those_that_came_while_it_was_away(
+    broker: Mosquitto,
+):
+    own, other = (f"rec/{COMMUNITY}/people/{idgrid}/notice" for idgrid in PEOPLE)
+
+    async def listening(filters: list[str]) -> None:
+        client = broker.client(PEOPLE[0], clean_session=False)
+        async with client:
+            for wanted in filters:
+                with suppress(aiomqtt.MqttError):
+                    await client.subscribe(wanted, qos=1)
+
+    async def play() -> None:
+        async with broker.client(PEOPLE[0]) as thief, broker.client("meter-1") as meter:
+            await thief.publish(own, b"forged", qos=1)
+            await meter.publish(own, b"forged", qos=1)
+        await listening([own, other, f"rec/{COMMUNITY}/people/+/notice", "#"])
+        async with broker.client("gateway") as gateway:
+            for topic in (other, own):
+                await gateway.publish(topic, topic.encode(), qos=1)
+        async with broker.client(PEOPLE[0], clean_session=False) as household:
+            assert await heard(household) == [(own, own.encode())]
 
     asyncio.run(play())
 

@@ -71,7 +71,12 @@ class Mosquitto:
         return MqttSettings("127.0.0.1", self.port, ca, user, self.tokens[user])
 
     def client(
-        self, user: str, *, token: str = "", tls: ssl.SSLContext | None = None
+        self,
+        user: str,
+        *,
+        token: str = "",
+        tls: ssl.SSLContext | None = None,
+        clean_session: bool = True,
     ) -> aiomqtt.Client:
         context = tls or ssl.create_default_context(cafile=str(self.folder / "ca.crt"))
         return aiomqtt.Client(
@@ -82,6 +87,7 @@ class Mosquitto:
             password=token or self.tokens[user],
             tls_context=context,
             timeout=START_S,
+            clean_session=clean_session,
         )
 
 
@@ -92,6 +98,7 @@ def mosquitto(
     *,
     asks_certificates: bool = False,
     foreign: ForeignDevices = NO_FOREIGN,
+    people: Sequence[str] = (),
 ) -> Iterator[Mosquitto]:
     """A started broker of a community with these devices."""
     authority = authority_of("CoopMSP")
@@ -100,7 +107,7 @@ def mosquitto(
     write_files(pair, folder, "broker")
     port = free_port_range(1)
     listening = Listening(port=port, asks_certificates=asks_certificates)
-    tokens = write_broker(folder, COMMUNITY, devices, listening, foreign)
+    tokens = write_broker(folder, COMMUNITY, devices, listening, foreign, people)
     broker = Mosquitto(folder, port, authority, tokens)
     try:
         broker.start()

@@ -19,6 +19,9 @@ from gateway.application import create_app
 from gateway.hems.batteries import Observation
 from gateway.hems.virtual_meter import VirtualMeter
 from gateway.mqtt.device_messages import EnergyEvent
+from gateway.notices.outside_http import Reach
+from gateway.notices.ways import NoticeWays
+from gateway.notices.webhooks import MASTER_BYTES, Webhooks
 from gateway.services import Services
 from gateway.sessions import Viewer
 from tests.support.config_world import ConfigWorld
@@ -34,6 +37,7 @@ MANAGER, HOUSEHOLD, NEIGHBOUR = "manager-token", "household-token", "neighbour-t
 NO_LIMIT = RateLimit(per_second=1e9, burst=10**9)
 HOUR_MS = 4 * QUARTER_MS
 TRANSFER = "t-1"
+WEBHOOK = {"url": "https://example.org/notices"}
 ENTRIES_MAX, CHARACTERS_MAX = 2, 90
 """Of an example."""
 
@@ -77,7 +81,11 @@ class Street:
         services.sessions.admit(MANAGER, Viewer("", is_manager=True))
         services.sessions.admit(HOUSEHOLD, Viewer(self.seller.idgrid))
         services.sessions.admit(NEIGHBOUR, Viewer(self.battery.idgrid))
-        return replace(services, hems=self.scene.service)
+        clock_ms, database = services.clock_ms, services.readmodel.database
+        webhooks = Webhooks(database, clock_ms, Reach(), master=bytes(MASTER_BYTES))
+        webhooks.add(self.seller.idgrid, WEBHOOK["url"])
+        ways = NoticeWays(webhooks=webhooks)
+        return replace(services, hems=self.scene.service, notice_ways=ways)
 
 
 def _heard(seller: Household, meter: VirtualMeter) -> Scene:
@@ -160,11 +168,13 @@ def calls(it: Street) -> dict[str, tuple[str, dict[str, Any] | None]]:
         "/v1/transfers": "/v1/transfers",
         "/v1/transfers/{transfer_id}/events": f"/v1/transfers/{TRANSFER}/events",
         "/v1/validators": "/v1/validators",
+        "/v1/webhooks": "/v1/webhooks",
     }
     proposal = {"creator": creator, "function": "market:get_listing", "args": [LISTING]}
     token = {"label": "my heating", "scopes": ["own:read"]}
     writes: dict[str, tuple[str, dict[str, Any]]] = {
         "/v1/tokens": ("/v1/tokens", token),
+        "/v1/webhooks": ("/v1/webhooks", WEBHOOK),
         "/v1/proposals": ("/v1/proposals", proposal),
         "/v1/bids/prepare": ("/v1/bids/prepare", order | amounts),
         "/v1/offers/prepare": (
@@ -220,6 +230,7 @@ if __name__ == "__main__":
         for operation, answer in asyncio.run(answers(street())).items()
     }
     shown["POST /v1/tokens"]["token"] = "glt_…"
+    shown["POST /v1/webhooks"]["secret"] = "whsec_"
     EXAMPLES.write_text(
         json.dumps(shown, indent=1, sort_keys=True, ensure_ascii=False) + "\n", "utf-8"
     )

@@ -15,6 +15,9 @@ import httpx
 import pytest
 
 from gateway.application import create_app
+from gateway.notices.outside_http import Reach
+from gateway.notices.ways import NoticeWays
+from gateway.notices.webhooks import MASTER_BYTES, Webhooks
 from gateway.scopes import Role
 from gateway.services import Services
 from gateway.sessions import Viewer
@@ -89,7 +92,11 @@ class Place:
         scene.stores.transfers.plan(transfer("t-1", 1, seller=ends[0], buyer=ends[1]))
         for who, viewer in self.viewers().items():
             services.sessions.admit(who, viewer)
-        return replace(services, hems=scene.service)
+        webhooks = Webhooks(
+            services.readmodel.database, services.clock_ms, Reach(), bytes(MASTER_BYTES)
+        )
+        ways = NoticeWays(webhooks=webhooks)
+        return replace(services, hems=scene.service, notice_ways=ways)
 
     def viewers(self) -> dict[str, Viewer]:
         return {
@@ -119,6 +126,7 @@ class Place:
             "number": str(latest),
             "slug": "forbidden",
             "token_id": "0" * 16,
+            "webhook_id": "0" * 16,
             "token": "made-up",
             "name": "devices",
         }
@@ -155,6 +163,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "/v1/login/key": {"idgrid": "VAL-9999-Z"}
     | dict.fromkeys(("public_key", "challenge", "signature"), "QQ=="),
     "/v1/tokens": {"label": "x", "scopes": ["own:read"]},
+    "/v1/webhooks": {"url": "https://example.org/notices"},
 }
 
 

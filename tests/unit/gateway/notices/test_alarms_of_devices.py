@@ -23,10 +23,10 @@ from gateway.services import Services
 from gateway.sessions import Viewer
 from gateway.settings import HemsSettings, MqttSettings
 from gateway.web.notice_texts import NoticeWriter
-from network.gateway_tls import write_gateway_tls
+from network.certificates.gateway_tls import write_gateway_tls
 from tests.unit.gateway.ledger_double import services_over
 from tests.unit.gateway.notices.smtp_catcher import HOST, Catcher, caught_by
-from tests.unit.gateway.notices.test_running import settings_of
+from tests.unit.gateway.notices.test_running import mailing, settings_of
 from tests.unit.gateway.notices.told_street import PersonsOnLedger, Street, email_of
 
 COMMUNITY = "la-ligua"
@@ -87,8 +87,10 @@ async def running_gateway(street: Street, folder: Path):
     )
     await broker.start()
     mqtt = MqttSettings(HOST, broker.port, Path(files["ca"]), "gateway", "token of gateway")
-    services = services_over(
-        street.ledger.double, lambda: street.now_ms, readmodel=street.ledger.readmodel
+    services = mailing(
+        services_over(
+            street.ledger.double, lambda: street.now_ms, readmodel=street.ledger.readmodel
+        )
     )
     catcher = Catcher()
     async with caught_by(catcher) as port:
@@ -102,7 +104,7 @@ async def running_gateway(street: Street, folder: Path):
             settings,
             PersonsOnLedger(street.community),
             services,
-            NoticeWriter("La Ligua", -180).letter,
+            NoticeWriter("La Ligua", -180),
         )
         try:
             yield Gateway(street, services, catcher, mqtt)

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from gateway.notices.addresses import PrivateAddresses
+from gateway.notices.delivery import MailDelivery
 from gateway.notices.mail import Mailer, MailSettings
 from gateway.notices.outbox import RETRY_MS_MAX, Outbox
 from gateway.notices.records import Choices, Kind
-from gateway.notices.sending import MailSending
+from gateway.notices.sending import Sending
 from gateway.settings import load_gateway_settings
 from gateway.web.notice_texts import NoticeWriter
 from network.certificates.gateway_tls import write_gateway_tls
@@ -27,15 +28,14 @@ SENDER = "notices@street.example"
 KINDS_MAILED = [kind.value for kind in Kind if kind not in (Kind.INVITATION, Kind.ALARM)]
 
 
-def sending(street: Street, settings: MailSettings) -> MailSending:
-    return MailSending(
+def sending(street: Street, settings: MailSettings) -> Sending:
+    delivery = MailDelivery(
         book=street.book,
-        outbox=Outbox(street.book.database),
         mailer=Mailer(settings),
         addresses=PrivateAddresses(PersonsOnLedger(street.community), CHAINCODE, an_identity()),
-        write=NoticeWriter("La Ligua", -180).letter,
-        clock_ms=lambda: street.now_ms,
+        writer=NoticeWriter("La Ligua", -180),
     )
+    return Sending(Outbox(street.book.database), delivery, lambda: street.now_ms)
 
 
 @pytest.fixture
@@ -145,8 +145,9 @@ def test_who_has_no_address_gets_no_mail(street):
         async with caught_by(catcher) as port:
             unknown = PersonsOnLedger(Community.found())
             addresses = PrivateAddresses(unknown, CHAINCODE, an_identity())
-            mailing = replace(sending(street, plain(port)), addresses=addresses)
-            assert await mailing.send_due() == 0
+            mailing = sending(street, plain(port))
+            unknowing = replace(mailing.delivery, addresses=addresses)
+            assert await replace(mailing, delivery=unknowing).send_due() == 0
             street.now_ms += RETRY_MS_MAX
             assert await sending(street, plain(port)).send_due() == 0
 

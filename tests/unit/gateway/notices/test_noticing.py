@@ -1,6 +1,7 @@
 """Who is told what, once, and how a household chooses."""
 
 import asyncio
+import json
 from dataclasses import replace
 
 import httpx
@@ -13,6 +14,7 @@ from gateway.notices.book import KEPT_MS, MAILED_WITHIN_MS, NoticeBook
 from gateway.notices.outbox import ATTEMPTS_MAX, RETRY_MS_MAX, RETRY_MS_MIN, Outbox, retry_pause_ms
 from gateway.notices.records import Channel, Choices, Kind
 from gateway.notices.rules import notices_of
+from gateway.notices.ways import NoticeWays
 from gateway.readmodel.records import EventRecord
 from gateway.sessions import Viewer
 from gateway.web.languages import LOCALE_NAMES, language
@@ -124,6 +126,23 @@ def test_an_alarm_that_is_over_before_anybody_looked_is_told_twice():
     assert street.kinds(street.seller).count("alarm") == 2
 
 
+def test_a_new_owner_of_a_device_is_not_told_of_alarms_from_before(street):
+    meter_id = street.seller.meter_id
+    record = json.loads(street.community.ledger.state(f"meter~{meter_id}"))
+    record |= {"owner_idgrid": street.buyer.idgrid, "owned_since_ms": street.now_ms + 1}
+    alarms = AlarmBook(street.book.database)
+    alarms.raise_once(AlarmKind.SILENT, [meter_id], "", street.now_ms)
+    street.ledger.double.event = ("DeviceTransferred", b"{}")
+    street.ledger.block(("devices:transfer", {f"meter~{meter_id}": json.dumps(record).encode()}))
+    street.ledger.catch_up()
+    alarms.clear(AlarmKind.SILENT, [meter_id], street.now_ms + 1)
+    all_steps(street.noticing())
+    assert street.kinds(street.buyer) == BUYER_IS_TOLD
+    alarms.raise_once(AlarmKind.SILENT, [meter_id], "", street.now_ms + 1)
+    all_steps(street.noticing())
+    assert street.kinds(street.buyer) == ["alarm", *BUYER_IS_TOLD]
+
+
 def choices_form(choices: Choices) -> dict[str, object]:
     wanted = [f"{k}:{c}" for k in Kind for c in Channel if choices.wants(k, c)]
     return {"wanted": wanted, "language": choices.language}
@@ -133,7 +152,9 @@ def choices_form(choices: Choices) -> dict[str, object]:
 def test_a_muted_kind_stays_away_and_the_others_arrive(street):
     """Chosen on the account page, as a browser sends it; read in the inbox."""
     muted = frozenset({(Kind.MATCH, Channel.INBOX), (Kind.STOP, Channel.EMAIL)})
+    ways = NoticeWays(tuple(Channel))
     services = services_over(street.ledger.double, readmodel=street.ledger.readmodel)
+    services = replace(services, notice_ways=ways)
 
     async def scene() -> None:
         transport = httpx.ASGITransport(app=create_app(services))

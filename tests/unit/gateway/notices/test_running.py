@@ -1,10 +1,14 @@
 """What the gateway starts for notices: they are there with the block, and mailed."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 from gateway.notices.mail import MailSettings
+from gateway.notices.records import Channel
 from gateway.notices.running import notice_tasks
+from gateway.notices.ways import NoticeWays
+from gateway.services import Services
 from gateway.settings import CommunitySettings, GatewaySettings, IdentityFiles, LedgerSettings
 from gateway.web.notice_texts import NoticeWriter
 from network.certificates.authority import MemberAuthority
@@ -41,9 +45,14 @@ def settings_of(folder: Path, port: int) -> GatewaySettings:
     )
 
 
+def mailing(services: Services) -> Services:
+    """With the inbox and e-mail."""
+    return replace(services, notice_ways=NoticeWays((Channel.INBOX, Channel.EMAIL)))
+
+
 def test_a_running_gateway_tells_and_mails_after_a_block(tmp_path):
     street, catcher = Street(), Catcher()
-    services = services_over(street.ledger.double, readmodel=street.ledger.readmodel)
+    services = mailing(services_over(street.ledger.double, readmodel=street.ledger.readmodel))
 
     async def scene() -> None:
         async with caught_by(catcher) as port:
@@ -51,7 +60,7 @@ def test_a_running_gateway_tells_and_mails_after_a_block(tmp_path):
                 settings_of(tmp_path, port),
                 PersonsOnLedger(street.community),
                 services,
-                NoticeWriter("La Ligua", -180).letter,
+                NoticeWriter("La Ligua", -180),
             )
             await asyncio.to_thread(street.play)
             await services.blocks.announce(street.ledger.readmodel.height)
