@@ -43,6 +43,7 @@ from gateway.readmodel.following import follow_blocks
 from gateway.readmodel.projector import Projector
 from gateway.readmodel.queries import ReadModel
 from gateway.receipts import Receipts
+from gateway.scopes import Scope
 from gateway.services import STREAMS_MAX, Services, Slots
 from gateway.sessions import Sessions, Viewer
 from gateway.settings import GatewaySettings, TlsSettings, load_gateway_settings
@@ -81,6 +82,9 @@ def build_services(settings: GatewaySettings, ledger: Ledger, database: Database
         sessions.add_link(link.token, Viewer(link.idgrid, link.is_manager))
     for token in settings.oracle_tokens:
         sessions.admit(token, Viewer("", is_oracle=True))
+    if settings.watch_token:
+        reading = frozenset({Scope.COMMUNITY_READ})
+        sessions.admit(settings.watch_token, Viewer("", is_manager=True, token_scopes=reading))
     return Services(
         readmodel=readmodel,
         blocks=blocks,

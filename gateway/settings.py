@@ -190,6 +190,8 @@ class GatewaySettings:
     """Further names this gateway answers to, beside the address it listens on."""
     oracle_tokens: tuple[str, ...] = ()
     """Bearer tokens of the members' oracles, for `/battery-soc` and `/smartmeter`."""
+    watch_token: str = field(default="", repr=False)
+    """Of the operator's `gridledger top`: reads the community's devices; empty: there is none."""
     currencies: Currencies = field(default_factory=Currencies)
     """Units beside micro-tokens in which prices are shown."""
     terms: str = ""
@@ -265,6 +267,7 @@ def load_gateway_settings(path: Path) -> GatewaySettings:
         trusted_proxies=tuple(str(name) for name in raw.get("trusted_proxies", ())),
         allowed_hosts=tuple(str(name) for name in raw.get("allowed_hosts", ())),
         oracle_tokens=tuple(str(token) for token in raw.get("oracle_tokens", ())),
+        watch_token=str(raw.get("watch_token", "")),
         currencies=Currencies(units_from(raw["currencies"]))
         if "currencies" in raw
         else Currencies(),

@@ -56,6 +56,12 @@ def _validators(arguments: Sequence[str]) -> int:
     return list_validators(arguments)
 
 
+def _top(arguments: Sequence[str]) -> int:
+    from network.top.command import main as run_top
+
+    return run_top(arguments)
+
+
 def _client(arguments: Sequence[str]) -> int:
     from network.commands.client import main as run_client
 
@@ -231,6 +237,7 @@ COMMANDS = {
     "snapshot": Command(
         "create, verify, restore: a ledger's state in one file, with its proof", _snapshot
     ),
+    "top": Command("watch a running network, its market and its meters", _top),
     "client": Command("write a Python client of the gateway's REST API", _client),
     "doctor": Command("what is missing here, and the fix", _doctor),
     "simulate": Command("run or replay seeds of the consensus simulator", _simulate),

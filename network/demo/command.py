@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import json
 import math
+import shlex
 import shutil
 import signal
 import subprocess
@@ -41,6 +42,7 @@ from network.running.heads import Head, heads
 from network.running.lifecycle import LifecycleError, down, up
 from network.running.processes import ProcessError, is_listening
 
+PLAN_FILE = "network.toml"
 DEFAULT_HOURS = 6
 HOURS_MAX = 8_760
 DEFAULT_HOUR_SECONDS = 6.0
@@ -159,7 +161,7 @@ def _folder(keep: Path | None) -> Path:
 def _network(folder: Path, options: argparse.Namespace) -> Iterator[Running]:
     """The four validators, with the contracts on the channel; stopped at the end."""
     _say("making four members, their keys and the first block")
-    path = folder / "network.toml"
+    path = folder / PLAN_FILE
     text = _plan_text(options.port)
     path.write_text(text, encoding="utf-8")
     plan = load_plan(path)
@@ -205,7 +207,7 @@ def _authority(running: Running) -> Iterator[None]:
         [
             *_module("network.cli", "cert", "serve", HOME_MEMBER),
             *("--socket", str(running.files.authority_socket)),
-            *("--plan", str(running.plan.data_dir.parent / "network.toml")),
+            *("--plan", str(running.plan.data_dir.parent / PLAN_FILE)),
         ],
         stdout=subprocess.DEVNULL,
         start_new_session=True,
@@ -253,6 +255,7 @@ def _greet(running: Running, folder: Path, started: float, options: argparse.Nam
     print(f"\n  web page    {url}/")
     print(f"  household   {url}/login/{running.files.household_token}   ({household_label()})")
     print(f"  manager     {url}/login/{running.files.manager_token}")
+    print(f"  watch it    gridledger top --plan {shlex.quote(str(folder / PLAN_FILE))}")
     if options.keep:
         print(f"  kept in     {folder}")
     print(flush=True)

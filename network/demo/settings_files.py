@@ -142,6 +142,7 @@ def _gateway_settings(
         "port": plan.gateway_port,
         "identity": _issued(authorities[HOME_MEMBER], place, "gateway", reader, now=now),
         "mqtt": broker.address(layout) | {"username": "gateway", "token": broker.token},
+        "watch_token": _token(),
         "links": [
             {"token": files.household_token, "idgrid": household_label(), "is_manager": False},
             {"token": files.manager_token, "idgrid": "", "is_manager": True},

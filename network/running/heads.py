@@ -10,7 +10,7 @@ from ledger.client.blocks import newest_block
 from ledger.crypto.hashing import block_hash
 from ledger.errors import InvalidMessage
 from ledger.model.block import SLOT_COMMIT_HASH
-from ledger.model.codec_block import decode_commit_hash
+from ledger.model.codec_block import consenter_metadata, decode_commit_hash
 from network.layout import NetworkLayout
 from network.plan import PeerPlan, Plan
 from network.running.clients import admin_identity, channel_to
@@ -27,6 +27,8 @@ class Head:
     block_hash: bytes
     state_hash: bytes
     """Commit hash after the newest block: equal on all validators at the same height."""
+    round: int | None = None
+    """In which the newest block was agreed; None for the genesis block."""
 
 
 async def head(plan: Plan, peer: PeerPlan, layout: NetworkLayout) -> Head | None:
@@ -39,10 +41,12 @@ async def head(plan: Plan, peer: PeerPlan, layout: NetworkLayout) -> Head | None
         return None
     finally:
         await channel.close()
+    agreed = consenter_metadata(block)
     return Head(
         height=block.number + 1,
         block_hash=block_hash(block.header),
         state_hash=decode_commit_hash(block.metadata[SLOT_COMMIT_HASH]),
+        round=agreed.round if agreed else None,
     )
 
 

@@ -1,0 +1,1 @@
+"""`gridledger top`: a running network, its market and its meters at a glance."""
