@@ -10,7 +10,7 @@ from chaincode.energy.community import GRID_OPERATORS, Role
 from chaincode.energy.errors import Refusal, refused
 from chaincode.energy.marketplace import escrow
 from chaincode.energy.marketplace.dealing import end_reservation
-from chaincode.energy.marketplace.delivery import finish, metered_wh
+from chaincode.energy.marketplace.delivery import finish, metered_wh, require_auctions_over
 from chaincode.energy.marketplace.labels import is_reserved, taker_of
 from chaincode.energy.marketplace.posts import announce, get_post, put_post
 from chaincode.energy.marketplace.records import DEALT, Delivery, Post, PostState
@@ -65,6 +65,7 @@ async def _end_deal(world: World, post: Post) -> Post:
     """The readings decide even now; without them the buyer pays what it admitted, else nothing."""
     if world.now_ms < post.refund_from_ms:
         raise refused(Refusal.TOO_EARLY, f"{post.post_id} can be settled until then")
+    await require_auctions_over(world, post)
     delivered_wh = await metered_wh(world, post)
     if delivered_wh is not None:
         return await finish(world, post, delivered_wh, Delivery.METERED)

@@ -9,6 +9,7 @@
    it. Nothing by `refund_from_ms`: the buyer pays what it admitted (`closing.py`).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from chaincode.energy import arguments, keys
@@ -138,15 +139,14 @@ async def finish(world: World, post: Post, delivered_wh: int, how: Delivery) -> 
 async def metered_wh(world: World, post: Post) -> int | None:
     """Wh of this deal by the meters; None while a reading is missing.
 
-    What auctions settled in that time is taken off both meters first, so a listing that is not
-    settled yet refuses with NOT_SETTLED; from `AUCTION_AWAITED_MS` after `refund_from_ms` on its
-    energy cannot be told from the deal's, and counts as not known.
+    What auctions settled in that time is taken off both meters first. One that runs refuses with
+    NOT_SETTLED; while one waits for readings of its own, what is left for deals is not known.
     """
     listings = await _auctions(world, post)
-    running = [listing.listing_id for listing in listings if _is_running(listing)]
-    if running and world.now_ms < post.refund_from_ms + AUCTION_AWAITED_MS:
-        raise refused(Refusal.NOT_SETTLED, f"the auction of {running[0]} settles first")
-    if running:
+    if any(listing.state in _AUCTION_RUNS for listing in listings):
+        _require_auctions_over(world, post, listings)
+        return None
+    if any(not _is_over(listing) for listing in listings):
         return None
     seller, buyer = str(post.seller_idgrid), str(post.buyer_idgrid)
     sold = await _flow(world, post, seller, listings)
@@ -158,10 +158,21 @@ async def metered_wh(world: World, post: Post) -> int | None:
     return min(given, taken)
 
 
-def _is_running(listing: Listing) -> bool:
-    """Whether the auction will still settle: DISPUTED may be for lack of readings."""
+async def require_auctions_over(world: World, post: Post) -> None:
+    """Refuse while an auction in the time of this deal may still settle, until it is too late."""
+    _require_auctions_over(world, post, await _auctions(world, post))
+
+
+def _require_auctions_over(world: World, post: Post, listings: Iterable[Listing]) -> None:
+    running = [listing.listing_id for listing in listings if not _is_over(listing)]
+    if running and world.now_ms < post.refund_from_ms + AUCTION_AWAITED_MS:
+        raise refused(Refusal.NOT_SETTLED, f"the auction of {running[0]} settles first")
+
+
+def _is_over(listing: Listing) -> bool:
+    """Whether the auction has settled or never will; DISPUTED may be for lack of readings."""
     undecided = listing.state == ListingState.DISPUTED and not listing.is_decided
-    return undecided or listing.state in _AUCTION_RUNS
+    return not undecided and listing.state not in _AUCTION_RUNS
 
 
 async def _auctions(world: World, post: Post) -> list[Listing]:

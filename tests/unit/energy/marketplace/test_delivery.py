@@ -148,7 +148,8 @@ def test_an_auction_that_waits_for_readings_comes_first_all_the_same(
     community.households = homes
     to_hour_end(community, minutes=15)
     assert community.settle()["state"] == "DISPUTED"
-    refuses(community, "NOT_SETTLED", seller.client, SETTLE, post_id)
+    assert call(seller.client, "settle", post_id)["state"] == "DISPUTED"
+    refuses(community, "READINGS_MISSING", seller.client, SETTLE, post_id)
     to_hour_end(community, minutes=24 * 60 + 15)
     refuses(community, "NOT_SETTLED", buyer.client, EXPIRE, post_id)
     assert community.settle()["settled_wh"] == LOT_WH
