@@ -4,6 +4,8 @@ Pure: whoever stores the ledger hands in what it holds. Nothing stored is believ
 that one can be compared with a genesis block from elsewhere.
 """
 
+from collections.abc import Callable
+
 from ledger.audit.block_reading import read_block
 from ledger.audit.chain import ChainBroken, ChainHead
 from ledger.audit.findings import Findings
@@ -14,12 +16,17 @@ from ledger.audit.storage_port import Savepoint, StoredLedger
 from ledger.audit.wire_fields import BrokenBytes
 
 
-def verify_ledger(stored: StoredLedger, *, genesis_raw: bytes | None = None) -> Findings:
+def verify_ledger(
+    stored: StoredLedger,
+    *,
+    genesis_raw: bytes | None = None,
+    on_block: Callable[[int, int], None] | None = None,
+) -> Findings:
     """Check everything; raises ChainBroken at the first thing that is wrong, block by block.
 
     `genesis_raw` is the genesis block as it was agreed on; without it the stored one is believed.
     Memory grows with the world state and the number of transactions. A ledger that began with a
-    snapshot is checked from there on.
+    snapshot is checked from there on. `on_block` is told how many blocks are read, of how many.
     """
     first = stored.block(0)
     if first is None:
@@ -38,6 +45,8 @@ def verify_ledger(stored: StoredLedger, *, genesis_raw: bytes | None = None) -> 
         if raw is None:
             raise ChainBroken(number, "is missing")
         replay.add(raw)
+        if on_block is not None:
+            on_block(number + 1, savepoint.height)
     head = replay.head
     computed = Savepoint(
         height=head.number + 1,

@@ -40,6 +40,7 @@ from network.founding.creation import create_network
 from network.layout import NetworkLayout
 from network.plan import Plan, default_plan_text, load_plan
 from network.ports import free_port_range
+from network.progress import step
 from network.running.clients import connect
 from network.running.lifecycle import LifecycleError, down, folder_bytes, up, validator_pids
 from network.running.process_usage import cpu_seconds, usage_of_trees
@@ -110,9 +111,9 @@ def _in_fresh_network(options: argparse.Namespace) -> Report | Profile:
         plan = load_plan(path)
         layout = create_network(plan, path.read_text(encoding="utf-8"), now=datetime.now(tz=UTC))
         try:
-            _progress("starting four validators")
+            step("starting four validators")
             up(plan)
-            _progress(f"registering {HOUSEHOLDS} households, placing the first offers")
+            step(f"registering {HOUSEHOLDS} households, placing the first offers")
             return uvloop.run(_measure(plan, layout, options))
         finally:
             down(plan)
@@ -163,11 +164,6 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _progress(text: str) -> None:
-    """What goes on, on standard error: standard output is the report alone."""
-    print(f"  {text}", file=sys.stderr, flush=True)
-
-
 def _levels(text: str) -> tuple[int, ...]:
     level = whole_number(1, IN_FLIGHT_MAX)
     return tuple(level(part) for part in text.split(","))
@@ -195,7 +191,7 @@ async def _measure(
         await _submit_all(clients, await community.offers(WARM_UP_TRANSACTIONS), in_flight=64)
         processes = validator_pids(plan, layout)
         if options.profile:
-            _progress("endorsing, then ordering in few and in many blocks")
+            step("endorsing, then ordering in few and in many blocks")
             return await ProfileRun(clients, community, processes).measure(options.transactions)
         bench = _Bench(plan, layout, clients, community, processes)
         runs = []
@@ -240,9 +236,7 @@ class _Bench:
                 runs[name].append(await self._run(name, place, count, in_flight))
         medians = [median_run(of_client) for of_client in runs.values()]
         for one in medians:
-            _progress(
-                f"{in_flight} in flight, {one.client}: {one.tps:.0f} transactions per second"
-            )
+            step(f"{in_flight} in flight, {one.client}: {one.tps:.0f} transactions per second")
         return medians
 
     async def _run(self, name: str, place: Place, count: int, in_flight: int) -> Run:

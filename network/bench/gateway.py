@@ -53,6 +53,7 @@ from network.founding.creation import create_network
 from network.layout import NetworkLayout
 from network.plan import Plan, default_plan_text, load_plan
 from network.ports import free_port_range
+from network.progress import step
 from network.running.lifecycle import LifecycleError, down, up
 from network.running.process_usage import usage_of_trees
 from network.running.processes import ProcessError
@@ -187,7 +188,7 @@ def _in_fresh_network(options: argparse.Namespace) -> GatewayReport:
         token = secrets.token_urlsafe(TOKEN_BYTES)
         settings = write_gateway_settings(plan, layout, Path(folder), token=token)
         try:
-            _progress("starting four validators")
+            step("starting four validators")
             up(plan)
             uvloop.run(_deploy(plan, layout))
             with running_gateway(plan, settings) as process:
@@ -248,23 +249,23 @@ def _measure(
 ) -> GatewayReport:
     url = f"http://{plan.gateway_host}:{plan.gateway_port}"
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        _progress(f"registering {options.households} households")
+        step(f"registering {options.households} households")
         market = runner.run(Market.open(plan, layout))
         runner.run(market.settle_in(options.households))
         try:
-            _progress("orders in the last seconds before the gate")
+            step("orders in the last seconds before the gate")
             rush = runner.run(market.rush(url))
-            _progress(f"opening {options.streams} streams")
+            step(f"opening {options.streams} streams")
             streams = _streams(
                 url, process, options.streams, lambda: runner.run(market.one_more())
             )
-            _progress("opening the home page in a browser")
+            step("opening the home page in a browser")
             page = _home_page(url, token)
-            _progress(f"placing orders until there are {options.transactions} transactions")
+            step(f"placing orders until there are {options.transactions} transactions")
             runner.run(market.fill(options.transactions))
         finally:
             runner.run(market.close())
-    _progress("rebuilding the read model")
+    step("rebuilding the read model")
     return GatewayReport(rush, streams, page, _rebuilt(settings))
 
 
@@ -365,10 +366,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     return parser
-
-
-def _progress(text: str) -> None:
-    print(f"  {text}", file=sys.stderr, flush=True)
 
 
 def _failed(why: str) -> int:

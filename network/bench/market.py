@@ -31,6 +31,7 @@ from network.founding.creation import create_network
 from network.layout import NetworkLayout
 from network.plan import Plan, default_plan_text, load_plan
 from network.ports import free_port_range
+from network.progress import step
 from network.running.clients import connect
 from network.running.lifecycle import LifecycleError, down, up
 from network.running.processes import ProcessError
@@ -96,7 +97,7 @@ def _seconds(wall_s: float, cpu_s: float, target_s: float) -> str:
 
 
 def _measured(options: argparse.Namespace) -> MarketReport:
-    _progress("clearing books of several sizes")
+    step("clearing books of several sizes")
     clearing = measure_clearing()
     if options.no_network:
         return MarketReport(clearing, None, None)
@@ -106,7 +107,7 @@ def _measured(options: argparse.Namespace) -> MarketReport:
         plan = load_plan(path)
         layout = create_network(plan, path.read_text(encoding="utf-8"), now=datetime.now(tz=UTC))
         try:
-            _progress("starting four validators")
+            step("starting four validators")
             up(plan)
             cleared, settled = uvloop.run(_hour(plan, layout, options))
         finally:
@@ -121,9 +122,9 @@ async def _hour(
     clients = [connect(plan, member, layout) for member in plan.members]
     try:
         hour = BigHour(plan, layout, clients, name="market", orders_each=options.orders_each)
-        _progress(f"registering {options.households} households")
+        step(f"registering {options.households} households")
         await hour.settle_in(options.households)
-        return await hour.settle(_progress)
+        return await hour.settle(step)
     finally:
         await asyncio.gather(*(client.close() for client in clients))
 
@@ -158,11 +159,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     return parser
-
-
-def _progress(text: str) -> None:
-    """What goes on, on standard error: standard output is the report alone."""
-    print(f"  {text}", file=sys.stderr, flush=True)
 
 
 def _failed(text: str) -> int:

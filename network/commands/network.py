@@ -15,6 +15,7 @@ from network.chaincode.planned import commit_definitions
 from network.membership.certificate_inventory import expiring
 from network.plan import Plan, default_plan_text, load_plan
 from network.plan_table import PlanError
+from network.progress import progress
 from network.running.heads import Head, heads
 from network.running.lifecycle import (
     LifecycleError,
@@ -98,7 +99,8 @@ def _init(options: argparse.Namespace) -> int:
         path.write_text(default_plan_text(), encoding="utf-8")
         print(f"wrote the plan {path}")
     plan = load_plan(path)
-    layout = create_network(plan, path.read_text(encoding="utf-8"), now=datetime.now(tz=UTC))
+    with progress("making keys, certificates and the genesis block"):
+        layout = create_network(plan, path.read_text(encoding="utf-8"), now=datetime.now(tz=UTC))
     for peer in plan.peers:
         print(f"  {peer.id:<14} {peer.mspid:<18} {peer.address}")
     print(f"keys, certificates and genesis block are in {layout.root}")
@@ -121,7 +123,9 @@ def _up(options: argparse.Namespace) -> int:
         if notice := notice_of(layout.member(peer.id)):
             print(f"  {peer.id:<14} {notice}")
     if not options.peers:
-        for name in asyncio.run(commit_definitions(plan, layout)):
+        with progress("putting the contracts on the channel"):
+            committed = asyncio.run(commit_definitions(plan, layout))
+        for name in committed:
             print(f"  contract {name} is on the channel")
     return 0
 
@@ -174,7 +178,8 @@ def _verify(options: argparse.Namespace) -> int:
     outcome = 0
     for peer in selected(plan, options.peers):
         try:
-            height = verify_member(layout.member(peer.id), layout)
+            with progress(f"checking the blocks of {peer.id}") as report:
+                height = verify_member(layout.member(peer.id), layout, report)
         except GridledgerError as error:
             print(f"  {peer.id:<14} DAMAGED: {error}")
             outcome = EXIT_FAILED

@@ -18,6 +18,7 @@ from ledger.node.snapshots.folder import (
 )
 from ledger.node.snapshots.reading import SnapshotFindings
 from ledger.storage.snapshot_errors import SnapshotRefused
+from network.progress import progress
 
 EXIT_REFUSED = 1
 EXIT_NOT_DONE = 2
@@ -85,14 +86,16 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _create(options: argparse.Namespace) -> int:
-    findings = create_snapshot(options.data, options.output)
+    with progress("writing the snapshot and checking it"):
+        findings = create_snapshot(options.data, options.output)
     print(f"wrote {options.output}, {options.output.stat().st_size:,} bytes")
     print(_text(findings, "this ledger's own; `snapshot verify` compares it with yours"))
     return 0
 
 
 def _verify(options: argparse.Namespace) -> int:
-    findings = verify_snapshot(options.snapshot, read_genesis(options.genesis))
+    with progress("checking the snapshot"):
+        findings = verify_snapshot(options.snapshot, read_genesis(options.genesis))
     if options.json:
         print(json.dumps(_json(findings)))
     else:
@@ -104,7 +107,8 @@ def _restore(options: argparse.Namespace) -> int:
     genesis = read_genesis(options.genesis)
     data_dir: Path = options.data
     try:
-        findings = restore_snapshot(options.snapshot, data_dir, genesis)
+        with progress("checking the snapshot and filling a ledger"):
+            findings = restore_snapshot(options.snapshot, data_dir, genesis)
     except SnapshotRefused as error:
         if not options.or_sync:
             raise

@@ -18,6 +18,7 @@ from ledger.audit.stored_ledger import NoLedger, open_stored_ledger
 from ledger.audit.whole_ledger import verify_ledger
 from ledger.audit.wire_fields import BrokenBytes
 from ledger.model.codes import ValidationCode
+from network.progress import progress
 
 EXIT_BROKEN = 1
 EXIT_NOTHING_TO_CHECK = 2
@@ -29,8 +30,11 @@ def main(arguments: Sequence[str]) -> int:
     genesis: Path | None = options.genesis
     try:
         agreed = None if genesis is None else _agreed_genesis(genesis)
-        with open_stored_ledger(options.data) as stored:
-            findings = verify_ledger(stored, genesis_raw=agreed)
+        with (
+            open_stored_ledger(options.data) as stored,
+            progress("checking blocks, then the state") as report,
+        ):
+            findings = verify_ledger(stored, genesis_raw=agreed, on_block=report)
     except ChainBroken as error:
         broken = {"ok": False, "block": error.block_number, "wrong": str(error)}
         print(json.dumps(broken) if options.json else f"BROKEN: {error}")

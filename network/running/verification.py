@@ -1,5 +1,7 @@
 """Re-checking a member's whole ledger: links, hashes, seals, codes, state, from block 0 on."""
 
+from collections.abc import Callable
+
 from ledger.errors import NodeFault
 from ledger.model.block import SLOT_TRANSACTIONS_FILTER, Block
 from ledger.model.codec import decode_request
@@ -17,11 +19,16 @@ from network.running.lifecycle import LifecycleError
 from network.running.processes import read_pid_file
 
 
-def verify_member(folder: MemberLayout, network: NetworkLayout) -> int:
+def verify_member(
+    folder: MemberLayout,
+    network: NetworkLayout,
+    on_block: Callable[[int, int], None] = lambda _done, _all: None,
+) -> int:
     """Number of blocks found good.
 
     Raises ChainBroken naming the block that is not, LifecycleError while the validator runs (its
-    database is locked), and NodeFault for a database that cannot be read at all.
+    database is locked), and NodeFault for a database that cannot be read at all. `on_block` is
+    told how many blocks are read, of how many.
     """
     if read_pid_file(folder.pid_file) is not None:
         name = folder.root.name
@@ -34,7 +41,13 @@ def verify_member(folder: MemberLayout, network: NetworkLayout) -> int:
     database = LevelDbStore(folder.ledger_dir / DATABASE_FOLDER)
     try:
         store = open_ledger(database, channel_id=channel.channel_id, genesis=genesis)
-        return verify_chain(store, seals.check)
+        height = store.height()
+
+        def check_seals(block: Block) -> None:
+            seals.check(block)
+            on_block(block.number + 1, height)
+
+        return verify_chain(store, check_seals)
     finally:
         database.close()
 

@@ -7,8 +7,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from itertools import count
 from pathlib import Path
 
+from network.progress import progress
 from tests.simulation.byzantine.behaviours import Behaviour
 from tests.simulation.campaign import Campaign, Outcome, Summary, run, run_seed
 from tests.simulation.swarm import DELAY_BOUND_MS, Profile
@@ -43,7 +45,14 @@ def main(arguments: Sequence[str]) -> int:
         f"{campaign.last_seed}, commit {commit()}"
     )
     began_s = time.monotonic()
-    summary = run(campaign, lambda outcome: _tell(campaign, outcome))
+    with progress("running seeds") as report:
+        ended = count(1)
+
+        def on_outcome(outcome: Outcome) -> None:
+            report(next(ended), campaign.seeds)
+            _tell(campaign, outcome)
+
+        summary = run(campaign, on_outcome)
     for line in summary_lines(campaign, summary, time.monotonic() - began_s):
         say(line)
     return 1 if summary.violations else 0

@@ -3,11 +3,13 @@
 from chaincode.energy.market.clearing import ClearingResult
 from chaincode.energy.settlement.pool import Settlement
 from gateway.hems.profiles import Profiles, load_profiles
+from network.progress import progress
 from tests.scenarios.market.best_allocation import BestAllocation, best_allocation
 from tests.scenarios.market.narration import Differs, Story
 from tests.scenarios.market.year import (
     FEED_IN_UTOKEN_PER_KWH,
     Hour,
+    Limits,
     Year,
     hours_of,
     replay,
@@ -26,14 +28,24 @@ def run(story: Story) -> Year:
     story.figure("homes", len(profiles.homes), 17)
     story.figure("hours", profiles.hours, 8_760)
     story.step("Every hour is cleared and settled; homes name random limit prices.")
-    drawn = replay(profiles, "random", require_exact)
+    drawn = _replay_telling(profiles, "random")
     _describe(story, drawn)
     story.step("Again, each home naming its own alternative: retail to buy, feed-in to sell.")
-    year = replay(profiles, "own alternatives", require_exact)
+    year = _replay_telling(profiles, "own alternatives")
     _describe(story, year)
     _compare(story, year, best_allocation(list(hours_of(profiles))))
     _table(story, profiles, year)
     return year
+
+
+def _replay_telling(profiles: Profiles, limits: Limits) -> Year:
+    with progress("clearing and settling hours") as report:
+
+        def check(hour: Hour, cleared: ClearingResult, settlement: Settlement) -> None:
+            require_exact(hour, cleared, settlement)
+            report(hour.index + 1, profiles.hours)
+
+        return replay(profiles, limits, check)
 
 
 def require_exact(hour: Hour, cleared: ClearingResult, settlement: Settlement) -> None:
