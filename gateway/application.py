@@ -20,11 +20,11 @@ from gateway.web import app_routes as web_app_routes
 from gateway.web import (
     devices_page,
     keys_pages,
+    notice_targets_page,
     notices_page,
     receipt_page,
     terms_page,
     trust_page,
-    webhooks_page,
 )
 from gateway.web import routes as web_routes
 from gateway.web.assets import ASSETS
@@ -44,7 +44,7 @@ PAGES = (
     security_page,
     keys_pages,
     notices_page,
-    webhooks_page,
+    notice_targets_page,
     trust_page,
 )
 CONTENT_SECURITY_POLICY = (

@@ -384,6 +384,7 @@ def _notices(raw: dict[str, Any], folder: Path) -> NoticeSettings:
         key_folder=Path(raw.get("key_folder", folder)),
         language=str(raw.get("language", "en")),
         reach=Reach.of(raw.get("allowed_networks", ())),
+        contact=str(raw.get("contact", "")),
         ca=Path(raw["ca"]) if "ca" in raw else None,
     )
 

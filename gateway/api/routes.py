@@ -12,6 +12,7 @@ from gateway.api import (
     marketplace_routes,
     plug_routes,
     problem_routes,
+    push_routes,
     raw_data_routes,
     receipt_routes,
     settlement_routes,
@@ -44,6 +45,7 @@ def add_api_routes(app: FastAPI) -> FastAPI:
         event_routes,
         token_routes,
         webhook_routes,
+        push_routes,
         problem_routes,
         raw_data_routes,
     ):

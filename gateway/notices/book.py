@@ -23,6 +23,7 @@ from gateway.notices.tables import (
     NoticeProgressRow,
     NoticeRow,
     OutboxRow,
+    PushDeviceRow,
     WebhookRow,
 )
 from gateway.readmodel.records import Position
@@ -32,7 +33,7 @@ KEPT_MS = 90 * DAY_MS
 MAILED_WITHIN_MS = DAY_MS
 """An older notice goes to the inbox only: a gateway new to an old ledger mails no history."""
 NOTHING_YET = Position(-1, -1)
-WITH_TARGETS = (Channel.WEBHOOK,)
+WITH_TARGETS = (Channel.WEBHOOK, Channel.PUSH)
 NOT_SENT = {"state": "waiting", "attempts": 0, "failure": ""}
 
 Way = tuple[Channel, str]
@@ -119,6 +120,9 @@ def targets_of(
     wanted = select(WebhookRow.idgrid, WebhookRow.webhook_id)
     for idgrid, webhook_id in connection.execute(wanted.where(WebhookRow.idgrid.in_(idgrids))):
         found[idgrid, Channel.WEBHOOK].append(webhook_id)
+    wanted = select(PushDeviceRow.idgrid, PushDeviceRow.push_id)
+    for idgrid, push_id in connection.execute(wanted.where(PushDeviceRow.idgrid.in_(idgrids))):
+        found[idgrid, Channel.PUSH].append(push_id)
     return found
 
 

@@ -16,11 +16,15 @@ from gateway.notices.cloud_events import EVENT_BYTES_MAX, cloud_event, signed_he
 from gateway.notices.mail import Letter, Mailer
 from gateway.notices.outbox import OutboxItem, Undelivered
 from gateway.notices.outside_http import AddressRefused, CallFailed, OutsideHttp
+from gateway.notices.push_devices import PushDevices
 from gateway.notices.records import Channel, Notice, NoticeText
+from gateway.notices.web_push import MESSAGE_BYTES_MAX, Sender, encrypted, message
 from gateway.notices.webhooks import Webhooks
 
 MQTT_FORMAT_VERSION = 1
 MQTT_NOTICE_BYTES_MAX = 4 * 1024
+_BROWSER_IS_GONE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
+_IS_BUSY = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
 
 
 class Writer(Protocol):
@@ -102,8 +106,45 @@ class WebhookDelivery:
         if status == HTTPStatus.GONE:
             await asyncio.to_thread(self.webhooks.remove, item.target)
             raise Undelivered("the receiver is gone", is_final=True)
-        if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+        if not _is_success(status):
             raise Undelivered(f"the receiver answers {status}", is_final=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PushDelivery:
+    """Messages to browsers through their makers' push services, which cannot read them."""
+
+    book: NoticeBook
+    devices: PushDevices
+    sender: Sender
+    http: OutsideHttp
+    writer: Writer
+    language: str
+    """Of households that chose none."""
+    channel: Channel = Channel.PUSH
+
+    async def deliver(self, item: OutboxItem, now_ms: int) -> None:
+        """See `Delivery`. 404 and 410 remove the browser; 408, 429 and 5xx are tried again."""
+        notice = item.notice
+        subscription = await asyncio.to_thread(self.devices.subscription, item.target)
+        if subscription is None:
+            raise Undelivered("it was removed", is_final=True)
+        language = await _language(self.book, notice, self.language)
+        content = message(notice.name, self.writer.told(notice, language), language)
+        if len(content) > MESSAGE_BYTES_MAX:
+            raise Undelivered("the message is too large", is_final=True)
+        endpoint, body = subscription.endpoint, encrypted(content, subscription)
+        try:
+            headers = self.sender.headers(endpoint, now_ms)
+        except AddressRefused as refused:
+            raise Undelivered(str(refused), is_final=True) from refused
+        status = await _posted(self.http, endpoint, headers, body)
+        if status in _BROWSER_IS_GONE:
+            await asyncio.to_thread(self.devices.remove, item.target)
+            raise Undelivered("the browser is gone", is_final=True)
+        if not _is_success(status):
+            is_final = status < HTTPStatus.INTERNAL_SERVER_ERROR and status not in _IS_BUSY
+            raise Undelivered(f"the push service answers {status}", is_final=is_final)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +186,10 @@ class MqttDelivery:
 async def _language(book: NoticeBook, notice: Notice, default: str) -> str:
     choices = await asyncio.to_thread(book.choices, notice.idgrid)
     return choices.language or default
+
+
+def _is_success(status: int) -> bool:
+    return HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES
 
 
 async def _posted(http: OutsideHttp, url: str, headers: Mapping[str, str], body: bytes) -> int:

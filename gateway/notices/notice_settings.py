@@ -16,5 +16,7 @@ class NoticeSettings:
     """Of what is sent to households that chose none; mails have their own setting."""
     reach: Reach = field(default_factory=Reach)
     """Networks beside public addresses that webhooks may name."""
+    contact: str = ""
+    """Of the gateway's operator, `mailto:` or https, for push services; without it no Web Push."""
     ca: Path | None = None
     """An authority beside those this machine trusts, for receivers inside the community."""

@@ -27,6 +27,8 @@ class Channel(StrEnum):
 
     INBOX = "inbox"
     EMAIL = "email"
+    PUSH = "push"
+    """Shown by browsers that asked for it (Web Push)."""
     MQTT = "mqtt"
     """A message on the household's own topic of the community's broker."""
     WEBHOOK = "webhook"
@@ -34,9 +36,13 @@ class Channel(StrEnum):
 
 
 MUTED_UNLESS_CHOSEN = frozenset(
-    {(Kind.INVITATION, Channel.EMAIL), *((kind, Channel.MQTT) for kind in Kind)}
+    {
+        (Kind.INVITATION, Channel.EMAIL),
+        (Kind.INVITATION, Channel.PUSH),
+        *((kind, Channel.MQTT) for kind in Kind),
+    }
 )
-"""A mail every hour is what people leave for; most households hear nothing of the broker."""
+"""Being called every hour is what people leave for; most households hear nothing of the broker."""
 
 Facts = Mapping[str, Any]
 """Numbers and texts a notice is about: energy in Wh, money in micro-tokens, times ms UTC."""

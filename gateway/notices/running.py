@@ -9,6 +9,7 @@ from gateway.notices.delivery import (
     Delivery,
     MailDelivery,
     MqttDelivery,
+    PushDelivery,
     WebhookDelivery,
     Writer,
 )
@@ -22,7 +23,7 @@ from gateway.ports import Ledger
 from gateway.services import Services
 from gateway.settings import GatewaySettings
 
-WEBHOOK_SENDERS = 4
+WEBHOOK_SENDERS = PUSH_SENDERS = 4
 """At once, so that one receiver that is slow does not hold up the others."""
 
 
@@ -64,8 +65,18 @@ def _deliveries(
             community_id=settings.community.id,
             language=settings.notices.language,
         )
+    http = OutsideHttp(settings.notices.reach, settings.notices.ca)
+    if ways.push is not None and ways.push_sender is not None:
+        for _ in range(PUSH_SENDERS):
+            yield PushDelivery(
+                book=book,
+                devices=ways.push,
+                sender=ways.push_sender,
+                http=http,
+                writer=writer,
+                language=settings.notices.language,
+            )
     if ways.webhooks is not None:
-        http = OutsideHttp(settings.notices.reach, settings.notices.ca)
         for _ in range(WEBHOOK_SENDERS):
             yield WebhookDelivery(
                 book=book,

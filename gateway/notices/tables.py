@@ -83,6 +83,20 @@ class WebhookRow(Base):
     created_ms: Mapped[int]
 
 
+class PushDeviceRow(Base):
+    """A browser that is told of its household's notices by Web Push."""
+
+    __tablename__ = "notices_push_devices"
+
+    push_id: Mapped[str] = mapped_column(primary_key=True)
+    idgrid: Mapped[str] = mapped_column(index=True)
+    endpoint: Mapped[str]
+    public_key: Mapped[bytes]
+    auth: Mapped[bytes]
+    label: Mapped[str]
+    created_ms: Mapped[int]
+
+
 class NoticeLanguageRow(Base):
     """The language of what is sent to a household."""
 

@@ -18,6 +18,7 @@ from ledger.crypto.hashing import sha256
 LANGUAGE_KEPT_S = 365 * 24 * 60 * 60
 FORM_BYTES_MAX = 1_024
 WORKER = "service-worker.js"
+ICON = "/static/icons/icon-192.png"
 SHELL = ("page.css", "page.js", "vendor/htmx.min.js", "icon.svg")
 """What the worker keeps: a page shows at once, and "you are offline" looks like the rest."""
 RECEIPT_SHELL = ("receipts/page.js",)
@@ -67,7 +68,7 @@ async def service_worker() -> Response:
     urls = [ASSETS.url(name) for name in (*SHELL, *RECEIPT_SHELL, *RECEIPT_MODULES)]
     kept = [*urls, *(f"/static/{name}" for name in RECEIPT_MODULES)]
     stamp = sha256(" ".join(urls).encode()).hex()
-    head = f'"use strict";const SHELL={json.dumps(kept)},STAMP="{stamp}";\n'
+    head = f'"use strict";const SHELL={json.dumps(kept)},STAMP="{stamp}",ICON="{ICON}";\n'
     return Response(head.encode() + asset.content, media_type="text/javascript")
 
 

@@ -20,6 +20,7 @@ KINDS: Mapping[Kind, str] = {
 CHANNELS: Mapping[Channel, str] = {
     Channel.INBOX: N_("Inbox"),
     Channel.EMAIL: N_("E-mail"),
+    Channel.PUSH: N_("On my devices"),
     Channel.MQTT: N_("MQTT"),
     Channel.WEBHOOK: N_("Webhook"),
 }

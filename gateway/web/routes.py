@@ -23,6 +23,7 @@ from gateway.web.languages import UTOKEN_PER_TOKEN, WH_PER_KWH
 from gateway.web.market_page import market_view, tradable_sources
 from gateway.web.marketplace_page import marketplace_view
 from gateway.web.meter_page import meter_view
+from gateway.web.notice_targets_page import push_devices_shown
 from gateway.web.notice_texts import CHANNELS, KINDS
 from gateway.web.own_pages import household_of, reader_or_none
 from gateway.web.production_page import production_view
@@ -120,6 +121,7 @@ def account(request: Request, services: UsedServices, viewer: SignedIn) -> HTMLR
         view=view,
         notice_kinds=KINDS,
         notice_channels={way: CHANNELS[way] for way in services.notice_ways.channels},
+        push_devices=push_devices_shown(services, view.idgrid),
         has_webhooks=services.notice_ways.webhooks is not None,
         states=REGISTRY_STATES,
         source_types=SOURCE_TYPES,

@@ -1,7 +1,7 @@
 // Keeps the public files and two pages for when there is no connection: one that says so, and the
 // one that checks receipts, which needs none. Pages with a household's
 // data are never kept: whoever opens this browser next must not find them.
-// SHELL, the files to keep, and STAMP, a hash of them all, are written in front of this by the gateway.
+// SHELL, the files to keep, STAMP, a hash of them all, and ICON are written in front of this by the gateway.
 
 const CACHE = "shell:" + STAMP;
 const OFFLINE = "/offline";
@@ -31,4 +31,17 @@ self.addEventListener("fetch", (event) => {
   } else if (SHELL.includes(url.pathname + url.search)) {
     event.respondWith(caches.match(request).then((kept) => kept || fetch(request)));
   }
+});
+
+// A notice that the gateway encrypted for this browser; with the same id it is shown once.
+self.addEventListener("push", (event) => {
+  const told = event.data ? event.data.json() : {};
+  event.waitUntil(self.registration.showNotification(told.title || self.location.host, {
+    body: told.text, tag: told.id, lang: told.language, icon: ICON,
+  }));
+});
+
+self.addEventListener("notificationclick", (event) => {
+  event.notification.close();
+  event.waitUntil(self.clients.openWindow("/notices"));
 });

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
+from fastapi import FastAPI
+
 from chaincode.energy.contracts import CONTRACTS
 from chaincode.shim.testing import collection
 from gateway.api.limits import RateLimit
@@ -49,6 +51,7 @@ class Village:
     links: Iterator[int] = field(default_factory=itertools.count)
     meters: dict[str, VirtualMeter] = field(default_factory=dict)
     following: asyncio.Task[None] | None = None
+    app: FastAPI | None = None
 
     def act(self, what: Callable[[Community], T]) -> T:
         """Let people act on the ledger; the gateway has seen it when this returns."""
@@ -147,7 +150,8 @@ def village(
 
 async def _serve(it: Village, ready: threading.Event, stop: asyncio.Event) -> None:
     it.following = asyncio.create_task(follow(it.ledger, it.services))
-    async with serve(create_app(it.services, rate=NO_RATE_LIMIT)) as address:
+    it.app = create_app(it.services, rate=NO_RATE_LIMIT)
+    async with serve(it.app) as address:
         it.url = address
         ready.set()
         await stop.wait()

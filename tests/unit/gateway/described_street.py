@@ -20,6 +20,7 @@ from gateway.hems.batteries import Observation
 from gateway.hems.virtual_meter import VirtualMeter
 from gateway.mqtt.device_messages import EnergyEvent
 from gateway.notices.outside_http import Reach
+from gateway.notices.push_devices import PushDevices
 from gateway.notices.ways import NoticeWays
 from gateway.notices.webhooks import MASTER_BYTES, Webhooks
 from gateway.services import Services
@@ -31,6 +32,7 @@ from tests.unit.energy.settlement.trades import settled_trade
 from tests.unit.gateway.ledger_double import an_identity, services_over
 from tests.unit.gateway.metering.data_service import NOON_MS, QUARTER_MS, Keys, Scene
 from tests.unit.gateway.metering.test_transfers import end, transfer
+from tests.unit.gateway.notices.push_browser import a_subscription, as_sent
 from tests.unit.gateway.readmodel_blocks import Ledger, an_order
 
 MANAGER, HOUSEHOLD, NEIGHBOUR = "manager-token", "household-token", "neighbour-token"
@@ -84,7 +86,9 @@ class Street:
         clock_ms, database = services.clock_ms, services.readmodel.database
         webhooks = Webhooks(database, clock_ms, Reach(), master=bytes(MASTER_BYTES))
         webhooks.add(self.seller.idgrid, WEBHOOK["url"])
-        ways = NoticeWays(webhooks=webhooks)
+        push = PushDevices(database, clock_ms, Reach(), bytes(range(65)))
+        push.add(self.seller.idgrid, a_subscription(), "Linux")
+        ways = NoticeWays(webhooks=webhooks, push=push)
         return replace(services, hems=self.scene.service, notice_ways=ways)
 
 
@@ -161,6 +165,8 @@ def calls(it: Street) -> dict[str, tuple[str, dict[str, Any] | None]]:
         "/v1/money": "/v1/money",
         "/v1/participants": "/v1/participants",
         "/v1/participants/{idgrid}": f"/v1/participants/{home}",
+        "/v1/push-devices": "/v1/push-devices",
+        "/v1/push-devices/key": "/v1/push-devices/key",
         "/v1/search": "/v1/search?q=2",
         "/v1/tokens": "/v1/tokens",
         "/v1/transactions": "/v1/transactions",
@@ -175,6 +181,7 @@ def calls(it: Street) -> dict[str, tuple[str, dict[str, Any] | None]]:
     writes: dict[str, tuple[str, dict[str, Any]]] = {
         "/v1/tokens": ("/v1/tokens", token),
         "/v1/webhooks": ("/v1/webhooks", WEBHOOK),
+        "/v1/push-devices": ("/v1/push-devices", as_sent(a_subscription()) | {"label": "Linux"}),
         "/v1/proposals": ("/v1/proposals", proposal),
         "/v1/bids/prepare": ("/v1/bids/prepare", order | amounts),
         "/v1/offers/prepare": (

@@ -16,6 +16,7 @@ import pytest
 
 from gateway.application import create_app
 from gateway.notices.outside_http import Reach
+from gateway.notices.push_devices import PushDevices
 from gateway.notices.ways import NoticeWays
 from gateway.notices.webhooks import MASTER_BYTES, Webhooks
 from gateway.scopes import Role
@@ -27,6 +28,7 @@ from tests.support.signing_requests import signing_request
 from tests.support.village_authority import VillageIssuer
 from tests.unit.gateway.metering.data_service import Keys, Scene
 from tests.unit.gateway.metering.test_transfers import transfer
+from tests.unit.gateway.notices.push_browser import a_subscription, as_sent
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "access.md"
 ALL, UNNAMED, NO = "all", "unnamed", "no"
@@ -95,7 +97,10 @@ class Place:
         webhooks = Webhooks(
             services.readmodel.database, services.clock_ms, Reach(), bytes(MASTER_BYTES)
         )
-        ways = NoticeWays(webhooks=webhooks)
+        push = PushDevices(
+            services.readmodel.database, services.clock_ms, Reach(), bytes(range(65))
+        )
+        ways = NoticeWays(webhooks=webhooks, push=push)
         return replace(services, hems=scene.service, notice_ways=ways)
 
     def viewers(self) -> dict[str, Viewer]:
@@ -127,6 +132,7 @@ class Place:
             "slug": "forbidden",
             "token_id": "0" * 16,
             "webhook_id": "0" * 16,
+            "push_id": "0" * 16,
             "token": "made-up",
             "name": "devices",
         }
@@ -164,6 +170,7 @@ BODIES: dict[str, dict[str, Any]] = {
     | dict.fromkeys(("public_key", "challenge", "signature"), "QQ=="),
     "/v1/tokens": {"label": "x", "scopes": ["own:read"]},
     "/v1/webhooks": {"url": "https://example.org/notices"},
+    "/v1/push-devices": as_sent(a_subscription()),
 }
 
 

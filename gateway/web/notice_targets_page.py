@@ -1,6 +1,6 @@
-"""The webhooks of a household: a list, a form, and a new one's secret, shown once."""
+"""A household's webhooks, a new one's secret shown once, and the end of its devices."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Request
@@ -8,10 +8,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, RedirectResponse
 
 from gateway.api.access import LiveServices, SignedIn, UsedServices
+from gateway.api.push_routes import push_devices_of
 from gateway.api.webhook_routes import household_of, webhooks_of
 from gateway.errors import Problem, RequestRefused
 from gateway.notices.outbox import GIVEN_UP, SENT, WAITING
 from gateway.notices.outside_http import URL_CHARACTERS_MAX
+from gateway.notices.push_devices import PushDevice
 from gateway.services import Services
 from gateway.web.languages import N_
 from gateway.web.templating import page
@@ -40,6 +42,16 @@ async def add(request: Request, services: LiveServices, viewer: SignedIn) -> HTM
     return await run_in_threadpool(_shown, request, services, idgrid, secret=secret)
 
 
+@router.post("/notices/devices/remove")
+async def remove_device(
+    request: Request, services: LiveServices, viewer: SignedIn
+) -> RedirectResponse:
+    """Tell a browser nothing more."""
+    idgrid, form = household_of(viewer), await _form(request)
+    await run_in_threadpool(push_devices_of(services).remove, form.get("device", ""), idgrid)
+    return RedirectResponse("/account#notices", status_code=303)
+
+
 @router.post("/notices/webhooks/remove")
 async def remove(request: Request, services: LiveServices, viewer: SignedIn) -> RedirectResponse:
     """End one."""
@@ -65,3 +77,9 @@ async def _form(request: Request) -> dict[str, str]:
     if len(body) > FORM_BYTES_MAX:
         raise RequestRefused(Problem.MALFORMED, "the form is not one of these pages")
     return {name: values[0] for name, values in parse_qs(body.decode("latin-1")).items()}
+
+
+def push_devices_shown(services: Services, idgrid: str) -> Sequence[PushDevice] | None:
+    """A household's browsers that are told; None in a gateway without Web Push."""
+    push = services.notice_ways.push
+    return None if push is None else push.of(idgrid)

@@ -1,0 +1,157 @@
+"""Notices in Chromium: chosen, shown by the service worker, posted to a program."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from gateway.notices.following import Noticing
+from gateway.notices.outside_http import Reach
+from gateway.notices.push_devices import PushDevices
+from gateway.notices.records import Channel
+from gateway.notices.ways import NoticeWays
+from gateway.notices.web_push import Sender, message, new_sender_key
+from gateway.notices.webhooks import MASTER_BYTES, Webhooks
+from gateway.web.notice_texts import NoticeWriter
+from tests.e2e.browser.chromium import (
+    WIDTHS,
+    accessibility_findings,
+    keep_screenshot,
+    overflow_px,
+    page_in,
+    small_targets,
+)
+from tests.e2e.browser.street import live_through, settle_in
+from tests.e2e.browser.village import Village, village
+
+pytestmark = pytest.mark.slow
+ENDPOINT = "https://push.example.org/send/1"
+WITHOUT_PUSH_SERVICE = """([endpoint]) => {
+  PushManager.prototype.subscribe = async ({ userVisibleOnly, applicationServerKey }) => {
+    if (!userVisibleOnly || applicationServerKey.length !== 65) throw new Error("not asked so");
+    const kind = { name: "ECDH", namedCurve: "P-256" };
+    const pair = await crypto.subtle.generateKey(kind, true, ["deriveBits"]);
+    const text = (bytes) => btoa(String.fromCharCode(...new Uint8Array(bytes)))
+      .replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+    const keys = {
+      p256dh: text(await crypto.subtle.exportKey("raw", pair.publicKey)),
+      auth: text(crypto.getRandomValues(new Uint8Array(16))),
+    };
+    return { toJSON: () => ({ endpoint, expirationTime: null, keys }) };
+  };
+}"""
+"""Chromium without its maker's service cannot subscribe; the rest of the way is real."""
+
+
+def notices_of(it: Village) -> NoticeWays:
+    services = it.services
+    database, clock_ms = services.readmodel.database, services.clock_ms
+    sender = Sender(new_sender_key(), "mailto:operator@street.example")
+    return NoticeWays(
+        channels=tuple(Channel),
+        webhooks=Webhooks(database, clock_ms, Reach(), bytes(MASTER_BYTES)),
+        push=PushDevices(database, clock_ms, Reach(), sender.public_key),
+        push_sender=sender,
+    )
+
+
+def told(it: Village) -> None:
+    """Everything that happened, as notices."""
+    services = it.services
+    noticing = Noticing(services.notices, services.readmodel, services.clock_ms)
+    while noticing.step():
+        pass
+
+
+def push_by_protocol(context: BrowserContext, page: Page, origin: str, data: bytes) -> None:
+    """As if the browser's push service had brought it."""
+    devtools = context.new_cdp_session(page)
+    found: list[str] = []
+
+    def hear(event: dict[str, list[dict[str, str]]]) -> None:
+        found.extend(one["registrationId"] for one in event["registrations"])
+
+    devtools.on("ServiceWorker.workerRegistrationUpdated", hear)
+    devtools.send("ServiceWorker.enable")
+    page.wait_for_function("() => navigator.serviceWorker.ready.then(() => true)")
+    assert found
+    devtools.send(
+        "ServiceWorker.deliverPushMessage",
+        {"origin": origin, "registrationId": found[-1], "data": data.decode()},
+    )
+
+
+SHOWN = """async () => {
+  const registration = await navigator.serviceWorker.ready;
+  const shown = await registration.getNotifications();
+  const parts = ({ title, body, tag, lang }) => ({ title, body, tag, lang });
+  return shown.length ? shown.map(parts) : null;
+}"""
+
+
+def test_a_household_reads_chooses_and_is_told_on_its_device(browser):
+    with village() as it:
+        street = settle_in(it)
+        live_through(it, street, hours=4)
+        ways = notices_of(it)
+        assert it.app is not None
+        it.app.state.services = replace(it.services, notice_ways=ways)
+        told(it)
+        idgrid = street.sunny.idgrid
+        for width in WIDTHS:
+            with page_in(browser, width=width, permissions=["notifications"]) as page:
+                page.goto(it.url + it.sign_in(idgrid))
+                page.goto(it.url + "/notices")
+                expect(page.get_by_text("Energy is settled").first).to_be_visible()
+                looked_at(page, "notices")
+                chooses_and_adds_this_device(page, it)
+                assert len(ways.push.of(idgrid)) == 1
+                names_a_program(page, it)
+                is_shown_once(page, it, idgrid)
+
+
+def chooses_and_adds_this_device(page: Page, it: Village) -> None:
+    page.goto(it.url + "/account")
+    looked_at(page, "notices-choices")
+    page.get_by_label("A market is open: Inbox").set_checked(False)
+    page.get_by_role("button", name="Keep these choices").click()
+    expect(page.get_by_label("A market is open: Inbox")).not_to_be_checked()
+    expect(page.get_by_label("Energy is settled: Inbox")).to_be_checked()
+    page.evaluate(WITHOUT_PUSH_SERVICE, [ENDPOINT])
+    page.get_by_role("button", name="Show my notices on this device").click()
+    remove = page.locator("#notices").get_by_role("button", name="Remove")
+    expect(remove).to_be_visible()
+
+
+def names_a_program(page: Page, it: Village) -> None:
+    page.goto(it.url + "/notices/webhooks")
+    page.get_by_label("Address of a program of yours").fill("https://example.org/me")
+    page.get_by_role("button", name="Post my notices there").click()
+    expect(page.locator("#webhook-secret")).to_contain_text("whsec_")
+    looked_at(page, "webhooks")
+    page.get_by_role("button", name="Remove https://example.org/me").click()
+    expect(page.get_by_text("nothing yet")).to_be_visible()
+
+
+def is_shown_once(page: Page, it: Village, idgrid: str) -> None:
+    """What came twice has one place on the screen, in the household's language."""
+    notice = it.services.notices.inbox(idgrid, 1)[0].notice
+    text = NoticeWriter("La Ligua", -180).told(notice, "es")
+    content = message(notice.name, text, "es")
+    for _ in range(2):
+        push_by_protocol(page.context, page, it.url, content)
+    (shown,) = page.wait_for_function(SHOWN).json_value()
+    assert shown == {
+        "title": text.title,
+        "body": text.sentence,
+        "tag": json.loads(content)["id"],
+        "lang": "es",
+    }
+
+
+def looked_at(page: Page, name: str) -> None:
+    keep_screenshot(page, name)
+    assert overflow_px(page) == 0
+    assert accessibility_findings(page) == []
+    assert small_targets(page) == []
