@@ -73,24 +73,26 @@ class Collector:
 
     async def run(self, settings: MqttSettings) -> None:
         """Collect over one connection until it is lost; raises `aiomqtt.MqttError`."""
-        async with connected(settings, is_persistent=True) as client:
-            for leaf in FROM_DEVICE:
-                await client.subscribe(
-                    f"{topics.ROOT}/{self._community}/+/{leaf}", qos=AT_LEAST_ONCE
-                )
-            await client.subscribe(topics.BROKER_LOG, qos=AT_LEAST_ONCE)
-            for adapter in self._adapters:
-                for foreign in itertools.chain.from_iterable(adapter.topics.values()):
-                    await client.subscribe(foreign, qos=AT_LEAST_ONCE)
+        async with (
+            connected(settings, is_persistent=True) as client,
+            asyncio.TaskGroup() as tasks,
+        ):
+            # First of all: a broker that sends what it retained may answer the next subscription
+            # only when that is acknowledged.
+            tasks.create_task(self._collect(client))
+            await self._subscribe(client)
             self._service.listening(self._clock_ms())
             self.is_listening.set()
             with self._link.over(client):
-                await self._work(client)
+                await self._drive(client)
 
-    async def _work(self, client: aiomqtt.Client) -> None:
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._collect(client))
-            tasks.create_task(self._drive(client))
+    async def _subscribe(self, client: aiomqtt.Client) -> None:
+        for leaf in FROM_DEVICE:
+            await client.subscribe(f"{topics.ROOT}/{self._community}/+/{leaf}", qos=AT_LEAST_ONCE)
+        await client.subscribe(topics.BROKER_LOG, qos=AT_LEAST_ONCE)
+        for adapter in self._adapters:
+            for foreign in itertools.chain.from_iterable(adapter.topics.values()):
+                await client.subscribe(foreign, qos=AT_LEAST_ONCE)
 
     async def _collect(self, client: aiomqtt.Client) -> None:
         messages = aiter(client.messages)

@@ -1,21 +1,28 @@
 """The embedded broker on a real socket: who gets in, who hears what."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 
 import aiomqtt
 import pytest
 from amqtt.mqtt.protocol.broker_handler import BrokerProtocolHandler
 
 from gateway.hems.virtual_meter import VirtualMeter
+from gateway.mqtt.connection import connected
 from gateway.mqtt.embedded_broker import (
     HANDLER_STOP_TIMEOUT_S,
     EmbeddedBroker,
+    ServerTls,
     credential,
 )
 from gateway.mqtt.ingest import ReadingStore, ingest
 from gateway.mqtt.topics import Access, covers, gateway_access, meter_access, parse_topic
+from gateway.settings import MqttSettings
+from tests.support.mosquitto import authority_of, write_files
+from tests.unit.gateway.metering import data_service
 
 COMMUNITY = "val"
 SECONDS_MAX = 5
@@ -23,14 +30,17 @@ HOUR_MS = 3_600_000
 
 
 @asynccontextmanager
-async def running_broker(**extra: Access) -> AsyncIterator[EmbeddedBroker]:
+async def running_broker(
+    *, tls: ServerTls | None = None, **extra: Access
+) -> AsyncIterator[EmbeddedBroker]:
     access = {
         "gateway": gateway_access(COMMUNITY),
         "meter-1": meter_access(COMMUNITY, "meter-1"),
         "meter-2": meter_access(COMMUNITY, "meter-2"),
     } | extra
     broker = EmbeddedBroker(
-        credentials={name: credential(f"token of {name}", what) for name, what in access.items()}
+        credentials={name: credential(f"token of {name}", what) for name, what in access.items()},
+        tls=tls,
     )
     await broker.start()
     try:
@@ -147,6 +157,33 @@ def test_retained_state_is_not_sent_to_clients_that_did_not_ask_for_it():
                 assert await next_message(other) == ("rec/val/meter-2/cmd", b"first", False)
 
     scene(play())
+
+
+def test_the_gateway_takes_what_is_retained_while_it_still_subscribes(tmp_path, caplog):
+    """amqtt answers no subscription while what it retained for the last one is unacknowledged."""
+    pair = authority_of("CoopMSP")
+    write_files(pair.issue_tls("broker", now=datetime.now(tz=UTC)), tmp_path, "broker")
+    (tmp_path / "ca.crt").write_bytes(pair.tls.certificate_pem)
+    tls = ServerTls(tmp_path / "broker.crt", tmp_path / "broker.key")
+
+    async def play() -> None:
+        async with running_broker(tls=tls) as broker:
+
+            def settings(user: str) -> MqttSettings:
+                token = f"token of {user}"
+                return MqttSettings(broker.host, broker.port, tmp_path / "ca.crt", user, token)
+
+            async with connected(settings("meter-1")) as meter:
+                state = json.dumps({"state": "online"}).encode()
+                await meter.publish("rec/val/meter-1/state", state, qos=1, retain=True)
+            service = data_service.Scene(keys=data_service.Keys())
+            collecting = asyncio.create_task(service.collector.run(settings("gateway")))
+            await service.collector.is_listening.wait()
+            collecting.cancel()
+            await asyncio.wait((collecting,))
+
+    scene(play())
+    assert "PUBACK" not in caplog.text
 
 
 def test_only_state_is_retained():
