@@ -14,7 +14,11 @@ from gateway.readmodel.tables import (
     ListingRow,
     TransactionRow,
 )
-from ledger.endorsement.definitions import METADATA_PREFIX, FullDefinition, full_definition
+from ledger.endorsement.lifecycle.definitions import (
+    METADATA_PREFIX,
+    FullDefinition,
+    full_definition,
+)
 from ledger.model.codes import HeaderType, ValidationCode
 from ledger.model.config import ChannelConfig
 from ledger.model.config_codec import decode_config_block

@@ -3,18 +3,18 @@
 from collections.abc import Mapping
 from typing import Protocol
 
-from ledger.endorsement.definitions import SYSTEM_VERSION
-from ledger.endorsement.invocable import (
+from ledger.endorsement.lifecycle.definitions import SYSTEM_VERSION
+from ledger.endorsement.lifecycle.invocable import (
     Invocable,
     MemberChaincodes,
     note_initialisation,
     require_initialised,
 )
-from ledger.endorsement.peer_session import Execution, ExecutionFailed, RunningTransaction
-from ledger.endorsement.runtime import ChaincodeRuntime
-from ledger.endorsement.shim_handler import ChaincodeCall
-from ledger.endorsement.simulator import TransactionSimulator
-from ledger.endorsement.system_chaincodes import SystemChaincode
+from ledger.endorsement.runtimes.peer_session import Execution, ExecutionFailed, RunningTransaction
+from ledger.endorsement.runtimes.runtime import ChaincodeRuntime
+from ledger.endorsement.runtimes.shim_handler import ChaincodeCall
+from ledger.endorsement.simulation.simulator import TransactionSimulator
+from ledger.endorsement.system.chaincodes import SystemChaincode
 from ledger.model.transaction import SignedProposal
 
 

@@ -5,16 +5,16 @@ from dataclasses import dataclass
 
 from ledger.crypto.hashing import endorsement_message, proposal_hash
 from ledger.crypto.signing import SigningIdentity
-from ledger.endorsement.collection_access import access_of
 from ledger.endorsement.dispatch import ChaincodeDispatch
 from ledger.endorsement.interest import simulation_interest
-from ledger.endorsement.invocable import NotInvocable
+from ledger.endorsement.lifecycle.invocable import NotInvocable
 from ledger.endorsement.limits import SimulationLimits
-from ledger.endorsement.peer_session import Execution, ExecutionFailed
 from ledger.endorsement.proposal_checks import ProposalRules, check_proposal
 from ledger.endorsement.proposal_rate import ProposalRate, ProposalRateLimit
-from ledger.endorsement.simulator import TransactionSimulator
-from ledger.endorsement.system_chaincodes import SYSTEM_CHAINCODES
+from ledger.endorsement.runtimes.peer_session import Execution, ExecutionFailed
+from ledger.endorsement.simulation.collection_access import access_of
+from ledger.endorsement.simulation.simulator import TransactionSimulator
+from ledger.endorsement.system.chaincodes import SYSTEM_CHAINCODES
 from ledger.errors import InvalidMessage
 from ledger.model.codec_action import encode_proposal_response_payload
 from ledger.model.codec_proposal import strip_transient

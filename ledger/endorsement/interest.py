@@ -6,7 +6,7 @@ its collection's or the chaincode's, and a namespace that was only read for the 
 
 from collections.abc import Collection, Iterator
 
-from ledger.endorsement.system_chaincodes import SYSTEM_CHAINCODES
+from ledger.endorsement.system.chaincodes import SYSTEM_CHAINCODES
 from ledger.model.interest import CallInterest, Interest
 from ledger.model.policy_codec import decode_signature_policy
 from ledger.model.rwset import CollectionReadWriteSet, NamespaceReadWriteSet, ReadWriteSet

@@ -7,9 +7,9 @@ from ledger.crypto.channel_policies import ChannelPolicies
 from ledger.crypto.hashing import transaction_id
 from ledger.crypto.msp import MspRegistry
 from ledger.endorsement.limits import SimulationLimits
-from ledger.endorsement.packages import PACKAGE_ARCHIVE
-from ledger.endorsement.simulator import LIFECYCLE_NAMESPACE
-from ledger.endorsement.system_chaincodes import SYSTEM_CHAINCODES
+from ledger.endorsement.packages.package import PACKAGE_ARCHIVE
+from ledger.endorsement.simulation.simulator import LIFECYCLE_NAMESPACE
+from ledger.endorsement.system.chaincodes import SYSTEM_CHAINCODES
 from ledger.errors import InvalidMessage, Reason
 from ledger.model.config import WRITERS_POLICY
 from ledger.model.transaction import SignedProposal

@@ -2,28 +2,28 @@
 
 import asyncio
 
-from ledger.endorsement.configuration_chaincode import ConfigurationChaincode
 from ledger.endorsement.dispatch import ChaincodeDispatch
-from ledger.endorsement.dry_run import DryRuns
 from ledger.endorsement.endorser import Endorser, EndorserPorts
-from ledger.endorsement.invocable import MemberChaincodes, NotInvocable
-from ledger.endorsement.lifecycle import Lifecycle
-from ledger.endorsement.lifecycle_definitions import DefinitionFunctions
-from ledger.endorsement.lifecycle_installs import PackageInstalls
-from ledger.endorsement.lifecycle_messages import References
+from ledger.endorsement.lifecycle.agreement import DefinitionFunctions
+from ledger.endorsement.lifecycle.chaincode import Lifecycle
+from ledger.endorsement.lifecycle.dry_run import DryRuns
+from ledger.endorsement.lifecycle.installs import PackageInstalls
+from ledger.endorsement.lifecycle.invocable import MemberChaincodes, NotInvocable
+from ledger.endorsement.lifecycle.messages import References
 from ledger.endorsement.limits import SimulationLimits
-from ledger.endorsement.package_store import PackageStore
-from ledger.endorsement.peer_session import Execution, RunningTransaction
+from ledger.endorsement.packages.store import PackageStore
 from ledger.endorsement.proposal_checks import ProposalRules
-from ledger.endorsement.query_chaincode import QueryChaincode
-from ledger.endorsement.shim_handler import ChaincodeCall
-from ledger.endorsement.system_access import SystemAccess
-from ledger.endorsement.system_chaincodes import (
+from ledger.endorsement.runtimes.peer_session import Execution, RunningTransaction
+from ledger.endorsement.runtimes.shim_handler import ChaincodeCall
+from ledger.endorsement.system.access import SystemAccess
+from ledger.endorsement.system.chaincodes import (
     CONFIGURATION_CHAINCODE,
     QUERY_CHAINCODE,
     SYSTEM_CHAINCODES,
     SystemChaincode,
 )
+from ledger.endorsement.system.configuration_chaincode import ConfigurationChaincode
+from ledger.endorsement.system.query_chaincode import QueryChaincode
 from ledger.model.definition_keys import LIFECYCLE_NAMESPACE
 from ledger.model.state import StateSnapshot
 from ledger.model.transaction import ProposalResponse, SignedProposal

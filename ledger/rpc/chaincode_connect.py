@@ -13,13 +13,13 @@ from typing import Protocol, cast
 import grpc
 from grpc import aio
 
-from ledger.endorsement.chaincode_life import LifeParts
 from ledger.endorsement.limits import StreamLimits
-from ledger.endorsement.packages import ServiceConnection
-from ledger.endorsement.peer_session import StreamBroken
-from ledger.endorsement.runtime import CallChaincode
-from ledger.endorsement.stream_life import MessageStream, StreamLife
-from ledger.endorsement.supervision import SupervisedRuntime
+from ledger.endorsement.packages.package import ServiceConnection
+from ledger.endorsement.runtimes.chaincode_life import LifeParts
+from ledger.endorsement.runtimes.peer_session import StreamBroken
+from ledger.endorsement.runtimes.runtime import CallChaincode
+from ledger.endorsement.runtimes.stream_life import MessageStream, StreamLife
+from ledger.endorsement.runtimes.supervision import SupervisedRuntime
 from ledger.rpc.transport import channel_options, identity_bytes
 
 CONNECT_METHOD = "/protos.Chaincode/Connect"

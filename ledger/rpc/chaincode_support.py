@@ -17,12 +17,12 @@ from grpc import aio
 
 from ledger.crypto.certificates import load_x509
 from ledger.crypto.hashing import sha256
-from ledger.endorsement.chaincode_life import LifeParts
 from ledger.endorsement.limits import StreamLimits
-from ledger.endorsement.peer_session import StreamBroken
-from ledger.endorsement.runtime import CallChaincode
-from ledger.endorsement.stream_life import MessageStream, StreamLife
-from ledger.endorsement.supervision import SupervisedRuntime
+from ledger.endorsement.runtimes.chaincode_life import LifeParts
+from ledger.endorsement.runtimes.peer_session import StreamBroken
+from ledger.endorsement.runtimes.runtime import CallChaincode
+from ledger.endorsement.runtimes.stream_life import MessageStream, StreamLife
+from ledger.endorsement.runtimes.supervision import SupervisedRuntime
 from ledger.errors import InvalidMessage
 from ledger.rpc.chaincode_connect import GrpcMessageStream
 from ledger.rpc.transport import identity_bytes

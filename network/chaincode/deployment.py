@@ -8,8 +8,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from ledger.endorsement.definitions import FullDefinition
-from ledger.endorsement.packages import read_package
+from ledger.endorsement.lifecycle.definitions import FullDefinition
+from ledger.endorsement.packages.package import read_package
 from network.chaincode.lifecycle_client import ChaincodeRefused, LifecycleClient
 from network.plan import PeerPlan
 

@@ -10,15 +10,15 @@ from grpc import aio
 from ledger.client.gateway import CommitFailed, GatewayClient
 from ledger.client.refusals import reasons
 from ledger.crypto.signing import SigningIdentity
-from ledger.endorsement import lifecycle_messages as messages
-from ledger.endorsement.definitions import FullDefinition
-from ledger.endorsement.dry_run import (
+from ledger.endorsement.lifecycle import messages
+from ledger.endorsement.lifecycle.definitions import FullDefinition
+from ledger.endorsement.lifecycle.dry_run import (
     DRY_RUN,
     DryRun,
     decode_dry_run,
     encode_dry_run_arguments,
 )
-from ledger.endorsement.lifecycle_messages import Approval, Readiness
+from ledger.endorsement.lifecycle.messages import Approval, Readiness
 from ledger.errors import GridledgerError
 from ledger.model.codes import ValidationCode
 from ledger.model.definition_keys import LIFECYCLE_NAMESPACE

@@ -9,8 +9,8 @@ import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from ledger.endorsement.connection_templates import with_examples
-from ledger.endorsement.packages import (
+from ledger.endorsement.packages.connection_templates import with_examples
+from ledger.endorsement.packages.package import (
     CODE_FILE,
     CONNECTION_FILE,
     METADATA_FILE,

@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack
 from ledger.crypto.channel_policies import DEFAULT_APPLICATION_POLICY
 from ledger.crypto.collections_text import parse_collections
 from ledger.crypto.policy_text import parse_policy
-from ledger.endorsement.definitions import FullDefinition
+from ledger.endorsement.lifecycle.definitions import FullDefinition
 from ledger.model.policy_codec import encode_application_policy
 from network.chaincode.deployment import Deployment, Desk, deploy
 from network.chaincode.lifecycle_client import LifecycleClient

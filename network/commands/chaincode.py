@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
-from ledger.endorsement.packages import read_package
+from ledger.endorsement.packages.package import read_package
 from network.arguments import whole_number
 from network.chaincode.packaging import python_package, service_package
 from network.commands.chaincode_calls import invoke, query

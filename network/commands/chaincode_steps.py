@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from ledger.crypto.channel_policies import DEFAULT_APPLICATION_POLICY
 from ledger.crypto.collections_text import parse_collections
 from ledger.crypto.policy_text import format_policy, parse_policy
-from ledger.endorsement.definitions import FullDefinition
-from ledger.endorsement.packages import read_package
+from ledger.endorsement.lifecycle.definitions import FullDefinition
+from ledger.endorsement.packages.package import read_package
 from ledger.model.policy import PolicyReference
 from ledger.model.policy_codec import decode_application_policy, encode_application_policy
 from ledger.model.private_collections import static_collections

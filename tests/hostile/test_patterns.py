@@ -15,9 +15,9 @@ from re import _constants, _parser  # the standard library's own reading of an e
 import pytest
 
 from ledger.crypto.policy_text import POLICY_TEXT_MAX, parse_policy
-from ledger.endorsement.definitions import FullDefinition
-from ledger.endorsement.lifecycle_rules import LifecycleRefused, require_definable
-from ledger.endorsement.packages import PackageRefused, read_package
+from ledger.endorsement.lifecycle.definitions import FullDefinition
+from ledger.endorsement.lifecycle.rules import LifecycleRefused, require_definable
+from ledger.endorsement.packages.package import PackageRefused, read_package
 from ledger.errors import InvalidMessage
 from ledger.wire import protos_pb2
 from tests.support.package_files import package_of

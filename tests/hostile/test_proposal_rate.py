@@ -6,7 +6,7 @@ from ledger.crypto.signing import SigningIdentity, verify_signature
 from ledger.endorsement import proposal_rate
 from ledger.endorsement.dispatch import ChaincodeDispatch
 from ledger.endorsement.endorser import Endorser, EndorserPorts
-from ledger.endorsement.invocable import MemberChaincodes
+from ledger.endorsement.lifecycle.invocable import MemberChaincodes
 from ledger.endorsement.limits import SimulationLimits
 from ledger.endorsement.proposal_checks import ProposalRules
 from ledger.endorsement.proposal_rate import ProposalRate, ProposalRateLimit

@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from ledger.endorsement.limits import ProcessLimits
-from ledger.endorsement.peer_session import ExecutionFailed
-from ledger.endorsement.process import ChaincodeProcess
+from ledger.endorsement.runtimes.peer_session import ExecutionFailed
+from ledger.endorsement.runtimes.process import ChaincodeProcess
 from ledger.errors import InvalidMessage, NodeFault, Reason
 from ledger.model.codec_rwset import encode_read_write_set
 from tests.support.endorsing_world import EndorsingWorld, program, running_process

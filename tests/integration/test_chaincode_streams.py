@@ -10,8 +10,8 @@ import pytest
 from grpc import aio
 
 from ledger.endorsement.limits import StreamLimits
-from ledger.endorsement.packages import ServiceConnection
-from ledger.endorsement.peer_session import ExecutionFailed
+from ledger.endorsement.packages.package import ServiceConnection
+from ledger.endorsement.runtimes.peer_session import ExecutionFailed
 from ledger.errors import InvalidMessage, Reason
 from ledger.rpc.chaincode_connect import chaincode_service
 from ledger.rpc.chaincode_support import (

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ledger.client.ordering import broadcast
-from ledger.endorsement.lifecycle_messages import encode_approve_arguments
+from ledger.endorsement.lifecycle.messages import encode_approve_arguments
 from ledger.model.codec import encode_envelope, prepared_transaction_payload
 from ledger.model.codec_proposal import decode_proposal
 from ledger.model.codes import ValidationCode

@@ -21,8 +21,8 @@ from chaincode.shim.dialling import DiallingChaincode, PeerTls
 from chaincode.shim.service import ChaincodeService, ServiceTls
 from chaincode.shim.time_limit import TimeLimit
 from ledger.crypto.hashing import sha256
-from ledger.endorsement.packages import ServiceConnection
-from ledger.endorsement.peer_session import ExecutionFailed
+from ledger.endorsement.packages.package import ServiceConnection
+from ledger.endorsement.runtimes.peer_session import ExecutionFailed
 from ledger.rpc.chaincode_connect import CONNECT_METHOD, chaincode_service
 from ledger.rpc.chaincode_support import (
     AllowedChaincode,

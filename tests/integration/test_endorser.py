@@ -11,15 +11,15 @@ import pytest
 
 from ledger.crypto.hashing import endorsement_message, proposal_hash
 from ledger.crypto.signing import verify_signature
-from ledger.endorsement.child_process import ChaincodeProgram
-from ledger.endorsement.definitions import FullDefinition
 from ledger.endorsement.dispatch import ChaincodeDispatch
 from ledger.endorsement.endorser import Endorser, EndorserPorts
-from ledger.endorsement.invocable import INITIALIZED_KEY, MemberChaincodes
+from ledger.endorsement.lifecycle.definitions import FullDefinition
+from ledger.endorsement.lifecycle.invocable import INITIALIZED_KEY, MemberChaincodes
 from ledger.endorsement.limits import ProcessLimits, SimulationLimits
-from ledger.endorsement.process import ChaincodeProcess
 from ledger.endorsement.proposal_checks import ProposalRules
-from ledger.endorsement.simulator import LIFECYCLE_NAMESPACE
+from ledger.endorsement.runtimes.child_process import ChaincodeProgram
+from ledger.endorsement.runtimes.process import ChaincodeProcess
+from ledger.endorsement.simulation.simulator import LIFECYCLE_NAMESPACE
 from ledger.errors import InvalidMessage, Reason
 from ledger.model.codec_action import decode_proposal_response_payload
 from ledger.model.codec_proposal import decode_proposal, strip_transient

@@ -20,8 +20,8 @@ import grpc
 import pytest
 
 from ledger.endorsement.limits import StreamLimits
-from ledger.endorsement.packages import ServiceConnection
-from ledger.endorsement.peer_session import ExecutionFailed
+from ledger.endorsement.packages.package import ServiceConnection
+from ledger.endorsement.runtimes.peer_session import ExecutionFailed
 from ledger.model.codes import ValidationCode
 from ledger.rpc.chaincode_connect import chaincode_service
 from ledger.rpc.chaincode_support import (

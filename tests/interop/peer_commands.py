@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ledger.client.blocks import newest_block
-from ledger.endorsement.packages import read_package
+from ledger.endorsement.packages.package import read_package
 from ledger.model.block import Block
 from ledger.model.codec_block import encode_block
 from network.layout import NetworkLayout

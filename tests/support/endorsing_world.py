@@ -5,12 +5,12 @@ from contextlib import asynccontextmanager
 from ledger.crypto.hashing import transaction_id
 from ledger.crypto.proposal import build_proposal
 from ledger.crypto.signing import SigningIdentity
-from ledger.endorsement.child_process import ChaincodeProgram
-from ledger.endorsement.collection_access import CollectionAccess
 from ledger.endorsement.limits import ProcessLimits, SimulationLimits
-from ledger.endorsement.peer_session import Execution
-from ledger.endorsement.process import ChaincodeProcess
-from ledger.endorsement.simulator import TransactionSimulator
+from ledger.endorsement.runtimes.child_process import ChaincodeProgram
+from ledger.endorsement.runtimes.peer_session import Execution
+from ledger.endorsement.runtimes.process import ChaincodeProcess
+from ledger.endorsement.simulation.collection_access import CollectionAccess
+from ledger.endorsement.simulation.simulator import TransactionSimulator
 from ledger.model.codec_proposal import decode_proposal
 from ledger.model.codes import ValidationCode
 from ledger.model.transaction import SignedProposal

@@ -17,7 +17,7 @@ from ledger.crypto.msp import MspRegistry
 from ledger.crypto.policy_text import parse_policy
 from ledger.crypto.proposal import build_proposal
 from ledger.crypto.signing import SigningIdentity, verify_signature
-from ledger.endorsement.definitions import LIFECYCLE_DEFINITION, METADATA_PREFIX
+from ledger.endorsement.lifecycle.definitions import LIFECYCLE_DEFINITION, METADATA_PREFIX
 from ledger.errors import InvalidMessage, Reason, TransactionInvalid
 from ledger.model.block import (
     Block,

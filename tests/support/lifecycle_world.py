@@ -5,21 +5,21 @@ from pathlib import Path
 
 from ledger.crypto.hashing import sha256
 from ledger.crypto.signing import SigningIdentity
-from ledger.endorsement.collection_access import CollectionAccess
-from ledger.endorsement.definitions import FullDefinition
-from ledger.endorsement.dry_run import DryRuns
-from ledger.endorsement.invocable import MemberChaincodes
-from ledger.endorsement.lifecycle import Lifecycle
-from ledger.endorsement.lifecycle_definitions import DefinitionFunctions
-from ledger.endorsement.lifecycle_installs import PackageInstalls
-from ledger.endorsement.lifecycle_messages import (
+from ledger.endorsement.lifecycle.agreement import DefinitionFunctions
+from ledger.endorsement.lifecycle.chaincode import Lifecycle
+from ledger.endorsement.lifecycle.definitions import FullDefinition
+from ledger.endorsement.lifecycle.dry_run import DryRuns
+from ledger.endorsement.lifecycle.installs import PackageInstalls
+from ledger.endorsement.lifecycle.invocable import MemberChaincodes
+from ledger.endorsement.lifecycle.messages import (
     encode_approve_arguments,
     encode_commit_arguments,
 )
-from ledger.endorsement.package_store import PackageStore
-from ledger.endorsement.peer_session import Execution, ExecutionFailed
-from ledger.endorsement.simulator import TransactionSimulator
-from ledger.endorsement.system_access import SystemAccess
+from ledger.endorsement.packages.store import PackageStore
+from ledger.endorsement.runtimes.peer_session import Execution, ExecutionFailed
+from ledger.endorsement.simulation.collection_access import CollectionAccess
+from ledger.endorsement.simulation.simulator import TransactionSimulator
+from ledger.endorsement.system.access import SystemAccess
 from ledger.model.codes import ValidationCode
 from ledger.model.definition_keys import LIFECYCLE_NAMESPACE
 from ledger.model.private_collections import implicit_name

@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from ledger.endorsement.collection_access import CollectionAccess
-from ledger.endorsement.definitions import LIFECYCLE_DEFINITION
-from ledger.endorsement.simulator import TransactionSimulator
+from ledger.endorsement.lifecycle.definitions import LIFECYCLE_DEFINITION
+from ledger.endorsement.simulation.collection_access import CollectionAccess
+from ledger.endorsement.simulation.simulator import TransactionSimulator
 from ledger.errors import InvalidMessage
 from ledger.model.codec import decode_envelope
 from ledger.model.codes import ValidationCode

@@ -11,15 +11,15 @@ from chaincode.shim.chaincode import Chaincode
 from chaincode.shim.contract import Contract
 from chaincode.shim.session import ChaincodeSession
 from chaincode.shim.testing.channel import policy_bytes
-from ledger.endorsement.definitions import FullDefinition, encode_definition
-from ledger.endorsement.peer_session import (
+from ledger.endorsement.lifecycle.definitions import FullDefinition, encode_definition
+from ledger.endorsement.runtimes.peer_session import (
     Execution,
     ExecutionFailed,
     PeerSession,
     RunningTransaction,
 )
-from ledger.endorsement.shim_handler import ChaincodeCall
-from ledger.endorsement.simulator import TransactionSimulator
+from ledger.endorsement.runtimes.shim_handler import ChaincodeCall
+from ledger.endorsement.simulation.simulator import TransactionSimulator
 from ledger.model.private_collections import Collection, encode_collections, find_collection
 from ledger.model.transaction import SignedProposal
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from chaincode.shim.testing.channel import TestChannel
 from chaincode.shim.testing.simulation import Simulation
 from chaincode.shim.testing.world_state import WorldState
-from ledger.endorsement.definitions import committed_definition
+from ledger.endorsement.lifecycle.definitions import committed_definition
 from ledger.errors import InvalidMessage, Reason
 from ledger.model.codec import decode_envelope, encode_envelope, prepared_transaction_payload
 from ledger.model.codes import ValidationCode

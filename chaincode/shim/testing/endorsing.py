@@ -12,9 +12,9 @@ from chaincode.shim.testing.simulation import Event, Simulation
 from chaincode.shim.testing.world_state import PeerView, WorldState
 from ledger.crypto.hashing import endorsement_message, proposal_hash
 from ledger.crypto.proposal import build_proposal
-from ledger.endorsement.collection_access import CollectionAccess
-from ledger.endorsement.peer_session import Execution, ExecutionFailed
-from ledger.endorsement.simulator import TransactionSimulator
+from ledger.endorsement.runtimes.peer_session import Execution, ExecutionFailed
+from ledger.endorsement.simulation.collection_access import CollectionAccess
+from ledger.endorsement.simulation.simulator import TransactionSimulator
 from ledger.errors import TransactionInvalid
 from ledger.model.codec_action import encode_proposal_response_payload
 from ledger.model.codec_proposal import decode_proposal, strip_transient

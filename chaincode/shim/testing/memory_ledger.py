@@ -20,7 +20,7 @@ from chaincode.shim.testing.simulation import (
     recorded_call,
 )
 from chaincode.shim.testing.world_state import PeerView, WorldState
-from ledger.endorsement.simulator import LIFECYCLE_NAMESPACE
+from ledger.endorsement.simulation.simulator import LIFECYCLE_NAMESPACE
 from ledger.model.private_collections import Collection
 
 CHANNEL_ID = "community"

@@ -1,7 +1,7 @@
 """Where chaincodes dial in to this peer, and the runtimes that wait for them."""
 
-from ledger.endorsement.runtime import CallChaincode, ChaincodeRuntime
-from ledger.endorsement.supervision import SupervisedRuntime
+from ledger.endorsement.runtimes.runtime import CallChaincode, ChaincodeRuntime
+from ledger.endorsement.runtimes.supervision import SupervisedRuntime
 from ledger.node.settings.chaincode_streams import StreamSettings
 from ledger.rpc.chaincode_support import (
     ChaincodeDoor,

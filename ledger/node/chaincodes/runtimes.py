@@ -9,11 +9,9 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 
-from ledger.endorsement.child_process import ChaincodeProgram
-from ledger.endorsement.connection_templates import filled
-from ledger.endorsement.invocable import Invocable
-from ledger.endorsement.package_store import PackageMissing, PackageStore
-from ledger.endorsement.packages import (
+from ledger.endorsement.lifecycle.invocable import Invocable
+from ledger.endorsement.packages.connection_templates import filled
+from ledger.endorsement.packages.package import (
     PYTHON,
     SERVICE,
     ChaincodePackage,
@@ -22,9 +20,11 @@ from ledger.endorsement.packages import (
     contract_module,
     service_connection,
 )
-from ledger.endorsement.peer_session import ExecutionFailed
-from ledger.endorsement.process import ChaincodeProcess
-from ledger.endorsement.runtime import CallChaincode, ChaincodeRuntime
+from ledger.endorsement.packages.store import PackageMissing, PackageStore
+from ledger.endorsement.runtimes.child_process import ChaincodeProgram
+from ledger.endorsement.runtimes.peer_session import ExecutionFailed
+from ledger.endorsement.runtimes.process import ChaincodeProcess
+from ledger.endorsement.runtimes.runtime import CallChaincode, ChaincodeRuntime
 from ledger.errors import NodeFault
 from ledger.node.chaincodes.dial_in import DialIn
 from ledger.node.chaincodes.service_values import service_values

@@ -4,8 +4,8 @@ import json
 import os
 from collections.abc import Mapping
 
-from ledger.endorsement.connection_templates import VARIABLE
-from ledger.endorsement.packages import PackageRefused
+from ledger.endorsement.packages.connection_templates import VARIABLE
+from ledger.endorsement.packages.package import PackageRefused
 
 TEXT_CHARACTERS_MAX = 64 * 1024
 

@@ -1,8 +1,8 @@
 """Committed chaincode definitions, and who has to endorse under them."""
 
-from ledger.endorsement.definitions import committed_definition
 from ledger.endorsement.layouts import EndorsementChoice, PolicySources, endorsement_layouts
-from ledger.endorsement.system_chaincodes import READ_ONLY_CHAINCODES
+from ledger.endorsement.lifecycle.definitions import committed_definition
+from ledger.endorsement.system.chaincodes import READ_ONLY_CHAINCODES
 from ledger.model.interest import Interest
 from ledger.model.state import StateReader
 from ledger.node.membership.channel import CurrentChannel

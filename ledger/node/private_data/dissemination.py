@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from zlib import crc32
 
-from ledger.endorsement.peer_session import ExecutionFailed
+from ledger.endorsement.runtimes.peer_session import ExecutionFailed
 from ledger.errors import InvalidMessage, Reason
 from ledger.model.config import Consenter
 from ledger.model.private_rwset import (

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from ledger.endorsement.definitions import METADATA_PREFIX
+from ledger.endorsement.lifecycle.definitions import METADATA_PREFIX
 from ledger.errors import InvalidMessage, NodeFault
 from ledger.model.codec import decode_envelope
 from ledger.model.codec_header import decode_identity

@@ -4,15 +4,15 @@ from chaincode.shim.chaincode import load_chaincode
 from chaincode.shim.errors import ProtocolError
 from chaincode.shim.session import ChaincodeSession
 from ledger.endorsement.limits import QueryLimits, SimulationLimits
-from ledger.endorsement.peer_session import PeerSession, RunningTransaction, StreamBroken
-from ledger.endorsement.rich_queries import (
+from ledger.endorsement.queries.rich_queries import (
     Position,
     decode_bookmark,
     encode_bookmark,
     parse_rich_query,
     run_rich_query,
 )
-from ledger.endorsement.simulation_use import SimulationRefused
+from ledger.endorsement.runtimes.peer_session import PeerSession, RunningTransaction, StreamBroken
+from ledger.endorsement.simulation.use import SimulationRefused
 from ledger.model.rwset import Version
 from ledger.model.state import VersionedValue
 from ledger.wire.protos_pb2 import (

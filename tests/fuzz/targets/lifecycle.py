@@ -7,15 +7,15 @@ from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
 
-from ledger.endorsement.definitions import FullDefinition
-from ledger.endorsement.lifecycle_messages import (
+from ledger.endorsement.lifecycle.definitions import FullDefinition
+from ledger.endorsement.lifecycle.messages import (
     encode_approve_arguments,
     encode_commit_arguments,
     encode_query_approved_arguments,
     encode_query_arguments,
     encode_readiness_arguments,
 )
-from ledger.endorsement.query_chaincode import QueryChaincode
+from ledger.endorsement.system.query_chaincode import QueryChaincode
 from ledger.model.policy import Principal, Role, SignaturePolicy, SignedBy
 from ledger.model.private_collections import Collection, encode_collections
 from tests.fuzz.engine import Attempt, FuzzTarget

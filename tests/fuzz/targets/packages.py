@@ -1,7 +1,7 @@
 """Chaincode packages: the whole file, the tar inside it, and its two documents."""
 
-from ledger.endorsement.archives import ArchiveRefused, read_archive
-from ledger.endorsement.packages import (
+from ledger.endorsement.packages.archives import ArchiveRefused, read_archive
+from ledger.endorsement.packages.package import (
     CODE_ARCHIVE,
     CONNECTION_FILE,
     METADATA_FILE,

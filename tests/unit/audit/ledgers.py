@@ -6,12 +6,12 @@ from contextlib import contextmanager
 from ledger.audit.replay import Findings
 from ledger.audit.stored_ledger import LevelDbLedger
 from ledger.audit.whole_ledger import verify_ledger
-from ledger.endorsement.definitions import (
+from ledger.endorsement.lifecycle.definitions import (
     LIFECYCLE_DEFINITION,
     FullDefinition,
     encode_definition,
 )
-from ledger.endorsement.simulator import LIFECYCLE_NAMESPACE
+from ledger.endorsement.simulation.simulator import LIFECYCLE_NAMESPACE
 from ledger.model.codes import ValidationCode
 from ledger.model.rwset import KeyWrite, NamespaceReadWriteSet, ReadWriteSet
 from ledger.storage.memory import MemoryStore

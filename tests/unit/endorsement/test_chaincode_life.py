@@ -6,8 +6,8 @@ import weakref
 
 import pytest
 
-from ledger.endorsement.chaincode_life import WaitingTransaction
-from ledger.endorsement.peer_session import Execution, ExecutionFailed
+from ledger.endorsement.runtimes.chaincode_life import WaitingTransaction
+from ledger.endorsement.runtimes.peer_session import Execution, ExecutionFailed
 from ledger.model.transaction import ChaincodeResponse
 from tests.support.endorsing_world import EndorsingWorld
 from tests.support.ledger_world import CHAINCODE

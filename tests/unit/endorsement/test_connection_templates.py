@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from ledger.endorsement.connection_templates import VARIABLE, filled, with_examples
-from ledger.endorsement.packages import CONNECTION_FILE, PackageRefused, service_connection
+from ledger.endorsement.packages.connection_templates import VARIABLE, filled, with_examples
+from ledger.endorsement.packages.package import CONNECTION_FILE, PackageRefused, service_connection
 from ledger.node.chaincodes.service_values import service_values
 
 

@@ -6,11 +6,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from ledger.endorsement.deferred_requests import THREADS_MAX, DeferredRequests
-from ledger.endorsement.peer_session import ExecutionFailed
-from ledger.endorsement.query_handler import LongRequest
-from ledger.endorsement.shim_handler import ChaincodeCall
-from ledger.endorsement.simulator import SimulationRefused
+from ledger.endorsement.runtimes.deferred_requests import THREADS_MAX, DeferredRequests
+from ledger.endorsement.runtimes.peer_session import ExecutionFailed
+from ledger.endorsement.runtimes.query_handler import LongRequest
+from ledger.endorsement.runtimes.shim_handler import ChaincodeCall
+from ledger.endorsement.simulation.simulator import SimulationRefused
 from ledger.errors import InvalidMessage, Reason
 
 pytestmark = pytest.mark.anyio

@@ -6,12 +6,12 @@ from ledger.crypto.hashing import block_hash
 from ledger.crypto.signing import verify_signature
 from ledger.endorsement.dispatch import ChaincodeDispatch
 from ledger.endorsement.endorser import Endorser, EndorserPorts
-from ledger.endorsement.invocable import INITIALIZED_KEY, Invocable
+from ledger.endorsement.lifecycle.invocable import INITIALIZED_KEY, Invocable
 from ledger.endorsement.limits import SimulationLimits
-from ledger.endorsement.peer_session import Execution
 from ledger.endorsement.proposal_checks import ProposalRules
-from ledger.endorsement.query_chaincode import QueryChaincode
-from ledger.endorsement.system_chaincodes import QUERY_CHAINCODE
+from ledger.endorsement.runtimes.peer_session import Execution
+from ledger.endorsement.system.chaincodes import QUERY_CHAINCODE
+from ledger.endorsement.system.query_chaincode import QueryChaincode
 from ledger.model.codec import decode_envelope
 from ledger.model.codec_block import decode_block
 from ledger.model.codes import ValidationCode
@@ -120,7 +120,7 @@ class Initialising:
         self._contract = contract
 
     def invocable(self, name, _state):
-        """`ledger.endorsement.invocable.MemberChaincodes`."""
+        """`ledger.endorsement.lifecycle.invocable.MemberChaincodes`."""
         return Invocable(name, "1.0", "package", init_required=True)
 
     async def running(self, _chaincode):
@@ -128,7 +128,7 @@ class Initialising:
         return self
 
     async def execute(self, _proposal, simulator, _args=None):
-        """`ledger.endorsement.runtime.ChaincodeRuntime`."""
+        """`ledger.endorsement.runtimes.runtime.ChaincodeRuntime`."""
         self._contract(simulator)
         return Execution(ChaincodeResponse(200, "", b""), None, simulator)
 

@@ -5,10 +5,9 @@ from dataclasses import replace
 import pytest
 
 from ledger.crypto.hashing import sha256
-from ledger.endorsement.collection_access import CollectionAccess
-from ledger.endorsement.definitions import FullDefinition, committed_definition
-from ledger.endorsement.lifecycle_definitions import DefinitionFunctions
-from ledger.endorsement.lifecycle_messages import (
+from ledger.endorsement.lifecycle.agreement import DefinitionFunctions
+from ledger.endorsement.lifecycle.definitions import FullDefinition, committed_definition
+from ledger.endorsement.lifecycle.messages import (
     Approval,
     decode_all_committed,
     decode_approved,
@@ -20,7 +19,8 @@ from ledger.endorsement.lifecycle_messages import (
     encode_query_arguments,
     encode_readiness_arguments,
 )
-from ledger.endorsement.simulator import TransactionSimulator
+from ledger.endorsement.simulation.collection_access import CollectionAccess
+from ledger.endorsement.simulation.simulator import TransactionSimulator
 from ledger.model.codes import ValidationCode
 from ledger.model.policy import Principal, Role, SignaturePolicy, SignedBy
 from ledger.model.private_collections import Collection, encode_collections, find_collection
@@ -80,7 +80,7 @@ def test_a_commit_reads_and_writes_what_fabric_did(monkeypatch):
     commits = of_fabric(b"CommitChaincodeDefinition")
     assert len(commits) == 2
     # On an empty ledger nobody approved; what is read and written is asked about here.
-    monkeypatch.setattr("ledger.endorsement.lifecycle_definitions.differing_fields", _all_agreed)
+    monkeypatch.setattr("ledger.endorsement.lifecycle.agreement.differing_fields", _all_agreed)
     for transaction in commits:
         theirs = lifecycle_part(transaction)
         msp = theirs.collections[0].collection.removeprefix("_implicit_org_")

@@ -4,8 +4,8 @@ import stat
 
 import pytest
 
-from ledger.endorsement.package_store import InstalledPackage, PackageMissing, PackageStore
-from ledger.endorsement.packages import PackageRefused, code_files, read_package
+from ledger.endorsement.packages.package import PackageRefused, code_files, read_package
+from ledger.endorsement.packages.store import InstalledPackage, PackageMissing, PackageStore
 from ledger.errors import NodeFault
 from tests.support.package_files import python_package
 
@@ -80,7 +80,7 @@ def test_code_is_unpacked_once_for_each_life_of_the_peer(folder):
 
 
 def test_packages_are_counted(folder, monkeypatch):
-    monkeypatch.setattr("ledger.endorsement.package_store.PACKAGES_MAX", 1)
+    monkeypatch.setattr("ledger.endorsement.packages.store.PACKAGES_MAX", 1)
     store = PackageStore(folder)
     store.save(PACKAGE)
     store.save(PACKAGE)

@@ -7,7 +7,7 @@ import tarfile
 
 import pytest
 
-from ledger.endorsement.archives import (
+from ledger.endorsement.packages.archives import (
     PATH_CHARACTERS_MAX,
     RATIO_FREE_BYTES,
     RATIO_MAX,
@@ -15,7 +15,7 @@ from ledger.endorsement.archives import (
     ArchiveRefused,
     read_archive,
 )
-from ledger.endorsement.packages import (
+from ledger.endorsement.packages.package import (
     CODE_ARCHIVE,
     PackageRefused,
     code_files,

@@ -5,10 +5,10 @@ import hashlib
 import pytest
 
 from ledger.crypto.policy_text import parse_policy
-from ledger.endorsement.collection_access import CollectionAccess
 from ledger.endorsement.limits import SimulationLimits
-from ledger.endorsement.shim_handler import TransactionHandler
-from ledger.endorsement.simulator import SimulationRefused, TransactionSimulator
+from ledger.endorsement.runtimes.shim_handler import TransactionHandler
+from ledger.endorsement.simulation.collection_access import CollectionAccess
+from ledger.endorsement.simulation.simulator import SimulationRefused, TransactionSimulator
 from ledger.model.codec_rwset import decode_read_write_set, encode_read_write_set
 from ledger.model.private_collections import Collection
 from ledger.model.private_rwset import (

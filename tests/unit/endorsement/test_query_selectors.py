@@ -2,16 +2,16 @@
 
 import pytest
 
-from ledger.endorsement.json_order import encode_value, order_key, parse_object
-from ledger.endorsement.query_selectors import (
+from ledger.endorsement.queries.json_order import encode_value, order_key, parse_object
+from ledger.endorsement.queries.selectors import (
     CONDITIONS_MAX,
     DEPTH_MAX,
     PATTERN_CHARACTERS_MAX,
     SEARCHED_CHARACTERS_MAX,
     compile_selector,
 )
-from ledger.endorsement.query_work import QueryWork
-from ledger.endorsement.simulation_use import SimulationRefused
+from ledger.endorsement.queries.work import QueryWork
+from ledger.endorsement.simulation.use import SimulationRefused
 
 DOCUMENT = {
     "owner": "tom",

@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from ledger.endorsement.json_order import order_key
 from ledger.endorsement.limits import QueryLimits
-from ledger.endorsement.query_work import STEPS_PER_CLOCK_READING, QueryWork
-from ledger.endorsement.rich_queries import parse_rich_query, run_rich_query
-from ledger.endorsement.simulation_use import SimulationRefused
+from ledger.endorsement.queries.json_order import order_key
+from ledger.endorsement.queries.rich_queries import parse_rich_query, run_rich_query
+from ledger.endorsement.queries.work import STEPS_PER_CLOCK_READING, QueryWork
+from ledger.endorsement.simulation.use import SimulationRefused
 from ledger.model.rwset import Version
 from ledger.model.state import VersionedValue
 

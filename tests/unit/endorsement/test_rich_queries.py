@@ -5,11 +5,11 @@ import json
 import pytest
 
 from ledger.crypto.policy_text import parse_policy
-from ledger.endorsement.collection_access import CollectionAccess
 from ledger.endorsement.limits import QueryLimits, SimulationLimits
-from ledger.endorsement.query_handler import LongRequest
-from ledger.endorsement.shim_handler import TransactionHandler
-from ledger.endorsement.simulator import SimulationRefused, TransactionSimulator
+from ledger.endorsement.runtimes.query_handler import LongRequest
+from ledger.endorsement.runtimes.shim_handler import TransactionHandler
+from ledger.endorsement.simulation.collection_access import CollectionAccess
+from ledger.endorsement.simulation.simulator import SimulationRefused, TransactionSimulator
 from ledger.model.codes import ValidationCode
 from ledger.model.private_collections import Collection
 from ledger.model.rwset import Version

@@ -6,7 +6,7 @@ import pytest
 
 from chaincode.shim.chaincode import load_chaincode
 from chaincode.shim.session import ChaincodeSession
-from ledger.endorsement.peer_session import (
+from ledger.endorsement.runtimes.peer_session import (
     Execution,
     PeerSession,
     RunningTransaction,

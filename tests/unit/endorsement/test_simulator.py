@@ -3,7 +3,7 @@
 import pytest
 
 from ledger.endorsement.limits import SimulationLimits
-from ledger.endorsement.simulator import SimulationRefused
+from ledger.endorsement.simulation.simulator import SimulationRefused
 from ledger.model.codec_rwset import encode_read_write_set
 from ledger.model.codes import ValidationCode
 from ledger.model.rwset import KeyRead, KeyWrite, MetadataWrite, NamespaceReadWriteSet, Version

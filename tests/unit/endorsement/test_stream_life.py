@@ -5,10 +5,10 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from ledger.endorsement.chaincode_life import LifeParts
 from ledger.endorsement.limits import StreamLimits
-from ledger.endorsement.peer_session import StreamBroken
-from ledger.endorsement.stream_life import StreamLife
+from ledger.endorsement.runtimes.chaincode_life import LifeParts
+from ledger.endorsement.runtimes.peer_session import StreamBroken
+from ledger.endorsement.runtimes.stream_life import StreamLife
 from ledger.wire.protos_pb2 import ChaincodeID, ChaincodeMessage, GetState
 
 pytestmark = pytest.mark.anyio

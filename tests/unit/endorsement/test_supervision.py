@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from ledger.endorsement.chaincode_life import ChaincodeLife, Ending
 from ledger.endorsement.limits import RuntimeLimits
-from ledger.endorsement.peer_session import ExecutionFailed
-from ledger.endorsement.supervision import SupervisedRuntime
+from ledger.endorsement.runtimes.chaincode_life import ChaincodeLife, Ending
+from ledger.endorsement.runtimes.peer_session import ExecutionFailed
+from ledger.endorsement.runtimes.supervision import SupervisedRuntime
 from ledger.errors import NodeFault
 from tests.support.endorsing_world import EndorsingWorld
 from tests.support.ledger_world import CHAINCODE

@@ -6,23 +6,23 @@ from dataclasses import replace
 import pytest
 
 from ledger.crypto.hashing import block_hash
-from ledger.endorsement.configuration_chaincode import ConfigurationChaincode
-from ledger.endorsement.definitions import FullDefinition
-from ledger.endorsement.invocable import (
+from ledger.endorsement.lifecycle.definitions import FullDefinition
+from ledger.endorsement.lifecycle.invocable import (
     INITIALIZED_KEY,
     Invocable,
     NotInvocable,
     note_initialisation,
     require_initialised,
 )
-from ledger.endorsement.lifecycle_messages import (
+from ledger.endorsement.lifecycle.messages import (
     decode_all_installed,
     decode_approved,
     encode_install_arguments,
     encode_query_approved_arguments,
 )
-from ledger.endorsement.peer_session import ExecutionFailed
-from ledger.endorsement.query_chaincode import QueryChaincode
+from ledger.endorsement.runtimes.peer_session import ExecutionFailed
+from ledger.endorsement.system.configuration_chaincode import ConfigurationChaincode
+from ledger.endorsement.system.query_chaincode import QueryChaincode
 from ledger.model.codec_block import decode_block
 from ledger.wire import common_pb2, lifecycle_pb2, protos_pb2
 from tests.support.identities import CHANNEL_ID, MSPIDS

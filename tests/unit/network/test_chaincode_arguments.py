@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from chaincode.shim.package_code import PackageCode
-from ledger.endorsement.packages import PackageRefused, code_files, read_package
+from ledger.endorsement.packages.package import PackageRefused, code_files, read_package
 from network.chaincode.arguments import WrongArguments, encode_arguments, functions_of
 from network.chaincode.packaging import python_package, service_package
 from network.commands.chaincode import read_options

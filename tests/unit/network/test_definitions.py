@@ -8,7 +8,7 @@ import pytest
 from grpc import aio
 
 from ledger.crypto.signing import SigningIdentity
-from ledger.endorsement.definitions import FullDefinition
+from ledger.endorsement.lifecycle.definitions import FullDefinition
 from ledger.model.codes import ValidationCode
 from ledger.wire import gateway_pb2
 from network.chaincode.lifecycle_client import ChaincodeRefused, LifecycleClient

@@ -3,7 +3,7 @@
 import pytest
 
 from ledger.crypto.hashing import sha256
-from ledger.endorsement.peer_session import ExecutionFailed
+from ledger.endorsement.runtimes.peer_session import ExecutionFailed
 from ledger.errors import Reason
 from ledger.model.private_collections import implicit_name
 from ledger.model.private_rwset import (

@@ -1,0 +1,1 @@
+"""How members agree on a chaincode: definitions, approvals, commits, trials; `_lifecycle`."""

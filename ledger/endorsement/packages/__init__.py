@@ -1,0 +1,1 @@
+"""Chaincode packages: read within bounds, kept on the peer's disk, their templates filled in."""

@@ -1,0 +1,1 @@
+"""Scans, histories and rich queries of one transaction, within bounds."""

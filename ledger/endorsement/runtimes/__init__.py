@@ -1,0 +1,1 @@
+"""Whatever runs a chaincode: processes, services, streams, and the session with one."""

@@ -1,0 +1,1 @@
+"""One transaction's reads with versions and writes kept aside, within its limits."""

@@ -1,0 +1,1 @@
+"""Chaincodes that are part of the peer, and who may ask them."""
