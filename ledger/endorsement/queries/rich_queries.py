@@ -18,7 +18,7 @@ from ledger.endorsement.queries.json_order import (
     parse_object,
     parse_text,
 )
-from ledger.endorsement.queries.selectors import (
+from ledger.endorsement.queries.query_selectors import (
     MISSING,
     Path,
     Predicate,

@@ -3,7 +3,7 @@
 import pytest
 
 from ledger.endorsement.queries.json_order import encode_value, order_key, parse_object
-from ledger.endorsement.queries.selectors import (
+from ledger.endorsement.queries.query_selectors import (
     CONDITIONS_MAX,
     DEPTH_MAX,
     PATTERN_CHARACTERS_MAX,
