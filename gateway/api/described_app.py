@@ -14,23 +14,27 @@ from gateway.api.access import BEARER, COOKIE, VISITOR
 from gateway.api.idempotency import KEY_CHARACTERS_MAX, SHOWN_ONCE
 from gateway.api.ledger_answers import NewBlock
 from gateway.api.problems import MEDIA_TYPE
-from gateway.api.schemas import ProblemDocument
+from gateway.api.schemas import PROBLEM_REFERENCE, ProblemDocument
 
 EXAMPLES = Path(__file__).parent / "examples.json"
 """An answer per operation (`METHOD path`), taken from a running gateway."""
 SCHEMA = "#/components/schemas/{model}"
 REFUSALS = {
     "400": "The request cannot be read",
-    "401": "Nobody is signed in, or the session or token has ended",
+    "401": "Nobody is signed in, or what should sign in is wrong or has ended",
+    "402": "The free balance is too small",
     "403": "The session or token may not do this",
     "404": "There is nothing of that name",
+    "409": "The ledger's state does not allow it, or the same request is being answered",
     "413": "The body exceeds the limit",
     "415": "The body is not JSON",
     "422": "A value is missing or out of range",
     "429": "Too many requests; wait `Retry-After` seconds",
+    "503": "The ledger, the database or the authority does not answer; nothing was changed",
+    "504": "The ledger did not answer in time; ask before sending again",
     "default": "Another problem; `/problems` lists all of them",
 }
-"""Statuses of problems that follow from what an operation takes and who may call it."""
+"""Most follow from what an operation takes and who may call it; a route names the others."""
 IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -93,7 +97,7 @@ def _complete_operation(operation: dict[str, Any], example: Any) -> None:
         operation["security"] = _alternatives(doors)
     is_open = not doors or any(VISITOR.scheme_name in door for door in doors)
     for status in _statuses(operation, is_open=is_open):
-        operation["responses"][status] = {"$ref": f"#/components/responses/{_name(status)}"}
+        operation["responses"][status] = {"$ref": PROBLEM_REFERENCE.format(name=_name(status))}
     for answer in operation["responses"].values():
         content = answer.get("content", {})
         if "text/event-stream" in content:
@@ -120,7 +124,8 @@ def _statuses(operation: dict[str, Any], *, is_open: bool) -> list[str]:
     found += ["404"] if named else []
     found += ["400", "413", "415"] if has_body else []
     found += ["422"] if parameters or has_body else []
-    return [*found, "429", "default"]
+    found += ["409"] if IDEMPOTENCY_KEY in parameters else []
+    return [*found, "429", "503", "default"]
 
 
 def _name(status: str) -> str:

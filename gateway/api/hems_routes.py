@@ -13,6 +13,7 @@ from chaincode.energy.hours import TIME_MS_MAX
 from chaincode.energy.registry.records import Meter
 from gateway.api.access import DeviceReader, UsedServices, no_such_device
 from gateway.api.device_answers import BatteryCharge, HourOfMeter
+from gateway.api.schemas import also_refused
 from gateway.errors import Problem, RequestRefused
 from gateway.hems.metered_hour import metered_hour
 from gateway.scopes import Scope
@@ -31,7 +32,7 @@ DeviceId = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$")]
 Instant = Annotated[int | None, Query(ge=0, le=TIME_MS_MAX)]
 
 
-@router.get("/battery-soc/{battery_id}")
+@router.get("/battery-soc/{battery_id}", openapi_extra=also_refused(409))
 def battery_soc(
     battery_id: DeviceId, services: UsedServices, viewer: DeviceReader, at_ms: Instant = None
 ) -> BatteryCharge:
@@ -52,7 +53,7 @@ def battery_soc(
     )
 
 
-@router.get("/smartmeter/{meter_id}")
+@router.get("/smartmeter/{meter_id}", openapi_extra=also_refused(409))
 def smart_meter(
     meter_id: DeviceId, services: UsedServices, viewer: DeviceReader, at_ms: Instant = None
 ) -> HourOfMeter:

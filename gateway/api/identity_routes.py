@@ -21,7 +21,7 @@ from gateway.api.identity_answers import (
     WrittenLetter,
 )
 from gateway.api.letters import letter_url, qr_code_svg
-from gateway.api.schemas import PAGE_DEFAULT, Body, Page, PageLimit
+from gateway.api.schemas import PAGE_DEFAULT, Body, Page, PageLimit, also_refused
 from gateway.errors import Problem, RequestRefused
 from gateway.identity.device_keys import AskingDevice, NamedKey
 from gateway.identity.enrolment import Asked, Letter, Waiting
@@ -130,7 +130,7 @@ class PasskeyLogin(Body):
     credential: Credential
 
 
-@router.post("/letters", status_code=status.HTTP_201_CREATED)
+@router.post("/letters", status_code=status.HTTP_201_CREATED, openapi_extra=also_refused(404, 409))
 def write_letter(
     body: LetterRequest, request: Request, services: LiveServices, _manager: Manager
 ) -> WrittenLetter:
@@ -140,13 +140,15 @@ def write_letter(
     return WrittenLetter(**asdict(letter), code=code, url=url, qr_svg=qr_code_svg(url))
 
 
-@router.post("/letters/open")
+@router.post("/letters/open", openapi_extra=also_refused(401))
 def open_letter(body: CodeBody, services: LiveServices) -> Letter:
     """What a code is for; it is not used up by this."""
     return services.people.enrolment.open_letter(body.code)
 
 
-@router.post("/enrolments", status_code=status.HTTP_201_CREATED)
+@router.post(
+    "/enrolments", status_code=status.HTTP_201_CREATED, openapi_extra=also_refused(401, 409)
+)
 def ask_to_enrol(body: EnrolmentRequest, services: LiveServices) -> Asked:
     """Use a letter up: the key in the signing request waits for the manager."""
     return services.people.enrolment.ask(body.code, body.request_pem, body.label)
@@ -245,7 +247,11 @@ def certificate(
     return certified
 
 
-@router.post("/login/password", status_code=status.HTTP_204_NO_CONTENT)
+@router.post(
+    "/login/password",
+    status_code=status.HTTP_204_NO_CONTENT,
+    openapi_extra=also_refused(401),
+)
 def password_login(
     body: PasswordLogin, request: Request, response: Response, services: LiveServices
 ) -> None:
@@ -298,7 +304,11 @@ def passkey_login_options(request: Request, services: LiveServices) -> PasskeyOp
     return PasskeyOptions(**services.people.passkeys.login_options(site_of(request)))
 
 
-@router.post("/login/passkey", status_code=status.HTTP_204_NO_CONTENT)
+@router.post(
+    "/login/passkey",
+    status_code=status.HTTP_204_NO_CONTENT,
+    openapi_extra=also_refused(401),
+)
 def passkey_login(
     body: PasskeyLogin, request: Request, response: Response, services: LiveServices
 ) -> None:
@@ -313,7 +323,7 @@ def key_login_options(services: LiveServices) -> Challenge:
     return Challenge(services.people.key_login.options())
 
 
-@router.post("/login/key", status_code=status.HTTP_204_NO_CONTENT)
+@router.post("/login/key", status_code=status.HTTP_204_NO_CONTENT, openapi_extra=also_refused(401))
 def key_login(
     body: KeyLoginBody, request: Request, response: Response, services: LiveServices
 ) -> None:

@@ -25,7 +25,7 @@ from gateway.api.market_answers import (
     SettledHour,
     SettlementTotals,
 )
-from gateway.api.schemas import PAGE_DEFAULT, Page, PageAfter, PageLimit, page_of
+from gateway.api.schemas import PAGE_DEFAULT, Page, PageAfter, PageLimit, also_refused, page_of
 from gateway.community import AccountView
 from gateway.errors import Problem, RequestRefused
 from gateway.market import PlacedOrder
@@ -80,7 +80,11 @@ def orders(
     )
 
 
-@router.get("/listings/{listing_id}/result", response_model=ListingResult)
+@router.get(
+    "/listings/{listing_id}/result",
+    response_model=ListingResult,
+    openapi_extra=also_refused(409),
+)
 def result(listing_id: ListingId, services: UsedServices, viewer: MaybeSignedIn) -> dict[str, Any]:
     """What the auction decided; `matches` are one's own, all for the manager and auditors."""
     _existing(services, listing_id)
@@ -90,7 +94,11 @@ def result(listing_id: ListingId, services: UsedServices, viewer: MaybeSignedIn)
     return result_as_seen(content, viewer)
 
 
-@router.get("/listings/{listing_id}/settlement", response_model=SettlementTotals)
+@router.get(
+    "/listings/{listing_id}/settlement",
+    response_model=SettlementTotals,
+    openapi_extra=also_refused(409),
+)
 def settlement(
     listing_id: ListingId, services: UsedServices, viewer: MaybeSignedIn
 ) -> dict[str, Any]:

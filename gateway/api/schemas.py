@@ -15,6 +15,8 @@ from pydantic.functional_validators import AfterValidator
 from gateway.contract_functions import described_functions
 from gateway.errors import Problem, RequestRefused
 
+PROBLEM_REFERENCE = "#/components/responses/{name}"
+"""Of the problem with a status, as `described_app.py` describes it."""
 AMOUNT_MAX = 2**53 - 1
 CERTIFICATE_CHARACTERS_MAX = 8_192
 BASE64_CHARACTERS_MAX = 200_000
@@ -172,6 +174,12 @@ class Page(Generic[T]):
     items: list[T]
     next: str | None
     height: int
+
+
+def also_refused(*statuses: int) -> dict[str, Any]:
+    """`openapi_extra` of a route that answers with problems beside those of every route."""
+    problems = {str(each): PROBLEM_REFERENCE.format(name=f"Problem{each}") for each in statuses}
+    return {"responses": {status: {"$ref": name} for status, name in problems.items()}}
 
 
 def page_of(

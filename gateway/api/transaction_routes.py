@@ -22,6 +22,7 @@ from gateway.api.schemas import (
     SignedTransactionBody,
     ToSign,
     TransactionStatus,
+    also_refused,
 )
 from gateway.api.views import event_payload, transaction_status
 from gateway.contract_functions import FunctionDescription, described_functions
@@ -36,6 +37,8 @@ from ledger.model.codes import ValidationCode
 
 WAIT_MS_DEFAULT = 10_000
 WAIT_MS_MAX = 60_000
+REFUSED_BY_THE_LEDGER = (402, 403, 404, 409, 504)
+"""Beside 422: what the contract and the peers may answer (`gateway.refusals`)."""
 
 router = APIRouter(prefix="/v1", tags=["transactions"])
 
@@ -53,7 +56,11 @@ def functions() -> list[FunctionDescription]:
     return list(described_functions())
 
 
-@router.post("/queries", dependencies=[Depends(may_relay)])
+@router.post(
+    "/queries",
+    dependencies=[Depends(may_relay)],
+    openapi_extra=also_refused(*REFUSED_BY_THE_LEDGER),
+)
 async def query(body: SignedProposalBody, services: LiveServices) -> QueryAnswer:
     """A contract's answer to a signed proposal; one peer is asked, nothing is ordered.
 
@@ -93,7 +100,11 @@ def prepare_bid(body: BidRequest, services: UsedServices) -> ToSign:
     return _prepared(services, body.creator, "market:place_bid", args)
 
 
-@router.post("/transactions/endorse", dependencies=[Depends(may_relay)])
+@router.post(
+    "/transactions/endorse",
+    dependencies=[Depends(may_relay)],
+    openapi_extra=also_refused(*REFUSED_BY_THE_LEDGER),
+)
 async def endorse(body: SignedProposalBody, services: LiveServices) -> ToSign:
     """Peers simulate a signed proposal; the answer is the transaction to sign."""
     return _to_sign(
@@ -108,6 +119,7 @@ async def endorse(body: SignedProposalBody, services: LiveServices) -> ToSign:
     status_code=status.HTTP_202_ACCEPTED,
     dependencies=[Depends(may_relay)],
     responses={200: {"model": TransactionStatus, "description": "It is in a block"}},
+    openapi_extra=also_refused(*REFUSED_BY_THE_LEDGER),
 )
 async def submit(
     body: SignedTransactionBody,

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
+from network.progress import progress
+
 GENERATOR = "openapi_python_client"
 PACKAGE = "gridledger_client"
 EXIT_FAILED = 1
@@ -54,7 +56,8 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--out", type=Path, required=True, help="a new folder for the package")
     folder: Path = parser.parse_args(arguments).out
     try:
-        generate(folder)
+        with progress("generating the client"):
+            generate(folder)
     except ClientError as error:
         print(f"gridledger client: {error}", file=sys.stderr)
         return EXIT_FAILED

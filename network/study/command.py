@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ledger.client.proposals import new_proposal
 from network.certificates.authority import MemberAuthority
+from network.progress import progress
 from network.study import links as study_links
 from network.study.links import RATES, Round
 from network.study.plot import svg
@@ -64,7 +65,8 @@ def main(arguments: Sequence[str]) -> int:
     if not study_links.are_allowed():
         sys.stdout.write("\ndelays: not measured; no network namespaces or no tc here\n")
         return 0
-    delays = _measured_inside(options.rounds)
+    with progress("measuring delays on emulated links"):
+        delays = _measured_inside(options.rounds)
     sys.stdout.write(delay_table(delays) + "\n")
     if options.plot is not None:
         options.plot.write_text(plot(delays), encoding="utf-8")

@@ -164,3 +164,13 @@ def test_who_has_not_signed_in_is_told_so_where_it_is_described():
                 assert ("401" in operation["responses"]) == (not is_open), name
 
     asyncio.run(visit())
+
+
+def test_every_problem_that_is_named_is_described():
+    named = {
+        answer["$ref"].rpartition("/")[2]
+        for _, operation in operations()
+        for answer in operation["responses"].values()
+        if "$ref" in answer
+    }
+    assert named == set(DESCRIPTION["components"]["responses"])
