@@ -23,6 +23,7 @@ from gateway.web import (
     notice_targets_page,
     notices_page,
     receipt_page,
+    statement_page,
     terms_page,
     trust_page,
 )
@@ -38,6 +39,7 @@ PAGES = (
     web_app_routes,
     devices_page,
     terms_page,
+    statement_page,
     receipt_page,
     explorer_pages,
     console_pages,

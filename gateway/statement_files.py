@@ -6,6 +6,7 @@ micro-tokens, so that the sums can be checked. PDF: the sums for a person, in kW
 
 import csv
 import io
+from collections.abc import Callable
 from dataclasses import astuple, fields
 
 from reportlab.lib.pagesizes import A4
@@ -21,7 +22,10 @@ UTOKEN_PER_TOKEN = 1_000_000
 _GAP_POINTS = 12
 _COLUMNS = [field.name for field in fields(SettlementLine) if field.name != "idgrid"]
 _GRID = [("LINEBELOW", (0, 0), (-1, -1), 0.25, "#999999"), ("ALIGN", (1, 0), (1, -1), "RIGHT")]
-_ROWS = (
+TITLE, ISSUED, PRELIMINARY = "Statement", "issued", "preliminary"
+BALANCE, UTILITY_BALANCE = "Balance of the account", "Balance with the utility"
+COUNTED = "{hours} hours, {corrections} corrections, run {run}"
+ROWS = (
     ("Imported from the grid connection", "imported_wh"),
     ("Exported to the grid connection", "exported_wh"),
     ("Sold in the community", "sold_wh"),
@@ -50,26 +54,29 @@ def as_csv(month: MonthlyStatement) -> bytes:
     return text.getvalue().encode("utf-8")
 
 
-def as_pdf(month: MonthlyStatement, community_name: str) -> bytes:
-    """One page for a person; the same input gives the same bytes."""
+def as_pdf(
+    month: MonthlyStatement, community_name: str, words: Callable[[str], str] = str
+) -> bytes:
+    """One page for a person; the same input gives the same bytes. `words` translates a text."""
     statement, style = month.statement, getSampleStyleSheet()
-    state = "issued" if month.is_issued else "preliminary"
-    rows = [[label, amount(name, statement.amounts[name])] for label, name in _ROWS]
-    rows.append(["Balance of the account", amount("_utoken", statement.balance_utoken)])
-    rows.append(["Balance with the utility", amount("_utoken", statement.utility_balance_utoken)])
+    state = words(ISSUED if month.is_issued else PRELIMINARY)
+    rows = [[words(label), amount(name, statement.amounts[name])] for label, name in ROWS]
+    rows.append([words(BALANCE), amount("_utoken", statement.balance_utoken)])
+    rows.append([words(UTILITY_BALANCE), amount("_utoken", statement.utility_balance_utoken)])
+    counted = words(COUNTED).format(
+        hours=statement.hours, corrections=statement.corrections, run=statement.run
+    )
+    title = f"{words(TITLE)} {statement.month}"
     story = [
-        Paragraph(f"Statement {statement.month}", style["Title"]),
-        Paragraph(f"{_escaped(community_name)}, {statement.idgrid}, {state}", style["Normal"]),
-        Paragraph(
-            f"{statement.hours} hours, {statement.corrections} corrections, run {statement.run}",
-            style["Normal"],
-        ),
+        Paragraph(_escaped(title), style["Title"]),
+        Paragraph(_escaped(f"{community_name}, {statement.idgrid}, {state}"), style["Normal"]),
+        Paragraph(_escaped(counted), style["Normal"]),
         Spacer(1, _GAP_POINTS),
         Table(rows, style=_GRID),
     ]
     out = io.BytesIO()
-    title = f"Statement {statement.month} {statement.idgrid}"
-    SimpleDocTemplate(out, pagesize=A4, title=title, invariant=1).build(story)
+    named = f"{title} {statement.idgrid}"
+    SimpleDocTemplate(out, pagesize=A4, title=named, invariant=1).build(story)
     return out.getvalue()
 
 

@@ -17,7 +17,8 @@ router = APIRouter(prefix="/v1", tags=["settlement"])
 
 UTOKEN_MAX = 10**18
 Idgrid = Annotated[str, Path(pattern=r"^[A-Z0-9-]{4,32}$")]
-Month = Annotated[str, Path(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])$")]
+MONTH_PATTERN = r"^20[0-9]{2}-(0[1-9]|1[0-2])$"
+Month = Annotated[str, Path(pattern=MONTH_PATTERN)]
 MEDIA_TYPES = {"csv": "text/csv; charset=utf-8", "pdf": "application/pdf"}
 
 STATEMENT_FILES: dict[int | str, dict[str, Any]] = {
@@ -46,7 +47,7 @@ def statement(
 ) -> dict[str, Any]:
     """A household's month; `is_issued` once the community's statements are issued."""
     require_sight(viewer, idgrid)
-    return as_json(_month(services, idgrid, month))
+    return as_json(month_or_refusal(services, idgrid, month))
 
 
 @router.get("/invoices/{month}", response_model=MonthStatement, responses=STATEMENT_FILES)
@@ -60,7 +61,7 @@ def invoice(
     """One's own month, or any household's for the manager, as JSON, CSV or PDF."""
     name = idgrid or viewer.idgrid
     require_sight(viewer, name)
-    found = _month(services, name, month)
+    found = month_or_refusal(services, name, month)
     if file == "json":
         return JSONResponse(as_json(found))
     content = as_csv(found) if file == "csv" else as_pdf(found, services.community_name)
@@ -78,7 +79,7 @@ def currencies(
     return services.currencies.in_all(utoken)
 
 
-def _month(services: Services, idgrid: str, month: str) -> MonthlyStatement:
+def month_or_refusal(services: Services, idgrid: str, month: str) -> MonthlyStatement:
     found = Settlements(services.readmodel).month(idgrid, month)
     if not found.lines:
         raise RequestRefused(Problem.NOT_FOUND, f"{idgrid} has no settled hour in {month}")

@@ -45,3 +45,21 @@ FUNCTION_TITLES: Mapping[str, str] = {
     "statements:issue": N_("Issue the statements of a month"),
 }
 """Functions without words here are shown by their name: never hidden, never guessed."""
+STEP_TITLES: Mapping[str, str] = {
+    "market:open_listing": N_("Open a listing"),
+    "market:close_bidding": N_("Close the gate"),
+    "market:clear": N_("Set the price"),
+    "market:start_delivery": N_("Begin delivery"),
+    "market:settle": N_("Settle an hour"),
+    "listings:advance": N_("Next step of a listing"),
+    "listings:refund": N_("Give money back"),
+    "standing:carry_out": N_("Place a standing order"),
+    "standing:carry_out_profile": N_("Place an hourly profile"),
+    "oracle:report_readings": N_("Report readings"),
+    "anchors:record": N_("Anchor stored measurements"),
+    "registry:configure": N_("Say which member has which role"),
+    "persons:record": N_("Record personal data apart from the ledger"),
+    "persons:set_index_key": N_("Open the register of persons"),
+}
+"""What staff and services do without a page."""
+ALL_TITLES: Mapping[str, str] = {**FUNCTION_TITLES, **STEP_TITLES}

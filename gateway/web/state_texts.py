@@ -56,6 +56,26 @@ REGISTRY_STATES: Mapping[str, str] = {
     "suspended": N_("suspended"),
     "exited": N_("left"),
 }
+ROLES: Mapping[str, str] = {
+    "consumer": N_("buys"),
+    "prosumer": N_("buys and sells"),
+    "generator": N_("sells"),
+    "community_manager": N_("community manager"),
+    "dso": N_("grid operator"),
+    "operator": N_("control centre"),
+    "utility": N_("utility"),
+    "oracle": N_("oracle"),
+    "scheduler": N_("timetable"),
+    "auditor": N_("auditor"),
+    "notifier": N_("notices by e-mail"),
+}
+CONNECTION_KINDS: Mapping[str, str] = {
+    "household": N_("household"),
+    "public_lighting": N_("public lighting"),
+    "ev_charger": N_("charger for cars"),
+    "non_residential": N_("other building"),
+    "community_plant": N_("community plant"),
+}
 DEVICE_KINDS: Mapping[str, str] = {
     "meter": N_("meter"),
     "battery": N_("battery"),

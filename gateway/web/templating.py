@@ -18,9 +18,10 @@ from gateway.api.access import services_of, viewer_or_none
 from gateway.errors import RequestRefused
 from gateway.sessions import Viewer
 from gateway.web.assets import ASSETS
-from gateway.web.function_texts import FUNCTION_TITLES
+from gateway.web.function_texts import ALL_TITLES, FUNCTION_TITLES
 from gateway.web.languages import N_, NAMES, Language, chosen_language, language
 from gateway.web.refusal_texts import refusal_text
+from gateway.web.state_texts import CONNECTION_KINDS, REGISTRY_STATES, ROLES
 
 FOLDER = Path(__file__).parent
 LANGUAGE_COOKIE = "gridledger_language"
@@ -162,5 +163,9 @@ def _environment(code: str) -> Environment:
         "integrity": ASSETS.integrity,
         "language_names": NAMES,
         "function_titles": FUNCTION_TITLES,
+        "all_titles": ALL_TITLES,
+        "roles": ROLES,
+        "connection_kinds": CONNECTION_KINDS,
+        "states": REGISTRY_STATES,
     }
     return environment

@@ -29,6 +29,7 @@ from network.chaincode.planned import commit_definitions
 from network.demo.settings_files import (
     HOME_MEMBER,
     HOUSEHOLDS_MAX,
+    LOOPBACK,
     DemoFiles,
     household_label,
     write_demo_files,
@@ -250,7 +251,7 @@ def _wait_until_listening(address: str, process: subprocess.Popen[bytes], log: P
 
 
 def _greet(running: Running, folder: Path, started: float, options: argparse.Namespace) -> None:
-    url = running.files.url
+    url = _address(running)
     _say(f"ready after {time.monotonic() - started:.1f} s")
     print(f"\n  web page    {url}/")
     print(f"  household   {url}/login/{running.files.household_token}   ({household_label()})")
@@ -259,6 +260,11 @@ def _greet(running: Running, folder: Path, started: float, options: argparse.Nam
     if options.keep:
         print(f"  kept in     {folder}")
     print(flush=True)
+
+
+def _address(running: Running) -> str:
+    """For a browser: passkeys belong to a name, so not to 127.0.0.1."""
+    return running.files.url.replace(LOOPBACK, "localhost")
 
 
 def _trade(running: Running) -> int:
@@ -304,7 +310,7 @@ async def _heads_at_one_height(running: Running) -> dict[str, Head | None]:
 
 
 def _wait_for_interrupt(running: Running) -> None:
-    print(f"\nthe page stays at {running.files.url}/ until Ctrl-C", flush=True)
+    print(f"\nthe page stays at {_address(running)}/ until Ctrl-C", flush=True)
     with contextlib.suppress(KeyboardInterrupt):
         signal.pause()
 

@@ -1,5 +1,6 @@
 """The pages. What changes the ledger is signed in the manager's browser, like anything."""
 
+from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request
@@ -142,6 +143,7 @@ def statements(request: Request, services: UsedServices, month: AskedMonth = Non
         "console/statements.html",
         section=SECTION,
         months=months,
+        months_shown={one: _in_it(one) for one in {*months, *([asked] if asked else [])}},
         check=None
         if asked is None
         else month_check(services.readmodel, asked, services.clock_ms()),
@@ -196,6 +198,11 @@ def audit(
         codes=CODE_TEXTS,
         entries=services.people.log.entries(limit=ROWS),
     )
+
+
+def _in_it(month: str) -> datetime:
+    """A day of a month `YYYY-MM`, to write it by."""
+    return datetime.fromisoformat(f"{month}-15")
 
 
 def _next_hours(services: Services) -> list[str]:

@@ -9,7 +9,17 @@ import pytest
 from chaincode.energy.settlement.planning import AMOUNTS
 from gateway.currency import Currencies, Unit, example_units, units_from
 from gateway.errors import Problem
-from gateway.statement_files import amount
+from gateway.statement_files import (
+    BALANCE,
+    COUNTED,
+    ISSUED,
+    PRELIMINARY,
+    ROWS,
+    TITLE,
+    UTILITY_BALANCE,
+    amount,
+)
+from gateway.web.statement_page import STATEMENT_TEXTS
 from tests.unit.energy.community import LISTING, Community
 from tests.unit.energy.settlement.trades import line, settled_trade, substitute
 from tests.unit.gateway.api_world import World, assert_problem, play
@@ -120,13 +130,34 @@ def test_an_invoice_equals_the_ledger_and_comes_as_csv_and_pdf():
     over(community, scene)
 
 
+def test_the_account_s_statement_speaks_the_household_s_language():
+    community, seller, _ = settled_hour()
+
+    async def scene(world: World) -> None:
+        household = world.sign_in(seller)
+        get = f"/account/statement-{MONTH}.pdf"
+        for language, title in (("es", b"Estado de cuenta"), ("pt", b"Extrato")):
+            headers = household | {"accept-language": language}
+            pdf = await world.client.get(get, headers=headers)
+            assert pdf.headers["content-type"] == "application/pdf"
+            assert title + f" {MONTH} {seller}".encode() in pdf.content
+        assert (await world.client.get(get)).status_code == 401
+
+    over(community, scene)
+
+
+def test_every_text_of_a_statement_is_in_the_catalogues():
+    shown = {TITLE, ISSUED, PRELIMINARY, BALANCE, UTILITY_BALANCE, COUNTED}
+    assert shown | {label for label, _ in ROWS} == set(STATEMENT_TEXTS)
+
+
 def test_the_household_s_account_leads_to_its_statement():
     community, seller, _ = settled_hour()
 
     async def scene(world: World) -> None:
         page = await world.client.get("/account", headers=world.sign_in(seller))
-        for file in ("pdf", "csv"):
-            assert f'href="/v1/invoices/{MONTH}?file={file}"' in page.text
+        for address in (f"/account/statement-{MONTH}.pdf", f"/v1/invoices/{MONTH}?file=csv"):
+            assert f'href="{address}"' in page.text
         assert "/v1/invoices/" not in (await world.client.get("/")).text
 
     over(community, scene)
