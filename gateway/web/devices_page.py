@@ -11,6 +11,7 @@ from chaincode.energy.registry.records import Res
 from gateway.api.access import SignedIn, UsedServices
 from gateway.services import Services
 from gateway.web.device_status import DeviceStatus, device_status, tone_of
+from gateway.web.notice_texts import ALARMS
 from gateway.web.own_pages import household_of
 from gateway.web.readiness import Readiness, readiness
 from gateway.web.state_texts import DEVICE_KINDS, REGISTRY_STATES, SOURCE_TYPES
@@ -43,6 +44,7 @@ def devices(request: Request, services: UsedServices, viewer: SignedIn) -> HTMLR
         view=devices_view(services, household_of(viewer)),
         tone_of=tone_of,
         device_kinds=DEVICE_KINDS,
+        alarm_texts=ALARMS,
         states=REGISTRY_STATES,
         source_types=SOURCE_TYPES,
     )

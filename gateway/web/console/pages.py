@@ -21,6 +21,7 @@ from gateway.services import Services
 from gateway.sessions import Viewer
 from gateway.web.device_status import device_status
 from gateway.web.explorer.code_texts import CODE_TEXTS
+from gateway.web.notice_texts import ALARMS
 from gateway.web.state_texts import DEVICE_KINDS, LISTING_STATES, REGISTRY_STATES, SOURCE_TYPES
 from gateway.web.templating import page
 
@@ -88,6 +89,7 @@ def meters(request: Request, services: UsedServices) -> HTMLResponse:
         devices=device_status(services, services.community.meters()),
         states=REGISTRY_STATES,
         device_kinds=DEVICE_KINDS,
+        alarm_texts=ALARMS,
         participants=services.community.participants(),
     )
 

@@ -11,7 +11,13 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page
 
+from chaincode.energy.oracle.records import MeterReading
+from gateway.hems.availability import MS_PER_DAY
 from gateway.hems.batteries import Observation
+from gateway.hems.devices import DeviceBook
+from gateway.hems.plausibility import Limits
+from gateway.hems.series import Arrival, SeriesStore
+from gateway.mqtt.device_messages import ONLINE, DeviceState
 from gateway.ports import ApplianceEnergy, Measured
 from tests.e2e.browser.chromium import chromium, page_in, settled
 from tests.e2e.browser.street import Street, live_through, open_with_orders, settle_in
@@ -24,11 +30,15 @@ WEBP_QUALITY = 60
 BATTERY_WH = 10_000
 CHARGE_PERCENT = (62, 55, 48, 41, 36, 33, 30, 28, 35, 52, 70, 84)
 """Of the last hours, the latest at the end."""
+WEEK_HOURS = 7 * 24
+LOST_HOURS = (5, 31, 32, 33, 34, 35, 36, 100)
+"""Before now: readings that never came."""
 PAGES = {
     "home": "/",
     "market": "/market",
     "marketplace": "/marketplace",
     "meter": "/meter?kind=day&day=2026-01-14",
+    "devices": "/devices",
     "production": "/production",
     "account": "/account",
     "standing": "/standing?side=offer",
@@ -70,6 +80,7 @@ def main() -> int:
         street = settle_in(it)
         live_through(it, street, hours=HOURS)
         _add_battery(it, street)
+        _let_devices_report(it, street)
         open_with_orders(it, street)
         for name, path in PAGES.items():
             _take(browser, it, street, name, path, width=360)
@@ -111,6 +122,21 @@ def _webp(page: Page) -> bytes:
     session = page.context.new_cdp_session(page)
     options = {"format": "webp", "quality": WEBP_QUALITY}
     return base64.b64decode(session.send("Page.captureScreenshot", options)["data"])
+
+
+def _let_devices_report(it: Village, street: Street) -> None:
+    """A week of hourly readings with a few that were lost, and everyone online but one."""
+    database, now_ms = it.services.readmodel.database, it.services.clock_ms()
+    series = SeriesStore(database, Limits(age_ms_max=8 * MS_PER_DAY), started_ms=0)
+    last_end_ms = now_ms // HOUR_MS * HOUR_MS
+    ends = [last_end_ms - at * HOUR_MS for at in range(WEEK_HOURS) if at not in LOST_HOURS]
+    for home in street.homes:
+        readings = [MeterReading(**home.reading(end_ms)) for end_ms in sorted(ends)]
+        arrivals = [Arrival(home.meter_id, b"", reading) for reading in readings]
+        assert len(series.keep(arrivals, now_ms).accepted) == len(ends)
+    heard = [home.meter_id for home in street.homes if home is not street.bakery]
+    states = {name: DeviceState(device_id=name, state=ONLINE, tier="B") for name in heard}
+    DeviceBook(database).heard(heard, now_ms, states=states)
 
 
 def _let_devices_wait(it: Village, street: Street) -> None:
