@@ -217,3 +217,17 @@ def test_a_refusal_is_told_in_the_dialog(browser, scene):
         outcome = page.locator("#sign-dialog [data-part=outcome]")
         expect(outcome).to_have_attribute("data-outcome", "refused")
         expect(outcome).not_to_be_empty()
+
+
+def test_what_is_no_amount_is_told_in_the_readers_language(browser, scene):
+    it, street = scene
+    with page_in(browser, locale="es-CL") as page:
+        signed_in_with_key(page, it, street.flat)
+        page.goto(f"{it.url}/market")
+        outcome = page.locator("#sign-dialog [data-part=outcome]")
+        for written, told in (("mucho", "no es un número"), ("1,00005", "más decimales")):
+            page.locator("#bid-energy").fill(written)
+            page.locator("#place button[type=submit]").first.click()
+            expect(outcome).to_contain_text(f"«{written}»")
+            expect(outcome).to_contain_text(told)
+            page.locator("#sign-dialog [data-part=close]").click()

@@ -10,13 +10,18 @@ export function argumentsOf(form) {
   return args;
 }
 
+/** `kind` names a sentence of the page, which puts the value into it. */
+function notAnAmount(kind, value) {
+  return Object.assign(new Error(`${kind}: ${value}`), { kind, value });
+}
+
 /** `1.5` or `1,5` times `units` as a whole number; throws when it is none. */
 export function wholeUnits(value, units) {
   const parts = /^(\d{1,15})(?:[.,](\d{1,9}))?$/.exec(value.trim());
-  if (!parts) throw new Error(`${value} is not a number`);
+  if (!parts) throw notAnAmount("not_a_number", value);
   const fraction = parts[2] ?? "";
   const scaled = BigInt(parts[1] + fraction) * BigInt(units);
   const by = 10n ** BigInt(fraction.length);
-  if (scaled % by !== 0n) throw new Error(`${value} has too many decimals`);
+  if (scaled % by !== 0n) throw notAnAmount("too_many_decimals", value);
   return String(scaled / by);
 }

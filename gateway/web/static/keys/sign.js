@@ -146,7 +146,9 @@ async function onSubmit(event) {
   try {
     args = argumentsOf(form);
   } catch (error) {
-    await showOutcome(pageFacts(), error.message, "refused");
+    const page = pageFacts();
+    if (!page.words[error.kind]) throw error;
+    await showOutcome(page, page.words[error.kind].replace("{value}", () => error.value), "refused");
     return;
   }
   await sign(form.dataset.sign, args).catch((error) => {
