@@ -1,6 +1,7 @@
 """A household's devices and its way into trading, as its pages show them."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -120,6 +121,16 @@ def test_what_is_signed_is_the_hash_of_the_text_that_is_read():
         visitor = visiting(it.services).get("/terms")
         assert visitor.status_code == 200
         assert "data-sign" not in visitor.text
+
+
+def test_a_community_s_own_terms_are_shown_and_hashed_as_they_are():
+    own = "Our rules.\n\nEverybody pays."
+    with village() as it:
+        home = it.act(lambda community: community.register(role="consumer"))
+        services = replace(it.services, terms=own)
+        text = visiting(services, home.idgrid).get("/terms").text
+        assert "<p>Our rules.</p>" in text
+        assert sha256(own.encode()).hex() in text
 
 
 def test_a_source_is_released_and_withdrawn_by_its_owner():
