@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import Connection, func, select
 
 from chaincode.energy.registry.records import Meter
 from gateway.database import Database
@@ -53,11 +53,11 @@ def device_health(
     What a device missed before its first reading is nobody's fault and is not counted.
     """
     from_ms = _first_day_ms(now_ms, utc_offset_minutes)
-    is_one_of_them = ReadingRow.meter_id.in_([meter.meter_id for meter in meters])
+    meter_ids = [meter.meter_id for meter in meters]
     with database.reading() as connection:
         heard = {row.device_id: row for row in connection.execute(select(DeviceRow.__table__))}
-        ends = _ends_ms(connection, is_one_of_them, from_ms, now_ms)
-        first_ms = _first_ends_ms(connection, is_one_of_them)
+        ends = _ends_ms(connection, meter_ids, from_ms, now_ms)
+        first_ms = _first_ends_ms(connection, meter_ids)
     alarms: dict[str, list[str]] = {}
     for alarm in AlarmBook(database).standing():
         alarms.setdefault(alarm.device_id, []).append(alarm.kind)
@@ -86,23 +86,28 @@ def device_health(
 
 
 def _ends_ms(
-    connection: Connection, wanted: ColumnElement[bool], from_ms: int, until_ms: int
+    connection: Connection, meter_ids: Sequence[str], from_ms: int, until_ms: int
 ) -> dict[str, list[int]]:
     """Ends of the readings in from_ms < t <= until_ms, by meter."""
     ends: dict[str, list[int]] = {}
     found = select(ReadingRow.meter_id, ReadingRow.t_end_ms).where(
-        wanted, ReadingRow.t_end_ms > from_ms, ReadingRow.t_end_ms <= until_ms
+        ReadingRow.meter_id.in_(meter_ids),
+        ReadingRow.t_end_ms > from_ms,
+        ReadingRow.t_end_ms <= until_ms,
     )
     for meter_id, end_ms in connection.execute(found):
         ends.setdefault(meter_id, []).append(end_ms)
     return ends
 
 
-def _first_ends_ms(connection: Connection, wanted: ColumnElement[bool]) -> dict[str, int]:
-    """End of each meter's first reading."""
-    first = func.min(ReadingRow.t_end_ms).label("first_ms")
-    found = select(ReadingRow.meter_id, first).where(wanted).group_by(ReadingRow.meter_id)
-    return {row.meter_id: row.first_ms for row in connection.execute(found)}
+def _first_ends_ms(connection: Connection, meter_ids: Sequence[str]) -> dict[str, int]:
+    """End of each meter's first reading: one look into the index each, however long the past."""
+    found = {}
+    for meter_id in meter_ids:
+        first = select(func.min(ReadingRow.t_end_ms)).where(ReadingRow.meter_id == meter_id)
+        if (end_ms := connection.scalar(first)) is not None:
+            found[meter_id] = end_ms
+    return found
 
 
 def _first_day_ms(now_ms: int, utc_offset_minutes: int) -> int:
