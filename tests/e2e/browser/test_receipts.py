@@ -63,6 +63,7 @@ def test_a_receipt_is_checked_without_a_network(world, services, browser, url, w
         page.wait_for_selector("#proven:visible")
         assert page.locator('#steps .state[data-state="good"]').count() == 7
         assert page.locator('[data-fill="household"]').inner_text() == IDGRID
+        assert page.locator('[data-fill="hour"]').inner_text() == "1 Jan 2026, 14:00"
         assert page.locator('[data-fill="sold_wh"]').inner_text() == "8"
         keep_screenshot(page, "receipt-proven")
         assert overflow_px(page) == 0

@@ -198,6 +198,7 @@ def _check_offline(resident: Resident, receipt: dict[str, object]) -> None:
     page.wait_for_selector("#proven:visible")
     assert page.locator('#steps .state[data-state="good"]').count() == 7
     expect(page.locator('[data-fill="household"]').first).to_have_text(resident.idgrid)
+    expect(page.locator('[data-fill="hour"]')).to_have_text("15 Jan 2020, 12:00")
     traded = [page.locator(f'[data-fill="{side}_wh"]').inner_text() for side in ("sold", "bought")]
     assert sorted(traded) == ["0", "1.5"]
     looked_at(page, "receipt-offline")

@@ -7,6 +7,8 @@ import { ReceiptRefused, hex } from "./receipt-file.js";
 const KEPT = "gridledger.validators";
 const VALIDATORS_URL = "/v1/validators";
 const CODES = { 0: "VALID", 10: "ENDORSEMENT_POLICY_FAILURE", 11: "MVCC_READ_CONFLICT", 12: "PHANTOM_READ_CONFLICT" };
+/** Plain English is written the British way, as on all pages. */
+const LOCALE = document.documentElement.lang === "en" ? "en-GB" : document.documentElement.lang;
 const by = (id) => document.getElementById(id);
 const show = (id, isShown) => {
   by(id).hidden = !isShown;
@@ -111,7 +113,7 @@ function tell(proven) {
   show("content", true);
   show("newer", proven.isNewerThanTrust);
   fill("block", `${proven.blockNumber} · ${proven.channelId}`);
-  fill("sealed_at", new Date(proven.sealedAtMs).toLocaleString(document.documentElement.lang));
+  fill("sealed_at", moment(proven.sealedAtMs));
   const members = proven.sealedBy.map((one) => one.member).join(", ");
   fill("sealed_by", `${proven.sealedBy.length}/${proven.validators}: ${members}`);
   fill("code", CODES[proven.transaction.code] ?? String(proven.transaction.code));
@@ -130,10 +132,10 @@ function tellWrite({ write, transaction }) {
   if (!line) return;
   const [, household, hour] = write.key.split("~");
   fill("household", household);
-  fill("hour", `${hour}:00`);
+  fill("hour", moment(Date.parse(`${hour}:00:00Z`), { timeZone: "UTC" }));
   for (const part of document.querySelectorAll("#line [data-fill]")) {
     const amount = line[part.dataset.fill] / Number(part.dataset.per);
-    part.textContent = amount.toLocaleString(document.documentElement.lang, { maximumFractionDigits: 6 });
+    part.textContent = amount.toLocaleString(LOCALE, { maximumFractionDigits: 6 });
   }
 }
 
@@ -151,6 +153,10 @@ function begin(failed) {
     mark.textContent = words[state] ?? "–";
     if (state === "bad") state = "";
   }
+}
+
+function moment(atMs, zone = {}) {
+  return new Date(atMs).toLocaleString(LOCALE, { dateStyle: "medium", timeStyle: "short", ...zone });
 }
 
 function fill(name, text) {
