@@ -160,8 +160,8 @@ async def _generator_meters(
     }
     found: defaultdict[str, list[str]] = defaultdict(list)
     for _, meter in await world.scan(Meter, keys.under("meter")):
-        if meter.res_id in owner_of and meter.status == Status.APPROVED:
-            found[owner_of[meter.res_id]].append(meter.meter_id)
+        if meter.vouches_for in owner_of:
+            found[owner_of[meter.vouches_for]].append(meter.meter_id)
     return found
 
 

@@ -68,11 +68,11 @@ async def approve(world: World, device_id: str) -> Meter:
     """The grid operator admits a device's readings, and a meter at its owner's connection.
 
     A meter that changed hands is approved again: its readings go on counting, but which
-    connection it measures is for the grid operator to say.
+    connection or source it measures is for the grid operator to say.
     """
     await world.require_role(GRID_OPERATORS)
     device = await get(world, device_id)
-    approved = replace(device, status=Status.APPROVED)
+    approved = replace(device, status=Status.APPROVED, approved_res_id=device.res_id or "")
     await world.put(keys.meter(device_id), approved)
     if approved.is_at_connection:
         await _connect(world, approved)

@@ -134,6 +134,7 @@ class Meter:
     settlement uses it; any other device is recorded for information. `transfer_to` is to
     whom the owner wants to give it (empty: nobody); `owned_since_ms` is when it was last given.
     `tier` is how it signs (`TIERS`); the key of tier A is the attesting gateway's.
+    `approved_res_id` is the source at which the grid operator saw it.
     """
 
     meter_id: str
@@ -146,6 +147,13 @@ class Meter:
     transfer_to: str = ""
     owned_since_ms: int = 0
     tier: str = "B"
+    approved_res_id: str = ""
+
+    @property
+    def vouches_for(self) -> str:
+        """The source it measures by the grid operator's word, empty if it measures none."""
+        is_seen = self.status == Status.APPROVED and self.res_id == self.approved_res_id
+        return self.approved_res_id if is_seen else ""
 
     @property
     def is_at_connection(self) -> bool:

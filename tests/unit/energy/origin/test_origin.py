@@ -160,23 +160,50 @@ def test_energy_from_storage_has_no_origin_unless_its_generator_is_metered(commu
     community.dso.submit("registry:register_meter", *source_meter)
     community.dso.submit("registry:approve_meter", "pv-meter")
     trade(community)
-    production = []
-    for at, wh in enumerate((0, 700)):
-        values = {
-            "meter_id": "pv-meter",
-            "seq": at + 1,
-            "t_end_ms": milliseconds(START) + at * HOUR_MS,
-            "import_wh": 0,
-            "export_wh": wh,
-            "quality": "measured",
-        }
-        production.append(values | {"signature": signed(prosumer, values)})
+    production = pv_readings(prosumer, 700)
     delivered(community)
     community.oracle.submit("oracle:report_readings", production)
     result = community.scheduler.submit("origin:issue", LISTING, 0)
     assert result["uncertified"] == [[generator.idgrid, "storage, and no meter of a generator"]]
     assert result["minted_wh"] == 700
     assert [row[0] for row in token(community, 1)["evidence"]] == [prosumer.meter_id, "pv-meter"]
+
+
+def pv_readings(signer, wh: int) -> list[dict]:
+    """What the meter `pv-meter` reports at both ends of the hour."""
+    found = []
+    for at, export_wh in enumerate((0, wh)):
+        values = {
+            "meter_id": "pv-meter",
+            "seq": at + 1,
+            "t_end_ms": milliseconds(START) + at * HOUR_MS,
+            "import_wh": 0,
+            "export_wh": export_wh,
+            "quality": "measured",
+        }
+        found.append(values | {"signature": signed(signer, values)})
+    return found
+
+
+def test_a_meter_that_changed_hands_vouches_for_a_source_after_the_operator_saw_it(community):
+    generator, prosumer = community.households[:2]
+    prosumer.client.submit("registry:register_res", "battery-1", prosumer.idgrid, "battery", 5_000)
+    community.dso.submit("registry:approve_res", "battery-1")
+    loose = ("pv-meter", generator.idgrid, generator.meter.public_key.hex(), generator.res_id)
+    community.dso.submit("registry:register_meter", *loose)
+    community.dso.submit("registry:approve_meter", "pv-meter")
+    generator.client.submit("devices:offer_transfer", "pv-meter", prosumer.idgrid)
+    prosumer.client.submit("devices:accept_transfer", "pv-meter", prosumer.res_id)
+    trade(community)
+    delivered(community)
+    community.oracle.submit("oracle:report_readings", pv_readings(generator, 700))
+    before = community.ledger.snapshot()
+    result = community.scheduler.submit("origin:issue", LISTING, 0)
+    assert result["uncertified"] == [[prosumer.idgrid, "storage, and no meter of a generator"]]
+    community.ledger.restore(before)
+    community.dso.submit("registry:approve_meter", "pv-meter")
+    assert community.scheduler.submit("origin:issue", LISTING, 0)["uncertified"] == []
+    assert token(community, 1)["minted_wh"] == 700
 
 
 def signed(home, values) -> str:
