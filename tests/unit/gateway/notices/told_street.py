@@ -6,6 +6,7 @@ from functools import cache
 
 from chaincode.energy.registry.person_records import Person, person_hash
 from chaincode.shim import ContractError
+from gateway.database import Database
 from gateway.errors import LedgerRefusal
 from gateway.notices.book import NoticeBook
 from gateway.notices.following import Noticing
@@ -25,9 +26,10 @@ SALT = b"s" * 16
 class Street:
     """`seller` and `buyer` traded an hour, called on the marketplace; another hour was stopped."""
 
-    def __init__(self) -> None:
+    def __init__(self, database: Database | None = None) -> None:
+        """`database`: of the gateway; a fresh one of SQLite unless named."""
         self.community, self.seller, self.buyer = _lived()
-        self.ledger = Ledger()
+        self.ledger = Ledger(database)
         self.book = NoticeBook(self.ledger.database)
         self.now_ms = NOW_MS
 
