@@ -70,7 +70,10 @@ def add_push_device(
         keys = from_base64url(body.keys.p256dh), from_base64url(body.keys.auth)
     except ValueError as error:
         raise RequestRefused(Problem.INVALID, "a key is not base64url") from error
-    device = push_devices_of(services).add(idgrid, Subscription(body.endpoint, *keys), body.label)
+    subscription = Subscription(body.endpoint, *keys)
+    device = push_devices_of(services).add(
+        idgrid, subscription, body.label, key_fingerprint=viewer.key_fingerprint
+    )
     response.headers["Location"] = f"/v1/push-devices/{device.push_id}"
     return device
 

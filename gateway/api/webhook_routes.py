@@ -41,13 +41,14 @@ def make_webhook(
 ) -> MadeWebhook:
     """Post this household's notices to an address from now on, as its choices say."""
     idgrid = household_of(viewer)
-    secret, made = webhooks_of(services).add(idgrid, body.url)
+    webhooks = webhooks_of(services)
+    secret, made = webhooks.add(idgrid, body.url, key_fingerprint=viewer.key_fingerprint)
     response.headers["Location"] = f"/v1/webhooks/{made.webhook_id}"
     return MadeWebhook(secret, made)
 
 
 @router.get("")
-def webhooks(services: LiveServices, viewer: SignedInPerson) -> Page[Webhook]:
+def list_webhooks(services: LiveServices, viewer: SignedInPerson) -> Page[Webhook]:
     """One's webhooks, the oldest first, and how the newest notice to each fared; at most 5."""
     found = webhooks_of(services).of(household_of(viewer))
     return Page(items=found, next=None, height=services.blocks.height)

@@ -6,6 +6,7 @@
 | a new password | every other session, every token of a script |
 | a recovery by the manager | all: sessions, links, tokens, passkeys, password |
 
+Webhooks, and browsers that are told of notices, end as tokens do: they tell what a token shows.
 What a key opened is judged against the ledger each time it is used (`opens_no_more`), so it ends
 on every gateway with the block that ends the key. Each ending is in the log once.
 """
@@ -26,13 +27,23 @@ from gateway.identity.tables import (
     PasswordRow,
     SessionRow,
 )
+from gateway.notices.tables import PushDeviceRow, WebhookRow
 from gateway.shared_state.tables import ApiTokenRow
 
-Table = type[SessionRow] | type[ApiTokenRow] | type[PasskeyRow] | type[PasswordRow]
+Table = (
+    type[SessionRow]
+    | type[ApiTokenRow]
+    | type[WebhookRow]
+    | type[PushDeviceRow]
+    | type[PasskeyRow]
+    | type[PasswordRow]
+)
 
 SESSIONS_AND_TOKENS: Sequence[tuple[str, Table]] = (
     ("sessions", SessionRow),
     ("tokens", ApiTokenRow),
+    ("webhooks", WebhookRow),
+    ("told browsers", PushDeviceRow),
 )
 MADE_WITH_A_KEY: Sequence[tuple[str, Table]] = (*SESSIONS_AND_TOKENS, ("passkeys", PasskeyRow))
 EVERYTHING: Sequence[tuple[str, Table]] = (*MADE_WITH_A_KEY, ("password", PasswordRow))

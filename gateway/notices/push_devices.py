@@ -49,9 +49,12 @@ class PushDevices:
     public_key: bytes
     """Of this gateway: a browser hears nobody else (VAPID)."""
 
-    def add(self, idgrid: str, subscription: Subscription, label: str) -> PushDevice:
+    def add(
+        self, idgrid: str, subscription: Subscription, label: str, *, key_fingerprint: str = ""
+    ) -> PushDevice:
         """A browser is this household's from now on, whosever it was.
 
+        It ends with the key that opened the session, a new password, a recovery.
         `INVALID` for an address this gateway does not call or a key that is none, `CONFLICT` for
         one too many.
         """
@@ -73,6 +76,7 @@ class PushDevices:
                 "auth": subscription.auth,
                 "label": label,
                 "created_ms": device.created_ms,
+                "key_fingerprint": key_fingerprint,
             }
             connection.execute(insert(PushDeviceRow), values)
         return device

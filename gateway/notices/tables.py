@@ -81,6 +81,8 @@ class WebhookRow(Base):
     idgrid: Mapped[str] = mapped_column(index=True)
     url: Mapped[str]
     created_ms: Mapped[int]
+    key_fingerprint: Mapped[str]
+    """Of the key that opened the session in which it was named; empty for other sessions."""
 
 
 class PushDeviceRow(Base):
@@ -95,6 +97,8 @@ class PushDeviceRow(Base):
     auth: Mapped[bytes]
     label: Mapped[str]
     created_ms: Mapped[int]
+    key_fingerprint: Mapped[str]
+    """As of a webhook."""
 
 
 class NoticeLanguageRow(Base):

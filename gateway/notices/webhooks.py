@@ -45,9 +45,10 @@ class Webhooks:
     reach: Reach
     master: bytes = field(repr=False)
 
-    def add(self, idgrid: str, url: str) -> tuple[str, Webhook]:
+    def add(self, idgrid: str, url: str, *, key_fingerprint: str = "") -> tuple[str, Webhook]:
         """A new webhook and the text of its secret, which is not shown again.
 
+        It ends with the key that opened the session, a new password, a recovery.
         `INVALID` for an address that this gateway does not call, `CONFLICT` for one too many.
         """
         try:
@@ -61,6 +62,7 @@ class Webhooks:
             "idgrid": idgrid,
             "url": url,
             "created_ms": webhook.created_ms,
+            "key_fingerprint": key_fingerprint,
         }
         with self.database.writing() as connection:
             if connection.execute(owned).scalar_one() >= WEBHOOKS_PER_HOUSEHOLD_MAX:

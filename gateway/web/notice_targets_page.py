@@ -38,7 +38,12 @@ def webhooks(request: Request, services: UsedServices, viewer: SignedIn) -> HTML
 async def add(request: Request, services: LiveServices, viewer: SignedIn) -> HTMLResponse:
     """A new one; the page shows its secret."""
     idgrid, form = household_of(viewer), await _form(request)
-    secret, _ = await run_in_threadpool(webhooks_of(services).add, idgrid, form.get("url", ""))
+    secret, _ = await run_in_threadpool(
+        webhooks_of(services).add,
+        idgrid,
+        form.get("url", ""),
+        key_fingerprint=viewer.key_fingerprint,
+    )
     return await run_in_threadpool(_shown, request, services, idgrid, secret=secret)
 
 

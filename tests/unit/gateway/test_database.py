@@ -6,14 +6,28 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import text
 
-from gateway.database import Base, migrate, open_database
+from gateway.database import Base, Database, migrate, open_database
+from gateway.database.migrating import FOLDER
+from gateway.notices.outbox import Outbox
+from gateway.notices.records import Channel
 from tests.support.gateway_database import fresh_database
 
 GATEWAY = Path(__file__).parents[3] / "gateway"
+
+
+def migrate_to(database: Database, revision: str) -> None:
+    """As a gateway of that time did."""
+    config = Config()
+    config.set_main_option("script_location", str(FOLDER))
+    with database.writing() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
 
 
 def test_migrations_make_the_declared_tables():
@@ -99,3 +113,21 @@ def test_writers_of_several_threads_wait_for_each_other():
         thread.join()
     with database.reading() as reading:
         assert reading.execute(text("SELECT n FROM numbers")).scalar() == 200
+
+
+def test_mails_that_waited_before_there_were_other_ways_wait_still(tmp_path):
+    database = open_database(f"sqlite:///{tmp_path}/gateway.db")
+    migrate_to(database, "notices_0002")
+    row = {"idgrid": "VAL-0000-G", "block_number": 7, "tx_index": 0, "kind": "match"}
+    state = {"facts": "{}", "created_ms": 5, "state": "waiting", "attempts": 2, "due_ms": 9}
+    values = row | state | {"channel": "email", "failure": ""}
+    names = ", ".join(values)
+    with database.writing() as connection:
+        places = ", ".join(f":{name}" for name in values)
+        connection.execute(text(f"INSERT INTO notices_outbox ({names}) VALUES ({places})"), values)
+    migrate(database)
+    item = Outbox(database).take(Channel.EMAIL, 9)
+    assert item is not None
+    assert (item.target, item.attempt, item.created_ms) == ("", 3, 5)
+    assert item.notice.name == "match.7.0.VAL-0000-G"
+    database.close()
