@@ -26,6 +26,7 @@ from gateway.readmodel.records import EventRecord
 
 EVENTS_PER_STEP = 20
 ONLY_TARGET = ("",)
+FORGET_EVERY_MS = 60 * 60 * 1_000
 ALARM_POLL_S = 1.0
 """Alarms come without a block."""
 
@@ -50,12 +51,14 @@ class Noticing:
 
     async def run(self, blocks: BlockSignal, made: Sequence[asyncio.Event]) -> None:
         """For ever: after every block; sets all of `made` when there is something new."""
-        height = 0
+        height, forget_ms = 0, 0
         while True:
             while await asyncio.to_thread(self.step):
                 for event in made:
                     event.set()
-            await asyncio.to_thread(self._book.forget, self._clock_ms())
+            if self._clock_ms() >= forget_ms:
+                await asyncio.to_thread(self._book.forget, self._clock_ms())
+                forget_ms = self._clock_ms() + FORGET_EVERY_MS
             try:
                 await asyncio.wait_for(blocks.next(height), ALARM_POLL_S)
             except TimeoutError:
