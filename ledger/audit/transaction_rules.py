@@ -50,10 +50,6 @@ class BlockRules:
         self._used_ids = used_ids
         self._changed_policies: set[tuple[str, str]] = set()
 
-    def has_proven_id(self, entry: ReadEntry) -> bool:
-        """Whether creator and nonce really give the id, so that it counts as used."""
-        return self._is_signed(entry.creator_signed) and entry.tx_id == entry.expected_tx_id
-
     def code_alone(self, entry: ReadEntry) -> int:
         """The code as far as other transactions of the block play no part; VALID if so far."""
         if not self._is_signed(entry.creator_signed):

@@ -37,9 +37,9 @@ from network.bench.step_costs import Profile, ProfileRun, profile_table
 from network.bench.trial_households import CHAINCODE
 from network.chaincode.planned import commit_definitions
 from network.founding.creation import create_network
+from network.founding.throwaway import throwaway_plan
 from network.layout import NetworkLayout
-from network.plan import Plan, default_plan_text, load_plan
-from network.ports import free_port_range
+from network.plan import Plan, load_plan
 from network.progress import step
 from network.running.clients import connect
 from network.running.lifecycle import LifecycleError, down, folder_bytes, up, validator_pids
@@ -53,7 +53,6 @@ TRANSACTIONS_AT_ONE = 100
 TRANSACTIONS_AT_MANY = 2_000
 WARM_UP_TRANSACTIONS = 200
 MILLISECONDS = 1_000
-PORTS = 9
 IN_FLIGHT_MAX, RUNS_MAX, TRANSACTIONS_MAX = 1_024, 100, 100_000
 EXIT_FAILED = 1
 OWN_CLIENT, NODE_CLIENT = "python", "node"
@@ -107,7 +106,7 @@ def _in_fresh_network(options: argparse.Namespace) -> Report | Profile:
     """Start a network in a temporary folder, measure, delete it."""
     with tempfile.TemporaryDirectory(prefix="gridledger-bench-") as folder:
         path = Path(folder) / "network.toml"
-        path.write_text(_plan_text(), encoding="utf-8")
+        path.write_text(throwaway_plan("bench"), encoding="utf-8")
         plan = load_plan(path)
         layout = create_network(plan, path.read_text(encoding="utf-8"), now=datetime.now(tz=UTC))
         try:
@@ -167,17 +166,6 @@ def _parser() -> argparse.ArgumentParser:
 def _levels(text: str) -> tuple[int, ...]:
     level = whole_number(1, IN_FLIGHT_MAX)
     return tuple(level(part) for part in text.split(","))
-
-
-def _plan_text() -> str:
-    start = free_port_range(PORTS)
-    return default_plan_text(
-        name="bench",
-        min_interval_ms=0,
-        first_peer_port=start,
-        first_validator_port=start + 4,
-        gateway_port=start + 8,
-    )
 
 
 async def _measure(

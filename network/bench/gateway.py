@@ -50,9 +50,9 @@ from network.bench.trial_households import CHAINCODE, MANAGER_MEMBER
 from network.certificates.credentials import member_authority, write_pair
 from network.chaincode.planned import commit_definitions
 from network.founding.creation import create_network
+from network.founding.throwaway import throwaway_plan
 from network.layout import NetworkLayout
-from network.plan import Plan, default_plan_text, load_plan
-from network.ports import free_port_range
+from network.plan import Plan, load_plan
 from network.progress import step
 from network.running.lifecycle import LifecycleError, down, up
 from network.running.process_usage import usage_of_trees
@@ -61,7 +61,6 @@ from network.running.processes import ProcessError
 HOUSEHOLDS, STREAMS, TRANSACTIONS = 200, 500, 10_000
 HOUSEHOLDS_MAX, STREAMS_MAX, TRANSACTIONS_MAX = 1_000, 900, 100_000
 ORDER_TARGET_MS, STREAMS_TARGET_MB, REBUILD_TARGET_S = 2_000.0, 300.0, 30.0
-PORTS = 9
 EXIT_FAILED = 1
 HOUR_MS = 3_600_000
 TOKEN_BYTES = 32
@@ -174,14 +173,7 @@ def _verdict(is_met: bool) -> str:  # noqa: FBT001
 def _in_fresh_network(options: argparse.Namespace) -> GatewayReport:
     with tempfile.TemporaryDirectory(prefix="gridledger-bench-") as folder:
         path = Path(folder) / "network.toml"
-        start = free_port_range(PORTS)
-        text = default_plan_text(
-            name="bench-gateway",
-            min_interval_ms=0,
-            first_peer_port=start,
-            first_validator_port=start + 4,
-            gateway_port=start + 8,
-        )
+        text = throwaway_plan("bench-gateway")
         path.write_text(text, encoding="utf-8")
         plan = load_plan(path)
         layout = create_network(plan, text, now=datetime.now(tz=UTC))

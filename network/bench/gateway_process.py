@@ -8,11 +8,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from network.plan import Plan
-from network.running.processes import is_listening
+from network.running.processes import end_child, is_listening
 
 READY_TIMEOUT_S = 60.0
 PROBE_INTERVAL_S = 0.05
-STOP_TIMEOUT_S = 10.0
 
 
 class GatewayFailed(Exception):  # noqa: N818 - what happened
@@ -33,7 +32,7 @@ def running_gateway(plan: Plan, settings: Path) -> Iterator[subprocess.Popen[byt
             _wait_until_listening(address, process, log_path)
             yield process
         finally:
-            _stop(process)
+            end_child(process)
 
 
 def _wait_until_listening(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
@@ -45,14 +44,3 @@ def _wait_until_listening(address: str, process: subprocess.Popen[bytes], log: P
             raise GatewayFailed(f"the gateway ended:\n{tail}")
         if time.monotonic() > deadline:
             raise GatewayFailed(f"the gateway does not listen on {address}")
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is not None:
-        return
-    process.terminate()
-    try:
-        process.wait(STOP_TIMEOUT_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()

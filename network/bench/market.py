@@ -28,9 +28,9 @@ from network.bench.hour import BigHour
 from network.bench.settlement import SettledHour
 from network.chaincode.planned import commit_definitions
 from network.founding.creation import create_network
+from network.founding.throwaway import throwaway_plan
 from network.layout import NetworkLayout
-from network.plan import Plan, default_plan_text, load_plan
-from network.ports import free_port_range
+from network.plan import Plan, load_plan
 from network.progress import step
 from network.running.clients import connect
 from network.running.lifecycle import LifecycleError, down, up
@@ -39,7 +39,6 @@ from network.running.processes import ProcessError
 HOUSEHOLDS, ORDERS_EACH = 2_000, 5
 HOUSEHOLDS_MAX, ORDERS_EACH_MAX = 5_000, 20
 CLEARING_TARGET_S, SETTLING_TARGET_S = 5.0, 10.0
-PORTS = 9
 EXIT_FAILED = 1
 
 
@@ -103,7 +102,7 @@ def _measured(options: argparse.Namespace) -> MarketReport:
         return MarketReport(clearing, None, None)
     with tempfile.TemporaryDirectory(prefix="gridledger-bench-") as folder:
         path = Path(folder) / "network.toml"
-        path.write_text(_plan_text(), encoding="utf-8")
+        path.write_text(throwaway_plan("bench"), encoding="utf-8")
         plan = load_plan(path)
         layout = create_network(plan, path.read_text(encoding="utf-8"), now=datetime.now(tz=UTC))
         try:
@@ -127,17 +126,6 @@ async def _hour(
         return await hour.settle(step)
     finally:
         await asyncio.gather(*(client.close() for client in clients))
-
-
-def _plan_text() -> str:
-    start = free_port_range(PORTS)
-    return default_plan_text(
-        name="bench",
-        min_interval_ms=0,
-        first_peer_port=start,
-        first_validator_port=start + 4,
-        gateway_port=start + 8,
-    )
 
 
 def _parser() -> argparse.ArgumentParser:

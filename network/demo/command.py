@@ -36,12 +36,13 @@ from network.demo.settings_files import (
 )
 from network.demo.summary import summary_lines
 from network.founding.creation import create_network
+from network.founding.throwaway import throwaway_plan
 from network.layout import NetworkLayout
-from network.plan import DEFAULT_MEMBERS, Plan, default_plan_text, load_plan
+from network.plan import Plan, load_plan
 from network.ports import free_port_range
 from network.running.heads import Head, heads
 from network.running.lifecycle import LifecycleError, down, up
-from network.running.processes import ProcessError, is_listening
+from network.running.processes import ProcessError, end_child, is_listening
 
 PLAN_FILE = "network.toml"
 DEFAULT_HOURS = 6
@@ -49,10 +50,8 @@ HOURS_MAX = 8_760
 DEFAULT_HOUR_SECONDS = 6.0
 HOUR_SECONDS_MIN, HOUR_SECONDS_MAX = 3.0, 3_600.0
 GATEWAY_READY_TIMEOUT_S = 60.0
-STOP_TIMEOUT_S = 10.0
 PROBE_INTERVAL_S = 0.05
 SAME_HEIGHT_TIMEOUT_S = 10.0
-MEMBERS = len(DEFAULT_MEMBERS)
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
 
@@ -163,7 +162,7 @@ def _network(folder: Path, options: argparse.Namespace) -> Iterator[Running]:
     """The four validators, with the contracts on the channel; stopped at the end."""
     _say("making four members, their keys and the first block")
     path = folder / PLAN_FILE
-    text = _plan_text(options.port)
+    text = throwaway_plan("demo", gateway_port=options.port, data_dir="network")
     path.write_text(text, encoding="utf-8")
     plan = load_plan(path)
     now = datetime.now(tz=UTC)
@@ -188,19 +187,6 @@ def _network(folder: Path, options: argparse.Namespace) -> Iterator[Running]:
         down(plan)
 
 
-def _plan_text(port: int | None) -> str:
-    """A plan on ports nobody uses, with blocks as soon as transactions wait."""
-    first = free_port_range(2 * MEMBERS + 1)
-    return default_plan_text(
-        name="demo",
-        min_interval_ms=0,
-        data_dir="network",
-        first_peer_port=first,
-        first_validator_port=first + MEMBERS,
-        gateway_port=port or first + 2 * MEMBERS,
-    )
-
-
 @contextlib.contextmanager
 def _authority(running: Running) -> Iterator[None]:
     """The cooperative's authority, for households that join through the page."""
@@ -216,7 +202,7 @@ def _authority(running: Running) -> Iterator[None]:
     try:
         yield
     finally:
-        _stop(process)
+        end_child(process)
 
 
 @contextlib.contextmanager
@@ -236,7 +222,7 @@ def _gateway(running: Running) -> Iterator[None]:
             _wait_until_listening(address, process, running.files.gateway_log)
             yield
         finally:
-            _stop(process)
+            end_child(process)
 
 
 def _wait_until_listening(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
@@ -281,7 +267,7 @@ def _trade(running: Running) -> int:
     try:
         return process.wait()
     finally:
-        _stop(process)
+        end_child(process)
 
 
 def _sum_up(running: Running, started: float) -> int:
@@ -317,18 +303,6 @@ def _wait_for_interrupt(running: Running) -> None:
 
 def _module(name: str, *arguments: str | Path) -> list[str]:
     return [sys.executable, "-P", "-m", name, *(str(argument) for argument in arguments)]
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    """End a process of ours: politely, then for certain."""
-    if process.poll() is not None:
-        return
-    process.terminate()
-    try:
-        process.wait(STOP_TIMEOUT_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
 
 
 def _interrupt(_number: int, _frame: object) -> None:

@@ -10,6 +10,7 @@ import os
 import select
 import signal
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -179,6 +180,18 @@ def stop_peers(layouts: Sequence[MemberLayout], *, timeout_s: float = STOP_TIMEO
         reap(process)
         layout.pid_file.unlink(missing_ok=True)
     return [layout.root.name for layout, _ in running]
+
+
+def end_child(process: subprocess.Popen[bytes], *, timeout_s: float = STOP_TIMEOUT_S) -> None:
+    """End a process that this one started: politely, then for certain."""
+    if process.poll() is not None:
+        return
+    process.terminate()
+    try:
+        process.wait(timeout_s)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def send_signal(process: ProcessId, number: signal.Signals) -> None:

@@ -1,7 +1,6 @@
 """Opening a listing and moving it through its phases up to delivery."""
 
 from dataclasses import replace
-from fractions import Fraction
 from typing import Any
 
 from chaincode.energy import arguments, keys
@@ -168,8 +167,3 @@ async def move_to(
     if event is not None:
         world.announce(event, {"listing_id": listing.listing_id, "state": state})
     return moved
-
-
-def k_of(listing: Listing) -> Fraction:
-    """Place in the price interval."""
-    return Fraction(listing.k)
