@@ -50,6 +50,8 @@ def run_action(command: str, action: Callable[[], int]) -> int:
         wrong = "the channel did not change in time; `gridledger member list` shows who is up"
     except AioRpcError as error:
         wrong = f"a validator refused: {error.details() or error.code().name}"
+    except BrokenPipeError:
+        raise  # whoever reads the output has enough of it
     except OSError as error:
         wrong = f"{error.filename}: {error.strerror}" if error.filename else str(error)
     except (GridledgerError, LifecycleError, PlanError) as error:

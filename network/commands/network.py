@@ -45,6 +45,8 @@ def main(arguments: Sequence[str]) -> int:
         wrong = "the validators did not agree in time; `gridledger network status` shows each"
     except AioRpcError as error:
         wrong = f"a validator refused: {error.details() or error.code().name}"
+    except BrokenPipeError:
+        raise  # whoever reads the output has enough of it
     except OSError as error:
         wrong = f"{error.filename}: {error.strerror}" if error.filename else str(error)
     except (CreationError, GridledgerError, LifecycleError, PlanError, ProcessError) as error:

@@ -4,6 +4,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 
@@ -27,6 +28,25 @@ def test_an_unknown_command_is_named(capsys: pytest.CaptureFixture[str]) -> None
     captured = capsys.readouterr()
     assert captured.out == ""
     assert "'dance'" in captured.err
+
+
+def test_a_reader_that_has_enough_is_no_error_to_tell_of(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As in `gridledger network status | head -1`."""
+
+    def ended(*words: object, file: TextIO | None = None, **_: object) -> None:
+        if file is None:
+            raise BrokenPipeError
+        file.write(" ".join(map(str, words)))
+
+    plan = tmp_path / "network.toml"
+    assert main(["network", "init", "--plan", str(plan)]) == 0
+    capsys.readouterr()
+    monkeypatch.setattr("builtins.print", ended)
+    for words in (["network", "status"], ["cert", "status"]):
+        assert main([*words, "--plan", str(plan)]) == 1
+    assert capsys.readouterr().err == ""
 
 
 def test_simulate_says_where_the_simulator_is(
