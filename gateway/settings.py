@@ -140,6 +140,8 @@ class HemsSettings:
     foreign: ForeignDevices = field(default_factory=ForeignDevices)
     plug_services: dict[str, PlugService] = field(default_factory=dict)
     """By device: plugs that speak no MQTT."""
+    home_assistant: tuple[str, ...] = ()
+    """IDgrids of households whose Home Assistant is told how things stand."""
     broker_folder: Path | None = None
     """Where `gridledger broker` wrote, if the broker is on this machine: for the audit."""
     retention: Retention | None = None
@@ -345,6 +347,7 @@ def _hems(raw: dict[str, Any]) -> HemsSettings:
         "foreign": foreign,
         "attesting": attesting,
         "plug_services": services,
+        "home_assistant": tuple(str(idgrid) for idgrid in raw.get("home_assistant", ())),
         "broker_folder": Path(raw["broker_folder"]) if "broker_folder" in raw else None,
         "retention": _retention(raw["retention"]) if "retention" in raw else None,
     }

@@ -8,6 +8,7 @@ from dataclasses import replace
 from gateway.actor import Actor
 from gateway.database import Database, outlasting
 from gateway.hems.anchoring import AnchorBook
+from gateway.hems.home_assistant import StandingSource
 from gateway.hems.household_values import HouseholdValues
 from gateway.hems.link_audit import LinkAudit
 from gateway.hems.planning import TransferPlanner, keep_planning
@@ -24,6 +25,7 @@ from gateway.meter_keys import LedgerMeterKeys
 from gateway.mqtt.adapters import adapters_for
 from gateway.mqtt.collector import Collector, keep_collecting
 from gateway.mqtt.reading_check import Attesting, MeterKeys, ReadingCheck
+from gateway.mqtt.retained import HomeAssistants
 from gateway.services import Services
 from gateway.settings import GatewaySettings, HemsSettings
 from ledger.client.gateway import GatewayClient
@@ -55,6 +57,7 @@ async def start_collecting(
         clock_ms=services.clock_ms,
         adapters=adapters,
         link=services.broker,
+        homes=_homes(settings, services, service),
     )
     planner = TransferPlanner(services.readmodel, services.market, community, service.stores)
     stores, hems = service.stores, settings.hems
@@ -80,6 +83,22 @@ async def start_collecting(
         tamper_watch=watch,
     )
     return filled, tasks
+
+
+def _homes(
+    settings: GatewaySettings, services: Services, service: HemsService
+) -> HomeAssistants | None:
+    named = settings.hems.home_assistant
+    if not named:
+        return None
+    standings = StandingSource(
+        readmodel=services.readmodel,
+        market=services.market,
+        community=services.community,
+        readings=StoredReadings(service.stores),
+    )
+    own = settings.community
+    return HomeAssistants(named, standings, own.id, own.name)
 
 
 def reading_check(settings: HemsSettings, keys: MeterKeys) -> ReadingCheck:

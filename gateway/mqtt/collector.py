@@ -25,16 +25,20 @@ from gateway.mqtt.broker_log import BrokerLog
 from gateway.mqtt.charge import decode_charge
 from gateway.mqtt.connection import acknowledge, connected
 from gateway.mqtt.device_messages import (
+    LOST,
+    ONLINE,
     decode_acknowledgement,
     decode_event,
     decode_measurement,
     decode_state,
+    encode_own_state,
     encode_stored,
     encode_time,
     packed,
 )
 from gateway.mqtt.reading import BadReading
 from gateway.mqtt.reading_check import ReadingCheck
+from gateway.mqtt.retained import HomeAssistants
 from gateway.mqtt.topics import FROM_DEVICE, Topic, parse_topic
 from gateway.settings import MqttSettings
 
@@ -59,8 +63,13 @@ class Collector:
         clock_ms: Callable[[], int],
         adapters: Sequence[Adapter] = (),
         link: BrokerLink | None = None,
+        homes: HomeAssistants | None = None,
     ) -> None:
-        """`adapters` understand topics beside our own; `link` lends the connection to others."""
+        """`adapters` understand topics beside our own; `link` lends the connection to others.
+
+        `homes` are told how things stand for their households.
+        """
+        self._homes = homes
         self._service = service
         self._check = check
         self._community = community
@@ -73,18 +82,29 @@ class Collector:
 
     async def run(self, settings: MqttSettings) -> None:
         """Collect over one connection until it is lost; raises `aiomqtt.MqttError`."""
+        own_state = topics.gateway_state_topic(self._community)
+        will = aiomqtt.Will(own_state, encode_own_state(LOST), AT_LEAST_ONCE, retain=True)
         async with (
-            connected(settings, is_persistent=True) as client,
+            connected(settings, is_persistent=True, will=will) as client,
             asyncio.TaskGroup() as tasks,
         ):
             # First of all: a broker that sends what it retained may answer the next subscription
             # only when that is acknowledged.
             tasks.create_task(self._collect(client))
             await self._subscribe(client)
+            await client.publish(own_state, encode_own_state(ONLINE), AT_LEAST_ONCE, retain=True)
+            if self._homes is not None:
+                self._homes.connected()
             self._service.listening(self._clock_ms())
             self.is_listening.set()
-            with self._link.over(client):
-                await self._drive(client)
+            try:
+                with self._link.over(client):
+                    await self._drive(client)
+            finally:
+                with suppress(aiomqtt.MqttError):  # then the broker publishes the will
+                    await client.publish(
+                        own_state, encode_own_state(LOST), AT_LEAST_ONCE, retain=True
+                    )
 
     async def _subscribe(self, client: aiomqtt.Client) -> None:
         for leaf in FROM_DEVICE:
@@ -174,6 +194,9 @@ class Collector:
             for command in await asyncio.to_thread(self._service.due, now_ms):
                 topic, payload = self._sent_as(command)
                 await client.publish(topic, payload, qos=AT_LEAST_ONCE)
+            if self._homes is not None:
+                for kept in await asyncio.to_thread(self._homes.due, now_ms):
+                    await client.publish(kept.topic, kept.payload, AT_LEAST_ONCE, retain=True)
             await self._watch_again()
 
     def _sent_as(self, command: Command) -> tuple[str, bytes]:

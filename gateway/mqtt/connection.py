@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 @asynccontextmanager
 async def connected(
-    settings: MqttSettings, *, is_persistent: bool = False
+    settings: MqttSettings, *, is_persistent: bool = False, will: aiomqtt.Will | None = None
 ) -> AsyncIterator[aiomqtt.Client]:
     """A connected client; its id is its user name. Raises `aiomqtt.MqttError`.
 
@@ -39,6 +39,7 @@ async def connected(
         keepalive=KEEP_ALIVE_S,
         timeout=CONNECT_TIMEOUT_S,
         clean_session=not is_persistent,
+        will=will,
     )
     if is_persistent:
         # aiomqtt does not offer what paho has had since version 2: to acknowledge by hand.

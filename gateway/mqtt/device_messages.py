@@ -13,6 +13,7 @@ from typing import Any
 from chaincode.energy.arguments import ENERGY_WH_MAX
 from chaincode.energy.oracle.records import MeterReading
 from gateway.mqtt.reading import BadReading
+from gateway.mqtt.topics import GATEWAY
 from gateway.strict_json import BadJson, parse_strictly
 
 FORMAT_VERSION = 1
@@ -184,6 +185,11 @@ def encode_stored(readings: Sequence[MeterReading]) -> bytes:
 def encode_time(now_ms: int) -> bytes:
     """The time for every device."""
     return packed({"v": FORMAT_VERSION, "t": now_ms})
+
+
+def encode_own_state(state: str) -> bytes:
+    """Whether the gateway is there."""
+    return packed({"v": FORMAT_VERSION, "d": GATEWAY, "state": state})
 
 
 def packed(message: dict[str, Any]) -> bytes:

@@ -4,7 +4,7 @@ amqtt does the protocol. What it lets through is closed here (docs/mqtt.md):
 
 * it answers a connecting client with retained messages of *other* clients' subscriptions;
 * it drops or takes over a session by client id *before* it has checked the password;
-* it retains whatever a client asks it to; here only `state` and `ota` are kept;
+* it retains whatever a client asks it to; here only what `topics.retained_bytes_max` names;
 * its password files hash with Argon2 on the event loop, about six connects per second; device
   tokens are 32 random bytes, so one SHA-256 compares them safely;
 * ending a connection waits for its reader, which may have missed that it was cancelled.
@@ -30,7 +30,7 @@ from amqtt.mqtt.protocol.broker_handler import BrokerProtocolHandler
 from amqtt.session import Session
 
 from gateway.mqtt.broker_log import refusal_line
-from gateway.mqtt.topics import BROKER_LOG, RETAINED_BYTES_MAX, Access, parse_topic
+from gateway.mqtt.topics import BROKER_LOG, Access, retained_bytes_max
 
 CONNECTIONS_MAX = 256
 TOKEN_BYTES = 32
@@ -187,9 +187,8 @@ class _GuardedBroker(Broker):
         data: bytes | bytearray | None,
         qos: int | None = None,
     ) -> None:
-        """Keep a device's `state` and `ota` and nothing else, bounded in size."""
-        topic = parse_topic(topic_name or "")
-        if topic is None or len(data or b"") > RETAINED_BYTES_MAX.get(topic.leaf, -1):
+        """Keep what `retained_bytes_max` allows and nothing else."""
+        if len(data or b"") > retained_bytes_max(topic_name or ""):
             return
         await super().retain_message(source_session, topic_name, data, qos)
 

@@ -1,6 +1,6 @@
 """Topic layout `rec/<community>/<device>/<leaf>` and who may publish or receive what.
 
-docs/mqtt.md says what each leaf carries. Only `state` and `ota` are retained.
+docs/mqtt.md says what each leaf carries. Only `state`, `ota`, `market` and discovery are retained.
 """
 
 import re
@@ -10,6 +10,10 @@ ROOT = "rec"
 READING, STORED, MEASURE, CHARGE = "reading", "stored", "measure", "charge"
 STATE, COMMAND, ACKNOWLEDGEMENT, EVENT, UPDATE = "state", "cmd", "ack", "event", "ota"
 TIME = "time"
+MARKET = "market"
+"""What a household's own home automation hears, retained."""
+DISCOVERY_PREFIX = "homeassistant"
+"""Where Home Assistant looks for configurations, unless it is told otherwise."""
 BROKER_LOG = "$SYS/broker/log/N"
 """Where the broker tells its gateway who signed in and who could not."""
 PEOPLE, NOTICE = "people", "notice"
@@ -19,6 +23,7 @@ FROM_DEVICE = (READING, MEASURE, CHARGE, STATE, ACKNOWLEDGEMENT, EVENT)
 TO_DEVICE = (COMMAND, STORED, UPDATE)
 RETAINED_BYTES_MAX = {STATE: 1_024, UPDATE: 1_024}
 """The leaves a broker may retain, and how much of each."""
+MARKET_BYTES_MAX, DISCOVERY_BYTES_MAX = 1_024, 8_192
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 """Community and device names: safe inside a topic, a URL and a ledger key."""
 _LEAVES = frozenset((*FROM_DEVICE, *TO_DEVICE))
@@ -46,6 +51,33 @@ def parse_topic(text: str) -> Topic | None:
     if not NAME.fullmatch(community) or not NAME.fullmatch(meter) or meter == GATEWAY:
         return None
     return Topic(community, meter, leaf) if leaf in _LEAVES else None
+
+
+def retained_bytes_max(topic_text: str) -> int:
+    """How much a broker retains on a topic: -1 where it retains nothing."""
+    topic = parse_topic(topic_text)
+    if topic is not None:
+        return RETAINED_BYTES_MAX.get(topic.leaf, -1)
+    if covers(f"{DISCOVERY_PREFIX}/device/+/config", topic_text):
+        return DISCOVERY_BYTES_MAX
+    if covers(market_topic("+", "+"), topic_text):
+        return MARKET_BYTES_MAX
+    return RETAINED_BYTES_MAX[STATE] if covers(gateway_state_topic("+"), topic_text) else -1
+
+
+def gateway_state_topic(community: str) -> str:
+    """Whether the gateway is there: retained, with a last will."""
+    return f"{ROOT}/{community}/{GATEWAY}/{STATE}"
+
+
+def market_topic(community: str, idgrid: str) -> str:
+    """How things stand for a household, for its home automation."""
+    return f"{ROOT}/{community}/{PEOPLE}/{idgrid}/{MARKET}"
+
+
+def discovery_topic(community: str, idgrid: str) -> str:
+    """Where Home Assistant finds how to show it (`<prefix>/device/<object id>/config`)."""
+    return f"{DISCOVERY_PREFIX}/device/{community}-{idgrid}/config"
 
 
 def time_topic(community: str) -> str:
@@ -112,15 +144,26 @@ def gateway_access(community: str) -> Access:
         publish=(
             *(_all_devices(community, leaf) for leaf in TO_DEVICE),
             time_topic(community),
+            gateway_state_topic(community),
             notice_topic(community, "+"),
+            market_topic(community, "+"),
+            f"{DISCOVERY_PREFIX}/device/+/config",
         ),
         receive=(*(_all_devices(community, leaf) for leaf in FROM_DEVICE), BROKER_LOG),
     )
 
 
 def person_access(community: str, idgrid: str) -> Access:
-    """A household hears its own notices, and says nothing."""
-    return Access(publish=(), receive=(notice_topic(community, idgrid),))
+    """A household, or its home automation, hears what is its own, and says nothing."""
+    return Access(
+        publish=(),
+        receive=(
+            notice_topic(community, idgrid),
+            market_topic(community, idgrid),
+            discovery_topic(community, idgrid),
+            gateway_state_topic(community),
+        ),
+    )
 
 
 def oracle_access(community: str) -> Access:

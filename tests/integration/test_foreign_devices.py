@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from collections.abc import Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -48,12 +49,17 @@ def settings_for(broker: Mosquitto, foreign: ForeignDevices) -> GatewaySettings:
 
 @asynccontextmanager
 async def gateway_beside(
-    broker: Mosquitto, foreign: ForeignDevices, *, settings: GatewaySettings | None = None
+    broker: Mosquitto,
+    foreign: ForeignDevices,
+    *,
+    settings: GatewaySettings | None = None,
+    meanwhile: Callable[[Community], None] = lambda _: None,
 ):
     """The API of a community of two households, collecting from the broker."""
     community = Community.found()
     homes = [community.join(), community.join()]
     assert [home.meter_id for home in homes] == [METER, NEIGHBOUR]
+    meanwhile(community)
     settings = settings or settings_for(broker, foreign)
     async with hems_of(community) as hems, broker.client(METER) as device:
         await device.subscribe(f"rec/{COMMUNITY}/gateway/time", qos=1)

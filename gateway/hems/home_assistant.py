@@ -1,0 +1,187 @@
+"""What a household's Home Assistant is told: how to show it, and how things stand.
+
+One device with sensors, discovered by its retained configuration (Home Assistant's MQTT discovery,
+device form). Nothing here can be commanded: orders are signed with the household's own key.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from gateway.community import Community
+from gateway.market import Market
+from gateway.mqtt.topics import discovery_topic, gateway_state_topic, market_topic
+from gateway.order_progress import OrderState
+from gateway.own_records import OwnRecords
+from gateway.ports import Readings
+from gateway.readmodel import market_queries
+from gateway.readmodel.queries import ReadModel
+
+LISTINGS_LOOKED_AT = 48
+UTOKEN_PER_TOKEN = 1_000_000
+FORMAT_VERSION = 1
+AHEAD = frozenset({OrderState.OPEN, OrderState.GATE_CLOSED})
+SIGNS = {"bid": 1, "offer": -1}
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How things stand for a household; None for what is not known.
+
+    Energy is positive where it is bought, negative where it is sold. `position_wh` is matched for
+    hours not delivered yet, `ordered_wh` waits for its gate to close.
+    """
+
+    price_utoken_per_kwh: int | None
+    price_hour: str | None
+    next_gate_ms: int | None
+    position_wh: int
+    ordered_wh: int
+    balance_utoken: int
+    locked_utoken: int
+    import_wh: int | None
+    export_wh: int | None
+
+    def message(self) -> bytes:
+        """As it is published, retained; the gate as ISO 8601."""
+        gate_ms = self.next_gate_ms
+        content = {
+            "v": FORMAT_VERSION,
+            "price_utoken_per_kwh": self.price_utoken_per_kwh,
+            "price_hour": self.price_hour,
+            "next_gate": None if gate_ms is None else _iso(gate_ms),
+            "position_wh": self.position_wh,
+            "ordered_wh": self.ordered_wh,
+            "balance_utoken": self.balance_utoken,
+            "locked_utoken": self.locked_utoken,
+            "import_wh": self.import_wh,
+            "export_wh": self.export_wh,
+        }
+        return json.dumps(content, separators=(",", ":")).encode("ascii")
+
+
+@dataclass(frozen=True, slots=True)
+class StandingSource:
+    """Reads how things stand out of the gateway's copy of the ledger; blocks."""
+
+    readmodel: ReadModel
+    market: Market
+    community: Community
+    readings: Readings
+
+    def of(self, idgrid: str) -> Standing:
+        """Of one household, all at one height."""
+        with self.readmodel.at_one_height():
+            return self._of(idgrid)
+
+    def _of(self, idgrid: str) -> Standing:
+        gate = market_queries.next_to_close(self.readmodel)
+        latest = market_queries.listings(self.readmodel, limit=LISTINGS_LOOKED_AT).items
+        priced = [one for one in latest if one.price_utoken_per_kwh is not None]
+        now = next((one for one in priced if one.state == "DELIVERING"), None)
+        price = now or next(iter(priced), None)
+        orders = OwnRecords(self.readmodel, idgrid).orders(
+            self.market.listings()[:LISTINGS_LOOKED_AT]
+        )
+        account = self.community.account(idgrid)
+        connection = next(
+            (
+                meter.meter_id
+                for meter in self.community.meters()
+                if meter.owner_idgrid == idgrid and meter.is_at_connection
+            ),
+            None,
+        )
+        reading = self.readings.latest(connection) if connection is not None else None
+        return Standing(
+            price_utoken_per_kwh=price.price_utoken_per_kwh if price else None,
+            price_hour=price.listing_id if price else None,
+            next_gate_ms=gate.gate_closure_ms if gate else None,
+            position_wh=sum(
+                SIGNS[one.side] * one.matched_wh
+                for one in orders
+                if one.state in {OrderState.MATCHED, OrderState.DELIVERING}
+            ),
+            ordered_wh=sum(
+                SIGNS[one.side] * one.energy_wh for one in orders if one.state in AHEAD
+            ),
+            balance_utoken=account.balance_utoken if account else 0,
+            locked_utoken=account.locked_utoken if account else 0,
+            import_wh=reading.import_wh if reading else None,
+            export_wh=reading.export_wh if reading else None,
+        )
+
+
+def discovery(community: str, community_name: str, idgrid: str) -> tuple[str, bytes]:
+    """Topic and retained payload that make Home Assistant show a household's device."""
+    device_id = f"gridledger-{community}-{idgrid}"
+    content = {
+        "device": {
+            "identifiers": [device_id],
+            "name": community_name,
+            "manufacturer": "Gridledger",
+            "model": "Household",
+            "serial_number": idgrid,
+        },
+        "origin": {"name": "Gridledger gateway"},
+        "availability": [
+            {
+                "topic": gateway_state_topic(community),
+                "value_template": "{{ value_json.state }}",
+                "payload_available": "online",
+                "payload_not_available": "lost",
+            }
+        ],
+        "state_topic": market_topic(community, idgrid),
+        "qos": 1,
+        "components": {
+            name: {"platform": "sensor", "unique_id": f"{device_id}-{name}"} | sensor
+            for name, sensor in _sensors().items()
+        },
+    }
+    topic = discovery_topic(community, idgrid)
+    return topic, json.dumps(content, separators=(",", ":")).encode()
+
+
+def _sensors() -> dict[str, dict[str, Any]]:
+    """What each sensor shows; energy registers only grow, as the energy dashboard needs."""
+    register = {
+        "device_class": "energy",
+        "state_class": "total_increasing",
+        "unit_of_measurement": "Wh",
+    }
+    amount = {"state_class": "measurement", "unit_of_measurement": "Wh"}
+    tokens = {"state_class": "measurement", "unit_of_measurement": "token"}
+    return {
+        "price": {
+            "name": "Energy price",
+            "state_class": "measurement",
+            "unit_of_measurement": "token/kWh",
+            "value_template": _in_tokens("price_utoken_per_kwh"),
+        },
+        "next_gate": {
+            "name": "Next gate",
+            "device_class": "timestamp",
+            "value_template": "{{ value_json.next_gate }}",
+        },
+        "position": {"name": "My position", "value_template": _as_is("position_wh")} | amount,
+        "ordered": {"name": "My open orders", "value_template": _as_is("ordered_wh")} | amount,
+        "balance": {"name": "My balance", "value_template": _in_tokens("balance_utoken")} | tokens,
+        "import": {"name": "Energy taken", "value_template": _as_is("import_wh")} | register,
+        "export": {"name": "Energy fed in", "value_template": _as_is("export_wh")} | register,
+    }
+
+
+def _as_is(field: str) -> str:
+    return f"{{{{ value_json.{field} }}}}"
+
+
+def _in_tokens(field: str) -> str:
+    value = f"value_json.{field}"
+    return f"{{{{ {value} / {UTOKEN_PER_TOKEN} if {value} is not none else none }}}}"
+
+
+def _iso(instant_ms: int) -> str:
+    instant = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=instant_ms)
+    return instant.isoformat(timespec="seconds")
