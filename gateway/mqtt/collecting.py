@@ -2,7 +2,7 @@
 
 import asyncio
 import functools
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from dataclasses import replace
 
 from gateway.actor import Actor
@@ -22,7 +22,7 @@ from gateway.hems.running import (
 from gateway.hems.service import HemsService
 from gateway.hems.tampering import TamperWatch
 from gateway.meter_keys import LedgerMeterKeys
-from gateway.mqtt.adapters import adapters_for
+from gateway.mqtt.adapters import Adapter, adapters_for
 from gateway.mqtt.collector import Collector, keep_collecting
 from gateway.mqtt.reading_check import Attesting, MeterKeys, ReadingCheck
 from gateway.mqtt.retained import HomeAssistants
@@ -50,15 +50,7 @@ async def start_collecting(
         silent_after_ms=settings.hems.silent_after_ms,
         answering_by_state=[name for adapter in adapters for name in adapter.switches],
     )
-    collector = Collector(
-        service,
-        reading_check(settings.hems, LedgerMeterKeys(community, services.blocks)),
-        community=settings.community.id,
-        clock_ms=services.clock_ms,
-        adapters=adapters,
-        link=services.broker,
-        homes=_homes(settings, services, service),
-    )
+    collector = _collector(settings, services, service, adapters)
     planner = TransferPlanner(services.readmodel, services.market, community, service.stores)
     stores, hems = service.stores, settings.hems
     audit = LinkAudit(stores.links, stores.devices, services.clock_ms, hems.broker_folder)
@@ -83,6 +75,24 @@ async def start_collecting(
         tamper_watch=watch,
     )
     return filled, tasks
+
+
+def _collector(
+    settings: GatewaySettings,
+    services: Services,
+    service: HemsService,
+    adapters: Sequence[Adapter],
+) -> Collector:
+    keys = LedgerMeterKeys(services.community, services.blocks)
+    return Collector(
+        service,
+        reading_check(settings.hems, keys),
+        community=settings.community.id,
+        clock_ms=services.clock_ms,
+        adapters=adapters,
+        link=services.broker,
+        homes=_homes(settings, services, service),
+    )
 
 
 def _homes(
