@@ -64,12 +64,21 @@ class DeviceBook:
         states: Mapping[str, DeviceState] | None = None,
         refused: Mapping[str, int] | None = None,
     ) -> None:
-        """Note who spoke, with what it said of itself; one transaction."""
-        said, faults = states or {}, Counter(refused or {})
-        names = {*device_ids, *said, *faults}
+        """Note who spoke, with what it said of itself; one transaction.
+
+        A message that was refused is counted; its device was not heard by it.
+        """
+        said, faults, spoken = states or {}, Counter(refused or {}), set(device_ids)
         changed = [
-            _updated(self._known.get(name), name, said.get(name), faults[name], now_ms)
-            for name in sorted(names)
+            _updated(
+                self._known.get(name),
+                name,
+                said.get(name),
+                now_ms,
+                faults=faults[name],
+                has_spoken=name in spoken,
+            )
+            for name in sorted({*spoken, *said, *faults})
         ]
         if not changed:
             return
@@ -91,11 +100,11 @@ class DeviceBook:
         return replace(device, last_seen_ms=written.last_seen_ms) != written
 
     def silent(self, now_ms: int, after_ms: int) -> list[str]:
-        """Devices that were not heard for longer than `after_ms`."""
+        """Devices that were heard once, and not for longer than `after_ms`."""
         return [
             device.device_id
             for device in list(self._known.values())  # others hear meanwhile
-            if now_ms - device.last_seen_ms > after_ms
+            if device.last_seen_ms and now_ms - device.last_seen_ms > after_ms
         ]
 
 
@@ -115,15 +124,22 @@ _COLUMNS = (
 
 
 def _updated(
-    known: Device | None, name: str, said: DeviceState | None, faults: int, now_ms: int
+    known: Device | None,
+    name: str,
+    said: DeviceState | None,
+    now_ms: int,
+    *,
+    faults: int,
+    has_spoken: bool,
 ) -> Device:
     before = known or Device(name, UNKNOWN, 0, 0, "", "", None, None, None, None, 0)
-    is_will = said is not None and said.state == LOST
+    is_heard = has_spoken or (said is not None and said.state != LOST)
+    is_back = has_spoken and before.state == LOST
     has_come = said is not None and said.state == ONLINE
     return Device(
         device_id=name,
-        state=said.state if said else (ONLINE if before.state == LOST else before.state),
-        last_seen_ms=before.last_seen_ms if is_will else now_ms,
+        state=said.state if said else (ONLINE if is_back else before.state),
+        last_seen_ms=now_ms if is_heard else before.last_seen_ms,
         online_since_ms=now_ms if has_come else before.online_since_ms,
         firmware=(said.firmware if said else "") or before.firmware,
         tier=(said.tier if said else "") or before.tier,

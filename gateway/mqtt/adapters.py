@@ -1,10 +1,11 @@
-"""Foreign topics: the source documents' own, and shop-bought plugs of Tasmota and Shelly.
+"""Foreign topics: the source documents' own, plugs of Tasmota and Shelly, readers of P1 ports.
 
 Each adapter says which device publishes which topics (`topics`) and takes a message into the
 collector's inbox (`take`), or says that it is not its own. None of these devices signs: their
 values inform, and settle nothing.
 """
 
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -13,6 +14,8 @@ from typing import Any, Protocol
 
 from gateway.hems.service import Inbox
 from gateway.mqtt.device_messages import LOST, MILLI_MAX, ONLINE, DeviceState, Measurement
+from gateway.mqtt.p1_telegram import read_telegram
+from gateway.mqtt.reading import BadReading
 from gateway.mqtt.topics import Access
 from gateway.settings import ForeignDevices
 from gateway.strict_json import BadJson, parse_strictly
@@ -28,6 +31,8 @@ _TRANSFER = re.compile(
 )
 WH_PER_KWH = 1_000
 _POWER = {b"ON": 1, b"OFF": 0}
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +93,7 @@ def adapters_for(foreign: ForeignDevices) -> list[Adapter]:
         SourceTopics(foreign.source),
         TasmotaPlugs(foreign.tasmota),
         ShellyPlugs(foreign.shelly),
+        P1Meters(foreign.p1),
     ]
 
 
@@ -256,6 +262,37 @@ class ShellyPlugs:
                 energy_wh=total // MILLI,
             )
         )
+        return True
+
+
+class P1Meters:
+    """`<reader>/telegram`: what a reader at a smart meter's P1 port publishes, as it came."""
+
+    def __init__(self, devices: Mapping[str, str]) -> None:
+        """Name in the topic → device."""
+        self._devices = dict(devices)
+
+    @property
+    def topics(self) -> dict[str, list[str]]:
+        """Device → the topics it publishes."""
+        return {device: [f"{name}/telegram"] for name, device in self._devices.items()}
+
+    @property
+    def switches(self) -> dict[str, Switch]:
+        """None: a meter only reports."""
+        return {}
+
+    def take(self, topic: str, raw: bytes, inbox: Inbox, now_ms: int) -> bool:
+        """The time is the meter's own; what its checksum does not vouch for is refused."""
+        name, _, leaf = topic.partition("/")
+        if name not in self._devices or leaf != "telegram":
+            return False
+        device = self._devices[name]
+        try:
+            inbox.measurements.append(read_telegram(raw, device_id=device, now_ms=now_ms))
+        except BadReading as error:
+            inbox.refused[device] += 1
+            logger.warning("telegram of %s refused: %s", device, error)
         return True
 
 

@@ -8,6 +8,7 @@ stored comes again after a crash; a device hears `stored` then, and only then fo
 import asyncio
 import itertools
 import logging
+import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -221,15 +222,23 @@ async def keep_collecting(
     collect: Callable[[], Awaitable[None]],
     *,
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    clock_s: Callable[[], float] = time.monotonic,
     pause_ms_min: int = 200,
     pause_ms_max: int = 10_000,
 ) -> None:
-    """Collect for ever, a little later after each lost connection; each loss is logged once."""
+    """Collect for ever, a little later after each lost connection; each loss is logged once.
+
+    A connection that lasted longer than the longest pause was a good one: the next loss is a new
+    one, told again, and tried again at once.
+    """
     pause_ms, is_lost = pause_ms_min, False
     while True:
+        begun_s = clock_s()
         try:
             await collect()
         except* aiomqtt.MqttError as lost:
+            if (clock_s() - begun_s) * 1_000 > pause_ms_max:
+                pause_ms, is_lost = pause_ms_min, False
             if not is_lost:
                 logger.warning("the broker is gone: %s; trying on", lost.exceptions[0])
             is_lost = True
