@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from gateway.currency import Currencies, units_from
+from gateway.hems.mirror_push import MirrorChannel
 from gateway.hems.retention import Retention
 from gateway.mqtt.topics import NAME
 from gateway.notices.mail import MailSettings
@@ -142,6 +143,8 @@ class HemsSettings:
     foreign: ForeignDevices = field(default_factory=ForeignDevices)
     plug_services: dict[str, PlugService] = field(default_factory=dict)
     """By device: plugs that speak no MQTT."""
+    mirrors: dict[str, MirrorChannel] = field(default_factory=dict)
+    """Cloud channels that get copies of the newest values, by name; none unless named."""
     home_assistant: tuple[str, ...] = ()
     """IDgrids of households whose Home Assistant is told how things stand."""
     broker_folder: Path | None = None
@@ -349,6 +352,7 @@ def _hems(raw: dict[str, Any]) -> HemsSettings:
         "foreign": foreign,
         "attesting": attesting,
         "plug_services": services,
+        "mirrors": {n: MirrorChannel(**one) for n, one in raw.get("mirrors", {}).items()},
         "home_assistant": tuple(str(idgrid) for idgrid in raw.get("home_assistant", ())),
         "broker_folder": Path(raw["broker_folder"]) if "broker_folder" in raw else None,
         "retention": _retention(raw["retention"]) if "retention" in raw else None,

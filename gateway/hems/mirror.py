@@ -39,13 +39,17 @@ class CloudMirror:
     def due(self, now_ms: int) -> dict[str, int] | None:
         """All fields to write now; None when nothing changed or it is too early.
 
-        The write is counted before it is made: one that fails is not repeated for nothing.
+        The write is counted before it is made, since the other side may count one that fails.
         """
         is_early = self._last_ms is not None and now_ms - self._last_ms < self.spacing_ms
         if not self._is_changed or is_early or not self._count(now_ms):
             return None
         self._last_ms, self._is_changed = now_ms, False
         return dict(self._fields)
+
+    def failed(self) -> None:
+        """The write came to nothing: its values are due again, in the next place there is."""
+        self._is_changed = True
 
     def _count(self, now_ms: int) -> bool:
         instant = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=now_ms)

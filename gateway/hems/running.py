@@ -18,7 +18,7 @@ from gateway.hems.measurements import MeasurementStore
 from gateway.hems.plausibility import Limits
 from gateway.hems.retention import Retention
 from gateway.hems.series import SeriesStore
-from gateway.hems.service import AlarmListener, HemsService, Stores
+from gateway.hems.service import AlarmListener, HemsService, MeasurementListener, Stores
 from gateway.hems.switching import SwitchBook
 from gateway.hems.tampering import TamperWatch
 from gateway.hems.transfers import TransferBook
@@ -44,6 +44,7 @@ def open_service(
     now_ms: int,
     silent_after_ms: int | None = None,
     on_alarm: AlarmListener = lambda _: None,
+    on_measured: MeasurementListener = lambda _: None,
     answering_by_state: Collection[str] = (),
 ) -> HemsService:
     """The service over a migrated database; a device is silent after three intervals.
@@ -61,7 +62,9 @@ def open_service(
         links=LinkBook(database),
     )
     after_ms = silent_after_ms or SILENT_INTERVALS * limits.interval_ms
-    return HemsService(stores, silent_after_ms=after_ms, on_alarm=on_alarm)
+    return HemsService(
+        stores, silent_after_ms=after_ms, on_alarm=on_alarm, on_measured=on_measured
+    )
 
 
 async def keep_anchoring(

@@ -8,7 +8,7 @@ Alarms are told to `on_alarm`, which must not block for long and must not raise.
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from gateway.hems.alarms import Alarm, AlarmBook, AlarmKind
@@ -30,6 +30,7 @@ from gateway.mqtt.device_messages import (
 )
 
 AlarmListener = Callable[[Alarm], None]
+MeasurementListener = Callable[[Sequence[Measurement]], None]
 MILLIWATTS_PER_WATT = 1_000
 GOOD_READINGS_TO_CLEAR = 4
 """So many believed readings in a row end the alarm of one that was set aside; one between two bad
@@ -83,8 +84,10 @@ class HemsService:
         *,
         silent_after_ms: int,
         on_alarm: AlarmListener = lambda _: None,
+        on_measured: MeasurementListener = lambda _: None,
     ) -> None:
         """A device is silent when it was not heard for `silent_after_ms`."""
+        self._on_measured = on_measured
         self.stores = stores
         self._silent_after_ms = silent_after_ms
         self._on_alarm = on_alarm
@@ -105,6 +108,7 @@ class HemsService:
         kept = stores.series.keep(inbox.arrivals, now_ms)
         self._watch_loads(inbox.measurements, now_ms)
         stores.measurements.keep(inbox.measurements, now_ms)
+        self._on_measured(inbox.measurements)
         for battery_id, observation in inbox.charges:
             stores.batteries.record(battery_id, observation)
         ended = stores.transfers.note(inbox.acknowledgements, inbox.events, now_ms)

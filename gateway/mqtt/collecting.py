@@ -2,7 +2,7 @@
 
 import asyncio
 import functools
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 
 from gateway.actor import Actor
@@ -11,6 +11,7 @@ from gateway.hems.anchoring import AnchorBook
 from gateway.hems.home_assistant import StandingSource
 from gateway.hems.household_values import HouseholdValues
 from gateway.hems.link_audit import LinkAudit
+from gateway.hems.mirror_push import MirrorPush, mirror_client
 from gateway.hems.planning import TransferPlanner, keep_planning
 from gateway.hems.retention import roots_in
 from gateway.hems.running import (
@@ -41,6 +42,7 @@ async def start_collecting(
     community, mqtt = services.community, settings.mqtt
     limits = limits_for(settings.community.hour_ms, settings.hems.interval_ms)
     adapters = adapters_for(settings.hems.foreign)
+    mirror = _mirror(settings, database, services.clock_ms)
     service = await asyncio.to_thread(
         open_service,
         database,
@@ -48,6 +50,7 @@ async def start_collecting(
         limits,
         now_ms=services.clock_ms(),
         silent_after_ms=settings.hems.silent_after_ms,
+        on_measured=mirror.note,
         answering_by_state=[name for adapter in adapters for name in adapter.switches],
     )
     collector = _collector(settings, services, service, adapters)
@@ -58,6 +61,7 @@ async def start_collecting(
         asyncio.create_task(outlasting(work))
         for work in (
             audit.run,
+            mirror.run,
             lambda: keep_collecting(lambda: collector.run(mqtt)),
             lambda: keep_planning(planner, services.blocks, services.clock_ms),
         )
@@ -93,6 +97,12 @@ def _collector(
         link=services.broker,
         homes=_homes(settings, services, service),
     )
+
+
+def _mirror(
+    settings: GatewaySettings, database: Database, clock_ms: Callable[[], int]
+) -> MirrorPush:
+    return MirrorPush(database, settings.hems.mirrors, mirror_client(), clock_ms)
 
 
 def _homes(

@@ -27,10 +27,12 @@ from amqtt.contexts import Action, ListenerConfig
 from amqtt.errors import AMQTTError
 from amqtt.mqtt.connack import NOT_AUTHORIZED, ConnackPacket
 from amqtt.mqtt.protocol.broker_handler import BrokerProtocolHandler
-from amqtt.session import Session
+from amqtt.session import OutgoingApplicationMessage, Session
 
 from gateway.mqtt.broker_log import refusal_line
 from gateway.mqtt.topics import BROKER_LOG, Access, retained_bytes_max
+
+logger = logging.getLogger(__name__)
 
 CONNECTIONS_MAX = 256
 TOKEN_BYTES = 32
@@ -109,6 +111,31 @@ class EmbeddedBroker:
             self._broker = None
 
 
+class _PatientHandler(BrokerProtocolHandler):
+    """One connection. A receiver that acknowledges late is no fault of this process.
+
+    amqtt waits 5 s for a PUBACK. The gateway sends its own when a batch is on disk, which takes
+    longer while it starts; what was given up on has been delivered, and is known to be stored by
+    other means (`stored`, docs/mqtt.md).
+    """
+
+    async def mqtt_publish(
+        self,
+        topic: str,
+        data: bytes | bytearray,
+        qos: int | None,
+        retain: bool,  # noqa: FBT001 - amqtt's signature
+        ack_timeout: int | None = None,
+    ) -> OutgoingApplicationMessage:
+        """As amqtt does, but a missing PUBACK is told in one line."""
+        try:
+            return await super().mqtt_publish(topic, data, qos, retain, ack_timeout)
+        except TimeoutError:
+            name = self.session.client_id if self.session is not None else "a client"
+            logger.info("%s has not acknowledged %s in time", name, topic)
+            return OutgoingApplicationMessage(None, topic, qos, data, retain)
+
+
 class _GuardedBroker(Broker):
     """amqtt's broker with the holes named above closed."""
 
@@ -130,7 +157,7 @@ class _GuardedBroker(Broker):
         remote_port: int,
     ) -> tuple[BrokerProtocolHandler, Session]:
         """Check the password first; only its owner may end the previous connection of a client."""
-        handler, session = await BrokerProtocolHandler.init_from_connect(
+        handler, session = await _PatientHandler.init_from_connect(
             reader, writer, self.plugins_manager
         )
         if not self._knows(session):

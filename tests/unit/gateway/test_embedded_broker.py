@@ -27,6 +27,7 @@ from tests.unit.gateway.metering import data_service
 COMMUNITY = "val"
 SECONDS_MAX = 5
 HOUR_MS = 3_600_000
+LATE = "has not acknowledged"
 
 
 @asynccontextmanager
@@ -254,3 +255,32 @@ def test_the_broker_ends_though_a_connections_reader_misses_it(monkeypatch):
                 await next_message(gateway)
 
     scene(play())
+
+
+def test_a_late_acknowledgement_is_no_fault_of_the_broker(caplog, monkeypatch):
+    """The gateway acknowledges what is on disk, which takes a while when it starts."""
+    wait_for = asyncio.wait_for
+
+    async def impatient(waiting, timeout):
+        return await wait_for(waiting, timeout and min(timeout, 0.05))
+
+    async def play() -> None:
+        async with running_broker() as broker, client(broker, "gateway") as gateway:
+            gateway._client.manual_ack_set(on=True)
+            await gateway.subscribe("rec/val/+/reading", qos=1)
+            async with client(broker, "meter-1") as meter:
+                with monkeypatch.context() as patched:
+                    patched.setattr(asyncio, "wait_for", impatient)
+                    await meter.publish("rec/val/meter-1/reading", b"{}", qos=1)
+                    async with asyncio.timeout(SECONDS_MAX):
+                        while not any(LATE in line for line in caplog.messages):  # noqa: ASYNC110
+                            await asyncio.sleep(0)
+            message = await anext(aiter(gateway.messages))
+            gateway._client.ack(message.mid, message.qos)
+            async with client(broker, "meter-2") as meter:
+                await meter.publish("rec/val/meter-2/reading", b"next", qos=1)
+            assert (await next_message(gateway))[1] == b"next"
+
+    caplog.set_level("INFO", logger="gateway.mqtt.embedded_broker")
+    scene(play())
+    assert not any("never retrieved" in line for line in caplog.messages)
