@@ -4,6 +4,7 @@ Whom a broker turned away it may know by name, or only by address (`gateway.mqtt
 address counts as a device's if that device, and no other, signed in from it last.
 """
 
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -41,6 +42,8 @@ class LinkBook:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._changing = threading.Lock()
+        """Readings and writings of a change belong together: collector and audit both change."""
 
     def all(self) -> list[Link]:
         """Devices first, then strangers, by name."""
@@ -62,8 +65,11 @@ class LinkBook:
 
     def note(self, sign_ins: Sequence[SignIn], now_ms: int) -> None:
         """Count failed logins, and remember from where devices come."""
-        if not sign_ins:
-            return
+        if sign_ins:
+            with self._changing:
+                self._note(sign_ins, now_ms)
+
+    def _note(self, sign_ins: Sequence[SignIn], now_ms: int) -> None:
         known = {link.subject: link for link in self.all()}
         before = dict(known)
         for one in sign_ins:
@@ -81,6 +87,11 @@ class LinkBook:
 
         A credential that is gone is no longer one of a device.
         """
+        with self._changing:
+            self._audit(issued_ms, now_ms)
+        return self.all()
+
+    def _audit(self, issued_ms: Mapping[str, int], now_ms: int) -> None:
         known = {link.subject: link for link in self.all()}
         for name in issued_ms:
             known.setdefault(name, Link(name, is_device=True))
@@ -94,7 +105,6 @@ class LinkBook:
             for link in known.values()
         ]
         self._write(checked)
-        return self.all()
 
     def _write(self, links: Sequence[Link]) -> None:
         if not links:

@@ -1,6 +1,7 @@
 """Who signs in at the broker and who fails to, out of its log; what the audit makes of it."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
 import aiomqtt
 import pytest
@@ -114,6 +115,20 @@ def test_the_audit_notes_when_it_looked_and_forgets_credentials_that_are_gone():
         ("m-2", True, 6),
         ("m-1", False, 0),
     ]
+
+
+def test_an_audit_that_runs_meanwhile_loses_no_failed_login():
+    book = book_with(SignIn("m-1", "10.0.0.1", is_refused=False))
+    failure, rounds = SignIn("", "10.0.0.1", is_refused=True), 40
+    with ThreadPoolExecutor(2) as pool:
+        for at in range(rounds):
+            both = (
+                pool.submit(book.audit, {"m-1": 5}, at),
+                pool.submit(book.note, [failure], at),
+            )
+            for one in both:
+                one.result()
+    assert [link.failed_logins for link in book.all()] == [rounds]
 
 
 def test_without_the_brokers_folder_links_are_audited_all_the_same():
