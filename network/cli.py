@@ -202,6 +202,12 @@ def _timetable(arguments: Sequence[str]) -> int:
     return run_timetable(arguments)
 
 
+def _database(arguments: Sequence[str]) -> int:
+    from network.commands.database import main as run_database
+
+    return run_database(arguments)
+
+
 def _raw_data(arguments: Sequence[str]) -> int:
     from network.commands.raw_data import main as run_raw_data
 
@@ -244,6 +250,7 @@ COMMANDS = {
     "oracle": Command("answer what the ledger asks of a member", _oracle),
     "broker": Command("configuration, certificate and rights of a community's mosquitto", _broker),
     "timetable": Command("open, close, clear and settle listings when they are due", _timetable),
+    "database": Command("backup, restore: the gateway's own data", _database),
     "raw-data": Command("compare, export, prove: stored readings and their anchors", _raw_data),
     "readmodel": Command("status, rebuild: the gateway's copy of the ledger", _readmodel),
     "scenario": Command("tell a documented market run step by step, without a network", _scenario),

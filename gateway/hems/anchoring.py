@@ -13,13 +13,12 @@ from sqlalchemy import Connection, Select, delete, func, insert, select, update
 
 from chaincode.energy.oracle.records import MeterReading
 from gateway.database import Database
+from gateway.hems.anchored_rows import READINGS, table_of
 from gateway.hems.series import READING_COLUMNS
 from gateway.hems.tables import AnchorRow, MeasurementRow, ReadingRow
 from ledger.crypto.merkle import merkle_path, merkle_root
 
 ROWS_PER_BATCH_MAX = 50_000
-READINGS, MEASUREMENTS = "readings", "measurements"
-SERIES = (READINGS, MEASUREMENTS)
 
 _SIGNED_COLUMNS = (
     ReadingRow.row,
@@ -97,6 +96,13 @@ class AnchorBook:
             wanted = select(func.count()).where(AnchorRow.series == series)
             return connection.execute(wanted).scalar_one()
 
+    def confirmed(self, series: str) -> int:
+        """The number of the last batch that is on the ledger; 0 if none is."""
+        where = (AnchorRow.series == series, AnchorRow.tx_id != "")
+        with self._database.reading() as connection:
+            last = connection.execute(select(func.max(AnchorRow.number)).where(*where)).scalar()
+        return last or 0
+
     def anchored(self, batch: Batch, tx_id: str) -> None:
         """It is on the ledger."""
         where = (AnchorRow.series == batch.series, AnchorRow.number == batch.number)
@@ -135,11 +141,11 @@ class AnchorBook:
                 return None
             batch = _batch(found)
             lines = _lines(connection, series, batch.first_row, batch.last_row)
-        return proof_in(batch, lines, row)
+        return proof_in(batch, lines, row) if lines else None
 
     def old(self, series: str, before_ms: int) -> list[Batch]:
         """Anchored batches, not removed yet, of which every row came before an instant."""
-        table = ReadingRow if series == READINGS else MeasurementRow
+        table = table_of(series)
         newest = select(func.max(table.received_ms)).where(
             table.row >= AnchorRow.first_row, table.row <= AnchorRow.last_row
         )
@@ -161,7 +167,7 @@ class AnchorBook:
 
     def remove(self, batch: Batch) -> None:
         """The rows of a batch that is exported; that it was stays noted."""
-        table = ReadingRow if batch.series == READINGS else MeasurementRow
+        table = table_of(batch.series)
         with self._database.writing() as connection:
             inside = (table.row >= batch.first_row, table.row <= batch.last_row)
             connection.execute(delete(table).where(*inside))
@@ -169,7 +175,7 @@ class AnchorBook:
             connection.execute(update(AnchorRow).where(*where).values(is_removed=1))
 
     def _new_batch(self, connection: Connection, series: str) -> Batch | None:
-        table = ReadingRow if series == READINGS else MeasurementRow
+        table = table_of(series)
         newest = select(AnchorRow).where(AnchorRow.series == series)
         last = connection.execute(newest.order_by(AnchorRow.number.desc()).limit(1)).first()
         number, first_row = (last.number + 1, last.last_row + 1) if last else (1, 1)

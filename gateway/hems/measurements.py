@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from sqlalchemy import insert, select
 
 from gateway.database import Database
-from gateway.hems.series import next_number
+from gateway.hems.anchored_rows import MEASUREMENTS, next_row
 from gateway.hems.tables import MeasurementRow
 from gateway.mqtt.device_messages import Measurement
 
@@ -69,7 +69,7 @@ class MeasurementStore:
             known = {tuple(row) for row in connection.execute(stored)}
             new = [found for key, found in wanted.items() if key not in known]
             if new:
-                row = next_number(connection, MeasurementRow.row)
+                row = next_row(connection, MEASUREMENTS)
                 values = [
                     _values(found, number, now_ms) for number, found in enumerate(new, start=row)
                 ]

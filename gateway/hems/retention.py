@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.hems.anchoring import SERIES, AnchorBook, Batch, Proof, line_of, proof_in
+from gateway.hems.anchored_rows import SERIES
+from gateway.hems.anchoring import AnchorBook, Batch, Proof, line_of, proof_in
 from ledger.crypto.merkle import merkle_root
 
 PRIVATE_FILE_MODE, PRIVATE_FOLDER_MODE = 0o600, 0o700

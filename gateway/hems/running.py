@@ -3,14 +3,16 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 
 from chaincode.energy.oracle.records import MeterReading
 from gateway.database import Database
 from gateway.errors import LedgerRefusal
 from gateway.hems.alarms import AlarmBook
-from gateway.hems.anchoring import SERIES, AnchorBook, Anchoring, anchor
+from gateway.hems.anchor_recovery import ANCHORED_OTHERWISE
+from gateway.hems.anchored_rows import SERIES
+from gateway.hems.anchoring import AnchorBook, Anchoring, anchor
 from gateway.hems.batteries import BatteryStore
 from gateway.hems.devices import DeviceBook
 from gateway.hems.links import LinkBook
@@ -22,6 +24,7 @@ from gateway.hems.service import AlarmListener, HemsService, MeasurementListener
 from gateway.hems.switching import SwitchBook
 from gateway.hems.tampering import TamperWatch
 from gateway.hems.transfers import TransferBook
+from gateway.refusals import refusal_code
 
 READINGS_PER_HOUR = 4
 """A quarter of an hour between readings (003:318), unless the community says otherwise."""
@@ -74,11 +77,13 @@ async def keep_anchoring(
     *,
     every_ms: int,
     clock_ms: Callable[[], int],
+    recover: Callable[[str], Awaitable[int]],
     retention: Retention | None = None,
 ) -> None:
     """Anchor both series for ever, look whether what was anchored is still so, export the old.
 
-    A ledger that refuses is asked again next time.
+    A ledger that refuses is asked again next time; `recover` takes over, of a series, what it has
+    and this database has lost.
     """
     while True:
         for series in SERIES:
@@ -87,6 +92,8 @@ async def keep_anchoring(
                     pass
             except LedgerRefusal as refusal:
                 logger.warning("anchor of %s: %s; again later", series, refusal)
+                if refusal_code(refusal) in ANCHORED_OTHERWISE:
+                    await _recover(recover, series)
         try:
             await watch.look_on()
         except LedgerRefusal as refusal:
@@ -94,6 +101,15 @@ async def keep_anchoring(
         if retention is not None:
             await _export_old(retention, book, clock_ms())
         await asyncio.sleep(every_ms / 1_000)
+
+
+async def _recover(recover: Callable[[str], Awaitable[int]], series: str) -> None:
+    try:
+        lost = await recover(series)
+    except LedgerRefusal as refusal:
+        logger.warning("anchors of %s: %s; again later", series, refusal)
+    else:
+        logger.warning("the ledger has %d anchors of %s whose rows are not here", lost, series)
 
 
 async def _export_old(retention: Retention, book: AnchorBook, now_ms: int) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from chaincode.energy.oracle.records import MeterReading
 from gateway.database import Database
+from gateway.hems.anchored_rows import READINGS, next_row
 from gateway.hems.plausibility import Doubt, Limits, Neighbours, doubt_about
 from gateway.hems.tables import DeviceRow, ReadingRow, SetAsideRow
 
@@ -206,7 +207,7 @@ class _Batch:
             self._write_set_aside(kept.set_aside)
 
     def _write_readings(self, accepted: list[MeterReading]) -> None:
-        row = next_number(self._connection, ReadingRow.row)
+        row = next_row(self._connection, READINGS)
         oldest_ms = self._now_ms - self._limits.interval_ms
         values = [
             {

@@ -13,15 +13,8 @@ from typing import Any, Protocol
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from gateway.hems.anchoring import (
-    READINGS,
-    SERIES,
-    AnchorBook,
-    Anchoring,
-    RootOfExport,
-    Tampered,
-    compare,
-)
+from gateway.hems.anchored_rows import READINGS, SERIES
+from gateway.hems.anchoring import AnchorBook, Anchoring, RootOfExport, Tampered, compare
 from gateway.mqtt.reading import is_signed
 
 ROWS_PER_PART_MAX = 200_000

@@ -29,7 +29,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from chaincode.energy.oracle.readings import signed_message
 from chaincode.energy.oracle.records import MeterReading
 from gateway.database import migrate, open_database
-from gateway.hems.anchoring import READINGS, AnchorBook
+from gateway.hems.anchored_rows import READINGS
+from gateway.hems.anchoring import AnchorBook
 from gateway.hems.batteries import BatteryStore
 from gateway.hems.plausibility import Limits
 from gateway.hems.running import open_service

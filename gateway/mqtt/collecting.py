@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from gateway.actor import Actor
 from gateway.database import Database, outlasting
+from gateway.hems.anchor_recovery import catch_up
 from gateway.hems.anchoring import AnchorBook
 from gateway.hems.home_assistant import StandingSource
 from gateway.hems.household_values import HouseholdValues
@@ -158,6 +159,7 @@ def _anchoring(
         watch,
         every_ms=hems.anchor_every_ms,
         clock_ms=services.clock_ms,
+        recover=functools.partial(catch_up, database, actor, hems.oracle.mspid),
         retention=hems.retention,
     )
     return watch, asyncio.create_task(_until_cancelled(outlasting(keep), client))

@@ -1,6 +1,7 @@
-"""A primary and a replica of the gateway's database: one is killed, and reading goes on."""
+"""PostgreSQL as the gateway's database: a primary is killed, a replica read, a backup restored."""
 
 import asyncio
+import stat
 from contextlib import asynccontextmanager, suppress
 
 import httpx
@@ -8,6 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from gateway.application import create_app
+from gateway.backup.copying import CopyFailed, back_up, restore
 from gateway.database import Database, DatabaseUnavailable, migrate, open_database, outlasting
 from gateway.readmodel.following import follow_blocks
 from gateway.readmodel.projector import Projector
@@ -21,6 +23,7 @@ from tests.support.postgresql import (
 )
 from tests.unit.gateway.api_world import World, write_order
 from tests.unit.gateway.ledger_double import CHAINCODE, LedgerDouble, services_over
+from tests.unit.gateway.readmodel_blocks import Ledger, a_listing
 from tests.unit.gateway.serving import serve
 
 SOON_S = 60
@@ -152,6 +155,32 @@ def test_without_a_replica_the_gateway_waits_for_its_server():
 
     with running_postgresql() as server:
         asyncio.run(asyncio.wait_for(run(server), SOON_S))
+
+
+def test_a_backup_of_postgresql_is_put_into_an_empty_database_once(tmp_path):
+    with running_postgresql() as server:
+        database = open_database(server.url)
+        migrate(database)
+        ledger = Ledger(database)
+        ledger.block(("market:open_listing", a_listing()))
+        ledger.catch_up()
+        with database.engine.connect() as connection:
+            connection.execution_options(isolation_level="AUTOCOMMIT")
+            connection.execute(text("CREATE DATABASE other"))
+        database.close()
+        copy, other = tmp_path / "copy", server.url.replace("/postgres?", "/other?")
+        back_up(server.url, copy)
+        assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+        restore(other, copy)
+        with pytest.raises(CopyFailed, match="has tables"):
+            restore(other, copy)
+        with pytest.raises(CopyFailed, match="pg_dump failed"):
+            back_up(server.url.replace("/postgres?", "/nowhere?"), tmp_path / "no")
+        assert not (tmp_path / "no").exists()
+        restored = open_database(other)
+        migrate(restored)
+        assert ReadModel(restored, CHAINCODE).height == 1
+        restored.close()
 
 
 def test_only_outages_are_told_as_outages():

@@ -18,7 +18,8 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from chaincode.energy.oracle.readings import signed_message
 from chaincode.energy.oracle.records import MeterReading
-from gateway.hems.anchoring import READINGS, AnchorBook, anchor, compare
+from gateway.hems.anchored_rows import READINGS
+from gateway.hems.anchoring import AnchorBook, anchor, compare
 from gateway.hems.batteries import BatteryStore
 from gateway.hems.plausibility import Limits
 from gateway.hems.profiles import DEMO_START, load_profiles

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from gateway.hems.anchoring import MEASUREMENTS, READINGS, AnchorBook, anchor, compare
+from gateway.hems.anchored_rows import MEASUREMENTS, READINGS
+from gateway.hems.anchoring import AnchorBook, anchor, compare
 from gateway.hems.virtual_meter import VirtualMeter
 from ledger.crypto.merkle import verify_merkle_path
 from ledger.errors import InvalidMessage

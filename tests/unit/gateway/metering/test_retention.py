@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.hems.anchoring import READINGS, AnchorBook, compare
+from gateway.hems.anchored_rows import READINGS
+from gateway.hems.anchoring import AnchorBook, compare
 from gateway.hems.retention import MS_PER_DAY, Retention, export_and_remove, proof_from, roots_in
 from ledger.crypto.merkle import verify_merkle_path
 from ledger.errors import InvalidMessage

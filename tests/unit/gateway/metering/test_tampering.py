@@ -7,7 +7,8 @@ from sqlalchemy import text
 
 from gateway.errors import LedgerRefusal
 from gateway.hems import tampering
-from gateway.hems.anchoring import MEASUREMENTS, READINGS, AnchorBook, anchor
+from gateway.hems.anchored_rows import MEASUREMENTS, READINGS
+from gateway.hems.anchoring import AnchorBook, anchor
 from gateway.hems.tampering import TamperWatch
 from gateway.hems.virtual_meter import VirtualMeter
 from tests.unit.energy.community import DSO
