@@ -17,7 +17,7 @@ import time
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,14 @@ from gateway.database import migrate, open_database
 from gateway.demo.day import MarketDay
 from gateway.demo.devices import AWAY_PERCENT, DeviceWatch, MeterOutOfReach
 from gateway.demo.registration import Neighbour, Staff, configure, register_all
+from gateway.demo.replay import (
+    Replayed,
+    differences,
+    first_hour_of,
+    recorded,
+    shown,
+    told,
+)
 from gateway.demo.report import DemoReport, HourReport, broken_invariants
 from gateway.demo.table import LiveTable
 from gateway.errors import LedgerRefusal
@@ -52,7 +60,7 @@ from gateway.mqtt.embedded_broker import (
 from gateway.mqtt.ingest import SeriesIntake
 from gateway.mqtt.reading_check import ReadingCheck
 from gateway.mqtt.topics import gateway_access, meter_access
-from gateway.oracle.node import OracleNode
+from gateway.oracle.node import WAIT_FOR_READINGS_MS, OracleNode
 from gateway.oracle.series_source import SeriesReadings
 from gateway.scheduler import Scheduler
 from gateway.settings import (
@@ -69,6 +77,7 @@ START_MARGIN_MS = 300
 FIRMWARE_METERS = 2
 """So many households have a meter that runs the firmware, each in a process of its own."""
 HTTP_CONNECTIONS_MAX = 32
+WAIT_IN_REPLAY_MS = 60_000
 EXIT_INTERRUPTED = 130
 
 logger = logging.getLogger(__name__)
@@ -139,7 +148,30 @@ class Demo:
         hours = await self._day(actors, members, fleet, series).run(settings.hours)
         await watch.look()  # what the last hour's end brought
         after = await actors["auditor"].evaluate("tokens:audit")
-        return _report(hours, len(members), before, after)
+        replayed = await self._replayed(watch.http) if settings.day else []
+        return _report(hours, len(members), before, after, differences(replayed))
+
+    @property
+    def _wait_ms(self) -> int:
+        """For readings: a replay is about every reading, on a slow machine, too."""
+        return WAIT_FOR_READINGS_MS if self._settings.day is None else WAIT_IN_REPLAY_MS
+
+    @property
+    def _first_hour(self) -> datetime:
+        day = self._settings.day
+        return DEMO_START if day is None else first_hour_of(day, self._profiles)
+
+    async def _replayed(self, http: httpx.AsyncClient) -> list[Replayed]:
+        """Every home's day as its chart shows it, told beside the data set."""
+        hours, profiles = self._settings.hours, self._profiles
+        homes = {own.idgrid: profiles.homes[own.home - 1] for own in self._settings.households}
+        charted = await shown(http, list(homes), hours)
+        found = [
+            Replayed(idgrid, recorded(home, profiles, self._first_hour, hours), charted[idgrid])
+            for idgrid, home in homes.items()
+        ]
+        self._table.say("\n".join(told(found)))
+        return found
 
     async def _browser(self) -> httpx.AsyncClient:
         """A client of the gateway with cookies of its own."""
@@ -299,10 +331,10 @@ class Demo:
         community = self._settings.community
         first_delivery_ms = clock_ms() + START_MARGIN_MS + community.hour_ms
         return MarketDay(
-            clock=MarketClock(first_delivery_ms, community.hour_ms, DEMO_START),
+            clock=MarketClock(first_delivery_ms, community.hour_ms, self._first_hour),
             clock_ms=clock_ms,
             scheduler=Scheduler(actors["scheduler"], clock_ms),
-            oracle=OracleNode(actors["oracle"], SeriesReadings(series)),
+            oracle=OracleNode(actors["oracle"], SeriesReadings(series), wait_ms=self._wait_ms),
             households=[member.household for member in members],
             meter_ids=[member.meter.meter_id for member in members],
             fleet=fleet,
@@ -329,7 +361,11 @@ def clock_ms() -> int:
 
 
 def _report(
-    hours: list[HourReport], households: int, before: dict[str, Any], after: dict[str, Any]
+    hours: list[HourReport],
+    households: int,
+    before: dict[str, Any],
+    after: dict[str, Any],
+    unlike_recorded: list[str],
 ) -> DemoReport:
     return DemoReport(
         hours=tuple(hours),
@@ -338,6 +374,7 @@ def _report(
         balances_before_utoken=_all_money(before),
         balances_after_utoken=_all_money(after),
         ledger_difference_utoken=after["difference_utoken"],
+        unlike_recorded=tuple(unlike_recorded),
     )
 
 

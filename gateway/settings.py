@@ -5,6 +5,7 @@ Paths are absolute. The files name keys and hold tokens, so they have mode 0600.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -247,6 +248,8 @@ class DemoSettings:
     hours: int
     manager_link: str
     """Token of a one-time login link: transfers and alarms are read as the manager."""
+    day: date | None = None
+    """Of the data set, to be replayed from midnight on and compared."""
     gateway_ca: Path | None = None
     """The gateway's own authority, if it speaks HTTPS."""
 
@@ -311,6 +314,7 @@ def load_demo_settings(path: Path) -> DemoSettings:
         ),
         hours=raw["hours"],
         manager_link=raw["manager_link"],
+        day=date.fromisoformat(raw["day"]) if "day" in raw else None,
         gateway_ca=Path(raw["gateway_ca"]) if "gateway_ca" in raw else None,
     )
 

@@ -25,7 +25,8 @@ class DeviceWatch:
     """Tells each transfer's and each alarm's steps once."""
 
     def __init__(self, http: httpx.AsyncClient, table: LiveTable) -> None:
-        self._http = http
+        self.http = http
+        """Signed in as the manager once it runs."""
         self._table = table
         self._told: set[str] = set()
         self.is_silent = asyncio.Event()
@@ -33,7 +34,7 @@ class DeviceWatch:
 
     async def run(self, login_token: str) -> None:
         """Look every `POLL_MS`, for ever."""
-        await self._http.get(f"/login/{login_token}")
+        await self.http.get(f"/login/{login_token}")
         while True:
             await self.look()
             await asyncio.sleep(POLL_MS / 1_000)
@@ -41,8 +42,8 @@ class DeviceWatch:
     async def look(self) -> None:
         """One look at both lists."""
         try:
-            transfers = await self._http.get("/v1/transfers")
-            alarms = await self._http.get("/v1/alarms")
+            transfers = await self.http.get("/v1/transfers")
+            alarms = await self.http.get("/v1/alarms")
         except httpx.TransportError as error:
             logger.warning("the gateway did not answer: %s", error)
             return

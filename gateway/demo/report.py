@@ -30,11 +30,13 @@ class DemoReport:
     balances_before_utoken: int
     balances_after_utoken: int
     ledger_difference_utoken: int
+    unlike_recorded: tuple[str, ...] = ()
+    """Of a replay: homes whose chart shows something else than was recorded."""
 
 
 def broken_invariants(report: DemoReport, *, hours: int) -> list[str]:
     """Everything that must hold and does not, in words."""
-    broken = []
+    broken = list(report.unlike_recorded)
     if len(report.hours) != hours:
         broken.append(f"{len(report.hours)} of {hours} hours were settled")
     if report.balances_before_utoken != report.balances_after_utoken:

@@ -19,7 +19,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from grpc.aio import AioRpcError
@@ -27,8 +27,10 @@ from grpc.aio import AioRpcError
 from network.arguments import whole_number
 from network.chaincode.planned import commit_definitions
 from network.demo.settings_files import (
+    FIRST_DAY,
     HOME_MEMBER,
     HOUSEHOLDS_MAX,
+    LAST_DAY,
     LOOPBACK,
     DemoFiles,
     household_label,
@@ -47,6 +49,7 @@ from network.running.processes import ProcessError, end_child, is_listening
 PLAN_FILE = "network.toml"
 DEFAULT_HOURS = 6
 HOURS_MAX = 8_760
+HOURS_PER_DAY = 24
 DEFAULT_HOUR_SECONDS = 6.0
 HOUR_SECONDS_MIN, HOUR_SECONDS_MAX = 3.0, 3_600.0
 GATEWAY_READY_TIMEOUT_S = 60.0
@@ -112,6 +115,11 @@ def _parser() -> argparse.ArgumentParser:
         help=f"2 to {HOUSEHOLDS_MAX} homes of the data set (default all)",
     )
     parser.add_argument(
+        "--day",
+        type=_day,
+        help=f"replay a day, {FIRST_DAY} to {LAST_DAY}, and compare the charts with the data set",
+    )
+    parser.add_argument(
         "--exit",
         action="store_true",
         help="end after the summary; otherwise the page stays until Ctrl-C",
@@ -132,6 +140,16 @@ def _parser() -> argparse.ArgumentParser:
         help=f"real seconds per market hour (default {DEFAULT_HOUR_SECONDS:g})",
     )
     return parser
+
+
+def _day(text: str) -> date:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no day like {FIRST_DAY}") from None
+    if not FIRST_DAY <= day <= LAST_DAY:
+        raise argparse.ArgumentTypeError(f"{day} is not between {FIRST_DAY} and {LAST_DAY}")
+    return day
 
 
 def _hour_seconds(text: str) -> float:
@@ -172,8 +190,9 @@ def _network(folder: Path, options: argparse.Namespace) -> Iterator[Running]:
         layout,
         folder=folder,
         households=options.households,
-        hours=options.hours,
+        hours=options.hours if options.day is None else HOURS_PER_DAY,
         hour_ms=round(options.hour_seconds * 1000),
+        day=options.day,
         broker_port=free_port_range(1),
         has_tls=options.tls,
         now=now,

@@ -4,7 +4,7 @@ import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ COMMUNITY_ID, COMMUNITY_NAME = "fontana", "Fontana energy community"
 IDGRID_PREFIX = "FON"
 HOUSEHOLDS_MAX = 17
 """Homes in the data set."""
+FIRST_DAY, LAST_DAY = date(2016, 8, 1), date(2017, 7, 30)
+"""Of the data set, whole in the homes' zone."""
 UTC_OFFSET_MINUTES = -7 * 60
 CHAINCODE = "energy"
 HOME_MEMBER = "cooperative"
@@ -69,6 +71,7 @@ def write_demo_files(
     households: int,
     hours: int,
     hour_ms: int,
+    day: date | None,
     broker_port: int,
     has_tls: bool,
     now: datetime,
@@ -109,6 +112,8 @@ def write_demo_files(
         gateway["tls"] = write_gateway_tls(folder, [plan.gateway_host], now=now)
         demo["gateway_ca"] = gateway["tls"]["ca"]
     _write(files.gateway_settings, common | gateway)
+    if day is not None:
+        demo["day"] = day.isoformat()
     _write(files.demo_settings, common | demo | {"hours": hours, "manager_link": watching})
     return files
 
