@@ -1,0 +1,81 @@
+"""An electric car's charger: a participant with its own key and account that buys what it charges.
+
+It plans its night (`gateway.agent.charging`), signs one standing order for the planned hours with
+its own key, and switches its relay hour by hour. Who carries the order out, a scheduler or an
+agent's key, can do no more than the order says; the account has no more than was put there.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import httpx
+
+from chaincode.energy.hours import HOUR_MS
+from gateway.agent.charging import Charge, plan, standing_order
+
+
+class Acting(Protocol):
+    """The charger's own key on the ledger; `gateway.actor.Actor` is one."""
+
+    async def submit(self, function: str, *args: str) -> Any:
+        """Run a function and wait for its block."""
+
+
+class Switching(Protocol):
+    """The charger's relay."""
+
+    async def switch(self, *, is_on: bool) -> None:
+        """Send the command; it has an id and an expiry, and is answered by the device."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlugSwitch:
+    """A relay behind the gateway; `http` holds a token with `own:read` and `devices:switch`."""
+
+    http: httpx.AsyncClient
+    device_id: str
+
+    async def switch(self, *, is_on: bool) -> None:
+        """See `Switching`; raises `httpx.HTTPStatusError` when the gateway refuses."""
+        answer = await self.http.post(f"/v1/devices/{self.device_id}/switch", json={"on": is_on})
+        answer.raise_for_status()
+
+
+@dataclass(slots=True)
+class Charger:
+    """One night of one charger; prices in micro-tokens per kWh, money in micro-tokens."""
+
+    charge: Charge
+    actor: Acting
+    relay: Switching
+    price_max_utoken_per_kwh: int
+    budget_utoken: int
+    planned: dict[int, int] = field(default_factory=dict)
+    """What was signed: energy per hour in Wh, by the instant it begins."""
+
+    async def sign_plan(self, prices_utoken_per_kwh: Mapping[int, int]) -> str:
+        """Plan by expected prices and sign the order for it; returns the order's id."""
+        self.planned = plan(self.charge, prices_utoken_per_kwh)
+        order = standing_order(
+            self.charge,
+            self.planned,
+            price_utoken_per_kwh=self.price_max_utoken_per_kwh,
+            budget_utoken=self.budget_utoken,
+        )
+        signed = await self.actor.submit("standing:place", json.dumps(order))
+        return str(signed["standing_id"])
+
+    async def switch_for(self, now_ms: int, charged_wh: int) -> bool:
+        """Switch for the hour that runs; returns whether it charges.
+
+        `charged_wh` is what the meter says so far. What an hour did not give is made up for in the
+        first hours that were not planned; there the supplier delivers, at the retail price.
+        """
+        hour = now_ms // HOUR_MS * HOUR_MS
+        signed_first = dict.fromkeys(self.planned, 0)
+        left = plan(self.charge, signed_first, now_ms=hour, charged_wh=charged_wh)
+        is_on = hour in left
+        await self.relay.switch(is_on=is_on)
+        return is_on
