@@ -16,6 +16,7 @@ from contextlib import suppress
 import aiomqtt
 
 from chaincode.energy.oracle.records import MeterReading
+from gateway.cancelling import end_if_cancelled
 from gateway.hems.series import Kept
 from gateway.hems.service import HemsService, Inbox
 from gateway.hems.transfer_rules import Command
@@ -118,6 +119,7 @@ class Collector:
     async def _collect(self, client: aiomqtt.Client) -> None:
         messages = aiter(client.messages)
         while True:
+            end_if_cancelled()
             batch = [await anext(messages)]
             while len(client.messages) and len(batch) < BATCH_MESSAGES_MAX:
                 batch.append(await anext(messages))
@@ -186,6 +188,7 @@ class Collector:
         """Commands, the time, and who fell silent."""
         next_time_ms = 0
         while True:
+            end_if_cancelled()
             now_ms = self._clock_ms()
             if now_ms >= next_time_ms:
                 topic = topics.time_topic(self._community)

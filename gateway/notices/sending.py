@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from gateway.cancelling import end_if_cancelled
 from gateway.notices.delivery import Delivery
 from gateway.notices.outbox import Outbox, OutboxItem, Undelivered
 
@@ -36,7 +37,7 @@ class Sending:
         """Try everything that is due; returns how many notices were sent."""
         sent = 0
         while True:
-            _end_if_cancelled()
+            end_if_cancelled()  # the mail library may end a cancelled attempt as a finished one
             channel, now_ms = self.delivery.channel, self.clock_ms()
             item = await asyncio.to_thread(self.outbox.take, channel, now_ms)
             if item is None:
@@ -53,10 +54,3 @@ class Sending:
             return 0
         await asyncio.to_thread(self.outbox.sent, item)
         return 1
-
-
-def _end_if_cancelled() -> None:
-    """The mail library may end a cancelled attempt as a failed or finished one."""
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
