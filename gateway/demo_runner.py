@@ -17,7 +17,7 @@ import time
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -31,14 +31,7 @@ from gateway.database import migrate, open_database
 from gateway.demo.day import MarketDay
 from gateway.demo.devices import AWAY_PERCENT, DeviceWatch, MeterOutOfReach
 from gateway.demo.registration import Neighbour, Staff, configure, register_all
-from gateway.demo.replay import (
-    Replayed,
-    differences,
-    first_hour_of,
-    recorded,
-    shown,
-    told,
-)
+from gateway.demo.replay import Replayed, compare, differences, first_hour_of, told
 from gateway.demo.report import DemoReport, HourReport, broken_invariants
 from gateway.demo.table import LiveTable
 from gateway.errors import LedgerRefusal
@@ -78,6 +71,7 @@ FIRMWARE_METERS = 2
 """So many households have a meter that runs the firmware, each in a process of its own."""
 HTTP_CONNECTIONS_MAX = 32
 WAIT_IN_REPLAY_MS = 60_000
+"""For readings: a replay is about every reading, on a slow machine, too."""
 EXIT_INTERRUPTED = 130
 
 logger = logging.getLogger(__name__)
@@ -99,6 +93,8 @@ class Demo:
         self._settings = settings
         self._table = table
         self._profiles = load_profiles()
+        day = settings.day
+        self._first_hour = DEMO_START if day is None else first_hour_of(day, self._profiles)
         self._resources = AsyncExitStack()
         self._tokens = {ORACLE_USER: new_token()}
         self._background: list[asyncio.Task[None]] = []
@@ -148,30 +144,14 @@ class Demo:
         hours = await self._day(actors, members, fleet, series).run(settings.hours)
         await watch.look()  # what the last hour's end brought
         after = await actors["auditor"].evaluate("tokens:audit")
-        replayed = await self._replayed(watch.http) if settings.day else []
+        replayed: list[Replayed] = []
+        if settings.day is not None:
+            homes = {own.idgrid: self._profiles.homes[own.home - 1] for own in settings.households}
+            replayed = await compare(
+                watch.http, homes, self._profiles, self._first_hour, settings.hours
+            )
+            self._table.say("\n".join(told(replayed)))
         return _report(hours, len(members), before, after, differences(replayed))
-
-    @property
-    def _wait_ms(self) -> int:
-        """For readings: a replay is about every reading, on a slow machine, too."""
-        return WAIT_FOR_READINGS_MS if self._settings.day is None else WAIT_IN_REPLAY_MS
-
-    @property
-    def _first_hour(self) -> datetime:
-        day = self._settings.day
-        return DEMO_START if day is None else first_hour_of(day, self._profiles)
-
-    async def _replayed(self, http: httpx.AsyncClient) -> list[Replayed]:
-        """Every home's day as its chart shows it, told beside the data set."""
-        hours, profiles = self._settings.hours, self._profiles
-        homes = {own.idgrid: profiles.homes[own.home - 1] for own in self._settings.households}
-        charted = await shown(http, list(homes), hours)
-        found = [
-            Replayed(idgrid, recorded(home, profiles, self._first_hour, hours), charted[idgrid])
-            for idgrid, home in homes.items()
-        ]
-        self._table.say("\n".join(told(found)))
-        return found
 
     async def _browser(self) -> httpx.AsyncClient:
         """A client of the gateway with cookies of its own."""
@@ -334,7 +314,11 @@ class Demo:
             clock=MarketClock(first_delivery_ms, community.hour_ms, self._first_hour),
             clock_ms=clock_ms,
             scheduler=Scheduler(actors["scheduler"], clock_ms),
-            oracle=OracleNode(actors["oracle"], SeriesReadings(series), wait_ms=self._wait_ms),
+            oracle=OracleNode(
+                actors["oracle"],
+                SeriesReadings(series),
+                wait_ms=WAIT_IN_REPLAY_MS if self._settings.day else WAIT_FOR_READINGS_MS,
+            ),
             households=[member.household for member in members],
             meter_ids=[member.meter.meter_id for member in members],
             fleet=fleet,

@@ -77,6 +77,21 @@ async def shown(http: httpx.AsyncClient, idgrids: Sequence[str], hours: int) -> 
     }
 
 
+async def compare(
+    http: httpx.AsyncClient,
+    homes: Mapping[str, Home],
+    profiles: Profiles,
+    first_hour: datetime,
+    hours: int,
+) -> list[Replayed]:
+    """What was recorded of each home, by IDgrid, beside what its chart shows; see `shown`."""
+    charted = await shown(http, list(homes), hours)
+    return [
+        Replayed(idgrid, recorded(home, profiles, first_hour, hours), charted[idgrid])
+        for idgrid, home in homes.items()
+    ]
+
+
 def told(found: Sequence[Replayed]) -> list[str]:
     """The comparison in lines of text."""
     heading = f"{'home':<14}{'taken, Wh':>12}{'fed in, Wh':>12}   as recorded"

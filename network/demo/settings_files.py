@@ -112,9 +112,8 @@ def write_demo_files(
         gateway["tls"] = write_gateway_tls(folder, [plan.gateway_host], now=now)
         demo["gateway_ca"] = gateway["tls"]["ca"]
     _write(files.gateway_settings, common | gateway)
-    if day is not None:
-        demo["day"] = day.isoformat()
-    _write(files.demo_settings, common | demo | {"hours": hours, "manager_link": watching})
+    run = {"hours": hours, "manager_link": watching} | ({"day": str(day)} if day else {})
+    _write(files.demo_settings, common | demo | run)
     return files
 
 

@@ -15,10 +15,10 @@ from gateway.demo.replay import (
     HOURS_PER_DAY,
     Energy,
     Replayed,
+    compare,
     differences,
     first_hour_of,
     recorded,
-    shown,
     told,
 )
 from gateway.hems.batteries import BatteryStore
@@ -193,16 +193,16 @@ def test_the_charts_of_a_replayed_day_add_up_what_was_recorded_to_the_watt_hour(
         async with hems_of(day.community) as hems, client_of(hems) as client:
             await day.run(hems)
             hems.services.sessions.admit("manager", Viewer("", is_manager=True))
-            found = []
-            for home, profile in zip(day.homes, PROFILES.homes, strict=True):
+            homes = {
+                home.idgrid: profile
+                for home, profile in zip(day.homes, PROFILES.homes, strict=True)
+            }
+            for idgrid, profile in homes.items():
+                page = await client.get(f"/meter?kind=day&day={DAY}", headers=bearer(idgrid))
                 expected = recorded(profile, PROFILES, day.first_hour, HOURS_PER_DAY)
-                page = await client.get(f"/meter?kind=day&day={DAY}", headers=bearer(home.idgrid))
                 assert charted(page.text) == expected
-                found.append((home.idgrid, expected))
             client.headers.update(bearer("manager"))
-            idgrids = [home.idgrid for home in day.homes]
-            charts = await shown(client, idgrids, HOURS_PER_DAY)
-            return [Replayed(idgrid, expected, charts[idgrid]) for idgrid, expected in found]
+            return await compare(client, homes, PROFILES, day.first_hour, HOURS_PER_DAY)
 
     found = asyncio.run(run())
     assert len(found) == len(PROFILES.homes) == 17
