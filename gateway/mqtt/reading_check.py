@@ -41,6 +41,10 @@ class Attesting:
     signer: Signer
     secrets: Mapping[str, bytes] = field(repr=False)
 
+    def attests_by(self, key: ec.EllipticCurvePublicKey) -> bool:
+        """Whether this is the gateway's key, which the ledger has for meters of tier A."""
+        return key_id(key) == key_id(self.signer.public_key)
+
 
 class ReadingCheck:
     """Everything that can be said of a reading without knowing the ones before it."""
@@ -68,10 +72,14 @@ class ReadingCheck:
     def _signed(
         self, reading: MeterReading, kid: str, key: ec.EllipticCurvePublicKey
     ) -> MeterReading | None:
-        """The reading with a signature the ledger accepts, if the device made its own."""
+        """The reading with a signature the ledger accepts, if the device made its own.
+
+        The ledger says which tier a meter has: with a key of its own there, its old secret is good
+        for nothing, whatever the settings still name.
+        """
         attesting = self._attesting
         secret = attesting.secrets.get(reading.meter_id) if attesting else None
-        if attesting is not None and secret is not None:
+        if attesting is not None and secret is not None and attesting.attests_by(key):
             expected = hmac.digest(secret, signed_message(reading), "sha256")
             given = base64.b64decode(reading.signature)
             if kid != shared_key_id(secret) or not hmac.compare_digest(given, expected):

@@ -7,13 +7,15 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from chaincode.energy.oracle.readings import attested_message
+from gateway.hems.plausibility import Doubt
+from gateway.hems.virtual_meter import VirtualMeter
 from gateway.mqtt.collecting import reading_check
 from gateway.mqtt.topics import Topic
 from gateway.settings import load_gateway_settings
 from ledger.crypto.signing import verify_signature
 from tests.unit.gateway.metering.test_series import VectorKeys
 from tests.vectors import make_readings
-from tests.vectors.make_readings import GATEWAY_KEY, SHARED_KEY
+from tests.vectors.make_readings import GATEWAY_KEY, METER_KEY, SHARED_KEY
 
 VECTORS = json.loads(make_readings.PATH.read_text(encoding="utf-8"))
 METER = "meter-a"
@@ -61,6 +63,24 @@ def test_without_the_settings_a_shared_secret_attests_nothing(tmp_path):
     check = reading_check(settings_with(tmp_path, {}).hems, VectorKeys())
     entry = next(entry for entry in VECTORS["readings"] if entry["tier"] == "A")
     assert check.arrival(Topic("v", METER, "reading"), entry["message"].encode()).signed is None
+
+
+class Upgraded:
+    """The ledger's keys after the device of tier A was replaced by one with a key of its own."""
+
+    def public_key(self, _meter_id):
+        return METER_KEY.public_key()
+
+
+def test_after_an_upgrade_the_old_secret_signs_nothing_and_the_new_key_is_heard(tmp_path):
+    settings = settings_with(tmp_path, attesting(tmp_path, SHARED_KEY.hex()))
+    check = reading_check(settings.hems, Upgraded())
+    topic = Topic("v", METER, "reading")
+    entry = next(entry for entry in VECTORS["readings"] if entry["tier"] == "A")
+    downgraded = check.arrival(topic, entry["message"].encode())
+    assert (downgraded.signed, downgraded.doubt) == (None, Doubt.BAD_SIGNATURE)
+    meter = VirtualMeter(METER, METER_KEY)
+    assert check.arrival(topic, meter.message(meter.read(1_470_085_200_000))).signed is not None
 
 
 @pytest.mark.parametrize("secret", ["", "ab" * 31, "ab" * 33, "zz" * 32])
