@@ -17,6 +17,9 @@ REMEMBERED_MIN = 64
 """Ids kept at least, whatever their time."""
 REMEMBERED_MAX = 80
 """With so many whose time is not over a further command is refused as `busy`."""
+AHEAD_MS_MAX = 25 * 3_600_000
+"""No command is for longer than a day: what lies further ahead was not meant, or the clock was
+wrong when it came, and need not be remembered."""
 LOADING = 2 * TIME_MS_MAX
 """Stands for the time of day while the log is read: of more than the list holds, those that were
 forgotten are those whose time was over first."""
@@ -73,6 +76,11 @@ def parse_command(raw):
     return command
 
 
+def remembered_until(command):
+    """The instant until which a copy of a command could still be carried out."""
+    return max(command["expires"], command.get("until", 0))
+
+
 def _is_within(value, limit):
     if limit is str:
         return _is_name(value)
@@ -114,6 +122,10 @@ class CommandMemory:
         """Entries that were `accepted` and not ended: after a reset, those it broke off."""
         return [entry for entry in self._entries if entry["status"] == ACCEPTED]
 
+    def is_too_far_ahead(self, command, now_ms):
+        """Whether remembering it until its time is over would be for ever."""
+        return remembered_until(command) > now_ms + AHEAD_MS_MAX
+
     def has_room(self, now_ms):
         """Whether one more can be remembered without forgetting one whose time is not over."""
         return len(self._entries) < REMEMBERED_MAX or self._first_over(now_ms) is not None
@@ -145,10 +157,18 @@ class CommandMemory:
         return None
 
     def _first_over(self, now_ms):
-        """Of the entries whose time is over, the place of the one it is over for longest."""
-        first = None
+        """Of the entries whose time is over, the place of the one it is over for longest.
+
+        Without one, that of an entry further ahead than any command may be.
+        """
+        first, ahead = None, None
         for position, entry in enumerate(self._entries):
-            is_over = entry["keep"] < now_ms and entry["status"] != ACCEPTED
-            if is_over and (first is None or entry["keep"] < self._entries[first]["keep"]):
+            if entry["status"] == ACCEPTED:
+                continue
+            if entry["keep"] > now_ms + AHEAD_MS_MAX:
+                ahead = position
+            elif entry["keep"] < now_ms and (
+                first is None or entry["keep"] < self._entries[first]["keep"]
+            ):
                 first = position
-        return first
+        return ahead if first is None else first

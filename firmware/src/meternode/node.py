@@ -7,7 +7,14 @@ relays where `relays()` says, and carries away what `outgoing` and `metering` ha
 import json
 
 from meternode import commands
-from meternode.commands import DONE, REFUSED, BadCommand, CommandMemory, parse_command
+from meternode.commands import (
+    DONE,
+    REFUSED,
+    BadCommand,
+    CommandMemory,
+    parse_command,
+    remembered_until,
+)
 from meternode.flash import make_folder
 from meternode.metering import Metering
 from meternode.plug import Plug
@@ -144,8 +151,10 @@ class Node:
             refusal = "clock"
         elif now_ms >= command["expires"]:
             refusal = "expired"
+        elif self._commands.is_too_far_ahead(command, now_ms):
+            return self._not_remembered(command, "bad_command")
         elif not self._commands.has_room(now_ms):
-            return {"id": command["id"], "op": command["op"], "status": REFUSED, "reason": "busy"}
+            return self._not_remembered(command, "busy")
         if refusal is None and command["op"] == "transfer":
             return self.transfers.begin(command)
         if refusal is None and command["op"] == "stop":
@@ -154,12 +163,16 @@ class Node:
             refusal = "busy"
         return self._finished(command, refusal)
 
+    def _not_remembered(self, command, reason):
+        entry = {"id": command["id"], "op": command["op"], "energy_mwh": 0}
+        return dict(entry, status=REFUSED, reason=reason)
+
     def _finished(self, command, refusal):
         entry = {
             "id": command["id"],
             "op": command["op"],
             "energy_mwh": 0,
-            "keep": max(command["expires"], command.get("until", 0)),
+            "keep": remembered_until(command),
             "status": REFUSED if refusal else DONE,
             "reason": refusal,
         }

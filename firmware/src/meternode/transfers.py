@@ -8,7 +8,7 @@ Exactly once: a transfer is in the memory on flash as `accepted` before its rela
 reset what was accepted is `failed` with the reason `reset`, and no copy of it begins again.
 """
 
-from meternode.commands import ACCEPTED, DONE, FAILED, REFUSED
+from meternode.commands import ACCEPTED, DONE, FAILED, REFUSED, remembered_until
 from meternode.energy import PayableEnergy
 from meternode.registers import UJ_PER_WH
 
@@ -172,7 +172,7 @@ class Transfers:
 
     def _enter(self, command, status, reason=None):
         entry = {"id": command["id"], "op": command["op"], "energy_mwh": 0}
-        entry["keep"] = max(command["expires"], command.get("until", 0))
+        entry["keep"] = remembered_until(command)
         return self._remember(entry, status, reason)
 
     def _remember(self, entry, status, reason):

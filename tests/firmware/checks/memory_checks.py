@@ -1,6 +1,7 @@
 """What grows with time stays within a board's memory; the heap of these runs is 192 KiB."""
 
 import gc
+import json
 
 from meternode.commands import REMEMBERED_MAX
 from meternode.outbox import Outbox
@@ -45,6 +46,25 @@ def check_the_memory_of_commands_is_bounded_and_forgets_the_old_only_on_flash(fo
     copy = world.command(id=f"d-{5 * REMEMBERED_MAX - 1}", op="switch", on=1)
     assert copy["status"] == "done"
     assert not world.node.plug.is_on, "the id was another command's"
+
+
+def check_nobody_fills_the_memory_of_commands_for_ever_on_flash(folder):
+    world = World(folder + "/n")
+    far_ms = START_MS + 26 * 3_600_000
+    for fields in ({"expires": far_ms}, {"until": far_ms}, {"expires": 1 << 53}):
+        answer = world.transfer("t-far", **fields)
+        assert (answer["status"], answer["reason"]) == ("refused", "bad_command"), fields
+    assert world.transfer("t-far")["status"] == "accepted", "it was not begun"
+    world.command(id="t-far-stop", op="stop", transfer="t-far")
+    world.node.receive("time", json.dumps({"v": 1, "t": START_MS + 400 * DAY_S * 1_000}))
+    for number in range(REMEMBERED_MAX):
+        world.messages = []
+        world.command(id=f"lie-{number}", op="stop", transfer="x")
+    assert world.transfer("t-full")["reason"] == "busy"
+    world.node.receive("time", json.dumps({"v": 1, "t": START_MS}))
+    world.restart()
+    answer = world.command(id="true", op="switch", on=1)
+    assert (answer["status"], answer["on"]) == ("done", 1), "the time was wrong meanwhile"
 
 
 def reading(seq):
