@@ -99,11 +99,7 @@ def write_demo_files(
     }
     authorities = {m.id: member_authority(plan, m.id, layout) for m in plan.members}
     gateway = _gateway_settings(plan, layout, authorities, files, broker, now=now)
-    gateway["hems"] = {
-        "interval_ms": hour_ms,
-        "silent_after_ms": hour_ms * SILENT_AFTER_PERCENT // 100,
-        "anchor_every_ms": hour_ms,
-    }
+    gateway["hems"] = _hems(hour_ms)
     watching = _token()
     gateway["links"].append({"token": watching, "idgrid": "", "is_manager": True})
     demo = _demo_settings(layout, authorities, files, broker, households, now=now)
@@ -115,6 +111,14 @@ def write_demo_files(
     run = {"hours": hours, "manager_link": watching} | ({"day": str(day)} if day else {})
     _write(files.demo_settings, common | demo | run)
     return files
+
+
+def _hems(hour_ms: int) -> dict[str, Any]:
+    return {
+        "interval_ms": hour_ms,
+        "silent_after_ms": hour_ms * SILENT_AFTER_PERCENT // 100,
+        "anchor_every_ms": hour_ms,
+    }
 
 
 @dataclass(frozen=True, slots=True)
