@@ -183,7 +183,8 @@ async def serve(settings: GatewaySettings) -> None:
         plain = web_config(trust, settings.host, tls.trust_port)
         background.append(asyncio.create_task(uvicorn.Server(plain).serve()))
     background += collecting
-    ending = end_with_keys(services.readmodel, services.blocks, services.people.endings)
+    endings = services.people.endings
+    ending = outlasting(lambda: end_with_keys(services.readmodel, services.blocks, endings))
     background.append(asyncio.create_task(ending))
     writer = NoticeWriter(settings.community.name, settings.community.utc_offset_minutes)
     background += notice_tasks(settings, link, services, writer)
