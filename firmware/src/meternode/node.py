@@ -152,9 +152,9 @@ class Node:
         elif now_ms >= command["expires"]:
             refusal = "expired"
         elif self._commands.is_too_far_ahead(command, now_ms):
-            return self._not_remembered(command, "bad_command")
+            return _not_remembered(command, "bad_command")
         elif not self._commands.has_room(now_ms):
-            return self._not_remembered(command, "busy")
+            return _not_remembered(command, "busy")
         if refusal is None and command["op"] == "transfer":
             return self.transfers.begin(command)
         if refusal is None and command["op"] == "stop":
@@ -162,10 +162,6 @@ class Node:
         if refusal is None and not self.plug.switch(command["on"]):
             refusal = "busy"
         return self._finished(command, refusal)
-
-    def _not_remembered(self, command, reason):
-        entry = {"id": command["id"], "op": command["op"], "energy_mwh": 0}
-        return dict(entry, status=REFUSED, reason=reason)
 
     def _finished(self, command, refusal):
         entry = {
@@ -228,3 +224,9 @@ class Node:
 
 
 assert OUTGOING_MAX < commands.REMEMBERED_MIN  # an answer that was dropped can be asked for again
+
+
+def _not_remembered(command, reason):
+    """A refusal that changes nothing, so a copy of the command is judged anew."""
+    entry = {"id": command["id"], "op": command["op"], "energy_mwh": 0}
+    return dict(entry, status=REFUSED, reason=reason)
