@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Response, status
 from pydantic import StringConstraints
 
 from gateway.api.access import LiveServices, SignedInPerson
-from gateway.api.schemas import Body, Page
+from gateway.api.schemas import Body, Page, also_refused
 from gateway.errors import Problem, RequestRefused
 from gateway.notices.outside_http import URL_CHARACTERS_MAX
 from gateway.notices.webhooks import Webhook, Webhooks
@@ -35,7 +35,7 @@ class MadeWebhook:
     made: Webhook
 
 
-@router.post("", status_code=status.HTTP_201_CREATED)
+@router.post("", status_code=status.HTTP_201_CREATED, openapi_extra=also_refused(409))
 def make_webhook(
     body: WebhookRequest, services: LiveServices, viewer: SignedInPerson, response: Response
 ) -> MadeWebhook:
