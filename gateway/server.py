@@ -36,6 +36,7 @@ from gateway.market import Market
 from gateway.meter_keys import LedgerMeterKeys
 from gateway.mqtt.collecting import start_collecting
 from gateway.mqtt.ingest import ReadingStore
+from gateway.notices.addresses import PrivateAddresses
 from gateway.notices.running import notice_tasks
 from gateway.notices.ways import NoticeWays, ways_from
 from gateway.ports import Ledger
@@ -50,6 +51,7 @@ from gateway.settings import GatewaySettings, TlsSettings, load_gateway_settings
 from gateway.shared_state.answered import AnsweredRequests
 from gateway.shared_state.api_tokens import ApiTokens
 from gateway.shared_state.submissions import Submissions
+from gateway.shared_state.tries import Tries
 from gateway.transactions import Transactions
 from gateway.web.notice_texts import NoticeWriter
 from ledger import log_lines
@@ -77,15 +79,8 @@ def build_services(settings: GatewaySettings, ledger: Ledger, database: Database
         issuer=SocketIssuer(settings.issuer_socket) if settings.issuer_socket else NoIssuer(),
         community_name=settings.community.name,
     )
-    sessions = Sessions(database, clock_ms, people.endings)
-    for link in settings.links:
-        sessions.add_link(link.token, Viewer(link.idgrid, link.is_manager))
-    for token in settings.oracle_tokens:
-        sessions.admit(token, Viewer("", is_oracle=True))
-    if settings.watch_token:
-        reading = frozenset({Scope.COMMUNITY_READ})
-        sessions.admit(settings.watch_token, Viewer("", is_manager=True, token_scopes=reading))
     return Services(
+        addresses=_addresses(settings, ledger),
         readmodel=readmodel,
         blocks=blocks,
         feed=EventFeed(readmodel),
@@ -99,9 +94,10 @@ def build_services(settings: GatewaySettings, ledger: Ledger, database: Database
         ),
         market=Market(readmodel),
         community=community,
-        sessions=sessions,
+        sessions=_sessions(settings, Sessions(database, clock_ms, people.endings)),
         api_tokens=ApiTokens(database, clock_ms, people.endings),
         answered=AnsweredRequests(database, clock_ms),
+        tries=Tries(database, clock_ms),
         receipts=Receipts(readmodel),
         people=people,
         readings=ReadingStore(LedgerMeterKeys(community, blocks)),
@@ -125,6 +121,24 @@ def _notice_ways(settings: GatewaySettings, database: Database) -> NoticeWays:
         has_mail=settings.mail is not None,
         has_broker=settings.mqtt is not None,
     )
+
+
+def _sessions(settings: GatewaySettings, sessions: Sessions) -> Sessions:
+    """With the links and the programs' tokens of the settings."""
+    for link in settings.links:
+        sessions.add_link(link.token, Viewer(link.idgrid, link.is_manager))
+    for token in settings.oracle_tokens:
+        sessions.admit(token, Viewer("", is_oracle=True))
+    if settings.watch_token:
+        reading = frozenset({Scope.COMMUNITY_READ})
+        sessions.admit(settings.watch_token, Viewer("", is_manager=True, token_scopes=reading))
+    return sessions
+
+
+def _addresses(settings: GatewaySettings, ledger: Ledger) -> PrivateAddresses | None:
+    if settings.mail_reader is None:
+        return None
+    return PrivateAddresses(ledger, settings.ledger.chaincode, settings.mail_reader.load())
 
 
 def web_config(

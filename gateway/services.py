@@ -16,6 +16,7 @@ from gateway.identity.people import People
 from gateway.market import Market
 from gateway.marketplace import Marketplace
 from gateway.mqtt.broker_link import BrokerLink
+from gateway.notices.addresses import Addresses
 from gateway.notices.book import NoticeBook
 from gateway.notices.ways import NoticeWays
 from gateway.ports import Measurements, NothingMeasured, Readings
@@ -24,6 +25,7 @@ from gateway.receipts import Receipts
 from gateway.sessions import Sessions
 from gateway.shared_state.answered import AnsweredRequests
 from gateway.shared_state.api_tokens import ApiTokens
+from gateway.shared_state.tries import Tries
 from gateway.transactions import Transactions
 
 STREAMS_MAX = 1_000
@@ -62,6 +64,7 @@ class Services:
     sessions: Sessions
     api_tokens: ApiTokens
     answered: AnsweredRequests
+    tries: Tries
     receipts: Receipts
     people: People
     readings: Readings
@@ -83,6 +86,8 @@ class Services:
     """For whatever else than commands is published; never open in a gateway without a broker."""
     notice_ways: NoticeWays = field(default_factory=NoticeWays)
     """How notices reach households."""
+    addresses: Addresses | None = None
+    """Who uses an e-mail address; None in a gateway that may not read them."""
     hems: HemsService | None = None
     """Devices, alarms, transfers; None in a gateway without a broker."""
     link_audit: LinkAudit | None = None

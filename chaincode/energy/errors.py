@@ -98,6 +98,7 @@ class Refusal(Enum):
     GROUP_EMPTY = (409, "the group has no member to order for")
     NOT_INVITED = (403, "the group's manager has not invited the household with this share")
     READINGS_CHANGED = (409, "readings differ from the settlement; correct it first")
+    AGENT_LIMIT = (403, "the limits of the agent's key do not allow this order")
     STANDING_LIMIT = (409, "the standing order allows no order in this listing")
     NO_PROFILE = (404, "the household's profile has no order for this hour")
     BAD_OPENING = (422, "it is not what the sealed order committed to")

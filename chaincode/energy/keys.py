@@ -136,6 +136,11 @@ def standing_use(idgrid: str, standing_id: str) -> str:
     return _key("standinguse", idgrid, standing_id)
 
 
+def agent_use(idgrid: str, fingerprint: str, day: str) -> str:
+    """Energy an agent's key ordered for a day's deliveries; written by its own orders only."""
+    return _key("agentuse", idgrid, fingerprint, day)
+
+
 def made_order(listing_id: str, idgrid: str, name: str) -> str:
     """A standing order, or the profile, has made its order in a listing."""
     return _key("made", listing_id, idgrid, name)

@@ -1,6 +1,7 @@
 """Who asks: the session of a request, from its cookie or its bearer token."""
 
 from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager
 from typing import Annotated
 
 from fastapi import Depends, Request, Security
@@ -42,6 +43,11 @@ async def at_one_height(request: Request) -> AsyncIterator[Services]:
     services = services_of(request)
     with services.readmodel.at_one_height():
         yield services
+
+
+def try_of_secret(request: Request) -> AbstractContextManager[None]:
+    """Around the check of a code, a password or a signature: wrong ones count per address."""
+    return services_of(request).tries.of(request.client.host if request.client else "")
 
 
 def session_token(request: Request) -> str | None:

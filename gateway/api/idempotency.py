@@ -7,6 +7,7 @@ transaction id, which can be used once.
 """
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import suppress
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -52,8 +53,7 @@ class Idempotency:
             await refuse(scope, send, Problem.MALFORMED, detail, {})
             return
         first = await receive()
-        whose = b"\0".join(headers.get(name, b"") for name in CREDENTIALS)
-        key_digest = sha256(whose + b"\0" + key)
+        key_digest = sha256(_whose(scope, headers) + b"\0" + key)
         request_digest = sha256(
             scope["path"].encode() + b"\0" + scope["query_string"] + b"\0" + first["body"]
         )
@@ -99,6 +99,14 @@ class Idempotency:
         await asyncio.to_thread(
             self._answered.complete, key_digest, start["status"], list(start["headers"]), body
         )
+
+
+def _whose(scope: Scope, headers: Mapping[bytes, bytes]) -> bytes:
+    """Who uses a key: the credentials; without any the address, or strangers could block it."""
+    credentials = b"\0".join(headers.get(name, b"") for name in CREDENTIALS)
+    if credentials.strip(b"\0") or not scope["client"]:
+        return credentials
+    return b"from " + str(scope["client"][0]).encode()
 
 
 async def _replay(answer: Answer, status: int, send: Send) -> None:

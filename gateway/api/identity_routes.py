@@ -12,6 +12,7 @@ from gateway.api.access import (
     Manager,
     SignedInPerson,
     session_token,
+    try_of_secret,
 )
 from gateway.api.identity_answers import (
     Challenge,
@@ -141,17 +142,19 @@ def write_letter(
 
 
 @router.post("/letters/open", openapi_extra=also_refused(401))
-def open_letter(body: CodeBody, services: LiveServices) -> Letter:
+def open_letter(body: CodeBody, request: Request, services: LiveServices) -> Letter:
     """What a code is for; it is not used up by this."""
-    return services.people.enrolment.open_letter(body.code)
+    with try_of_secret(request):
+        return services.people.enrolment.open_letter(body.code)
 
 
 @router.post(
     "/enrolments", status_code=status.HTTP_201_CREATED, openapi_extra=also_refused(401, 409)
 )
-def ask_to_enrol(body: EnrolmentRequest, services: LiveServices) -> Asked:
+def ask_to_enrol(body: EnrolmentRequest, request: Request, services: LiveServices) -> Asked:
     """Use a letter up: the key in the signing request waits for the manager."""
-    return services.people.enrolment.ask(body.code, body.request_pem, body.label)
+    with try_of_secret(request):
+        return services.people.enrolment.ask(body.code, body.request_pem, body.label)
 
 
 @router.get("/enrolments")
@@ -162,9 +165,12 @@ def waiting_enrolments(services: LiveServices, _manager: Manager) -> Page[Waitin
 
 
 @router.post("/enrolments/{request_id}/collect")
-def collect(request_id: RequestId, body: SecretBody, services: LiveServices) -> EnrolmentState:
+def collect(
+    request_id: RequestId, body: SecretBody, request: Request, services: LiveServices
+) -> EnrolmentState:
     """How a request stands, for who made it; the certificate once it is approved."""
-    found = services.people.enrolment.collect(request_id, body.secret)
+    with try_of_secret(request):
+        found = services.people.enrolment.collect(request_id, body.secret)
     if found.certified is None:
         return EnrolmentState(found.state, found.idgrid)
     return EnrolmentState(found.state, found.idgrid, **asdict(found.certified))
@@ -179,7 +185,8 @@ def first_session(
     services: LiveServices,
 ) -> None:
     """The certificate has arrived: the household's first session, once."""
-    idgrid, fingerprint = services.people.enrolment.finish(request_id, body.secret)
+    with try_of_secret(request):
+        idgrid, fingerprint = services.people.enrolment.finish(request_id, body.secret)
     begin_session(services, Viewer(idgrid, key_fingerprint=fingerprint), request, response)
 
 
@@ -238,12 +245,13 @@ def certificate(
 ) -> Certified:
     """The certificate of a key that the ledger names for the household; 409 for any other.
 
-    The session belongs to this key from now on, and ends with it.
+    The session belongs to this key from now on, and ends with it, unless it is an agent's.
     """
     _require_household(viewer)
     certified = services.people.device_keys.certificate(viewer.idgrid, body.request_pem)
     fingerprint = fingerprint_of_request(body.request_pem)
-    services.sessions.bind(session_token(request) or "", fingerprint)
+    if services.people.device_keys.is_device(viewer.idgrid, fingerprint):
+        services.sessions.bind(session_token(request) or "", fingerprint)
     return certified
 
 
@@ -257,7 +265,8 @@ def password_login(
 ) -> None:
     """A session for IDgrid and password; wrong ones in a row lock the name for a while."""
     idgrid = body.idgrid.upper()
-    services.people.passwords.check(idgrid, body.password)
+    with try_of_secret(request):
+        services.people.passwords.check(idgrid, body.password)
     begin_session(services, Viewer(idgrid), request, response)
 
 
@@ -271,7 +280,13 @@ def set_password(
 ) -> None:
     """A household's password; all its other sessions and all tokens of scripts end."""
     _require_household(viewer)
-    services.people.passwords.set(viewer.idgrid, body.password, current=body.current)
+    with try_of_secret(request):
+        services.people.passwords.set(
+            viewer.idgrid,
+            body.password,
+            current=body.current,
+            key_fingerprint=viewer.key_fingerprint,
+        )
     begin_session(services, viewer, request, response)
 
 
@@ -313,7 +328,8 @@ def passkey_login(
     body: PasskeyLogin, request: Request, response: Response, services: LiveServices
 ) -> None:
     """A session for the household whose passkey answered."""
-    idgrid = services.people.passkeys.login(body.credential, site_of(request))
+    with try_of_secret(request):
+        idgrid = services.people.passkeys.login(body.credential, site_of(request))
     begin_session(services, Viewer(idgrid), request, response)
 
 
@@ -331,14 +347,15 @@ def key_login(
 
     409 RECOVERY_PENDING, with the key of the recovery, while another key is to replace this one.
     """
-    fingerprint = services.people.key_login.login(
-        idgrid=body.idgrid,
-        public_key=body.public_key,
-        challenge=body.challenge,
-        signature=body.signature,
-        site=site_of(request),
-        now_ms=services.clock_ms(),
-    )
+    with try_of_secret(request):
+        fingerprint = services.people.key_login.login(
+            idgrid=body.idgrid,
+            public_key=body.public_key,
+            challenge=body.challenge,
+            signature=body.signature,
+            site=site_of(request),
+            now_ms=services.clock_ms(),
+        )
     present = request.cookies.get(SESSION_COOKIE)
     if present:
         services.sessions.close(present)

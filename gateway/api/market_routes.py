@@ -3,17 +3,19 @@
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Depends, Path, Query
 
 from chaincode.energy.market.records import Listing
 from chaincode.energy.oracle.records import MeterReading
-from chaincode.energy.registry.records import Participant, Signer
+from chaincode.energy.registry.records import Participant, signer_from
 from gateway.api.access import (
     CommunityReader,
+    LiveServices,
     MaybeSignedIn,
     OwnReader,
     UsedServices,
     no_such_device,
+    require_manager,
     require_meter_sight,
     require_sight,
 )
@@ -27,10 +29,13 @@ from gateway.api.market_answers import (
 )
 from gateway.api.schemas import PAGE_DEFAULT, Page, PageAfter, PageLimit, also_refused, page_of
 from gateway.community import AccountView
-from gateway.errors import Problem, RequestRefused
+from gateway.errors import LedgerRefusal, Problem, RequestRefused
 from gateway.market import PlacedOrder
+from gateway.refusals import problem_of
 from gateway.services import Services
 from gateway.sight import OwnReadings, listing_as_seen, result_as_seen, settlement_as_seen
+
+EMAIL_CHARACTERS_MAX = 254
 
 router = APIRouter(prefix="/v1", tags=["market"])
 
@@ -158,16 +163,35 @@ def accounts(
     )
 
 
+async def holder_of_email(
+    services: LiveServices,
+    viewer: CommunityReader,
+    email: Annotated[str | None, Query(min_length=3, max_length=EMAIL_CHARACTERS_MAX)] = None,
+) -> str | None:
+    """The IDgrid to look for, empty if nobody uses the address; None: all. The manager's alone."""
+    if email is None:
+        return None
+    require_manager(viewer)
+    if services.addresses is None:
+        raise RequestRefused(Problem.NOT_FOUND, "this gateway may not read e-mail addresses")
+    try:
+        return await services.addresses.holder_of(email) or ""
+    except LedgerRefusal as refusal:
+        raise problem_of(refusal) from refusal
+
+
 @router.get("/participants")
 def participants(
     services: UsedServices,
     _viewer: CommunityReader,
+    holder: Annotated[str | None, Depends(holder_of_email)],
     after: PageAfter = None,
     limit: PageLimit = PAGE_DEFAULT,
 ) -> Page[RegistryRecord]:
-    """The registry by IDgrid, for the manager and auditors."""
+    """The registry by IDgrid, for the manager and auditors; `email` finds one, for the manager."""
+    found = services.community.participants()
     return page_of(
-        services.community.participants(),
+        found if holder is None else [one for one in found if one.idgrid == holder],
         after=after,
         limit=limit,
         cursor=lambda participant: participant.idgrid,
@@ -218,7 +242,7 @@ def _existing(services: Services, listing_id: str) -> Listing:
 
 
 def _registry_record(participant: Participant) -> RegistryRecord:
-    signers = {name: Signer(**signer) for name, signer in participant.signers.items()}
+    signers = {name: signer_from(signer) for name, signer in participant.signers.items()}
     return RegistryRecord(**asdict(participant) | {"signers": signers})
 
 

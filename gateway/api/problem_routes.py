@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse
 
-from gateway.api.access import SESSION_COOKIE, LiveServices, session_token
+from gateway.api.access import SESSION_COOKIE, LiveServices, session_token, try_of_secret
 from gateway.errors import Problem, RequestRefused
 from gateway.sessions import SESSION_LIFETIME_MS
 
@@ -38,12 +38,14 @@ async def problem(slug: str) -> ExplainedProblem:
 
 
 @router.get("/login/{token}", include_in_schema=False)
-async def login(token: str, request: Request, services: LiveServices) -> RedirectResponse:
+def login(token: str, request: Request, services: LiveServices) -> RedirectResponse:
     """Use a one-time link: the session's cookie, and on to the page."""
     response = RedirectResponse("/", status_code=303)
+    with try_of_secret(request):
+        session = services.sessions.open(token)
     response.set_cookie(
         SESSION_COOKIE,
-        services.sessions.open(token),
+        session,
         max_age=SESSION_LIFETIME_MS // 1000,
         httponly=True,
         samesite="lax",
@@ -53,7 +55,7 @@ async def login(token: str, request: Request, services: LiveServices) -> Redirec
 
 
 @router.post("/logout", include_in_schema=False)
-async def logout(request: Request, services: LiveServices) -> RedirectResponse:
+def logout(request: Request, services: LiveServices) -> RedirectResponse:
     """End the session."""
     token = session_token(request)
     if token:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import select, update
 
-from chaincode.energy.registry.records import Participant
+from chaincode.energy.registry.records import DEVICE as DEVICE_KEY
+from chaincode.energy.registry.records import AgentLimits, Participant
 from gateway.community import Community
 from gateway.database import Database
 from gateway.errors import Problem, RequestRefused
@@ -36,6 +37,8 @@ class NamedKey:
     from_ms: int
     until_ms: int | None
     label: str
+    limits: AgentLimits | None = None
+    """Of an agent that may order itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +139,7 @@ class DeviceKeys:
         refused = update(KeyRequestRow).where(
             KeyRequestRow.request_id == request_id,
             KeyRequestRow.idgrid == idgrid,
+            KeyRequestRow.purpose == DEVICE,
             KeyRequestRow.state == "waiting",
         )
         with self._database.writing() as connection:
@@ -163,6 +167,12 @@ class DeviceKeys:
             )
         return certified
 
+    def is_device(self, idgrid: str, fingerprint: str) -> bool:
+        """Whether the ledger names this key as a device's, and not as an agent's."""
+        participant = self._community.participant(idgrid)
+        signer = participant.signer(fingerprint) if participant is not None else None
+        return signer is not None and signer.kind == DEVICE_KEY
+
     def _labels(self, idgrid: str) -> dict[str, str]:
         wanted = select(KeyRequestRow.fingerprint, KeyRequestRow.label)
         with self._database.reading() as connection:
@@ -182,4 +192,5 @@ class DeviceKeys:
             from_ms=signer.from_ms,
             until_ms=signer.until_ms,
             label=label,
+            limits=signer.limits,
         )

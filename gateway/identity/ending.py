@@ -2,7 +2,7 @@
 
 | what happens | what ends |
 |---|---|
-| a key is revoked, or replaced | sessions, tokens and passkeys that it opened or made |
+| a key is revoked, or replaced | sessions it opened; tokens, passkeys, password made in them |
 | a new password | every other session, every token of a script |
 | a recovery by the manager | all: sessions, links, tokens, passkeys, password |
 
@@ -45,8 +45,11 @@ SESSIONS_AND_TOKENS: Sequence[tuple[str, Table]] = (
     ("webhooks", WebhookRow),
     ("told browsers", PushDeviceRow),
 )
-MADE_WITH_A_KEY: Sequence[tuple[str, Table]] = (*SESSIONS_AND_TOKENS, ("passkeys", PasskeyRow))
-EVERYTHING: Sequence[tuple[str, Table]] = (*MADE_WITH_A_KEY, ("password", PasswordRow))
+EVERYTHING: Sequence[tuple[str, Table]] = (
+    *SESSIONS_AND_TOKENS,
+    ("passkeys", PasskeyRow),
+    ("password", PasswordRow),
+)
 
 
 class Endings:
@@ -84,8 +87,8 @@ class Endings:
     def _of_key(self, idgrid: str, key_fingerprint: str) -> None:
         """A key has ended: so does what it opened."""
         with self._database.writing() as connection:
-            for name, table in MADE_WITH_A_KEY:
-                rows = table.key_fingerprint == key_fingerprint  # type: ignore[union-attr]
+            for name, table in EVERYTHING:
+                rows = table.key_fingerprint == key_fingerprint
                 why = f"key {key_fingerprint} ended"
                 self._end(connection, name, table, idgrid, rows, actor=idgrid, why=why)
 

@@ -55,11 +55,13 @@ class Passwords:
 
     def has_one(self, idgrid: str) -> bool:
         """Whether a household can log in with a password."""
-        with self._database.reading() as connection:
-            return self._stored(connection, idgrid) is not None
+        return self._stored(idgrid) is not None
 
-    def set(self, idgrid: str, password: str, *, current: str) -> None:
-        """Give a household a password; an earlier one must be known. Sessions and tokens end."""
+    def set(self, idgrid: str, password: str, *, current: str, key_fingerprint: str = "") -> None:
+        """Give a household a password; an earlier one must be known. Sessions and tokens end.
+
+        `key_fingerprint` is of the session's key: the password ends with it.
+        """
         if not PASSWORD_CHARACTERS_MIN <= len(password) <= PASSWORD_CHARACTERS_MAX:
             detail = f"{PASSWORD_CHARACTERS_MIN} to {PASSWORD_CHARACTERS_MAX} characters"
             raise RequestRefused(
@@ -69,7 +71,12 @@ class Passwords:
             self.check(idgrid, current)
         with self._one_of_few():
             hashed = _hashed(password)
-        values = {"idgrid": idgrid, "scrypt": hashed, "changed_ms": self._clock_ms()}
+        values = {
+            "idgrid": idgrid,
+            "scrypt": hashed,
+            "changed_ms": self._clock_ms(),
+            "key_fingerprint": key_fingerprint,
+        }
         with self._database.writing() as connection:
             connection.execute(delete(PasswordRow).where(PasswordRow.idgrid == idgrid))
             connection.execute(insert(PasswordRow), values)
@@ -80,8 +87,7 @@ class Passwords:
         """Refuse with LOGIN_FAILED or LOGIN_LOCKED unless this is the household's password."""
         name_hash = sha256(idgrid.upper().encode())
         self._count_try(name_hash, idgrid)
-        with self._database.reading() as connection:
-            stored = self._stored(connection, idgrid.upper())
+        stored = self._stored(idgrid.upper())
         with self._one_of_few():
             does_fit = _fits(password, stored or NO_PASSWORD)
         if not does_fit or stored is None:
@@ -127,10 +133,14 @@ class Passwords:
                 headers={"Retry-After": str(wait_s)},
             )
 
-    @staticmethod
-    def _stored(connection: Connection, idgrid: str) -> str | None:
-        wanted = select(PasswordRow.scrypt).where(PasswordRow.idgrid == idgrid)
-        return connection.execute(wanted).scalar_one_or_none()
+    def _stored(self, idgrid: str) -> str | None:
+        """The hash; None without a password, or if the key that set it has ended."""
+        wanted = select(PasswordRow.scrypt, PasswordRow.key_fingerprint)
+        with self._database.reading() as connection:
+            row = connection.execute(wanted.where(PasswordRow.idgrid == idgrid)).one_or_none()
+        if row is None or self._endings.opens_no_more(idgrid, row.key_fingerprint):
+            return None
+        return str(row.scrypt)
 
 
 def _counted(connection: Connection, name_hash: bytes, now_ms: int) -> tuple[int, int]:

@@ -67,6 +67,8 @@ class PasswordRow(Base):
     idgrid: Mapped[str] = mapped_column(primary_key=True)
     scrypt: Mapped[str]
     changed_ms: Mapped[int]
+    key_fingerprint: Mapped[str] = mapped_column(default="")
+    """Of the session in which it was set."""
 
 
 class LoginFailureRow(Base):

@@ -1,6 +1,7 @@
 """Where a household's mail goes: asked of the ledger's private data each time, never kept."""
 
 import json
+from collections.abc import Mapping
 from typing import Protocol
 
 from gateway.errors import LedgerRefusal
@@ -18,6 +19,9 @@ class Addresses(Protocol):
     async def address_of(self, idgrid: str) -> str | None:
         """The e-mail address; None if none is recorded. Raises `LedgerRefusal`."""
 
+    async def holder_of(self, email: str) -> str | None:
+        """The IDgrid that uses an address; None if nobody does. Raises `LedgerRefusal`."""
+
 
 class PrivateAddresses:
     """Asks the contract `persons` as a `notifier`, on this member's peers."""
@@ -29,12 +33,24 @@ class PrivateAddresses:
 
     async def address_of(self, idgrid: str) -> str | None:
         """See `Addresses`."""
+        found = await self._asked("persons:address", (idgrid,))
+        return (found and found["email"]) or None
+
+    async def holder_of(self, email: str) -> str | None:
+        """The IDgrid that uses an address; None if nobody does. Raises `LedgerRefusal`."""
+        found = await self._asked("persons:holder", (), {"email": email.encode()})
+        return (found and found["idgrid"]) or None
+
+    async def _asked(
+        self, function: str, args: tuple[str, ...], transient: Mapping[str, bytes] | None = None
+    ) -> dict[str, str] | None:
         asked = new_proposal(
             channel_id=self._ledger.channel_id,
             chaincode=self._chaincode,
-            function="persons:address",
-            args=(idgrid,),
+            function=function,
+            args=args,
             creator=self._identity.serialized,
+            transient=transient,
         )
         signature = self._identity.sign(asked.raw)
         try:
@@ -43,4 +59,5 @@ class PrivateAddresses:
             if refusal_code(refusal) in NO_PERSON:
                 return None
             raise
-        return str(json.loads(raw)["email"]) or None
+        answer: dict[str, str] = json.loads(raw)
+        return answer

@@ -29,6 +29,16 @@ class SubmissionRow(Base):
     submitted_ms: Mapped[int] = mapped_column(index=True)
 
 
+class TryRow(Base):
+    """Wrong secrets of an address in a window of time, by the address's SHA-256."""
+
+    __tablename__ = "shared_tries"
+
+    who_hash: Mapped[bytes] = mapped_column(primary_key=True)
+    begun_ms: Mapped[int] = mapped_column(index=True)
+    tries: Mapped[int]
+
+
 class ApiTokenRow(Base):
     """A script's token, by the SHA-256 of its text."""
 

@@ -19,6 +19,7 @@ FUNCTION_TITLES: Mapping[str, str] = {
     "marketplace:accept": N_("Accept who asked to serve the request"),
     "marketplace:decline": N_("Decline who asked to serve the request"),
     "signers:add": N_("Let another key act for this household"),
+    "signers:add_agent": N_("Let an agent trade for this household, within limits"),
     "signers:revoke": N_("A key no longer acts for this household"),
     "signers:enrol": N_("Enter the first key of a household"),
     "signers:recover": N_("Give a household a new key after a day"),

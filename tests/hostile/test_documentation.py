@@ -10,6 +10,31 @@ ROWS = re.findall(r"^\| (\d+) \|.*$", PAGE, re.MULTILINE)
 NAMED = sorted(set(re.findall(r"`([\w/]+\.py)::(\w+)`", PAGE)))
 
 
+NAMES = {
+    "wrong signature",
+    "replayed signature",
+    "tampered proposal",
+    "foreign listing",
+    "foreign certificate",
+    "session of another household",
+    "CSRF",
+    "XSS through names",
+    "oversized bodies",
+    "slow clients",
+    "path traversal",
+    "enumeration of accounts",
+    "expired enrolment code, or one used twice",
+}
+"""What a gateway is asked to withstand."""
+
+
+def test_the_gateway_s_answers_are_there_by_name_with_their_tests():
+    section = PAGE.partition("## The gateway's answers, by name")[2].partition("\n## ")[0]
+    rows = dict(re.findall(r"^\| ([^|`]+) \| [^|]+ \| (`.+`) \|$", section, re.MULTILINE))
+    assert set(rows) == NAMES
+    assert all("::test_" in tests for tests in rows.values())
+
+
 def test_every_row_stands_there_once():
     assert sorted(map(int, ROWS)) == list(range(1, len(ROWS) + 1))
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 
 import httpx
@@ -14,13 +15,16 @@ from gateway.readmodel.following import follow_blocks
 from gateway.readmodel.projector import Projector
 from gateway.readmodel.queries import ReadModel
 from gateway.services import Services
+from gateway.sessions import Viewer
+from gateway.shared_state.tries import TRIES_MAX, Tries
 from ledger.model.codes import ValidationCode
 from tests.support.postgresql import running_postgresql
 from tests.unit.gateway.api_world import World, write_order
-from tests.unit.gateway.ledger_double import CHAINCODE, LedgerDouble, services_over
+from tests.unit.gateway.ledger_double import CHAINCODE, NOW_MS, LedgerDouble, services_over
 from tests.unit.gateway.readmodel_blocks import HOME, Ledger, a_listing, an_order
 from tests.unit.gateway.serving import serve
 from tests.unit.gateway.test_readmodel import contents
+from tests.unit.gateway.test_tries import side_by_side
 
 SOON_S = 60
 pytestmark = pytest.mark.slow
@@ -59,6 +63,41 @@ def test_replicas_that_start_together_migrate_once(url):
             each.close()
 
     asyncio.run(run())
+
+
+def test_tries_of_an_address_side_by_side_on_three_gateways(url):
+    gateways = [open_database(url) for _ in range(3)]
+    migrate(gateways[0])
+    with ThreadPoolExecutor(3) as pool:
+        through = pool.map(
+            lambda gateway: side_by_side(Tries(gateway, lambda: NOW_MS), TRIES_MAX), gateways
+        )
+        assert sum(through) == TRIES_MAX
+    for gateway in gateways:
+        gateway.close()
+
+
+def test_a_recovery_approved_on_one_gateway_ends_what_another_opened(url):
+    opened = [open_database(url) for _ in range(2)]
+    migrate(opened[0])
+    gateways = [
+        services_over(LedgerDouble(lambda *_: {}), readmodel=ReadModel(each, CHAINCODE))
+        for each in opened
+    ]
+    one, other = gateways
+    session = other.sessions.begin(Viewer(HOME))
+    other.people.passwords.set(HOME, "a long enough one", current="")
+    session_after = other.sessions.begin(Viewer(HOME))
+    assert [gateway.sessions.viewer(session) for gateway in gateways] == [None, None]
+    assert [gateway.sessions.viewer(session_after) for gateway in gateways] == [Viewer(HOME)] * 2
+    with opened[0].writing() as connection:
+        one.people.endings.of_everything(connection, HOME, actor="manager")
+    assert [gateway.sessions.viewer(session_after) for gateway in gateways] == [None, None]
+    assert not other.people.passwords.has_one(HOME)
+    told = [entry.action for entry in other.people.log.entries(limit=2)]
+    assert sorted(told) == ["password ended", "sessions ended"]
+    for each in opened:
+        each.close()
 
 
 def test_the_read_model_is_the_same_in_both_databases(database):

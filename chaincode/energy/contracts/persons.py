@@ -47,3 +47,8 @@ class Persons(Contract):
     async def find(self, ctx: Context) -> dict[str, Any]:
         """Manager or the person itself: the same by transient `email`."""
         return await persons.by_email(world_of(ctx))
+
+    @query
+    async def holder(self, ctx: Context) -> dict[str, str]:
+        """Manager or notifier: the IDgrid that uses the transient `email`, nothing else."""
+        return await persons.holder(world_of(ctx))

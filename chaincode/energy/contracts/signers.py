@@ -1,5 +1,7 @@
 """The contract `signers`: the keys that may sign for a participant."""
 
+from typing import Any
+
 from chaincode.energy.contracts.transaction import world_of
 from chaincode.energy.registry import signers
 from chaincode.energy.registry.records import Participant
@@ -20,6 +22,13 @@ class Signers(Contract):
     async def add(self, ctx: Context, fingerprint: str, kind: str = "device") -> Participant:
         """Participant: one more key; an `agent` can carry out standing orders and nothing else."""
         return await signers.add(world_of(ctx), fingerprint=fingerprint, kind=kind)
+
+    @transaction
+    async def add_agent(
+        self, ctx: Context, fingerprint: str, limits: dict[str, Any]
+    ) -> Participant:
+        """Participant: the key of an agent that may order, within these limits and until then."""
+        return await signers.add_agent(world_of(ctx), fingerprint=fingerprint, limits=limits)
 
     @transaction
     async def revoke(self, ctx: Context, idgrid: str, fingerprint: str) -> Participant:

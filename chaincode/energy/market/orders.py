@@ -7,6 +7,7 @@ from typing import Any
 from chaincode.energy import arguments, keys
 from chaincode.energy.community import SELLERS
 from chaincode.energy.errors import Refusal, Refused, refused
+from chaincode.energy.market.agent_limits import require_may_order
 from chaincode.energy.market.offered_source import without_offer
 from chaincode.energy.market.placing import (
     BID,
@@ -83,8 +84,11 @@ async def place_bid(
 
 
 async def place_wish(world: World, wish: Wish) -> MarketOrder:
-    """Place an order of the caller."""
-    desk, _ = await open_desk(world, world.own_idgrid(), wish.listing_id, res_id=wish.res_id)
+    """Place an order of the caller, which may be an agent with limits."""
+    desk, _ = await open_desk(
+        world, world.own_idgrid(), wish.listing_id, res_id=wish.res_id, as_agent=True
+    )
+    require_may_order(world, desk.trader)
     if wish.side == OFFER:
         require_seller(world, desk)
     return await place(world, desk, wish)

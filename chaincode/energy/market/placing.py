@@ -14,6 +14,7 @@ from chaincode.energy.access.grants import require_granted
 from chaincode.energy.access.records import MARKET
 from chaincode.energy.arguments import ENERGY_WH_MAX, PRICE_UTOKEN_PER_KWH_MAX
 from chaincode.energy.errors import Refusal, refused
+from chaincode.energy.market import agent_limits
 from chaincode.energy.market.direct_trade import FEED_IN_SOURCE, require_direct_trade
 from chaincode.energy.market.offered_source import NO_SUPPLY, Supply, require_supply, supply_from
 from chaincode.energy.market.records import Listing, ListingState, MarketOrder, OwnOrders
@@ -88,8 +89,8 @@ async def open_desk(
     With a source (`res_id`) it is an offer, which needs no money: the account is not read.
 
     Refuses who may not trade now and a listing that takes no orders. Taking an order back
-    (not `is_new`) needs neither consent nor data access nor a contract. `as_agent`: keys that
-    only carry out standing orders may do this too.
+    (not `is_new`) needs neither consent nor data access nor a contract. `as_agent`: agents' keys
+    may do this too, within their limits.
     """
     arguments.identifier(listing_id, "listing_id")
     wanted = [
@@ -125,6 +126,7 @@ async def place(world: World, desk: Desk, wish: Wish) -> MarketOrder:
     """Check the wish and write the order; a bid locks what it may cost at most."""
     order = order_of(world, desk, wish)
     own = with_order(desk, order)
+    await agent_limits.use_up(world, desk.trader, order)
     if order.side == OFFER:
         await require_supply(world, desk.supply, order, desk.listing)
     else:

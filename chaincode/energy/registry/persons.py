@@ -102,13 +102,28 @@ async def address(world: World, idgrid: str) -> dict[str, str]:
 
 async def by_email(world: World) -> dict[str, Any]:
     """The same by the address in the transient member `email`."""
+    idgrid = await _holder(world)
+    await _require_allowed(world, idgrid)
+    return await _view(world, await _get(world, _somebody(idgrid)))
+
+
+async def holder(world: World) -> dict[str, str]:
+    """`idgrid` alone of the transient `email`, for who may read every address anyway."""
+    await world.require_role(_ADDRESS_READERS)
+    return {"idgrid": _somebody(await _holder(world))}
+
+
+async def _holder(world: World) -> str:
+    """The IDgrid that uses the transient `email`; empty for an address that nobody uses."""
     email = checked_email(_text(world, "email"))
     index = email_index(await _index_key(world), email)
-    idgrid = (await world.stub.get_private_data(COLLECTION, keys.person_email(index))).decode()
-    await _require_allowed(world, idgrid)
+    return (await world.stub.get_private_data(COLLECTION, keys.person_email(index))).decode()
+
+
+def _somebody(idgrid: str) -> str:
     if not idgrid:
         raise refused(Refusal.UNKNOWN_PERSON, "no participant uses this e-mail")
-    return await _view(world, await _get(world, idgrid))
+    return idgrid
 
 
 async def _require_allowed(world: World, idgrid: str) -> None:

@@ -1,5 +1,6 @@
 """What the registry keeps in the world state. No personal data: only a salted hash of it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -21,7 +22,23 @@ class Status(StrEnum):
 
 
 DEVICE, AGENT = "device", "agent"
-"""Kinds of signers: a device acts for its household, an agent carries out its standing orders."""
+"""Kinds of signers: a device acts for its household, an agent carries out its standing orders, or
+orders within limits."""
+
+
+@dataclass(frozen=True, slots=True)
+class AgentLimits:
+    """What an agent's key may order, and until when (ms UTC, the end not included).
+
+    Energy counts by hour and by day of delivery (UTC). `offer_price_min_utoken_per_kwh` None: it
+    may offer nothing; a bid price of 0: it may bid nothing.
+    """
+
+    bid_price_max_utoken_per_kwh: int
+    offer_price_min_utoken_per_kwh: int | None
+    hour_wh_max: int
+    day_wh_max: int
+    until_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +57,8 @@ class Signer:
     until_ms: int | None = None
     replaced_by: str = ""
     revoked_ms: int | None = None
+    limits: AgentLimits | None = None
+    """Of an agent that may order itself."""
 
     def is_active(self, now_ms: int) -> bool:
         """Whether it may sign at this instant."""
@@ -48,6 +67,8 @@ class Signer:
     def has_ended(self, now_ms: int) -> bool:
         """Whether it will never sign again."""
         if self.revoked_ms is not None:
+            return True
+        if self.limits is not None and self.limits.until_ms <= now_ms:
             return True
         return self.until_ms is not None and self.until_ms <= now_ms
 
@@ -90,7 +111,7 @@ class Participant:
     def signer(self, fingerprint: str) -> Signer | None:
         """What is recorded of a key; None if it was never named."""
         found = self.signers.get(fingerprint)
-        return Signer(**found) if found is not None else None
+        return signer_from(found) if found is not None else None
 
     def may_sign(self, fingerprint: str, now_ms: int, *, as_agent: bool = False) -> bool:
         """Whether a key acts for it now. `as_agent`: an agent may do this too."""
@@ -100,6 +121,12 @@ class Participant:
         if found is None or not found.is_active(now_ms):
             return False
         return found.kind == DEVICE or as_agent
+
+
+def signer_from(members: Mapping[str, Any]) -> Signer:
+    """A signer from its members, as a participant's record has them."""
+    limits = members.get("limits")
+    return Signer(**dict(members) | {"limits": AgentLimits(**limits) if limits else None})
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,23 @@ from dataclasses import asdict, replace
 from chaincode.energy import arguments, keys
 from chaincode.energy.community import Role
 from chaincode.energy.errors import Refusal, refused
-from chaincode.energy.registry.records import AGENT, DEVICE, Participant, Signer, Status
+from chaincode.energy.hours import TIME_MS_MAX
+from chaincode.energy.registry.records import (
+    AGENT,
+    DEVICE,
+    AgentLimits,
+    Participant,
+    Signer,
+    Status,
+    signer_from,
+)
 from chaincode.energy.world import World
 
 RECOVERY_COOL_DOWN_MS = 24 * 60 * 60 * 1000
 SIGNERS_MAX = 16
 """Keys on record, ended ones included; of the ended ones the oldest make room."""
 KINDS = (DEVICE, AGENT)
+_LIMITS = frozenset(AgentLimits.__dataclass_fields__)
 _MANAGERS = frozenset({Role.COMMUNITY_MANAGER})
 
 
@@ -42,6 +52,47 @@ async def add(world: World, *, fingerprint: str, kind: str) -> Participant:
         own = Signer(DEVICE, world.now_ms)
         record = replace(record, signers={world.caller.key_fingerprint: asdict(own)})
     return await _add(world, record, fingerprint, Signer(kind, world.now_ms), "SignerAdded")
+
+
+async def add_agent(world: World, *, fingerprint: str, limits: object) -> Participant:
+    """The participant enters the key of an agent that may order within limits, at once.
+
+    So a household's agent can act on prices while it sleeps, and do no more than was signed.
+    """
+    record = await world.caller_is_registered()
+    if not record.signers:
+        own = Signer(DEVICE, world.now_ms)
+        record = replace(record, signers={world.caller.key_fingerprint: asdict(own)})
+    checked = limits_from(limits)
+    if checked.until_ms <= world.now_ms:
+        arguments.bad("until_ms is over")
+    signer = Signer(AGENT, world.now_ms, limits=checked)
+    return await _add(world, record, fingerprint, signer, "SignerAdded")
+
+
+def limits_from(given: object) -> AgentLimits:
+    """Checked limits from their JSON object; every price and amount has the ledger's bounds."""
+    members = arguments.checked_object(given, "limits", _LIMITS)
+    prices = {"at_most": arguments.PRICE_UTOKEN_PER_KWH_MAX}
+    bid, offer = "bid_price_max_utoken_per_kwh", "offer_price_min_utoken_per_kwh"
+    lowest = members.get(offer)
+    energies = {
+        name: arguments.positive(
+            arguments.number_in(members, name), name, at_most=arguments.ENERGY_WH_MAX
+        )
+        for name in ("hour_wh_max", "day_wh_max")
+    }
+    until_ms = arguments.number_in(members, "until_ms")
+    return AgentLimits(
+        bid_price_max_utoken_per_kwh=arguments.not_negative(
+            arguments.number_in(members, bid), bid, **prices
+        ),
+        offer_price_min_utoken_per_kwh=None
+        if lowest is None
+        else arguments.positive(arguments.number_in(members, offer), offer, **prices),
+        until_ms=arguments.positive(until_ms, "until_ms", at_most=TIME_MS_MAX),
+        **energies,
+    )
 
 
 async def revoke(world: World, *, idgrid: str, fingerprint: str) -> Participant:
@@ -73,7 +124,7 @@ async def recover(world: World, *, idgrid: str, fingerprint: str) -> Participant
     """The manager, having met the household: a new key that replaces all others after a while."""
     await world.require_role(_MANAGERS)
     record = await _present(world, idgrid)
-    known = [Signer(**signer) for signer in record.signers.values()]
+    known = [signer_from(signer) for signer in record.signers.values()]
     if any(signer.from_ms > world.now_ms and signer.revoked_ms is None for signer in known):
         raise refused(Refusal.RECOVERY_PENDING, idgrid)
     from_ms = world.now_ms + RECOVERY_COOL_DOWN_MS
@@ -114,7 +165,7 @@ async def _add(
 def _with_room(record: Participant, now_ms: int) -> dict[str, dict[str, object]]:
     """The keys on record, without the oldest ended ones if there are too many."""
     signers = dict(record.signers)
-    known = {name: Signer(**signer) for name, signer in signers.items()}
+    known = {name: signer_from(signer) for name, signer in signers.items()}
     ended = [name for name, signer in known.items() if signer.has_ended(now_ms)]
     for name in sorted(ended, key=lambda name: (known[name].added_ms, name)):
         if len(signers) < SIGNERS_MAX:

@@ -1,16 +1,20 @@
 """Keys that never leave the household, in a real browser: joining, signing, devices, recovery."""
 
 import itertools
+import json
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from chaincode.energy.registry.signers import RECOVERY_COOL_DOWN_MS
+from gateway.agent.client import HouseholdClient, OrderRefused
+from gateway.agent.key_file import AgentKey, read_agent_key
 from gateway.identity.passwords import FAILURES_MAX
 from ledger.crypto.signing import private_key_pem
 from tests.e2e.browser.chromium import (
@@ -412,6 +416,63 @@ def test_a_recovery_nobody_asked_for_is_undone_on_the_page_where_one_signs_in(
         expect(own.locator("#money-title")).to_have_text(home.idgrid)
         other.goto("/account")
         expect(other.locator("h1")).not_to_have_text("My Account")
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_an_agent_trades_within_the_limits_a_household_signed_until_switched_off(
+    browser, it, home, width, tmp_path
+) -> None:
+    with device(browser, it, width=1280) as desk, device(browser, it, width=width) as page:
+        manager_desk(desk, it)
+        enrolled(page, desk, home)
+        page.goto("/account")
+        page.click("text=An agent that trades while you sleep")
+        fields = {"buys": "0.06", "hour": "1.5", "day": "4", "until": "2026-02-01"}
+        for name, value in fields.items():
+            page.fill(f"#agent-{name}", value)
+        page.click("text=Make the agent's key")
+        part(page, "sign").wait_for()
+        assert page.locator("#sign-title").inner_text().startswith("Let an agent trade")
+        shown = values(page)
+        assert (shown["agent_buys"], shown["agent_sells"]) == ("0.06 / kWh", "nothing")
+        assert (shown["agent_hour"], shown["agent_day"]) == ("1.5 kWh", "4 kWh")
+        keep_screenshot(page, "agent-question", whole=False)
+        good_to_use(page)
+        answer_yes(page)
+        with page.expect_download() as downloading:
+            part(page, "agent-file").click()
+        file = tmp_path / downloading.value.suggested_filename
+        downloading.value.save_as(file)
+        row = page.locator("[data-part=named] li", has_text="agent")
+        expect(row).to_contain_text("buys up to 0.06 tokens per kWh and sells nothing")
+        expect(row).to_contain_text("at most 1.5 kWh an hour and 4 kWh a day")
+        keep_screenshot(page, "agent-key")
+        good_to_use(page)
+        agent, listing_id = read_agent_key(file), open_listing(it)
+        assert agent.idgrid == home.idgrid
+
+        def bid(*args: str) -> str | None:
+            return it._in_loop(bid_of_agent(it, agent, [listing_id, *args]))
+
+        assert bid("1500", "60000") is None
+        assert bid("1", "60000") == "AGENT_LIMIT"
+        assert bid("1", "60001") == "AGENT_LIMIT"
+        row.locator("text=Switch off").click()
+        answer_yes(page)
+        assert bid("1", "1") == "KEY_NOT_ACTIVE"
+        secret = json.loads(file.read_text())["private_key_pem"].splitlines()[1]
+        assert secret not in database_dump(it)
+
+
+async def bid_of_agent(it: Village, agent: AgentKey, args: list[str]) -> str | None:
+    """The code the bid was refused with."""
+    async with httpx.AsyncClient(base_url=it.url) as http:
+        try:
+            client = HouseholdClient(http, agent.identity)
+            await client.submit("market:place_bid", args, wait=True)
+        except OrderRefused as refused:
+            return refused.code
+    return None
 
 
 def test_a_gateway_that_changes_the_order_gets_no_second_signature(browser, it, home) -> None:

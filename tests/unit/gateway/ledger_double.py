@@ -27,6 +27,7 @@ from gateway.sessions import Sessions
 from gateway.shared_state.answered import AnsweredRequests
 from gateway.shared_state.api_tokens import ApiTokens
 from gateway.shared_state.submissions import Submissions
+from gateway.shared_state.tries import Tries
 from gateway.transactions import Transactions
 from ledger.crypto.hashing import block_data_hash, block_hash, proposal_hash
 from ledger.crypto.signing import SigningIdentity
@@ -207,6 +208,7 @@ def services_over(
         community=Community(readmodel),
         api_tokens=ApiTokens(readmodel.database, clock_ms, people.endings),
         answered=AnsweredRequests(readmodel.database, clock_ms),
+        tries=Tries(readmodel.database, clock_ms),
         receipts=Receipts(readmodel),
         sessions=Sessions(readmodel.database, clock_ms, people.endings),
         people=people,

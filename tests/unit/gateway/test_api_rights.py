@@ -344,6 +344,15 @@ def test_replicas_answer_a_repeated_request_once_and_know_what_waits():
         somebody = key | {"Authorization": "Bearer somebody"}
         own = await other.post("/v1/transactions", json=submission, headers=somebody)
         assert "idempotency-replayed" not in own.headers
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(create_app(second), client=("192.0.2.9", 1)),
+            base_url="http://gateway",
+        ) as stranger:
+            unblocked = await stranger.post(
+                "/v1/transactions?wait=committed&timeout_ms=1", json=submission, headers=key
+            )
+        assert unblocked.status_code != Problem.KEY_REUSED.value.status
+        assert "idempotency-replayed" not in unblocked.headers
         waits = await other.get(answer.headers["location"])
         assert waits.json()["status"] == "submitted"
         for client in clients:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from sqlalchemy import insert, select
 
 from chaincode.energy.registry.signers import RECOVERY_COOL_DOWN_MS
 from gateway.api.event_routes import SESSION_CHECKED_MS
@@ -14,6 +15,7 @@ from gateway.application import create_app
 from gateway.identity.following import end_of_block
 from gateway.identity.key_login import signed_text
 from gateway.identity.passkeys import Site
+from gateway.notices.tables import WebhookRow
 from gateway.sessions import LINK_LIFETIME_MS, Viewer
 from ledger.crypto.signing import Signer, generate_key
 from tests.e2e.browser.village import NO_RATE_LIMIT, Village, village
@@ -111,9 +113,20 @@ def test_after_a_recovery_nothing_from_before_opens_anything_on_any_gateway(it, 
     asking = {"request_pem": signing_request(generate_key())}
     assert thief.post("/v1/keys/requests", json=asking).status_code == 201
     assert all(sees(client, home) for client in (thief, scripts, by_key))
+    hook = {
+        "webhook_id": "w",
+        "idgrid": home.idgrid,
+        "url": "https://example.com",
+        "created_ms": 1,
+    }
+    database = it.services.readmodel.database
+    with database.writing() as connection:
+        connection.execute(insert(WebhookRow), hook)
     owner = recovered(it, home, generate_key())
     assert sees(owner, home)
     assert owner.get("/v1/keys/requests").json()["items"] == []
+    with database.reading() as connection:
+        assert connection.execute(select(WebhookRow.webhook_id)).all() == []
     assert not any(sees(client, home) for client in (thief, scripts, by_key))
     people.refused(people.login(it, home.idgrid, PASSWORD), 401, "login-failed")
     people.refused(people.http(it).get(unused_link), 401, "login-link-invalid")
@@ -140,6 +153,7 @@ def test_after_a_recovery_nothing_from_before_opens_anything_on_any_gateway(it, 
     assert told >= {
         ("sessions ended", "2, recovery"),
         ("links ended", "1, recovery"),
+        ("webhooks ended", "1, recovery"),
         ("tokens ended", "1, recovery"),
         ("password ended", "1, recovery"),
         ("devices that asked ended", "1, recovery"),
@@ -182,6 +196,24 @@ def test_a_revoked_device_loses_its_sessions_and_tokens_and_others_keep_theirs(i
     assert ("sessions ended", f"2, key {fingerprint(lost)} ended") in endings(it, home)
     assert ("tokens ended", f"1, key {fingerprint(lost)} ended") in endings(it, home)
     people.refused(key_login(it, home, lost), 401, "login-failed")
+
+
+def test_a_password_set_on_a_device_that_was_lost_opens_nothing(it, home) -> None:
+    lost = named_key(it, home)
+    thief = with_key(it, home, lost)
+    assert thief.put("/v1/password", json={"password": PASSWORD}).status_code == 204
+    assert people.login(it, home.idgrid, PASSWORD).status_code == 204
+    it.act(lambda _: home.client.submit("signers:revoke", home.idgrid, fingerprint(lost)))
+    people.refused(people.login(it, home.idgrid, PASSWORD), 401, "login-failed")
+    owner = with_key(it, home, named_key(it, home))
+    assert owner.put("/v1/password", json={"password": PASSWORD + "!"}).status_code == 204
+
+
+def test_a_device_does_not_refuse_a_recovery(it, home) -> None:
+    named_key(it, home)
+    request = people.asked(it, people.letter(it, home, "recover"), generate_key())
+    path = f"/v1/keys/requests/{request['request_id']}/refuse"
+    people.refused(people.signed_in(it, home.idgrid).post(path, json={}), 404, "not-found")
 
 
 def test_what_a_revoked_key_opened_ends_with_its_block_although_nobody_uses_it(it, home) -> None:

@@ -325,10 +325,15 @@ def test_a_dump_of_the_database_holds_nothing_that_opens_or_signs(it, home) -> N
     request = asked(it, code, key)
     client = with_password(it, home)
     session = client.cookies["gridledger_session"]
+    token = client.post("/v1/tokens", json={"label": "x", "scopes": ["own:read"]}).json()["token"]
+    challenge = http(it).post("/v1/login/key/options").json()["challenge"]
+    link = it.sign_in(home.idgrid).rpartition("/")[2]
     dump = database_dump(it)
     number = key.private_numbers().private_value
-    for secret in (code, request["secret"], session, PASSWORD, "PRIVATE KEY", f"{number:064x}"):
+    secrets = (code, request["secret"], session, token, challenge, link, PASSWORD)
+    for secret in (*secrets, "PRIVATE KEY", f"{number:064x}"):
         assert secret not in dump
+        assert secret.encode().hex() not in dump.lower()
     assert fingerprint(key) in dump
 
 

@@ -1,15 +1,20 @@
 // Keys and devices of a household: what this browser has, what the ledger names, and more of both.
 
+import { agentFile, limitsOf } from "./agent_key.js";
 import { comparisonCode, keyPairFromPem, newKeyPair } from "./key_pair.js";
 import { forgetKey, keepKey, storedKeys } from "./key_store.js";
 import { get, post, Refused, send } from "./ledger_client.js";
 import { attempt, canMakeKeys, pageError } from "./page_problem.js";
 import { addPasskey, hasPasskeys } from "./passkey.js";
 import { keyPairFromPhrase, newPhrase, problemWith, wordList } from "./phrase.js";
+import { amount } from "./plain_words.js";
 import { pageFacts, sign } from "./sign.js";
 import { signingRequest } from "./signing_request.js";
 
 const ASK_AGAIN_MS = 2_000;
+const UTOKEN_PER_TOKEN = 1_000_000n;
+const WH_PER_KWH = 1000n;
+const MS_PER_MINUTE = 60_000;
 
 const box = document.getElementById("keys");
 const part = (name) => box.querySelector(`[data-part="${name}"]`);
@@ -53,18 +58,38 @@ function showNamed(items, own) {
     const name = document.createElement("strong");
     const about = document.createElement("span");
     const state = document.createElement("span");
-    name.textContent = key.label || `${texts.textKey} ${key.fingerprint.slice(0, 8)}`;
+    const kind = key.kind === "agent" ? texts.textAgent : texts.textKey;
+    name.textContent = key.label || `${kind} ${key.fingerprint.slice(0, 8)}`;
     about.className = "quiet";
     about.textContent = [comparisonCode(key.fingerprint),
-      here.has(key.fingerprint) ? texts.textHere : ""].filter(Boolean).join(" · ");
+      here.has(key.fingerprint) ? texts.textHere : "",
+      key.limits ? inWords(key.limits, texts) : ""].filter(Boolean).join(" · ");
     state.className = `state ${{ active: "good", waiting: "warn", ended: "" }[key.state]}`;
     state.textContent = { active: texts.textActive, waiting: texts.textWaiting, ended: texts.textEnded }[key.state];
     what.append(name, document.createElement("br"), about);
     row.append(what, state);
-    if (key.state !== "ended") row.append(button(texts.textRevoke, "second", () => revoke(key)));
+    if (key.state !== "ended") {
+      const text = key.kind === "agent" ? texts.textOff : texts.textRevoke;
+      row.append(button(text, "second", () => revoke(key)));
+    }
     row.dataset.fingerprint = key.fingerprint;
     return row;
   }));
+}
+
+/** The limits of an agent's key in a sentence. */
+function inWords(limits, texts) {
+  const { locale, utcOffsetMinutes } = pageFacts();
+  const tokens = (utoken) => amount(BigInt(utoken), UTOKEN_PER_TOKEN, locale);
+  const kwh = (wh) => amount(BigInt(wh), WH_PER_KWH, locale);
+  const lowest = limits.offer_price_min_utoken_per_kwh;
+  const until = new Date(limits.until_ms + utcOffsetMinutes * MS_PER_MINUTE);
+  return (lowest === null ? texts.textBuysOnly : texts.textTrades)
+    .replace("{buys}", tokens(limits.bid_price_max_utoken_per_kwh))
+    .replace("{sells}", lowest === null ? "" : tokens(lowest))
+    .replace("{hour}", kwh(limits.hour_wh_max)).replace("{day}", kwh(limits.day_wh_max))
+    .replace("{until}", new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short", timeZone: "UTC" })
+      .format(until));
 }
 
 function showAsking(items, signing) {
@@ -183,6 +208,19 @@ async function writePhrase() {
   part("phrase").hidden = false;
 }
 
+/** A key for an agent, with limits on the ledger; its file is offered once. */
+async function makeAgent(form) {
+  const file = await agentFile({ idgrid, limits: limitsOf(form), sign: signAndShow });
+  if (!file) return;
+  const link = part("agent-file");
+  URL.revokeObjectURL(link.href);
+  link.href = URL.createObjectURL(new Blob([file.text], { type: "application/json" }));
+  link.download = file.name;
+  part("agent").hidden = false;
+  form.reset();
+  await show();
+}
+
 function tell(what) {
   part("done").textContent = part("done").dataset[what];
   part("done").hidden = false;
@@ -202,7 +240,7 @@ async function makePasskey() {
 
 const ACTIONS = {
   ask, phrase: usePhrase, file: useFile, "new-phrase": writePhrase, "set-password": setPassword,
-  "add-passkey": makePasskey,
+  "add-passkey": makePasskey, agent: makeAgent,
 };
 
 function onAction(event) {

@@ -15,7 +15,7 @@ const MS_PER_DAY = 86_400_000n;
 const FRACTION_DIGITS_MAX = 6;
 
 /** Values that are words of the contract, which the page has words for. */
-const NAMED = new Set(["side", "kind", "role", "grantee", "source_type"]);
+const NAMED = new Set(["side", "kind", "role", "grantee", "source_type", "agent_sells"]);
 
 /** What is read from the arguments of each function: [name of the value, how it is read]. */
 const READINGS = {
@@ -33,6 +33,7 @@ const READINGS = {
   "marketplace:accept": [["post", text]],
   "marketplace:decline": [["post", text]],
   "signers:add": [["key", letters], ["kind", text]],
+  "signers:add_agent": [["key", letters], ["limits", agentLimits]],
   "signers:revoke": [["idgrid", text], ["key", letters]],
   "signers:enrol": [["idgrid", text], ["key", letters]],
   "signers:recover": [["idgrid", text], ["key", letters]],
@@ -133,6 +134,21 @@ function standing(argument, format) {
     lines.push({ name: "budget", value: budget });
   }
   return lines;
+}
+
+function agentLimits(argument, format) {
+  const limits = JSON.parse(argument);
+  const known = ["bid_price_max_utoken_per_kwh", "offer_price_min_utoken_per_kwh", "hour_wh_max",
+    "day_wh_max", "until_ms"];
+  if (Object.keys(limits).some((name) => !known.includes(name))) throw new Error("unknown member");
+  const sells = limits.offer_price_min_utoken_per_kwh;
+  return [
+    { name: "agent_buys", value: price(String(limits.bid_price_max_utoken_per_kwh), format) },
+    { name: "agent_sells", value: sells === null ? "nothing" : price(String(sells), format) },
+    { name: "agent_hour", value: energy(String(limits.hour_wh_max), format) },
+    { name: "agent_day", value: energy(String(limits.day_wh_max), format) },
+    { name: "until", value: instant(limits.until_ms, format) },
+  ];
 }
 
 function text(argument) {

@@ -66,9 +66,12 @@ class PersonsOnLedger:
         self._community = community
 
     async def evaluate(self, _tx_id: str, proposal: bytes, signature: bytes) -> bytes:
-        function, *args = [arg.decode() for arg in decode_proposal(proposal, signature).args]
+        signed = decode_proposal(proposal, signature)
+        function, *args = [arg.decode() for arg in signed.args]
         try:
-            answer = self._community.manager.evaluate(function, *args)
+            answer = self._community.manager.evaluate(
+                function, *args, transient=dict(signed.transient)
+            )
         except ContractError as refusal:
             raise LedgerRefusal("ABORTED", str(refusal)) from refusal
         return json.dumps(answer).encode()
