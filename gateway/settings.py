@@ -95,10 +95,12 @@ class ForeignDevices:
     shelly: dict[str, str] = field(default_factory=dict)
     p1: dict[str, str] = field(default_factory=dict)
     """`{"p1-reader": "meter-3"}`: readers of smart meters that publish telegrams as they come."""
+    energy: dict[str, str] = field(default_factory=dict)
+    """`{"p2p": "old-oracle"}`: transfers are told on `p2p/energy`, where that user may publish."""
 
     def __post_init__(self) -> None:
         """Raise ValueError for a name that would be a wildcard or a level of a topic."""
-        for names in (self.source, self.tasmota, self.shelly, self.p1):
+        for names in (self.source, self.tasmota, self.shelly, self.p1, self.energy):
             for name in (*names, *names.values()):
                 if not NAME.fullmatch(name):
                     raise ValueError(f"{name!r} is no name of a device or in a topic")

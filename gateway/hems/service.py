@@ -7,6 +7,7 @@ Alarms are told to `on_alarm`, which must not block for long and must not raise.
 """
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ from gateway.mqtt.device_messages import (
     EnergyEvent,
     Measurement,
 )
+from gateway.mqtt.transfer_notice import TransferNotice
 
 AlarmListener = Callable[[Alarm], None]
 MeasurementListener = Callable[[Sequence[Measurement]], None]
@@ -35,6 +37,8 @@ MILLIWATTS_PER_WATT = 1_000
 GOOD_READINGS_TO_CLEAR = 4
 """So many believed readings in a row end the alarm of one that was set aside; one between two bad
 ones would tell its owner of every single one."""
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -48,6 +52,8 @@ class Inbox:
     acknowledgements: list[Acknowledgement] = field(default_factory=list)
     events: list[EnergyEvent] = field(default_factory=list)
     refused: Counter[str] = field(default_factory=Counter)
+    notices: list[tuple[str, TransferNotice]] = field(default_factory=list)
+    """Of transfers, unsigned: the device whose topic it is, and what was said there."""
     sign_ins: list[SignIn] = field(default_factory=list)
     """At the broker, and those it turned away."""
 
@@ -115,6 +121,7 @@ class HemsService:
         stores.switches.note(inbox.acknowledgements, inbox.states, now_ms)
         stores.links.note(inbox.sign_ins, now_ms)
         faults = inbox.refused + Counter(arrival.device_id for arrival, _ in kept.set_aside)
+        faults += self._refused_notices(inbox.notices)
         speakers = inbox.speakers()
         stores.devices.heard(speakers, now_ms, states=inbox.states, refused=faults)
         self._tell_set_aside(kept, now_ms)
@@ -149,6 +156,16 @@ class HemsService:
         """Commands to send to nodes now."""
         self._tell_transfers(self.stores.transfers.give_up(now_ms), now_ms)
         return self.stores.switches.due(now_ms) + self.stores.transfers.due(now_ms)
+
+    def _refused_notices(self, heard: Sequence[tuple[str, TransferNotice]]) -> Counter[str]:
+        """How many notices, per device, are of no transfer known here; they change nothing."""
+        refused: Counter[str] = Counter()
+        for device_id, notice in heard:
+            refusal = self.stores.transfers.refusal_of(notice)
+            if refusal is not None:
+                refused[device_id] += 1
+                logger.warning("notice on the topic of %s, %s: %s", device_id, refusal, notice)
+        return refused
 
     def _watch_loads(self, measurements: list[Measurement], now_ms: int) -> None:
         for found in measurements:

@@ -118,7 +118,10 @@ class TransferRow(Base):
     """A transfer between two nodes, and how each end stands."""
 
     __tablename__ = "hems_transfers"
-    __table_args__ = (Index("ix_hems_transfers_state", "state", "number"),)
+    __table_args__ = (
+        Index("ix_hems_transfers_state", "state", "number"),
+        Index("ix_hems_transfers_number", "number"),
+    )
 
     transfer_id: Mapped[str] = mapped_column(primary_key=True)
     number: Mapped[int]
@@ -138,6 +141,8 @@ class TransferRow(Base):
     buyer_status: Mapped[str]
     buyer_reason: Mapped[str]
     buyer_mwh: Mapped[int]
+    announced_ms: Mapped[int | None]
+    """When it was told on `<prefix>/energy`, written before it was."""
 
 
 class CommandRow(Base):

@@ -23,6 +23,7 @@ from gateway.hems.transfer_rules import (
     timed_out,
 )
 from gateway.mqtt.device_messages import Acknowledgement, EnergyEvent
+from gateway.mqtt.transfer_notice import NoticeRefusal, TransferNotice
 
 TRANSFERS_PER_PAGE_MAX = 1_000
 _TRANSFERS = select(*TransferRow.__table__.columns)
@@ -122,6 +123,33 @@ class TransferBook:
                 _save(connection, transfer)
         wanted = [command for transfer in running for command in commands(transfer, now_ms)]
         return self._sent.due(wanted, now_ms)
+
+    def announce_next(self, now_ms: int) -> Transfer | None:
+        """The first that runs and nobody was told of, noted as told before anybody is."""
+        wanted = _TRANSFERS.where(
+            TransferRow.state == TransferState.RUNNING.value,
+            TransferRow.announced_ms.is_(None),
+            TransferRow.until_ms > now_ms,
+        )
+        with self._database.writing() as connection:
+            row = connection.execute(wanted.order_by(TransferRow.number).limit(1)).mappings()
+            found = row.first()
+            if found is None:
+                return None
+            where = TransferRow.transfer_id == found["transfer_id"]
+            connection.execute(update(TransferRow).where(where).values(announced_ms=now_ms))
+        return _transfer(found)
+
+    def refusal_of(self, notice: TransferNotice) -> NoticeRefusal | None:
+        """Why what somebody told is no transfer known here; None if it is one."""
+        where = TransferRow.number == notice.number
+        with self._database.reading() as connection:
+            rows = connection.execute(_TRANSFERS.where(where)).mappings().all()
+        if not rows:
+            return NoticeRefusal.UNKNOWN
+        told = (notice.energy_wh, notice.seller, notice.buyer)
+        known = [(row["energy_wh"], row["seller"], row["buyer"]) for row in rows]
+        return None if told in known else NoticeRefusal.DIFFERING
 
     @staticmethod
     def _open(connection: Connection) -> list[Transfer]:

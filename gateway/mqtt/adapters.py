@@ -6,7 +6,6 @@ values inform, and settle nothing.
 """
 
 import logging
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
@@ -17,6 +16,7 @@ from gateway.mqtt.device_messages import LOST, MILLI_MAX, ONLINE, DeviceState, M
 from gateway.mqtt.p1_telegram import read_telegram
 from gateway.mqtt.reading import BadReading
 from gateway.mqtt.topics import Access
+from gateway.mqtt.transfer_notice import NoticeRefusal, decode_transfer_notice
 from gateway.settings import ForeignDevices
 from gateway.strict_json import BadJson, parse_strictly
 
@@ -25,42 +25,10 @@ MESSAGE_BYTES_MAX = 4_096
 MILLI = 1_000
 _SOURCE_FIELDS = {"voltage": "u_mv", "current": "i_ma", "potencia": "p_mw", "voltageBESS": "u_mv"}
 """Of the source's topics `p2p/…` (001:1821-1835); the battery's voltage is a device of its own."""
-_TRANSFER = re.compile(
-    r"New Transaction #(?P<number>[0-9]{1,18}): (?P<energy>[0-9]{1,12}(?:\.[0-9]{1,6})?)"
-    r" from (?P<seller>[A-Za-z0-9_.:-]{1,100}) -> (?P<buyer>[A-Za-z0-9_.:-]{1,100})"
-)
-WH_PER_KWH = 1_000
+ENERGY = "energy"
 _POWER = {b"ON": 1, b"OFF": 0}
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class TransferNotice:
-    """The source's message on `p2p/energy` (001:1697-1699); its energy is kWh (001:2241)."""
-
-    number: int
-    energy_wh: int
-    seller: str
-    buyer: str
-
-    def __str__(self) -> str:
-        """As it is published."""
-        kwh = Decimal(self.energy_wh) / WH_PER_KWH
-        return f"New Transaction #{self.number}: {kwh} from {self.seller} -> {self.buyer}"
-
-
-def parse_transfer_notice(text: str) -> TransferNotice:
-    """Number, energy, seller and buyer; raises ValueError when one of them is missing."""
-    found = _TRANSFER.fullmatch(text)
-    if found is None:
-        raise ValueError("not `New Transaction #n: kWh from seller -> buyer`")
-    if found["seller"] == found["buyer"]:
-        raise ValueError("seller and buyer are the same")
-    energy_wh = Decimal(found["energy"]) * WH_PER_KWH
-    if energy_wh != int(energy_wh) or not energy_wh:
-        raise ValueError("the energy is no whole number of watt-hours")
-    return TransferNotice(int(found["number"]), int(energy_wh), found["seller"], found["buyer"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,21 +62,26 @@ def adapters_for(foreign: ForeignDevices) -> list[Adapter]:
         TasmotaPlugs(foreign.tasmota),
         ShellyPlugs(foreign.shelly),
         P1Meters(foreign.p1),
+        EnergyNotices(foreign.energy),
     ]
 
 
+def energy_topics(foreign: ForeignDevices) -> list[str]:
+    """Where transfers are told; nowhere unless the settings name a prefix."""
+    return [f"{prefix}/{ENERGY}" for prefix in foreign.energy]
+
+
 def foreign_access(foreign: ForeignDevices) -> dict[str, Access]:
-    """What a broker grants each foreign device: its own topics."""
-    return {
-        device: Access(
-            publish=tuple(topics),
-            receive=tuple(
-                switch.topic for name, switch in adapter.switches.items() if name == device
-            ),
-        )
-        for adapter in adapters_for(foreign)
-        for device, topics in adapter.topics.items()
-    }
+    """What a broker grants each foreign device: its own topics, and to hear of transfers."""
+    told = tuple(energy_topics(foreign))
+    hears = dict.fromkeys((*foreign.source.values(), *foreign.energy.values()), told)
+    granted = {device: Access(publish=(), receive=topics) for device, topics in hears.items()}
+    for adapter in adapters_for(foreign):
+        for device, topics in adapter.topics.items():
+            switched = (one.topic for name, one in adapter.switches.items() if name == device)
+            own = Access(publish=tuple(topics), receive=tuple(switched))
+            granted[device] = granted[device].joined(own) if device in granted else own
+    return granted
 
 
 class SourceTopics:
@@ -293,6 +266,41 @@ class P1Meters:
         except BadReading as error:
             inbox.refused[device] += 1
             logger.warning("telegram of %s refused: %s", device, error)
+        return True
+
+
+class EnergyNotices:
+    """`<prefix>/energy`: transfers as the source's oracle told them, by nobody signed.
+
+    What is heard is kept to be compared; no command follows from it.
+    """
+
+    def __init__(self, devices: Mapping[str, str]) -> None:
+        """Prefix → who else may publish there."""
+        self._devices = {f"{prefix}/{ENERGY}": device for prefix, device in devices.items()}
+
+    @property
+    def topics(self) -> dict[str, list[str]]:
+        """Device → the topics it publishes."""
+        return {device: [topic] for topic, device in self._devices.items()}
+
+    @property
+    def switches(self) -> dict[str, Switch]:
+        """None: nothing is switched by an unsigned line."""
+        return {}
+
+    def take(self, topic: str, raw: bytes, inbox: Inbox, now_ms: int) -> bool:
+        """The gateway hears its own lines here as well."""
+        device = self._devices.get(topic)
+        if device is None:
+            return False
+        try:
+            inbox.notices.append((device, decode_transfer_notice(raw)))
+        except ValueError as error:
+            inbox.refused[device] += 1
+            logger.warning(
+                "notice on the topic of %s, %s: %s", device, NoticeRefusal.MALFORMED, error
+            )
         return True
 
 

@@ -24,7 +24,8 @@ from gateway.hems.running import (
 from gateway.hems.service import HemsService
 from gateway.hems.tampering import TamperWatch
 from gateway.meter_keys import LedgerMeterKeys
-from gateway.mqtt.adapters import Adapter, adapters_for
+from gateway.mqtt.adapters import Adapter, adapters_for, energy_topics
+from gateway.mqtt.announcing import TransferAnnouncer
 from gateway.mqtt.collector import Collector, keep_collecting
 from gateway.mqtt.reading_check import Attesting, MeterKeys, ReadingCheck
 from gateway.mqtt.retained import HomeAssistants
@@ -97,6 +98,9 @@ def _collector(
         adapters=adapters,
         link=services.broker,
         homes=_homes(settings, services, service),
+        announcer=TransferAnnouncer(
+            service.stores.transfers, energy_topics(settings.hems.foreign)
+        ),
     )
 
 

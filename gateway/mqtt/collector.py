@@ -22,6 +22,7 @@ from gateway.hems.service import HemsService, Inbox
 from gateway.hems.transfer_rules import Command
 from gateway.mqtt import topics
 from gateway.mqtt.adapters import Adapter
+from gateway.mqtt.announcing import TransferAnnouncer
 from gateway.mqtt.broker_link import AT_LEAST_ONCE, BrokerLink
 from gateway.mqtt.broker_log import BrokerLog
 from gateway.mqtt.charge import decode_charge
@@ -66,11 +67,13 @@ class Collector:
         adapters: Sequence[Adapter] = (),
         link: BrokerLink | None = None,
         homes: HomeAssistants | None = None,
+        announcer: TransferAnnouncer | None = None,
     ) -> None:
         """`adapters` understand topics beside our own; `link` lends the connection to others.
 
-        `homes` are told how things stand for their households.
+        `homes` are told how things stand for their households, `announcer` tells of transfers.
         """
+        self._announcer = announcer
         self._homes = homes
         self._service = service
         self._check = check
@@ -198,6 +201,8 @@ class Collector:
             for command in await asyncio.to_thread(self._service.due, now_ms):
                 topic, payload = self._sent_as(command)
                 await client.publish(topic, payload, qos=AT_LEAST_ONCE)
+            if self._announcer is not None:
+                await self._announcer.announce(client, now_ms)
             if self._homes is not None:
                 for kept in await asyncio.to_thread(self._homes.due, now_ms):
                     await client.publish(kept.topic, kept.payload, AT_LEAST_ONCE, retain=True)

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from gateway.application import create_app
+from gateway.database import Database
 from gateway.mqtt.collecting import start_collecting
 from gateway.settings import (
     CommunitySettings,
@@ -53,6 +54,7 @@ async def gateway_beside(
     foreign: ForeignDevices,
     *,
     settings: GatewaySettings | None = None,
+    database: Database | None = None,
     meanwhile: Callable[[Community], None] = lambda _: None,
 ):
     """The API of a community of two households, collecting from the broker."""
@@ -68,7 +70,7 @@ async def gateway_beside(
             hems.services,
             clock_ms=lambda: started_ms + int((time.monotonic() - begun) * 1_000),
         )
-        services, tasks = await start_collecting(settings, running, fresh_database())
+        services, tasks = await start_collecting(settings, running, database or fresh_database())
         transport = httpx.ASGITransport(create_app(services))
         try:
             async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as api:

@@ -7,10 +7,16 @@ import pytest
 from gateway.hems.mirror import CloudMirror
 from gateway.hems.service import Inbox
 from gateway.mqtt.adapters import (
+    EnergyNotices,
     ShellyPlugs,
     SourceTopics,
     TasmotaPlugs,
+    foreign_access,
+)
+from gateway.mqtt.transfer_notice import (
+    NOTICE_BYTES_MAX,
     TransferNotice,
+    encode_transfer_notice,
     parse_transfer_notice,
 )
 from gateway.settings import ForeignDevices
@@ -66,6 +72,35 @@ def test_the_transfer_message_names_number_energy_seller_and_buyer():
     ):
         with pytest.raises(ValueError, match=r"New Transaction|same|watt-hours"):
             parse_transfer_notice(wrong)
+
+
+def test_a_notice_heard_is_kept_to_be_compared_and_a_bad_one_counted():
+    adapter = EnergyNotices({"p2p": "old-oracle"})
+    inbox = taken(adapter, "p2p/energy", b"New Transaction #3: 0.25 from IDG-1 -> IDG-2")
+    assert inbox.notices == [("old-oracle", TransferNotice(3, 250, "IDG-1", "IDG-2"))]
+    assert (inbox.refused, adapter.switches) == ({}, {})
+    for raw in (b"", b"on", b"\xff", b"New Transaction #3: 0.25 from IDG-1 -> "):
+        assert taken(adapter, "p2p/energy", raw).refused == {"old-oracle": 1}
+    assert not adapter.take("p2p-2/energy", b"on", Inbox(), NOON_MS)
+
+
+def test_the_longest_notice_is_taken_and_none_that_a_reader_would_refuse_is_sent():
+    longest = TransferNotice(10**18 - 1, 10**15 - 1, "A" * 100, "B" * 100)
+    assert len(encode_transfer_notice(longest)) <= NOTICE_BYTES_MAX
+    for account in ("", "IDG-2", "IDG 1", "A" * 101):
+        with pytest.raises(ValueError, match=r"New Transaction|same"):
+            encode_transfer_notice(TransferNotice(1, 250, account, "IDG-2"))
+
+
+def test_boards_hear_of_transfers_only_where_the_settings_say_so_and_never_tell():
+    silent = foreign_access(ForeignDevices(source={"p2p": "board-1"}))
+    assert not silent["board-1"].may_receive("p2p/energy")
+    told = foreign_access(ForeignDevices(source={"p2p": "board-1"}, energy={"p2p": "old-oracle"}))
+    assert told["board-1"].may_receive("p2p/energy")
+    assert not told["board-1"].may_publish("p2p/energy")
+    assert told["board-1"].may_publish("p2p/voltage")
+    assert told["old-oracle"].may_publish("p2p/energy")
+    assert not told["old-oracle"].may_publish("p2p/voltage")
 
 
 def test_a_tasmota_plug():
