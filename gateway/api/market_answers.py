@@ -116,9 +116,10 @@ class MonthStatement(Statement):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegistryRecord:
-    """A participant as the registry has it; `chaincode.energy.registry` tells what fields mean.
+    """A participant as the registry has it, with its token balance (E002).
 
-    Times are ms UTC; null is no limit, or not yet.
+    `chaincode.energy.registry` tells what fields mean. Times are ms UTC; null is no limit, or not
+    yet. `balance_utoken` is free to spend, `locked_utoken` in open bids: as `/v1/accounts` has it.
     """
 
     idgrid: str
@@ -140,6 +141,8 @@ class RegistryRecord:
     incentive_utoken_per_kwh: int
     signers: dict[str, Signer]
     """By fingerprint."""
+    balance_utoken: int
+    locked_utoken: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -195,19 +195,19 @@ def participants(
         after=after,
         limit=limit,
         cursor=lambda participant: participant.idgrid,
-        show=_registry_record,
+        show=lambda one: _registry_record(one, services.community.account(one.idgrid)),
         height=services.market.height,
     )
 
 
 @router.get("/participants/{idgrid}")
 def participant(idgrid: Idgrid, services: UsedServices, viewer: OwnReader) -> RegistryRecord:
-    """One registry record."""
+    """One registry record with its token balance; one's own, or any for the manager."""
     require_sight(viewer, idgrid)
     found = services.community.participant(idgrid)
     if found is None:
         raise RequestRefused(Problem.NOT_FOUND, f"there is no participant {idgrid}")
-    return _registry_record(found)
+    return _registry_record(found, services.community.account(idgrid))
 
 
 @router.get("/meters/{meter_id}/reading")
@@ -241,9 +241,14 @@ def _existing(services: Services, listing_id: str) -> Listing:
     return found
 
 
-def _registry_record(participant: Participant) -> RegistryRecord:
-    signers = {name: signer_from(signer) for name, signer in participant.signers.items()}
-    return RegistryRecord(**asdict(participant) | {"signers": signers})
+def _registry_record(participant: Participant, account: AccountView | None) -> RegistryRecord:
+    """The account opens with the first money: until then the balance is 0."""
+    added = {
+        "signers": {name: signer_from(one) for name, one in participant.signers.items()},
+        "balance_utoken": account.balance_utoken if account else 0,
+        "locked_utoken": account.locked_utoken if account else 0,
+    }
+    return RegistryRecord(**asdict(participant) | added)
 
 
 def _public(placed: PlacedOrder) -> BookEntry:

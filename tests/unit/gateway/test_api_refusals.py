@@ -177,6 +177,13 @@ def test_accounts_are_shown_to_their_owner_and_the_manager_only():
         assert (await client.get(other, headers=manager)).status_code == 200
         people = (await client.get("/v1/participants", headers=manager)).json()["items"]
         assert [person["idgrid"] for person in people] == ["VAL-0001-X"]
+        record = "/v1/participants/VAL-0001-X"
+        assert_problem(
+            await client.get(record, headers=world.sign_in("VAL-0002-Y")), Problem.FORBIDDEN
+        )
+        for who in (household, manager):
+            assert (await client.get(record, headers=who)).json() == people[0]
+        assert (people[0]["balance_utoken"], people[0]["locked_utoken"]) == (5_000_000, 0)
         unknown = await client.get("/v1/accounts/VAL-0009-Z", headers=manager)
         assert_problem(unknown, Problem.NOT_FOUND)
 
