@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from gateway.application import create_app
+from gateway.hems.batteries import Observation
 from gateway.notices.outside_http import Reach
 from gateway.notices.push_devices import PushDevices
 from gateway.notices.ways import NoticeWays
@@ -26,6 +27,7 @@ from tests.e2e.browser import street
 from tests.e2e.browser.village import NO_RATE_LIMIT, Village, village
 from tests.support.signing_requests import signing_request
 from tests.support.village_authority import VillageIssuer
+from tests.unit.energy.oracle.panel import with_battery
 from tests.unit.gateway.metering.data_service import Keys, Scene
 from tests.unit.gateway.metering.test_transfers import transfer
 from tests.unit.gateway.notices.push_browser import a_subscription, as_sent
@@ -39,6 +41,7 @@ ROW = re.compile(r"^\| `(GET|POST|PUT|DELETE)` \| `([^`]+)` \| (.+) \|$", re.MUL
 STREAM = "/v1/events"
 """Has no end; `test_live.py` reads it."""
 HOUR = "2026-01-14T12"
+STORED_WH = 4_200
 
 
 def documented() -> dict[tuple[str, str], tuple[str, ...]]:
@@ -67,6 +70,7 @@ class Place:
         self.it = it
         homes = street.settle_in(it)
         self.one, self.other = homes.sunny, homes.flat
+        self.battery_id = it.act(lambda community: with_battery(community, self.one))
         street.live_through(it, homes, hours=5)
         self.post_id = self._posted()
         self.app = create_app(self._services(), rate=NO_RATE_LIMIT)
@@ -84,6 +88,8 @@ class Place:
 
     def _services(self) -> Services:
         services = self.it.services
+        now_ms = services.clock_ms()
+        assert services.batteries.record(self.battery_id, Observation(now_ms, STORED_WH))
         meters = self.it.meters[self.one.meter_id]
         scene = Scene(Keys(meters), now_ms=services.clock_ms())
         scene.hear_reading(meters)
@@ -123,7 +129,7 @@ class Place:
             "idgrid": self.one.idgrid,
             "meter_id": self.one.meter_id,
             "device_id": self.one.meter_id,
-            "battery_id": self.one.res_id,
+            "battery_id": self.battery_id,
             "post_id": self.post_id,
             "month": "2026-01",
             "transfer_id": "t-1",
@@ -203,7 +209,8 @@ def door_is_shut(answer: httpx.Response) -> bool:
 
 def names_one(place: Place, answer: httpx.Response) -> bool:
     """Whether something of ONE is told; a problem repeats only what was asked."""
-    names = (place.one.idgrid, place.one.meter_id, place.one.res_id)
+    one = place.one
+    names = (one.idgrid, one.meter_id, one.res_id, place.battery_id)
     return answer.is_success and any(name in answer.text for name in names)
 
 
@@ -239,3 +246,15 @@ def test_what_strangers_get_without_names_has_them_for_auditors(place: Place, pa
     assert names_one(place, ask(place, "GET", path, "auditor"))
     assert names_one(place, ask(place, "GET", path, "owner"))
     assert not names_one(place, ask(place, "GET", path, "visitor"))
+
+
+def test_a_battery_is_read_by_its_owner_and_a_granted_oracle_and_looks_unknown_to_others(
+    place: Place,
+) -> None:
+    path = "/battery-soc/{battery_id}"
+    for who in ("owner", "oracle"):
+        assert ask(place, "GET", path, who).json()["value"] == STORED_WH / 1000
+    for who, status in (("visitor", 401), ("neighbour", 403), ("manager", 404)):
+        refused = ask(place, "GET", path, who)
+        assert refused.status_code == status, (who, refused.text)
+        assert "4.2" not in refused.text
