@@ -19,7 +19,8 @@ class Notice:
     """What a settlement, or a correction of it, did on a household's account.
 
     `amount_utoken` is what it got for energy, negative what it paid; the rest of what it had
-    locked is `refunded_utoken`. `block_number` and `index` tell which notice is newer.
+    locked is `refunded_utoken`. `block_number` and `index` tell which notice is newer, `revision`
+    which correction of the hour it is, from 1; 0 is the settlement itself.
     """
 
     listing_id: str
@@ -31,6 +32,7 @@ class Notice:
     pool_share_utoken: int
     block_number: int
     index: int
+    revision: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,7 @@ def _notice(kind: str, key: str, line: SettlementLine, entry: Any) -> Notice:
         pool_share_utoken=line.pool_share_utoken,
         block_number=entry.version.block_number,
         index=entry.version.tx_number,
+        revision=int(key.split("~")[3]) if kind == "correction" else 0,
     )
 
 

@@ -4,6 +4,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from playwright.sync_api import Page, expect
 
+from chaincode.shim.testing import TestClient
 from tests.e2e.browser.chromium import (
     WIDTHS,
     accessibility_findings,
@@ -12,10 +13,10 @@ from tests.e2e.browser.chromium import (
     page_in,
     small_targets,
 )
-from tests.e2e.browser.street import live_through, open_with_orders, settle_in
+from tests.e2e.browser.street import Street, live_through, open_with_orders, settle_in
 from tests.e2e.browser.test_trading_pages import confirm
 from tests.e2e.browser.village import village
-from tests.unit.energy.community import DSO
+from tests.unit.energy.community import DSO, Community
 
 pytestmark = pytest.mark.full
 CONSOLE = {
@@ -48,11 +49,17 @@ def signed_in_with_own_key(page: Page, it) -> None:
     """A microgrid's control centre runs market and grid: one person, one certificate."""
     page.clock.set_system_time(it.community.ledger.now)
     page.goto(it.url + it.sign_in("", is_manager=True))
-    identity = it.community.ledger.client(
-        DSO, "control-centre", attributes={"role": "operator"}
-    ).identity
-    key = identity.private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     page.goto(f"{it.url}/manager/keys")
+    use_key(page, control_centre(it))
+
+
+def control_centre(it) -> TestClient:
+    return it.community.ledger.client(DSO, "control-centre", attributes={"role": "operator"})
+
+
+def use_key(page: Page, holder: TestClient) -> None:
+    identity = holder.identity
+    key = identity.private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     for field, name, content in (
         ("#own-certificate", "own.crt", identity.certificate_pem),
         ("#own-file", "own.key", key),
@@ -62,6 +69,7 @@ def signed_in_with_own_key(page: Page, it) -> None:
     page.locator("#own-mspid").fill(identity.mspid)
     page.get_by_role("button", name="Use this key").click()
     expect(page.locator("[data-part=own-key]")).to_contain_text("has your key")
+    expect(page.locator("[data-part=another-key]")).not_to_have_attribute("open", "")
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -79,19 +87,18 @@ def test_a_page_fits_its_screen_and_everyone_can_use_it(browser, scene, name, wi
         assert accessibility_findings(page) == []
 
 
+def new_meter(community: Community, street: Street) -> str:
+    key = street.sunny.meter.public_key.hex()
+    community.manager.submit("registry:register_meter", "meter-new", street.flat.idgrid, key)
+    return "meter-new"
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 def test_a_meter_is_approved(browser, width):
     with village() as it:
         street = settle_in(it)
 
-        def register(community) -> str:
-            key = street.sunny.meter.public_key.hex()
-            community.manager.submit(
-                "registry:register_meter", "meter-new", street.flat.idgrid, key
-            )
-            return "meter-new"
-
-        meter_id = it.act(register)
+        meter_id = it.act(lambda community: new_meter(community, street))
         with page_in(browser, width=width) as page:
             signed_in_with_own_key(page, it)
             page.goto(f"{it.url}/console")
@@ -104,8 +111,57 @@ def test_a_meter_is_approved(browser, width):
             assert it.services.community.meter(meter_id).status == "approved"
             page.goto(f"{it.url}/console/audit?function=registry:approve_meter")
             newest = page.locator("[data-action]").first
-            expect(newest).to_contain_text("operator")
+            expect(newest).to_contain_text("control centre")
             expect(newest).to_contain_text("1 · valid")
+
+
+@pytest.mark.parametrize("path", ["/console", "/console/meters"])
+def test_what_was_registered_appears_by_itself_and_goes_once_approved(browser, path):
+    with village() as it:
+        street = settle_in(it)
+        with page_in(browser) as page:
+            page.goto(it.url + it.sign_in("", is_manager=True))
+            page.goto(it.url + path)
+            expect(page.locator("#link-state")).to_have_attribute("data-state", "live")
+            meter_id = it.act(lambda community: new_meter(community, street))
+            approval = page.locator("form[data-sign='registry:approve_meter']")
+            expect(approval.locator("[data-argument]")).to_have_value(meter_id)
+            it.act(lambda community: community.dso.submit("registry:approve_meter", meter_id))
+            expect(approval).to_have_count(0)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_grid_operator_s_key_takes_the_place_of_the_manager_s(browser, width):
+    with village() as it:
+        street = settle_in(it)
+        meter_id = it.act(lambda community: new_meter(community, street))
+        with page_in(browser, width=width, may_fail=True) as page:
+            page.clock.set_system_time(it.community.ledger.now)
+            page.goto(it.url + it.sign_in("", is_manager=True))
+            page.goto(f"{it.url}/manager/keys")
+            use_key(page, it.community.manager)
+            approve_meter(page, it)
+            expect(page.locator("[data-part=outcome]")).to_have_attribute(
+                "data-outcome", "refused"
+            )
+            page.goto(f"{it.url}/manager/keys")
+            page.get_by_text("Use another key").click()
+            keep_screenshot(page, "console-another-key")
+            assert overflow_px(page) == 0
+            assert small_targets(page) == []
+            assert accessibility_findings(page) == []
+            use_key(page, control_centre(it))
+            approve_meter(page, it)
+            expect(page.locator("[data-part=outcome]")).to_have_attribute(
+                "data-outcome", "committed"
+            )
+            assert it.services.community.meter(meter_id).status == "approved"
+
+
+def approve_meter(page: Page, it) -> None:
+    page.goto(f"{it.url}/console")
+    page.locator("[data-meter]").get_by_role("button").click()
+    page.get_by_role("button", name="Sign", exact=True).click()
 
 
 @pytest.mark.parametrize("width", WIDTHS)

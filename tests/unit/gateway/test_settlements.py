@@ -65,6 +65,7 @@ def test_both_parties_find_amount_energy_and_window_in_their_inbox():
             assert settled["listing_id"] == corrected["listing_id"] == LISTING
             assert (settled["energy_wh"], settled["amount_utoken"]) == (8000, sign * 432_000)
             assert (corrected["energy_wh"], corrected["amount_utoken"]) == (-500, -sign * 27_000)
+            assert (settled["revision"], corrected["revision"]) == (0, 1)
             foreign = f"/v1/accounts/{buyer if idgrid == seller else seller}/inbox"
             refusal = await world.client.get(foreign, headers=household)
             assert_problem(refusal, Problem.FORBIDDEN)
@@ -159,6 +160,19 @@ def test_the_household_s_account_leads_to_its_statement():
         for address in (f"/account/statement-{MONTH}.pdf", f"/v1/invoices/{MONTH}?file=csv"):
             assert f'href="{address}"' in page.text
         assert "/v1/invoices/" not in (await world.client.get("/")).text
+
+    over(community, scene)
+
+
+def test_the_household_s_account_links_the_receipts_of_an_hour_and_of_its_correction():
+    community, seller, _ = settled_hour()
+
+    async def scene(world: World) -> None:
+        page = await world.client.get("/account", headers=world.sign_in(seller))
+        receipt = f"/v1/settlements/{LISTING}/receipt?"
+        for which in ("", "revision=1&amp;"):
+            for file in ("receipt", "qr"):
+                assert f'href="{receipt}{which}file={file}"' in page.text
 
     over(community, scene)
 

@@ -1,7 +1,7 @@
 // The manager's side: letters, and keys that wait. What goes on the ledger is signed in this browser.
 
 import { keyPairFromPem } from "./key_pair.js";
-import { keepKey, storedKeys } from "./key_store.js";
+import { forgetKey, keepKey, storedKeys } from "./key_store.js";
 import { get, post } from "./ledger_client.js";
 import { attempt, pageError } from "./page_problem.js";
 import { sign } from "./sign.js";
@@ -12,15 +12,23 @@ const part = (name) => page.querySelector(`[data-part="${name}"]`);
 const locale = document.documentElement.lang || "en";
 let shown = "";
 
-async function showOwnKey() {
-  const has = (await storedKeys()).some((key) => key.idgrid === "" && key.certificatePem);
-  const status = part("own-key");
-  status.textContent = has ? status.dataset.textHas : status.dataset.textNone;
-  page.querySelector("[data-action=own-key]").hidden = has;
+async function staffKeys() {
+  return (await storedKeys()).filter((key) => key.idgrid === "");
 }
 
+async function showOwnKey() {
+  const has = (await staffKeys()).some((key) => key.certificatePem);
+  for (const told of [part("own-key"), part("which-key")]) {
+    told.textContent = has ? told.dataset.textHas : told.dataset.textNone;
+  }
+  part("replaces").hidden = !has;
+  part("another-key").open = !has;
+}
+
+/** The browser signs with one staff key at a time, the one chosen last. */
 async function useOwnKey(form) {
   const { certificate, file, mspid } = form.elements;
+  const former = await staffKeys();
   let pair;
   try {
     pair = await keyPairFromPem(await file.files[0].text());
@@ -31,6 +39,9 @@ async function useOwnKey(form) {
     ...pair, idgrid: "", mspid: mspid.value.trim(), certificatePem: await certificate.files[0].text(),
     createdMs: Date.now(),
   });
+  const replaced = former.filter((key) => key.fingerprint !== pair.fingerprint);
+  await Promise.all(replaced.map((key) => forgetKey(key.fingerprint)));
+  form.reset();
   await showOwnKey();
 }
 
