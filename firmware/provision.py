@@ -34,6 +34,8 @@ def make_image(
     settings["board"]["made_ms"] = time.time_ns() // 1_000_000
     if board not in BOARDS:
         raise BadRequest(f"board is one of {', '.join(BOARDS)}")
+    if board != "pc" and wifi is None:
+        raise BadRequest(f"a {board} joins by Wi-Fi: give --wifi-name and --wifi-password-file")
     if folder.exists() and any(folder.iterdir()):
         raise BadRequest(f"{folder} is not empty: a node's key may be in it")
     folder.mkdir(parents=True, exist_ok=True, mode=SECRET_FOLDER_MODE)
@@ -94,6 +96,15 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _wifi(name: str | None, password_file: Path | None) -> dict | None:
+    """`{"name", "password"}`; raises `BadRequest` for one without the other."""
+    if name is None and password_file is None:
+        return None
+    if not name or password_file is None:
+        raise BadRequest("--wifi-name and --wifi-password-file belong together")
+    return {"name": name, "password": password_file.read_text().strip()}
+
+
 def calibration(points: list[int], unit_max: int) -> list[int]:
     """`[gain_ppm, offset]` for config.json from what a node showed and an instrument told.
 
@@ -113,17 +124,13 @@ def main() -> int:
         if options.command == "calibrate":
             print(json.dumps(calibration(options.points, options.range)))
             return 0
-        wifi = None
-        if options.wifi_name:
-            password = options.wifi_password_file.read_text().strip()
-            wifi = {"name": options.wifi_name, "password": password}
         make_image(
             options.folder,
             settings=json.loads(options.settings.read_text()),
             authority=options.authority.read_bytes(),
             token=options.token_file.read_text().strip(),
             code=options.code,
-            wifi=wifi,
+            wifi=_wifi(options.wifi_name, options.wifi_password_file),
         )
     except (BadRequest, OSError, ValueError, KeyError) as error:
         print(f"no image: {error}", file=sys.stderr)
