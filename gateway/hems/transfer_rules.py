@@ -149,7 +149,8 @@ def commands(transfer: Transfer, now_ms: int) -> list[Command]:
     """What the ends that are not final have to hear.
 
     Once one relay is open nothing flows any more: the other end is stopped, else it would wait
-    for the last watt-hour that its own sensor has not seen.
+    for the last watt-hour that its own sensor has not seen. One that never answered may not have
+    begun, and now must not: it hears the stop alone, and answers with how the transfer stands.
     """
     has_ended = any(end.is_final for end in transfer.ends)
     wanted = []
@@ -157,7 +158,8 @@ def commands(transfer: Transfer, now_ms: int) -> list[Command]:
         if end.is_final:
             continue
         resend_ms = RESEND_ACCEPTED_MS if end.status == ACCEPTED else RESEND_UNANSWERED_MS
-        wanted.append(Command(end.device_id, transfer_message(transfer, now_ms), resend_ms))
+        if end.status or not has_ended:
+            wanted.append(Command(end.device_id, transfer_message(transfer, now_ms), resend_ms))
         if has_ended:
             wanted.append(
                 Command(end.device_id, stop_message(transfer, now_ms), RESEND_UNANSWERED_MS)

@@ -6,6 +6,8 @@ MicroPython ports count seconds from 1970 or from 2000; here everything is milli
 
 STEP_TOLERANCE_MS = 2_000
 """A node follows the gateway's time when it is off by more than this."""
+EARLIEST_MS, LATEST_MS = 946_684_800_000, 4_102_444_800_000
+"""The years 2000 to 2099: no node is told the time of others, and not every port has them."""
 
 
 class Clock:
@@ -24,7 +26,12 @@ class Clock:
         self._offset_ms = now_ms - self.ticks_ms()
 
     def follow(self, now_ms):
-        """The gateway says what time it is; small differences are its way here and are ignored."""
+        """The gateway says what time it is; small differences are its way here and are ignored.
+
+        Raises `ValueError` for a time that cannot be.
+        """
+        if not EARLIEST_MS <= now_ms < LATEST_MS:
+            raise ValueError("no time of day")
         if not self.is_set() or abs(self.now_ms() - now_ms) > STEP_TOLERANCE_MS:
             self.set(now_ms)
 

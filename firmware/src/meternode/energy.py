@@ -35,6 +35,17 @@ class Integrator:
         self._registers.flow(power_mw, elapsed_ms)
         return elapsed_ms
 
+    def sample_through(self, power_mw, t_end_ms, ticks_ms):
+        """Count up to the end of an interval, `t_end_ms` in ticks, from a sample at `ticks_ms`.
+
+        The end lies before the last sample when the node was off then, or the time of day was
+        told or corrected since: nobody knows the registers as of then, and it is an estimate.
+        """
+        earliest_ms = ticks_ms if self._last_ms is None else self._last_ms
+        if t_end_ms < earliest_ms:
+            self.has_gap = True
+        self.sample(power_mw, max(t_end_ms, earliest_ms))
+
     def take_quality(self):
         """`measured` or `estimated` for the interval that ends now; a new one begins."""
         quality = "estimated" if self.has_gap else "measured"

@@ -12,6 +12,9 @@ RESEND_MS = 60_000
 UNSIGNED_MAX = 8
 SAVE_MS = 60_000
 """How often the registers are put on flash between readings."""
+CLOCK_BACK_MS = 3_600_000
+"""A clock that stands further behind the last reading was wrong when that was made: readings go
+on from now, ordered by `seq`. A smaller step back is waited for."""
 
 
 class Metering:
@@ -42,7 +45,8 @@ class Metering:
         """
         ticks_ms, boundary_ms = self._clock.ticks_ms(), self._boundary_ms()
         if boundary_ms is not None:
-            self.integrator.sample(power_mw, ticks_ms - (self._clock.now_ms() - boundary_ms))
+            end_ticks_ms = ticks_ms - (self._clock.now_ms() - boundary_ms)
+            self.integrator.sample_through(power_mw, end_ticks_ms, ticks_ms)
             self.end_interval(boundary_ms)
         self.integrator.sample(power_mw, ticks_ms)
         if ticks_ms - self._saved_ms >= SAVE_MS:
@@ -129,6 +133,9 @@ class Metering:
         boundary_ms = now_ms - now_ms % self._settings.interval_ms
         if self._last_t_end_ms == 0:
             self._last_t_end_ms = boundary_ms  # the first interval is a whole one
+        if self._last_t_end_ms - now_ms > CLOCK_BACK_MS:
+            self._last_t_end_ms = boundary_ms
+            self._save()  # else a board would start again at the wrong time
         return boundary_ms if boundary_ms > self._last_t_end_ms else None
 
     def _save(self):

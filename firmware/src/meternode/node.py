@@ -147,7 +147,11 @@ class Node:
     def _carry_out(self, command):
         now_ms = self._clock.now_ms()
         refusal = None
+        if command["op"] == "stop" and self._commands.get(command["transfer"]) is not None:
+            return self.transfers.stop(command)  # what opens a relay needs no time and no room
         if not self._clock.is_set():
+            if command["op"] == "stop":
+                return _not_remembered(command, "clock")  # a copy counts once the time is known
             refusal = "clock"
         elif now_ms >= command["expires"]:
             refusal = "expired"

@@ -6,7 +6,7 @@ from meternode.app import App
 from meternode.flash import read_bytes
 from meternode.keys import enrolment, load_signer, load_token, make_secret
 from meternode.node import Node
-from meternode.settings import Settings
+from meternode.settings import BadSettings, Settings
 from meternode.signing import SecureElementSigner
 
 CONFIG, ENROLMENT_CODE = "config.json", "enrol.code"
@@ -21,9 +21,12 @@ def load_settings(root):
 def prepare(settings, clock, hardware, root, element=None):
     """The application, ready to run. The first start makes the key; enrolment is told each time.
 
-    `element` is the secure element of tier C.
+    `element` is the secure element of tier C; raises `BadSettings` when it and the tier disagree:
+    a key on flash must never pass for one in an element.
     """
     folder = root + "keys"
+    if (element is not None) != (settings.tier == "C"):
+        raise BadSettings("tier: C is for a node with a secure element, and only C")
     if element is not None:
         signer = SecureElementSigner(element)
     else:

@@ -75,14 +75,24 @@ class Transfers:
         return entry
 
     def stop(self, command):
-        """End a transfer early; one that ended, or was never here, is stopped already."""
+        """End a transfer early; one that never came is remembered as over, and never begins.
+
+        Every copy tells how the transfer stands: the answer before may be lost. The stop itself
+        need not be remembered, since a second one changes nothing.
+        """
+        transfer_id = command["transfer"]
         for transfer in list(self._waiting):
-            if transfer.command["id"] == command["transfer"]:
+            if transfer.command["id"] == transfer_id:
                 self._waiting.remove(transfer)
                 self._end(transfer, FAILED, "stopped")
-        if self._running and self._running.command["id"] == command["transfer"]:
+        if self._running and self._running.command["id"] == transfer_id:
             self._finish(FAILED, "stopped")
-        return self._enter(command, DONE)
+        if self._memory.get(transfer_id) is None:
+            unknown = dict(command, id=transfer_id, op="transfer")
+            self._enter(unknown, REFUSED, "stopped")
+        if transfer_id not in self.ended:
+            self.ended.append(transfer_id)
+        return {"id": command["id"], "op": "stop", "status": DONE}
 
     def is_idle(self):
         """Whether no transfer runs or waits."""

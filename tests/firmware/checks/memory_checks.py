@@ -31,7 +31,8 @@ def check_the_memory_of_commands_is_bounded_and_forgets_the_old_only_on_flash(fo
 
     def stop(command_id):
         world.messages = []  # a board's heap has no room for a history
-        return world.command(id=command_id, op="stop", transfer="x")
+        world.command(id=command_id, op="stop", transfer=command_id + "-x")
+        return next(answer for answer in world.all_of("ack") if answer["id"] == command_id)
 
     for number in range(REMEMBERED_MAX):
         assert stop(f"c-{number}")["status"] == "done"
@@ -43,8 +44,8 @@ def check_the_memory_of_commands_is_bounded_and_forgets_the_old_only_on_flash(fo
         world.ticks.now += 60_001
         stop(f"d-{number}")
     world.restart()
-    copy = world.command(id=f"d-{5 * REMEMBERED_MAX - 1}", op="switch", on=1)
-    assert copy["status"] == "done"
+    copy = world.command(id=f"d-{5 * REMEMBERED_MAX - 1}-x", op="switch", on=1)
+    assert (copy["status"], copy["reason"]) == ("refused", "stopped")
     assert not world.node.plug.is_on, "the id was another command's"
 
 
@@ -59,7 +60,7 @@ def check_nobody_fills_the_memory_of_commands_for_ever_on_flash(folder):
     world.node.receive("time", json.dumps({"v": 1, "t": START_MS + 400 * DAY_S * 1_000}))
     for number in range(REMEMBERED_MAX):
         world.messages = []
-        world.command(id=f"lie-{number}", op="stop", transfer="x")
+        world.command(id=f"lie-{number}", op="stop", transfer=f"x-{number}")
     assert world.transfer("t-full")["reason"] == "busy"
     world.node.receive("time", json.dumps({"v": 1, "t": START_MS}))
     world.restart()

@@ -5,9 +5,13 @@ import hashlib
 import json
 
 from meternode import ecdsa, p256
+from meternode.flash import read_bytes
 from meternode.hmac_sha256 import equal, hmac_sha256
 from meternode.reading import Reading, message, signed_line
+from meternode.settings import BadSettings
 from meternode.signing import HmacSigner, P256Signer, SecureElementSigner, sign
+from meternode.startup import prepare
+from world import World
 
 RFC6979_SECRET = 0xC9AFA9D845BA75166B5C215767B1D6934E50C3DB36E89B127B8A622B120F6721
 RFC6979 = {
@@ -98,6 +102,19 @@ def check_hmac_is_that_of_rfc_4231():
     assert equal(b"abc", b"abc")
     assert not equal(b"abc", b"abd")
     assert not equal(b"abc", b"ab")
+
+
+def check_tier_c_without_its_element_does_not_start_on_flash(folder):
+    for tier, element in (("C", None), ("A", "chip"), ("B", "chip")):
+        world = World(folder + "/" + tier, tier=tier)
+        root = world.folder + "/root/"
+        told = ""
+        try:
+            prepare(world.settings, world.clock, None, root, element)
+        except BadSettings as error:
+            told = str(error)
+        assert "secure element" in told, tier
+        assert read_bytes(root + "keys/meter.key") is None, "no key on flash either"
 
 
 def check_an_element_that_returns_the_upper_half_is_mended():

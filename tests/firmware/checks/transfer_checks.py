@@ -91,12 +91,56 @@ def check_many_commands_later_a_copy_of_a_long_transfer_is_still_known_on_flash(
     world.run(1, -P_3600_W)
     for number in range(150):
         world.ticks.now += 60_001
-        world.command(id=f"s-{number}", op="stop", transfer="x")
+        world.command(id=f"s-{number}", op="stop", transfer=f"x-{number}")
         world.messages = []
     for _ in range(2):
         assert world.transfer("t-long", until=START_MS + 80_000_000)["status"] == "done"
         world.restart()
     assert world.cycles() == 1
+
+
+def check_a_transfer_that_comes_after_its_stop_never_begins_on_flash(folder):
+    world = World(folder + "/n")
+    until = START_MS + 3_600_000
+    for _ in range(2):  # a copy of the stop is answered in full, too
+        world.messages = []
+        world.command(id="t-1-stop", op="stop", transfer="t-1", expires=until + 60_000)
+        told = {answer["id"]: answer for answer in world.all_of("ack")}
+        assert told["t-1-stop"]["status"] == "done"
+        assert (told["t-1"]["status"], told["t-1"]["reason"]) == ("refused", "stopped")
+    for _ in range(2):
+        late = world.transfer("t-1", until=until)
+        assert (late["status"], late["reason"], late["out"]) == ("refused", "stopped", 0)
+        world.restart()
+    world.run(5, -P_10_W)
+    assert world.cycles() == 0
+    assert world.transfer("t-2")["status"] == "accepted", "another one is not concerned"
+
+
+def check_copies_of_a_stop_repeat_how_a_transfer_ended_on_flash(folder):
+    world = World(folder + "/n")
+    world.transfer("t-1", energy_wh=1)
+    world.run(1, -P_3600_W)
+    for _ in range(2):
+        world.messages = []
+        world.command(id="t-1-stop", op="stop", transfer="t-1")
+        told = {answer["id"]: answer for answer in world.all_of("ack")}
+        assert (told["t-1"]["status"], told["t-1"]["energy_mwh"]) == ("done", 1_000)
+        assert told["t-1-stop"]["status"] == "done"
+    assert world.cycles() == 1
+
+
+def check_a_stop_before_the_time_is_known_counts_once_it_is_on_flash(folder):
+    world = World(folder + "/n")
+    world.clock._offset_ms = None
+    stop = {"id": "t-1-stop", "op": "stop", "transfer": "t-1", "t": START_MS}
+    stop["expires"] = START_MS + 60_000
+    answer = world.command(**stop)
+    assert (answer["status"], answer["reason"]) == ("refused", "clock")
+    world.node.receive("time", json.dumps({"v": 1, "t": START_MS}))
+    world.command(**stop)
+    assert world.transfer("t-1")["reason"] == "stopped"
+    assert world.cycles() == 0
 
 
 def check_a_lost_link_opens_after_thirty_seconds_on_flash(folder):

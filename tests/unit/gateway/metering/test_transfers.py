@@ -116,6 +116,19 @@ def test_when_one_end_fails_the_other_is_stopped():
     assert sent[1].message["transfer"] == "t-1"
 
 
+def test_an_end_that_never_answered_is_not_begun_once_the_other_is_over():
+    scene = Scene(Keys())
+    scene.stores.transfers.plan(transfer())
+    scene.hear(answer("node-1", "t-1", "failed", "lost_link"))
+    assert [(one.device_id, one.message["op"]) for one in scene.service.due(NOON_MS)] == [
+        ("node-2", "stop")
+    ]
+    scene.hear(answer("node-2", "t-1", "refused", "stopped"))
+    over = scene.stores.transfers.get("t-1")
+    assert (over.state, over.buyer.reason) == ("failed", "stopped")
+    assert [alarm.device_id for alarm in scene.alarms] == ["node-1"]
+
+
 def test_a_transfer_is_planned_once_and_only_between_nodes():
     trades = [("a", "IDG-1", "IDG-2", 5), ("b", "IDG-1", "IDG-9", 5), ("c", "IDG-2", "IDG-1", 0)]
     nodes = {"IDG-1": "node-1", "IDG-2": "node-2"}
