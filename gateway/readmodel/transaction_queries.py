@@ -75,6 +75,10 @@ class TransactionQueries(Snapshots):
             wanted = wanted.where(TransactionRow.code == code)
         return self._page(wanted, below, limit)
 
+    def announcing(self, *, below: Position | None = None, limit: int) -> Slice[TransactionRecord]:
+        """Valid transactions that announced an event, before a place, newest first."""
+        return self._page(_announcements(), below, limit)
+
     def activity(
         self, idgrid: str, *, below: Position | None = None, limit: int
     ) -> Slice[TransactionRecord]:

@@ -92,6 +92,15 @@ POST_LABELS: Mapping[str, str] = {
     "Deleted": N_("Deleted"),
     "Expired": N_("Expired"),
 }
+FOUND_KINDS: Mapping[str, str] = {
+    "block": N_("Block"),
+    "transaction": N_("Transaction"),
+    "household": N_("Household"),
+    "listing": N_("Hour"),
+    "member": N_("Member"),
+    "function": N_("Function"),
+}
+"""Of hits of a search (`gateway.readmodel.records.Found`)."""
 SOURCE_TYPES: Mapping[str, str] = {
     "solar": N_("solar"),
     "wind": N_("wind"),

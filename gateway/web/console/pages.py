@@ -19,11 +19,12 @@ from gateway.readmodel.records import Position
 from gateway.readmodel.staff_queries import privileged_actions
 from gateway.services import Services
 from gateway.sessions import Viewer
+from gateway.web.console.log_texts import LOG_ACTIONS, LOG_ACTORS, detail_text
 from gateway.web.device_status import device_status
 from gateway.web.explorer.code_texts import CODE_TEXTS
 from gateway.web.notice_texts import ALARMS
 from gateway.web.state_texts import DEVICE_KINDS, LISTING_STATES, REGISTRY_STATES, SOURCE_TYPES
-from gateway.web.templating import page
+from gateway.web.templating import language_of, page
 
 ROWS = 25
 NEXT_HOURS = 24
@@ -156,7 +157,12 @@ def statements(request: Request, services: UsedServices, month: AskedMonth = Non
 def exports(request: Request, services: UsedServices) -> HTMLResponse:
     """Files for the grid operator."""
     months = months_with_settlements(services.readmodel)
-    return page(request, "console/exports.html", section=SECTION, months=months)
+    return page(
+        request,
+        "console/exports.html",
+        section=SECTION,
+        months_shown={one: _in_it(one) for one in months},
+    )
 
 
 @router.get("/exports/energy-{month}.csv")
@@ -190,6 +196,8 @@ def audit(
         limit=ROWS,
         function=function,
     )
+    entries = services.people.log.entries(limit=ROWS)
+    words = language_of(request)
     return page(
         request,
         "console/audit.html",
@@ -198,7 +206,10 @@ def audit(
         following=found.next,
         function=function,
         codes=CODE_TEXTS,
-        entries=services.people.log.entries(limit=ROWS),
+        entries=entries,
+        log_actions=LOG_ACTIONS,
+        log_actors=LOG_ACTORS,
+        details={one.entry_id: detail_text(words, one.detail) for one in entries},
     )
 
 

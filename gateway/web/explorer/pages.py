@@ -16,13 +16,12 @@ from gateway.readmodel.records import Found, Position
 from gateway.services import Services
 from gateway.sessions import Viewer
 from gateway.web.explorer.code_texts import CODE_TEXTS
-from gateway.web.state_texts import LISTING_STATES
+from gateway.web.state_texts import FOUND_KINDS, LISTING_STATES
 from gateway.web.templating import page
 from ledger.model.codes import ValidationCode
 
 ROWS = 25
 """Of one page."""
-EVENTS_ROWS = 100
 SEARCH_CHARACTERS_MAX = 100
 NUMBER_MAX = 10**15
 
@@ -133,20 +132,21 @@ def transaction(request: Request, services: UsedServices, tx_id: TransactionId) 
 
 
 @router.get("/events")
-def events(request: Request, services: UsedServices) -> HTMLResponse:
-    """What valid transactions of the newest blocks announced, the newest first."""
+def events(request: Request, services: UsedServices, below: Below = None) -> HTMLResponse:
+    """What valid transactions announced, the newest first."""
     model = services.readmodel
-    found = [
-        record
-        for record in model.transactions(limit=EVENTS_ROWS, code=ValidationCode.VALID).items
-        if record.event_name
-    ]
-    viewer = viewer_or_none(request)
-    sees = insight(model, viewer, found)
+    found = model.announcing(below=None if below is None else Position.parse(below), limit=ROWS)
+    sees = insight(model, viewer_or_none(request), found.items)
     payloads = {
-        record.tx_id: event_payload(record.event_payload) for record in found if sees(record)
+        record.tx_id: event_payload(record.event_payload) for record in found.items if sees(record)
     }
-    return page(request, "explorer/events.html", events=found, payloads=payloads)
+    return page(
+        request,
+        "explorer/events.html",
+        events=found.items,
+        payloads=payloads,
+        following=found.next,
+    )
 
 
 @router.get("/orders")
@@ -244,14 +244,14 @@ def search(
     hits = _places(services, q, viewer_or_none(request))
     if len(hits) == 1:
         return RedirectResponse(hits[0][1], status_code=303)  # type: ignore[return-value]
-    return page(request, "explorer/search.html", asked=q, hits=hits)
+    return page(request, "explorer/search.html", asked=q, hits=hits, kinds=FOUND_KINDS)
 
 
-def _places(services: Services, asked: str, viewer: Viewer | None) -> list[tuple[str, str]]:
-    """(what, address) of each hit. Of other households nobody learns whether they exist."""
+def _places(services: Services, asked: str, viewer: Viewer | None) -> list[tuple[Found, str]]:
+    """(hit, address) of each hit. Of other households nobody learns whether they exist."""
     found = ledger_queries.search(services.readmodel, asked)
     return [
-        (f"{hit.kind} {hit.id}", _address(hit))
+        (hit, _address(hit))
         for hit in found
         if hit.kind != "household" or (viewer is not None and viewer.may_see(hit.id))
     ]

@@ -20,13 +20,13 @@ class Visitor:
     services: Services
     token: str = ""
 
-    def get(self, path: str) -> httpx.Response:
-        """A page; redirects are not followed."""
-        return asyncio.run(self._get(path))
+    def get(self, path: str, *, language: str = "en") -> httpx.Response:
+        """A page in a language; redirects are not followed."""
+        return asyncio.run(self._get(path, language))
 
-    async def _get(self, path: str) -> httpx.Response:
+    async def _get(self, path: str, language: str) -> httpx.Response:
         transport = httpx.ASGITransport(app=create_app(self.services))
-        headers = {"accept": "text/html"}
+        headers = {"accept": "text/html", "accept-language": language}
         if self.token:
             headers["authorization"] = f"Bearer {self.token}"
         async with httpx.AsyncClient(

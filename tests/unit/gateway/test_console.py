@@ -1,8 +1,10 @@
 """The manager's console: who gets in, what it shows, what leaves it."""
 
 import csv
+import re
 from datetime import UTC, datetime
 from io import StringIO
+from pathlib import Path
 
 import pytest
 
@@ -12,9 +14,12 @@ from gateway.hems.availability import MS_PER_DAY
 from gateway.hems.devices import DeviceBook
 from gateway.hems.plausibility import Limits
 from gateway.hems.series import Arrival, SeriesStore
+from gateway.identity.ending import EVERYTHING
 from gateway.month_check import month_check
 from gateway.mqtt.device_messages import ONLINE, DeviceState
 from gateway.readmodel.staff_queries import privileged_actions
+from gateway.web.console.log_texts import LOG_ACTIONS, detail_text
+from gateway.web.languages import language
 from tests.e2e.browser.street import live_through, open_with_orders, settle_in
 from tests.e2e.browser.village import village
 from tests.unit.energy.community import milliseconds
@@ -34,6 +39,7 @@ PAGES = (
 )
 FILES = ("exports/energy-2026-01.csv", "exports/devices.csv", "exports/sharing.csv")
 MONTH = "2026-01"
+GATEWAY = Path(__file__).parents[3] / "gateway"
 
 
 @pytest.fixture(scope="module")
@@ -165,8 +171,66 @@ def test_files_that_were_taken_are_logged(scene):
     it, _ = scene
     manager(it).get("/console/exports/devices.csv")
     text = manager(it).get("/console/audit").text
-    assert "export" in text.partition('id="gateway-log"')[2]
+    assert 'data-log-action="export">File taken<' in text
     assert it.services.people.log.entries(limit=1)[0].detail == "devices"
+
+
+@pytest.mark.parametrize(
+    ("code", "actor", "action", "detail", "month"),
+    [
+        ("en", "community manager", "File taken", "Energy per hour and", "January 2026"),
+        ("es", "gestor de la comunidad", "Archivo descargado", "Energía por hora", "enero 2026"),
+        (
+            "pt",
+            "gestor da comunidade",
+            "Ficheiro descarregado",
+            "Energia por hora",
+            "janeiro 2026",
+        ),
+    ],
+)
+def test_the_log_and_the_files_are_told_in_the_readers_words(
+    scene, code, actor, action, detail, month
+):
+    it, _ = scene
+    manager(it).get("/console/exports/energy-2026-01.csv")
+    log = manager(it).get("/console/audit", language=code).text
+    shown = log.partition('id="gateway-log"')[2]
+    for words in (f"<td>{actor}</td>", f">{action}<", detail, "2026-01<"):
+        assert words in shown
+    assert "<td>manager</td>" not in shown
+    files = manager(it).get("/console/exports", language=code).text
+    assert f"<span>{month}</span>" in files
+    assert "<span>2026-01</span>" not in files
+
+
+def test_every_act_that_the_gateway_logs_has_words():
+    written = set()
+    for folder in ("identity", "web/console"):
+        for file in (GATEWAY / folder).glob("*.py"):
+            written |= set(re.findall(r'action=f?"([^"]+)"', file.read_text(encoding="utf-8")))
+    several = {
+        "{name} ended": [name for name, _ in EVERYTHING] + ["links", "devices that asked"],
+        "key {state}": ["approved", "refused"],
+    }
+    for pattern, names in several.items():
+        written.remove(pattern)
+        written |= {re.sub(r"\{\w+\}", name, pattern) for name in names}
+    assert written == set(LOG_ACTIONS)
+
+
+@pytest.mark.parametrize(
+    ("detail", "in_spanish"),
+    [
+        ("2, recovery", "2, nueva clave tras una pérdida"),
+        ("1, key 0a1b ended", "1, fin de la clave 0a1b"),
+        ("enrol 0a1b", "primera clave 0a1b"),
+        ("0a1b", "0a1b"),
+        ("", ""),
+    ],
+)
+def test_details_of_the_log_are_words_and_numbers_stay(detail, in_spanish):
+    assert detail_text(language("es"), detail) == in_spanish
 
 
 def test_the_log_is_paged_to_its_end(scene):

@@ -1,15 +1,21 @@
 """The explorer's pages: what everybody sees, and what only those concerned do."""
 
+import re
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import insert
 
 from gateway.insight import METERED_FUNCTIONS, sees_read_write_set
+from gateway.readmodel.tables import Activity
 from gateway.scopes import Role, Scope
 from gateway.sessions import Viewer
 from gateway.web.explorer.code_texts import CODE_TEXTS
+from gateway.web.explorer.pages import ROWS
 from ledger.model.codes import ValidationCode
 from tests.e2e.browser.receipt_gateway import services_of
+from tests.e2e.browser.street import live_through, settle_in
+from tests.e2e.browser.village import village
 from tests.support.receipt_world import ReceiptWorld
 from tests.unit.gateway.pages import Visitor, visiting
 
@@ -22,6 +28,14 @@ def world():
 @pytest.fixture(scope="module")
 def services(world):
     return services_of(world)
+
+
+@pytest.fixture(scope="module")
+def lived():
+    """A community with more events than a page has."""
+    with village() as it:
+        live_through(it, settle_in(it), hours=2)
+        yield it
 
 
 @pytest.fixture
@@ -123,3 +137,44 @@ def test_pages_follow_each_other(visitor):
     assert visitor.get("/explorer/transactions?below=1:1").text.count("data-transaction=") == 2
     only = visitor.get("/explorer/transactions?code=MVCC_READ_CONFLICT").text
     assert only.count("data-transaction=") == 1
+
+
+def test_events_are_paged_to_the_first_one(lived):
+    everything = lived.services.readmodel.events_after(None, 500)
+    ids = [one.tx_id for one in reversed(everything)]
+    assert len(ids) > 2 * ROWS
+    seen, path = [], "/explorer/events"
+    while path:
+        text = visiting(lived.services).get(path).text
+        shown = re.findall(r'data-event="([0-9a-f]{64})"', text)
+        assert 0 < len(shown) <= ROWS
+        seen += shown
+        older = re.search(r'href="(/explorer/events\?below=[0-9:]+)">Older', text)
+        path = older[1] if older else ""
+    assert seen == ids
+    assert visiting(lived.services).get("/explorer/events?below=x").status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("language", "role"),
+    [("en", "grid operator"), ("es", "operador de la red"), ("pt", "operador da rede")],
+)
+def test_the_role_of_who_signed_is_in_words(lived, language, role):
+    (record, *_) = lived.services.readmodel.transactions(
+        limit=1, function="registry:approve_participant"
+    ).items
+    page = visiting(lived.services).get(
+        f"/explorer/transactions/{record.tx_id}", language=language
+    )
+    assert f"<dd>{role}</dd>" in page.text
+
+
+def test_several_hits_of_a_search_are_listed_in_words(lived):
+    with lived.services.readmodel.database.writing() as connection:
+        connection.execute(insert(Activity), {"idgrid": "1", "block_number": 1, "tx_index": 999})
+    found = visiting(lived.services, "", is_manager=True).get(
+        "/explorer/search?q=1", language="es"
+    )
+    assert 'href="/explorer/blocks/1">Bloque 1<' in found.text
+    assert 'href="/explorer/households/1">Hogar 1<' in found.text
+    assert visiting(lived.services).get("/explorer/search?q=1").status_code == 303
