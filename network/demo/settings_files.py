@@ -28,6 +28,8 @@ TOKEN_BYTES = 24
 SILENT_AFTER_PERCENT = 120
 """Of a market hour: the demo's meters speak once in an hour."""
 LOOPBACK = "127.0.0.1"
+PUSH_CONTACT = "mailto:demo@localhost"
+"""Whom push services are told to write to; the demo has nobody, but no push goes out without."""
 STAFF_MEMBERS = {
     "community_manager": "cooperative",
     "scheduler": "cooperative",
@@ -146,7 +148,7 @@ def _gateway_settings(
     return {
         "host": plan.gateway_host,
         "issuer_socket": str(files.authority_socket),
-        "notices": {"allowed_networks": [f"{LOOPBACK}/32"]},
+        "notices": {"allowed_networks": [f"{LOOPBACK}/32"], "contact": PUSH_CONTACT},
         "port": plan.gateway_port,
         "identity": _issued(authorities[HOME_MEMBER], place, "gateway", reader, now=now),
         "mqtt": broker.address(layout) | {"username": "gateway", "token": broker.token},
