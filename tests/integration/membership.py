@@ -1,5 +1,6 @@
 """Changing a running channel in tests, with the commands an operator types."""
 
+import time
 from pathlib import Path
 
 from ledger.node.membership.channel import ChannelState
@@ -13,6 +14,7 @@ from network.ports import free_port_range
 from tests.integration.running_network import RunningNetwork
 
 FIFTH = "school"
+REACHED_SECONDS_MAX = 60
 ONE_MORE_MEMBER = """
 [[members]]
 id = "{id}"
@@ -73,6 +75,15 @@ def approve_by(network: RunningNetwork, *members: str) -> None:
     name = proposal(network).stem
     for one in members:
         assert member(network, "approve", name, "--as", one) == 0
+    assert pending(network.layout) == []
+
+
+def approve_once_all_are_reached(network: RunningNetwork, one: str) -> None:
+    """Approve again until the members' validator has dialled one that was just started."""
+    name = proposal(network).stem
+    deadline = time.monotonic() + REACHED_SECONDS_MAX
+    while member(network, "approve", name, "--as", one) != 0:
+        assert time.monotonic() < deadline, f"{one}'s validator still misses another"
     assert pending(network.layout) == []
 
 

@@ -32,6 +32,7 @@ from network.running.verification import verify_member
 from tests.integration.membership import (
     FIFTH,
     approve_by,
+    approve_once_all_are_reached,
     cert,
     change,
     channel_of,
@@ -301,7 +302,7 @@ def test_a_validator_moves_and_is_sought_where_the_channel_says(channel: Channel
     assert "validator 4 (UtilityMSP" in wrong
     up(channel.network.plan, ["utility"])
     channel.agree()
-    approve_by(network, "dso")
+    approve_once_all_are_reached(network, "dso")
     down(network.plan, ["dso"])
     up(network.plan, ["dso"])
     channel.network = network

@@ -225,7 +225,9 @@ def test_the_broker_is_killed_in_mid_transfer_and_nothing_is_lost_or_doubled(bro
             world.broker.start()
             world.plan("t-killed")
             await world.until(lambda: world.state("t-killed") in {"done", "failed"})
-            assert world.state("t-killed") == "done"
+            assert world.state("t-killed") == "done", world.service.stores.transfers.get(
+                "t-killed"
+            )
             assert world.closings() == {"node-1": ["out"], "node-2": ["in"]}
             await world.all_stored()
 
