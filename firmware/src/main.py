@@ -5,11 +5,15 @@ which folder is active and whether it has proved itself; an unproven one gets a 
 the other folder is back (meternode/update.py).
 """
 
+import gc
 import json
 import os
 import sys
 
 SLOT_FILE = "slot.json"
+COLLECT_BYTES = 8_192
+"""Garbage is collected after so many bytes: what compiling leaves would tear the heap into pieces,
+and TLS needs some kilobytes in one."""
 
 
 def read_slot():
@@ -44,6 +48,7 @@ def main():
     slot = choose(before)
     if slot != before:
         write_slot(slot)
+    gc.threshold(COLLECT_BYTES)
     sys.path.insert(0, slot["active"])
     from board import start  # noqa: PLC0415 - only now it is known which folder
 
