@@ -115,11 +115,14 @@ def chooses_and_adds_this_device(page: Page, it: Village) -> None:
     page.goto(it.url + "/account")
     looked_at(page, "notices-choices")
     page.get_by_label("A market is open: Inbox").set_checked(False)
-    page.get_by_role("button", name="Keep these choices").click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Keep these choices").click()
     expect(page.get_by_label("A market is open: Inbox")).not_to_be_checked()
     expect(page.get_by_label("Energy is settled: Inbox")).to_be_checked()
     page.evaluate(WITHOUT_PUSH_SERVICE, [ENDPOINT])
-    page.get_by_role("button", name="Show my notices on this device").click()
+    # What the other width has left shows a "Remove" too: only the page's own reload tells.
+    with page.expect_navigation():
+        page.get_by_role("button", name="Show my notices on this device").click()
     remove = page.locator("#notices").get_by_role("button", name="Remove")
     expect(remove).to_be_visible()
 
