@@ -24,7 +24,6 @@ from typing import Any
 import httpx
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from gateway.actor import Actor
 from gateway.agent.client import REQUEST_TIMEOUT_S, HouseholdClient
 from gateway.agent.household import Household
 from gateway.database import migrate, open_database
@@ -41,7 +40,7 @@ from gateway.hems.profiles import DEMO_START, load_profiles
 from gateway.hems.running import limits_for
 from gateway.hems.series import SeriesStore
 from gateway.hems.virtual_meter import VirtualMeter
-from gateway.market_clock import MarketClock
+from gateway.ledger_access.actor import Actor
 from gateway.mqtt.connection import keep_ingesting
 from gateway.mqtt.embedded_broker import (
     Credential,
@@ -55,13 +54,14 @@ from gateway.mqtt.reading_check import ReadingCheck
 from gateway.mqtt.topics import gateway_access, meter_access
 from gateway.oracle.node import WAIT_FOR_READINGS_MS, OracleNode
 from gateway.oracle.series_source import SeriesReadings
-from gateway.scheduler import Scheduler
 from gateway.settings import (
     DemoSettings,
     HouseholdSettings,
     MqttSettings,
     load_demo_settings,
 )
+from gateway.timetable.market_clock import MarketClock
+from gateway.timetable.scheduler import Scheduler
 from ledger import log_lines
 from ledger.client.gateway import GatewayClient
 

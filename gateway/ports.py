@@ -1,4 +1,4 @@
-"""What the gateway needs of a ledger, named for the need; `gateway.ledger_link` provides it."""
+"""What the gateway needs of a ledger, named for the need; `gateway.ledger_access` provides it."""
 
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence

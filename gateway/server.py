@@ -12,8 +12,8 @@ from starlette.types import ASGIApp
 
 from gateway.api.hosts import HEAD_BYTES_MAX, AllowedHosts
 from gateway.application import create_app, create_trust_app
-from gateway.block_signal import BlockSignal
-from gateway.community import Community
+from gateway.books.community import Community
+from gateway.books.market import Market
 from gateway.database import (
     Database,
     DatabaseUnavailable,
@@ -21,7 +21,7 @@ from gateway.database import (
     open_database,
     outlasting,
 )
-from gateway.event_feed import EventFeed
+from gateway.hems.meter_keys import LedgerMeterKeys
 from gateway.hems.plug_services import PlugServices
 from gateway.http_connections import (
     ConnectionLimits,
@@ -31,28 +31,28 @@ from gateway.http_connections import (
 from gateway.identity.following import end_with_keys
 from gateway.identity.issuing import NoIssuer, SocketIssuer
 from gateway.identity.people import People
-from gateway.ledger_link import link_from
-from gateway.market import Market
-from gateway.meter_keys import LedgerMeterKeys
+from gateway.identity.scopes import Scope
+from gateway.identity.sessions import Sessions, Viewer
+from gateway.ledger_access.block_signal import BlockSignal
+from gateway.ledger_access.ledger_link import link_from
 from gateway.mqtt.collecting import start_collecting
 from gateway.mqtt.ingest import ReadingStore
 from gateway.notices.addresses import PrivateAddresses
 from gateway.notices.running import notice_tasks
 from gateway.notices.ways import NoticeWays, ways_from
 from gateway.ports import Ledger
+from gateway.readmodel.event_feed import EventFeed
 from gateway.readmodel.following import follow_blocks
 from gateway.readmodel.projector import Projector
 from gateway.readmodel.queries import ReadModel
-from gateway.receipts import Receipts
-from gateway.scopes import Scope
 from gateway.services import STREAMS_MAX, Services, Slots
-from gateway.sessions import Sessions, Viewer
 from gateway.settings import GatewaySettings, TlsSettings, load_gateway_settings
 from gateway.shared_state.answered import AnsweredRequests
 from gateway.shared_state.api_tokens import ApiTokens
 from gateway.shared_state.submissions import Submissions
 from gateway.shared_state.tries import Tries
-from gateway.transactions import Transactions
+from gateway.transactions.receipts import Receipts
+from gateway.transactions.submitting import Transactions
 from gateway.web.notice_texts import NoticeWriter
 from ledger import log_lines
 

@@ -3,30 +3,30 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from gateway.block_signal import BlockSignal
-from gateway.community import Community
+from gateway.books.community import Community
+from gateway.books.market import Market
+from gateway.books.marketplace import Marketplace
 from gateway.currency import Currencies
-from gateway.event_feed import EventFeed
 from gateway.hems.batteries import BatteryStore
 from gateway.hems.link_audit import LinkAudit
 from gateway.hems.plug_services import PlugServices
 from gateway.hems.service import HemsService
 from gateway.hems.tampering import TamperWatch
 from gateway.identity.people import People
-from gateway.market import Market
-from gateway.marketplace import Marketplace
+from gateway.identity.sessions import Sessions
+from gateway.ledger_access.block_signal import BlockSignal
 from gateway.mqtt.broker_link import BrokerLink
 from gateway.notices.addresses import Addresses
 from gateway.notices.book import NoticeBook
 from gateway.notices.ways import NoticeWays
 from gateway.ports import Measurements, NothingMeasured, Readings
+from gateway.readmodel.event_feed import EventFeed
 from gateway.readmodel.queries import ReadModel
-from gateway.receipts import Receipts
-from gateway.sessions import Sessions
 from gateway.shared_state.answered import AnsweredRequests
 from gateway.shared_state.api_tokens import ApiTokens
 from gateway.shared_state.tries import Tries
-from gateway.transactions import Transactions
+from gateway.transactions.receipts import Receipts
+from gateway.transactions.submitting import Transactions
 
 STREAMS_MAX = 1_000
 """Server-sent event streams open at once."""

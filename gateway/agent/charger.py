@@ -17,7 +17,7 @@ from gateway.agent.charging import Charge, plan, standing_order
 
 
 class Acting(Protocol):
-    """The charger's own key on the ledger; `gateway.actor.Actor` is one."""
+    """The charger's own key on the ledger; `gateway.ledger_access.actor.Actor` is one."""
 
     async def submit(self, function: str, *args: str) -> Any:
         """Run a function and wait for its block."""

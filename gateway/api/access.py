@@ -10,9 +10,9 @@ from fastapi.security import APIKeyCookie, HTTPBearer, SecurityScopes
 from chaincode.energy.community import Role as ContractRole
 from chaincode.energy.registry.records import Meter
 from gateway.errors import Problem, RequestRefused
-from gateway.scopes import Role, Scope
+from gateway.identity.scopes import Role, Scope
+from gateway.identity.sessions import Viewer
 from gateway.services import Services
-from gateway.sessions import Viewer
 
 SESSION_COOKIE = "gridledger_session"
 

@@ -15,11 +15,11 @@ from gateway.hems.availability import MS_PER_DAY, availability
 from gateway.hems.series import Gap
 from gateway.hems.service import HemsService
 from gateway.hems.transfer_rules import Transfer
+from gateway.identity.scopes import Scope
+from gateway.identity.sessions import Viewer
+from gateway.identity.sight import is_of_owner
 from gateway.mqtt.device_messages import MWH_PER_KWH, Measurement
-from gateway.scopes import Scope
 from gateway.services import Services
-from gateway.sessions import Viewer
-from gateway.sight import is_of_owner
 
 DAYS_MAX = 31
 MEASUREMENTS_SHOWN_MAX = 5_000

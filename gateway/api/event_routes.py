@@ -13,11 +13,11 @@ from gateway.api.ledger_answers import BlockEvent, NewBlock
 from gateway.api.views import event_payload
 from gateway.database import DatabaseUnavailable
 from gateway.errors import Problem, RequestRefused
-from gateway.event_feed import AnnouncedBlock, AnnouncedEvent
-from gateway.insight import sees_all_of
-from gateway.scopes import Scope
+from gateway.identity.scopes import Scope
+from gateway.identity.sessions import Viewer
+from gateway.readmodel.event_feed import AnnouncedBlock, AnnouncedEvent
 from gateway.services import Services
-from gateway.sessions import Viewer
+from gateway.transactions.insight import sees_all_of
 
 KEEP_ALIVE_MS = 15_000
 STREAM_RETRY_S = 10
@@ -51,7 +51,7 @@ async def events(
 
     Without `Last-Event-ID` the stream begins with the next block. `data` names the block, its
     transactions and the contract events in it; what an event carries is for those who read its
-    transaction (`gateway.insight`), and null for others.
+    transaction (`gateway.transactions.insight`), and null for others.
     """
     services = services_of(request)
     start = services.blocks.height if last_event_id is None else int(last_event_id) + 1

@@ -10,8 +10,8 @@ from gateway.api.ledger_answers import BlockAnswer, SearchHit, WholeBlock
 from gateway.api.schemas import PAGE_DEFAULT, Page, PageLimit
 from gateway.api.views import block_view, transaction_status
 from gateway.errors import Problem, RequestRefused
-from gateway.insight import insight
 from gateway.readmodel import ledger_queries
+from gateway.transactions.insight import insight
 
 BLOCK_NUMBER_MAX = 10**15
 

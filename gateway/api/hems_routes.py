@@ -16,10 +16,10 @@ from gateway.api.device_answers import BatteryCharge, HourOfMeter
 from gateway.api.schemas import also_refused
 from gateway.errors import Problem, RequestRefused
 from gateway.hems.metered_hour import metered_hour
-from gateway.scopes import Scope
+from gateway.identity.scopes import Scope
+from gateway.identity.sessions import Viewer
+from gateway.identity.sight import OwnReadings
 from gateway.services import Services
-from gateway.sessions import Viewer
-from gateway.sight import OwnReadings
 
 WH_PER_KWH = 1000
 READINGS_PER_HOUR = 4

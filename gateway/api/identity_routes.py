@@ -30,9 +30,9 @@ from gateway.identity.identity_log import LogEntry
 from gateway.identity.issuing import Certified
 from gateway.identity.passkeys import Site
 from gateway.identity.passwords import PASSWORD_CHARACTERS_MAX, PASSWORD_CHARACTERS_MIN
+from gateway.identity.sessions import SESSION_LIFETIME_MS, Viewer
 from gateway.identity.signing_requests import REQUEST_CHARACTERS_MAX, fingerprint_of_request
 from gateway.services import Services
-from gateway.sessions import SESSION_LIFETIME_MS, Viewer
 
 CODE_CHARACTERS_MAX = 40
 CREDENTIAL_MEMBERS_MAX = 16

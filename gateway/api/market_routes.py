@@ -28,12 +28,12 @@ from gateway.api.market_answers import (
     SettlementTotals,
 )
 from gateway.api.schemas import PAGE_DEFAULT, Page, PageAfter, PageLimit, also_refused, page_of
-from gateway.community import AccountView
+from gateway.books.community import AccountView
+from gateway.books.market import PlacedOrder
 from gateway.errors import LedgerRefusal, Problem, RequestRefused
-from gateway.market import PlacedOrder
-from gateway.refusals import problem_of
+from gateway.identity.sight import OwnReadings, listing_as_seen, result_as_seen, settlement_as_seen
+from gateway.ledger_access.refusals import problem_of
 from gateway.services import Services
-from gateway.sight import OwnReadings, listing_as_seen, result_as_seen, settlement_as_seen
 
 EMAIL_CHARACTERS_MAX = 254
 

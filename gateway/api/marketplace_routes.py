@@ -11,8 +11,8 @@ from gateway.api.access import MaybeSignedIn, UsedServices
 from gateway.api.market_answers import ShownPost
 from gateway.api.schemas import PAGE_DEFAULT, Page, PageLimit
 from gateway.errors import Problem, RequestRefused
-from gateway.sessions import Viewer
-from gateway.sight import post_as_seen
+from gateway.identity.sessions import Viewer
+from gateway.identity.sight import post_as_seen
 
 router = APIRouter(prefix="/v1/marketplace", tags=["marketplace"])
 

@@ -12,8 +12,8 @@ from gateway.api.schemas import Body
 from gateway.errors import Problem, RequestRefused
 from gateway.hems.plug_services import DEVICE, MONTHLY, PlugServiceError
 from gateway.hems.switching import SwitchCommand
+from gateway.identity.sessions import Viewer
 from gateway.services import Services
-from gateway.sessions import Viewer
 
 LIFETIME_MS_MIN, LIFETIME_MS_DEFAULT, LIFETIME_MS_MAX = 1_000, 5_000, 60_000
 

@@ -7,7 +7,7 @@ from starlette.responses import RedirectResponse
 
 from gateway.api.access import SESSION_COOKIE, LiveServices, session_token, try_of_secret
 from gateway.errors import Problem, RequestRefused
-from gateway.sessions import SESSION_LIFETIME_MS
+from gateway.identity.sessions import SESSION_LIFETIME_MS
 
 router = APIRouter()
 

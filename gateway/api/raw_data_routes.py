@@ -5,7 +5,7 @@ from fastapi import APIRouter
 from gateway.api.access import LiveServices, SignedIn, require_scope
 from gateway.errors import Problem, RequestRefused
 from gateway.hems.tampering import Comparison, TamperWatch
-from gateway.scopes import Scope
+from gateway.identity.scopes import Scope
 from gateway.services import Services
 
 router = APIRouter(prefix="/v1", tags=["devices"])

@@ -12,8 +12,8 @@ from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.functional_validators import AfterValidator
 
-from gateway.contract_functions import described_functions
 from gateway.errors import Problem, RequestRefused
+from gateway.transactions.contract_functions import described_functions
 
 PROBLEM_REFERENCE = "#/components/responses/{name}"
 """Of the problem with a status, as `described_app.py` describes it."""

@@ -10,8 +10,8 @@ from gateway.api.market_answers import MonthStatement
 from gateway.api.schemas import PAGE_DEFAULT, Page, PageLimit
 from gateway.errors import Problem, RequestRefused
 from gateway.services import Services
-from gateway.settlements import MonthlyStatement, Notice, Settlements, as_json
-from gateway.statement_files import as_csv, as_pdf
+from gateway.statements.settlements import MonthlyStatement, Notice, Settlements, as_json
+from gateway.statements.statement_files import as_csv, as_pdf
 
 router = APIRouter(prefix="/v1", tags=["settlement"])
 

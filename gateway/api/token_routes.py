@@ -8,7 +8,7 @@ from pydantic import Field, StringConstraints
 
 from gateway.api.access import LiveServices, TokenMaker
 from gateway.api.schemas import Body, Page
-from gateway.scopes import Role, Scope
+from gateway.identity.scopes import Role, Scope
 from gateway.shared_state.api_tokens import LIFETIME_DAYS_MAX, ApiToken
 
 LIFETIME_DAYS_DEFAULT = 90

@@ -25,20 +25,20 @@ from gateway.api.schemas import (
     also_refused,
 )
 from gateway.api.views import event_payload, transaction_status
-from gateway.contract_functions import FunctionDescription, described_functions
 from gateway.errors import Problem, RequestRefused
-from gateway.insight import insight
+from gateway.ledger_access.refusals import RETRYABLE
 from gateway.readmodel.records import Position, TransactionRecord
-from gateway.refusals import RETRYABLE
 from gateway.services import Services
-from gateway.transactions import Prepared
+from gateway.transactions.contract_functions import FunctionDescription, described_functions
+from gateway.transactions.insight import insight
+from gateway.transactions.submitting import Prepared
 from ledger.crypto.hashing import sha256
 from ledger.model.codes import ValidationCode
 
 WAIT_MS_DEFAULT = 10_000
 WAIT_MS_MAX = 60_000
 REFUSED_BY_THE_LEDGER = (402, 403, 404, 409, 504)
-"""Beside 422: what the contract and the peers may answer (`gateway.refusals`)."""
+"""Beside 422: what the contract and the peers may answer (`gateway.ledger_access.refusals`)."""
 
 router = APIRouter(prefix="/v1", tags=["transactions"])
 

@@ -2,8 +2,8 @@
 
 from gateway.api.ledger_answers import BlockAnswer
 from gateway.api.schemas import TransactionStatus
+from gateway.ledger_access.refusals import RETRYABLE
 from gateway.readmodel.records import BlockRecord, TransactionRecord
-from gateway.refusals import RETRYABLE
 from gateway.strict_json import BadJson, parse_strictly
 from ledger.model.codes import ValidationCode
 

@@ -9,10 +9,10 @@ from pydantic import StringConstraints
 from gateway.api.access import LiveServices, SignedInPerson
 from gateway.api.schemas import Body, Page, also_refused
 from gateway.errors import Problem, RequestRefused
+from gateway.identity.sessions import Viewer
 from gateway.notices.outside_http import URL_CHARACTERS_MAX
 from gateway.notices.webhooks import Webhook, Webhooks
 from gateway.services import Services
-from gateway.sessions import Viewer
 
 router = APIRouter(prefix="/v1/webhooks", tags=["notices"])
 

@@ -12,9 +12,9 @@ from gateway.demo.report import HourReport
 from gateway.demo.table import LiveTable, Row
 from gateway.hems.fleet import Fleet
 from gateway.hems.profiles import Profiles
-from gateway.market_clock import HourPlan, MarketClock
 from gateway.oracle.node import OracleNode
-from gateway.scheduler import Scheduler, sleep_until
+from gateway.timetable.market_clock import HourPlan, MarketClock
+from gateway.timetable.scheduler import Scheduler, sleep_until
 
 FEED_IN_UTOKEN_PER_KWH = 80_000
 """What the utility pays for a kWh; the data set has no feed-in tariff."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from chaincode.energy.joining import By, Newcomer, joining
 from chaincode.energy.registry.person_records import INDEX_KEY_BYTES, SALT_BYTES
-from gateway.actor import Actor
+from gateway.ledger_access.actor import Actor
 from ledger.crypto.hashing import sha256
 
 DEPOSIT_UTOKEN = 20_000_000

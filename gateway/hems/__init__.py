@@ -1,1 +1,10 @@
-"""Household side: profiles, virtual meters."""
+"""Home energy data and devices: readings kept and judged, transfers, plugs, batteries.
+
+service.py           the data service that pages and the API read
+series.py            measured values as they are kept
+plausibility.py      what a reading must be; `alarms`, `availability`, `device_health`
+anchoring.py         hashes of hours on the ledger; `anchor_recovery`, `anchored_rows`, `tampering`
+transfers.py         relays of seller and buyer, by `transfer_rules`; `links`, `link_audit`
+switching.py         plugs that are switched; `plug_services`, `planning`
+fleet.py             meters of the demo: `virtual_meter`, or real firmware in `firmware_meter`
+"""

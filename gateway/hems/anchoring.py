@@ -36,7 +36,7 @@ _MEASURED_COLUMNS = tuple(MeasurementRow.__table__.columns)
 
 
 class Anchoring(Protocol):
-    """Whoever may put anchors on the ledger; `gateway.actor.Actor` of an oracle is one."""
+    """Whoever may put anchors on the ledger; an oracle's `Actor` is one."""
 
     async def submit(self, function: str, *args: str) -> Any:
         """Run a function and wait for its block."""

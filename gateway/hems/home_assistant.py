@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from gateway.community import Community
-from gateway.market import Market
+from gateway.books.community import Community
+from gateway.books.market import Market
+from gateway.books.order_progress import OrderState
+from gateway.books.own_records import OwnRecords
 from gateway.mqtt.topics import discovery_topic, gateway_state_topic, market_topic
-from gateway.order_progress import OrderState
-from gateway.own_records import OwnRecords
 from gateway.ports import Readings
 from gateway.readmodel import market_queries
 from gateway.readmodel.queries import ReadModel

@@ -5,7 +5,7 @@ See `gateway.ports.Measurements`; whoever asks has checked that the reader may s
 
 from collections.abc import Sequence
 
-from gateway.community import Community
+from gateway.books.community import Community
 from gateway.hems.measurements import MeasurementStore
 from gateway.ports import ApplianceEnergy, Measured
 

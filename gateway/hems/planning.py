@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable
 from chaincode.energy.market.records import ListingState
 from chaincode.energy.market.trades import Trade
 from chaincode.energy.registry.records import Status
-from gateway.block_signal import BlockSignal
-from gateway.community import Community
+from gateway.books.community import Community
+from gateway.books.market import Market
 from gateway.hems.devices import Device
 from gateway.hems.service import Stores
 from gateway.hems.transfers import plan_trades
-from gateway.market import Market
+from gateway.ledger_access.block_signal import BlockSignal
 from gateway.mqtt.device_messages import LOST
 from gateway.readmodel.market_queries import listings
 from gateway.readmodel.queries import ReadModel

@@ -13,15 +13,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from gateway.actor import Actor
-from gateway.block_signal import BlockSignal
-from gateway.community import Community
+from gateway.books.community import Community
 from gateway.database import Database, migrate, open_database
 from gateway.errors import LedgerRefusal
 from gateway.hems.anchoring import AnchorBook, Proof
+from gateway.hems.meter_keys import LedgerMeterKeys
 from gateway.hems.retention import Retention, proof_from, roots_in
 from gateway.hems.tampering import Comparison, TamperWatch
-from gateway.meter_keys import LedgerMeterKeys
+from gateway.ledger_access.actor import Actor
+from gateway.ledger_access.block_signal import BlockSignal
 from gateway.readmodel.queries import ReadModel
 from gateway.settings import GatewaySettings, load_gateway_settings
 from ledger import log_lines

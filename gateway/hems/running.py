@@ -24,7 +24,7 @@ from gateway.hems.service import AlarmListener, HemsService, MeasurementListener
 from gateway.hems.switching import SwitchBook
 from gateway.hems.tampering import TamperWatch
 from gateway.hems.transfers import TransferBook
-from gateway.refusals import refusal_code
+from gateway.ledger_access.refusals import refusal_code
 
 READINGS_PER_HOUR = 4
 """A quarter of an hour between readings (003:318), unless the community says otherwise."""

@@ -5,6 +5,9 @@
     passwords.py      login with IDgrid and password; wrong ones lock
     passkeys.py       login with a passkey (WebAuthn)
     identity_log.py   who did what, for the audit
+    sessions.py       who is looking: one-time links become sessions
+    scopes.py         what a role, a session or a script's token may do
+    sight.py          who sees what of whom (row E012)
     issuing.py        the way to the member's certificate authority (`gridledger cert serve`)
 
 The tables hold public keys, salted hashes of passwords, and hashes of everything that opens

@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 
 from chaincode.energy.registry.records import DEVICE as DEVICE_KEY
 from chaincode.energy.registry.records import AgentLimits, Participant
-from gateway.community import Community
+from gateway.books.community import Community
 from gateway.database import Database
 from gateway.errors import Problem, RequestRefused
 from gateway.identity.enrolment import certify, new_request

@@ -16,7 +16,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, delete, update
 
-from gateway.community import Community
+from gateway.books.community import Community
 from gateway.database import Database
 from gateway.identity.identity_log import IdentityLog
 from gateway.identity.tables import (

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from gateway.community import Community
+from gateway.books.community import Community
 from gateway.database import Database
 from gateway.errors import Problem, RequestRefused
 from gateway.identity.ending import Endings

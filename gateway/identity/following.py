@@ -2,8 +2,8 @@
 
 import asyncio
 
-from gateway.block_signal import BlockSignal
 from gateway.identity.ending import Endings
+from gateway.ledger_access.block_signal import BlockSignal
 from gateway.readmodel.queries import ReadModel
 from ledger.model.codes import ValidationCode
 

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurv
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from chaincode.energy.registry.records import DEVICE, Participant, Signer
-from gateway.community import Community
+from gateway.books.community import Community
 from gateway.database import Database
 from gateway.errors import Problem, RequestRefused
 from gateway.identity.challenges import Challenges

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gateway.community import Community
+from gateway.books.community import Community
 from gateway.database import Database
 from gateway.identity.challenges import Challenges
 from gateway.identity.device_keys import DeviceKeys

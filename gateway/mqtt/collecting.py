@@ -5,13 +5,13 @@ import functools
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 
-from gateway.actor import Actor
 from gateway.database import Database, outlasting
 from gateway.hems.anchor_recovery import catch_up
 from gateway.hems.anchoring import AnchorBook
 from gateway.hems.home_assistant import StandingSource
 from gateway.hems.household_values import HouseholdValues
 from gateway.hems.link_audit import LinkAudit
+from gateway.hems.meter_keys import LedgerMeterKeys
 from gateway.hems.mirror_push import MirrorPush, mirror_client
 from gateway.hems.planning import TransferPlanner, keep_planning
 from gateway.hems.retention import roots_in
@@ -23,7 +23,7 @@ from gateway.hems.running import (
 )
 from gateway.hems.service import HemsService
 from gateway.hems.tampering import TamperWatch
-from gateway.meter_keys import LedgerMeterKeys
+from gateway.ledger_access.actor import Actor
 from gateway.mqtt.adapters import Adapter, adapters_for, energy_topics
 from gateway.mqtt.announcing import TransferAnnouncer
 from gateway.mqtt.collector import Collector, keep_collecting

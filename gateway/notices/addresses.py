@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from gateway.errors import LedgerRefusal
+from gateway.ledger_access.refusals import refusal_code
 from gateway.ports import Ledger
-from gateway.refusals import refusal_code
 from ledger.client.proposals import new_proposal
 from ledger.crypto.signing import SigningIdentity
 

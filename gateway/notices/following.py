@@ -5,9 +5,9 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 
 from chaincode.energy.registry.records import Status
-from gateway.block_signal import BlockSignal
-from gateway.community import Community
+from gateway.books.community import Community
 from gateway.hems.alarms import Alarm
+from gateway.ledger_access.block_signal import BlockSignal
 from gateway.notices.alarms_told import alarms_after, alarms_over
 from gateway.notices.book import (
     MAILED_WITHIN_MS,

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from chaincode.energy.oracle.records import OracleRequest
 from gateway.errors import LedgerRefusal
+from gateway.ledger_access.refusals import refusal_code
 from gateway.oracle.job import (
     EXPIRE,
     SUBMIT,
@@ -20,7 +21,6 @@ from gateway.oracle.job import (
     RunLog,
     run_until_submit,
 )
-from gateway.refusals import refusal_code
 
 POLL_MS = 1_000
 AT_ONCE_MAX = 8
@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 
 class Acting(Protocol):
-    """An identity on the ledger; `gateway.actor.Actor` is one."""
+    """An identity on the ledger; `gateway.ledger_access.actor.Actor` is one."""
 
     async def submit(self, function: str, *args: str) -> Any:
         """Run a function and wait for its block."""

@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 
-from gateway.actor import Actor
+from gateway.ledger_access.actor import Actor
 from gateway.oracle.answering import AnsweringNode
 from gateway.oracle.http_source import HttpSource
 from gateway.oracle.job import JobSpec, RunLog

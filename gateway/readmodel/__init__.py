@@ -19,7 +19,7 @@ only reads. Build on these, never on the tables:
 
 Pages are `Slice(items, next)`: hand `next` back to get the page after it (`Position.parse` where a
 `Position` is wanted); at most `PAGE_MAX` rows. Records are in `records`. Whole contract records
-(`Listing`, `Participant`, …) come through `gateway.ledger_records` from `value` and `entries`.
+(`Listing`, `Participant`, …) come through `books.ledger_records` from `value` and `entries`.
 
 Calls block for well under a millisecond on SQLite: write routes as plain `def`, and in asyncio
 code use `asyncio.to_thread`. Answers that must fit together go inside

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from gateway.database import Database, migrate, open_database
 from gateway.errors import LedgerRefusal
-from gateway.ledger_link import link_from
+from gateway.ledger_access.ledger_link import link_from
 from gateway.readmodel.projector import Projector
 from gateway.readmodel.queries import ReadModel
 from gateway.readmodel.rebuild import Rebuilt, rebuild

@@ -3,8 +3,8 @@
 import asyncio
 import logging
 
-from gateway.block_signal import BlockSignal
 from gateway.errors import LedgerRefusal
+from gateway.ledger_access.block_signal import BlockSignal
 from gateway.ports import Ledger
 from gateway.readmodel.projector import BlockMissing, Projector
 from ledger.audit.chain import ChainBroken

@@ -2,7 +2,7 @@
 
     answered.py      requests with an Idempotency-Key, and what they were answered
     submissions.py   transactions handed to ordering that no block holds yet
-    api_tokens.py    tokens of scripts, each with a role and scopes (`gateway.scopes`)
+    api_tokens.py    tokens of scripts, each with a role and scopes (`gateway.identity.scopes`)
 
 Nothing in the tables opens anything: of tokens they hold the SHA-256.
 """

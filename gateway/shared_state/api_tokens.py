@@ -9,7 +9,7 @@ from sqlalchemy import delete, func, insert, select
 from gateway.database import Database
 from gateway.errors import Problem, RequestRefused
 from gateway.identity.ending import Endings
-from gateway.scopes import GRANTABLE, SCOPES, Role, Scope
+from gateway.identity.scopes import GRANTABLE, SCOPES, Role, Scope
 from gateway.shared_state.tables import ApiTokenRow
 from ledger.crypto.hashing import sha256
 

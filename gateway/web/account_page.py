@@ -6,12 +6,12 @@ from datetime import datetime
 
 from chaincode.energy.market.standing_rules import StandingOrder
 from chaincode.energy.registry.records import Meter, Participant, Res
-from gateway.community import AccountView
+from gateway.books.community import AccountView
+from gateway.books.own_records import OwnRecords
 from gateway.notices.records import Choices
-from gateway.own_records import OwnRecords
 from gateway.readmodel.records import TransactionRecord
 from gateway.services import Services
-from gateway.settlements import Notice, Settlements
+from gateway.statements.settlements import Notice, Settlements
 from gateway.web.languages import local_start
 
 ACTIVITY_SHOWN = 50

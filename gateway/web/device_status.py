@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from chaincode.energy.hours import HOUR_MS
 from chaincode.energy.registry.records import Meter
-from gateway.device_health import ONLINE, DeviceHealth, device_health
 from gateway.hems.availability import DayAvailability
+from gateway.hems.device_health import ONLINE, DeviceHealth, device_health
 from gateway.services import Services
 
 READING_INTERVAL_MS = HOUR_MS

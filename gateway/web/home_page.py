@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from gateway.community import AccountView
-from gateway.own_records import OwnRecords
-from gateway.power_now import PowerNow, power_between
-from gateway.savings import Savings
+from gateway.books.community import AccountView
+from gateway.books.own_records import OwnRecords
+from gateway.books.savings import Savings
+from gateway.books.standing_preview import LookBack, StandingWish, look_back, proposed
+from gateway.hems.power_now import PowerNow, power_between
+from gateway.identity.sessions import Viewer
+from gateway.identity.sight import OwnReadings
 from gateway.services import Services
-from gateway.sessions import Viewer
-from gateway.sight import OwnReadings
-from gateway.standing_preview import LookBack, StandingWish, look_back, proposed
 from gateway.web.languages import Language, local_start
 from gateway.web.listing_panel import ListingPanel, listing_panel
 from gateway.web.manager_panel import ManagerPanel, manager_panel

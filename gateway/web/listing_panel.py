@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chaincode.energy.market.records import Listing
-from gateway.market import PlacedOrder
+from gateway.books.market import PlacedOrder
 from gateway.services import Services
 from gateway.web.curves import Clearing, Step, curves_svg
 from gateway.web.languages import N_, Language

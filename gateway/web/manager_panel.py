@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chaincode.energy.registry.records import Meter, Participant, Res
-from gateway.community import AccountView
+from gateway.books.community import AccountView
 from gateway.services import Services
 
 

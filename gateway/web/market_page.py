@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from chaincode.energy.registry.records import Res
-from gateway.community import AccountView
-from gateway.order_progress import OrderProgress
-from gateway.own_records import OwnRecords
+from gateway.books.community import AccountView
+from gateway.books.order_progress import OrderProgress
+from gateway.books.own_records import OwnRecords
+from gateway.identity.sessions import Viewer
 from gateway.services import Services
-from gateway.sessions import Viewer
 from gateway.web.languages import N_, Language
 from gateway.web.listing_panel import ListingPanel, listing_panel
 from gateway.web.price_history import HOURS_SHOWN, HourRow, last_priced, price_history

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from chaincode.energy.hours import HOUR_MS, listing_id_at
 from chaincode.energy.marketplace.labels import Label, label_for
 from chaincode.energy.marketplace.records import Post, PostKind
+from gateway.identity.sessions import Viewer
+from gateway.identity.sight import post_as_seen
 from gateway.services import Services
-from gateway.sessions import Viewer
-from gateway.sight import post_as_seen
 from gateway.web.languages import Language
 
 POSTS_SHOWN = 100

@@ -6,12 +6,12 @@ from datetime import date, timedelta
 
 from chaincode.energy.oracle.records import MeterReading
 from chaincode.energy.registry.records import Meter
-from gateway.metered_history import Energy, MeteredHours, total
-from gateway.own_records import OwnRecords
+from gateway.books.metered_history import Energy, MeteredHours, total
+from gateway.books.own_records import OwnRecords
+from gateway.hems.power_now import PowerNow
+from gateway.identity.sight import OwnReadings, own_measured
 from gateway.ports import ApplianceEnergy, Measured
-from gateway.power_now import PowerNow
 from gateway.services import Services
-from gateway.sight import OwnReadings, own_measured
 from gateway.web.gauges import Bounds, Range, power_bounds, voltage_bounds
 from gateway.web.home_page import power_now
 from gateway.web.languages import local_start

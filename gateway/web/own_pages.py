@@ -4,8 +4,8 @@ from fastapi import Request
 
 from gateway.api.access import viewer_or_none
 from gateway.errors import Problem, RequestRefused
-from gateway.scopes import Scope
-from gateway.sessions import Viewer
+from gateway.identity.scopes import Scope
+from gateway.identity.sessions import Viewer
 
 
 def reader_or_none(request: Request) -> Viewer | None:

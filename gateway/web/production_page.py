@@ -7,10 +7,10 @@ from datetime import date
 from chaincode.energy.oracle.records import MeterReading
 from chaincode.energy.registry.records import Res
 from gateway.hems.batteries import Observation
+from gateway.hems.power_now import PowerNow, power_between
+from gateway.identity.sight import OwnReadings
 from gateway.ports import Measured
-from gateway.power_now import PowerNow, power_between
 from gateway.services import Services
-from gateway.sight import OwnReadings
 from gateway.web.gauges import Bounds, Range, charge_bounds
 from gateway.web.meter_page import Chart, history_chart
 

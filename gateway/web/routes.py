@@ -9,8 +9,8 @@ from starlette.responses import HTMLResponse
 
 from chaincode.energy.arguments import ENERGY_WH_MAX, PRICE_UTOKEN_PER_KWH_MAX
 from gateway.api.access import SignedIn, UsedServices
-from gateway.own_records import OwnRecords
-from gateway.standing_preview import (
+from gateway.books.own_records import OwnRecords
+from gateway.books.standing_preview import (
     HOURS_PER_WEEK,
     StandingWish,
     contract_argument,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from gateway.order_progress import OrderState, Reason
+from gateway.books.order_progress import OrderState, Reason
 from gateway.web.languages import N_
 
 LISTING_STATES: Mapping[str, str] = {

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from gateway.api.access import SignedIn, UsedServices
 from gateway.api.settlement_routes import MONTH_PATTERN, month_or_refusal
-from gateway.statement_files import as_pdf
+from gateway.statements.statement_files import as_pdf
 from gateway.web.languages import N_
 from gateway.web.own_pages import household_of
 from gateway.web.templating import language_of
@@ -32,7 +32,7 @@ STATEMENT_TEXTS = (
     N_("Sold to the utility"),
     N_("Owed by the utility"),
 )
-"""What `gateway.statement_files` writes, marked for the catalogues."""
+"""What `gateway.statements.statement_files` writes, marked for the catalogues."""
 router = APIRouter(include_in_schema=False)
 
 

@@ -16,7 +16,7 @@ from starlette.responses import HTMLResponse
 
 from gateway.api.access import services_of, viewer_or_none
 from gateway.errors import RequestRefused
-from gateway.sessions import Viewer
+from gateway.identity.sessions import Viewer
 from gateway.web.assets import ASSETS
 from gateway.web.function_texts import ALL_TITLES, FUNCTION_TITLES
 from gateway.web.languages import N_, NAMES, Language, chosen_language, language

@@ -37,7 +37,7 @@ def main(arguments: Sequence[str]) -> int:
     def act() -> int:
         settings = prepare(options.plan, options.member, options.chaincode, options.poll_ms)
         sys.stdout.write(f"{settings}\n")
-        return 0 if options.write_only else become("gateway.timetable_server", settings)
+        return 0 if options.write_only else become("gateway.timetable.server", settings)
 
     return run_action("timetable", act)
 

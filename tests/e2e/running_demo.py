@@ -17,8 +17,8 @@ from typing import Any
 
 import httpx
 
-from gateway.actor import Actor
 from gateway.agent.client import HouseholdClient
+from gateway.ledger_access.actor import Actor
 from gateway.settings import DemoSettings, load_demo_settings
 from ledger.client.gateway import GatewayClient
 from ledger.crypto.signing import SigningIdentity

@@ -10,9 +10,9 @@ import httpx
 import pytest
 
 from chaincode.energy.access.records import MARKET
-from gateway.actor import Actor
 from gateway.agent.client import OrderRefused
 from gateway.hems.virtual_meter import VirtualMeter
+from gateway.ledger_access.actor import Actor
 from ledger.client.gateway import GatewayClient
 from ledger.crypto.signing import CURVE_ORDER, SigningIdentity, parse_signature
 from tests.e2e.running_demo import RunningDemo, long_listing

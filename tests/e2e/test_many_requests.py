@@ -21,8 +21,8 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from gateway.api.openapi import openapi_text
+from gateway.identity.scopes import SCOPES, Role, Scope
 from gateway.measuring.addresses import source_address
-from gateway.scopes import SCOPES, Role, Scope
 from tests.e2e.running_demo import RunningDemo
 
 pytestmark = pytest.mark.full

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.demo.registration import DEPOSIT_UTOKEN
 from gateway.errors import LedgerRefusal
-from gateway.refusals import refusal_code
+from gateway.ledger_access.refusals import refusal_code
 from network.cli import main
 from tests.e2e.scene import (
     HASH,

@@ -9,7 +9,7 @@ from chaincode.energy import keys
 from chaincode.energy.records import encode
 from chaincode.energy.registry.records import Meter, Status
 from gateway.application import create_app
-from gateway.sessions import Viewer
+from gateway.identity.sessions import Viewer
 from tests.unit.gateway.ledger_double import services_over
 from tests.unit.gateway.readmodel_blocks import HOME, OTHER_HOME, Ledger
 

@@ -23,18 +23,18 @@ from gateway.demo.replay import (
 )
 from gateway.hems.batteries import BatteryStore
 from gateway.hems.fleet import Fleet, FleetMeter, LightMeter
+from gateway.hems.meter_keys import LedgerMeterKeys
 from gateway.hems.plausibility import Limits
 from gateway.hems.profiles import load_profiles
 from gateway.hems.running import open_service
 from gateway.hems.virtual_meter import VirtualMeter
-from gateway.meter_keys import LedgerMeterKeys
+from gateway.identity.sessions import Viewer
 from gateway.mqtt.collector import Collector
 from gateway.mqtt.embedded_broker import EmbeddedBroker, ServerTls, credential
 from gateway.mqtt.reading_check import ReadingCheck
 from gateway.mqtt.topics import gateway_access, meter_access
 from gateway.oracle.node import OracleNode
 from gateway.oracle.series_source import SeriesReadings
-from gateway.sessions import Viewer
 from gateway.settings import MqttSettings
 from network.demo.settings_files import FIRST_DAY, LAST_DAY
 from tests.integration.test_five_houses import LedgerActor

@@ -13,9 +13,9 @@ from chaincode.energy.hours import HOUR_MS
 from gateway.agent.charger import Charger, PlugSwitch
 from gateway.agent.charging import cost_utoken, overnight, plan
 from gateway.application import create_app
+from gateway.identity.scopes import Scope
+from gateway.identity.sessions import Viewer
 from gateway.mqtt.device_messages import packed
-from gateway.scopes import Scope
-from gateway.sessions import Viewer
 from tests.firmware.interpreter import FIRMWARE
 from tests.integration.test_five_houses import LedgerActor
 from tests.unit.energy.community import Community, Household, hour_of, milliseconds, refuses

@@ -117,7 +117,7 @@ class House:
 
 
 class LedgerActor:
-    """A staff member of the test ledger, as `gateway.actor.Actor` is one of a network."""
+    """A staff member of the test ledger, as `Actor` is one of a network."""
 
     def __init__(self, client: Any) -> None:
         self._client = client

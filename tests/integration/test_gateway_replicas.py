@@ -11,11 +11,11 @@ from sqlalchemy import text
 
 from gateway.application import create_app
 from gateway.database import Database, migrate, open_database
+from gateway.identity.sessions import Viewer
 from gateway.readmodel.following import follow_blocks
 from gateway.readmodel.projector import Projector
 from gateway.readmodel.queries import ReadModel
 from gateway.services import Services
-from gateway.sessions import Viewer
 from gateway.shared_state.tries import TRIES_MAX, Tries
 from ledger.model.codes import ValidationCode
 from tests.support.postgresql import running_postgresql
@@ -92,7 +92,10 @@ def test_a_recovery_approved_on_one_gateway_ends_what_another_opened(url):
     assert [gateway.sessions.viewer(session_after) for gateway in gateways] == [Viewer(HOME)] * 2
     with opened[0].writing() as connection:
         one.people.endings.of_everything(connection, HOME, actor="manager")
-    assert [gateway.sessions.viewer(session_after) for gateway in gateways] == [None, None]
+    assert [gateway.sessions.viewer(session_after) for gateway in gateways] == [
+        None,
+        None,
+    ]
     assert not other.people.passwords.has_one(HOME)
     told = [entry.action for entry in other.people.log.entries(limit=2)]
     assert sorted(told) == ["password ended", "sessions ended"]

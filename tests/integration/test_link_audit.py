@@ -14,7 +14,7 @@ import aiomqtt
 import httpx
 import pytest
 
-from gateway.sessions import Viewer
+from gateway.identity.sessions import Viewer
 from gateway.settings import ForeignDevices
 from tests.integration.test_foreign_devices import METER, gateway_beside, settings_for
 from tests.integration.test_mosquitto import connects

@@ -31,7 +31,7 @@ STOP_S = 10
 def timetables(network: RunningNetwork) -> Iterator[None]:
     """The processes, as `gridledger timetable MEMBER` starts them."""
     settings = [prepare(network.plan_path, member, CHAINCODE, 200) for member in RUNNERS]
-    command = [sys.executable, "-m", "gateway.timetable_server", "--config"]
+    command = [sys.executable, "-m", "gateway.timetable.server", "--config"]
     processes = [subprocess.Popen([*command, str(path)]) for path in settings]
     try:
         yield

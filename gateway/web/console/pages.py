@@ -11,14 +11,14 @@ from chaincode.energy.market.approvals import PendingOrder
 from chaincode.energy.oracle.records import PricePoint
 from chaincode.energy.sharing.records import SharingKey
 from gateway.api.access import SignedIn, UsedServices, require_manager
-from gateway.grid_exports import devices_csv, energy_csv, sharing_csv
-from gateway.ledger_records import LedgerRecords
-from gateway.month_check import month_check, months_with_settlements
+from gateway.books.ledger_records import LedgerRecords
+from gateway.identity.sessions import Viewer
 from gateway.readmodel import market_queries
 from gateway.readmodel.records import Position
 from gateway.readmodel.staff_queries import privileged_actions
 from gateway.services import Services
-from gateway.sessions import Viewer
+from gateway.statements.grid_exports import devices_csv, energy_csv, sharing_csv
+from gateway.statements.month_check import month_check, months_with_settlements
 from gateway.web.console.log_texts import LOG_ACTIONS, LOG_ACTORS, detail_text
 from gateway.web.device_status import device_status
 from gateway.web.explorer.code_texts import CODE_TEXTS

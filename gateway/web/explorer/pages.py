@@ -9,12 +9,12 @@ from starlette.responses import HTMLResponse, RedirectResponse
 from gateway.api.access import SignedIn, UsedServices, require_sight, viewer_or_none
 from gateway.api.views import event_payload
 from gateway.errors import Problem, RequestRefused
-from gateway.insight import insight, sees_read_write_set
-from gateway.opened_transaction import opened
+from gateway.identity.sessions import Viewer
 from gateway.readmodel import ledger_queries, market_queries
 from gateway.readmodel.records import Found, Position
 from gateway.services import Services
-from gateway.sessions import Viewer
+from gateway.transactions.insight import insight, sees_read_write_set
+from gateway.transactions.opened import opened
 from gateway.web.explorer.code_texts import CODE_TEXTS
 from gateway.web.state_texts import FOUND_KINDS, LISTING_STATES
 from gateway.web.templating import page

@@ -11,10 +11,10 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from gateway.actor import Actor
 from gateway.hems.virtual_meter import VirtualMeter
-from gateway.market_clock import HourPlan
-from gateway.scheduler import Scheduler
+from gateway.ledger_access.actor import Actor
+from gateway.timetable.market_clock import HourPlan
+from gateway.timetable.scheduler import Scheduler
 from tests.e2e.running_demo import RunningDemo
 from tests.unit.energy.community import hour_of
 

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from playwright.sync_api import Page
 
 from gateway.application import create_app
+from gateway.identity.sessions import Viewer
 from gateway.readmodel.projector import Projector
 from gateway.readmodel.queries import ReadModel
 from gateway.services import Services
-from gateway.sessions import Viewer
 from tests.support.gateway_database import fresh_database
 from tests.support.ledger_world import CHAINCODE
 from tests.support.receipt_world import ReceiptWorld

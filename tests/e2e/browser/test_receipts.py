@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.sessions import Viewer
+from gateway.identity.sessions import Viewer
 from ledger.receipts.receipt import encode_receipt
 from tests.e2e.browser.chromium import (
     WIDTHS,

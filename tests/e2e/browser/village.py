@@ -19,13 +19,13 @@ from chaincode.energy.contracts import CONTRACTS
 from chaincode.shim.testing import collection
 from gateway.api.limits import RateLimit
 from gateway.application import create_app
+from gateway.hems.meter_keys import LedgerMeterKeys
 from gateway.hems.virtual_meter import VirtualMeter
-from gateway.meter_keys import LedgerMeterKeys
+from gateway.identity.sessions import Viewer
 from gateway.mqtt.ingest import ReadingStore
 from gateway.mqtt.topics import Topic
 from gateway.ports import CertificateIssuer, Measurements
 from gateway.services import Services
-from gateway.sessions import Viewer
 from tests.e2e.browser.chained_ledger import ChainedLedger, RecordingLedger
 from tests.unit.energy.community import COOP, DSO, Community, Household, milliseconds
 from tests.unit.gateway.ledger_double import follow, services_over

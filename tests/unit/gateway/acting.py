@@ -1,4 +1,4 @@
-"""What `gateway.actor.Actor` is on a network, on the test ledger."""
+"""What `gateway.ledger_access.actor.Actor` is on a network, on the test ledger."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

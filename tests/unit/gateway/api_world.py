@@ -12,7 +12,7 @@ from chaincode.energy.records import encode
 from gateway.api.limits import RateLimit
 from gateway.application import create_app
 from gateway.errors import Problem
-from gateway.sessions import Viewer
+from gateway.identity.sessions import Viewer
 from tests.unit.gateway.ledger_double import (
     LedgerDouble,
     an_identity,

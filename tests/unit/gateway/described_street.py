@@ -18,13 +18,13 @@ from gateway.api.limits import RateLimit
 from gateway.application import create_app
 from gateway.hems.batteries import Observation
 from gateway.hems.virtual_meter import VirtualMeter
+from gateway.identity.sessions import Viewer
 from gateway.mqtt.device_messages import EnergyEvent
 from gateway.notices.outside_http import Reach
 from gateway.notices.push_devices import PushDevices
 from gateway.notices.ways import NoticeWays
 from gateway.notices.webhooks import MASTER_BYTES, Webhooks
 from gateway.services import Services
-from gateway.sessions import Viewer
 from tests.support.config_world import ConfigWorld
 from tests.unit.energy.community import LISTING, Household
 from tests.unit.energy.marketplace import scene

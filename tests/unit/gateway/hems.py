@@ -9,12 +9,12 @@ import httpx
 
 from chaincode.shim.testing import TestLedger
 from gateway.application import create_app
+from gateway.hems.meter_keys import LedgerMeterKeys
 from gateway.hems.virtual_meter import VirtualMeter
-from gateway.meter_keys import LedgerMeterKeys
+from gateway.identity.sessions import Viewer
 from gateway.mqtt.ingest import ReadingStore
 from gateway.mqtt.topics import Topic
 from gateway.services import Services
-from gateway.sessions import Viewer
 from tests.unit.energy.community import Community, Household, milliseconds
 from tests.unit.gateway.ledger_double import LedgerDouble, an_identity, follow, services_over
 from tests.unit.gateway.serving import serve

@@ -10,25 +10,25 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from gateway.block_signal import BlockSignal
-from gateway.community import Community
-from gateway.event_feed import EventFeed
+from gateway.books.community import Community
+from gateway.books.market import Market
 from gateway.identity.issuing import NoIssuer
 from gateway.identity.people import People
-from gateway.market import Market
+from gateway.identity.sessions import Sessions
+from gateway.ledger_access.block_signal import BlockSignal
 from gateway.mqtt.ingest import ReadingStore
 from gateway.ports import CertificateIssuer
+from gateway.readmodel.event_feed import EventFeed
 from gateway.readmodel.following import follow_blocks
 from gateway.readmodel.projector import Projector
 from gateway.readmodel.queries import ReadModel
-from gateway.receipts import Receipts
 from gateway.services import Services, Slots
-from gateway.sessions import Sessions
 from gateway.shared_state.answered import AnsweredRequests
 from gateway.shared_state.api_tokens import ApiTokens
 from gateway.shared_state.submissions import Submissions
 from gateway.shared_state.tries import Tries
-from gateway.transactions import Transactions
+from gateway.transactions.receipts import Receipts
+from gateway.transactions.submitting import Transactions
 from ledger.crypto.hashing import block_data_hash, block_hash, proposal_hash
 from ledger.crypto.signing import SigningIdentity
 from ledger.model.block import Block, BlockHeader, BlockSignatures, ConsenterMetadata

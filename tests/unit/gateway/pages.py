@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import httpx
 
 from gateway.application import create_app
+from gateway.identity.sessions import Viewer
 from gateway.services import Services
-from gateway.sessions import Viewer
 
 _numbers = itertools.count()
 

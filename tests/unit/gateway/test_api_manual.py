@@ -14,9 +14,9 @@ from gateway.api.openapi import TABLE_HEAD, openapi_text, table_of_calls
 from gateway.api.schemas import PAGE_DEFAULT, PAGE_MAX
 from gateway.application import create_app
 from gateway.http_connections import ConnectionLimits
-from gateway.scopes import SCOPES, Role, Scope
+from gateway.identity.scopes import SCOPES, Role, Scope
+from gateway.identity.sessions import Viewer
 from gateway.services import STREAMS_MAX
-from gateway.sessions import Viewer
 from tests.unit.gateway.api_world import write_order
 from tests.unit.gateway.ledger_double import LedgerDouble, an_identity, follow, services_over
 from tests.unit.gateway.serving import serve

@@ -9,8 +9,8 @@ from chaincode.energy.registry.records import Participant
 from chaincode.energy.tokens.records import Account
 from gateway.api.limits import BODY_BYTES_MAX, RateLimit
 from gateway.errors import Problem
+from gateway.identity.sessions import Sessions, Viewer
 from gateway.readmodel.queries import ReadModel
-from gateway.sessions import Sessions, Viewer
 from tests.unit.gateway.api_world import BID, LISTING, World, assert_problem, play
 
 

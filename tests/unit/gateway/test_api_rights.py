@@ -12,10 +12,10 @@ from chaincode.energy.records import encode
 from chaincode.energy.tokens.records import Account
 from gateway.application import create_app
 from gateway.errors import Problem
-from gateway.insight import METERED_FUNCTIONS, sees_all_of
-from gateway.scopes import GRANTABLE, SCOPES, Role, Scope
-from gateway.sessions import Viewer
+from gateway.identity.scopes import GRANTABLE, SCOPES, Role, Scope
+from gateway.identity.sessions import Viewer
 from gateway.shared_state.tables import AnsweredRow
+from gateway.transactions.insight import METERED_FUNCTIONS, sees_all_of
 from tests.unit.gateway.api_world import LISTING, World, assert_problem, play
 from tests.unit.gateway.ledger_double import LedgerDouble, services_over
 from tests.unit.gateway.readmodel_blocks import a_listing, a_result

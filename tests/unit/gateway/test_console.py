@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 
 from chaincode.energy.oracle.records import MeterReading
-from gateway.grid_exports import energy_csv
 from gateway.hems.availability import MS_PER_DAY
 from gateway.hems.devices import DeviceBook
 from gateway.hems.plausibility import Limits
 from gateway.hems.series import Arrival, SeriesStore
 from gateway.identity.ending import EVERYTHING
-from gateway.month_check import month_check
 from gateway.mqtt.device_messages import ONLINE, DeviceState
 from gateway.readmodel.staff_queries import privileged_actions
+from gateway.statements.grid_exports import energy_csv
+from gateway.statements.month_check import month_check
 from gateway.web.console.log_texts import LOG_ACTIONS, detail_text
 from gateway.web.languages import language
 from tests.e2e.browser.street import live_through, open_with_orders, settle_in

@@ -18,7 +18,7 @@ from schemathesis.specs.openapi.checks import (
 from chaincode.energy import CONTRACTS
 from chaincode.shim.contract import contract_functions
 from gateway.api.openapi import FILE, openapi_text
-from gateway.insight import METERED_FUNCTIONS
+from gateway.transactions.insight import METERED_FUNCTIONS
 from tests.unit.gateway.described_street import HOUSEHOLD, MANAGER, street
 
 EXAMPLES, EXAMPLES_FULL = 2, 200

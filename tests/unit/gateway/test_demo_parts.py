@@ -14,13 +14,13 @@ from gateway.hems.plausibility import Limits
 from gateway.hems.profiles import DEMO_START
 from gateway.hems.series import SeriesStore
 from gateway.hems.virtual_meter import VirtualMeter
-from gateway.market_clock import MarketClock
 from gateway.mqtt.ingest import SeriesIntake
 from gateway.mqtt.reading import BadReading
 from gateway.mqtt.reading_check import ReadingCheck
 from gateway.mqtt.topics import Topic
 from gateway.oracle.node import OracleNode
 from gateway.oracle.series_source import SeriesReadings
+from gateway.timetable.market_clock import MarketClock
 from tests.support.gateway_database import fresh_database
 
 HOUR = HourReport(

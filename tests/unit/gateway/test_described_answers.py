@@ -11,8 +11,8 @@ import pytest
 
 from gateway.api.described_app import EXAMPLES
 from gateway.api.openapi import openapi_text
-from gateway.scopes import SCOPES, Role
-from gateway.sessions import Viewer
+from gateway.identity.scopes import SCOPES, Role
+from gateway.identity.sessions import Viewer
 from tests.unit.gateway.described_street import Street, answers, calls, street
 
 DESCRIPTION = json.loads(openapi_text())

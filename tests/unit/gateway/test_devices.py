@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from gateway.application import create_app
-from gateway.scopes import Scope
-from gateway.sessions import Viewer
+from gateway.identity.scopes import Scope
+from gateway.identity.sessions import Viewer
 from tests.unit.energy.community import Community
 from tests.unit.gateway.hems import bearer, hems_of
 from tests.unit.gateway.metering.data_service import QUARTER_MS, SILENT_AFTER_MS, Keys, Scene

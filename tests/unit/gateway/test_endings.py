@@ -15,8 +15,8 @@ from gateway.application import create_app
 from gateway.identity.following import end_of_block
 from gateway.identity.key_login import signed_text
 from gateway.identity.passkeys import Site
+from gateway.identity.sessions import LINK_LIFETIME_MS, Viewer
 from gateway.notices.tables import WebhookRow
-from gateway.sessions import LINK_LIFETIME_MS, Viewer
 from ledger.crypto.signing import Signer, generate_key
 from tests.e2e.browser.village import NO_RATE_LIMIT, Village, village
 from tests.support.signing_requests import fingerprint, signing_request

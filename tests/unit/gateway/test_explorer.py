@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import insert
 
-from gateway.insight import METERED_FUNCTIONS, sees_read_write_set
+from gateway.identity.scopes import Role, Scope
+from gateway.identity.sessions import Viewer
 from gateway.readmodel.tables import Activity
-from gateway.scopes import Role, Scope
-from gateway.sessions import Viewer
+from gateway.transactions.insight import METERED_FUNCTIONS, sees_read_write_set
 from gateway.web.explorer.code_texts import CODE_TEXTS
 from gateway.web.explorer.pages import ROWS
 from ledger.model.codes import ValidationCode

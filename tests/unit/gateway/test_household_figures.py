@@ -9,17 +9,17 @@ from hypothesis import strategies as st
 from chaincode.energy.oracle.records import MeterReading
 from chaincode.energy.settlement.planning import AMOUNTS
 from chaincode.energy.settlement.records import SettlementLine
-from gateway.errors import RequestRefused
-from gateway.metered_history import MeteredHours, total
-from gateway.power_now import power_between
-from gateway.savings import Tariffs, saving_of, savings_over
-from gateway.standing_preview import (
+from gateway.books.metered_history import MeteredHours, total
+from gateway.books.savings import Tariffs, saving_of, savings_over
+from gateway.books.standing_preview import (
     PastHour,
     StandingWish,
     contract_argument,
     look_back,
     proposed,
 )
+from gateway.errors import RequestRefused
+from gateway.hems.power_now import power_between
 from gateway.web.gauges import Range, charge_bounds, power_bounds, voltage_bounds
 from gateway.web.written_amounts import whole_units
 

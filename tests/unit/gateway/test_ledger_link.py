@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from gateway.errors import LedgerRefusal
-from gateway.ledger_link import LedgerLink
-from gateway.sealed_chain import SealedChain, genesis_hash_of
+from gateway.ledger_access.ledger_link import LedgerLink
+from gateway.ledger_access.sealed_chain import SealedChain, genesis_hash_of
 from ledger.audit.chain import ChainBroken
 from ledger.model.block import SLOT_SIGNATURES, Block
 from ledger.model.codec_block import decode_block, encode_block

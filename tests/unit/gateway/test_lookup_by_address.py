@@ -8,9 +8,9 @@ import pytest
 from fastapi import FastAPI
 
 from gateway.application import create_app
+from gateway.identity.scopes import Role
+from gateway.identity.sessions import Viewer
 from gateway.notices.addresses import PrivateAddresses
-from gateway.scopes import Role
-from gateway.sessions import Viewer
 from tests.unit.energy.community import Community, Household
 from tests.unit.energy.registry.test_persons import EMAIL, registered
 from tests.unit.gateway.hems import bearer, hems_of

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from gateway.sessions import Viewer
+from gateway.identity.sessions import Viewer
 from tests.unit.energy.community import Community, milliseconds
 from tests.unit.gateway.hems import bearer, client_of, hems_of
 

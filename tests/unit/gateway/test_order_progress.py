@@ -6,7 +6,13 @@ import pytest
 
 from chaincode.energy.market.auction_records import AuctionResult, Match
 from chaincode.energy.market.records import Listing, ListingState, MarketOrder
-from gateway.order_progress import OrderProgress, OrderState, Reason, newest_first, progress_of
+from gateway.books.order_progress import (
+    OrderProgress,
+    OrderState,
+    Reason,
+    newest_first,
+    progress_of,
+)
 
 LISTING = Listing(
     listing_id="2026-01-15T10",

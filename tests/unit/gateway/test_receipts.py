@@ -11,9 +11,9 @@ import pytest
 
 from gateway.application import create_app
 from gateway.errors import Problem
+from gateway.identity.sessions import Viewer
 from gateway.readmodel.projector import Projector
 from gateway.readmodel.queries import ReadModel
-from gateway.sessions import Viewer
 from ledger.receipts.checking import check_receipt
 from ledger.receipts.trust import decode_trust, encode_trust, fingerprint
 from tests.support.gateway_database import fresh_database

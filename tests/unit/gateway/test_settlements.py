@@ -9,7 +9,7 @@ import pytest
 from chaincode.energy.settlement.planning import AMOUNTS
 from gateway.currency import Currencies, Unit, example_units, units_from
 from gateway.errors import Problem
-from gateway.statement_files import (
+from gateway.statements.statement_files import (
     BALANCE,
     COUNTED,
     ISSUED,

@@ -7,7 +7,7 @@ import pytest
 
 from chaincode.energy.settlement import planning
 from chaincode.shim import ContractError
-from gateway.settling import DISPUTED, SETTLED, settle_listing
+from gateway.timetable.settling import DISPUTED, SETTLED, settle_listing
 from tests.unit.energy.community import LISTING, Community, hour_of
 from tests.unit.energy.settlement.trades import one_trade
 

@@ -8,8 +8,13 @@ import pytest
 from chaincode.energy.market.records import Listing
 from chaincode.energy.marketplace.records import Post, PostState
 from chaincode.energy.records import decode
-from gateway.sessions import Viewer
-from gateway.sight import listing_as_seen, post_as_seen, result_as_seen, settlement_as_seen
+from gateway.identity.sessions import Viewer
+from gateway.identity.sight import (
+    listing_as_seen,
+    post_as_seen,
+    result_as_seen,
+    settlement_as_seen,
+)
 from tests.unit.energy.community import Community, milliseconds
 from tests.unit.gateway import readmodel_blocks
 from tests.unit.gateway.hems import HOUR_MS, ORACLE_TOKEN, bearer, client_of, hems_of

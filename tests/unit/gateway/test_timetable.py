@@ -13,7 +13,7 @@ from chaincode.energy.hours import HOUR_MS
 from chaincode.shim import ContractError
 from chaincode.shim.testing import TestClient
 from gateway.errors import LedgerRefusal
-from gateway.timetable import Timetable
+from gateway.timetable.timetable import Timetable
 from tests.unit.energy.community import (
     CAP,
     COOP,
@@ -39,7 +39,7 @@ DEFAULTS = {
 
 @dataclass
 class LedgerActor:
-    """`gateway.actor.Actor` on the test ledger: same calls, texts as arguments, JSON answers."""
+    """An `Actor` on the test ledger: same calls, texts as arguments, JSON answers."""
 
     client: TestClient
     submitted: list[str] = field(default_factory=list)

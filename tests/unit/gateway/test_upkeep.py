@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from gateway.errors import LedgerRefusal
-from gateway.upkeep import Upkeep
+from gateway.timetable.upkeep import Upkeep
 from tests.unit.energy.community import Community, hour_of
 from tests.unit.energy.marketplace.scene import (
     HOUR,

@@ -16,13 +16,13 @@ import pytest
 
 from gateway.application import create_app
 from gateway.hems.batteries import Observation
+from gateway.identity.scopes import Role
+from gateway.identity.sessions import Viewer
 from gateway.notices.outside_http import Reach
 from gateway.notices.push_devices import PushDevices
 from gateway.notices.ways import NoticeWays
 from gateway.notices.webhooks import MASTER_BYTES, Webhooks
-from gateway.scopes import Role
 from gateway.services import Services
-from gateway.sessions import Viewer
 from tests.e2e.browser import street
 from tests.e2e.browser.village import NO_RATE_LIMIT, Village, village
 from tests.support.signing_requests import signing_request

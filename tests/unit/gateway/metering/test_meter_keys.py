@@ -4,7 +4,7 @@ import asyncio
 
 from sqlalchemy import event
 
-from gateway.meter_keys import LedgerMeterKeys
+from gateway.hems.meter_keys import LedgerMeterKeys
 from tests.unit.energy.community import DSO, Community, make_identity
 from tests.unit.gateway.hems import Hems, hems_of
 

@@ -14,6 +14,7 @@ import pytest
 from gateway.application import create_app
 from gateway.hems.fleet import LightMeter
 from gateway.hems.virtual_meter import VirtualMeter
+from gateway.identity.sessions import Viewer
 from gateway.mqtt.broker_link import NoBroker
 from gateway.mqtt.collecting import start_collecting
 from gateway.mqtt.connection import connected
@@ -21,7 +22,6 @@ from gateway.mqtt.embedded_broker import EmbeddedBroker, ServerTls, credential
 from gateway.mqtt.topics import gateway_access, meter_access, notice_topic
 from gateway.notices.running import notice_tasks
 from gateway.services import Services
-from gateway.sessions import Viewer
 from gateway.settings import HemsSettings, MqttSettings
 from gateway.web.notice_texts import NoticeWriter
 from network.certificates.gateway_tls import write_gateway_tls

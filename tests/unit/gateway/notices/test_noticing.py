@@ -10,13 +10,13 @@ import pytest
 from gateway.application import create_app
 from gateway.database import open_database
 from gateway.hems.alarms import AlarmBook, AlarmKind
+from gateway.identity.sessions import Viewer
 from gateway.notices.book import KEPT_MS, MAILED_WITHIN_MS, NoticeBook
 from gateway.notices.outbox import ATTEMPTS_MAX, RETRY_MS_MAX, RETRY_MS_MIN, Outbox, retry_pause_ms
 from gateway.notices.records import Channel, Choices, Kind
 from gateway.notices.rules import notices_of
 from gateway.notices.ways import NoticeWays
 from gateway.readmodel.records import EventRecord
-from gateway.sessions import Viewer
 from gateway.web.languages import LOCALE_NAMES, language
 from gateway.web.notice_texts import NoticeWriter
 from tests.unit.energy.community import LISTING, Household

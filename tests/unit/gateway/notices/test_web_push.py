@@ -12,6 +12,7 @@ from py_vapid import Vapid02
 from py_vapid.jwt import decode
 
 from gateway.application import create_app
+from gateway.identity.sessions import Viewer
 from gateway.notices.delivery import PushDelivery
 from gateway.notices.notice_settings import NoticeSettings
 from gateway.notices.outbox import RETRY_MS_MAX, Outbox
@@ -27,7 +28,6 @@ from gateway.notices.records import Channel, Choices
 from gateway.notices.sending import Sending
 from gateway.notices.ways import NoticeWays, ways_from
 from gateway.notices.web_push import Sender, new_sender_key
-from gateway.sessions import Viewer
 from gateway.web.notice_texts import NoticeWriter
 from tests.unit.energy.community import Household
 from tests.unit.gateway.ledger_double import services_over

@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from gateway.application import create_app
+from gateway.identity.sessions import Viewer
 from gateway.notices.delivery import WebhookDelivery
 from gateway.notices.key_files import kept_secret
 from gateway.notices.outbox import ATTEMPTS_MAX, RETRY_MS_MAX, Outbox
@@ -21,7 +22,6 @@ from gateway.notices.records import Channel, Choices, Kind
 from gateway.notices.sending import Sending
 from gateway.notices.ways import NoticeWays
 from gateway.notices.webhooks import WEBHOOKS_PER_HOUSEHOLD_MAX, Webhooks
-from gateway.sessions import Viewer
 from gateway.web.notice_texts import NoticeWriter
 from tests.unit.energy.community import LISTING, Household
 from tests.unit.gateway.ledger_double import services_over

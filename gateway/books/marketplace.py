@@ -7,10 +7,10 @@ from chaincode.energy.errors import Refusal
 from chaincode.energy.marketplace.labels import is_reserved
 from chaincode.energy.marketplace.posts import post_key
 from chaincode.energy.marketplace.records import DEALT, Post, PostState
-from gateway.ledger_records import LedgerRecords
+from gateway.books.ledger_records import LedgerRecords
+from gateway.ledger_access.refusals import RETRYABLE
 from gateway.readmodel.queries import ReadModel
 from gateway.readmodel.records import TransactionRecord
-from gateway.refusals import RETRYABLE
 
 _TAKING = frozenset({"marketplace:reserve", "marketplace:buy", "marketplace:request_to_sell"})
 

@@ -4,8 +4,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from chaincode.energy.registry.records import Meter, Status
-from gateway.block_signal import BlockSignal
-from gateway.community import Community
+from gateway.books.community import Community
+from gateway.ledger_access.block_signal import BlockSignal
 
 NAMES_KEPT_MAX = 10_000
 """Meters, and names that are none: then the memory is emptied and filled anew."""

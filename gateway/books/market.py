@@ -13,7 +13,7 @@ from chaincode.energy.market.auction_records import AuctionResult, FillsPage, Ta
 from chaincode.energy.market.matches import page_matches
 from chaincode.energy.market.records import Listing, MarketOrder
 from chaincode.energy.market.trades import Trade, trades_of
-from gateway.ledger_records import LedgerRecords
+from gateway.books.ledger_records import LedgerRecords
 from gateway.readmodel.queries import ReadModel
 
 

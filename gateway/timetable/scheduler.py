@@ -10,11 +10,11 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from gateway.actor import Actor
 from gateway.errors import LedgerRefusal
-from gateway.market_clock import HourPlan
-from gateway.refusals import refusal_code
-from gateway.settling import SETTLED, settle_listing
+from gateway.ledger_access.actor import Actor
+from gateway.ledger_access.refusals import refusal_code
+from gateway.timetable.market_clock import HourPlan
+from gateway.timetable.settling import SETTLED, settle_listing
 
 SETTLE_TRIES_MAX = 10
 SETTLE_RETRY_MS = 300

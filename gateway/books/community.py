@@ -12,7 +12,7 @@ from chaincode.energy.registry.records import Meter, Participant, Res
 from chaincode.energy.tokens import accounts
 from chaincode.energy.tokens.audit import KINDS, audited, money_in
 from chaincode.energy.tokens.records import Account, Escrow, Payout
-from gateway.ledger_records import LedgerRecords
+from gateway.books.ledger_records import LedgerRecords
 from gateway.readmodel.queries import ReadModel
 
 

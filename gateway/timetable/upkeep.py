@@ -17,8 +17,8 @@ from chaincode.energy.marketplace.records import Post
 from chaincode.energy.marketplace.schedule import NOTHING, due_step
 from chaincode.energy.oracle.prices import RETAIL
 from gateway.errors import LedgerRefusal
+from gateway.ledger_access.refusals import refusal_code
 from gateway.oracle.answering import Acting
-from gateway.refusals import refusal_code
 
 POLL_MS = 10_000
 LOOK_BACK_MS = 3 * DAY_MS

@@ -8,12 +8,12 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from gateway.block_signal import BlockSignal
 from gateway.errors import LedgerRefusal, Problem, RequestRefused
+from gateway.ledger_access.block_signal import BlockSignal
+from gateway.ledger_access.refusals import problem_of
 from gateway.ports import Ledger
 from gateway.readmodel.queries import ReadModel
 from gateway.readmodel.records import TransactionRecord
-from gateway.refusals import problem_of
 from gateway.shared_state.submissions import Submissions
 from ledger.client.proposals import new_proposal
 from ledger.crypto.hashing import transaction_id

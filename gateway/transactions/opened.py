@@ -1,6 +1,6 @@
 """A transaction opened down to what it read and wrote.
 
-Who may see that is `gateway.insight.sees_read_write_set`.
+Who may see that is `gateway.transactions.insight.sees_read_write_set`.
 """
 
 from dataclasses import dataclass

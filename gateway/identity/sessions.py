@@ -14,8 +14,8 @@ from sqlalchemy import delete, insert, select, update
 from gateway.database import Database
 from gateway.errors import Problem, RequestRefused
 from gateway.identity.ending import Endings
+from gateway.identity.scopes import SCOPES, Role, Scope
 from gateway.identity.tables import LINK, SESSION, SessionRow
-from gateway.scopes import SCOPES, Role, Scope
 from ledger.crypto.hashing import sha256
 
 TOKEN_BYTES = 32

@@ -8,10 +8,10 @@ meters reported (E012).
 
 from collections.abc import Callable, Sequence
 
+from gateway.identity.scopes import Scope
+from gateway.identity.sessions import Viewer
 from gateway.readmodel.queries import ReadModel
 from gateway.readmodel.records import TransactionRecord
-from gateway.scopes import Scope
-from gateway.sessions import Viewer
 
 METERED_FUNCTIONS = frozenset({"oracle:report_readings", "settlement:substitute"})
 SeesInside = Callable[[TransactionRecord], bool]

@@ -13,8 +13,8 @@ from chaincode.energy import records
 from chaincode.energy.settlement.months import month_end_ms
 from chaincode.energy.settlement.records import SettlementLine
 from chaincode.energy.sharing.records import SharingKey
-from gateway.community import Community
-from gateway.ledger_records import LedgerRecords
+from gateway.books.community import Community
+from gateway.books.ledger_records import LedgerRecords
 from gateway.readmodel.queries import ReadModel
 
 ENERGY_COLUMNS = (

@@ -12,8 +12,8 @@ from chaincode.energy.market.records import ListingState
 from chaincode.energy.settlement.months import added_up, imbalance, month_end_ms
 from chaincode.energy.settlement.records import SettlementLine, SettlementRecord
 from chaincode.energy.settlement.statements import RunState, StatementRun
-from gateway.community import Community
-from gateway.ledger_records import LedgerRecords
+from gateway.books.community import Community
+from gateway.books.ledger_records import LedgerRecords
 from gateway.readmodel.queries import ReadModel
 
 FINAL = frozenset({ListingState.SETTLED, ListingState.CANCELLED})

@@ -13,19 +13,19 @@ from chaincode.energy.market.records import Listing, MarketOrder
 from chaincode.energy.market.standing_rules import StandingOrder
 from chaincode.energy.settlement.planning import added
 from chaincode.energy.settlement.records import SettlementLine
-from gateway.ledger_records import LedgerRecords
-from gateway.order_progress import (
+from gateway.books.ledger_records import LedgerRecords
+from gateway.books.order_progress import (
     OrderProgress,
     OrderState,
     Reason,
     newest_first,
     progress_of,
 )
+from gateway.books.savings import Savings, Tariffs, savings_over
+from gateway.books.standing_preview import HOURS_PER_WEEK, PastHour
 from gateway.readmodel.queries import ReadModel
 from gateway.readmodel.records import Position, TransactionRecord
 from gateway.readmodel.snapshots import PAGE_MAX
-from gateway.savings import Savings, Tariffs, savings_over
-from gateway.standing_preview import HOURS_PER_WEEK, PastHour
 from ledger.model.codes import ValidationCode
 
 ACTIVITY_PAGES_MAX = 8

@@ -10,7 +10,7 @@ from typing import Any
 from chaincode.energy import keys, records
 from chaincode.energy.settlement.months import Statement, month_end_ms, statement_of
 from chaincode.energy.settlement.records import SettlementLine
-from gateway.ledger_records import LedgerRecords
+from gateway.books.ledger_records import LedgerRecords
 from gateway.readmodel.queries import ReadModel
 
 

@@ -1,7 +1,7 @@
 """The gateway's way to the ledger: one peer at a time, another one when it fails or lies.
 
 Calls and blocks go through the first peer of the settings for as long as it answers. A peer that
-delivers a block which does not hold (`gateway.sealed_chain`) is not asked for a while.
+delivers a block which does not hold (`sealed_chain`) is not asked for a while.
 """
 
 import asyncio
@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from gateway.errors import LedgerRefusal
-from gateway.peer_line import Line, PeerLine
-from gateway.sealed_chain import SealedChain, StoredBlocks, genesis_hash_of
+from gateway.ledger_access.peer_line import Line, PeerLine
+from gateway.ledger_access.sealed_chain import SealedChain, StoredBlocks, genesis_hash_of
 from gateway.settings import GatewaySettings
 from ledger.audit.chain import ChainBroken
 from ledger.model.block import Block

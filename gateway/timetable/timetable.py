@@ -16,7 +16,7 @@ from chaincode.energy.market.records import Listing, MarketDefaults
 from chaincode.energy.market.timing import INSTANTS
 from chaincode.energy.timetable import default_timing, due_step
 from gateway.errors import LedgerRefusal
-from gateway.refusals import refusal_code
+from gateway.ledger_access.refusals import refusal_code
 
 POLL_MS_DEFAULT = 1_000
 LOOK_BACK_MS = 2 * DAY_MS
@@ -45,7 +45,7 @@ logger = logging.getLogger(__name__)
 
 
 class Acting(Protocol):
-    """Who signs: see `gateway.actor.Actor`."""
+    """Who signs: see `gateway.ledger_access.actor.Actor`."""
 
     async def submit(self, function: str, *args: str) -> Any:
         """Run a function and wait for its block."""

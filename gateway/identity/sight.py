@@ -19,9 +19,9 @@ from chaincode.energy.market.records import Listing
 from chaincode.energy.marketplace.records import Post, PostState
 from chaincode.energy.oracle.records import MeterReading
 from chaincode.energy.registry.records import Meter
+from gateway.identity.scopes import Scope
+from gateway.identity.sessions import Viewer
 from gateway.ports import Measured, Readings
-from gateway.scopes import Scope
-from gateway.sessions import Viewer
 
 TO_DEAL_WITH = frozenset({PostState.OPEN, PostState.RESERVED})
 

@@ -1,4 +1,4 @@
-"""`python -m gateway.timetable_server --config timetable.json`: a member's scheduler process."""
+"""`python -m gateway.timetable.server --config timetable.json`: a member's scheduler process."""
 
 import argparse
 import asyncio
@@ -8,11 +8,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.actor import Actor
+from gateway.ledger_access.actor import Actor
 from gateway.settings import IdentityFiles, LedgerSettings, identity_from, ledger_from
 from gateway.strict_json import parse_strictly
-from gateway.timetable import POLL_MS_DEFAULT, Timetable
-from gateway.upkeep import Upkeep
+from gateway.timetable.timetable import POLL_MS_DEFAULT, Timetable
+from gateway.timetable.upkeep import Upkeep
 from ledger import log_lines
 from ledger.client.gateway import GatewayClient
 
@@ -62,7 +62,7 @@ def clock_ms() -> int:
 def main() -> int:
     """Read the configuration and keep the timetable."""
     parser = argparse.ArgumentParser(
-        prog="python -m gateway.timetable_server",
+        prog="python -m gateway.timetable.server",
         description="The market's timetable, until a signal ends it.",
     )
     parser.add_argument(

@@ -15,7 +15,7 @@ from reportlab.platypus import Paragraph, SimpleDocTemplate, Spacer, Table
 
 from chaincode.energy.settlement.planning import AMOUNTS
 from chaincode.energy.settlement.records import SettlementLine
-from gateway.settlements import MonthlyStatement
+from gateway.statements.settlements import MonthlyStatement
 
 WH_PER_KWH = 1_000
 UTOKEN_PER_TOKEN = 1_000_000

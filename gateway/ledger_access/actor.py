@@ -7,8 +7,8 @@ from typing import Any
 from grpc import aio
 
 from gateway.errors import LedgerRefusal
-from gateway.peer_line import refusal_of
-from gateway.refusals import RETRYABLE, refusal_code
+from gateway.ledger_access.peer_line import refusal_of
+from gateway.ledger_access.refusals import RETRYABLE, refusal_code
 from ledger.client.gateway import CommitFailed, GatewayClient, SubmittedTransaction
 from ledger.crypto.signing import SigningIdentity
 

@@ -10,7 +10,7 @@ PAYING, SETTLED, DISPUTED = "PAYING", "SETTLED", "DISPUTED"
 
 
 class Submits(Protocol):
-    """Someone who may run the market, such as `gateway.actor.Actor`."""
+    """Someone who may run the market, such as `gateway.ledger_access.actor.Actor`."""
 
     async def submit(self, function: str, *args: str) -> Any:
         """Run a function, wait for its block, give the contract's answer."""
