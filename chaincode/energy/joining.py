@@ -34,7 +34,7 @@ Step = tuple[Call, ...]
 
 @dataclass(frozen=True, slots=True)
 class Newcomer:
-    """What is registered of a prosumer: its connection, meter, source, and first money."""
+    """What is registered of a household: its connection, meter, source, and first money."""
 
     idgrid: str
     personal_data_sha256: str
@@ -47,6 +47,7 @@ class Newcomer:
     nominal_w: int
     """What its solar panels give at most."""
     deposit_utoken: int = 0
+    role: Role = Role.PROSUMER
 
 
 def joining(newcomer: Newcomer) -> tuple[Step, ...]:
@@ -58,7 +59,7 @@ def joining(newcomer: Newcomer) -> tuple[Step, ...]:
     registered = Call(
         By.MANAGER,
         "registry:register_participant",
-        (one.idgrid, Role.PROSUMER, one.personal_data_sha256),
+        (one.idgrid, one.role, one.personal_data_sha256),
     )
     metered = Call(By.MANAGER, "registry:register_meter", (meter, one.idgrid, one.meter_key))
     owned = [

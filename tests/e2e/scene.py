@@ -9,9 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from chaincode.energy.access.records import MARKET
-from gateway.agent.client import OrderRefused
-from gateway.hems.virtual_meter import VirtualMeter
+from gateway.agent.client import HouseholdClient, OrderRefused
 from gateway.ledger_access.actor import Actor
 from ledger.client.gateway import GatewayClient
 from ledger.crypto.signing import CURVE_ORDER, SigningIdentity, parse_signature
@@ -69,15 +67,26 @@ class Scene:
     def household(self, number: int):
         return self.demo.household(self.http, number)
 
+    def staff(self, role: str) -> HouseholdClient:
+        """Somebody of the staff who goes through the gateway like everybody else."""
+        return HouseholdClient(self.http, self.demo.settings.staff[role].load())
+
     def idgrid(self, number: int) -> str:
         return self.demo.settings.households[number].idgrid
 
     async def manager_session(self) -> dict[str, str]:
-        """The page's manager link, used once per module and kept in the folder."""
-        kept = self.demo.folder / "session"
+        """The page's manager link, used once and kept in the folder."""
+        return await self._session("session", is_manager=True)
+
+    async def household_session(self) -> dict[str, str]:
+        """The first household's, in the same way."""
+        return await self._session("household-session", is_manager=False)
+
+    async def _session(self, name: str, *, is_manager: bool) -> dict[str, str]:
+        kept = self.demo.folder / name
         if not kept.exists():
             settings = json.loads((self.demo.folder / "gateway.json").read_text())
-            link = next(link for link in settings["links"] if link["is_manager"])
+            link = next(link for link in settings["links"] if link["is_manager"] == is_manager)
             answer = await self.http.get(f"/login/{link['token']}")
             kept.write_text(answer.cookies["gridledger_session"])
         self.http.cookies.clear()
@@ -103,31 +112,6 @@ def status_of(refusal: OrderRefused) -> int:
     return int(str(refusal).split()[0])
 
 
-async def newcomer(it: Scene, number: str, role: str) -> tuple[str, SigningIdentity]:
-    """Registered by the manager through the gateway, with an approved meter the market may read.
-
-    It has agreed to the terms and is not approved yet.
-
-    The grid operator's own peer has seen it when this returns.
-    """
-    idgrid = (await it.on_every_peer("registry:complete_idgrid", f"FON-{number}"))[0].decode()
-    identity = it.demo.new_identity("cooperative", idgrid, {"role": role, "idgrid": idgrid})
-    manager = type(it.household(0))(it.http, it.demo.settings.staff["community_manager"].load())
-    await manager.submit("registry:register_participant", [idgrid, role, HASH], wait=True)
-    meter = VirtualMeter(f"meter-{number}")
-    await manager.submit(
-        "registry:register_meter", [meter.meter_id, idgrid, meter.public_key_pem], wait=True
-    )
-    household = type(manager)(it.http, identity)
-    await household.submit("membership:consent", [HASH], wait=True)
-    await household.submit("access:grant", [MARKET, meter.meter_id], wait=True)
-    last = await manager.submit("tokens:deposit", [idgrid, "1000000", "hello"], wait=True)
-    await it.actors["dso"].see([last])
-    approval = await it.actors["dso"].commit("registry:approve_meter", meter.meter_id)
-    await it.actors["scheduler"].see([approval.tx_id])
-    return idgrid, identity
-
-
 def in_base64(raw: bytes) -> str:
     return base64.b64encode(raw).decode()
 
@@ -136,15 +120,31 @@ async def endorsed(
     it: Scene, identity: SigningIdentity, function: str, args: Sequence[str]
 ) -> httpx.Response:
     """The gateway's answer to a signed proposal."""
+    body = await signed_proposal(it, identity, function, args)
+    return await it.http.post("/v1/transactions/endorse", json=body)
+
+
+async def asked(
+    it: Scene, identity: SigningIdentity, function: str, args: Sequence[str]
+) -> httpx.Response:
+    """The gateway's answer to a signed question; nothing is ordered."""
+    body = await signed_proposal(it, identity, function, args)
+    return await it.http.post("/v1/queries", json=body)
+
+
+async def signed_proposal(
+    it: Scene, identity: SigningIdentity, function: str, args: Sequence[str]
+) -> dict[str, str]:
+    """A proposal of the gateway, signed."""
     creator = {"mspid": identity.mspid, "certificate_pem": identity.certificate_pem.decode()}
     wish = {"creator": creator, "function": function, "args": list(args)}
     prepared = await it.http.post("/v1/proposals", json=wish)
     assert prepared.status_code == 200, prepared.text
     proposal = prepared.json()["to_sign"]
-    signature = in_base64(identity.sign(base64.b64decode(proposal)))
-    return await it.http.post(
-        "/v1/transactions/endorse", json={"proposal": proposal, "signature": signature}
-    )
+    return {
+        "proposal": proposal,
+        "signature": in_base64(identity.sign(base64.b64decode(proposal))),
+    }
 
 
 async def signed(

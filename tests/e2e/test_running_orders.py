@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
+from chaincode.energy.community import Role
 from chaincode.energy.market.records import MarketOrder
 from gateway.agent.client import OrderRefused
+from tests.e2e.newcomers import newcomer
 from tests.e2e.running_demo import long_listing
 from tests.e2e.scene import (
     Scene,
     high_s,
-    newcomer,
     play,
     refused_with,
     signed,
@@ -30,14 +31,13 @@ PLACE_BID = "market:place_bid"
 def test_a_connection_trades_only_after_the_operator_approved_it(demo):
     async def scene(it: Scene) -> None:
         listing_id = await it.open_listing()
-        idgrid, identity = await newcomer(it, "0101", "consumer")
-        client = type(it.household(0))(it.http, identity)
-        bid = client.submit("market:place_bid", [listing_id, "1000", "50000"])
+        approval = "registry:approve_participant"
+        home = await newcomer(it, "0101", Role.CONSUMER, leave_out={approval})
+        bid = home.client.submit(PLACE_BID, [listing_id, "1000", "50000"])
         await refused_with("NOT_APPROVED", 403, bid)
         assert (await it.http.get(f"/v1/listings/{listing_id}/orders")).json()["items"] == []
-        approval = await it.actors["dso"].commit("registry:approve_participant", idgrid)
-        await it.actors["scheduler"].see([approval.tx_id])
-        await client.submit("market:place_bid", [listing_id, "1000", "50000"], wait=True)
+        await it.staff("dso").submit(approval, [home.idgrid], wait=True)
+        await home.client.submit(PLACE_BID, [listing_id, "1000", "50000"], wait=True)
         items = (await it.http.get(f"/v1/listings/{listing_id}/orders")).json()["items"]
         assert [item["energy_wh"] for item in items] == [1_000]
 
@@ -55,11 +55,8 @@ def test_one_household_sells_in_one_hour_and_buys_in_the_next(demo):
         for listing_id, side in ((first, "offer"), (second, "bid")):
             book = (await it.http.get(f"/v1/listings/{listing_id}/orders")).json()["items"]
             assert [item["side"] for item in book] == [side]
-        idgrid, identity = await newcomer(it, "0301", "consumer")
-        approval = await it.actors["dso"].commit("registry:approve_participant", idgrid)
-        await it.actors["scheduler"].see([approval.tx_id])
-        consumer = type(home)(it.http, identity)
-        offer = consumer.submit("market:place_offer", [first, "pv-01", "500", "20000"])
+        consumer = await newcomer(it, "0301", Role.CONSUMER)
+        offer = consumer.client.submit("market:place_offer", [first, "pv-01", "500", "20000"])
         await refused_with("ROLE_NOT_ALLOWED", 403, offer)
 
     play(demo, scene)
