@@ -1,6 +1,7 @@
 """Orders on the running system: what is taken, what is refused and how it is answered."""
 
 import asyncio
+import base64
 import json
 from dataclasses import asdict
 from typing import Any
@@ -15,9 +16,11 @@ from tests.e2e.running_demo import long_listing
 from tests.e2e.scene import (
     Scene,
     high_s,
+    in_base64,
     play,
     refused_with,
     signed,
+    signed_proposal,
     status_of,
 )
 from tests.unit.gateway.ledger_double import an_identity
@@ -199,7 +202,7 @@ def test_the_same_signed_order_sent_twice_is_one_order_and_one_escrow(demo):
         url = "/v1/transactions?wait=committed"
         assert (await it.http.post(url, json=body)).status_code == 200
         again = await it.http.post(url, json=body)
-        assert again.status_code == 409
+        assert (again.status_code, again.json()["type"]) == (409, "/problems/conflict")
         orders = await it.on_every_peer("market:get_orders", listing_id, it.idgrid(4))
         assert len(json.loads(orders[0])) == 1
         shown = (await it.http.get(account, headers=await it.manager_session())).json()
@@ -253,6 +256,28 @@ def test_bad_signatures_are_refused_and_change_nothing(demo):
             assert answer.status_code == 403, answer.text
             assert answer.headers["content-type"] == "application/problem+json"
             assert answer.json()["code"] == reason
+        assert (await it.http.get(f"/v1/listings/{listing_id}/orders")).json()["items"] == []
+
+    play(demo, scene)
+
+
+def test_what_was_changed_after_it_was_signed_is_refused_and_changes_nothing(demo):
+    async def scene(it: Scene) -> None:
+        listing_id = await it.open_listing()
+        identity = it.demo.settings.households[0].identity.load()
+        wish = PLACE_BID, [listing_id, "1234", "50000"]
+        proposal = await signed_proposal(it, identity, *wish)
+        transaction = await signed(it, identity, *wish)
+        for path, body, field in (
+            ("/v1/transactions/endorse", proposal, "proposal"),
+            ("/v1/queries", proposal, "proposal"),
+            ("/v1/transactions?wait=committed", transaction, "payload"),
+        ):
+            raw = base64.b64decode(body[field])
+            assert b"1234" in raw
+            changed = in_base64(raw.replace(b"1234", b"9234"))
+            answer = await it.http.post(path, json=body | {field: changed})
+            assert (answer.status_code, answer.json()["code"]) == (403, "BAD_SIGNATURE")
         assert (await it.http.get(f"/v1/listings/{listing_id}/orders")).json()["items"] == []
 
     play(demo, scene)

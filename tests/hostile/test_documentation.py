@@ -24,6 +24,7 @@ NAMES = {
     "path traversal",
     "enumeration of accounts",
     "expired enrolment code, or one used twice",
+    "dump of the database",
 }
 """What a gateway is asked to withstand."""
 
