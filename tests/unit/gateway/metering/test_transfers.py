@@ -11,6 +11,7 @@ import pytest
 
 from gateway.hems.transfer_rules import End, Transfer, commands, next_to_run
 from gateway.hems.transfers import plan_trades
+from tests.support.injected_faults import Broken, FaultLog
 from tests.unit.gateway.metering.data_service import NOON_MS, Scene
 from tests.unit.gateway.metering.transfer_world import (
     Faults,
@@ -47,6 +48,35 @@ def test_nothing_is_lost_or_doubled_whatever_breaks(seed, tmp_path):
 @pytest.mark.parametrize("seed", range(SEEDS_ALWAYS, SEEDS_FULL), ids=lambda seed: f"seed-{seed}")
 def test_nothing_is_lost_or_doubled_in_a_thousand_runs(seed, tmp_path):
     assert lost_or_doubled(played(seed, EVERYTHING, tmp_path)) == []
+
+
+@pytest.mark.parametrize(
+    ("reason", "kind", "device", "lasts_s", "is_explained"),
+    [
+        ("reset", Broken.NODE, "node-1", 1, True),
+        ("reset", Broken.NODE, "node-2", 1, False),
+        ("reset", Broken.BROKER, "", 60, False),
+        ("lost_link", Broken.BROKER, "", 30, True),
+        ("lost_link", Broken.LINK, "node-1", 30, True),
+        ("lost_link", Broken.LINK, "node-2", 30, False),
+        ("lost_link", Broken.BROKER, "", 20, False),
+        ("until", Broken.GATEWAY, "", 5, True),
+        ("no_answer", Broken.NODE, "node-3", 60, False),
+        ("overrun", Broken.NODE, "node-1", 60, False),
+    ],
+)
+def test_a_failure_counts_as_explained_only_by_a_fault_that_leads_to_it(
+    reason, kind, device, lasts_s, is_explained
+):
+    failed = transfer(
+        seller=end(1, "failed", reason), buyer=end(2, "failed", "stopped"), state="failed"
+    )
+    nothing = FaultLog(reconnect_ms=0)
+    assert nothing.unexplained(failed) == [f"t-1: nothing made node-1 say {reason}"]
+    for begins_ms, explains in ((NOON_MS + 1_000, is_explained), (NOON_MS + 3_600_000, False)):
+        log = FaultLog(reconnect_ms=0)
+        log.note(kind, begins_ms, begins_ms + lasts_s * 1_000, device)
+        assert (log.unexplained(failed) == []) is explains
 
 
 @pytest.mark.row("E086")

@@ -20,6 +20,7 @@ from gateway.mqtt.device_messages import encode_stored, encode_time, packed
 from gateway.mqtt.reading_check import Attesting
 from ledger.crypto.signing import Signer
 from tests.firmware.interpreter import FIRMWARE
+from tests.support.injected_faults import Broken, FaultLog
 from tests.unit.gateway.metering.data_service import COMMUNITY, Scene
 from tests.vectors import make_readings
 
@@ -40,6 +41,7 @@ POWER_MW = 360_000
 NODES = {"node-1": "IDG-1", "node-2": "IDG-2", "node-3": "IDG-3"}
 TRADES = [("t-1", "IDG-1", "IDG-2", 2), ("t-2", "IDG-2", "IDG-1", 1)]
 SEND_MAX = 8
+RECONNECT_MS_MAX = 6_000
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,9 @@ class SimulatedNode:
         self.node, self.is_linked = None, False
         self._watch()
         self.comes_back_ms = self.world.now_ms + self.world.random.randrange(1, 20) * 1_000
+        self.world.injected.note(
+            Broken.NODE, self.world.now_ms, self.comes_back_ms, device_id=self.name
+        )
 
     def step(self) -> None:
         if self.node is None:
@@ -192,6 +197,7 @@ class TransferWorld:
         attesting = Attesting(Signer(make_readings.GATEWAY_KEY), secrets)
         self.scene = Scene(Keys(), now_ms=START_MS, attesting=attesting)
         self.log = RelayLog()
+        self.injected = FaultLog(reconnect_ms=RECONNECT_MS_MAX)
         self.broker_is_up = True
         self.broker_back_ms = 0
         self.gateway_back_ms = 0
@@ -256,6 +262,7 @@ class TransferWorld:
         if self.broker_is_up and self._happens(self.faults.broker_dies):
             self.broker_is_up = False
             self.broker_back_ms = self.now_ms + self.random.randrange(2, 60) * 1_000
+            self.injected.note(Broken.BROKER, self.now_ms, self.broker_back_ms)
             self.to_gateway.clear()  # kill -9: what it had accepted is gone
         elif not self.broker_is_up and (self.now_ms >= self.broker_back_ms or not self.is_faulty):
             self.broker_is_up = True
@@ -273,6 +280,7 @@ class TransferWorld:
             self.scene.hear(*self.to_gateway)  # stored; neither broker nor devices are told
         self.scene.restart()
         self.gateway_back_ms = self.now_ms + self.random.randrange(0, 40) * 1_000
+        self.injected.note(Broken.GATEWAY, self.now_ms, self.gateway_back_ms)
 
     def _gateway_step(self, second: int) -> None:
         if self.now_ms < self.gateway_back_ms or not self.broker_is_up:
@@ -309,6 +317,7 @@ def lost_or_doubled(world: TransferWorld) -> list[str]:
     cycles = world.log.cycles()
     wrong += [f"{key} closed {count} times" for key, count in cycles.items() if count > 1]
     for transfer in world.transfers():
+        wrong += world.injected.unexplained(transfer)
         if transfer.state not in OVER:
             wrong.append(f"{transfer.transfer_id} is {transfer.state}")
         for end in transfer.ends:
