@@ -7,20 +7,19 @@ follows from one seed. Energy flows only while the relays of both ends are close
 
 import random
 import sys
-from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gateway.hems.alarms import AlarmKind
 from gateway.hems.series import SeriesStore
-from gateway.hems.transfer_rules import OVER, Transfer, left_undone
+from gateway.hems.transfer_rules import OVER, Transfer
 from gateway.hems.transfers import plan_trades
 from gateway.mqtt.device_messages import encode_stored, encode_time, packed
 from gateway.mqtt.reading_check import Attesting
 from ledger.crypto.signing import Signer
 from tests.firmware.interpreter import FIRMWARE
 from tests.support.injected_faults import Broken, FaultLog
+from tests.support.transfer_outcome import Outcome, RelayLog, WatchedRelays, is_flowing
 from tests.unit.gateway.metering.data_service import COMMUNITY, Scene
 from tests.vectors import make_readings
 
@@ -56,17 +55,6 @@ class Faults:
     oracle_repeats: float = 0.0
 
 
-@dataclass
-class RelayLog:
-    """Closings of relays: which transfer, which node, from when until when."""
-
-    closings: list[tuple[str, str, str, int]] = field(default_factory=list)
-    spans: list[tuple[str, int, int]] = field(default_factory=list)
-
-    def cycles(self) -> Counter[tuple[str, str]]:
-        return Counter((transfer, device) for transfer, device, _, _ in self.closings)
-
-
 class SimulatedNode:
     """One node: its flash is a folder, its link is up or down."""
 
@@ -87,7 +75,7 @@ class SimulatedNode:
         )
         self.folder = str(folder / name)
         self.clock = Clock(lambda: world.elapsed_ms)
-        self.closed: tuple[str, str, int] | None = None
+        self.relays = WatchedRelays(name, world.log)
         self.comes_back_ms = 0
         self.connects_ms = 0
         self.node: Any = None
@@ -156,27 +144,14 @@ class SimulatedNode:
 
     def _power_mw(self) -> int:
         """Through this node's relay; positive is what comes in."""
-        if self.closed is None:
+        relays = {name: node.relays for name, node in self.world.nodes.items()}
+        if self.relays.closed is None or not is_flowing(self.relays, relays):
             return 0
-        transfer, side, _ = self.closed
-        partner_is_there = any(
-            other.closed is not None and other.closed[0] == transfer and other.closed[1] != side
-            for other in self.world.nodes.values()
-        )
-        return (POWER_MW if side == "in" else -POWER_MW) if partner_is_there else 0
+        return POWER_MW if self.relays.closed[1] == "in" else -POWER_MW
 
     def _watch(self) -> None:
         """Every closing and opening of the outputs goes into the log."""
-        relays = self.node.relays() if self.node is not None else {"in": False, "out": False}
-        side = "in" if relays["in"] else "out" if relays["out"] else None
-        log = self.world.log
-        if side is not None and self.closed is None:
-            transfer = self.node.transfers._running.command["id"]
-            self.closed = (transfer, side, self.world.now_ms)
-            log.closings.append((transfer, self.name, side, self.world.now_ms))
-        elif side is None and self.closed is not None:
-            log.spans.append((self.closed[0], self.closed[2], self.world.now_ms))
-            self.closed = None
+        self.relays.see(self.node, self.world.now_ms)
 
 
 class Keys:
@@ -304,52 +279,13 @@ class TransferWorld:
 
 def lost_or_doubled(world: TransferWorld) -> list[str]:
     """What a run must not show; empty when it is right."""
-    wrong = []
-    for name in NODES:
-        node = world.nodes[name].node
-        if node is None or node.metering.waiting():
-            wrong.append(f"{name} still holds readings")
-        gaps = world.series().gaps(name, 0, world.now_ms)
-        wrong += [f"{name} has lost {gap}" for gap in gaps if gap.last_seq >= gap.first_seq]
-        stored = [found.seq for found in world.series().between(name, 0, world.now_ms)]
-        if stored != list(range(1, len(stored) + 1)):
-            wrong.append(f"{name} has stored {stored}")
-    cycles = world.log.cycles()
-    wrong += [f"{key} closed {count} times" for key, count in cycles.items() if count > 1]
-    for transfer in world.transfers():
-        wrong += world.injected.unexplained(transfer)
-        if transfer.state not in OVER:
-            wrong.append(f"{transfer.transfer_id} is {transfer.state}")
-        for end in transfer.ends:
-            closed = cycles[transfer.transfer_id, end.device_id]
-            if end.status == "done" and closed != 1:
-                wrong.append(f"{transfer.transfer_id}: {end.device_id} is done, closed {closed}")
-            if end.status == "refused" and closed:
-                wrong.append(f"{transfer.transfer_id}: {end.device_id} refused, yet closed")
-    wrong += _overlaps(world)
-    wrong += _alarms_amiss(world)
-    return wrong
-
-
-def _alarms_amiss(world: TransferWorld) -> list[str]:
-    """Nobody is told of anything but nodes that left a transfer undone, and of each of those."""
-    alarms = world.scene.alarms
-    others = [alarm.detail for alarm in alarms if alarm.kind != AlarmKind.TRANSFER]
-    told = {alarm.device_id for alarm in alarms}
-    untold = [
-        f"{transfer.transfer_id}: nobody is told of {name}"
-        for transfer in world.transfers()
-        for name in left_undone(transfer).keys() - told
-    ]
-    return others + untold
-
-
-def _overlaps(world: TransferWorld) -> list[str]:
-    """Two transfers of one bus must never have relays closed at the same time."""
-    spans = sorted(world.log.spans, key=lambda span: span[1])
-    return [
-        f"{one[0]} and {other[0]} overlap"
-        for number, one in enumerate(spans)
-        for other in spans[number + 1 :]
-        if one[0] != other[0] and other[1] < one[2]
-    ]
+    outcome = Outcome(
+        nodes={name: node.node for name, node in world.nodes.items()},
+        series=world.series(),
+        transfers=world.transfers(),
+        log=world.log,
+        injected=world.injected,
+        alarms=world.scene.alarms,
+        now_ms=world.now_ms,
+    )
+    return outcome.amiss()
