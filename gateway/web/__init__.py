@@ -1,1 +1,1 @@
-"""The one page: views as HTML and SVG, rendered on the server."""
+"""The pages: views as HTML and SVG, rendered on the server."""
