@@ -16,7 +16,7 @@ from meternode import ecdsa, p256  # noqa: E402
 from meternode.hmac_sha256 import hmac_sha256  # noqa: E402
 from meternode.outbox import Outbox  # noqa: E402
 from meternode.reading import Reading  # noqa: E402
-from meternode.update import erase  # noqa: E402
+from meternode.slots import erase  # noqa: E402
 
 SECRET = 0xC9AFA9D845BA75166B5C215767B1D6934E50C3DB36E89B127B8A622B120F6721
 TIMES = 20

@@ -36,7 +36,8 @@ def make_release(
 ) -> bytes:
     """Write a release; its manifest. `board` is the folder that becomes `board/` on the node."""
     sys.path.insert(0, str(SOURCE))
-    from meternode.update import LIST, signed_line  # noqa: PLC0415 - one definition for both ends
+    from meternode.manifest import signed_line  # noqa: PLC0415 - one definition for both ends
+    from meternode.update import LIST  # noqa: PLC0415
 
     places = {"meternode": source / "meternode", "drivers": source / "drivers", "board": board}
     lines = []

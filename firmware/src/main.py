@@ -2,7 +2,7 @@
 
 This file is never replaced by an update, so it is short and depends on nothing. `slot.json` says
 which folder is active and whether it has proved itself; an unproven one gets a few starts, then
-the other folder is back (meternode/update.py).
+the other folder is back (meternode/slots.py).
 """
 
 import gc

@@ -7,7 +7,7 @@ import runpy
 from pathlib import Path
 from typing import Any
 
-from tests.firmware.interpreter import ROOT, micropython_command
+from tests.firmware.interpreter import HEAP, ROOT, micropython_command
 
 LINE_S_MAX = 20
 _PROVISION = runpy.run_path(str(ROOT / "firmware" / "provision.py"))
@@ -34,8 +34,9 @@ def settings(device: str, port: int, **fields: object) -> dict[str, Any]:
 class PcNode:
     """The process; `lines` are what it printed so far."""
 
-    def __init__(self, folder: Path, modules: Path | None = None) -> None:
+    def __init__(self, folder: Path, modules: Path | None = None, heap: str = HEAP) -> None:
         self.folder = folder
+        self._heap = heap
         self._modules = modules
         self.lines: list[dict[str, Any]] = []
         self.said: list[str] = []
@@ -51,7 +52,7 @@ class PcNode:
     async def start(self, is_ready=lambda line: "started" in line, *, waits: bool = True) -> None:
         path = {"MICROPYPATH": f"{self._modules}:.frozen"} if self._modules else {}
         self._process = await asyncio.create_subprocess_exec(
-            *micropython_command(),
+            *micropython_command(self._heap),
             "main.py",
             cwd=self.folder,
             env=os.environ | path,

@@ -31,6 +31,8 @@ def test_a_board_joins_measures_and_switches_its_pins(tmp_path):
                 made = {line["made"]: line["level"] for line in node.lines if "made" in line}
                 assert made == {2: 1, 3: 1, 4: 1, 15: 0}, "open: relays close at a low level"
                 assert "made" in node.lines[0], "before anything else can fail"
+                told = [next(iter(line)) for line in node.lines]
+                assert told.index("watchdog_ms") > told.index("enrolment"), "a key takes its time"
                 now_ms = time.time_ns() // 1_000_000
                 telling = asyncio.create_task(world.keep_telling_time())
                 measured = (await world.wait_for("node-1", "measure"))[0]
@@ -42,6 +44,24 @@ def test_a_board_joins_measures_and_switches_its_pins(tmp_path):
                 await node.wait_for(lambda line: line == {"pin": PINS["plug"], "level": 0})
                 await world.wait_for("node-1", "reading")
                 telling.cancel()
+            finally:
+                await node.kill()
+
+    asyncio.run(play())
+
+
+def test_a_board_refuses_samples_that_its_watchdog_would_not_wait_for(tmp_path):
+    async def play() -> None:
+        async with scene(tmp_path) as world:
+            board = {"kind": "pico_w", "relays": PINS, "sensors": SENSORS}
+            fields = {"board": board, "sample_ms": 5_000, "interval_ms": 60_000}
+            folder = world.image("node-1", wifi={"name": "home", "password": "x"}, **fields)
+            node = PcNode(folder, modules=ROOT / "tests" / "firmware" / "board_stubs")
+            try:
+                await node.start(waits=False)
+                await node.wait_until_it_says("BadSettings: sample_ms")
+                await node.ended()
+                assert node.lines == [], "no pin, no watchdog"
             finally:
                 await node.kill()
 

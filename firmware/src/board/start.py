@@ -13,6 +13,7 @@ import machine
 from meternode.authorities import client_context
 from meternode.clock import Clock, UnwrappedTicks
 from meternode.flash import Record, read_bytes
+from meternode.settings import BadSettings
 from meternode.startup import load_settings, prepare
 
 import network
@@ -22,6 +23,8 @@ ROOT = ""
 """Boards start in the root of their flash."""
 WATCHDOG_MS = 8_000
 """A Pico's watchdog cannot wait longer than 8.3 s."""
+SAMPLE_MS_MAX = WATCHDOG_MS // 2
+"""Every sample feeds the watchdog."""
 LINK_RESTART_MS = 3_600_000
 JOIN_S, JOIN_STEP_S = 15, 0.5
 SECONDS_1970_TO_2000 = 946_684_800
@@ -41,17 +44,21 @@ class Board:
         self._wifi = json.loads(read_bytes(ROOT + "keys/wifi.json"))
         self._wlan = network.WLAN(network.STA_IF)
         self._through_ms = ticks_ms()
-        self._watchdog = machine.WDT(timeout=WATCHDOG_MS)
+        self._watchdog = None
 
     def read(self):
         """One sample; feeds the watchdog and looks at the button on the way."""
-        if self._ticks_ms() - self._through_ms < LINK_RESTART_MS:
+        if self._watchdog and self._ticks_ms() - self._through_ms < LINK_RESTART_MS:
             self._watchdog.feed()
         is_held = self._is_button_held()
         if is_held and not self._was_held:
             self.on_button()
         self._was_held = is_held
         return self._sensors.read()
+
+    def arm_watchdog(self):
+        """From now on sampling must go on; it cannot be stopped again."""
+        self._watchdog = machine.WDT(timeout=WATCHDOG_MS)
 
     def set_outputs(self, wanted):
         """Put the relays there."""
@@ -109,10 +116,13 @@ def last_known_ms(settings):
 def main():
     """Run until something goes wrong that only a reset can mend; the watchdog sees to that."""
     settings = load_settings(ROOT)
+    if settings.sample_ms > SAMPLE_MS_MAX:
+        raise BadSettings("sample_ms: the watchdog of a board does not wait so long")
     outputs = make_outputs(settings.board)
     set_clock(last_known_ms(settings))
     clock = Clock(UnwrappedTicks(time.ticks_ms, time.ticks_diff))
     board = Board(settings, outputs, clock.ticks_ms)
     app = prepare(settings, clock, board, ROOT)
     board.on_button = app.node.plug.press
+    board.arm_watchdog()  # a full outbox and a first key may take longer than it waits
     asyncio.run(app.run())

@@ -7,16 +7,19 @@
 import asyncio
 import gc
 
-from meternode import update
-from meternode.http_get import Getter
+from meternode import slots
 from meternode.link import Link
+from meternode.manifest import BadUpdate, check_steps
 from meternode.version import VERSION
 
 RECONNECT_MS_MIN, RECONNECT_MS_MAX = 500, 30_000
-BURST = 16
+BURST = 4
+"""Readings taken from flash at once, so held in memory as messages."""
 IDLE_MS = 50
 TICK_MS = 250
 UPDATE_MS = 1_000
+UPDATE_RETRY_MS = 3_600_000
+"""A signed update that could not be fetched is tried again after this: trying costs the link."""
 
 
 class App:
@@ -31,6 +34,10 @@ class App:
         self._root = root
         self._link = None
         self._is_lost = False
+        self._fetching, self._closed = asyncio.Event(), asyncio.Event()
+        self._talking = asyncio.Event()
+        self._talking.set()
+        self._fetch_from_ms = 0
 
     async def run(self):
         """Sample and talk for ever."""
@@ -71,9 +78,10 @@ class App:
         """Install what the community signed, between transfers; keep it once it has worked."""
         node = self._node
         while True:
-            if node.metering.has_been_stored and update.confirm(self._root):
+            if node.metering.has_been_stored and slots.confirm(self._root):
                 print("update: version", VERSION, "stays")
-            if node.update_offer is not None and node.transfers.is_idle():
+            is_time = self._clock.ticks_ms() >= self._fetch_from_ms
+            if node.update_offer is not None and is_time and node.transfers.is_idle():
                 offer, node.update_offer = node.update_offer, None
                 await self._update(offer)
             await asyncio.sleep(UPDATE_MS / 1000)
@@ -81,16 +89,43 @@ class App:
     async def _update(self, offer):
         if not self._settings.update_key:
             return
-        point = update.update_point(self._settings.update_key)
         try:
-            manifest = update.check_manifest(offer, point, VERSION)
-            getter = Getter(self._hardware.open_stream)
-            await update.install(manifest, getter.fetch, self._root)
-        except (update.BadUpdate, OSError) as error:
-            print("update: refused:", error)  # retained: it comes again with the next connection
-            return
+            terms = offer, self._settings.update_key, VERSION
+            manifest = await self._checked(check_steps(*terms))
+            await self._install(manifest)
+        except (BadUpdate, OSError, MemoryError) as error:
+            print("update: refused:", error)
+            return  # retained: after the fetch it comes with the next connection
         print("update: starting version", manifest.version)
         self._hardware.restart()
+
+    async def _checked(self, steps):
+        """Run a check to its end, with sampling and signing in between."""
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                return end.value
+            await asyncio.sleep(0)
+
+    async def _install(self, manifest):
+        """Fetch it while the link is closed: a Pico W has no room for two TLS connections."""
+        self._fetch_from_ms = self._clock.ticks_ms() + UPDATE_RETRY_MS
+        self._closed.clear()
+        self._talking.clear()
+        self._fetching.set()
+        try:
+            await self._closed.wait()
+            if not self._node.transfers.is_idle():
+                raise OSError("a transfer came first")
+            gc.collect()
+            from meternode import update  # noqa: PLC0415 - only now is there room for it
+            from meternode.http_get import Getter  # noqa: PLC0415
+
+            await update.install(manifest, Getter(self._hardware.open_stream).fetch, self._root)
+        finally:
+            self._fetching.clear()
+            self._talking.set()
 
     async def keep_talking(self):
         """Connect, and again after each loss; a loss and the return are told once each."""
@@ -107,6 +142,8 @@ class App:
             await self._link.close()
             gc.collect()
             await asyncio.sleep(pause_ms / 1000)
+            self._closed.set()
+            await self._talking.wait()
             pause_ms = min(2 * pause_ms, RECONNECT_MS_MAX)
 
     async def _talk(self):
@@ -125,12 +162,17 @@ class App:
             print("link: back")
         self._is_lost = False
         self._node.connected()
-        tasks = [asyncio.create_task(part) for part in (link.receive(), link.ping(), self._send())]
+        parts = (link.receive(), link.ping(), self._send(), self._until_fetching())
+        tasks = [asyncio.create_task(part) for part in parts]
         try:
             await _first_to_end(tasks)
         finally:
             for task in tasks:
                 task.cancel()
+
+    async def _until_fetching(self):
+        await self._fetching.wait()
+        raise OSError("closed for an update")
 
     async def _open_broker(self):
         host, port = self._settings.broker_host, self._settings.broker_port

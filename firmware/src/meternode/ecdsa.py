@@ -23,7 +23,8 @@ def sign_steps(secret, digest):
     for nonce in nonces(secret, e):
         point = yield from p256.generator_steps(nonce)
         r = point[0] % p256.N
-        s = p256.inverse(nonce, p256.N) * (e + r * secret) % p256.N
+        nonce_inverse = yield from p256.inverse_steps(nonce, p256.N)
+        s = nonce_inverse * (e + r * secret) % p256.N
         if r != 0 and s != 0:
             return r, lower(s)
     raise AssertionError  # nonces() never ends
@@ -31,13 +32,19 @@ def sign_steps(secret, digest):
 
 def verify_digest(point, digest, r, s):
     """Whether `(r, s)` is the signature of a 32-byte digest by the key `point`."""
+    return p256.finished(verify_steps(point, digest, r, s))
+
+
+def verify_steps(point, digest, r, s):
+    """The same in steps; returns whether."""
     if not (0 < r < p256.N and 0 < s <= HALF_ORDER):
         return False
     e = int.from_bytes(digest, "big") % p256.N
-    w = p256.inverse(s, p256.N)
+    w = yield from p256.inverse_steps(s, p256.N)
     u1, u2 = e * w % p256.N, r * w % p256.N
-    left = p256.multiply_generator(u1) if u1 else None
-    total = p256.add(left, p256.multiply(u2, point))
+    left = (yield from p256.generator_steps(u1)) if u1 else None
+    right = yield from p256.multiply_steps(u2, point)
+    total = yield from p256.add_steps(left, right)
     return total is not None and total[0] % p256.N == r
 
 

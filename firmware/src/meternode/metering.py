@@ -67,8 +67,8 @@ class Metering:
         )
         self._last_t_end_ms = t_end_ms
         self._save()
-        if len(self._unsigned) > UNSIGNED_MAX:
-            self.sign_all()  # intervals end faster than the node can sign
+        while len(self._unsigned) > UNSIGNED_MAX:  # intervals end faster than the node can sign
+            self.sign_step()
 
     def sign_step(self):
         """A part of the work on the oldest unsigned reading; False when there is none.

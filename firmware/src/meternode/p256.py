@@ -9,20 +9,36 @@ operation still may: a reading leaves at the end of its interval, not at the end
 somebody with a probe on the board needs tier C.
 """
 
-from meternode.p256_table import COMB
+from meternode.p256_table import COORDINATE_BYTES, comb_point
 
 P = 0xFFFFFFFF00000001000000000000000000000000FFFFFFFFFFFFFFFFFFFFFFFF
 N = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 B = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
-GENERATOR = COMB[1]
+GENERATOR = comb_point(1)
 TEETH = 4
 COLUMNS = 64
-COORDINATE_BYTES = 32
+SCALAR_BITS = 256
+EXPONENT_BITS = 16
+"""How much of an exponent one step of an inversion works off."""
+STEP_MULTIPLICATIONS_MAX = 64
+"""Field multiplications of one step of any generator here: what a node's relays, its sampling and
+its watchdog wait for. `tests/firmware/checks/step_checks.py` counts them."""
 
 
 def inverse(value, modulus):
-    """The multiplicative inverse modulo a prime (Fermat)."""
-    return pow(value, modulus - 2, modulus)
+    """The multiplicative inverse modulo a prime."""
+    return finished(inverse_steps(value, modulus))
+
+
+def inverse_steps(value, modulus):
+    """The same in 16 steps, by Fermat: value ** (modulus - 2), the exponent from its upper end."""
+    exponent, result = modulus - 2, 1
+    for shift in range(SCALAR_BITS - EXPONENT_BITS, -1, -EXPONENT_BITS):
+        digits = (exponent >> shift) & ((1 << EXPONENT_BITS) - 1)
+        result = pow(result, 1 << EXPONENT_BITS, modulus)
+        result = result * pow(value, digits, modulus) % modulus
+        yield
+    return result
 
 
 def is_on_curve(point):
@@ -37,7 +53,7 @@ def multiply_generator(scalar):
 
 
 def generator_steps(scalar):
-    """The same in 64 steps, between which a node can look after its relays; returns the point."""
+    """The same in 80 steps, between which a node can look after its relays; returns the point."""
     total = None
     for column in range(COLUMNS - 1, -1, -1):
         if total is not None:
@@ -45,10 +61,10 @@ def generator_steps(scalar):
         digit = 0
         for tooth in range(TEETH):
             digit |= ((scalar >> (column + COLUMNS * tooth)) & 1) << tooth
-        added = _add_affine(total, COMB[digit or 1])
+        added = _add_affine(total, comb_point(digit or 1))
         total = added if digit else total  # an addition is made either way
         yield
-    return _affine(total)
+    return (yield from _affine_steps(total))
 
 
 def finished(steps):
@@ -62,21 +78,32 @@ def finished(steps):
 
 def multiply(scalar, point):
     """`scalar` times `point`, for public values only: its path shows the scalar."""
+    return finished(multiply_steps(scalar, point))
+
+
+def multiply_steps(scalar, point):
+    """The same in 272 steps, one for each bit and then an inversion; returns the point."""
     total = None
-    for bit in range(scalar.bit_length() if hasattr(scalar, "bit_length") else 256, -1, -1):
+    for bit in range(SCALAR_BITS - 1, -1, -1):
         total = _double(total)
         if (scalar >> bit) & 1:
             total = _add_affine(total, point)
-    return _affine(total)
+        yield
+    return (yield from _affine_steps(total))
 
 
 def add(left, right):
     """The sum of two affine points."""
+    return finished(add_steps(left, right))
+
+
+def add_steps(left, right):
+    """The same in 16 steps."""
     if left is None:
         return right
     if right is None:
         return left
-    return _affine(_add_affine((left[0], left[1], 1), right))
+    return (yield from _affine_steps(_add_affine((left[0], left[1], 1), right)))
 
 
 def encode_point(point):
@@ -126,9 +153,9 @@ def _add_affine(point, affine):
     return x_sum, (r * (v - x_sum) - y * h_cubed) % P, z * h % P
 
 
-def _affine(point):
+def _affine_steps(point):
     if point is None:
         return None
-    z_inverse = inverse(point[2], P)
+    z_inverse = yield from inverse_steps(point[2], P)
     z_squared = z_inverse * z_inverse % P
     return point[0] * z_squared % P, point[1] * z_squared * z_inverse % P

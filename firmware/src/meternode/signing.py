@@ -62,7 +62,7 @@ class P256Signer:
         self.key_id = self.fingerprint[: 2 * KEY_ID_BYTES]
 
     def sign_steps(self, line):
-        """`r` and `s`, 32 bytes each, in 64 steps."""
+        """`r` and `s`, 32 bytes each, in some 100 steps."""
         r, s = yield from ecdsa.sign_steps(self._secret, hashlib.sha256(line).digest())
         return r.to_bytes(32, "big") + s.to_bytes(32, "big")
 

@@ -1,73 +1,24 @@
-"""A new application over the air: a signed manifest, the idle folder of two, and a way back.
+"""A new application over the air, once its manifest is checked; and a way back.
 
-    {"v":1,"version":"1.1.0","url":"https://gateway.example/firmware/1.1.0",
-     "files":"<sha256 hex of URL/files.txt>","sig":"<base64 DER>"}
-
-`sig` is the community's update key (P-256) over `gridledger-firmware-1|version|url|files`; nothing
-is fetched before it fits. `files.txt` has a line `path|size|sha256` for each file; it is kept on
-flash and read line by line, since a node in use has no room for it in memory. The new folder is
-started a few times at most until it has delivered a reading to the gateway (`confirm`); otherwise
-`main.py` goes back to the old one.
+`files.txt` at the manifest's URL has a line `path|size|sha256` for each file; it is kept on flash
+and read line by line, since a node in use has no room for it in memory. The new folder is started
+a few times at most until it has delivered a reading to the gateway (`slots.confirm`); otherwise
+`main.py` goes back to the old one. This module is read when there is an update, with the link
+closed, and costs no memory otherwise.
 """
 
 import binascii
 import hashlib
-import json
-import os
 
-from meternode import ecdsa, p256
 from meternode.flash import make_folder
+from meternode.manifest import BadUpdate
+from meternode.slots import SLOTS, TRIES, erase, read_slot, write_slot
 
-MANIFEST_BYTES_MAX = 1_024
 LIST_BYTES_MAX = 16_384
 LINE_BYTES_MAX = 160
 FILES_MAX = 60
 LIST = "files.txt"
 FILE_BYTES_MAX = 32_768
-TRIES = 3
-SLOTS = ("a", "b")
-
-
-class BadUpdate(Exception):  # noqa: N818 - the sender's fault
-    """A manifest or file that is not installed, and why."""
-
-
-class Manifest:
-    """A checked manifest."""
-
-    def __init__(self, version, url, files):
-        self.version = version
-        self.url = url
-        self.files = files
-
-
-def signed_line(version, url, files):
-    """The bytes the update key signs."""
-    return f"gridledger-firmware-1|{version}|{url}|{files}".encode()
-
-
-def check_manifest(raw, update_point, running_version):
-    """The manifest in a message of `ota`; raises `BadUpdate`. `update_point` is (x, y)."""
-    if len(raw) > MANIFEST_BYTES_MAX:
-        raise BadUpdate("too large")
-    try:
-        content = json.loads(raw)
-        version, url, files = content["version"], content["url"], content["files"]
-        r, s = ecdsa.decode_signature(binascii.a2b_base64(content["sig"]))
-        digest = hashlib.sha256(signed_line(version, url, files)).digest()
-        is_newer = version_number(version) > version_number(running_version)
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise BadUpdate("malformed") from None
-    if not ecdsa.verify_digest(update_point, digest, r, s):
-        raise BadUpdate("signature")
-    if not is_newer:
-        raise BadUpdate("not newer")
-    return Manifest(version, url, files)
-
-
-def version_number(version):
-    """`1.10.2` as `(1, 10, 2)`, so that versions compare as numbers."""
-    return tuple([int(part) for part in version.split(".")])
 
 
 async def install(manifest, fetch, root):
@@ -122,46 +73,6 @@ def _listed(line):
     return path, size, sha256
 
 
-def confirm(root):
-    """The running application has proved itself; True when that was news."""
-    slot = read_slot(root)
-    if slot["confirmed"]:
-        return False
-    write_slot(root, {"active": slot["active"], "confirmed": True, "tries": 0})
-    return True
-
-
-def read_slot(root):
-    """The content of `slot.json`, as `main.py` reads it."""
-    try:
-        with open(root + "slot.json") as file:
-            return json.load(file)
-    except (OSError, ValueError):
-        return {"active": "a", "confirmed": True, "tries": 0}
-
-
-def write_slot(root, slot):
-    """Replace `slot.json` in one step."""
-    with open(root + "slot.json.new", "w") as file:
-        json.dump(slot, file)
-    os.rename(root + "slot.json.new", root + "slot.json")
-
-
-def erase(path):
-    """Remove a folder with all it holds; nothing when there is none."""
-    try:
-        names = os.listdir(path)
-    except OSError:
-        return
-    for name in names:
-        inner = path + "/" + name
-        if os.stat(inner)[0] & 0x4000:
-            erase(inner)
-        else:
-            os.remove(inner)
-    os.rmdir(path)
-
-
 class _Sink:
     """A file that is written in pieces, hashed on the way and never longer than announced."""
 
@@ -204,8 +115,3 @@ def _make_folders(folder, path):
     for part in path.split("/")[:-1]:
         folder += "/" + part
         make_folder(folder)
-
-
-def update_point(hex_key):
-    """The update key of config.json: an uncompressed point in hex."""
-    return p256.decode_point(binascii.unhexlify(hex_key))

@@ -6,30 +6,30 @@ import hashlib
 import json
 
 import main as starter
-from meternode import ecdsa, p256, update
+from meternode import ecdsa, manifest, p256, slots, update
 from meternode.flash import make_folder, read_bytes, write_bytes
-from meternode.update import BadUpdate
+from meternode.manifest import BadUpdate
 
 KEY = 0x5EED
-POINT = p256.multiply_generator(KEY)
+POINT = binascii.hexlify(p256.encode_point(p256.multiply_generator(KEY))).decode()
 URL = "http://gateway.example/firmware/1.1.0"
 FILES = {"board/start.py": b"print('new')\n", "meternode/version.py": b'VERSION = "1.1.0"\n'}
 
 
 def check_a_good_update_fills_the_other_folder_and_starts_next_on_flash(folder):
     root = board(folder)
-    manifest = update.check_manifest(signed(), POINT, "1.0.0")
-    assert manifest.version == "1.1.0"
-    asyncio.run(update.install(manifest, fetch, root))
+    checked = manifest.check_manifest(signed(), POINT, "1.0.0")
+    assert checked.version == "1.1.0"
+    asyncio.run(update.install(checked, fetch, root))
     assert read_bytes(root + "b/meternode/version.py") == FILES["meternode/version.py"]
-    assert update.read_slot(root) == {"active": "b", "confirmed": False, "tries": 3}
+    assert slots.read_slot(root) == {"active": "b", "confirmed": False, "tries": 3}
 
 
 def check_the_starter_goes_back_after_three_starts_without_proof_on_flash(folder):
     root = board(folder)
     install(root)
     starts = []
-    slot = update.read_slot(root)
+    slot = slots.read_slot(root)
     for _ in range(5):
         slot = starter.choose(slot)
         starts.append(slot["active"])
@@ -40,25 +40,25 @@ def check_the_starter_goes_back_after_three_starts_without_proof_on_flash(folder
 def check_a_confirmed_update_stays_on_flash(folder):
     root = board(folder)
     install(root)
-    assert update.confirm(root)
-    assert not update.confirm(root)
-    slot = update.read_slot(root)
+    assert slots.confirm(root)
+    assert not slots.confirm(root)
+    slot = slots.read_slot(root)
     assert [starter.choose(slot)["active"] for _ in range(5)] == ["b"] * 5
 
 
 def check_the_next_update_goes_into_the_first_folder_on_flash(folder):
     root = board(folder)
     install(root)
-    update.confirm(root)
+    slots.confirm(root)
     write_bytes(root + "a/old.py", b"")
     install(root)
-    assert update.read_slot(root)["active"] == "a"
+    assert slots.read_slot(root)["active"] == "a"
     assert read_bytes(root + "a/old.py") is None, "nothing of the former stays"
 
 
 def check_no_forged_or_old_manifest_is_accepted():
     good = json.loads(signed())
-    update.check_manifest(json.dumps(good), POINT, "1.0.9")
+    manifest.check_manifest(json.dumps(good), POINT, "1.0.9")
     wrong = {
         "signature": [
             dict(good, version="1.2.0"),
@@ -79,6 +79,7 @@ def check_no_forged_or_old_manifest_is_accepted():
     for reason, manifests in wrong.items():
         for content in manifests:
             assert refusal(json.dumps(content), "1.0.0") == reason, (reason, content)
+    assert refusal(signed(), "1.0.0", "04" + "00" * 64) == "update_key of config.json"
     assert refusal("x" * 5_000, "1.0.0") == "too large"
     assert refusal(signed(version="1.10.0"), "1.9.0") is None, "versions compare as numbers"
 
@@ -94,12 +95,12 @@ def check_no_file_leaves_its_folder_on_flash(folder):
     names = [f"m{number}.py" for number in range(61)]
     many = b"".join([line_of(name, b"") for name in names])
     assert not_installed(root, many, dict.fromkeys(names, b"")) == "number of files"
-    assert update.read_slot(root)["active"] == "a"
+    assert slots.read_slot(root)["active"] == "a"
 
 
 def check_a_file_that_is_not_as_announced_leaves_the_running_one_alone_on_flash(folder):
     root = board(folder)
-    manifest = update.check_manifest(signed(), POINT, "1.0.0")
+    checked = manifest.check_manifest(signed(), POINT, "1.0.0")
 
     async def altered(url, write):
         write(served(url).replace(b"new", b"odd"))
@@ -114,10 +115,10 @@ def check_a_file_that_is_not_as_announced_leaves_the_running_one_alone_on_flash(
 
     for bad in (altered, endless, other_list):
         try:
-            asyncio.run(update.install(manifest, bad, root))
+            asyncio.run(update.install(checked, bad, root))
             raise AssertionError("installed")
         except BadUpdate:
-            assert update.read_slot(root)["active"] == "a"
+            assert slots.read_slot(root)["active"] == "a"
 
 
 def board(folder):
@@ -126,7 +127,7 @@ def board(folder):
 
 
 def install(root):
-    asyncio.run(update.install(update.check_manifest(signed(), POINT, "1.0.0"), fetch, root))
+    asyncio.run(update.install(manifest.check_manifest(signed(), POINT, "1.0.0"), fetch, root))
 
 
 async def fetch(url, write):
@@ -143,14 +144,14 @@ def served(url):
 def not_installed(root, listed, files=()):
     """Why a signed list that is not as it should be was refused."""
     digest = binascii.hexlify(hashlib.sha256(listed).digest()).decode()
-    manifest = update.check_manifest(signed(files=digest), POINT, "1.0.0")
+    checked = manifest.check_manifest(signed(files=digest), POINT, "1.0.0")
 
     async def fetch_this(url, write):
         path = url[len(URL) + 1 :]
         write(listed if path == update.LIST else files[path])
 
     try:
-        asyncio.run(update.install(manifest, fetch_this, root))
+        asyncio.run(update.install(checked, fetch_this, root))
     except BadUpdate as error:
         return str(error)
     return None
@@ -168,15 +169,15 @@ def line_of(path, content):
 def signed(version="1.1.0", files=None, key=KEY):
     if files is None:
         files = binascii.hexlify(hashlib.sha256(file_list()).digest()).decode()
-    line = update.signed_line(version, URL, files)
+    line = manifest.signed_line(version, URL, files)
     r, s = ecdsa.sign_digest(key, hashlib.sha256(line).digest())
     signature = binascii.b2a_base64(ecdsa.encode_signature(r, s)).strip().decode()
     return json.dumps({"v": 1, "version": version, "url": URL, "files": files, "sig": signature})
 
 
-def refusal(raw, running):
+def refusal(raw, running, hex_key=POINT):
     try:
-        update.check_manifest(raw, POINT, running)
+        manifest.check_manifest(raw, hex_key, running)
     except BadUpdate as error:
         return str(error)
     return None
