@@ -115,9 +115,14 @@ def _split(function: Function, word: str) -> tuple[str, str]:
 
 
 def _encoded(parameter: Parameter, text: str) -> bytes:
+    return _checked(parameter, _typed_or_file(text))
+
+
+def _typed_or_file(text: str) -> bytes:
+    """What was typed, or of `@FILE` what is in the file."""
     if text.startswith(FILE_MARK):
-        return _checked(parameter, _file(Path(text.removeprefix(FILE_MARK))))
-    return _checked(parameter, word_bytes(text))
+        return _file(Path(text.removeprefix(FILE_MARK)))
+    return word_bytes(text)
 
 
 def _checked(parameter: Parameter, raw: bytes) -> bytes:
@@ -152,6 +157,14 @@ def _json(parameter: Parameter, text: str) -> bytes:
 
 def _wrong(parameter: Parameter, text: str, what: str) -> WrongArguments:
     return WrongArguments(f"{parameter.name}={text[:80]} {what}")
+
+
+def transient_pair(word: str) -> tuple[str, bytes]:
+    """Name and value of a `--transient key=value`; `key=@FILE` is what is in the file."""
+    name, equals, value = word.partition("=")
+    if not equals:
+        raise WrongArguments(f"{word!r} is not key=value")
+    return name, _typed_or_file(value)
 
 
 def word_bytes(word: str) -> bytes:

@@ -141,7 +141,11 @@ def _add_call(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--user", default="admin", help="whose key of the member (admin)")
     command.add_argument(
-        "--transient", action="append", default=[], metavar="key=value", help="not on the ledger"
+        "--transient",
+        action="append",
+        default=[],
+        metavar="key=value",
+        help="not on the ledger; @FILE as value reads a file",
     )
     command.add_argument("--init", action="store_true", help="initialise this version")
     command.add_argument(

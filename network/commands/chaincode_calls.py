@@ -15,6 +15,7 @@ from network.chaincode.arguments import (
     WrongArguments,
     encode_arguments,
     functions_of,
+    transient_pair,
     word_bytes,
 )
 from network.chaincode.lifecycle_client import ChaincodeRefused
@@ -60,7 +61,7 @@ async def query(options: argparse.Namespace) -> int:
 async def _proposal(
     options: argparse.Namespace, client: GatewayClient, identity: SigningIdentity
 ) -> UnsignedProposal:
-    transient = dict(_pair(word) for word in options.transient)
+    transient = dict(transient_pair(word) for word in options.transient)
     for word in (options.name, options.function, *transient):
         if not word.isprintable():  # nor is what was not typed in UTF-8
             raise WrongArguments(f"{word!r} is no name")
@@ -95,13 +96,6 @@ async def _arguments(
             f"chaincode {options.name} has no function {options.function!r}; it has\n  {known}"
         )
     return encode_arguments(function, words)
-
-
-def _pair(word: str) -> tuple[str, bytes]:
-    name, equals, value = word.partition("=")
-    if not equals:
-        raise WrongArguments(f"{word!r} is not key=value")
-    return name, word_bytes(value)
 
 
 def _identity(desk: Desk, options: argparse.Namespace) -> SigningIdentity:

@@ -7,7 +7,12 @@ import pytest
 
 from chaincode.shim.package_code import PackageCode
 from ledger.endorsement.packages.package import PackageRefused, code_files, read_package
-from network.chaincode.arguments import WrongArguments, encode_arguments, functions_of
+from network.chaincode.arguments import (
+    WrongArguments,
+    encode_arguments,
+    functions_of,
+    transient_pair,
+)
 from network.chaincode.packaging import python_package, service_package
 from network.commands.chaincode import read_options
 
@@ -62,6 +67,17 @@ def test_a_value_may_come_from_a_file(tmp_path):
     file = tmp_path / "id.txt"
     file.write_bytes(b"\xff\x00 bytes")
     assert encode_arguments(ORDER, [f"id=@{file}"]) == [b"\xff\x00 bytes"]
+
+
+def test_what_stays_off_the_ledger_may_come_from_a_file_byte_for_byte(tmp_path):
+    file = tmp_path / "salt"
+    file.write_bytes(b"\x00salt=\n")
+    assert transient_pair(f"salt=@{file}") == ("salt", b"\x00salt=\n")
+    assert transient_pair("name=Eva = Soto") == ("name", b"Eva = Soto")
+    with pytest.raises(WrongArguments, match="'salt' is not key=value"):
+        transient_pair("salt")
+    with pytest.raises(FileNotFoundError):
+        transient_pair(f"salt=@{file}-elsewhere")
 
 
 def test_bytes_that_are_not_utf_8_are_passed_on():
