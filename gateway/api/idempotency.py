@@ -26,7 +26,14 @@ CREDENTIALS = (b"authorization", b"cookie")
 NEVER_KEPT = (b"set-cookie",)
 """Opens a session: an answer with it is not kept."""
 SHOWN_ONCE = frozenset(
-    {"/v1/enrolments", "/v1/letters", "/v1/login/password", "/v1/tokens", "/v1/webhooks"}
+    {
+        "/v1/enrolments",
+        "/v1/letters",
+        "/v1/login/links",
+        "/v1/login/password",
+        "/v1/tokens",
+        "/v1/webhooks",
+    }
 )
 """A key is ignored here: these answer with a secret, or take one, and the database holds none.
 

@@ -34,6 +34,14 @@ class Challenge:
 
 
 @dataclass(frozen=True, slots=True)
+class LoginLink:
+    """A one-time link that opens a session; it is shown now and never again."""
+
+    url: str
+    expires_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class LettersCompared:
     """Whether the ledger names the key already."""
 

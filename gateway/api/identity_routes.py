@@ -1,10 +1,10 @@
 """Enrolment, login, devices. Keys are made and used in the browser; see docs/keys.md."""
 
 from dataclasses import asdict
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Request, Response, status
-from pydantic import Field, StringConstraints
+from pydantic import StringConstraints
 
 from gateway.api.access import (
     SESSION_COOKIE,
@@ -18,24 +18,21 @@ from gateway.api.identity_answers import (
     Challenge,
     EnrolmentState,
     LettersCompared,
-    PasskeyOptions,
     WrittenLetter,
 )
 from gateway.api.letters import letter_url, qr_code_svg
 from gateway.api.schemas import PAGE_DEFAULT, Body, Page, PageLimit, also_refused
+from gateway.api.session_cookie import begin_session, site_of
 from gateway.errors import Problem, RequestRefused
 from gateway.identity.device_keys import AskingDevice, NamedKey
 from gateway.identity.enrolment import Asked, Letter, Waiting
 from gateway.identity.identity_log import LogEntry
 from gateway.identity.issuing import Certified
-from gateway.identity.passkeys import Site
 from gateway.identity.passwords import PASSWORD_CHARACTERS_MAX, PASSWORD_CHARACTERS_MIN
-from gateway.identity.sessions import SESSION_LIFETIME_MS, Viewer
+from gateway.identity.sessions import Viewer, Way
 from gateway.identity.signing_requests import REQUEST_CHARACTERS_MAX, fingerprint_of_request
-from gateway.services import Services
 
 CODE_CHARACTERS_MAX = 40
-CREDENTIAL_MEMBERS_MAX = 16
 
 router = APIRouter(prefix="/v1", tags=["identity"])
 
@@ -49,7 +46,6 @@ Password = Annotated[str, StringConstraints(max_length=PASSWORD_CHARACTERS_MAX)]
 Base64 = Annotated[
     str, StringConstraints(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9+/]+={0,2}$")
 ]
-Credential = Annotated[dict[str, Any], Field(max_length=CREDENTIAL_MEMBERS_MAX)]
 
 
 class LetterRequest(Body):
@@ -118,19 +114,6 @@ class NewPassword(Body):
     current: Password = ""
 
 
-class NewPasskey(Body):
-    """What the browser answered to `/passkeys/options`."""
-
-    credential: Credential
-    label: Label = ""
-
-
-class PasskeyLogin(Body):
-    """What the browser answered to `/login/passkey/options`."""
-
-    credential: Credential
-
-
 @router.post("/letters", status_code=status.HTTP_201_CREATED, openapi_extra=also_refused(404, 409))
 def write_letter(
     body: LetterRequest, request: Request, services: LiveServices, _manager: Manager
@@ -187,7 +170,8 @@ def first_session(
     """The certificate has arrived: the household's first session, once."""
     with try_of_secret(request):
         idgrid, fingerprint = services.people.enrolment.finish(request_id, body.secret)
-    begin_session(services, Viewer(idgrid, key_fingerprint=fingerprint), request, response)
+    viewer = Viewer(idgrid, key_fingerprint=fingerprint)
+    begin_session(services, viewer, request, response, Way.LETTER)
 
 
 @router.post("/enrolments/{request_id}/compare")
@@ -267,7 +251,7 @@ def password_login(
     idgrid = body.idgrid.upper()
     with try_of_secret(request):
         services.people.passwords.check(idgrid, body.password)
-    begin_session(services, Viewer(idgrid), request, response)
+    begin_session(services, Viewer(idgrid), request, response, Way.PASSWORD)
 
 
 @router.put("/password", status_code=status.HTTP_204_NO_CONTENT)
@@ -287,50 +271,7 @@ def set_password(
             current=body.current,
             key_fingerprint=viewer.key_fingerprint,
         )
-    begin_session(services, viewer, request, response)
-
-
-@router.post("/passkeys/options")
-def passkey_options(
-    request: Request, services: LiveServices, viewer: SignedInPerson
-) -> PasskeyOptions:
-    """What the browser needs to make a passkey for this household."""
-    _require_household(viewer)
-    return PasskeyOptions(
-        **services.people.passkeys.creation_options(viewer.idgrid, site_of(request))
-    )
-
-
-@router.post("/passkeys", status_code=status.HTTP_204_NO_CONTENT)
-def add_passkey(
-    body: NewPasskey, request: Request, services: LiveServices, viewer: SignedInPerson
-) -> None:
-    """Keep a new passkey's public key."""
-    _require_household(viewer)
-    site = site_of(request)
-    services.people.passkeys.add(
-        viewer.idgrid, body.credential, body.label, site, viewer.key_fingerprint
-    )
-
-
-@router.post("/login/passkey/options")
-def passkey_login_options(request: Request, services: LiveServices) -> PasskeyOptions:
-    """What the browser needs to log in; the same for everybody."""
-    return PasskeyOptions(**services.people.passkeys.login_options(site_of(request)))
-
-
-@router.post(
-    "/login/passkey",
-    status_code=status.HTTP_204_NO_CONTENT,
-    openapi_extra=also_refused(401),
-)
-def passkey_login(
-    body: PasskeyLogin, request: Request, response: Response, services: LiveServices
-) -> None:
-    """A session for the household whose passkey answered."""
-    with try_of_secret(request):
-        idgrid = services.people.passkeys.login(body.credential, site_of(request))
-    begin_session(services, Viewer(idgrid), request, response)
+    begin_session(services, viewer, request, response, Way.PASSWORD)
 
 
 @router.post("/login/key/options")
@@ -359,7 +300,8 @@ def key_login(
     present = request.cookies.get(SESSION_COOKIE)
     if present:
         services.sessions.close(present)
-    begin_session(services, Viewer(body.idgrid, key_fingerprint=fingerprint), request, response)
+    viewer = Viewer(body.idgrid, key_fingerprint=fingerprint)
+    begin_session(services, viewer, request, response, Way.KEY)
 
 
 @router.get("/identity-log")
@@ -373,32 +315,6 @@ def identity_log(
     found = services.people.log.entries(below=after, limit=limit)
     following = found[-1].entry_id if len(found) == limit else None
     return Page(items=found, next=following, height=services.readmodel.height)
-
-
-def begin_session(
-    services: Services, viewer: Viewer, request: Request, response: Response
-) -> None:
-    """Set the cookie of a new session."""
-    set_session_cookie(response, services.sessions.begin(viewer), request)
-
-
-def set_session_cookie(response: Response, token: str, request: Request) -> None:
-    """The session's cookie: no script reads it, no other site's page sends it along."""
-    response.set_cookie(
-        SESSION_COOKIE,
-        token,
-        max_age=SESSION_LIFETIME_MS // 1000,
-        httponly=True,
-        samesite="lax",
-        secure=request.url.scheme == "https",
-    )
-
-
-def site_of(request: Request) -> Site:
-    """This gateway as the browser knows it."""
-    return Site(
-        rp_id=request.url.hostname or "", origin=f"{request.url.scheme}://{request.url.netloc}"
-    )
 
 
 def _require_household(viewer: Viewer) -> None:

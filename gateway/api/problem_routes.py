@@ -6,8 +6,8 @@ from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse
 
 from gateway.api.access import SESSION_COOKIE, LiveServices, session_token, try_of_secret
+from gateway.api.session_cookie import set_session_cookie
 from gateway.errors import Problem, RequestRefused
-from gateway.identity.sessions import SESSION_LIFETIME_MS
 
 router = APIRouter()
 
@@ -43,14 +43,7 @@ def login(token: str, request: Request, services: LiveServices) -> RedirectRespo
     response = RedirectResponse("/", status_code=303)
     with try_of_secret(request):
         session = services.sessions.open(token)
-    response.set_cookie(
-        SESSION_COOKIE,
-        session,
-        max_age=SESSION_LIFETIME_MS // 1000,
-        httponly=True,
-        samesite="lax",
-        secure=request.url.scheme == "https",
-    )
+    set_session_cookie(response, session, request)
     return response
 
 

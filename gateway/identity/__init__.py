@@ -4,6 +4,8 @@
     device_keys.py    certificates for keys that the ledger names; devices asking to be named
     passwords.py      login with IDgrid and password; wrong ones lock
     passkeys.py       login with a passkey (WebAuthn)
+    own_sessions.py  open sessions, seen and ended by whose they are; links for staff
+    holders.py       whose a way of signing in is: a household's or the staff's
     identity_log.py   who did what, for the audit
     sessions.py       who is looking: one-time links become sessions
     scopes.py         what a role, a session or a script's token may do

@@ -3,6 +3,7 @@
 | what happens | what ends |
 |---|---|
 | a key is revoked, or replaced | sessions it opened; tokens, passkeys, password made in them |
+| a passkey is removed | sessions it opened |
 | a new password | every other session, every token of a script |
 | a recovery by the manager | all: sessions, links, tokens, passkeys, password |
 
@@ -18,6 +19,7 @@ from sqlalchemy import ColumnElement, Connection, delete, update
 
 from gateway.books.community import Community
 from gateway.database import Database
+from gateway.identity.holders import idgrid_of
 from gateway.identity.identity_log import IdentityLog
 from gateway.identity.tables import (
     LINK,
@@ -96,6 +98,21 @@ class Endings:
         """A new password: whoever was signed in or had a token signs in anew."""
         for name, table in SESSIONS_AND_TOKENS:
             self._end(connection, name, table, idgrid, actor=idgrid, why="new password")
+
+    def of_passkey(self, connection: Connection, holder: str, passkey_id: str) -> None:
+        """A passkey was removed: the sessions it opened end."""
+        opened = delete(SessionRow).where(
+            SessionRow.kind == SESSION, SessionRow.passkey_id == passkey_id
+        )
+        count = connection.execute(opened).rowcount
+        self._tell(
+            connection,
+            "sessions",
+            idgrid_of(holder),
+            count,
+            actor=holder,
+            why="passkey removed",
+        )
 
     def of_everything(self, connection: Connection, idgrid: str, *, actor: str) -> None:
         """A recovery: nothing that was there before opens the household's data."""

@@ -20,6 +20,7 @@ from gateway.books.community import Community
 from gateway.database import Database
 from gateway.errors import Problem, RequestRefused
 from gateway.identity.ending import Endings
+from gateway.identity.holders import STAFF
 from gateway.identity.identity_log import IdentityLog
 from gateway.identity.issuing import Certified
 from gateway.identity.signing_requests import comparison_code, fingerprint_of_request
@@ -38,7 +39,6 @@ SECRET_BYTES = 24
 REQUEST_ID_BYTES = 12
 WAITING_MAX = 500
 LABEL_CHARACTERS_MAX = 60
-MANAGER = "manager"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ class Enrolment:
             )
             connection.execute(insert(LetterRow), values)
             self._log.add(
-                connection, actor=MANAGER, action="letter written", idgrid=idgrid, detail=purpose
+                connection, actor=STAFF, action="letter written", idgrid=idgrid, detail=purpose
             )
         return code, letter
 
@@ -272,10 +272,10 @@ class Enrolment:
                 raise RequestRefused(Problem.CONFLICT, "somebody else has decided already")
             detail = f"{row.purpose} {row.fingerprint}"
             self._log.add(
-                connection, actor=MANAGER, action=f"key {state}", idgrid=row.idgrid, detail=detail
+                connection, actor=STAFF, action=f"key {state}", idgrid=row.idgrid, detail=detail
             )
             if state == "approved" and row.purpose == RECOVER:
-                self._endings.of_everything(connection, row.idgrid, actor=MANAGER)
+                self._endings.of_everything(connection, row.idgrid, actor=STAFF)
 
 
 def new_request(

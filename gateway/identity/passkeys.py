@@ -1,5 +1,7 @@
 """Login with a passkey (WebAuthn). It opens a session; it signs no transaction.
 
+Households have passkeys, and staff; whose they are is the *holder* (`gateway.identity.holders`).
+
 A login names nobody: the browser offers what it has, so there is nothing to try names with.
 """
 
@@ -10,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cryptography.exceptions import UnsupportedAlgorithm
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 from webauthn import (
     generate_authentication_options,
     generate_registration_options,
@@ -31,11 +33,14 @@ from gateway.database import Database
 from gateway.errors import Problem, RequestRefused
 from gateway.identity.challenges import Challenges
 from gateway.identity.ending import Endings
+from gateway.identity.holders import STAFF, idgrid_of
 from gateway.identity.identity_log import IdentityLog
 from gateway.identity.tables import PasskeyRow
 from ledger.crypto.hashing import sha256
 
-PASSKEYS_MAX = 10
+PASSKEYS_MAX = 20
+PASSKEY_ID_CHARACTERS = 24
+"""Of the hash of the credential's id, which may have 1,023 bytes."""
 LABEL_CHARACTERS_MAX = 60
 UNREADABLE = (
     WebAuthnException,
@@ -61,14 +66,23 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Passkey:
-    """A passkey as its household sees it."""
+    """A passkey as its holder sees it."""
 
+    passkey_id: str
     label: str
     created_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class SignedInBy:
+    """Whose passkey answered, and which one."""
+
+    holder: str
+    passkey_id: str
+
+
 class Passkeys:
-    """Passkeys of households."""
+    """Passkeys of one holder at a time."""
 
     def __init__(
         self,
@@ -87,16 +101,34 @@ class Passkeys:
         self._endings = endings
         self._community_name = community_name
 
-    def of(self, idgrid: str) -> list[Passkey]:
-        """A household's passkeys, the oldest first."""
-        wanted = select(PasskeyRow.label, PasskeyRow.created_ms).where(PasskeyRow.idgrid == idgrid)
+    def of(self, holder: str) -> list[Passkey]:
+        """Those that open a session, the oldest first."""
+        wanted = select(PasskeyRow.__table__).where(PasskeyRow.idgrid == holder)
         with self._database.reading() as connection:
-            rows = connection.execute(wanted.order_by(PasskeyRow.created_ms))
-            return [Passkey(row.label, row.created_ms) for row in rows]
+            rows = connection.execute(wanted.order_by(PasskeyRow.created_ms)).all()
+        return [
+            Passkey(passkey_id_of(row.credential_id), row.label, row.created_ms)
+            for row in rows
+            if not self._endings.opens_no_more(holder, row.key_fingerprint)
+        ]
 
-    def creation_options(self, idgrid: str, site: Site) -> dict[str, Any]:
-        """What the browser needs to make a passkey for a household that is signed in."""
-        known = select(PasskeyRow.credential_id).where(PasskeyRow.idgrid == idgrid)
+    def remove(self, holder: str, passkey_id: str) -> None:
+        """It opens nothing any more, and what it opened ends; NOT_FOUND for anybody else's."""
+        known = select(PasskeyRow.credential_id).where(PasskeyRow.idgrid == holder)
+        with self._database.writing() as connection:
+            ids = connection.execute(known).scalars().all()
+            found = [one for one in ids if passkey_id_of(one) == passkey_id]
+            if not found:
+                raise RequestRefused(Problem.NOT_FOUND, "there is no such passkey")
+            connection.execute(delete(PasskeyRow).where(PasskeyRow.credential_id.in_(found)))
+            self._log.add(
+                connection, actor=holder, action="passkey removed", idgrid=idgrid_of(holder)
+            )
+            self._endings.of_passkey(connection, holder, passkey_id)
+
+    def creation_options(self, holder: str, site: Site) -> dict[str, Any]:
+        """What the browser needs to make a passkey for who is signed in."""
+        known = select(PasskeyRow.credential_id).where(PasskeyRow.idgrid == holder)
         with self._database.reading() as connection:
             ids = connection.execute(known).scalars().all()
         if len(ids) >= PASSKEYS_MAX:
@@ -104,9 +136,9 @@ class Passkeys:
         options = generate_registration_options(
             rp_id=site.rp_id,
             rp_name=self._community_name,
-            user_name=idgrid,
-            user_id=sha256(idgrid.encode()),
-            challenge=self._challenges.new(idgrid),
+            user_name=holder,
+            user_id=sha256(holder.encode()),
+            challenge=self._challenges.new(holder),
             authenticator_selection=AuthenticatorSelectionCriteria(
                 resident_key=ResidentKeyRequirement.REQUIRED,
                 user_verification=UserVerificationRequirement.REQUIRED,
@@ -117,7 +149,7 @@ class Passkeys:
 
     def add(
         self,
-        idgrid: str,
+        holder: str,
         credential: dict[str, Any],
         label: str,
         site: Site,
@@ -127,7 +159,7 @@ class Passkeys:
 
         `key_fingerprint` is of the session's key: the passkey ends with it.
         """
-        challenge = self._used_challenge(credential, idgrid)
+        challenge = self._used_challenge(credential, holder)
         try:
             made = verify_registration_response(
                 credential=credential,
@@ -140,7 +172,7 @@ class Passkeys:
             raise RequestRefused(Problem.INVALID, f"not a new passkey: {error}") from error
         values = {
             "credential_id": made.credential_id,
-            "idgrid": idgrid,
+            "idgrid": holder,
             "public_key": made.credential_public_key,
             "sign_count": made.sign_count,
             "label": label[:LABEL_CHARACTERS_MAX],
@@ -152,7 +184,13 @@ class Passkeys:
             if connection.execute(taken).first() is not None:
                 raise RequestRefused(Problem.CONFLICT, "this passkey is known already")
             connection.execute(insert(PasskeyRow), values)
-            self._log.add(connection, actor=idgrid, action="passkey added", idgrid=idgrid)
+            self._log.add(
+                connection,
+                actor=holder,
+                action="passkey added",
+                idgrid=idgrid_of(holder),
+                detail=_told(holder, label),
+            )
 
     def login_options(self, site: Site) -> dict[str, Any]:
         """What the browser needs to log in; the same for everybody."""
@@ -164,8 +202,8 @@ class Passkeys:
             )
         )
 
-    def login(self, credential: dict[str, Any], site: Site) -> str:
-        """The IDgrid whose passkey answered the challenge; LOGIN_FAILED otherwise."""
+    def login(self, credential: dict[str, Any], site: Site) -> SignedInBy:
+        """Whose passkey answered the challenge; LOGIN_FAILED otherwise."""
         challenge = self._used_challenge(credential, "")
         try:
             credential_id = base64url_to_bytes(str(credential["rawId"]))
@@ -195,20 +233,34 @@ class Passkeys:
                 .values(sign_count=answered.new_sign_count)
             )
             self._log.add(
-                connection, actor=known.idgrid, action="passkey login", idgrid=known.idgrid
+                connection,
+                actor=known.idgrid,
+                action="passkey login",
+                idgrid=idgrid_of(known.idgrid),
+                detail=_told(known.idgrid, known.label),
             )
-        return str(known.idgrid)
+        return SignedInBy(known.idgrid, passkey_id_of(credential_id))
 
-    def _used_challenge(self, credential: dict[str, Any], idgrid: str) -> bytes:
+    def _used_challenge(self, credential: dict[str, Any], purpose: str) -> bytes:
         """The challenge a credential answers, which works once; LOGIN_FAILED without one."""
         try:
             sent = base64url_to_bytes(str(credential["response"]["clientDataJSON"]))
             challenge = parse_client_data_json(sent).challenge
         except UNREADABLE as error:
             raise _failed() from error
-        if not self._challenges.use(challenge, idgrid):
+        if not self._challenges.use(challenge, purpose):
             raise _failed()
         return challenge
+
+
+def passkey_id_of(credential_id: bytes) -> str:
+    """How a passkey is named in lists and in what it opened."""
+    return sha256(credential_id).hex()[:PASSKEY_ID_CHARACTERS]
+
+
+def _told(holder: str, label: str) -> str:
+    """Which of the staff it was; what a household calls its devices is its own."""
+    return label[:LABEL_CHARACTERS_MAX] if holder == STAFF else ""
 
 
 def _failed() -> RequestRefused:

@@ -11,6 +11,7 @@ from gateway.identity.ending import Endings
 from gateway.identity.enrolment import Enrolment
 from gateway.identity.identity_log import IdentityLog
 from gateway.identity.key_login import KeyLogin
+from gateway.identity.own_sessions import OwnSessions
 from gateway.identity.passkeys import Passkeys
 from gateway.identity.passwords import Passwords
 from gateway.ports import CertificateIssuer
@@ -25,6 +26,7 @@ class People:
     passwords: Passwords
     passkeys: Passkeys
     key_login: KeyLogin
+    own_sessions: OwnSessions
     log: IdentityLog
     endings: Endings
 
@@ -55,6 +57,7 @@ class People:
                 community_name=community_name,
             ),
             key_login=KeyLogin(database, challenges, log, community),
+            own_sessions=OwnSessions(database, clock_ms, log),
             log=log,
             endings=endings,
         )

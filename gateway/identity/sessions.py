@@ -8,12 +8,14 @@ that share a database share sessions.
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum, auto
 
 from sqlalchemy import delete, insert, select, update
 
 from gateway.database import Database
 from gateway.errors import Problem, RequestRefused
 from gateway.identity.ending import Endings
+from gateway.identity.holders import STAFF
 from gateway.identity.scopes import SCOPES, Role, Scope
 from gateway.identity.tables import LINK, SESSION, SessionRow
 from ledger.crypto.hashing import sha256
@@ -21,6 +23,16 @@ from ledger.crypto.hashing import sha256
 TOKEN_BYTES = 32
 SESSION_LIFETIME_MS = 12 * 60 * 60 * 1000
 LINK_LIFETIME_MS = 24 * 60 * 60 * 1000
+
+
+class Way(StrEnum):
+    """How somebody proved who it is."""
+
+    LINK = auto()
+    LETTER = auto()
+    KEY = auto()
+    PASSKEY = auto()
+    PASSWORD = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +59,11 @@ class Viewer:
             return Role.ORACLE
         return self.staff_role or Role.HOUSEHOLD
 
+    @property
+    def holder(self) -> str:
+        """Whose passkeys and sessions it sees; empty for a program, which has none."""
+        return STAFF if self.is_manager else self.idgrid
+
     def may(self, scope: Scope) -> bool:
         """Whether a door opens."""
         granted = SCOPES[self.role]
@@ -56,6 +73,11 @@ class Viewer:
         """Whether accounts and settlements of this household are shown."""
         is_own = idgrid == self.idgrid and self.may(Scope.OWN_READ)
         return is_own or self.may(Scope.COMMUNITY_READ)
+
+
+def viewer_of(holder: str) -> Viewer:
+    """What a holder may see once it has signed in."""
+    return Viewer("", is_manager=True) if holder == STAFF else Viewer(holder)
 
 
 class Sessions:
@@ -98,15 +120,16 @@ class Sessions:
             raise RequestRefused(
                 Problem.LINK_INVALID, "a login link works once and for a limited time"
             )
-        return self.begin(Viewer(row.idgrid, is_manager=row.is_manager))
+        return self.begin(Viewer(row.idgrid, is_manager=row.is_manager), Way.LINK)
 
-    def begin(self, viewer: Viewer) -> str:
+    def begin(self, viewer: Viewer, way: Way = Way.LINK, passkey_id: str = "") -> str:
         """A new session of somebody who has proven who it is; returns its token."""
         token, now_ms = secrets.token_urlsafe(TOKEN_BYTES), self._clock_ms()
         with self._database.writing() as connection:
             over = (SessionRow.kind == SESSION) & (SessionRow.expires_ms <= now_ms)
             connection.execute(delete(SessionRow).where(over))
             values = self._values(token, viewer, SESSION, SESSION_LIFETIME_MS)
+            values |= {"way": way.value, "passkey_id": passkey_id}
             connection.execute(insert(SessionRow), values)
         return token
 

@@ -22,6 +22,10 @@ class SessionRow(Base):
     """Of a link: when it became a session."""
     key_fingerprint: Mapped[str] = mapped_column(default="", index=True)
     """The household's key of the browser that has the session, if that is known."""
+    way: Mapped[str] = mapped_column(default="")
+    """How it was opened (`gateway.identity.sessions.Way`)."""
+    passkey_id: Mapped[str] = mapped_column(default="")
+    """Of the passkey that opened it; it ends with that."""
 
 
 class LetterRow(Base):

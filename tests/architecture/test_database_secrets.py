@@ -24,6 +24,7 @@ KEPT = {
     "identity_letters.code_hash": "hash",
     "identity_passkeys.public_key": "public",
     "identity_passwords.scrypt": "salted scrypt",
+    "identity_sessions.passkey_id": "public",
     "identity_sessions.token_hash": "hash",
     "shared_answered.key_digest": "hash",
     "shared_api_tokens.token_hash": "hash",

@@ -17,6 +17,9 @@ LOG_ACTIONS: Mapping[str, str] = {
     "key login": N_("Signed in with a key"),
     "passkey login": N_("Signed in with a passkey"),
     "passkey added": N_("Passkey added"),
+    "passkey removed": N_("Passkey removed"),
+    "session ended": N_("Session ended"),
+    "link written": N_("Login link made"),
     "password set": N_("Password set"),
     "login locked": N_("Signing in locked after wrong tries"),
     "export": N_("File taken"),
@@ -36,6 +39,7 @@ LOG_DETAILS: Mapping[str, str] = {
     "devices": N_("Meters and other devices"),
     "sharing": N_("Sharing keys"),
     "energy": N_("Energy per hour and connection"),
+    "passkey removed": N_("passkey removed"),
     "new password": N_("new password"),
     "recovery": N_("new key after a loss"),
 }

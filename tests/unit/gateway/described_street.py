@@ -18,7 +18,7 @@ from gateway.api.limits import RateLimit
 from gateway.application import create_app
 from gateway.hems.batteries import Observation
 from gateway.hems.virtual_meter import VirtualMeter
-from gateway.identity.sessions import Viewer
+from gateway.identity.sessions import Viewer, Way
 from gateway.mqtt.device_messages import EnergyEvent
 from gateway.notices.outside_http import Reach
 from gateway.notices.push_devices import PushDevices
@@ -82,6 +82,7 @@ class Street:
         services.batteries.record(self.battery.res_id, Observation(NOON_MS, 4_200))
         services.sessions.admit(MANAGER, Viewer("", is_manager=True))
         services.sessions.admit(HOUSEHOLD, Viewer(self.seller.idgrid))
+        services.sessions.begin(Viewer(self.seller.idgrid), Way.PASSWORD)
         services.sessions.admit(NEIGHBOUR, Viewer(self.battery.idgrid))
         clock_ms, database = services.clock_ms, services.readmodel.database
         webhooks = Webhooks(database, clock_ms, Reach(), master=bytes(MASTER_BYTES))
@@ -163,6 +164,8 @@ def calls(it: Street) -> dict[str, tuple[str, dict[str, Any] | None]]:
         "/v1/marketplace/posts/{post_id}": f"/v1/marketplace/posts/{it.post_id}",
         "/v1/meters/{meter_id}/reading": f"/v1/meters/{meter}/reading",
         "/v1/money": "/v1/money",
+        "/v1/passkeys": "/v1/passkeys",
+        "/v1/sessions": "/v1/sessions",
         "/v1/participants": "/v1/participants",
         "/v1/participants/{idgrid}": f"/v1/participants/{home}",
         "/v1/push-devices": "/v1/push-devices",
@@ -190,6 +193,7 @@ def calls(it: Street) -> dict[str, tuple[str, dict[str, Any] | None]]:
         ),
         "/v1/devices/{device_id}/switch": (f"/v1/devices/{meter}/switch", {"on": True}),
         "/v1/letters": ("/v1/letters", {"idgrid": home, "purpose": "enrol"}),
+        "/v1/login/links": ("/v1/login/links", {}),
         "/v1/login/key/options": ("/v1/login/key/options", {}),
         "/v1/login/passkey/options": ("/v1/login/passkey/options", {}),
         "/v1/passkeys/options": ("/v1/passkeys/options", {}),
@@ -237,6 +241,7 @@ if __name__ == "__main__":
         for operation, answer in asyncio.run(answers(street())).items()
     }
     shown["POST /v1/tokens"]["token"] = "glt_…"
+    shown["POST /v1/login/links"]["url"] = "https://gateway.example/login/…"
     shown["POST /v1/webhooks"]["secret"] = "whsec_"
     EXAMPLES.write_text(
         json.dumps(shown, indent=1, sort_keys=True, ensure_ascii=False) + "\n", "utf-8"

@@ -140,6 +140,8 @@ class Place:
             "token_id": "0" * 16,
             "webhook_id": "0" * 16,
             "push_id": "0" * 16,
+            "passkey_id": "0" * 24,
+            "session_id": "0" * 24,
             "token": "made-up",
             "name": "devices",
         }

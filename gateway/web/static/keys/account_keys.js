@@ -3,9 +3,8 @@
 import { agentFile, limitsOf } from "./agent_key.js";
 import { comparisonCode, keyPairFromPem, newKeyPair } from "./key_pair.js";
 import { forgetKey, keepKey, storedKeys } from "./key_store.js";
-import { get, post, Refused, send } from "./ledger_client.js";
+import { get, post, Refused } from "./ledger_client.js";
 import { attempt, canMakeKeys, pageError } from "./page_problem.js";
-import { addPasskey, hasPasskeys } from "./passkey.js";
 import { keyPairFromPhrase, newPhrase, problemWith, wordList } from "./phrase.js";
 import { amount } from "./plain_words.js";
 import { pageFacts, sign } from "./sign.js";
@@ -34,7 +33,6 @@ async function show() {
   part("comparison").hidden = !waiting;
   part("get-key").hidden = Boolean(signing);
   part("with-key").hidden = !signing;
-  part("passkey").hidden = !hasPasskeys;
   showNamed(named.items, own);
   showAsking(asking.items, signing);
   const isNamed = named.items.some((key) => key.fingerprint === waiting?.fingerprint);
@@ -221,26 +219,8 @@ async function makeAgent(form) {
   await show();
 }
 
-function tell(what) {
-  part("done").textContent = part("done").dataset[what];
-  part("done").hidden = false;
-}
-
-async function setPassword(form) {
-  const { current, password } = form.elements;
-  await send("PUT", "/v1/password", { current: current.value, password: password.value });
-  form.reset();
-  tell("textPassword");
-}
-
-async function makePasskey() {
-  await addPasskey(deviceLabel());
-  tell("textPasskey");
-}
-
 const ACTIONS = {
-  ask, phrase: usePhrase, file: useFile, "new-phrase": writePhrase, "set-password": setPassword,
-  "add-passkey": makePasskey, agent: makeAgent,
+  ask, phrase: usePhrase, file: useFile, "new-phrase": writePhrase, agent: makeAgent,
 };
 
 function onAction(event) {

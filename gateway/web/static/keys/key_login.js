@@ -27,13 +27,13 @@ export async function householdKeys() {
 
 /** Bind the session that was just opened to this browser's key of the household, if it has one. */
 export async function bindSession() {
-  for (const key of await householdKeys()) {
-    try {
-      await get(`/v1/participants/${encodeURIComponent(key.idgrid)}`);
-      await signInWithKey(key);
-      return;
-    } catch (error) {
-      if (!(error instanceof Refused)) throw error; // another household's, or a key that has ended
-    }
+  const { items } = await get("/v1/keys");
+  const own = new Set(items.map((named) => named.fingerprint)); // none for staff, who stay staff
+  const key = (await householdKeys()).find((one) => own.has(one.fingerprint));
+  if (!key) return;
+  try {
+    await signInWithKey(key);
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error; // a key that has ended
   }
 }

@@ -198,7 +198,8 @@ function hour(argument, format) {
   return `${instant(startMs, format)}–${end}`;
 }
 
-function instant(timeMs, { locale, utcOffsetMinutes }, parts = { dateStyle: "medium", timeStyle: "short" }) {
+/** A time of the community's clock. */
+export function instant(timeMs, { locale, utcOffsetMinutes }, parts = { dateStyle: "medium", timeStyle: "short" }) {
   const local = new Date(timeMs + utcOffsetMinutes * MS_PER_MINUTE);
   return new Intl.DateTimeFormat(locale, { ...parts, timeZone: "UTC", hourCycle: "h23" }).format(local);
 }
