@@ -5,7 +5,6 @@ Paths are absolute. The files name keys and hold tokens, so they have mode 0600.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -215,47 +214,6 @@ class GatewaySettings:
     """Ways of notices beside the inbox and mail."""
 
 
-@dataclass(frozen=True, slots=True)
-class HouseholdSettings:
-    """One household of the demo: its identity and the home it replays."""
-
-    idgrid: str
-    home: int
-    identity: IdentityFiles
-
-
-@dataclass(frozen=True, slots=True)
-class BrokerSettings:
-    """The embedded broker."""
-
-    host: str
-    port: int
-    certificate: Path
-    key: Path
-    ca: Path
-    gateway_token: str
-
-
-@dataclass(frozen=True, slots=True)
-class DemoSettings:
-    """Everything `python -m gateway.demo_runner` needs."""
-
-    gateway_url: str
-    ledger: LedgerSettings
-    community: CommunitySettings
-    broker: BrokerSettings
-    staff: dict[str, IdentityFiles]
-    """By role: community_manager, dso, oracle, scheduler, auditor."""
-    households: tuple[HouseholdSettings, ...]
-    hours: int
-    manager_link: str
-    """Token of a one-time login link: transfers and alarms are read as the manager."""
-    day: date | None = None
-    """Of the data set, to be replayed from midnight on and compared."""
-    gateway_ca: Path | None = None
-    """The gateway's own authority, if it speaks HTTPS."""
-
-
 def load_gateway_settings(path: Path) -> GatewaySettings:
     """Read the gateway's file; a wrong one raises `ValueError`, `KeyError` or `TypeError`."""
     raw = parse_strictly(path.read_bytes())
@@ -288,36 +246,6 @@ def load_gateway_settings(path: Path) -> GatewaySettings:
         mail=_mail(raw["mail"]) if "mail" in raw else None,
         mail_reader=identity_from(raw["mail"]["reader"]) if "mail" in raw else None,
         notices=_notices(raw.get("notices", {}), path.absolute().parent),
-    )
-
-
-def load_demo_settings(path: Path) -> DemoSettings:
-    """Read the demo's file; a wrong one raises `ValueError`, `KeyError` or `TypeError`."""
-    raw = parse_strictly(path.read_bytes())
-    broker = raw["broker"]
-    return DemoSettings(
-        gateway_url=raw["gateway_url"],
-        ledger=ledger_from(raw["ledger"]),
-        community=CommunitySettings(**raw["community"]),
-        broker=BrokerSettings(
-            host=broker["host"],
-            port=broker["port"],
-            certificate=Path(broker["certificate"]),
-            key=Path(broker["key"]),
-            ca=Path(broker["ca"]),
-            gateway_token=broker["gateway_token"],
-        ),
-        staff={role: identity_from(files) for role, files in raw["staff"].items()},
-        households=tuple(
-            HouseholdSettings(
-                idgrid=home["idgrid"], home=home["home"], identity=identity_from(home["identity"])
-            )
-            for home in raw["households"]
-        ),
-        hours=raw["hours"],
-        manager_link=raw["manager_link"],
-        day=date.fromisoformat(raw["day"]) if "day" in raw else None,
-        gateway_ca=Path(raw["gateway_ca"]) if "gateway_ca" in raw else None,
     )
 
 

@@ -6,6 +6,7 @@ The current folder is the node's flash. Lines of JSON come in on standard input:
     {"hour": {"load_wh": 800, "pv_wh": 300}}     an hour of the home's profile flows at once
     {"read": 1470085200000}                      sign the registers as of this instant
     {"power_mw": -12000}                         from now on this flows (real time)
+    {"values": {"power_mw": -12000, "u_mv": 231000, "i_ma": 52}}   tell these, count nothing
     {"counts": [40000, 33000]}                   from now on the converters read this
     {"button": 1}                                somebody presses the plug's button
     {"memory": 1}                                tell how the heap stands, in bytes
@@ -159,6 +160,8 @@ class Driver:
             self._flow(order["hour"]["pv_wh"] - order["hour"]["load_wh"])
         if "read" in order:
             self._node.metering.end_interval(order["read"])
+        if "values" in order:
+            self._node.show(Sample(**order["values"]))
         if "power_mw" in order:
             self._hardware.power_mw = order["power_mw"]
         if "counts" in order:

@@ -1,6 +1,7 @@
 """The market day of the demo: every hour opened, traded, delivered, metered and settled."""
 
 import asyncio
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -47,6 +48,16 @@ class MarketDay:
             ]
         return [result.result() for result in results]
 
+    async def go_on(self, first: int) -> None:
+        """For ever, from hour number `first` on: readings without a market, at nobody's ledger."""
+        for index in itertools.count(first):
+            await self._read(self.clock.hour(index))
+
+    async def _read(self, hour: HourPlan) -> None:
+        await sleep_until(hour.delivery_end_ms, self.clock_ms)
+        self.fleet.run_hour(hour.delivery_start)
+        await self.fleet.publish_all(hour.delivery_end_ms)
+
     async def _meters(self, reported: Sequence[asyncio.Event]) -> None:
         """One reading at each end of every hour; neighbouring hours share theirs."""
         first = self.clock.hour(0)
@@ -55,9 +66,7 @@ class MarketDay:
         await self.oracle.report(self.meter_ids, first.delivery_start_ms)
         for index, is_reported in enumerate(reported):
             hour = self.clock.hour(index)
-            await sleep_until(hour.delivery_end_ms, self.clock_ms)
-            self.fleet.run_hour(hour.delivery_start)
-            await self.fleet.publish_all(hour.delivery_end_ms)
+            await self._read(hour)
             await self.oracle.report(self.meter_ids, hour.delivery_end_ms)
             is_reported.set()
 

@@ -29,8 +29,9 @@ class DeviceWatch:
         """Signed in as the manager once it runs."""
         self._table = table
         self._told: set[str] = set()
-        self.is_silent = asyncio.Event()
-        """An alarm of a silent meter stands, or stood."""
+        self.is_missed = asyncio.Event()
+        """The alarm of the silent meter `missing` stands, or stood."""
+        self.missing = ""
 
     async def run(self, login_token: str) -> None:
         """Look every `POLL_MS`, for ever."""
@@ -68,8 +69,8 @@ class DeviceWatch:
     def _alarm(self, entry: dict[str, Any]) -> None:
         what = f"{entry['device_id']} {entry['kind']}"
         self._say(f"  alarm {entry['number']}: {what}, {entry['detail']}")
-        if entry["kind"] == "silent":
-            self.is_silent.set()
+        if entry["kind"] == "silent" and entry["device_id"] == self.missing:
+            self.is_missed.set()
         if entry["cleared_ms"] is not None:
             self._say(f"  alarm {entry['number']}: {what}, over")
 
@@ -80,13 +81,17 @@ class DeviceWatch:
 
 
 class MeterOutOfReach:
-    """A `DemoMeter` whose second reading waits until `is_missed`, or for so long at most."""
+    """A `DemoMeter` out of reach from its first reading on, until `is_missed`.
+
+    Its second reading waits that long, or for `away_ms_max` at most.
+    """
 
     def __init__(self, meter: DemoMeter, is_missed: asyncio.Event, away_ms_max: int) -> None:
         self._meter = meter
         self._is_missed = is_missed
         self._away_ms_max = away_ms_max
         self._readings = 0
+        self._is_away = False
         self.meter_id = meter.meter_id
         self.public_key = meter.public_key
         self.public_key_pem = meter.public_key_pem
@@ -108,7 +113,14 @@ class MeterOutOfReach:
                     await self._is_missed.wait()
             except TimeoutError:
                 logger.info("nobody missed %s", self.meter_id)
+            self._is_away = False
         await self._meter.publish(t_end_ms)
+        self._is_away = self._readings == len(("first",))
+
+    async def measure(self, *, t_ms: int, u_mv: int, i_ma: int, p_mw: int) -> None:
+        """See `DemoMeter`; nothing leaves a meter that is out of reach."""
+        if not self._is_away:
+            await self._meter.measure(t_ms=t_ms, u_mv=u_mv, i_ma=i_ma, p_mw=p_mw)
 
     async def close(self) -> None:
         """See `DemoMeter`."""

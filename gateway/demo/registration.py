@@ -7,10 +7,10 @@ All households go side by side.
 import asyncio
 import json
 import secrets
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from chaincode.energy.joining import By, Newcomer, joining
+from chaincode.energy.joining import By, Call, Newcomer, Step, joining
 from chaincode.energy.registry.person_records import INDEX_KEY_BYTES, SALT_BYTES
 from gateway.ledger_access.actor import Actor
 from ledger.crypto.hashing import sha256
@@ -18,6 +18,18 @@ from ledger.crypto.hashing import sha256
 DEPOSIT_UTOKEN = 20_000_000
 TERMS_SHA256 = sha256(b"The rules of the demo community.").hex()
 IN_FLIGHT_MAX = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Equipment:
+    """What a household has beside the meter at its connection; keys by device, PEM."""
+
+    pv_meter: Mapping[str, str] = field(default_factory=dict)
+    """At its solar panels; at most one."""
+    battery: Mapping[str, str] = field(default_factory=dict)
+    """Its controller's key; the source has the same name. At most one."""
+    battery_capacity_wh: int = 0
+    plugs: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +45,7 @@ class Neighbour:
     meter_key_pem: str
     actor: Actor
     """The household itself: it agrees to the terms, opens its meter to the market, owns its PV."""
+    equipment: Equipment = field(default_factory=Equipment)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +98,40 @@ async def _register(staff: Staff, neighbour: Neighbour) -> list[str]:
         deposit_utoken=DEPOSIT_UTOKEN,
     )
     sent: list[str] = []
-    for step in joining(newcomer):
+    for step in (*joining(newcomer), *equipping(neighbour)):
         if any(call.by is By.OPERATOR for call in step):
             await staff.operator.see(sent)  # another member's peer may be a block behind
         calls = [actors[call.by].commit(call.function, *call.args) for call in step]
         sent = [done.tx_id for done in await asyncio.gather(*calls)]
     return sent
+
+
+def equipping(neighbour: Neighbour) -> list[Step]:
+    """The calls that register a household's equipment, after it has joined."""
+    own, idgrid = neighbour.equipment, neighbour.idgrid
+    register = "devices:register"
+    sources = [
+        Call(
+            By.HOUSEHOLD,
+            "registry:register_res",
+            (battery, idgrid, "battery", str(own.battery_capacity_wh)),
+        )
+        for battery in own.battery
+    ]
+    devices = [
+        Call(By.MANAGER, register, (meter, "meter", idgrid, key, neighbour.res_id))
+        for meter, key in own.pv_meter.items()
+    ]
+    devices += [
+        Call(By.MANAGER, register, (battery, "battery", idgrid, key, battery))
+        for battery, key in own.battery.items()
+    ]
+    devices += [
+        Call(By.MANAGER, register, (plug, "plug", idgrid, key)) for plug, key in own.plugs.items()
+    ]
+    approvals = [Call(By.OPERATOR, "registry:approve_meter", (call.args[0],)) for call in devices]
+    approvals += [Call(By.OPERATOR, "registry:approve_res", (name,)) for name in own.battery]
+    return [step for step in (tuple(sources), tuple(devices), tuple(approvals)) if step]
 
 
 async def _record_person(staff: Staff, neighbour: Neighbour) -> str:

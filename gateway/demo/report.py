@@ -30,6 +30,8 @@ class DemoReport:
     balances_before_utoken: int
     balances_after_utoken: int
     ledger_difference_utoken: int
+    mails: int = 0
+    """That the gateway sent while it ran."""
     unlike_recorded: tuple[str, ...] = ()
     """Of a replay: homes whose chart shows something else than was recorded."""
 

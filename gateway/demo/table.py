@@ -55,6 +55,10 @@ class LiveTable:
         self.out.write(text + "\n")
         self.out.flush()
 
+    def end(self) -> None:
+        """Leave the table as it stands: what is said from now on comes below it."""
+        self._lines_shown = 0
+
     def _append(self, row: Row) -> None:
         if not self._has_header:
             self._has_header = True

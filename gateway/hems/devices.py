@@ -134,7 +134,7 @@ def _updated(
 ) -> Device:
     before = known or Device(name, UNKNOWN, 0, 0, "", "", None, None, None, None, 0)
     is_heard = has_spoken or (said is not None and said.state != LOST)
-    is_back = has_spoken and before.state == LOST
+    is_back = has_spoken and before.state in (LOST, UNKNOWN)
     has_come = said is not None and said.state == ONLINE
     return Device(
         device_id=name,

@@ -13,8 +13,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from gateway.hems.profiles import Home, Profiles
 from gateway.hems.virtual_meter import VirtualMeter
 from gateway.mqtt.connection import connected
+from gateway.mqtt.device_messages import packed
 from gateway.mqtt.ingest import QUALITY_OF_SERVICE
-from gateway.mqtt.topics import READING, STATE, Topic
+from gateway.mqtt.topics import MEASURE, READING, STATE, Topic
 from gateway.settings import MqttSettings
 
 
@@ -41,6 +42,9 @@ class DemoMeter(Protocol):
 
     async def publish(self, t_end_ms: int) -> None:
         """Sign and send the registers as of this instant."""
+
+    async def measure(self, *, t_ms: int, u_mv: int, i_ma: int, p_mw: int) -> None:
+        """Send values of this instant, unsigned; they count nothing."""
 
     async def close(self) -> None:
         """Leave the broker and end."""
@@ -75,6 +79,12 @@ class LightMeter:
         message = self._meter.message(self._meter.read(t_end_ms))
         await self._client.publish(self._topic(READING), message, qos=QUALITY_OF_SERVICE)
 
+    async def measure(self, *, t_ms: int, u_mv: int, i_ma: int, p_mw: int) -> None:
+        """Send, and wait until the broker has it."""
+        assert self._client is not None, "not connected"
+        values = {"v": 1, "d": self.meter_id, "t": t_ms, "u_mv": u_mv, "i_ma": i_ma, "p_mw": p_mw}
+        await self._client.publish(self._topic(MEASURE), packed(values), qos=QUALITY_OF_SERVICE)
+
     async def close(self) -> None:
         """Disconnect."""
         await self._connection.aclose()
@@ -95,12 +105,12 @@ class Fleet:
     """All meters of a community; an async context that holds their connections."""
 
     def __init__(self, meters: list[FleetMeter], profiles: Profiles) -> None:
-        self._meters = meters
+        self.meters = meters
         self._profiles = profiles
 
     async def __aenter__(self) -> Self:
         """Connect every meter."""
-        await asyncio.gather(*(entry.meter.connect() for entry in self._meters))
+        await asyncio.gather(*(entry.meter.connect() for entry in self.meters))
         return self
 
     async def __aexit__(
@@ -110,14 +120,14 @@ class Fleet:
         trace: TracebackType | None,
     ) -> None:
         """End every meter."""
-        await asyncio.gather(*(entry.meter.close() for entry in self._meters))
+        await asyncio.gather(*(entry.meter.close() for entry in self.meters))
 
     async def publish_all(self, t_end_ms: int) -> None:
         """Every meter signs and sends its registers as of this instant."""
-        await asyncio.gather(*(entry.meter.publish(t_end_ms) for entry in self._meters))
+        await asyncio.gather(*(entry.meter.publish(t_end_ms) for entry in self.meters))
 
     def run_hour(self, delivery_start: datetime) -> None:
         """Let the energy of one hour of the data set flow through every meter."""
         row = self._profiles.hour_index(delivery_start)
-        for entry in self._meters:
+        for entry in self.meters:
             entry.meter.run_hour(load_wh=entry.home.load_wh[row], pv_wh=entry.home.pv_wh[row])

@@ -1,13 +1,14 @@
-"""Mean power between a meter's last two readings: what flows now, as far as it told. Pure."""
+"""What flows now, as far as a meter told: what it measured, else its last two readings. Pure."""
 
 from dataclasses import dataclass
 
 from chaincode.energy.oracle.records import MeterReading
+from gateway.ports import Measured
 
 
 @dataclass(frozen=True, slots=True)
 class PowerNow:
-    """In W; positive is taken from the grid, negative is fed in. `at_ms` is the last reading's."""
+    """In W; positive is taken from the grid, negative is fed in. `at_ms` is when it was told."""
 
     power_w: int
     at_ms: int
@@ -23,3 +24,12 @@ def power_between(
     exported_wh = latest.export_wh - before.export_wh
     power_w = (imported_wh - exported_wh) * hour_ms // (latest.t_end_ms - before.t_end_ms)
     return PowerNow(power_w=power_w, at_ms=latest.t_end_ms)
+
+
+def newest_power(between: PowerNow | None, measured: Measured | None) -> PowerNow | None:
+    """What was measured at an instant, if that was not before the last reading."""
+    if measured is None or measured.power_w is None:
+        return between
+    if between is not None and measured.at_ms < between.at_ms:
+        return between
+    return PowerNow(power_w=measured.power_w, at_ms=measured.at_ms)

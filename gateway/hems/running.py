@@ -14,6 +14,7 @@ from gateway.hems.anchor_recovery import ANCHORED_OTHERWISE
 from gateway.hems.anchored_rows import SERIES
 from gateway.hems.anchoring import AnchorBook, Anchoring, anchor
 from gateway.hems.batteries import BatteryStore
+from gateway.hems.charge_history import ChargeHistory
 from gateway.hems.devices import DeviceBook
 from gateway.hems.links import LinkBook
 from gateway.hems.measurements import MeasurementStore
@@ -49,6 +50,7 @@ def open_service(
     on_alarm: AlarmListener = lambda _: None,
     on_measured: MeasurementListener = lambda _: None,
     answering_by_state: Collection[str] = (),
+    is_appliance: Callable[[str], bool] = lambda _: True,
 ) -> HemsService:
     """The service over a migrated database; a device is silent after three intervals.
 
@@ -62,11 +64,16 @@ def open_service(
         transfers=TransferBook(database),
         switches=SwitchBook(database, answering_by_state=answering_by_state),
         batteries=batteries,
+        charges=ChargeHistory(database, limits.interval_ms),
         links=LinkBook(database),
     )
     after_ms = silent_after_ms or SILENT_INTERVALS * limits.interval_ms
     return HemsService(
-        stores, silent_after_ms=after_ms, on_alarm=on_alarm, on_measured=on_measured
+        stores,
+        silent_after_ms=after_ms,
+        on_alarm=on_alarm,
+        on_measured=on_measured,
+        is_appliance=is_appliance,
     )
 
 

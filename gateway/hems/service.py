@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from gateway.hems.alarms import Alarm, AlarmBook, AlarmKind
 from gateway.hems.batteries import BatteryStore, Observation
+from gateway.hems.charge_history import ChargeHistory
 from gateway.hems.devices import DeviceBook
 from gateway.hems.links import LinkBook
 from gateway.hems.measurements import MeasurementStore
@@ -69,7 +70,7 @@ class Inbox:
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """Where the service keeps things, all in one database but the charges."""
+    """Where the service keeps things, all in one database but the newest charges."""
 
     series: SeriesStore
     measurements: MeasurementStore
@@ -78,6 +79,7 @@ class Stores:
     transfers: TransferBook
     switches: SwitchBook
     batteries: BatteryStore
+    charges: ChargeHistory
     links: LinkBook
 
 
@@ -91,8 +93,13 @@ class HemsService:
         silent_after_ms: int,
         on_alarm: AlarmListener = lambda _: None,
         on_measured: MeasurementListener = lambda _: None,
+        is_appliance: Callable[[str], bool] = lambda _: True,
     ) -> None:
-        """A device is silent when it was not heard for `silent_after_ms`."""
+        """A device is silent when it was not heard for `silent_after_ms`.
+
+        Of an appliance the load is watched, of a meter of a whole home it is not.
+        """
+        self._is_appliance = is_appliance
         self._on_measured = on_measured
         self.stores = stores
         self._silent_after_ms = silent_after_ms
@@ -117,6 +124,7 @@ class HemsService:
         self._on_measured(inbox.measurements)
         for battery_id, observation in inbox.charges:
             stores.batteries.record(battery_id, observation)
+        stores.charges.keep(inbox.charges, now_ms)
         ended = stores.transfers.note(inbox.acknowledgements, inbox.events, now_ms)
         stores.switches.note(inbox.acknowledgements, inbox.states, now_ms)
         stores.links.note(inbox.sign_ins, now_ms)
@@ -170,6 +178,8 @@ class HemsService:
     def _watch_loads(self, measurements: list[Measurement], now_ms: int) -> None:
         for found in measurements:
             usual_mw = self.stores.measurements.irregular(found)
+            if usual_mw is not None and not self._is_appliance(found.device_id):
+                usual_mw = None
             if usual_mw is not None and found.p_mw is not None:
                 watts, usual = (value // MILLIWATTS_PER_WATT for value in (found.p_mw, usual_mw))
                 detail = f"{watts} W, usually {usual} W"

@@ -160,6 +160,16 @@ class CommandRow(Base):
     answered_ms: Mapped[int | None]
 
 
+class ChargeRow(Base):
+    """How much was in a battery at an instant."""
+
+    __tablename__ = "hems_charges"
+
+    battery_id: Mapped[str] = mapped_column(primary_key=True)
+    at_ms: Mapped[int] = mapped_column(primary_key=True)
+    stored_wh: Mapped[int]
+
+
 class EnergyEventRow(Base):
     """A start or stop of a transfer's energy as a node published it."""
 

@@ -5,11 +5,12 @@ import functools
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 
+from gateway.books.community import Community
 from gateway.database import Database, outlasting
 from gateway.hems.anchor_recovery import catch_up
 from gateway.hems.anchoring import AnchorBook
 from gateway.hems.home_assistant import StandingSource
-from gateway.hems.household_values import HouseholdValues
+from gateway.hems.household_values import PLUG, HouseholdValues
 from gateway.hems.link_audit import LinkAudit
 from gateway.hems.meter_keys import LedgerMeterKeys
 from gateway.hems.mirror_push import MirrorPush, mirror_client
@@ -54,6 +55,7 @@ async def start_collecting(
         silent_after_ms=settings.hems.silent_after_ms,
         on_measured=mirror.note,
         answering_by_state=[name for adapter in adapters for name in adapter.switches],
+        is_appliance=functools.partial(_is_appliance, community),
     )
     collector = _collector(settings, services, service, adapters)
     planner = TransferPlanner(services.readmodel, services.market, community, service.stores)
@@ -81,6 +83,12 @@ async def start_collecting(
         tamper_watch=watch,
     )
     return filled, tasks
+
+
+def _is_appliance(community: Community, device_id: str) -> bool:
+    """Plugs, and devices nobody registered: what a meter or a battery shows may vary."""
+    registered = community.meter(device_id)
+    return registered is None or registered.kind == PLUG
 
 
 def _collector(

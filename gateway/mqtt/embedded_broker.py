@@ -183,7 +183,7 @@ class _GuardedBroker(Broker):
             async with asyncio.timeout(HANDLER_STOP_TIMEOUT_S):
                 await super()._stop_handler(handler)
         except TimeoutError:
-            logger.warning("a connection did not end by itself and is closed")
+            logger.info("a connection did not end by itself and is closed")
             if handler.writer is not None:
                 await handler.writer.close()
 

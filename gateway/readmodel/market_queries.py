@@ -15,6 +15,8 @@ from gateway.readmodel.records import (
 from gateway.readmodel.snapshots import PAGE_MAX, page_rows
 from gateway.readmodel.tables import ListingRow, OrderRow, SettlementRow
 
+LISTINGS_PER_MONTH_MAX = 31 * 25
+
 
 def listings(
     readmodel: ReadModel,
@@ -44,6 +46,18 @@ def listings_delivering(readmodel: ReadModel, from_ms: int, to_ms: int) -> list[
         .where(ListingRow.delivery_start_ms >= from_ms, ListingRow.delivery_start_ms < to_ms)
         .order_by(ListingRow.delivery_start_ms)
         .limit(PAGE_MAX)
+    )
+    with readmodel.connection() as connection:
+        return [rows.listing(row) for row in connection.execute(wanted)]
+
+
+def listings_named(readmodel: ReadModel, first_id: str, end_id: str) -> list[ListingSummary]:
+    """Listings with first_id <= id < end_id, earliest first; `LISTINGS_PER_MONTH_MAX` at most."""
+    wanted = (
+        select(ListingRow)
+        .where(ListingRow.listing_id >= first_id, ListingRow.listing_id < end_id)
+        .order_by(ListingRow.listing_id)
+        .limit(LISTINGS_PER_MONTH_MAX)
     )
     with readmodel.connection() as connection:
         return [rows.listing(row) for row in connection.execute(wanted)]

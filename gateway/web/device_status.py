@@ -1,7 +1,7 @@
 """Devices as people see them: online or not, last seen, what came of what was due."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chaincode.energy.hours import HOUR_MS
 from chaincode.energy.registry.records import Meter
@@ -10,7 +10,8 @@ from gateway.hems.device_health import ONLINE, DeviceHealth, device_health
 from gateway.services import Services
 
 READING_INTERVAL_MS = HOUR_MS
-"""Meters report at least once an hour of delivery."""
+"""Meters report at least once an hour of delivery; of other devices no reading is due."""
+METER = "meter"
 GOOD_PERMILLE, LOW_PERMILLE = 950, 800
 
 
@@ -46,7 +47,8 @@ def device_status(services: Services, meters: Sequence[Meter]) -> list[DeviceSta
         interval_ms=min(READING_INTERVAL_MS, services.energy_hour_ms),
         utc_offset_minutes=services.utc_offset_minutes,
     )
-    return [DeviceStatus(health, _last_seen_ms(services, health)) for health in found]
+    counted = [one if one.meter.kind == METER else replace(one, days=()) for one in found]
+    return [DeviceStatus(health, _last_seen_ms(services, health)) for health in counted]
 
 
 def tone_of(day: DayAvailability) -> str:

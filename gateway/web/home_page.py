@@ -8,9 +8,9 @@ from gateway.books.community import AccountView
 from gateway.books.own_records import OwnRecords
 from gateway.books.savings import Savings
 from gateway.books.standing_preview import LookBack, StandingWish, look_back, proposed
-from gateway.hems.power_now import PowerNow, power_between
+from gateway.hems.power_now import PowerNow, newest_power, power_between
 from gateway.identity.sessions import Viewer
-from gateway.identity.sight import OwnReadings
+from gateway.identity.sight import OwnReadings, own_measured
 from gateway.services import Services
 from gateway.web.languages import Language, local_start
 from gateway.web.listing_panel import ListingPanel, listing_panel
@@ -116,11 +116,13 @@ def _proposals(own: OwnRecords) -> list[Proposal]:
 
 
 def power_now(services: Services, idgrid: str) -> PowerNow | None:
-    """At the household's grid connection, from the last two readings of its meter."""
+    """At the household's grid connection: what its meter told last."""
     for meter in services.community.meters():
         if meter.owner_idgrid == idgrid and meter.is_at_connection:
             readings = OwnReadings(services.readings, meter)
             latest = readings.latest()
             before = latest and readings.before(latest.t_end_ms)
-            return power_between(before, latest, hour_ms=services.energy_hour_ms)
+            between = power_between(before, latest, hour_ms=services.energy_hour_ms)
+            measured = own_measured(meter, services.measurements.latest(meter.meter_id))
+            return newest_power(between, measured)
     return None

@@ -1,17 +1,19 @@
-"""What the PV and battery page shows: sources with their state, charge now and over the day."""
+"""What the PV and battery page shows: sources and batteries now, and over days and months."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
-from chaincode.energy.oracle.records import MeterReading
-from chaincode.energy.registry.records import Res
+from chaincode.energy.registry.records import Meter, Res
+from gateway.books.hourly_energy import HourWindow, PeriodChart, charted, hourly
 from gateway.hems.batteries import Observation
-from gateway.hems.power_now import PowerNow, power_between
-from gateway.identity.sight import OwnReadings
+from gateway.hems.power_now import PowerNow, newest_power, power_between
+from gateway.identity.sight import OwnReadings, own_measured
 from gateway.ports import Measured
+from gateway.readmodel.market_queries import listings_named
 from gateway.services import Services
 from gateway.web.gauges import Bounds, Range, charge_bounds
+from gateway.web.languages import local_start
 from gateway.web.meter_page import Chart, history_chart
 
 HOURS_OF_CHARGE_SHOWN = 24
@@ -20,23 +22,30 @@ BATTERY = "battery"
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A source with the meter that measures it, if it has one of its own."""
+    """A source with what its own meter told, if it has one.
+
+    `produced` is one series, in Wh; None without a meter.
+    """
 
     res: Res
-    reading: MeterReading | None
     power: PowerNow | None
     measured: Measured | None
+    produced: PeriodChart | None
 
 
 @dataclass(frozen=True, slots=True)
 class Battery:
-    """A battery; capacity is what its registration says, in Wh. None: nothing was reported."""
+    """A battery; capacity is what its registration says, in Wh. None: nothing was reported.
+
+    `flows` has two series in Wh: charged, and given back.
+    """
 
     res: Res
     now: Observation | None
     charge_percent: int | None
     charge_range: Range
     history: Sequence[Observation]
+    flows: PeriodChart | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,36 +58,97 @@ class ProductionView:
     chart: Chart | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Period:
+    """The day or month shown, with the market hours in it."""
+
+    kind: str
+    day: date
+    windows: Sequence[HourWindow]
+
+
 def production_view(
     services: Services, idgrid: str, *, kind: str, day: date | None
 ) -> ProductionView:
-    """The page of a household."""
+    """The page of a household; `kind` is day or month."""
     own = [res for res in services.community.sources() if res.owner_idgrid == idgrid]
+    chart = history_chart(services, idgrid, kind=kind, day=day)
+    period = _period(services, kind, day or (chart.day if chart else None))
     return ProductionView(
-        sources=[_source(services, res) for res in own if res.source_type != BATTERY],
-        batteries=[_battery(services, res) for res in own if res.source_type == BATTERY],
+        sources=[_source(services, res, period) for res in own if res.source_type != BATTERY],
+        batteries=[_battery(services, res, period) for res in own if res.source_type == BATTERY],
         charge_bounds=charge_bounds(),
-        chart=history_chart(services, idgrid, kind=kind, day=day),
+        chart=chart,
     )
 
 
-def _source(services: Services, res: Res) -> Source:
-    meters = [
-        OwnReadings(services.readings, meter)
-        for meter in services.community.meters()
-        if meter.res_id == res.res_id and meter.owner_idgrid == res.owner_idgrid
+def _period(services: Services, kind: str, day: date | None) -> _Period | None:
+    """Its market hours, by their names; None before there is any day to show."""
+    offset = services.utc_offset_minutes
+    if day is None:
+        latest = services.market.listings()[:1]
+        if not latest:
+            return None
+        day = local_start(latest[0].listing_id, offset).date()
+    first = day if kind == "day" else day.replace(day=1)
+    end = first + (timedelta(days=1) if kind == "day" else timedelta(days=32))
+    around = timedelta(days=1)  # names are in UTC
+    found = [
+        HourWindow(local_start(one.listing_id, offset), one.delivery_start_ms, one.delivery_end_ms)
+        for one in listings_named(services.readmodel, str(first - around), f"{end + around}")
     ]
-    latest = meters[0].latest() if meters else None
-    before = meters[0].before(latest.t_end_ms) if latest else None
+    is_shown = (
+        (lambda shown: shown == day)
+        if kind == "day"
+        else (lambda shown: (shown.year, shown.month) == (first.year, first.month))
+    )
+    return _Period(kind, day, [window for window in found if is_shown(window.start.date())])
+
+
+def _source(services: Services, res: Res, period: _Period | None) -> Source:
+    meter = next(
+        (
+            meter
+            for meter in services.community.meters()
+            if meter.res_id == res.res_id
+            and meter.owner_idgrid == res.owner_idgrid
+            and meter.kind == "meter"
+        ),
+        None,
+    )
+    if meter is None:
+        return Source(res, None, services.measurements.latest(res.res_id), None)
     return Source(
         res=res,
-        reading=latest,
-        power=power_between(before, latest, hour_ms=services.energy_hour_ms),
-        measured=services.measurements.latest(res.res_id),
+        power=_power(services, meter),
+        measured=own_measured(meter, services.measurements.latest(meter.meter_id)),
+        produced=_produced(services, meter, period),
     )
 
 
-def _battery(services: Services, res: Res) -> Battery:
+def _power(services: Services, meter: Meter) -> PowerNow | None:
+    readings = OwnReadings(services.readings, meter)
+    latest = readings.latest()
+    before = readings.before(latest.t_end_ms) if latest else None
+    between = power_between(before, latest, hour_ms=services.energy_hour_ms)
+    return newest_power(between, own_measured(meter, services.measurements.latest(meter.meter_id)))
+
+
+def _produced(services: Services, meter: Meter, period: _Period | None) -> PeriodChart | None:
+    """What its register of exported energy gained."""
+    if period is None:
+        return None
+    readings = OwnReadings(services.readings, meter)
+
+    def register_at(instant_ms: int) -> tuple[int, int] | None:
+        reading = readings.until(instant_ms)
+        return None if reading is None else (reading.t_end_ms, reading.export_wh)
+
+    gained = hourly(period.windows, register_at)
+    return charted(gained, kind=period.kind, day=period.day, series=1)
+
+
+def _battery(services: Services, res: Res, period: _Period | None) -> Battery:
     now_ms = services.clock_ms()
     observed = services.batteries.at(res.res_id, now_ms)
     since_ms = now_ms - HOURS_OF_CHARGE_SHOWN * services.energy_hour_ms
@@ -92,4 +162,24 @@ def _battery(services: Services, res: Res) -> Battery:
         charge_percent=percent,
         charge_range=charge_bounds().range_of(percent),
         history=services.batteries.since(res.res_id, since_ms),
+        flows=_flows(services, res, period),
     )
+
+
+def _flows(services: Services, res: Res, period: _Period | None) -> PeriodChart | None:
+    """What it charged and gave back, net of each hour, from its charge at the hours' ends."""
+    if services.hems is None or period is None:
+        return None
+    charges = services.hems.stores.charges
+
+    def stored_at(instant_ms: int) -> tuple[int, int] | None:
+        seen = charges.until(res.res_id, instant_ms)
+        return None if seen is None else (seen.at_ms, seen.stored_wh)
+
+    changes = hourly(period.windows, stored_at)
+    flows = {start: _charged_and_given(*values) for start, values in changes.items()}
+    return charted(flows, kind=period.kind, day=period.day, series=2)
+
+
+def _charged_and_given(change_wh: int | None) -> tuple[int | None, ...]:
+    return (None, None) if change_wh is None else (max(change_wh, 0), max(-change_wh, 0))

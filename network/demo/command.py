@@ -33,6 +33,7 @@ from network.demo.settings_files import (
     LAST_DAY,
     LOOPBACK,
     DemoFiles,
+    DemoPorts,
     household_label,
     write_demo_files,
 )
@@ -55,6 +56,7 @@ HOUR_SECONDS_MIN, HOUR_SECONDS_MAX = 3.0, 3_600.0
 GATEWAY_READY_TIMEOUT_S = 60.0
 PROBE_INTERVAL_S = 0.05
 SAME_HEIGHT_TIMEOUT_S = 10.0
+PEOPLE_LEAVE_TIMEOUT_S = 30.0
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
 
@@ -81,10 +83,11 @@ def main(arguments: Sequence[str]) -> int:
     try:
         with _network(folder, options) as running, _authority(running), _gateway(running):
             _greet(running, folder, started, options)
-            status = _trade(running)
-            status = max(status, _sum_up(running, started))
-            if not options.exit:
-                _wait_for_interrupt(running)
+            with _people(running, stays=not options.exit) as people:
+                _wait_for_report(running, people)
+                status = _sum_up(running, started)
+                if not options.exit:
+                    status = max(status, _stay(running, people))
             return status
     except KeyboardInterrupt:
         print("\n  stopping", flush=True)
@@ -184,6 +187,7 @@ def _network(folder: Path, options: argparse.Namespace) -> Iterator[Running]:
     path.write_text(text, encoding="utf-8")
     plan = load_plan(path)
     now = datetime.now(tz=UTC)
+    free_ports = free_port_range(len(("broker", "mail")))
     layout = create_network(plan, text, now=now)
     files = write_demo_files(
         plan,
@@ -193,7 +197,7 @@ def _network(folder: Path, options: argparse.Namespace) -> Iterator[Running]:
         hours=options.hours if options.day is None else HOURS_PER_DAY,
         hour_ms=round(options.hour_seconds * 1000),
         day=options.day,
-        broker_port=free_port_range(1),
+        ports=DemoPorts(broker=free_ports, mail=free_ports + 1),
         has_tls=options.tls,
         now=now,
     )
@@ -261,6 +265,10 @@ def _greet(running: Running, folder: Path, started: float, options: argparse.Nam
     print(f"\n  web page    {url}/")
     print(f"  household   {url}/login/{running.files.household_token}   ({household_label()})")
     print(f"  manager     {url}/login/{running.files.manager_token}")
+    print(f"  e-mails     {running.files.mail_folder}/   (what the gateway sends, a file each)")
+    home = running.files.home_automation
+    print(f"  home data   MQTT over TLS on {home.host}:{home.port}, authority {home.ca},")
+    print(f"              user and client id {home.user}, password {home.token}")
     print(f"  watch it    gridledger top --plan {shlex.quote(str(folder / PLAN_FILE))}")
     if options.keep:
         print(f"  kept in     {folder}")
@@ -272,21 +280,26 @@ def _address(running: Running) -> str:
     return running.files.url.replace(LOOPBACK, "localhost")
 
 
-def _trade(running: Running) -> int:
-    """The market day, in a process of its own that shares this terminal."""
-    process = subprocess.Popen(  # noqa: S603 - our own module
-        _module(
-            "gateway.demo_runner",
-            "--config",
-            running.files.demo_settings,
-            "--report",
-            running.files.report,
-        )
-    )
+@contextlib.contextmanager
+def _people(running: Running, *, stays: bool) -> Iterator[subprocess.Popen[bytes]]:
+    """Everyone but ledger and gateway, in a process of its own that shares this terminal."""
+    settings, report = running.files.demo_settings, running.files.report
+    command = _module("gateway.demo_runner", "--config", settings, "--report", report)
+    process = subprocess.Popen([*command, *(["--stay"] if stays else [])])  # noqa: S603 - ours
     try:
-        return process.wait()
+        yield process
+        if not stays:
+            process.wait(PEOPLE_LEAVE_TIMEOUT_S)
     finally:
         end_child(process)
+
+
+def _wait_for_report(running: Running, people: subprocess.Popen[bytes]) -> None:
+    """Until the market day is over, or its people have ended without a report."""
+    while not running.files.report.exists():
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            people.wait(PROBE_INTERVAL_S)
+            return
 
 
 def _sum_up(running: Running, started: float) -> int:
@@ -314,10 +327,13 @@ async def _heads_at_one_height(running: Running) -> dict[str, Head | None]:
         await asyncio.sleep(PROBE_INTERVAL_S)
 
 
-def _wait_for_interrupt(running: Running) -> None:
-    print(f"\nthe page stays at {_address(running)}/ until Ctrl-C", flush=True)
+def _stay(running: Running, people: subprocess.Popen[bytes]) -> int:
+    """Devices go on and the page stays until Ctrl-C; what the people leave behind if they fail."""
+    print(f"\nthe page stays at {_address(running)}/, its devices go on, until Ctrl-C", flush=True)
     with contextlib.suppress(KeyboardInterrupt):
-        signal.pause()
+        people.wait()
+        raise DemoError("the demo's people have ended")
+    return 0
 
 
 def _module(name: str, *arguments: str | Path) -> list[str]:

@@ -12,6 +12,7 @@ from chaincode.energy.idgrid import with_check_character
 from network.certificates.authority import KeyPair, MemberAuthority
 from network.certificates.credentials import member_authority, write_pair
 from network.certificates.gateway_tls import write_gateway_tls
+from network.demo.equipment import equipment_of, foreign_of
 from network.layout import Credential, NetworkLayout, write_new
 from network.plan import Plan
 
@@ -25,8 +26,8 @@ UTC_OFFSET_MINUTES = -7 * 60
 CHAINCODE = "energy"
 HOME_MEMBER = "cooperative"
 TOKEN_BYTES = 24
-SILENT_AFTER_PERCENT = 120
-"""Of a market hour: the demo's meters speak once in an hour."""
+SILENT_AFTER_PERCENT = 100
+"""Of a market hour, in which the demo's meters tell their values several times."""
 LOOPBACK = "127.0.0.1"
 PUSH_CONTACT = "mailto:demo@localhost"
 """Whom push services are told to write to; the demo has nobody, but no push goes out without."""
@@ -36,8 +37,28 @@ STAFF_MEMBERS = {
     "auditor": "municipality",
     "dso": "dso",
     "oracle": "dso",
+    "notifier": "cooperative",
 }
 """Which member employs which role; the same table goes onto the ledger."""
+
+
+@dataclass(frozen=True, slots=True)
+class DemoPorts:
+    """Free ports for the broker and the mailbox."""
+
+    broker: int
+    mail: int
+
+
+@dataclass(frozen=True, slots=True)
+class HomeAutomation:
+    """How the printed household's Home Assistant would reach the broker."""
+
+    host: str
+    port: int
+    ca: Path
+    user: str
+    token: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +74,9 @@ class DemoFiles:
     """Where the cooperative's authority certifies households for the gateway."""
     household_token: str
     manager_token: str
+    mail_folder: Path
+    """Where every mail of the gateway ends up, a file each."""
+    home_automation: HomeAutomation
 
 
 def idgrid_of(home: int) -> str:
@@ -74,38 +98,35 @@ def write_demo_files(
     hours: int,
     hour_ms: int,
     day: date | None,
-    broker_port: int,
+    ports: DemoPorts,
     has_tls: bool,
     now: datetime,
 ) -> DemoFiles:
     """Issue every certificate and write both settings files (0600) into the folder."""
-    files = DemoFiles(
-        url=f"{'https' if has_tls else 'http'}://{plan.gateway_host}:{plan.gateway_port}",
-        gateway_settings=folder / "gateway.json",
-        demo_settings=folder / "demo.json",
-        report=folder / "report.json",
-        gateway_log=folder / "gateway.log",
-        authority_socket=folder / "authority.sock",
-        household_token=_token(),
-        manager_token=_token(),
-    )
-    broker = Broker(port=broker_port, token=_token())
+    files = _files_in(folder, plan, layout, ports, has_tls=has_tls)
+    broker = Broker(port=ports.broker, token=_token())
     common = {
         "ledger": _ledger(plan, layout),
-        "community": {
-            "id": COMMUNITY_ID,
-            "name": COMMUNITY_NAME,
-            "hour_ms": hour_ms,
-            "utc_offset_minutes": UTC_OFFSET_MINUTES,
-        },
+        "community": _community(hour_ms),
     }
     authorities = {m.id: member_authority(plan, m.id, layout) for m in plan.members}
     gateway = _gateway_settings(plan, layout, authorities, files, broker, now=now)
-    gateway["hems"] = _hems(hour_ms)
     watching = _token()
     gateway["links"].append({"token": watching, "idgrid": "", "is_manager": True})
-    demo = _demo_settings(layout, authorities, files, broker, households, now=now)
-    gateway["hems"]["oracle"] = demo["staff"]["oracle"]
+    demo = _demo_settings(layout, authorities, files, broker, now=now)
+    demo["households"] = homes = [
+        _household(authorities[HOME_MEMBER], layout, home, now=now)
+        | equipment_of(home, has_batteries=day is None)
+        for home in range(1, households + 1)
+    ]
+    homes[0]["broker_token"] = files.home_automation.token
+    demo["mailbox"] = {"port": ports.mail, "folder": str(files.mail_folder)}
+    gateway["mail"] = _mail(ports.mail, demo["staff"]["notifier"])
+    gateway["hems"] = _hems(hour_ms) | {
+        "oracle": demo["staff"]["oracle"],
+        "foreign": foreign_of(homes),
+        "home_assistant": [files.home_automation.user],
+    }
     if has_tls:
         gateway["tls"] = write_gateway_tls(folder, [plan.gateway_host], now=now)
         demo["gateway_ca"] = gateway["tls"]["ca"]
@@ -115,11 +136,50 @@ def write_demo_files(
     return files
 
 
+def _files_in(
+    folder: Path, plan: Plan, layout: NetworkLayout, ports: DemoPorts, *, has_tls: bool
+) -> DemoFiles:
+    return DemoFiles(
+        url=f"{'https' if has_tls else 'http'}://{plan.gateway_host}:{plan.gateway_port}",
+        gateway_settings=folder / "gateway.json",
+        demo_settings=folder / "demo.json",
+        report=folder / "report.json",
+        gateway_log=folder / "gateway.log",
+        authority_socket=folder / "authority.sock",
+        household_token=_token(),
+        manager_token=_token(),
+        mail_folder=folder / "mail",
+        home_automation=HomeAutomation(
+            LOOPBACK, ports.broker, layout.tls_ca_bundle, household_label(), _token()
+        ),
+    )
+
+
+def _community(hour_ms: int) -> dict[str, Any]:
+    return {
+        "id": COMMUNITY_ID,
+        "name": COMMUNITY_NAME,
+        "hour_ms": hour_ms,
+        "utc_offset_minutes": UTC_OFFSET_MINUTES,
+    }
+
+
 def _hems(hour_ms: int) -> dict[str, Any]:
     return {
         "interval_ms": hour_ms,
         "silent_after_ms": hour_ms * SILENT_AFTER_PERCENT // 100,
         "anchor_every_ms": hour_ms,
+    }
+
+
+def _mail(port: int, reader: dict[str, str]) -> dict[str, Any]:
+    """Mail goes to the demo's own mailbox on this machine."""
+    return {
+        "host": LOOPBACK,
+        "port": port,
+        "sender": f"notices@{COMMUNITY_ID}.example",
+        "starttls": False,
+        "reader": reader,
     }
 
 
@@ -165,13 +225,11 @@ def _demo_settings(
     authorities: Mapping[str, MemberAuthority],
     files: DemoFiles,
     broker: Broker,
-    households: int,
     *,
     now: datetime,
 ) -> dict[str, Any]:
-    home_authority = authorities[HOME_MEMBER]
     tls = layout.wallet("broker-tls")
-    write_pair(tls, home_authority.issue_tls("broker", now=now))
+    write_pair(tls, authorities[HOME_MEMBER].issue_tls("broker", now=now))
     return {
         "gateway_url": files.url,
         "broker": broker.address(layout)
@@ -184,9 +242,6 @@ def _demo_settings(
             role: _issued(authorities[member], layout.wallet(role), role, {"role": role}, now=now)
             for role, member in STAFF_MEMBERS.items()
         },
-        "households": [
-            _household(home_authority, layout, home, now=now) for home in range(1, households + 1)
-        ],
     }
 
 

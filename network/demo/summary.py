@@ -34,6 +34,7 @@ def summary_lines(
             f" before, {_tokens(after)} after"
         ),
     ]
+    lines.append(f"  e-mails sent        {report['mails']}")
     heights = sorted({head.height for head in found.values() if head is not None})
     lines.append("  ledger height       " + ", ".join(str(height) for height in heights))
     for name, head in found.items():

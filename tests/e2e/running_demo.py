@@ -18,8 +18,8 @@ from typing import Any
 import httpx
 
 from gateway.agent.client import HouseholdClient
+from gateway.demo.settings import DemoSettings, load_demo_settings
 from gateway.ledger_access.actor import Actor
-from gateway.settings import DemoSettings, load_demo_settings
 from ledger.client.gateway import GatewayClient
 from ledger.crypto.signing import SigningIdentity
 from network.certificates.credentials import member_authority

@@ -69,8 +69,21 @@ class Node:
         self.transfers.sample(sample.power_mw, ticks_ms)
         if self._clock.is_set() and ticks_ms - self._measured_ms >= self._settings.measure_ms:
             self._measured_ms = ticks_ms
-            self._post("measure", self._measurement(sample))
+            self.show(sample)
         self._collect()
+
+    def show(self, sample):
+        """Tell these values; nothing is counted by that."""
+        content = {"v": 1, "d": self._settings.device, "t": self._clock.now_ms()}
+        values = {
+            "u_mv": sample.u_mv,
+            "i_ma": sample.i_ma,
+            "p_mw": sample.power_mw,
+            "soc_permille": sample.soc_permille,
+        }
+        content.update({name: value for name, value in values.items() if value is not None})
+        content["flags"] = list(sample.flags)
+        self._post("measure", content)
 
     def tick(self):
         """Let time pass without a sample: relays must open even when a sensor hangs."""
@@ -121,18 +134,6 @@ class Node:
         }
 
     # --- inside ---------------------------------------------------------------------------
-
-    def _measurement(self, sample):
-        content = {"v": 1, "d": self._settings.device, "t": self._clock.now_ms()}
-        values = {
-            "u_mv": sample.u_mv,
-            "i_ma": sample.i_ma,
-            "p_mw": sample.power_mw,
-            "soc_permille": sample.soc_permille,
-        }
-        content.update({name: value for name, value in values.items() if value is not None})
-        content["flags"] = list(sample.flags)
-        return content
 
     def _command(self, payload):
         try:

@@ -8,7 +8,7 @@ from gateway.notices.records import Channel
 from gateway.notices.ways import ways_from
 from gateway.settings import GatewaySettings, load_gateway_settings
 from network.demo.command import PLAN_FILE
-from network.demo.settings_files import write_demo_files
+from network.demo.settings_files import DemoPorts, write_demo_files
 from network.founding.creation import create_network
 from network.founding.throwaway import throwaway_plan
 from network.plan import load_plan
@@ -30,7 +30,7 @@ def demo_gateway_settings(folder: Path) -> GatewaySettings:
         hours=1,
         hour_ms=6_000,
         day=None,
-        broker_port=1,
+        ports=DemoPorts(broker=1, mail=2),
         has_tls=False,
         now=NOW,
     )

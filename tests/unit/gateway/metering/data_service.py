@@ -6,6 +6,7 @@ from typing import Any
 from gateway.database import Database
 from gateway.hems.alarms import Alarm, AlarmBook
 from gateway.hems.batteries import BatteryStore
+from gateway.hems.charge_history import ChargeHistory
 from gateway.hems.devices import DeviceBook
 from gateway.hems.links import LinkBook
 from gateway.hems.measurements import MeasurementStore
@@ -60,6 +61,7 @@ class Scene:
             transfers=TransferBook(database),
             switches=SwitchBook(database),
             batteries=BatteryStore(),
+            charges=ChargeHistory(database, self.limits.interval_ms),
             links=LinkBook(database),
         )
         self.service = HemsService(

@@ -7,7 +7,7 @@ import pytest
 from gateway.hems.alarms import ALARMS_PER_PAGE_MAX, AlarmBook, AlarmKind
 from gateway.hems.availability import availability
 from gateway.hems.measurements import energy_wh, irregular_against
-from gateway.hems.service import GOOD_READINGS_TO_CLEAR
+from gateway.hems.service import GOOD_READINGS_TO_CLEAR, HemsService
 from gateway.hems.virtual_meter import VirtualMeter
 from gateway.mqtt.device_messages import Measurement
 from tests.unit.gateway.metering.data_service import (
@@ -74,6 +74,20 @@ def test_a_kettle_at_three_times_its_usual_power_is_an_alarm(watts, is_alarm):
         assert scene.alarms[0].detail == "6000 W, usually 2000 W"
         scene.hear(kettle(NOON_MS + 3_660_000, 2_000))
         assert told(scene)[1:] == [("irregular_load", "kettle", False)]
+
+
+def test_what_a_meter_of_a_whole_home_takes_is_never_irregular():
+    scene = Scene(Keys())
+    scene.service = HemsService(
+        scene.stores,
+        silent_after_ms=SILENT_AFTER_MS,
+        on_alarm=scene.alarms.append,
+        is_appliance=lambda device_id: device_id != "kettle",
+    )
+    for minute in range(60):
+        scene.hear(kettle(NOON_MS + minute * 60_000, 2_000))
+    scene.hear(kettle(NOON_MS + 3_600_000, 6_000))
+    assert told(scene) == []
 
 
 def test_an_alarm_of_a_doubted_reading_ends_after_some_good_ones_in_a_row():

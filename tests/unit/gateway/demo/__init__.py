@@ -1,0 +1,1 @@
+"""Parts of the demo that need no network."""
