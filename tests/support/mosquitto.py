@@ -38,6 +38,10 @@ class Mosquitto:
     tokens: dict[str, str]
     process: subprocess.Popen[bytes] | None = field(default=None)
 
+    @property
+    def is_running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
     def start(self) -> None:
         """Return when it listens."""
         assert PROGRAM is not None
@@ -58,7 +62,7 @@ class Mosquitto:
         self._end(signal.SIGKILL)
 
     def stop(self) -> None:
-        if self.process is not None and self.process.poll() is None:
+        if self.is_running:
             self._end(signal.SIGTERM)
 
     def _end(self, number: signal.Signals) -> None:

@@ -13,6 +13,8 @@ PING_MS = 10_000
 """Asked this often, so that a dead link is known long before the relay must open (30 s)."""
 ANSWER_S = 10
 CONNECT_S = 20
+SIGN_IN_S = 20
+"""For the broker's answers to all of it together: messages that arrive meanwhile are no answer."""
 
 
 class Link:
@@ -40,6 +42,12 @@ class Link:
 
     async def _connect(self, topics):
         self._reader, self._writer = await asyncio.wait_for(self._open_stream(), CONNECT_S)
+        try:
+            await asyncio.wait_for(self._sign_in(topics), SIGN_IN_S)
+        except asyncio.TimeoutError:
+            raise OSError("the broker is silent") from None
+
+    async def _sign_in(self, topics):
         await self._send(
             packets.connect(
                 self._name, self._name, self._token, self._will_topic, self._will, KEEPALIVE_S
@@ -98,10 +106,7 @@ class Link:
         await self._send(packets.disconnect())
 
     async def _next_packet(self):
-        try:
-            found = await asyncio.wait_for(packets.read_packet(self._reader), ANSWER_S)
-        except asyncio.TimeoutError:
-            raise OSError("the broker is silent") from None
+        found = await packets.read_packet(self._reader)
         self.heard_ms = self._ticks_ms()
         return found
 
