@@ -20,6 +20,7 @@ from gateway.readmodel.block_facts import (
     transaction_columns,
 )
 from gateway.readmodel.market_rows import household_of, index_write
+from gateway.readmodel.movement_projection import write_movements
 from gateway.readmodel.records import Position, TransactionRecord
 from gateway.readmodel.tables import (
     READ_MODEL,
@@ -34,7 +35,7 @@ from gateway.readmodel.tables import (
 from ledger.model.block import Block
 from ledger.model.codec_block import encode_block
 
-PROJECTION_VERSION = 1
+PROJECTION_VERSION = 2
 """Raise it when blocks are projected otherwise: the tables are then filled anew."""
 STATE_KEY_BYTES_MAX = 2_000
 """An index of PostgreSQL takes no more; the contracts' keys have some 100."""
@@ -115,6 +116,7 @@ class Projector:
                 household = self._write_rows(connection, written, at)
                 if household:
                     concerned[household].add(at)
+        write_movements(connection, facts, self._namespace)
         _write_states(connection, states)
         activity = [
             {"idgrid": idgrid, "block_number": at.block_number, "tx_index": at.index}

@@ -1,6 +1,7 @@
 """What the read model answers with."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Generic, TypeVar
 
 from ledger.model.block import ConsenterMetadata
@@ -170,6 +171,69 @@ class SettlementSummary:
     owed_to_utility_utoken: int
     owed_by_utility_utoken: int
     position: Position
+
+
+class Cause(StrEnum):
+    """Why money of a purse moved. LOCKED and FREED leave its sum as it is."""
+
+    DEPOSIT = "deposit"
+    REDEMPTION = "redemption"
+    LOCKED = "locked"
+    FREED = "freed"
+    SETTLEMENT = "settlement"
+    CORRECTION = "correction"
+    DEAL = "deal"
+    """A purchase between two households on the marketplace, settled."""
+    FUND = "fund"
+    """Out of the community's pool or the network operator's account."""
+    GROUP = "group"
+    """Into the purse of a group, or out of it."""
+    GROUP_HOUR = "group_hour"
+    """A member's part of an hour the group has traded."""
+    FORFEIT = "forfeit"
+    """Part of the deposit of a sealed order that was never revealed."""
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """What one transaction changed in a purse: a household's account, or its part of a group's.
+
+    `group_id` is empty for the account. `subject` is the listing or post it is about, or the
+    reference of who paid. `at_ms`: time of the block. Changes are in micro-tokens and Wh.
+    """
+
+    cause: Cause
+    subject: str
+    group_id: str
+    at_ms: int
+    free_utoken: int
+    locked_utoken: int
+    sold_wh: int
+    bought_wh: int
+    tx_id: str
+    block_number: int
+    index: int
+
+    @property
+    def amount_utoken(self) -> int:
+        """What the purse has more than before, free and locked together."""
+        return self.free_utoken + self.locked_utoken
+
+
+@dataclass(frozen=True, slots=True)
+class PurseSum:
+    """Movements added up; micro-tokens and Wh."""
+
+    free_utoken: int = 0
+    locked_utoken: int = 0
+    sold_wh: int = 0
+    bought_wh: int = 0
+
+    @property
+    def amount_utoken(self) -> int:
+        """Free and locked together."""
+        return self.free_utoken + self.locked_utoken
 
 
 @dataclass(frozen=True, slots=True)

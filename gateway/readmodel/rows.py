@@ -7,9 +7,11 @@ from sqlalchemy import Row
 
 from gateway.readmodel.records import (
     BlockRecord,
+    Cause,
     EventRecord,
     IdentityRecord,
     ListingSummary,
+    Movement,
     OrderRecord,
     Position,
     SettlementSummary,
@@ -135,4 +137,21 @@ def settlement(row: Row[Any]) -> SettlementSummary:
         owed_to_utility_utoken=row.owed_to_utility_utoken,
         owed_by_utility_utoken=row.owed_by_utility_utoken,
         position=Position(row.block_number, row.tx_index),
+    )
+
+
+def movement(row: Row[Any]) -> Movement:
+    """Of `MovementRow`."""
+    return Movement(
+        cause=Cause(row.cause),
+        subject=row.subject,
+        group_id=row.group_id,
+        at_ms=row.at_ms,
+        free_utoken=row.free_utoken,
+        locked_utoken=row.locked_utoken,
+        sold_wh=row.sold_wh,
+        bought_wh=row.bought_wh,
+        tx_id=row.tx_id,
+        block_number=row.block_number,
+        index=row.tx_index,
     )

@@ -175,6 +175,30 @@ class SettlementRow(Base):
     tx_index: Mapped[int]
 
 
+class MovementRow(Base):
+    """What a transaction changed in a purse: an account, or a member's part of a group's purse.
+
+    The sum of a purse's rows is what is in it; a change of nothing has no row.
+    """
+
+    __tablename__ = "movements"
+    __table_args__ = (Index("ix_movements_time", "idgrid", "group_id", "at_ms"),)
+
+    idgrid: Mapped[str] = mapped_column(primary_key=True)
+    block_number: Mapped[int] = mapped_column(primary_key=True)
+    tx_index: Mapped[int] = mapped_column(primary_key=True)
+    group_id: Mapped[str] = mapped_column(primary_key=True)
+    """Empty: the account itself."""
+    tx_id: Mapped[str]
+    at_ms: Mapped[int]
+    cause: Mapped[str]
+    subject: Mapped[str]
+    free_utoken: Mapped[int]
+    locked_utoken: Mapped[int]
+    sold_wh: Mapped[int]
+    bought_wh: Mapped[int]
+
+
 READ_MODEL: tuple[type[Base], ...] = (
     BlockRow,
     BlockBytes,
@@ -185,5 +209,6 @@ READ_MODEL: tuple[type[Base], ...] = (
     ListingRow,
     OrderRow,
     SettlementRow,
+    MovementRow,
 )
 """Everything that a rebuild empties and fills again; `Progress` then starts at 0."""
