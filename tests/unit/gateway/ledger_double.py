@@ -73,6 +73,7 @@ class LedgerDouble:
     more: asyncio.Condition = field(default_factory=asyncio.Condition)
     event: tuple[str, bytes] = ("OrderPlaced", b'{"n":1}')
     """What every transaction announces."""
+    block_time_ms: int = NOW_MS
     holds_back: bool = False
     held_back: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -134,7 +135,7 @@ class LedgerDouble:
             ConsenterMetadata(
                 round=0,
                 proposer=1,
-                block_time_ms=NOW_MS,
+                block_time_ms=self.block_time_ms,
                 transactions_root=bytes(32),
                 validator_set_hash=bytes(32),
                 previous_commit_hash=bytes(32),
