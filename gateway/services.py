@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta, timezone
 
 from gateway.books.community import Community
 from gateway.books.market import Market
@@ -15,6 +16,7 @@ from gateway.hems.tampering import TamperWatch
 from gateway.identity.people import People
 from gateway.identity.sessions import Sessions
 from gateway.ledger_access.block_signal import BlockSignal
+from gateway.local_time import LocalTime
 from gateway.mqtt.broker_link import BrokerLink
 from gateway.notices.addresses import Addresses
 from gateway.notices.book import NoticeBook
@@ -25,6 +27,7 @@ from gateway.readmodel.queries import ReadModel
 from gateway.shared_state.answered import AnsweredRequests
 from gateway.shared_state.api_tokens import ApiTokens
 from gateway.shared_state.tries import Tries
+from gateway.statements.settlements import Settlements
 from gateway.transactions.receipts import Receipts
 from gateway.transactions.submitting import Transactions
 
@@ -94,6 +97,16 @@ class Services:
     """None in a gateway without a broker."""
     tamper_watch: TamperWatch | None = None
     """None in a gateway that anchors nothing."""
+
+    @property
+    def local_time(self) -> LocalTime:
+        """The community's clocks."""
+        return LocalTime(timezone(timedelta(minutes=self.utc_offset_minutes)))
+
+    @property
+    def settlements(self) -> Settlements:
+        """What was settled, by household and month."""
+        return Settlements(self.readmodel, self.local_time)
 
     @property
     def marketplace(self) -> Marketplace:

@@ -12,6 +12,8 @@ from chaincode.energy.marketplace.records import Post
 from chaincode.energy.registry.records import Signer
 from chaincode.energy.settlement.months import Statement
 from chaincode.energy.settlement.records import SettlementLine, SettlementRecord
+from gateway.statements.account_month import AccountMonth
+from gateway.statements.deals import DealSums
 
 CurvePoint = tuple[int, int]
 """Price in micro-tokens per kWh, and the energy in Wh at it."""
@@ -108,10 +110,25 @@ class SettlementTotals(SettlementRecord):
 
 
 @dataclass(frozen=True, slots=True)
+class DealTotals(DealSums):
+    """Deals added up, and what they changed on the account."""
+
+    balance_utoken: int
+
+
+@dataclass(frozen=True, slots=True)
 class MonthStatement(Statement):
-    """A household's month; issued: by the community's run, with nothing corrected since."""
+    """A household's month: the auction's columns, its deals, its part of groups, its account.
+
+    Issued: by the community's run, with nothing corrected since and no deal waiting. Months of
+    energy go by delivery in UTC; those of the account by the community's midnight.
+    """
 
     is_issued: bool
+    deals: DealTotals
+    group_hours: int
+    group_amounts: dict[str, int]
+    account: AccountMonth
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,8 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from chaincode.energy import keys
 from gateway.api.access import OwnReader, UsedServices, require_sight
 from gateway.api.ledger_answers import ValidatorList
+from gateway.api.marketplace_routes import PostId
+from gateway.errors import Problem, RequestRefused
 from ledger.crypto.hashing import sha256
 from ledger.receipts.trust import encode_trust
 
@@ -56,6 +58,28 @@ def settlement_receipt(
         key = keys.correction(household, listing_id, revision)
     made = services.receipts.of_value(key)
     return _answer(request, made, f"receipt-{listing_id}-{household}", file)
+
+
+@router.get(
+    "/marketplace/posts/{post_id}/receipt",
+    response_class=Response,
+    responses=RECEIPT_FILES,
+)
+def deal_receipt(
+    post_id: PostId,
+    request: Request,
+    services: UsedServices,
+    viewer: OwnReader,
+    file: FileKind = "receipt",
+) -> Response:
+    """Proof of what a deal came to, for its two parties and the manager; it names both."""
+    post = services.marketplace.post(post_id)
+    parties = {post.seller_idgrid, post.buyer_idgrid} - {None} if post is not None else set()
+    if post is None or not any(name and viewer.may_see(name) for name in parties):
+        raise RequestRefused(Problem.NOT_FOUND, f"there is no deal {post_id} of this household")
+    hour, _, number = post_id.partition(".")
+    made = services.receipts.of_value(keys.post(hour, number))
+    return _answer(request, made, f"receipt-{post_id}", file)
 
 
 @router.get(

@@ -1,4 +1,4 @@
-"""Reading settlements: notices to a household, monthly statements and files, other currencies."""
+"""Reading settlements: notices, movements of an account, monthly statements, currencies."""
 
 from typing import Annotated, Any, Literal
 
@@ -9,8 +9,11 @@ from gateway.api.access import OwnReader, UsedServices, require_sight
 from gateway.api.market_answers import MonthStatement
 from gateway.api.schemas import PAGE_DEFAULT, Page, PageLimit
 from gateway.errors import Problem, RequestRefused
+from gateway.readmodel import movement_queries
+from gateway.readmodel.movement_rows import OWN_PURSE
+from gateway.readmodel.records import Movement, Position
 from gateway.services import Services
-from gateway.statements.settlements import MonthlyStatement, Notice, Settlements, as_json
+from gateway.statements.settlements import MonthlyStatement, Notice, as_json
 from gateway.statements.statement_files import as_csv, as_pdf
 
 router = APIRouter(prefix="/v1", tags=["settlement"])
@@ -19,6 +22,8 @@ UTOKEN_MAX = 10**18
 Idgrid = Annotated[str, Path(pattern=r"^[A-Z0-9-]{4,32}$")]
 MONTH_PATTERN = r"^20[0-9]{2}-(0[1-9]|1[0-2])$"
 Month = Annotated[str, Path(pattern=MONTH_PATTERN)]
+PLACE_PATTERN = r"^[0-9]{1,15}:[0-9]{1,9}$"
+GROUP_CHARACTERS_MAX = 64
 MEDIA_TYPES = {"csv": "text/csv; charset=utf-8", "pdf": "application/pdf"}
 
 STATEMENT_FILES: dict[int | str, dict[str, Any]] = {
@@ -35,10 +40,34 @@ STATEMENT_FILES: dict[int | str, dict[str, Any]] = {
 def inbox(
     idgrid: Idgrid, services: UsedServices, viewer: OwnReader, limit: PageLimit = PAGE_DEFAULT
 ) -> Page[Notice]:
-    """What settlements and corrections did on an account, the newest first."""
+    """What settlements, corrections and deals did on an account, the newest first."""
     require_sight(viewer, idgrid)
-    found = Settlements(services.readmodel)
+    found = services.settlements
     return Page(items=found.notices(idgrid)[:limit], next=None, height=found.height)
+
+
+@router.get("/accounts/{idgrid}/movements")
+def movements(
+    idgrid: Idgrid,
+    services: UsedServices,
+    viewer: OwnReader,
+    before: Annotated[str | None, Query(pattern=PLACE_PATTERN)] = None,
+    group_id: Annotated[str, Query(max_length=GROUP_CHARACTERS_MAX)] = OWN_PURSE,
+    limit: PageLimit = PAGE_DEFAULT,
+) -> Page[Movement]:
+    """Whatever changed an account, or with `group_id` its part of a group's purse; newest first.
+
+    The changes of all movements add up to what is there.
+    """
+    require_sight(viewer, idgrid)
+    found = movement_queries.movements(
+        services.readmodel,
+        idgrid,
+        group_id=group_id,
+        below=Position.parse(before) if before else None,
+        limit=limit,
+    )
+    return Page(items=found.items, next=found.next, height=services.readmodel.height)
 
 
 @router.get("/accounts/{idgrid}/statements/{month}", response_model=MonthStatement)
@@ -64,7 +93,11 @@ def invoice(
     found = month_or_refusal(services, name, month)
     if file == "json":
         return JSONResponse(as_json(found))
-    content = as_csv(found) if file == "csv" else as_pdf(found, services.community_name)
+    content = (
+        as_csv(found)
+        if file == "csv"
+        else as_pdf(found, services.community_name, services.local_time)
+    )
     disposition = f'attachment; filename="statement-{month}-{name}.{file}"'
     return Response(
         content, media_type=MEDIA_TYPES[file], headers={"content-disposition": disposition}
@@ -80,7 +113,9 @@ def currencies(
 
 
 def month_or_refusal(services: Services, idgrid: str, month: str) -> MonthlyStatement:
-    found = Settlements(services.readmodel).month(idgrid, month)
-    if not found.lines:
-        raise RequestRefused(Problem.NOT_FOUND, f"{idgrid} has no settled hour in {month}")
+    found = services.settlements.month(idgrid, month)
+    if found.is_empty:
+        raise RequestRefused(
+            Problem.NOT_FOUND, f"{idgrid} has no settled hour and no movement in {month}"
+        )
     return found

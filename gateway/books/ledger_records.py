@@ -40,6 +40,10 @@ class LedgerRecords:
         raw = self._readmodel.value(key)
         return records.decode(kind, raw) if raw else None
 
+    def entry(self, key: str) -> StateEntry | None:
+        """The value under a key and the transaction that wrote it."""
+        return self._readmodel.entry(key)
+
     def raw(self, key: str) -> bytes:
         """The value under a key as the contract wrote it; empty if there is none."""
         return self._readmodel.value(key) or b""

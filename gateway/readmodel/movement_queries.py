@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, func, select, tuple_
+from sqlalchemy import ColumnElement, func, select, tuple_
 
 from gateway.readmodel import rows
 from gateway.readmodel.movement_rows import OWN_PURSE
@@ -94,6 +94,24 @@ def sums_of_accounts(readmodel: ReadModel) -> Mapping[str, PurseSum]:
         return {row.idgrid: _sum(row) for row in connection.execute(wanted)}
 
 
+def sums_of_cause(readmodel: ReadModel, cause: Cause) -> Mapping[str, PurseSum]:
+    """What movements of one cause add up to on every account that has some."""
+    wanted = (
+        select(MovementRow.idgrid, *_SUMS)
+        .where(MovementRow.group_id == OWN_PURSE, MovementRow.cause == cause)
+        .group_by(MovementRow.idgrid)
+    )
+    with readmodel.connection() as connection:
+        return {row.idgrid: _sum(row) for row in connection.execute(wanted)}
+
+
+def times_of(readmodel: ReadModel, idgrid: str) -> list[int]:
+    """The instants, ms UTC, at which something moved on an account."""
+    wanted = select(MovementRow.at_ms).where(*_purse(idgrid, OWN_PURSE)).distinct()
+    with readmodel.connection() as connection:
+        return list(connection.execute(wanted).scalars())
+
+
 def groups_with(readmodel: ReadModel, idgrid: str) -> list[str]:
     """Groups in whose purse a household has or had a part, by id."""
     wanted = (
@@ -110,6 +128,6 @@ def _purse(idgrid: str, group_id: str) -> tuple[ColumnElement[bool], ColumnEleme
     return MovementRow.idgrid == idgrid, MovementRow.group_id == group_id
 
 
-def _sum(row: Row[Any]) -> PurseSum:
-    """PostgreSQL sums to decimals."""
+def _sum(row: Any) -> PurseSum:
+    """A row of `_SUMS`; PostgreSQL sums to decimals."""
     return PurseSum(*(int(getattr(row, name)) for name in _AMOUNTS))

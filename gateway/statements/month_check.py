@@ -15,13 +15,18 @@ from chaincode.energy.settlement.statements import RunState, StatementRun
 from gateway.books.community import Community
 from gateway.books.ledger_records import LedgerRecords
 from gateway.readmodel.queries import ReadModel
+from gateway.statements.closing import DealsChecked, deals_checked, unclosed_accounts
+from gateway.statements.deals import posts_dealt
 
 FINAL = frozenset({ListingState.SETTLED, ListingState.CANCELLED})
 
 
 @dataclass(frozen=True, slots=True)
 class MonthCheck:
-    """A month before its statements: `amounts` are the columns of all lines with corrections."""
+    """A month before its statements: `amounts` are the columns of all lines with corrections.
+
+    `deals` are those of the marketplace that are delivered in it, over or not.
+    """
 
     month: str
     is_over: bool
@@ -32,6 +37,9 @@ class MonthCheck:
     amounts: dict[str, int]
     out_of_balance: tuple[str, ...]
     """Columns that do not close, or differ from the settlements' own sums."""
+    deals: DealsChecked
+    unclosed_accounts: tuple[str, ...]
+    """Accounts whose settlements and deals, or whose movements, are not what is on them."""
     is_money_conserved: bool
     run: StatementRun | None
     is_issued: bool
@@ -45,14 +53,15 @@ class MonthCheck:
     def is_money_balanced(self) -> bool:
         """What buyers paid is what sellers received, and no token appeared or vanished."""
         is_closed = not any(name.endswith("_utoken") for name in self.out_of_balance)
-        return is_closed and self.is_money_conserved
+        return is_closed and self.is_money_conserved and self.deals.is_balanced
 
     @property
     def may_issue(self) -> bool:
         """Whether everything is in order and there is something left to do."""
-        in_order = self.is_over and not self.unsettled
+        in_order = self.is_over and not self.unsettled and not self.deals.waiting
         balanced = self.is_energy_balanced and self.is_money_balanced
-        return in_order and balanced and self.households > 0 and not self.is_issued
+        closed = balanced and not self.unclosed_accounts
+        return in_order and closed and self.households > 0 and not self.is_issued
 
 
 def month_check(readmodel: ReadModel, month: str, now_ms: int) -> MonthCheck:
@@ -81,6 +90,8 @@ def month_check(readmodel: ReadModel, month: str, now_ms: int) -> MonthCheck:
         )
         run = ledger.find(StatementRun, keys.statement_run(month))
         is_conserved = Community(readmodel).money().is_conserved
+        deals = deals_checked(posts_dealt(ledger, month))
+        unclosed = unclosed_accounts(readmodel)
     amounts = added_up(lines)
     return MonthCheck(
         month=month,
@@ -90,6 +101,8 @@ def month_check(readmodel: ReadModel, month: str, now_ms: int) -> MonthCheck:
         unsettled=unsettled,
         amounts=amounts,
         out_of_balance=tuple(imbalance(amounts, settled)),
+        deals=deals,
+        unclosed_accounts=unclosed,
         is_money_conserved=is_conserved,
         run=run,
         is_issued=run is not None and run.state == RunState.ISSUED,
@@ -97,8 +110,10 @@ def month_check(readmodel: ReadModel, month: str, now_ms: int) -> MonthCheck:
 
 
 def months_with_settlements(readmodel: ReadModel) -> list[str]:
-    """Months `YYYY-MM` with a settled listing, the latest first."""
-    found = {key.split("~")[1][:7] for key, _ in LedgerRecords(readmodel).under("settlement")}
+    """Months `YYYY-MM` with a settled listing or a deal, the latest first."""
+    ledger = LedgerRecords(readmodel)
+    found = {key.split("~")[1][:7] for key, _ in ledger.under("settlement")}
+    found |= {key.split("~")[2][:7] for key, _ in ledger.under("deal")}
     return sorted(found, reverse=True)
 
 

@@ -1,26 +1,31 @@
-"""Use cases of reading what was settled: lines with corrections, notices to a household, months.
+"""Use cases of reading what was settled: hours, corrections and deals; notices and months.
 
 Everything comes from the read model; energy in Wh, money in micro-tokens.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from chaincode.energy import keys, records
 from chaincode.energy.settlement.months import Statement, month_end_ms, statement_of
 from chaincode.energy.settlement.records import SettlementLine
 from gateway.books.ledger_records import LedgerRecords
+from gateway.local_time import LocalTime
 from gateway.readmodel.queries import ReadModel
+from gateway.statements.account_month import AccountMonth, account_month, months_with_movements
+from gateway.statements.deals import DealSums, HouseholdDeal, deal_sums, deals_of
+from gateway.statements.group_hours import GroupHour, group_hours, summed_parts
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What a settlement, or a correction of it, did on a household's account.
+    """What a settlement, a correction of it, or a deal did on a household's account.
 
-    `amount_utoken` is what it got for energy, negative what it paid; the rest of what it had
-    locked is `refunded_utoken`. `block_number` and `index` tell which notice is newer, `revision`
-    which correction of the hour it is, from 1; 0 is the settlement itself.
+    `kind` is settled, corrected or deal; `listing_id` is the delivery hour also of a deal, which
+    `post_id` names. `amount_utoken` is what it got for energy, negative what it paid; the rest of
+    what it had locked is `refunded_utoken`. `block_number` and `index` tell which notice is newer,
+    `revision` which correction of the hour it is, from 1; 0 is the settlement itself.
     """
 
     listing_id: str
@@ -33,23 +38,42 @@ class Notice:
     block_number: int
     index: int
     revision: int
+    post_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class MonthlyStatement:
-    """A month of a household: the statement, its lines, and whether it was issued."""
+    """A month of a household: the auction's statement with its lines, and all else that counts.
+
+    It is issued once the community's run is, nothing was corrected since, and no deal waits.
+    """
 
     statement: Statement
     is_issued: bool
     lines: list[tuple[str, str, SettlementLine]]
     """(listing, "line" or "correction", the line) in the order of the hours."""
+    deals: list[HouseholdDeal]
+    group_hours: list[GroupHour]
+    account: AccountMonth
+
+    @property
+    def deal_sums(self) -> DealSums:
+        """The month's deals added up."""
+        return deal_sums(self.deals)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was traded in this month and nothing moved."""
+        return not (self.lines or self.deals or self.group_hours or self.account.changes)
 
 
 class Settlements:
     """Questions about settlements, answered at the read model's height."""
 
-    def __init__(self, readmodel: ReadModel) -> None:
+    def __init__(self, readmodel: ReadModel, local: LocalTime) -> None:
+        self._readmodel = readmodel
         self._ledger = LedgerRecords(readmodel)
+        self._local = local
 
     @property
     def height(self) -> int:
@@ -63,15 +87,24 @@ class Settlements:
             for kind in ("line", "correction")
             for key, entry in self._ledger.under(kind, idgrid)
         ]
+        found += [_deal_notice(deal) for deal in deals_of(self._ledger, idgrid) if deal.is_over]
         told = [n for n in found if n.energy_wh or n.amount_utoken or n.refunded_utoken]
         return sorted(told, key=lambda notice: (notice.block_number, notice.index), reverse=True)
 
-    def month(self, idgrid: str, month: str) -> MonthlyStatement:
-        """A household's month as the ledger has it; `ValueError` if it is not YYYY-MM.
+    def months(self, idgrid: str) -> list[str]:
+        """Months `YYYY-MM` a household has a statement of, the latest first."""
+        hours = [_listing_of(key) for key, _ in self._ledger.under("line", idgrid)]
+        hours += [deal.hour for deal in deals_of(self._ledger, idgrid)]
+        moved = months_with_movements(self._readmodel, self._local, idgrid)
+        return sorted({*moved, *(hour[:7] for hour in hours)}, reverse=True)
 
-        Issued means: the run of statements is issued, and nothing was corrected since.
-        """
+    def month(self, idgrid: str, month: str) -> MonthlyStatement:
+        """A household's month as the ledger has it; `ValueError` if it is not YYYY-MM."""
         month_end_ms(month)
+        with self._readmodel.at_one_height():
+            return self._month(idgrid, month)
+
+    def _month(self, idgrid: str, month: str) -> MonthlyStatement:
         lines = self._lines("line", idgrid, month)
         corrections = self._lines("correction", idgrid, month)
         run = self._ledger.json(keys.statement_run(month)) or {}
@@ -86,10 +119,14 @@ class Settlements:
         issued = self._ledger.find(Statement, keys.statement(idgrid, month, number))
         rows = [(listing, "line", line) for listing, line in lines]
         rows += [(listing, "correction", line) for listing, line in corrections]
+        deals = deals_of(self._ledger, idgrid, month)
         return MonthlyStatement(
             statement=now,
-            is_issued=number > 0 and issued == now,
+            is_issued=number > 0 and issued == now and all(deal.is_over for deal in deals),
             lines=sorted(rows, key=lambda row: row[0]),
+            deals=deals,
+            group_hours=group_hours(self._readmodel, idgrid, month),
+            account=account_month(self._readmodel, self._local, idgrid, month),
         )
 
     def _lines(self, kind: str, idgrid: str, month: str) -> list[tuple[str, SettlementLine]]:
@@ -115,6 +152,22 @@ def _notice(kind: str, key: str, line: SettlementLine, entry: Any) -> Notice:
     )
 
 
+def _deal_notice(deal: HouseholdDeal) -> Notice:
+    return Notice(
+        listing_id=deal.hour,
+        kind="deal",
+        energy_wh=deal.delivered_wh or 0,
+        amount_utoken=deal.amount_utoken,
+        refunded_utoken=deal.refunded_utoken,
+        network_charge_utoken=0,
+        pool_share_utoken=0,
+        block_number=deal.block_number,
+        index=deal.index,
+        revision=0,
+        post_id=deal.post_id,
+    )
+
+
 def _listing_of(key: str) -> str:
     """The hour in `line~id~hour` and `correction~id~hour~revision`."""
     return key.split("~")[2]
@@ -123,4 +176,11 @@ def _listing_of(key: str) -> str:
 def as_json(month: MonthlyStatement) -> dict[str, Any]:
     """The statement as a JSON object."""
     content: dict[str, Any] = json.loads(records.encode(month.statement))
-    return content | {"is_issued": month.is_issued}
+    sums = month.deal_sums
+    return content | {
+        "is_issued": month.is_issued,
+        "deals": asdict(sums) | {"balance_utoken": sums.balance_utoken},
+        "group_hours": len(month.group_hours),
+        "group_amounts": summed_parts(month.group_hours),
+        "account": asdict(month.account),
+    }

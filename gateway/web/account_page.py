@@ -9,13 +9,14 @@ from chaincode.energy.registry.records import Meter, Participant, Res
 from gateway.books.community import AccountView
 from gateway.books.own_records import OwnRecords
 from gateway.notices.records import Choices
+from gateway.readmodel import movement_queries
 from gateway.readmodel.records import TransactionRecord
 from gateway.services import Services
-from gateway.statements.settlements import Notice, Settlements
-from gateway.web.languages import local_start
+from gateway.statements.account_month import AccountLine, newest_lines
+from gateway.statements.settlements import Notice
 
 ACTIVITY_SHOWN = 50
-NOTICES_SHOWN = 20
+NOTICES_SHOWN = MOVEMENTS_SHOWN = 20
 MONTHS_SHOWN = 12
 
 
@@ -28,6 +29,14 @@ class StatementLinks:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupPurse:
+    """A household's part of a group's purse."""
+
+    group_id: str
+    movements: Sequence[AccountLine]
+
+
+@dataclass(frozen=True, slots=True)
 class AccountPageView:
     """The whole page."""
 
@@ -36,6 +45,8 @@ class AccountPageView:
     participant: Participant | None
     statements: Sequence[StatementLinks]
     notices: Sequence[Notice]
+    movements: Sequence[AccountLine]
+    groups: Sequence[GroupPurse]
     activity: Sequence[TransactionRecord]
     standing_orders: Sequence[StandingOrder]
     meters: Sequence[Meter]
@@ -47,17 +58,25 @@ class AccountPageView:
 def account_view(services: Services, idgrid: str) -> AccountPageView:
     """The page of a household."""
     own = OwnRecords(services.readmodel, idgrid)
-    months = dict.fromkeys(listing_id[:7] for listing_id in own.lines())
+    settlements = services.settlements
     community = services.community
     return AccountPageView(
         idgrid=idgrid,
         account=community.account(idgrid),
         participant=community.participant(idgrid),
         statements=[
-            StatementLinks(month, local_start(f"{month}-15T12", services.utc_offset_minutes))
-            for month in list(months)[:MONTHS_SHOWN]
+            StatementLinks(month, datetime.fromisoformat(f"{month}-15"))
+            for month in settlements.months(idgrid)[:MONTHS_SHOWN]
         ],
-        notices=Settlements(services.readmodel).notices(idgrid)[:NOTICES_SHOWN],
+        notices=settlements.notices(idgrid)[:NOTICES_SHOWN],
+        movements=newest_lines(services.readmodel, idgrid, MOVEMENTS_SHOWN),
+        groups=[
+            GroupPurse(
+                group_id,
+                newest_lines(services.readmodel, idgrid, MOVEMENTS_SHOWN, group_id=group_id),
+            )
+            for group_id in movement_queries.groups_with(services.readmodel, idgrid)
+        ],
         activity=own.activity(ACTIVITY_SHOWN),
         standing_orders=own.standing_orders(),
         meters=[meter for meter in community.meters() if meter.owner_idgrid == idgrid],

@@ -17,6 +17,7 @@ from gateway.books.standing_preview import (
     look_back,
     proposed,
 )
+from gateway.statements.statement_files import CAUSES
 from gateway.web.account_page import account_view
 from gateway.web.home_page import home_view
 from gateway.web.languages import UTOKEN_PER_TOKEN, WH_PER_KWH
@@ -123,6 +124,7 @@ def account(request: Request, services: UsedServices, viewer: SignedIn) -> HTMLR
         notice_channels={way: CHANNELS[way] for way in services.notice_ways.channels},
         push_devices=push_devices_shown(services, view.idgrid),
         has_webhooks=services.notice_ways.webhooks is not None,
+        causes=CAUSES,
         states=REGISTRY_STATES,
         source_types=SOURCE_TYPES,
     )

@@ -16,7 +16,7 @@ STATEMENT_TEXTS = (
     N_("Statement"),
     N_("issued"),
     N_("preliminary"),
-    N_("Balance of the account"),
+    N_("What the auction changed on the account"),
     N_("Balance with the utility"),
     N_("{hours} hours, {corrections} corrections, run {run}"),
     N_("Imported from the grid connection"),
@@ -31,6 +31,27 @@ STATEMENT_TEXTS = (
     N_("Owed to the utility"),
     N_("Sold to the utility"),
     N_("Owed by the utility"),
+    N_("Auction"),
+    N_("From house to house"),
+    N_("Through groups"),
+    N_("Account"),
+    N_("{count} deals, {waiting} not settled"),
+    N_("On the account on {day}, 0:00"),
+    N_("On the account on {day}, 0:00, after it all"),
+    N_("Sold to neighbours"),
+    N_("Bought from neighbours"),
+    N_("Given back"),
+    N_("Paid in"),
+    N_("Paid out"),
+    N_("Locked"),
+    N_("Set free"),
+    N_("Auction, settled"),
+    N_("Auction, corrected"),
+    N_("From the community"),
+    N_("Purse of a group"),
+    N_("Traded through a group"),
+    N_("Forfeited"),
+    N_("Other"),
 )
 """What `gateway.statements.statement_files` writes, marked for the catalogues."""
 router = APIRouter(include_in_schema=False)
@@ -46,7 +67,8 @@ def statement(
     """The same figures as `/v1/invoices/{month}`."""
     idgrid = household_of(viewer)
     found = month_or_refusal(services, idgrid, month)
-    content = as_pdf(found, services.community_name, language_of(request).text)
+    words = language_of(request).text
+    content = as_pdf(found, services.community_name, services.local_time, words)
     name = f"statement-{month}-{idgrid}.pdf"
     headers = {"content-disposition": f'attachment; filename="{name}"'}
     return Response(content, media_type="application/pdf", headers=headers)

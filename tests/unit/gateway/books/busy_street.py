@@ -11,8 +11,10 @@ from tests.support.contract_recording import Recorded, record
 from tests.unit.energy.community import Community, Household, hour_of
 from tests.unit.energy.groups import test_any_sequence as groups
 from tests.unit.energy.market.test_sealed_orders import hash_of, opening_of
+from tests.unit.energy.marketplace.scene import call, offer, request
 from tests.unit.gateway.readmodel_blocks import HOME, Ledger
 
+DEALT = "2026-01-16T08"
 SEALED, STOPPED = "2026-01-16T10", "2026-01-16T12"
 TRANSACTIONS_PER_BLOCK = 3
 
@@ -27,7 +29,7 @@ class BusyStreet:
 
 @cache
 def busy_street(seed: int) -> BusyStreet:
-    """Random trading of households and groups, then a step of every other kind; all settled."""
+    """Random trading of households and groups, then steps of every other kind; all settled."""
     dice = random.Random(seed)
     community = Community.found(start="2026-01-14T21:00:00Z")
     transactions = record(community.ledger)
@@ -35,24 +37,34 @@ def busy_street(seed: int) -> BusyStreet:
     posts = groups.live(community, dice)
     community.ledger.at(hour_of(groups.HOURS[-1]) + timedelta(days=1, hours=2))
     _corrections(community, dice)
+    _deals(community)
     _sealed_hour(community)
     _stopped_hour(community)
     _by_hand(community)
     community.ledger.at("2026-02-02T00:00:00Z")  # some deals are settled in another month
     groups.traded(community, posts)
+    for key in community.ledger.keys("post~"):
+        hour, number = key.split("~")[1:]
+        groups.attempt(community.scheduler, "marketplace:expire", f"{hour}.{number}")
     return BusyStreet(community, transactions)
 
 
 @cache
 def seen(seed: int, per_block: int = TRANSACTIONS_PER_BLOCK) -> ReadModel:
-    """A read model after all of that street, with so many transactions a block."""
+    """A read model after all of that street; nobody changes it."""
+    return replayed(busy_street(seed).transactions, per_block)
+
+
+def replayed(transactions: list[Recorded], per_block: int = TRANSACTIONS_PER_BLOCK) -> ReadModel:
+    """A new read model after these transactions, so many a block."""
     ledger = Ledger()
-    asyncio.run(_play(ledger, busy_street(seed).transactions, per_block))
+    asyncio.run(_play(ledger, transactions, per_block))
     ledger.catch_up()
     return ledger.readmodel
 
 
 async def _play(ledger: Ledger, transactions: list[Recorded], per_block: int) -> None:
+    await ledger.double.add_block(())  # the genesis block has no time
     at = 0
     while at < len(transactions):
         part = [
@@ -84,6 +96,22 @@ def _corrections(community: Community, dice: random.Random) -> None:
         groups.attempt(community.dso, "settlement:correct", hour)
 
 
+def _deals(community: Community) -> None:
+    """One metered in part, one confirmed without readings, a reservation and a request in vain."""
+    community.ledger.at(hour_of(DEALT) - timedelta(hours=1))
+    buyer, other, seller = (community.join(tokens=2_000_000) for _ in range(3))
+    metered, held = (offer(community, seller, hour=DEALT)["post_id"] for _ in range(2))
+    served = request(community, other, hour=SEALED, acceptance="immediate")["post_id"]
+    vain = request(community, other, hour=DEALT)["post_id"]
+    call(buyer.client, "buy", metered)
+    call(other.client, "reserve", held)
+    call(other.client, "release", held)
+    call(seller.client, "request_to_sell", served, seller.res_id)
+    community.deliver({seller.idgrid: (0, 3_200), buyer.idgrid: (4_000, 0)}, DEALT)
+    call(community.scheduler, "settle", metered)
+    call(community.scheduler, "expire", vain)
+
+
 def _sealed_hour(community: Community) -> None:
     """One household hides what it committed to, and forfeits."""
     community.ledger.at(hour_of(SEALED) - timedelta(minutes=10))
@@ -96,6 +124,8 @@ def _sealed_hour(community: Community) -> None:
         community.scheduler.submit("market:close_bidding", SEALED)
     community.scheduler.submit("market:clear", SEALED)
     community.scheduler.submit("sealed:void", SEALED)
+    community.ledger.at(hour_of(SEALED) + timedelta(hours=1))
+    community.settle(SEALED)
 
 
 def _stopped_hour(community: Community) -> None:
