@@ -110,13 +110,6 @@ class SettlementTotals(SettlementRecord):
 
 
 @dataclass(frozen=True, slots=True)
-class DealTotals(DealSums):
-    """Deals added up, and what they changed on the account."""
-
-    balance_utoken: int
-
-
-@dataclass(frozen=True, slots=True)
 class MonthStatement(Statement):
     """A household's month: the auction's columns, its deals, its part of groups, its account.
 
@@ -125,7 +118,7 @@ class MonthStatement(Statement):
     """
 
     is_issued: bool
-    deals: DealTotals
+    deals: DealSums
     group_hours: int
     group_amounts: dict[str, int]
     account: AccountMonth

@@ -74,9 +74,11 @@ def deal_receipt(
 ) -> Response:
     """Proof of what a deal came to, for its two parties and the manager; it names both."""
     post = services.marketplace.post(post_id)
-    parties = {post.seller_idgrid, post.buyer_idgrid} - {None} if post is not None else set()
-    if post is None or not any(name and viewer.may_see(name) for name in parties):
-        raise RequestRefused(Problem.NOT_FOUND, f"there is no deal {post_id} of this household")
+    if post is None:
+        raise RequestRefused(Problem.NOT_FOUND, f"there is no offer or request {post_id}")
+    parties = [name for name in (post.seller_idgrid, post.buyer_idgrid) if name]
+    if not any(viewer.may_see(name) for name in parties):
+        raise RequestRefused(Problem.FORBIDDEN, f"{post_id} is between other households")
     hour, _, number = post_id.partition(".")
     made = services.receipts.of_value(keys.post(hour, number))
     return _answer(request, made, f"receipt-{post_id}", file)

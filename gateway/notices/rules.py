@@ -126,6 +126,17 @@ def _settled_deal(payload: Payload) -> Told:
     ]
 
 
+def _refunded_deal(payload: Payload) -> Told:
+    """Nothing was proven to have come: the buyer has its money back, the seller gets none."""
+    none = {"delivered_wh": 0, "paid_utoken": 0}
+    return _settled_deal(payload | none)
+
+
+def _disputed_deal(payload: Payload) -> Told:
+    facts = _some(payload, "post_id", "energy_wh", "refund_from_ms")
+    return [(idgrid, Kind.SETTLEMENT, facts) for idgrid in _parties(payload)]
+
+
 def _stop(payload: Payload, everybody: Sequence[str]) -> Told:
     facts = _some(payload, "listing_id", "reason")
     return [(idgrid, Kind.STOP, facts) for idgrid in everybody]
@@ -152,6 +163,8 @@ _TO_PARTIES: Mapping[str, Callable[[Payload], Told]] = {
     "SettlementState": _settlement,
     "SettlementCorrected": _settlement,
     "DealSettled": _settled_deal,
+    "DealRefunded": _refunded_deal,
+    "DealDisputed": _disputed_deal,
 }
 EVENTS_TOLD = (*_TO_EVERYBODY, *_TO_PARTIES)
 """Names of the events that tell somebody something."""

@@ -4,6 +4,7 @@ By the community's local midnight and the time of the blocks, as a bank's statem
 of a month goes by delivery hour (`settlements`), and some of it is paid in the next one.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -12,6 +13,9 @@ from gateway.readmodel import movement_queries
 from gateway.readmodel.movement_rows import OWN_PURSE
 from gateway.readmodel.queries import ReadModel
 from gateway.readmodel.records import Cause, Movement
+
+_HOUR = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2})(\.[0-9a-f]+)?$")
+"""A listing, or a post of the marketplace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,12 @@ class AccountLine:
 
     movement: Movement
     balance_utoken: int
+
+    @property
+    def hour(self) -> str:
+        """The delivery hour it is about; empty where it is about none."""
+        found = _HOUR.match(self.movement.subject)
+        return found.group(1) if found else ""
 
 
 def account_month(readmodel: ReadModel, local: LocalTime, idgrid: str, month: str) -> AccountMonth:

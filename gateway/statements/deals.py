@@ -44,7 +44,7 @@ class HouseholdDeal:
 
 @dataclass(frozen=True, slots=True)
 class DealSums:
-    """Deals added up; `waiting` are those that are not settled."""
+    """Deals added up; `waiting` are not settled, `balance_utoken` is what the account got."""
 
     count: int
     waiting: int
@@ -53,11 +53,7 @@ class DealSums:
     received_utoken: int
     paid_utoken: int
     refunded_utoken: int
-
-    @property
-    def balance_utoken(self) -> int:
-        """What the deals changed on the account."""
-        return self.received_utoken - self.paid_utoken
+    balance_utoken: int
 
 
 def deals_of(ledger: LedgerRecords, idgrid: str, month: str = "") -> list[HouseholdDeal]:
@@ -87,6 +83,7 @@ def deal_sums(deals: Iterable[HouseholdDeal]) -> DealSums:
         received_utoken=sum(deal.amount_utoken for deal in sold),
         paid_utoken=-sum(deal.amount_utoken for deal in bought),
         refunded_utoken=sum(deal.refunded_utoken for deal in found),
+        balance_utoken=sum(deal.amount_utoken for deal in found),
     )
 
 

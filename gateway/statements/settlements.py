@@ -176,10 +176,9 @@ def _listing_of(key: str) -> str:
 def as_json(month: MonthlyStatement) -> dict[str, Any]:
     """The statement as a JSON object."""
     content: dict[str, Any] = json.loads(records.encode(month.statement))
-    sums = month.deal_sums
     return content | {
         "is_issued": month.is_issued,
-        "deals": asdict(sums) | {"balance_utoken": sums.balance_utoken},
+        "deals": asdict(month.deal_sums),
         "group_hours": len(month.group_hours),
         "group_amounts": summed_parts(month.group_hours),
         "account": asdict(month.account),

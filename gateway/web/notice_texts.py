@@ -52,6 +52,10 @@ CORRECTION = N_(
     "%(name)s is corrected by %(energy)s kWh; received %(received)s, paid %(paid)s,"
     " given back %(refunded)s tokens"
 )
+READINGS_MISSING = N_(
+    "%(name)s: readings are missing for %(energy)s kWh; unless they come, the buyer's money"
+    " goes back from %(until)s on"
+)
 STOP = N_("%(hour)s: locked money comes back. Reason: %(reason)s")
 WHY_THIS_MAIL = N_("On your account page you choose which notices you get.")
 
@@ -84,6 +88,12 @@ class NoticeWriter:
     def _sentence(self, kind: Kind, facts: Facts, words: Language) -> str:
         if kind is Kind.INVITATION:
             return self._invitation(facts, words)
+        if kind is Kind.SETTLEMENT and "refund_from_ms" in facts:
+            return words.text(READINGS_MISSING) % {
+                "name": facts["post_id"],
+                "energy": words.kwh(facts["energy_wh"]),
+                "until": words.instant(facts["refund_from_ms"], self.utc_offset_minutes),
+            }
         if kind is Kind.SETTLEMENT:
             return _settlement(facts, words)
         if kind is Kind.STOP:

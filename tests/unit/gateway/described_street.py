@@ -135,6 +135,7 @@ def calls(it: Street) -> dict[str, tuple[str, dict[str, Any] | None]]:
         "/v1/accounts": "/v1/accounts",
         "/v1/accounts/{idgrid}": f"/v1/accounts/{home}",
         "/v1/accounts/{idgrid}/inbox": f"/v1/accounts/{home}/inbox",
+        "/v1/accounts/{idgrid}/movements": f"/v1/accounts/{home}/movements",
         "/v1/accounts/{idgrid}/settlements": f"/v1/accounts/{home}/settlements",
         "/v1/accounts/{idgrid}/statements/{month}": f"/v1/accounts/{home}/statements/2026-01",
         "/v1/alarms": "/v1/alarms",

@@ -12,7 +12,7 @@ from gateway.readmodel.records import Cause, Movement
 from tests.unit.energy.community import Community
 from tests.unit.gateway.books.busy_street import BusyStreet, busy_street, seen
 
-SEEDS = range(3)
+SEEDS = range(2)
 LAST_MS = 2**62
 
 
