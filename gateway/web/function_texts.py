@@ -28,6 +28,8 @@ FUNCTION_TITLES: Mapping[str, str] = {
     "access:grant": N_("Let somebody read a meter"),
     "access:revoke": N_("No longer let somebody read a meter"),
     "registry:register_participant": N_("Register an IDgrid"),
+    "persons:record": N_("Record personal data apart from the ledger"),
+    "persons:set_index_key": N_("Open the register of persons"),
     "registry:register_meter": N_("Register a meter"),
     "registry:register_res": N_("Register an energy source"),
     "registry:authorise_res": N_("Let an energy source be traded"),
@@ -59,8 +61,6 @@ STEP_TITLES: Mapping[str, str] = {
     "oracle:report_readings": N_("Report readings"),
     "anchors:record": N_("Anchor stored measurements"),
     "registry:configure": N_("Say which member has which role"),
-    "persons:record": N_("Record personal data apart from the ledger"),
-    "persons:set_index_key": N_("Open the register of persons"),
 }
 """What staff and services do without a page."""
 ALL_TITLES: Mapping[str, str] = {**FUNCTION_TITLES, **STEP_TITLES}

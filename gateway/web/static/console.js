@@ -1,10 +1,9 @@
-// What the console's forms need beside signing: the check character of an IDgrid, a hash where no
-// personal data are kept, and arguments that are JSON objects. The forms are signed by keys/sign.js.
+// What the console's forms need beside signing: the check character of an IDgrid, and arguments that are
+// JSON objects. The forms are signed by keys/sign.js.
 
 const ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 const MODULUS = 36;
 const PPM_PER_PERCENT = 10_000;
-const HASH_BYTES = 32;
 
 for (const body of document.querySelectorAll("[data-idgrid-body]")) {
   body.addEventListener("input", () => {
@@ -12,7 +11,6 @@ for (const body of document.querySelectorAll("[data-idgrid-body]")) {
     document.getElementById(body.dataset.idgridBody).value = isWhole ? complete(body.value) : "";
   });
 }
-for (const field of document.querySelectorAll("[data-random-hash]")) field.value = randomHash();
 for (const target of document.querySelectorAll("[data-json]")) {
   const form = target.closest("form");
   form.addEventListener("input", () => { target.value = json(form); });
@@ -27,12 +25,6 @@ function complete(body) {
     product = (2 * total) % (MODULUS + 1);
   }
   return `${body}-${ALPHABET[(MODULUS + 1 - product) % MODULUS]}`;
-}
-
-/** Of nothing: whoever registers personal data later replaces it. */
-function randomHash() {
-  const bytes = crypto.getRandomValues(new Uint8Array(HASH_BYTES));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 /** The parameters of a sharing key: only what its kind takes. */

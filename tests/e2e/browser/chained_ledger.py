@@ -1,7 +1,9 @@
 """The test ledger behind the gateway's port: every commit is a block the gateway follows."""
 
+import json
 from collections.abc import Sequence
 
+from chaincode.shim import ContractError
 from chaincode.shim.testing import TestLedger
 from chaincode.shim.testing.committing import signed_envelope
 from chaincode.shim.testing.endorsing import Call
@@ -38,7 +40,7 @@ class RecordingLedger(TestLedger):
             chaincode=CHAINCODE,
             client=client.identity,
             args=proposal.args,
-            transient={},
+            transient=proposal.transient,
             timestamp_ns=self.now_ns,
             number=0,
         )
@@ -69,6 +71,17 @@ class ChainedLedger(LedgerDouble):
         return prepared_transaction_payload(
             simulation.proposal, simulation.payload, simulation.endorsements
         )
+
+    async def evaluate(self, tx_id: str, proposal: bytes, signature: bytes) -> bytes:
+        """As the peer of the creator's member answers."""
+        asked = decode_proposal(proposal, signature)
+        client = self._ledger.impersonate(*decode_identity(asked.header.creator))
+        function, *args = [argument.decode() for argument in asked.args]
+        try:
+            answer = client.evaluate(function, *args, transient=dict(asked.transient))
+        except ContractError as refusal:
+            raise LedgerRefusal("ABORTED", str(refusal)) from refusal
+        return json.dumps(answer).encode()
 
     async def submit(self, tx_id: str, payload: bytes, signature: bytes) -> None:
         await self.publish()

@@ -14,7 +14,7 @@ from tests.e2e.browser.chromium import (
     overflow_px,
     small_targets,
 )
-from tests.e2e.browser.test_keys import AUTHENTICATOR, answer_yes, approve, letter, make_key, part
+from tests.e2e.browser.test_keys import AUTHENTICATOR, answer_yes, approve, make_key, part
 from tests.e2e.browser.test_trading_pages import confirm
 from tests.e2e.running_demo import RunningDemo
 
@@ -103,8 +103,14 @@ def join(desks: Desks, resident: Resident) -> None:
     desk.goto("/console/members")
     desk.fill("#new-body", resident.body)
     desk.select_option("#new-role", "prosumer")
+    desk.fill("#new-name", f"Resident of {resident.body}")
+    desk.fill("#new-email", f"{resident.body.lower()}@example.org")
     desk.get_by_role("button", name="Register").click()
-    confirm(desk)
+    for title in ("Record personal data apart from the ledger", "Register an IDgrid"):
+        expect(part(desk, "title")).to_have_text(title)
+        part(desk, "sign").click()
+    expect(part(desk, "letter")).to_contain_text(resident.idgrid)
+    link = str(desk.locator("[data-url]").get_attribute("data-url"))
     desk.goto("/console/members")
     desk.select_option("#deposit-idgrid", resident.idgrid)
     desk.fill("#deposit-amount", TOKENS)
@@ -112,7 +118,7 @@ def join(desks: Desks, resident: Resident) -> None:
     desk.get_by_role("button", name="Issue", exact=True).click()
     confirm(desk)
     desk.goto("/manager/keys")
-    letters = make_key(page, letter(desk, resident), f"Screen of {resident.width} px")
+    letters = make_key(page, link, f"Screen of {resident.width} px")
     looked_at(page, "enrol")
     approve(desk, resident, letters)
     answer_yes(desk)

@@ -41,6 +41,18 @@ export async function signAndSubmit({ key, channelId, chaincode, args, transient
   }
 }
 
+/** What a function answers to this key; one peer is asked. */
+export async function signAndAsk({ key, channelId, chaincode, args, transient }) {
+  const proposal = await buildProposal({
+    channelId, chaincode, args, transient, mspid: key.mspid, certificatePem: key.certificatePem,
+  });
+  const answer = await post("/v1/queries", {
+    proposal: base64(proposal.bytes),
+    signature: base64(await sign(key.privateKey, proposal.bytes)),
+  });
+  return answer.content;
+}
+
 async function sendTransaction(key, proposal) {
   const endorsed = await post("/v1/transactions/endorse", {
     proposal: base64(proposal.bytes),

@@ -3,13 +3,13 @@
 import { keyPairFromPem } from "./key_pair.js";
 import { forgetKey, keepKey, storedKeys } from "./key_store.js";
 import { get, post } from "./ledger_client.js";
+import { showLetter } from "./letter.js";
 import { attempt, pageError } from "./page_problem.js";
 import { sign } from "./sign.js";
 
 const ASK_AGAIN_MS = 3_000;
 const page = document.getElementById("manager-keys");
 const part = (name) => page.querySelector(`[data-part="${name}"]`);
-const locale = document.documentElement.lang || "en";
 let shown = "";
 
 async function staffKeys() {
@@ -50,15 +50,7 @@ async function writeLetter(form) {
   const letter = await post("/v1/letters", {
     idgrid: idgrid.value.trim().toUpperCase(), purpose: purpose.value,
   });
-  part("idgrid").textContent = letter.idgrid;
-  part("url").textContent = letter.url.split("#")[0];
-  part("code").textContent = letter.code.match(/.{4}/g).join(" ");
-  part("code").dataset.url = letter.url;
-  part("expires").textContent = new Intl.DateTimeFormat(locale, { dateStyle: "long" })
-    .format(letter.expires_ms);
-  const drawing = new DOMParser().parseFromString(letter.qr_svg, "image/svg+xml").documentElement;
-  part("qr").replaceChildren(document.importNode(drawing, true));
-  part("letter").hidden = false;
+  showLetter(letter);
 }
 
 async function showWaiting() {
@@ -132,7 +124,6 @@ page.addEventListener("submit", (event) => {
   event.preventDefault();
   attempt(page, () => FORMS[event.target.dataset.action](event.target));
 });
-page.querySelector("[data-action=print]").addEventListener("click", () => window.print());
 
 async function follow() {
   await attempt(page, async () => { await showOwnKey(); await showWaiting(); });

@@ -3,6 +3,7 @@
 // The sentences come with the page (translated there); this file only fills them in. A function
 // without a sentence is shown by its name and its arguments as they are: never hidden, never guessed.
 
+import { textOf } from "./bytes.js";
 import { comparisonCode } from "./key_pair.js";
 
 const WH_PER_KWH = 1000n;
@@ -41,6 +42,8 @@ const READINGS = {
   "membership:withdraw_consent": [],
   "access:grant": [["grantee", text], ["meter", text]],
   "access:revoke": [["grantee", text], ["meter", text]],
+  "persons:record": [["idgrid", text]],
+  "persons:set_index_key": [],
   "registry:register_participant": [["idgrid", text], ["role", text], ["hash", text], ["kind", text]],
   "registry:register_meter": [["meter", text], ["idgrid", text], ["public_key", text], ["source", text]],
   "registry:register_res": [["source", text], ["idgrid", text], ["source_type", text], ["power", power]],
@@ -60,6 +63,12 @@ const READINGS = {
   "statements:issue": [["month", text]],
 };
 
+/** What goes beside the ledger: how each private value is read; null is random and says nothing. */
+const PRIVATE_READINGS = {
+  "persons:record": { name: text, email: text, salt: null },
+  "persons:set_index_key": { index_key: null },
+};
+
 /**
  * `{title, lines: [{name, label, value}], isKnown}` of an opened proposal.
  *
@@ -70,8 +79,9 @@ export function plainWords(opened, { words, locale, utcOffsetMinutes }) {
   const [name, ...args] = opened.args;
   const title = words.titles[name];
   const found = title === undefined ? null : readAll(name, args, { locale, utcOffsetMinutes });
-  const isKnown = found !== null && opened.transient.length === 0;
-  const lines = isKnown ? found : args.map((value, at) => ({ name: String(at + 1), value }));
+  const beside = found === null ? null : readPrivate(name, opened);
+  const isKnown = beside !== null;
+  const lines = isKnown ? [...found, ...beside] : args.map((value, at) => ({ name: String(at + 1), value }));
   return {
     title: isKnown ? title : words.unknown.replace("{function}", name),
     lines: lines.map((line) => ({
@@ -81,6 +91,18 @@ export function plainWords(opened, { words, locale, utcOffsetMinutes }) {
     })),
     isKnown,
   };
+}
+
+/** Every private value that can be read; null when there is one that this page does not know. */
+function readPrivate(name, { transient, privately }) {
+  const readings = PRIVATE_READINGS[name] ?? {};
+  if (transient.some((one) => !(one in readings))) return null;
+  try {
+    return transient.filter((one) => readings[one])
+      .map((one) => ({ name: `person_${one}`, value: readings[one](textOf(privately[one])) }));
+  } catch {
+    return null;
+  }
 }
 
 /** Every value of the arguments; null when one cannot be read or some are left over. */

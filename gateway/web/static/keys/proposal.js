@@ -62,7 +62,8 @@ export async function buildProposal({
 
 /**
  * What is in proposal bytes. Throws for anything a plain call of a contract does not contain.
- * `input` is the part the ledger keeps, `transient` the names of private values beside it.
+ * `input` is the part the ledger keeps, `transient` the names of private values beside it, and
+ * `privately` those values by name.
  */
 export async function openProposal(bytes) {
   const proposal = decode(bytes);
@@ -76,8 +77,11 @@ export async function openProposal(bytes) {
   if (header.transactionId !== (await transactionId(header.nonce, header.creator))) {
     throw new Error("the transaction's id does not follow from nonce and creator");
   }
-  const transient = (payload.get(2) ?? []).map((entry) => textOf(onlyBytes(decode(entry), 1)));
-  return { ...header, args, input, transient, header: onlyBytes(proposal, 1) };
+  const entries = (payload.get(2) ?? []).map((entry) => decode(entry))
+    .map((entry) => [textOf(onlyBytes(entry, 1)), onlyBytes(entry, 2)]);
+  const transient = entries.map(([name]) => name);
+  const privately = Object.fromEntries(entries);
+  return { ...header, args, input, transient, privately, header: onlyBytes(proposal, 1) };
 }
 
 /** Both headers of a proposal or transaction. */

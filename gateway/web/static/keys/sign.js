@@ -15,7 +15,7 @@
 
 import { argumentsOf } from "./form_arguments.js";
 import { storedKeys } from "./key_store.js";
-import { get, NotConfirmed, Refused, signAndSubmit } from "./ledger_client.js";
+import { get, NotConfirmed, Refused, signAndAsk, signAndSubmit } from "./ledger_client.js";
 import { amount, plainWords } from "./plain_words.js";
 
 const UTOKEN_PER_TOKEN = 1_000_000n;
@@ -61,6 +61,18 @@ export async function sign(name, args, { transient = {} } = {}) {
     await showOutcome(page, text, "refused");
     throw error;
   }
+}
+
+/** A contract's answer to a question of this browser's key; nothing goes on the ledger. */
+export async function ask(name, args, { transient = {} } = {}) {
+  const page = pageFacts();
+  const key = await keyOf(page);
+  if (!key) {
+    await showOutcome(page, page.words.no_key, "no-key");
+    throw new Refused({ title: page.words.no_key, code: "NO_KEY" });
+  }
+  const { channel_id: channelId, chaincode } = await get("/v1/channel");
+  return signAndAsk({ key, channelId, chaincode, args: [name, ...args], transient });
 }
 
 /** This browser's newest usable key for the household; staff have no IDgrid. */
