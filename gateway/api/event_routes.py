@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Request
+from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
@@ -21,6 +21,7 @@ from gateway.transactions.insight import sees_all_of
 
 KEEP_ALIVE_MS = 15_000
 STREAM_RETRY_S = 10
+BLOCK_NUMBER_MAX = 10**15 - 1
 SESSION_CHECKED_MS = 10_000
 """How often a stream looks whether the session that opened it still is one."""
 
@@ -46,15 +47,18 @@ async def events(
     request: Request,
     viewer: MaybeSignedIn,
     last_event_id: Annotated[str | None, Header(pattern=r"^[0-9]{1,15}$")] = None,
+    after: Annotated[int | None, Query(ge=0, le=BLOCK_NUMBER_MAX)] = None,
 ) -> AsyncIterator[ServerSentEvent]:
     """One `block` event per block; its id is the block's number, so a client resumes after it.
 
-    Without `Last-Event-ID` the stream begins with the next block. `data` names the block, its
+    `after` is the same for a browser's first call, which cannot name a `Last-Event-ID`. Without
+    both the stream begins with the next block. `data` names the block, its
     transactions and the contract events in it; what an event carries is for those who read its
     transaction (`gateway.transactions.insight`), and null for others.
     """
     services = services_of(request)
-    start = services.blocks.height if last_event_id is None else int(last_event_id) + 1
+    seen = after if last_event_id is None else int(last_event_id)
+    start = services.blocks.height if seen is None else seen + 1
     checked_ms = services.clock_ms()
     async for number in _numbers(services, start, request):
         if services.clock_ms() - checked_ms >= SESSION_CHECKED_MS:

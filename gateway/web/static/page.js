@@ -33,9 +33,10 @@ function showLinkState(state, text) {
   element.textContent = text;
 }
 
-// A page with something live asks for blocks; its parts fetch themselves anew on "ledger-block".
+// A page with something live asks for the blocks after the ones it shows; its parts fetch themselves
+// anew on "ledger-block".
 if (document.querySelector("[data-live]")) {
-  const events = new EventSource("/v1/events");
+  const events = new EventSource(`/v1/events?after=${document.body.dataset.newestBlock}`);
   events.addEventListener("open", () => showLinkState("live", document.body.dataset.textLive));
   events.addEventListener("error", () => showLinkState("off", document.body.dataset.textLost));
   events.addEventListener("block", () => document.body.dispatchEvent(new Event("ledger-block")));

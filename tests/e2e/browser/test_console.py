@@ -13,36 +13,12 @@ from tests.e2e.browser.chromium import (
     page_in,
     small_targets,
 )
-from tests.e2e.browser.street import Street, live_through, open_with_orders, settle_in
+from tests.e2e.browser.street import Street, live_through, settle_in
 from tests.e2e.browser.test_trading_pages import confirm
 from tests.e2e.browser.village import village
 from tests.unit.energy.community import DSO, Community
 
 pytestmark = pytest.mark.full
-CONSOLE = {
-    "console-waiting": "/console",
-    "console-members": "/console/members",
-    "console-meters": "/console/meters",
-    "console-listings": "/console/listings",
-    "console-prices": "/console/prices",
-    "console-sharing": "/console/sharing",
-    "console-statements": "/console/statements",
-    "console-exports": "/console/exports",
-    "console-audit": "/console/audit",
-    "explorer": "/explorer",
-    "explorer-block": "/explorer/blocks/3",
-    "explorer-events": "/explorer/events",
-    "explorer-orders": "/explorer/orders",
-}
-
-
-@pytest.fixture(scope="module")
-def scene():
-    with village() as it:
-        street = settle_in(it)
-        live_through(it, street, hours=6)
-        open_with_orders(it, street)
-        yield it, street
 
 
 def signed_in_with_own_key(page: Page, it) -> None:
@@ -70,21 +46,6 @@ def use_key(page: Page, holder: TestClient) -> None:
     page.get_by_role("button", name="Use this key").click()
     expect(page.locator("[data-part=own-key]")).to_contain_text("has your key")
     expect(page.locator("[data-part=another-key]")).not_to_have_attribute("open", "")
-
-
-@pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("name", CONSOLE)
-def test_a_page_fits_its_screen_and_everyone_can_use_it(browser, scene, name, width):
-    it, _ = scene
-    with page_in(browser, width=width) as page:
-        page.goto(it.url + it.sign_in("", is_manager=True))
-        page.goto(it.url + CONSOLE[name])
-        for summary in page.locator("summary:visible").all():
-            summary.click()
-        keep_screenshot(page, name)
-        assert overflow_px(page) == 0
-        assert small_targets(page) == []
-        assert accessibility_findings(page) == []
 
 
 def new_meter(community: Community, street: Street) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from gateway.hems.batteries import Observation
 from gateway.ports import ApplianceEnergy, Measured
@@ -308,6 +308,24 @@ def test_news_comes_in_without_taking_what_somebody_types(browser, scene):
         expect(page.locator("#height")).to_have_text(f"{it.services.market.height} blocks")
         expect(energy).to_have_value("2.75")
         expect(energy).to_be_focused()
+
+
+def test_a_block_that_came_while_the_page_was_loading_is_shown(browser, scene):
+    it, street = scene
+    with page_in(browser) as page:
+        signed_in(page, it, street.modest)
+        held: list[Route] = []
+
+        def hold(route: Route) -> None:
+            held.append(route)
+
+        page.route("**/v1/events*", hold)
+        with page.expect_request("**/v1/events*"):
+            page.goto(f"{it.url}/market")
+        before = page.locator("#book-totals").inner_text()
+        it.act(lambda community: community.bid(street.flat, 1_070, 54_000, OPEN_HOUR))
+        held[0].continue_()
+        expect(page.locator("#book-totals")).not_to_have_text(before)
 
 
 def test_the_pages_are_complete_without_script(browser, scene):

@@ -35,11 +35,13 @@ async def serving(services):
     await running
 
 
-async def events_of(client: httpx.AsyncClient, wanted: int, headers: dict[str, str]):
+async def events_of(
+    client: httpx.AsyncClient, wanted: int, headers: dict[str, str], after: str = ""
+):
     found, current = [], {}
     async with (
         asyncio.timeout(SECONDS_MAX),
-        client.stream("GET", "/v1/events", headers=headers) as response,
+        client.stream("GET", f"/v1/events{after}", headers=headers) as response,
     ):
         assert response.headers["content-type"].startswith("text/event-stream")
         async for line in response.aiter_lines():
@@ -86,6 +88,13 @@ def test_a_client_that_was_away_resumes_after_the_last_block_it_saw():
             sent.append(await commit(services, 3))
             (live,) = await waiting
             assert live["id"] == "3"
+            assert [event["id"] for event in await events_of(client, 2, {}, after="?after=1")] == [
+                "2",
+                "3",
+            ]
+            resumed = await events_of(client, 1, {"Last-Event-ID": "2"}, after="?after=1")
+            assert [event["id"] for event in resumed] == ["3"], "what a browser saw last counts"
+            assert (await client.get("/v1/events?after=-1")).status_code == 422
             wrong = await client.get("/v1/events", headers={"Last-Event-ID": "yesterday"})
             assert wrong.status_code == 422
             assert wrong.headers["content-type"] == "application/problem+json"

@@ -1,0 +1,99 @@
+"""Every page on a phone and on a desk: whole, without errors, usable by everyone.
+
+tests/architecture/test_pages.py compares the addresses with what the gateway serves.
+"""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page
+
+from network.certificates.gateway_tls import write_gateway_tls
+from tests.e2e.browser.chromium import (
+    WIDTHS,
+    accessibility_findings,
+    keep_screenshot,
+    overflow_px,
+    page_in,
+    settled,
+    small_targets,
+)
+from tests.e2e.browser.page_addresses import HOUSEHOLD, MANAGER, VISITOR, names_in
+from tests.e2e.browser.street import live_through, open_with_orders, settle_in
+from tests.e2e.browser.village import village
+
+pytestmark = pytest.mark.full
+HOURS = 30
+NOT_THERE = "not-there"
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory):
+    tls = write_gateway_tls(
+        tmp_path_factory.mktemp("tls"), ["localhost"], now=datetime.now(tz=UTC)
+    )
+    with village() as it:
+        street = settle_in(it)
+        live_through(it, street, hours=HOURS)
+        open_with_orders(it, street)
+        it.app.state.tls_ca = Path(tls["ca"])
+        yield it, street
+
+
+def visit(page: Page, scene, address: str, picture: str) -> None:
+    """Open the page with everything that folds unfolded; its picture is kept."""
+    it, street = scene
+    answer = page.goto(it.url + address.format(**names_in(it, street)))
+    assert answer is not None
+    assert answer.status == (404 if picture.startswith(NOT_THERE) else 200)
+    settled(page)
+    for summary in page.locator("summary:visible").all():
+        summary.click()
+    keep_screenshot(page, picture)
+
+
+def everyone_can_use(page: Page) -> None:
+    assert overflow_px(page) == 0
+    assert small_targets(page) == []
+    assert accessibility_findings(page) == []
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (1280, "light"), (360, "dark")])
+@pytest.mark.parametrize("name", HOUSEHOLD)
+def test_a_household_s_page(browser, scene, name, scheme, width):
+    it, street = scene
+    with page_in(browser, width=width, color_scheme=scheme) as page:
+        page.goto(it.url + it.sign_in(street.sunny.idgrid))
+        visit(page, scene, HOUSEHOLD[name], f"{name}-{scheme}")
+        everyone_can_use(page)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("name", MANAGER)
+def test_a_manager_s_page(browser, scene, name, width):
+    it, _ = scene
+    with page_in(browser, width=width) as page:
+        page.goto(it.url + it.sign_in("", is_manager=True))
+        visit(page, scene, MANAGER[name], name)
+        everyone_can_use(page)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("name", VISITOR)
+def test_a_visitor_s_page(browser, scene, name, width):
+    with page_in(browser, width=width, may_fail=name == NOT_THERE) as page:
+        visit(page, scene, VISITOR[name], name)
+        everyone_can_use(page)
+
+
+@pytest.mark.parametrize("locale", ["es-CL", "pt-PT"])
+@pytest.mark.parametrize("name", HOUSEHOLD)
+def test_longer_words_fit_too(browser, scene, name, locale):
+    it, street = scene
+    with page_in(browser, width=360, locale=locale) as page:
+        page.goto(it.url + it.sign_in(street.sunny.idgrid))
+        visit(page, scene, HOUSEHOLD[name], f"{name}-{locale[:2]}")
+        assert page.locator("html").get_attribute("lang") == locale
+        assert overflow_px(page) == 0
+        assert small_targets(page) == []
