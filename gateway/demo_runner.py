@@ -53,7 +53,9 @@ from gateway.mqtt.connection import keep_ingesting
 from gateway.mqtt.ingest import SeriesIntake
 from gateway.mqtt.mosquitto import ORACLE
 from gateway.mqtt.reading_check import ReadingCheck
-from gateway.oracle.node import OracleNode
+from gateway.oracle.instants import Instants, ReportTimes
+from gateway.oracle.job import RunLog
+from gateway.oracle.reporting import ReportingNode
 from gateway.oracle.series_source import SeriesReadings
 from gateway.timetable.market_clock import MarketClock
 from gateway.timetable.scheduler import Scheduler
@@ -64,6 +66,7 @@ START_MARGIN_MS = 300
 HTTP_CONNECTIONS_MAX = 32
 READINGS_WAITED_MS = 60_000
 """For each instant's readings: the demo is about every reading, on a slow machine, too."""
+REPORT_RETRY_MS = 100
 EXIT_INTERRUPTED = 130
 
 logger = logging.getLogger(__name__)
@@ -267,16 +270,25 @@ class Demo:
             clock=community.clock,
             clock_ms=clock_ms,
             scheduler=Scheduler(actors["scheduler"], clock_ms),
-            oracle=OracleNode(
-                actors["oracle"], SeriesReadings(community.series), wait_ms=READINGS_WAITED_MS
-            ),
+            oracle=self._oracle(actors["oracle"], community),
             households=[home.household for home in homes],
-            meter_ids=[home.neighbour.meter_id for home in homes],
             fleet=community.fleet,
             profiles=self._profiles,
             table=self._table,
             utc_offset=timedelta(minutes=self._settings.community.utc_offset_minutes),
         )
+
+    def _oracle(self, actor: Actor, community: Community) -> ReportingNode:
+        """As `gridledger oracle` runs it, on the demo's clock."""
+        clock = community.clock
+        times = ReportTimes(
+            Instants(every_ms=clock.hour_ms, first_ms=clock.first_delivery_ms),
+            hold_ms=max(clock.hour_ms, READINGS_WAITED_MS),
+            spread_ms=0,
+            retry_ms=REPORT_RETRY_MS,
+        )
+        source = SeriesReadings(community.series)
+        return ReportingNode(actor, source, times, clock_ms=clock_ms, log=RunLog(clock_ms))
 
 
 @contextlib.asynccontextmanager

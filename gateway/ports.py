@@ -47,6 +47,9 @@ class Readings(Protocol):
     def before(self, meter_id: str, instant_ms: int) -> MeterReading | None:
         """The last reading whose period ended before an instant."""
 
+    def between(self, meter_id: str, from_ms: int, to_ms: int, limit: int) -> list[MeterReading]:
+        """Readings with from_ms < t_end <= to_ms in the order of time, the first `limit`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Measured:

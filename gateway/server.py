@@ -21,8 +21,8 @@ from gateway.database import (
     open_database,
     outlasting,
 )
-from gateway.hems.meter_keys import LedgerMeterKeys
 from gateway.hems.plug_services import PlugServices
+from gateway.hems.running import StoredReadings, limits_for
 from gateway.http_connections import (
     ConnectionLimits,
     OpenConnections,
@@ -36,7 +36,6 @@ from gateway.identity.sessions import Sessions, Viewer
 from gateway.ledger_access.block_signal import BlockSignal
 from gateway.ledger_access.ledger_link import link_from
 from gateway.mqtt.collecting import start_collecting
-from gateway.mqtt.ingest import ReadingStore
 from gateway.notices.addresses import PrivateAddresses
 from gateway.notices.running import notice_tasks
 from gateway.notices.ways import NoticeWays, ways_from
@@ -100,7 +99,7 @@ def build_services(settings: GatewaySettings, ledger: Ledger, database: Database
         tries=Tries(database, clock_ms),
         receipts=Receipts(readmodel),
         people=people,
-        readings=ReadingStore(LedgerMeterKeys(community, blocks)),
+        readings=_readings(settings, database),
         streams=Slots(STREAMS_MAX),
         clock_ms=clock_ms,
         community_name=settings.community.name,
@@ -111,6 +110,11 @@ def build_services(settings: GatewaySettings, ledger: Ledger, database: Database
         plug_services=PlugServices(settings.hems.plug_services),
         notice_ways=_notice_ways(settings, database),
     )
+
+
+def _readings(settings: GatewaySettings, database: Database) -> StoredReadings:
+    limits = limits_for(settings.community.hour_ms, settings.hems.interval_ms)
+    return StoredReadings.over(database, limits, clock_ms())
 
 
 def _notice_ways(settings: GatewaySettings, database: Database) -> NoticeWays:

@@ -83,6 +83,7 @@ class Refusal(Enum):
     OUT_OF_BALANCE = (409, "statements and settlements of the month differ; nothing is issued")
     BAD_READING_SIGNATURE = (422, "the reading is not signed by the registered key of the meter")
     REGISTER_DECREASED = (422, "a cumulative register cannot run backwards")
+    READING_IN_THE_FUTURE = (422, "the reading's period ends later than now")
     READING_OUT_OF_ORDER = (409, "a later reading of this meter is recorded already")
     # orders and listings
     ENERGY_MISSING = (422, "Energy must be specified")

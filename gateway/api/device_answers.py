@@ -32,6 +32,14 @@ class HourOfMeter:
 
 
 @dataclass(frozen=True, slots=True)
+class SignedReadings:
+    """Readings of a meter as they go to the ledger, in the order of time."""
+
+    id: str
+    readings: list[MeterReading]
+
+
+@dataclass(frozen=True, slots=True)
 class OwnedDevice(Device):
     """A device as its messages show it, and whose it is; relays are 0 open, 1 closed."""
 

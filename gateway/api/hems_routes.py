@@ -12,10 +12,11 @@ from fastapi import APIRouter, Path, Query
 from chaincode.energy.hours import TIME_MS_MAX
 from chaincode.energy.registry.records import Meter
 from gateway.api.access import DeviceReader, UsedServices, no_such_device
-from gateway.api.device_answers import BatteryCharge, HourOfMeter
+from gateway.api.device_answers import BatteryCharge, HourOfMeter, SignedReadings
 from gateway.api.schemas import also_refused
 from gateway.errors import Problem, RequestRefused
 from gateway.hems.metered_hour import metered_hour
+from gateway.hems.series import SIGNED_READINGS_PER_PAGE
 from gateway.identity.scopes import Scope
 from gateway.identity.sessions import Viewer
 from gateway.identity.sight import OwnReadings
@@ -82,6 +83,27 @@ def smart_meter(
         to_ms=hour.end.t_end_ms,
         readings=(hour.start, hour.end),
     )
+
+
+@router.get("/v1/meters/{meter_id}/signed-readings")
+def signed_readings(
+    meter_id: DeviceId,
+    services: UsedServices,
+    viewer: DeviceReader,
+    after_ms: Annotated[int, Query(ge=0, le=TIME_MS_MAX)],
+    until_ms: Annotated[int, Query(ge=0, le=TIME_MS_MAX)],
+) -> SignedReadings:
+    """Readings whose period ended in after_ms < t_end <= until_ms, the first 100 of them.
+
+    For whoever carries them to the ledger: each has the signature that the contract checks. A page
+    of 100 may have more behind it: ask again with `after_ms` set to the end of the last one.
+    """
+    meter = services.community.meter(meter_id)
+    if meter is None:
+        raise no_such_device(viewer, f"meter {meter_id}")
+    _require_sight(services, viewer, meter.owner_idgrid, [meter_id])
+    own = _readings_for(services, viewer, meter)
+    return SignedReadings(meter_id, own.between(after_ms, until_ms, SIGNED_READINGS_PER_PAGE))
 
 
 def _readings_for(services: Services, viewer: Viewer, meter: Meter) -> OwnReadings:

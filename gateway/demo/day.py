@@ -13,7 +13,7 @@ from gateway.demo.report import HourReport
 from gateway.demo.table import LiveTable, Row
 from gateway.hems.fleet import Fleet
 from gateway.hems.profiles import Profiles
-from gateway.oracle.node import OracleNode
+from gateway.oracle.reporting import ReportingNode
 from gateway.timetable.market_clock import HourPlan, MarketClock
 from gateway.timetable.scheduler import Scheduler, sleep_until
 
@@ -29,9 +29,8 @@ class MarketDay:
     clock: MarketClock
     clock_ms: Callable[[], int]
     scheduler: Scheduler
-    oracle: OracleNode
+    oracle: ReportingNode
     households: Sequence[Household]
-    meter_ids: list[str]
     fleet: Fleet
     profiles: Profiles
     table: LiveTable
@@ -41,11 +40,14 @@ class MarketDay:
         """Run that many hours; they overlap as a real market's do."""
         reported = [asyncio.Event() for _ in range(hours)]
         async with asyncio.TaskGroup() as group:
+            reporting = group.create_task(self.oracle.run())
             group.create_task(self._meters(reported))
             results = [
                 group.create_task(self._hour(self.clock.hour(index), reported[index]))
                 for index in range(hours)
             ]
+            await asyncio.wait(results)
+            reporting.cancel()
         return [result.result() for result in results]
 
     async def go_on(self, first: int) -> None:
@@ -63,11 +65,11 @@ class MarketDay:
         first = self.clock.hour(0)
         await sleep_until(first.delivery_start_ms, self.clock_ms)
         await self.fleet.publish_all(first.delivery_start_ms)
-        await self.oracle.report(self.meter_ids, first.delivery_start_ms)
+        await self.oracle.reported(first.delivery_start_ms)
         for index, is_reported in enumerate(reported):
             hour = self.clock.hour(index)
             await self._read(hour)
-            await self.oracle.report(self.meter_ids, hour.delivery_end_ms)
+            await self.oracle.reported(hour.delivery_end_ms)
             is_reported.set()
 
     async def _hour(self, hour: HourPlan, reported: asyncio.Event) -> HourReport:

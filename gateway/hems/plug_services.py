@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 
 from gateway.oracle.http_source import HttpSource
-from gateway.oracle.job import JobFailed
+from gateway.oracle.steps import JobFailed
 from gateway.settings import PlugService
 from gateway.strict_json import BadJson, parse_strictly
 

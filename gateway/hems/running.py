@@ -133,22 +133,32 @@ async def _export_old(retention: Retention, book: AnchorBook, now_ms: int) -> No
 class StoredReadings:
     """What pages and routes ask of readings, from the database (`gateway.ports.Readings`)."""
 
-    stores: Stores
+    series: SeriesStore
+    devices: DeviceBook
+
+    @classmethod
+    def over(cls, database: Database, limits: Limits, now_ms: int) -> "StoredReadings":
+        """What a migrated database holds, whether this process collects or not."""
+        return cls(SeriesStore(database, limits, now_ms), DeviceBook(database))
 
     @property
     def refused(self) -> Counter[str]:
         """Messages that were not taken, per device."""
-        devices = self.stores.devices.all()
+        devices = self.devices.all()
         return Counter({found.device_id: found.refused for found in devices if found.refused})
 
     def latest(self, meter_id: str) -> MeterReading | None:
         """The newest reading of a meter."""
-        return self.stores.series.latest(meter_id)
+        return self.series.latest(meter_id)
 
     def until(self, meter_id: str, instant_ms: int) -> MeterReading | None:
         """The last reading whose period ended at or before an instant."""
-        return self.stores.series.until(meter_id, instant_ms)
+        return self.series.until(meter_id, instant_ms)
 
     def before(self, meter_id: str, instant_ms: int) -> MeterReading | None:
         """The last reading whose period ended before an instant."""
-        return self.stores.series.until(meter_id, instant_ms - 1)
+        return self.series.until(meter_id, instant_ms - 1)
+
+    def between(self, meter_id: str, from_ms: int, to_ms: int, limit: int) -> list[MeterReading]:
+        """Readings with from_ms < t_end <= to_ms in the order of time, the first `limit`."""
+        return self.series.between(meter_id, from_ms, to_ms, limit)

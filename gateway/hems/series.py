@@ -21,6 +21,8 @@ DETAIL_CHARACTERS_MAX = 200
 RAW_BYTES_MAX = 4_096
 SET_ASIDE_PER_DEVICE_MAX = 1_000
 READINGS_PER_QUERY_MAX = 100_000
+SIGNED_READINGS_PER_PAGE = 100
+"""Of a page that carries them with their signatures to an oracle."""
 READING_COLUMNS = (
     ReadingRow.meter_id,
     ReadingRow.seq,
@@ -119,8 +121,10 @@ class SeriesStore:
         """The newest reading of a meter."""
         return self.until(meter_id, 2**62)
 
-    def between(self, meter_id: str, from_ms: int, to_ms: int) -> list[MeterReading]:
-        """Readings with from_ms < t_end <= to_ms in order, `READINGS_PER_QUERY_MAX` at most."""
+    def between(
+        self, meter_id: str, from_ms: int, to_ms: int, limit: int = READINGS_PER_QUERY_MAX
+    ) -> list[MeterReading]:
+        """Readings with from_ms < t_end <= to_ms in order, the first `limit` of them."""
         wanted = (
             select(*READING_COLUMNS)
             .where(
@@ -129,7 +133,7 @@ class SeriesStore:
                 ReadingRow.t_end_ms <= to_ms,
             )
             .order_by(ReadingRow.t_end_ms)
-            .limit(READINGS_PER_QUERY_MAX)
+            .limit(limit)
         )
         with self._database.reading() as connection:
             return [MeterReading(*row) for row in connection.execute(wanted)]

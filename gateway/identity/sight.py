@@ -45,6 +45,11 @@ class OwnReadings:
         """The last one whose period ended before an instant."""
         return self._own(self.readings.before(self.meter.meter_id, instant_ms))
 
+    def between(self, after_ms: int, until_ms: int, limit: int) -> list[MeterReading]:
+        """Those with after_ms < t_end <= until_ms in the order of time, the first `limit`."""
+        since_ms = max(after_ms, self.meter.owned_since_ms - 1)
+        return self.readings.between(self.meter.meter_id, since_ms, until_ms, limit)
+
     def _own(self, reading: MeterReading | None) -> MeterReading | None:
         is_own = reading is not None and is_of_owner(self.meter, reading.t_end_ms)
         return reading if is_own else None

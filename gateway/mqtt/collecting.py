@@ -17,7 +17,6 @@ from gateway.hems.mirror_push import MirrorPush, mirror_client
 from gateway.hems.planning import TransferPlanner, keep_planning
 from gateway.hems.retention import roots_in
 from gateway.hems.running import (
-    StoredReadings,
     keep_anchoring,
     limits_for,
     open_service,
@@ -76,7 +75,6 @@ async def start_collecting(
         tasks.append(anchoring)
     filled = replace(
         services,
-        readings=StoredReadings(service.stores),
         measurements=HouseholdValues(service.stores.measurements, community),
         hems=service,
         link_audit=audit,
@@ -105,7 +103,7 @@ def _collector(
         clock_ms=services.clock_ms,
         adapters=adapters,
         link=services.broker,
-        homes=_homes(settings, services, service),
+        homes=_homes(settings, services),
         announcer=TransferAnnouncer(
             service.stores.transfers, energy_topics(settings.hems.foreign)
         ),
@@ -118,9 +116,7 @@ def _mirror(
     return MirrorPush(database, settings.hems.mirrors, mirror_client(), clock_ms)
 
 
-def _homes(
-    settings: GatewaySettings, services: Services, service: HemsService
-) -> HomeAssistants | None:
+def _homes(settings: GatewaySettings, services: Services) -> HomeAssistants | None:
     named = settings.hems.home_assistant
     if not named:
         return None
@@ -128,7 +124,7 @@ def _homes(
         readmodel=services.readmodel,
         market=services.market,
         community=services.community,
-        readings=StoredReadings(service.stores),
+        readings=services.readings,
     )
     own = settings.community
     return HomeAssistants(named, standings, own.id, own.name)

@@ -10,17 +10,11 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from chaincode.energy.oracle.records import OracleRequest
+from chaincode.energy.registry.records import Meter
 from gateway.errors import LedgerRefusal
 from gateway.ledger_access.refusals import refusal_code
-from gateway.oracle.job import (
-    EXPIRE,
-    SUBMIT,
-    Fetching,
-    JobFailed,
-    JobSpec,
-    RunLog,
-    run_until_submit,
-)
+from gateway.oracle.job import Fetching, JobSpec, RunLog, run_until_submit
+from gateway.oracle.steps import CHECK_SIGNATURE, EXPIRE, SUBMIT, JobFailed
 
 POLL_MS = 1_000
 AT_ONCE_MAX = 8
@@ -84,13 +78,21 @@ class AnsweringNode:
         )
         return sum(done)
 
+    async def meter(self, meter_id: str) -> Meter:
+        """See `gateway.oracle.job.MeterRecords`."""
+        try:
+            return Meter(**await self._actor.evaluate("devices:get", meter_id))
+        except LedgerRefusal as refusal:
+            may_retry = refusal_code(refusal) is None
+            raise JobFailed(CHECK_SIGNATURE, refusal.cause, may_retry=may_retry) from refusal
+
     async def _handle(self, asked: OracleRequest) -> bool:
         """One try; what may work later stays open and comes again in the next round."""
         if self._clock_ms() >= asked.expires_at_ms:
             await self._call(asked, EXPIRE, "oracle:expire", asked.request_id)
             return False
         try:
-            value = await run_until_submit(asked, self._specs, self._source, self._log)
+            value = await run_until_submit(asked, self._specs, self._source, self, self._log)
         except JobFailed as failure:
             self._log.note(asked.request_id, failure.step, failure.detail, is_done=False)
             if not failure.may_retry:

@@ -2,24 +2,26 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
-from dataclasses import fields
+from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 from urllib.parse import quote
 
 import httpx
 
 from chaincode.energy.oracle.records import MeterReading
-from gateway.oracle.job import FETCH, JobFailed
+from gateway.hems.series import SIGNED_READINGS_PER_PAGE
+from gateway.oracle.signed import reading_from
+from gateway.oracle.steps import FETCH, PARSE, JobFailed
 from gateway.strict_json import BadJson, parse_strictly
 
 TIMEOUT_S = 5.0
 BODY_BYTES_MAX = 64 * 1024
-MISSING_RETRY_MS = 500
+AT_ONCE_MAX = 16
+"""Questions to one gateway; it lets an address ask 100 a second."""
 _MAY_RETRY = frozenset({409, 425, 429})
 """Answers that may change: the device has not reported yet, or the source is busy."""
 _SERVER_ERROR = 500
-_READING = frozenset(field.name for field in fields(MeterReading))
 
 logger = logging.getLogger(__name__)
 
@@ -47,48 +49,61 @@ class HttpSource:
 
 
 class HttpReadings:
-    """Signed readings of meters from the home energy management interface (`/smartmeter`)."""
+    """Signed readings of meters from a gateway (`/v1/meters/{id}/signed-readings`)."""
 
-    def __init__(
-        self, source: HttpSource, base_url: str, token: str, clock_ms: Callable[[], int]
-    ) -> None:
+    def __init__(self, source: HttpSource, base_url: str, token: str) -> None:
         self._source = source
-        self._base_url = base_url
+        self._base_url = base_url.rstrip("/")
         self._token = token
-        self._clock_ms = clock_ms
+        self._slots = asyncio.Semaphore(AT_ONCE_MAX)
 
-    async def wait_for(
-        self, meter_ids: list[str], t_end_ms: int, timeout_ms: int
-    ) -> dict[str, MeterReading]:
-        """See `gateway.oracle.node.ReadingSource`; a source that is down is asked again."""
-        found: dict[str, MeterReading] = {}
-        until_ms = self._clock_ms() + timeout_ms
+    async def since(
+        self, recorded: Mapping[str, int], until_ms: int
+    ) -> dict[str, list[MeterReading]]:
+        """See `gateway.oracle.reporting.ReadingSource`; what fails is told, and lacks."""
+        found: dict[str, list[MeterReading]] = {}
+        failed: dict[str, str] = {}
+
+        async def one(meter_id: str, after_ms: int) -> None:
+            try:
+                async with self._slots:
+                    found[meter_id] = await self._all_of(meter_id, after_ms, until_ms)
+            except (JobFailed, BadJson) as error:
+                failed[meter_id] = str(error)
+
+        await asyncio.gather(*(one(name, after_ms) for name, after_ms in recorded.items()))
+        if failed:
+            name, why = min(failed.items())
+            logger.warning("no readings of %d meters, of %s: %s", len(failed), name, why)
+        return found
+
+    async def _all_of(self, meter_id: str, after_ms: int, until_ms: int) -> list[MeterReading]:
+        """Page after page; raises `JobFailed` or `BadJson`."""
+        url = f"{self._base_url}/v1/meters/{quote(meter_id, safe='')}/signed-readings"
+        found: list[MeterReading] = []
         while True:
-            missing = [name for name in meter_ids if name not in found]
-            tries = await asyncio.gather(*(self._reading(name, t_end_ms) for name in missing))
-            found |= {reading.meter_id: reading for reading in tries if reading is not None}
-            if len(found) == len(meter_ids) or self._clock_ms() >= until_ms:
+            last_ms = found[-1].t_end_ms if found else after_ms
+            page_url = f"{url}?after_ms={last_ms}&until_ms={until_ms}"
+            content = parse_strictly(await self._source.get(page_url, self._token))
+            page = _signed_readings(content, meter_id, last_ms, until_ms)
+            found += page
+            if len(page) < SIGNED_READINGS_PER_PAGE:
                 return found
-            await asyncio.sleep(MISSING_RETRY_MS / 1000)
-
-    async def _reading(self, meter_id: str, t_end_ms: int) -> MeterReading | None:
-        url = f"{self._base_url}/smartmeter/{quote(meter_id, safe='')}?at_ms={t_end_ms}"
-        try:
-            content = parse_strictly(await self._source.get(url, self._token))
-        except (JobFailed, BadJson) as error:
-            logger.info("no reading of %s: %s", meter_id, error)
-            return None
-        return _signed_reading(content, meter_id, t_end_ms)
 
 
-def _signed_reading(content: Any, meter_id: str, t_end_ms: int) -> MeterReading | None:
-    """The reading of this meter at this instant; the contract checks its signature."""
-    readings = content.get("readings") if isinstance(content, dict) else None
-    for entry in readings if isinstance(readings, list) else []:
-        is_reading = isinstance(entry, dict) and set(entry) == _READING
-        if is_reading and (entry["meter_id"], entry["t_end_ms"]) == (meter_id, t_end_ms):
-            return MeterReading(**entry)
-    return None
+def _signed_readings(
+    content: Any, meter_id: str, after_ms: int, until_ms: int
+) -> list[MeterReading]:
+    """The readings of a page, of this meter and in the order of time; raises `JobFailed`."""
+    entries = content.get("readings") if isinstance(content, dict) else None
+    if not isinstance(entries, list) or len(entries) > SIGNED_READINGS_PER_PAGE:
+        raise JobFailed(PARSE, "there is no page of readings", may_retry=True)
+    page = [reading_from(entry, meter_id) for entry in entries]
+    times = [after_ms, *(reading.t_end_ms for reading in page)]
+    is_in_order = all(before < after for before, after in pairwise(times))
+    if not is_in_order or times[-1] > max(after_ms, until_ms):
+        raise JobFailed(PARSE, "readings are not in the order of time", may_retry=True)
+    return page
 
 
 def _refused(status: int) -> JobFailed:

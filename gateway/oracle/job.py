@@ -1,8 +1,9 @@
-"""One oracle job: decode, fetch, parse, encode, submit; each step is logged under its request.
+"""One oracle job: decode, fetch, parse, check signature, encode, submit; each step is logged.
 
-The steps are those of the source document's job (002:426). A job is described by data (`JobSpec`):
-which address answers a kind of question, where in the JSON the value stands, and by what it is
-multiplied to become the contract's whole number (kWh to Wh: 1000).
+A job is described by data (`JobSpec`): which address answers a kind of question, where in the JSON
+the value stands, and by what it is multiplied to become the contract's whole number (kWh to Wh:
+1000). What a meter measured must be what it signed; nobody signs a state of charge or a price, for
+which the agreement of k of n oracles stands alone.
 """
 
 import json
@@ -14,24 +15,17 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote
 
+from chaincode.energy.hours import HOUR_MS
 from chaincode.energy.oracle.records import OracleRequest
 from chaincode.energy.oracle.requests import ANSWER_MAX
+from chaincode.energy.oracle.subjects import SMART_METER
+from chaincode.energy.registry.records import Meter
+from gateway.oracle.signed import check_metered
+from gateway.oracle.steps import CHECK_SIGNATURE, DECODE, ENCODE, FETCH, PARSE, JobFailed
 from gateway.strict_json import BadJson, parse_strictly
 
 STEPS_KEPT = 10_000
 DETAIL_CHARACTERS_MAX = 200
-DECODE, FETCH, PARSE, ENCODE, SUBMIT = STEPS = ("decode", "fetch", "parse", "encode", "submit")
-EXPIRE = "expire"
-
-
-class JobFailed(Exception):  # noqa: N818 - an outcome of a job, not a fault of this process
-    """A step did not work; `may_retry` tells whether trying again may help."""
-
-    def __init__(self, step: str, detail: str, *, may_retry: bool) -> None:
-        super().__init__(f"{step}: {detail}")
-        self.step = step
-        self.detail = detail
-        self.may_retry = may_retry
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +34,7 @@ class JobSpec:
 
     `url` has the fields `{subject}` and `{at_ms}`; `token` is sent as a bearer token if not
     empty; `value_path` leads through JSON objects; the value times `times`, rounded down, is
-    submitted.
+    submitted. `hour_ms` is how long the market's hour is, of which a meter's answer is.
     """
 
     kind: str
@@ -48,6 +42,7 @@ class JobSpec:
     token: str = ""
     value_path: tuple[str, ...] = ("value",)
     times: int = 1
+    hour_ms: int = HOUR_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +84,19 @@ class Fetching(Protocol):
         """The body of the answer; raises `JobFailed` with step `fetch`."""
 
 
+class MeterRecords(Protocol):
+    """Records of meters as the ledger has them."""
+
+    async def meter(self, meter_id: str) -> Meter:
+        """Its owner, key and tier; raises `JobFailed` with step `check signature`."""
+
+
 async def run_until_submit(
-    asked: OracleRequest, specs: dict[str, JobSpec], source: Fetching, log: RunLog
+    asked: OracleRequest,
+    specs: dict[str, JobSpec],
+    source: Fetching,
+    meters: MeterRecords,
+    log: RunLog,
 ) -> int:
     """The steps before the transaction; returns the number to submit, or raises `JobFailed`."""
     spec = _decoded(asked, specs)
@@ -100,9 +106,21 @@ async def run_until_submit(
     log.note(asked.request_id, FETCH, f"{url}: {len(body)} bytes")
     found = parse_value(body, spec.value_path)
     log.note(asked.request_id, PARSE, f"{'.'.join(spec.value_path)} is {found}")
+    signed = await _checked_signature(asked, spec, body, found, meters)
+    log.note(asked.request_id, CHECK_SIGNATURE, signed)
     value = encoded(found, times=spec.times)
     log.note(asked.request_id, ENCODE, str(value))
     return value
+
+
+async def _checked_signature(
+    asked: OracleRequest, spec: JobSpec, body: bytes, found: Decimal, meters: MeterRecords
+) -> str:
+    """What was found good; raises `JobFailed`."""
+    if asked.kind != SMART_METER:
+        return f"nobody signs a {asked.kind}: {asked.quorum} of {len(asked.members)} must agree"
+    meter = await meters.meter(asked.subject)
+    return check_metered(parse_strictly(body), meter, found, asked.at_ms, spec.hour_ms)
 
 
 def parse_value(body: bytes, path: tuple[str, ...]) -> Decimal:

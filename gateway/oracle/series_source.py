@@ -1,13 +1,12 @@
-"""What an oracle reports from its gateway's own series: only readings that were believed."""
+"""What an oracle reports from its gateway's own database: only readings that were believed."""
 
 import asyncio
 import logging
+from collections.abc import Mapping
 
 from chaincode.energy.oracle.records import MeterReading
+from gateway.database import DatabaseUnavailable
 from gateway.hems.series import SeriesStore
-
-POLL_MS = 50
-"""How often the series is asked while readings are missing."""
 
 logger = logging.getLogger(__name__)
 
@@ -18,18 +17,18 @@ class SeriesReadings:
     def __init__(self, series: SeriesStore) -> None:
         self._series = series
 
-    async def wait_for(
-        self, meter_ids: list[str], t_end_ms: int, timeout_ms: int
-    ) -> dict[str, MeterReading]:
-        """See `gateway.oracle.node.ReadingSource`."""
-        loop = asyncio.get_running_loop()
-        until_s = loop.time() + timeout_ms / 1_000
-        while True:
-            found = await asyncio.to_thread(self._series.at, meter_ids, t_end_ms)
-            if len(found) == len(meter_ids):
-                return found
-            if loop.time() >= until_s:
-                missing = sorted(set(meter_ids) - set(found))
-                logger.warning("no believed reading at %d of %s", t_end_ms, ", ".join(missing))
-                return found
-            await asyncio.sleep(POLL_MS / 1_000)
+    async def since(
+        self, recorded: Mapping[str, int], until_ms: int
+    ) -> dict[str, list[MeterReading]]:
+        """See `gateway.oracle.reporting.ReadingSource`."""
+        try:
+            return await asyncio.to_thread(self._since, recorded, until_ms)
+        except DatabaseUnavailable as outage:
+            logger.warning("no readings: %s; again later", outage)
+            return {}
+
+    def _since(self, recorded: Mapping[str, int], until_ms: int) -> dict[str, list[MeterReading]]:
+        return {
+            meter_id: self._series.between(meter_id, after_ms, until_ms)
+            for meter_id, after_ms in recorded.items()
+        }

@@ -1,68 +1,73 @@
 """`python -m gateway.oracle.server --config oracle.json`: a member's oracle, as a process.
 
-Any member of the community's panel may run one, with its own certificate of the role `oracle`.
+It answers what the ledger asks of its member, and reports what meters measured at the end of every
+hour. Any member may run one, with its own certificate of the role `oracle`.
 """
 
 import argparse
 import asyncio
 import contextlib
 import logging
+import ssl
 import sys
 import time
-from dataclasses import dataclass
+from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
 
 import httpx
 
+from gateway.database import open_database
+from gateway.hems.plausibility import Limits
+from gateway.hems.series import SeriesStore
 from gateway.ledger_access.actor import Actor
 from gateway.oracle.answering import AnsweringNode
-from gateway.oracle.http_source import HttpSource
-from gateway.oracle.job import JobSpec, RunLog
-from gateway.settings import IdentityFiles, LedgerSettings, identity_from, ledger_from
-from gateway.strict_json import parse_strictly
+from gateway.oracle.http_source import HttpReadings, HttpSource
+from gateway.oracle.job import RunLog
+from gateway.oracle.reporting import ReadingSource, ReportingNode
+from gateway.oracle.series_source import SeriesReadings
+from gateway.oracle.settings import OracleSettings, ReportSettings, load_oracle_settings
 from ledger import log_lines
 from ledger.client.gateway import GatewayClient
 
-
-@dataclass(frozen=True, slots=True)
-class OracleSettings:
-    """Everything an oracle is told; the file holds tokens, so it has mode 0600."""
-
-    ledger: LedgerSettings
-    identity: IdentityFiles
-    jobs: tuple[JobSpec, ...]
-    run_log: Path
-    """In the file relative to its folder, or absolute."""
-
-
-def load_oracle_settings(path: Path) -> OracleSettings:
-    """Read the oracle's file; a wrong one raises `ValueError`, `KeyError` or `TypeError`."""
-    raw = parse_strictly(path.read_bytes())
-    return OracleSettings(
-        ledger=ledger_from(raw["ledger"]),
-        identity=identity_from(raw["identity"]),
-        jobs=tuple(_job(job) for job in raw["jobs"]),
-        run_log=path.parent / raw["run_log"],
-    )
+logger = logging.getLogger(__name__)
 
 
 async def serve(settings: OracleSettings) -> None:
-    """Answer until cancelled."""
-    client = GatewayClient.connect(
-        settings.ledger.peers[0].address,
-        settings.ledger.tls_ca.read_bytes(),
-        settings.ledger.channel_id,
-    )
-    actor = Actor(client, settings.identity.load(), settings.ledger.chaincode)
-    log = RunLog(clock_ms, settings.run_log)
-    try:
-        async with httpx.AsyncClient() as http:
-            jobs = list(settings.jobs)
-            node = AnsweringNode(actor, jobs, HttpSource(http), clock_ms=clock_ms, log=log)
-            await node.run()
-    finally:
-        await client.close()
+    """Answer and report until cancelled."""
+    async with AsyncExitStack() as stack:
+        client = GatewayClient.connect(
+            settings.ledger.peers[0].address,
+            settings.ledger.tls_ca.read_bytes(),
+            settings.ledger.channel_id,
+        )
+        stack.push_async_callback(client.close)
+        trusted = ssl.create_default_context(cafile=settings.ca)
+        http = HttpSource(await stack.enter_async_context(httpx.AsyncClient(verify=trusted)))
+        actor = Actor(client, settings.identity.load(), settings.ledger.chaincode)
+        log = RunLog(clock_ms, settings.run_log)
+        async with asyncio.TaskGroup() as tasks:
+            if settings.jobs:
+                jobs = list(settings.jobs)
+                answering = AnsweringNode(actor, jobs, http, clock_ms=clock_ms, log=log)
+                tasks.create_task(answering.run())
+            if settings.reports is not None:
+                reporting = ReportingNode(
+                    actor,
+                    _source(settings.reports, http, stack),
+                    settings.reports.times,
+                    clock_ms=clock_ms,
+                    log=log,
+                    mspid=settings.identity.mspid,
+                )
+                tasks.create_task(reporting.run())
+
+
+def _source(reports: ReportSettings, http: HttpSource, stack: AsyncExitStack) -> ReadingSource:
+    if reports.gateway:
+        return HttpReadings(http, reports.gateway, reports.token)
+    database = open_database(reports.database)
+    stack.callback(database.close)
+    return SeriesReadings(SeriesStore(database, Limits(), clock_ms()))
 
 
 def clock_ms() -> int:
@@ -71,14 +76,15 @@ def clock_ms() -> int:
 
 
 def main() -> int:
-    """Read the configuration and answer."""
+    """Read the configuration, answer and report."""
     parser = argparse.ArgumentParser(
         prog="python -m gateway.oracle.server",
         description="A member's oracle, until a signal ends it.",
     )
     parser.add_argument("--config", type=Path, required=True, help="oracle.json (docs/oracle.md)")
     options = parser.parse_args()
-    log_lines.configure(logging.WARNING, "%(asctime)s %(name)s %(message)s")
+    log_lines.configure(logging.INFO, "%(asctime)s %(name)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it names every address it asks
     try:
         settings = load_oracle_settings(options.config)
     except OSError as error:
@@ -90,16 +96,6 @@ def main() -> int:
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(serve(settings))
     return 0
-
-
-def _job(raw: dict[str, Any]) -> JobSpec:
-    path = raw.get("value_path", ["value"])
-    spec = JobSpec(**(raw | {"value_path": tuple(str(name) for name in path)}))
-    try:
-        spec.url.format(subject="", at_ms=0)
-    except (LookupError, ValueError) as error:
-        raise ValueError(f"{spec.url}: only {{subject}} and {{at_ms}} may stand in it") from error
-    return spec
 
 
 if __name__ == "__main__":

@@ -33,7 +33,9 @@ from gateway.mqtt.collector import Collector
 from gateway.mqtt.embedded_broker import EmbeddedBroker, ServerTls, credential
 from gateway.mqtt.reading_check import ReadingCheck
 from gateway.mqtt.topics import gateway_access, meter_access
-from gateway.oracle.node import OracleNode
+from gateway.oracle.instants import ReportTimes
+from gateway.oracle.job import RunLog
+from gateway.oracle.reporting import ReportingNode
 from gateway.oracle.series_source import SeriesReadings
 from gateway.settings import MqttSettings
 from network.demo.settings_files import FIRST_DAY, LAST_DAY
@@ -90,7 +92,13 @@ class ReplayedDay:
             fresh_database(), BatteryStore(), Limits(interval_ms=3_600_000), now_ms=self.now_ms
         )
         series = SeriesReadings(self.service.stores.series)
-        self.oracle = OracleNode(LedgerActor(self.community.oracle), series)
+        self.oracle = ReportingNode(
+            LedgerActor(self.community.oracle),
+            series,
+            ReportTimes(),
+            clock_ms=lambda: self.now_ms,
+            log=RunLog(lambda: self.now_ms),
+        )
 
     async def run(self, hems: Hems) -> None:
         """A day, hour by hour."""
@@ -136,8 +144,7 @@ class ReplayedDay:
 
     async def _report(self, instant: datetime) -> None:
         self.community.ledger.at(instant)
-        meters = [home.meter_id for home in self.homes]
-        await self.oracle.report(meters, milliseconds(instant))
+        await self.oracle.report_due()
 
     async def _connect(self, stack: AsyncExitStack, hems: Hems) -> Fleet:
         pair = authority_of("CoopMSP")

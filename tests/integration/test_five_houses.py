@@ -29,7 +29,9 @@ from gateway.mqtt.connection import connected
 from gateway.mqtt.embedded_broker import EmbeddedBroker, ServerTls, credential
 from gateway.mqtt.reading_check import ReadingCheck
 from gateway.mqtt.topics import Topic, gateway_access, meter_access
-from gateway.oracle.node import OracleNode
+from gateway.oracle.instants import ReportTimes
+from gateway.oracle.job import RunLog
+from gateway.oracle.reporting import ReportingNode
 from gateway.oracle.series_source import SeriesReadings
 from gateway.settings import MqttSettings
 from ledger.crypto.signing import verify_signature
@@ -162,7 +164,13 @@ class FiveHouses:
         self.now_ms = milliseconds(FIRST_HOUR)
         self.service = open_service(self.database, BatteryStore(), Limits(), now_ms=self.now_ms)
         self.oracle_actor = LedgerActor(self.community.oracle)
-        self.oracle = OracleNode(self.oracle_actor, SeriesReadings(self.service.stores.series))
+        self.oracle = ReportingNode(
+            self.oracle_actor,
+            SeriesReadings(self.service.stores.series),
+            ReportTimes(),
+            clock_ms=lambda: self.now_ms,
+            log=RunLog(lambda: self.now_ms),
+        )
         self.anchors = AnchorBook(self.database)
         self.settled: dict[str, dict[str, Any]] = {}
 
@@ -206,8 +214,7 @@ class FiveHouses:
 
     async def _report(self, instant: datetime) -> None:
         self.community.ledger.at(instant)
-        meters = [house.home.meter_id for house in self.houses]
-        assert await self.oracle.report(meters, milliseconds(instant)) == HOUSES
+        assert await self.oracle.report_due() == HOUSES
 
     def _trade(self, hour: datetime) -> None:
         if hour == FIRST_HOUR:

@@ -5,7 +5,7 @@ from typing import Any
 
 from chaincode.energy.contracts.transaction import world_of
 from chaincode.energy.market import price_check
-from chaincode.energy.oracle import meter_data, panel, prices, reports, requests
+from chaincode.energy.oracle import carrying, meter_data, panel, prices, reports, requests
 from chaincode.energy.oracle.records import MeterReading, OracleRequest, Panel, PricePoint
 from chaincode.shim import Context, Contract, query, transaction
 
@@ -19,6 +19,18 @@ class Oracle(Contract):
     async def report_readings(self, ctx: Context, readings: list[Any]) -> reports.Report:
         """Oracle: record readings signed by their meters."""
         return await reports.report_readings(world_of(ctx), readings)
+
+    @query
+    async def check_readings(
+        self, ctx: Context, readings: list[Any]
+    ) -> list[carrying.RefusedReading]:
+        """Oracle: which of these readings a report would be refused for."""
+        return await carrying.check_readings(world_of(ctx), readings)
+
+    @query
+    async def carried_meters(self, ctx: Context, after: str = "") -> carrying.CarriedMeters:
+        """Oracle: the connections' meters, and up to when their readings are recorded."""
+        return await carrying.carried_meters(world_of(ctx), after=after)
 
     @query
     async def last_reading(self, ctx: Context, meter_id: str) -> MeterReading:

@@ -44,26 +44,73 @@ class Report:
 
 
 @dataclass(slots=True)
-class _MeterState:
-    """A meter and its last accepted reading while a report is processed."""
+class MeterState:
+    """A meter, None if nobody registered it, and its last reading while a report is processed."""
 
-    meter: Meter
+    meter: Meter | None
     head: MeterReading | None
+
+    def advance(self, reading: MeterReading) -> bool:
+        """Take an acceptable reading; False for one that is recorded, which changes nothing."""
+        is_new = problem_following(self.head, reading) is None
+        if is_new:
+            self.head = reading
+        return is_new
 
 
 async def report_readings(world: World, readings: list[Any]) -> Report:
     """Record readings in the order given; per meter they must be in the order of time."""
     await world.require_role(_REPORTERS)
-    arguments.checked_list(readings, "readings", at_most=READINGS_PER_REPORT_MAX)
-    given = [_reading(entry) for entry in readings]
-    states = await _load(world, sorted({reading.meter_id for reading in given}))
+    given = checked_readings(readings)
+    states = await states_of(world, given)
     accepted: list[MeterReading] = []
     for reading in given:
-        if await _is_new(world, states[reading.meter_id], reading):
+        state = states[reading.meter_id]
+        refusal = await refusal_of(world, state, reading)
+        if refusal is not None:
+            raise refused(refusal, f"meter {reading.meter_id}, seq {reading.seq}")
+        if state.advance(reading):
             accepted.append(reading)
-            states[reading.meter_id].head = reading
     await _record(world, accepted)
     return Report(accepted=len(accepted), duplicates=len(given) - len(accepted))
+
+
+def checked_readings(readings: list[Any]) -> list[MeterReading]:
+    """The readings of a report; refuses one that is too long or malformed."""
+    arguments.checked_list(readings, "readings", at_most=READINGS_PER_REPORT_MAX)
+    return [_reading(entry) for entry in readings]
+
+
+async def states_of(world: World, readings: list[MeterReading]) -> dict[str, MeterState]:
+    """Meters and their last readings, in one request to the peer."""
+    meter_ids = sorted({reading.meter_id for reading in readings})
+    count = len(meter_ids)
+    raw = await world.stub.get_states(
+        [keys.meter(name) for name in meter_ids] + [keys.meter_head(name) for name in meter_ids]
+    )
+    return {
+        name: MeterState(
+            meter=decode(Meter, meter_raw) if meter_raw else None,
+            head=decode(MeterReading, head_raw) if head_raw else None,
+        )
+        for name, meter_raw, head_raw in zip(meter_ids, raw[:count], raw[count:], strict=True)
+    }
+
+
+async def refusal_of(world: World, state: MeterState, reading: MeterReading) -> Refusal | None:
+    """Why a reading contradicts its device or its history; None if it is new or recorded so."""
+    if state.meter is None:
+        return Refusal.UNKNOWN_METER
+    if state.meter.status != Status.APPROVED:
+        return Refusal.NOT_APPROVED
+    if not is_signed_by(state.meter, reading):
+        return Refusal.BAD_READING_SIGNATURE
+    if reading.t_end_ms > world.now_ms + CLOCK_AHEAD_MS_MAX:
+        return Refusal.READING_IN_THE_FUTURE
+    problem = problem_following(state.head, reading)
+    if problem is Refusal.READING_OUT_OF_ORDER and await _is_recorded(world, state, reading):
+        return None
+    return problem
 
 
 async def registers_at(
@@ -97,40 +144,7 @@ async def registers_at(
     return found
 
 
-async def _load(world: World, meter_ids: list[str]) -> dict[str, _MeterState]:
-    """Meters and their last readings, in one request to the peer."""
-    count = len(meter_ids)
-    raw = await world.stub.get_states(
-        [keys.meter(name) for name in meter_ids] + [keys.meter_head(name) for name in meter_ids]
-    )
-    states = {}
-    for name, meter_raw, head_raw in zip(meter_ids, raw[:count], raw[count:], strict=True):
-        if not meter_raw:
-            raise refused(Refusal.UNKNOWN_METER, name)
-        meter = decode(Meter, meter_raw)
-        if meter.status != Status.APPROVED:
-            raise refused(Refusal.NOT_APPROVED, f"meter {name}")
-        head = decode(MeterReading, head_raw) if head_raw else None
-        states[name] = _MeterState(meter=meter, head=head)
-    return states
-
-
-async def _is_new(world: World, state: _MeterState, reading: MeterReading) -> bool:
-    """False for an exact repetition; refuses what contradicts the device or its history."""
-    name = f"meter {reading.meter_id}, seq {reading.seq}"
-    if not is_signed_by(state.meter, reading):
-        raise refused(Refusal.BAD_READING_SIGNATURE, name)
-    if reading.t_end_ms > world.now_ms + CLOCK_AHEAD_MS_MAX:
-        arguments.bad(f"{name}: t_end_ms is in the future")
-    problem = problem_following(state.head, reading)
-    if problem is Refusal.READING_OUT_OF_ORDER and await _is_recorded(world, state, reading):
-        return False
-    if problem is not None:
-        raise refused(problem, name)
-    return True
-
-
-async def _is_recorded(world: World, state: _MeterState, reading: MeterReading) -> bool:
+async def _is_recorded(world: World, state: MeterState, reading: MeterReading) -> bool:
     recorded = state.head
     if recorded is None or recorded.t_end_ms != reading.t_end_ms:
         key = keys.reading(reading.meter_id, reading.t_end_ms)

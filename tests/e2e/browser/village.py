@@ -20,9 +20,12 @@ from chaincode.shim.testing import collection
 from gateway.api.limits import RateLimit
 from gateway.application import create_app
 from gateway.hems.meter_keys import LedgerMeterKeys
+from gateway.hems.running import limits_for
+from gateway.hems.series import SeriesStore
 from gateway.hems.virtual_meter import VirtualMeter
 from gateway.identity.sessions import Viewer
-from gateway.mqtt.ingest import ReadingStore
+from gateway.mqtt.ingest import SeriesIntake
+from gateway.mqtt.reading_check import ReadingCheck
 from gateway.mqtt.topics import Topic
 from gateway.ports import CertificateIssuer, Measurements
 from gateway.services import Services
@@ -89,7 +92,10 @@ class Village:
         now_ms = milliseconds(self.community.ledger.now)
         t_end_ms = max(now_ms, latest.t_end_ms + HOUR_MS if latest else 0)
         message = meter.message(meter.read(t_end_ms))
-        await self.services.readings.accept(Topic("val", home.meter_id, "reading"), message)
+        keys = LedgerMeterKeys(self.services.community, self.services.blocks)
+        series = SeriesStore(self.services.readmodel.database, limits_for(HOUR_MS), 0)
+        intake = SeriesIntake(series, ReadingCheck(keys), lambda: t_end_ms)
+        await intake.accept(Topic("val", home.meter_id, "reading"), message)
 
     def _in_loop(self, coroutine: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(START_TIMEOUT_S)
@@ -129,8 +135,6 @@ def village(
     ledger = ChainedLedger(people.ledger)
     clock_ms = lambda: milliseconds(people.ledger.now)  # noqa: E731
     services = services_over(ledger, clock_ms, energy_hour_ms=HOUR_MS, issuer=issuer)
-    keys = LedgerMeterKeys(services.community, services.blocks)
-    services = replace(services, readings=ReadingStore(keys))
     services = replace(services, community_name=name, utc_offset_minutes=-180)
     if measurements is not None:
         services = replace(services, measurements=measurements)

@@ -17,6 +17,7 @@ from gateway.api.described_app import EXAMPLES
 from gateway.api.limits import RateLimit
 from gateway.application import create_app
 from gateway.hems.batteries import Observation
+from gateway.hems.running import StoredReadings
 from gateway.hems.virtual_meter import VirtualMeter
 from gateway.identity.sessions import Viewer, Way
 from gateway.mqtt.device_messages import EnergyEvent
@@ -77,7 +78,6 @@ class Street:
             lambda: self.scene.now_ms,
             readmodel=self.ledger.readmodel,
             energy_hour_ms=HOUR_MS,
-            readings=self.scene.stores.series,
         )
         services.batteries.record(self.battery.res_id, Observation(NOON_MS, 4_200))
         services.sessions.admit(MANAGER, Viewer("", is_manager=True))
@@ -90,7 +90,9 @@ class Street:
         push = PushDevices(database, clock_ms, Reach(), bytes(range(65)))
         push.add(self.seller.idgrid, a_subscription(), "Linux")
         ways = NoticeWays(webhooks=webhooks, push=push)
-        return replace(services, hems=self.scene.service, notice_ways=ways)
+        stores = self.scene.stores
+        readings = StoredReadings(stores.series, stores.devices)
+        return replace(services, hems=self.scene.service, notice_ways=ways, readings=readings)
 
 
 def _heard(seller: Household, meter: VirtualMeter) -> Scene:
@@ -164,6 +166,9 @@ def calls(it: Street) -> dict[str, tuple[str, dict[str, Any] | None]]:
         "/v1/marketplace/posts": "/v1/marketplace/posts",
         "/v1/marketplace/posts/{post_id}": f"/v1/marketplace/posts/{it.post_id}",
         "/v1/meters/{meter_id}/reading": f"/v1/meters/{meter}/reading",
+        "/v1/meters/{meter_id}/signed-readings": (
+            f"/v1/meters/{meter}/signed-readings?after_ms=0&until_ms={NOON_MS}"
+        ),
         "/v1/money": "/v1/money",
         "/v1/passkeys": "/v1/passkeys",
         "/v1/sessions": "/v1/sessions",

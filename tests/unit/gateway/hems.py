@@ -3,16 +3,19 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import httpx
 
 from chaincode.shim.testing import TestLedger
 from gateway.application import create_app
 from gateway.hems.meter_keys import LedgerMeterKeys
+from gateway.hems.running import limits_for
+from gateway.hems.series import SeriesStore
 from gateway.hems.virtual_meter import VirtualMeter
 from gateway.identity.sessions import Viewer
-from gateway.mqtt.ingest import ReadingStore
+from gateway.mqtt.ingest import SeriesIntake
+from gateway.mqtt.reading_check import ReadingCheck
 from gateway.mqtt.topics import Topic
 from gateway.services import Services
 from tests.unit.energy.community import Community, Household, milliseconds
@@ -36,6 +39,14 @@ class Hems:
     services: Services
     mirror: LedgerDouble
     meters: dict[str, VirtualMeter]
+    heard_ms: int = 0
+    """When the message is heard that comes next."""
+
+    def __post_init__(self) -> None:
+        keys = LedgerMeterKeys(self.services.community, self.services.blocks)
+        limits = limits_for(HOUR_MS)
+        series = SeriesStore(self.services.readmodel.database, limits, 0)
+        self.intake = SeriesIntake(series, ReadingCheck(keys), lambda: self.heard_ms)
 
     async def catch_up(self) -> None:
         """Let the gateway see the ledger as it stands, through a real block."""
@@ -58,7 +69,8 @@ class Hems:
         meter = self.meters[home.meter_id]
         meter.run_hour(load_wh=load_wh, pv_wh=pv_wh)
         topic = Topic("val", home.meter_id, "reading")
-        assert await self.services.readings.accept(topic, meter.message(meter.read(at_ms)))
+        self.heard_ms = at_ms
+        assert await self.intake.accept(topic, meter.message(meter.read(at_ms)))
 
 
 def mirror_of(ledger: TestLedger) -> Callable[[str, object], dict[str, bytes]]:
@@ -83,8 +95,6 @@ async def hems_of(community: Community):
     mirror = LedgerDouble(mirror_of(community.ledger))
     clock_ms = clock_of(community)
     services = services_over(mirror, clock_ms, energy_hour_ms=HOUR_MS)
-    keys = LedgerMeterKeys(services.community, services.blocks)
-    services = replace(services, readings=ReadingStore(keys))
     following = asyncio.create_task(follow(mirror, services))
     services.sessions.admit(ORACLE_TOKEN, Viewer("", is_oracle=True))
     for home in community.households:

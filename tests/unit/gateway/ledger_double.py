@@ -12,11 +12,11 @@ from datetime import UTC, datetime
 
 from gateway.books.community import Community
 from gateway.books.market import Market
+from gateway.hems.running import StoredReadings, limits_for
 from gateway.identity.issuing import NoIssuer
 from gateway.identity.people import People
 from gateway.identity.sessions import Sessions
 from gateway.ledger_access.block_signal import BlockSignal
-from gateway.mqtt.ingest import ReadingStore
 from gateway.ports import CertificateIssuer
 from gateway.readmodel.event_feed import EventFeed
 from gateway.readmodel.following import follow_blocks
@@ -173,7 +173,6 @@ def services_over(
     ledger: LedgerDouble,
     clock_ms: Callable[[], int] = lambda: NOW_MS,
     *,
-    readings: ReadingStore | None = None,
     energy_hour_ms: int = 7_000,
     readmodel: ReadModel | None = None,
     issuer: CertificateIssuer | None = None,
@@ -188,10 +187,6 @@ def services_over(
         issuer=issuer or NoIssuer(),
         community_name="Test community",
     )
-
-    class NoKeys:
-        def public_key(self, meter_id):
-            return None
 
     return Services(
         readmodel=readmodel,
@@ -213,7 +208,7 @@ def services_over(
         receipts=Receipts(readmodel),
         sessions=Sessions(readmodel.database, clock_ms, people.endings),
         people=people,
-        readings=readings or ReadingStore(NoKeys()),
+        readings=StoredReadings.over(readmodel.database, limits_for(energy_hour_ms), clock_ms()),
         streams=Slots(4),
         clock_ms=clock_ms,
         community_name="Test community",

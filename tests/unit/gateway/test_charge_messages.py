@@ -6,11 +6,16 @@ import time
 
 import pytest
 
+from chaincode.energy.hours import HOUR_MS
 from gateway.hems.batteries import BatteryStore, Observation
+from gateway.hems.running import limits_for
+from gateway.hems.series import SeriesStore
 from gateway.mqtt.charge import CLOCK_AHEAD_MS_MAX, decode_charge
-from gateway.mqtt.ingest import ReadingStore, accept_charge, ingest
+from gateway.mqtt.ingest import SeriesIntake, accept_charge, ingest
 from gateway.mqtt.reading import BadReading
+from gateway.mqtt.reading_check import ReadingCheck
 from gateway.mqtt.topics import Topic
+from tests.support.gateway_database import fresh_database
 from tests.unit.gateway.test_embedded_broker import COMMUNITY, client, running_broker, scene
 
 NOW_MS = 1_000_000_000
@@ -56,8 +61,9 @@ class NoKeys:
 
 
 def test_charges_come_over_the_broker_and_bad_ones_are_counted() -> None:
-    store, batteries = ReadingStore(NoKeys()), BatteryStore()
-    at_ms = time.time_ns() // 1_000_000
+    at_ms, batteries = time.time_ns() // 1_000_000, BatteryStore()
+    series = SeriesStore(fresh_database(), limits_for(HOUR_MS), at_ms)
+    store = SeriesIntake(series, ReadingCheck(NoKeys()), lambda: at_ms)
 
     async def play() -> None:
         async with running_broker() as broker, client(broker, "gateway") as gateway:

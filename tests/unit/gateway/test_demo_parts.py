@@ -2,14 +2,12 @@
 
 import asyncio
 import io
-import json
 from dataclasses import replace
 
 import pytest
 
 from gateway.demo.report import DemoReport, HourReport, broken_invariants
 from gateway.demo.table import LiveTable, Row
-from gateway.errors import LedgerRefusal
 from gateway.hems.plausibility import Limits
 from gateway.hems.profiles import DEMO_START
 from gateway.hems.series import SeriesStore
@@ -18,7 +16,6 @@ from gateway.mqtt.ingest import SeriesIntake
 from gateway.mqtt.reading import BadReading
 from gateway.mqtt.reading_check import ReadingCheck
 from gateway.mqtt.topics import Topic
-from gateway.oracle.node import OracleNode
 from gateway.oracle.series_source import SeriesReadings
 from gateway.timetable.market_clock import MarketClock
 from tests.support.gateway_database import fresh_database
@@ -103,42 +100,6 @@ def test_a_long_day_stays_within_the_terminal():
     assert "hour 23" not in last
 
 
-class Submissions:
-    """Records what the oracle sends; refuses a report that contains the named meter."""
-
-    def __init__(self, bad_meter: str | None) -> None:
-        self.bad_meter = bad_meter
-        self.reports: list[list[str]] = []
-
-    async def submit(self, function: str, content: str):
-        meters = [reading["meter_id"] for reading in json.loads(content)]
-        if self.bad_meter in meters:
-            text = f"BAD_READING_SIGNATURE: not its key (meter {self.bad_meter}, seq 1)"
-            raise LedgerRefusal("ABORTED", "x", (("", "", text),))
-        self.reports.append(meters)
-
-
-def test_one_bad_reading_does_not_hold_up_the_others():
-    meters = [VirtualMeter(f"m-{number}") for number in range(3)]
-    keys = {meter.meter_id: meter.public_key for meter in meters}
-
-    class Keys:
-        def public_key(self, meter_id):
-            return keys.get(meter_id)
-
-    async def play() -> None:
-        series = SeriesStore(fresh_database(), Limits(), 0)
-        intake = SeriesIntake(series, ReadingCheck(Keys()), lambda: 1_000)
-        for meter in meters:
-            message = meter.message(meter.read(1_000))
-            await intake.accept(Topic("val", meter.meter_id, "reading"), message)
-        ledger = Submissions("m-1")
-        assert await OracleNode(ledger, SeriesReadings(series)).report(sorted(keys), 1_000) == 2
-        assert ledger.reports == [["m-0", "m-2"]]
-
-    asyncio.run(play())
-
-
 def test_the_demos_oracle_does_not_believe_what_cannot_be_true():
     meter = VirtualMeter("m-1")
 
@@ -156,7 +117,7 @@ def test_the_demos_oracle_does_not_believe_what_cannot_be_true():
         meter.run_hour(load_wh=200_000, pv_wh=0)
         with pytest.raises(BadReading, match="register_jump"):
             await intake.accept(topic, meter.message(meter.read(3_600_000)))
-        found = await SeriesReadings(series).wait_for(["m-1"], 3_600_000, timeout_ms=0)
-        assert found == {}
+        found = await SeriesReadings(series).since({"m-1": 0}, 3_600_000)
+        assert found == {"m-1": [first]}
 
     asyncio.run(play())

@@ -73,7 +73,7 @@ def test_a_smart_meter_shows_the_last_hour_of_its_readings():
         assert (answer["from_ms"], answer["to_ms"]) == (end_ms - HOUR_MS, end_ms)
         signed = hems.services.readings
         assert [r["signature"] for r in answer["readings"]] == [
-            signed.reading(METER, answer[name]).signature for name in ("from_ms", "to_ms")
+            signed.until(METER, answer[name]).signature for name in ("from_ms", "to_ms")
         ]
         earlier = await client.get(f"{path}?at_ms={end_ms - QUARTER_MS}", headers=known)
         assert earlier.json()["value"] == sum(loads_wh[1:5]) / 1000

@@ -11,10 +11,14 @@ from hypothesis import strategies as st
 
 from chaincode.energy.hours import TIME_MS_MAX
 from gateway.hems.profiles import DEMO_START, load_profiles
+from gateway.hems.running import limits_for
+from gateway.hems.series import SeriesStore
 from gateway.hems.virtual_meter import VirtualMeter
-from gateway.mqtt.ingest import ReadingStore
+from gateway.mqtt.ingest import SeriesIntake
 from gateway.mqtt.reading import BadReading, check_signature, decode_reading, encode_reading
+from gateway.mqtt.reading_check import ReadingCheck
 from gateway.mqtt.topics import Topic
+from tests.support.gateway_database import fresh_database
 
 HOUR_MS = 3_600_000
 
@@ -95,9 +99,10 @@ def test_what_is_not_a_reading_at_all(raw):
         decode_reading(raw)
 
 
-def test_the_store_takes_each_reading_once_and_in_order():
+def test_the_store_takes_each_reading_once_and_none_it_cannot_believe():
     meter, other = VirtualMeter("m-1"), VirtualMeter("m-2")
-    store = ReadingStore(KeysOf(meter))
+    series = SeriesStore(fresh_database(), limits_for(HOUR_MS), 0)
+    store = SeriesIntake(series, ReadingCheck(KeysOf(meter)), lambda: 3 * HOUR_MS)
 
     async def play() -> None:
         first = meter.read(HOUR_MS)
@@ -106,32 +111,15 @@ def test_the_store_takes_each_reading_once_and_in_order():
         meter.run_hour(load_wh=500, pv_wh=0)
         second = meter.read(2 * HOUR_MS)
         assert await store.accept(topic("m-1"), meter.message(second)) == second
-        with pytest.raises(BadReading, match="later reading"):
-            await store.accept(topic("m-1"), meter.message(first))
+        assert await store.accept(topic("m-1"), meter.message(first)) is None
         with pytest.raises(BadReading, match="speaks for"):
             await store.accept(topic("m-2"), meter.message(second))
-        with pytest.raises(BadReading, match="not registered"):
+        with pytest.raises(BadReading, match="unknown_meter"):
             await store.accept(topic("m-2"), other.message(other.read(HOUR_MS)))
         forged = encode_reading(replace(meter.read(3 * HOUR_MS), import_wh=1), "kid")
-        with pytest.raises(BadReading, match="signature"):
+        with pytest.raises(BadReading, match="bad_signature"):
             await store.accept(topic("m-1"), forged)
-        assert store.latest("m-1") == second
-        assert store.reading("m-1", HOUR_MS) == first
-
-    asyncio.run(play())
-
-
-def test_waiting_for_readings_returns_those_that_came():
-    meter = VirtualMeter("m-1")
-    store = ReadingStore(KeysOf(meter))
-
-    async def play() -> None:
-        waiting = asyncio.create_task(store.wait_for(["m-1"], HOUR_MS, timeout_ms=5_000))
-        await asyncio.sleep(0)
-        reading = meter.read(HOUR_MS)
-        await store.accept(topic("m-1"), meter.message(reading))
-        assert await waiting == {"m-1": reading}
-        assert await store.wait_for(["m-1", "m-2"], HOUR_MS, timeout_ms=1) == {"m-1": reading}
+        assert series.between("m-1", 0, 3 * HOUR_MS) == [first, second]
 
     asyncio.run(play())
 

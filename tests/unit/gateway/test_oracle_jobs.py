@@ -1,28 +1,38 @@
 """A member's oracle: real HTTP to the devices, real contracts, every step in its log."""
 
 import asyncio
+import base64
 import json
 import socket
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from fastapi import FastAPI, Response
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chaincode.energy.oracle.readings import attested_message
+from chaincode.energy.oracle.records import MeterReading
 from chaincode.energy.oracle.requests import REQUEST_LIFETIME_MS
+from chaincode.energy.registry.records import Meter
 from gateway.hems.batteries import Observation
 from gateway.oracle.answering import AnsweringNode
 from gateway.oracle.http_source import BODY_BYTES_MAX, HttpSource
-from gateway.oracle.job import STEPS, JobFailed, JobSpec, RunLog, encoded, parse_value
-from gateway.oracle.server import load_oracle_settings
+from gateway.oracle.job import JobSpec, RunLog, encoded, parse_value
+from gateway.oracle.settings import load_oracle_settings
+from gateway.oracle.signed import check_metered
+from gateway.oracle.steps import STEPS, JobFailed
+from ledger.crypto.signing import Signer, generate_key
 from tests.unit.energy.community import COOP, DSO, UTILITY, Community, refuses
 from tests.unit.energy.oracle.panel import ANSWER, ask, name_panel, pass_time, with_battery
 from tests.unit.gateway.acting import LedgerActor
-from tests.unit.gateway.hems import ORACLE_TOKEN, clock_of, hems_of, serving
+from tests.unit.gateway.hems import HOUR_MS, ORACLE_TOKEN, clock_of, hems_of, serving
 from tests.unit.gateway.serving import serve
 
 BATTERY = "battery-0"
@@ -102,6 +112,112 @@ def test_three_processes_with_one_that_lies_agree_on_what_two_read(community):
             assert (found["state"], found["value"]) == ("FULFILLED", 4_000)
 
     asyncio.run(scene())
+
+
+@dataclass
+class MeteredHour:
+    """A gateway's answer for the hour before the question, and how a liar alters it."""
+
+    community: Community
+    asked_ms: int = 0
+
+    def __post_init__(self) -> None:
+        self.home = self.community.households[0]
+        self.asked_ms = clock_of(self.community)()
+
+    def reading(self, before_ms: int, import_wh: int, **changes: object) -> dict[str, Any]:
+        return self.home.reading(self.asked_ms - before_ms, import_wh=import_wh, **changes)
+
+    def answer(self, value: float = 1.5, **changes: object) -> dict[str, Any]:
+        readings = [self.reading(HOUR_MS, 10_000), self.reading(0, 11_500)]
+        return {"id": self.home.meter_id, "value": value, "readings": readings} | changes
+
+
+def honest(hour: MeteredHour) -> dict[str, Any]:
+    return hour.answer()
+
+
+def another_value(hour: MeteredHour) -> dict[str, Any]:
+    return hour.answer(value=1.4)
+
+
+def no_readings(hour: MeteredHour) -> dict[str, Any]:
+    return hour.answer(readings=[])
+
+
+def an_altered_register(hour: MeteredHour) -> dict[str, Any]:
+    start, end = hour.answer()["readings"]
+    return hour.answer(value=2.5, readings=[start, end | {"import_wh": 12_500}])
+
+
+def of_another_meter(hour: MeteredHour) -> dict[str, Any]:
+    other = hour.community.join()
+    start, end = (
+        other.reading(hour.asked_ms - before_ms, import_wh=import_wh)
+        for before_ms, import_wh in ((HOUR_MS, 0), (0, 1_500))
+    )
+    return hour.answer(readings=[start, end])
+
+
+def of_another_hour(hour: MeteredHour) -> dict[str, Any]:
+    readings = [hour.reading(2 * HOUR_MS, 10_000), hour.reading(HOUR_MS, 11_500)]
+    return hour.answer(readings=readings)
+
+
+@pytest.mark.parametrize(
+    ("answered", "refusal", "tries"),
+    [
+        (honest, None, 0),
+        (another_value, "1.4 kWh is said, 1500 Wh are signed", 1),
+        (no_readings, "without its readings", 1),
+        (an_altered_register, "not signed by the key on the ledger", 1),
+        (of_another_meter, "a reading of meter-1 for meter-0", 1),
+        (of_another_hour, "not that hour", 2),
+    ],
+)
+def test_a_meters_hour_is_answered_only_as_the_meter_signed_it(
+    community, answered, refusal, tries
+):
+    async def scene() -> None:
+        oracle = name_panel(community)[COOP]
+        home = community.households[0]
+        asked = ask(community, home, "smartmeter", home.meter_id)["request_id"]
+        body = answered(MeteredHour(community))
+        app = FastAPI()
+        app.add_api_route("/smartmeter/{meter_id}", lambda meter_id, at_ms: body)
+        async with serve(app) as address, httpx.AsyncClient() as http:
+            answering, log = node(community, oracle, http, jobs(address))
+            assert await answering.answer_open() == (refusal is None)
+            await answering.answer_open()
+        failed = [found for found in log.of(asked) if not found.is_done]
+        assert [found.step for found in failed] == ["check signature"] * tries
+        assert all(refusal in found.detail for found in failed)
+        if refusal is None:
+            steps = {found.step: found.detail for found in log.of(asked)}
+            assert steps["check signature"].startswith("seq 1 and 2, tier B, key ")
+            assert list(steps) == list(STEPS)
+
+    asyncio.run(scene())
+
+
+def test_a_meter_of_tier_a_is_vouched_for_by_the_gateway_named_on_the_ledger(community):
+    """The device's own signature is not the ledger's business then, the gateway's is."""
+    home, gateway = community.households[0], generate_key()
+    point = gateway.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    community.dso.submit("devices:replace_key", home.meter_id, point.hex(), "A")
+    meter = Meter(**community.dso.evaluate("devices:get", home.meter_id))
+    hour = MeteredHour(community)
+
+    def attested(entry: dict[str, Any]) -> dict[str, Any]:
+        message = attested_message(MeterReading(**entry))
+        signature = base64.b64encode(Signer(gateway).sign(message)).decode()
+        return entry | {"signature": signature}
+
+    good = hour.answer(readings=[attested(entry) for entry in hour.answer()["readings"]])
+    told = check_metered(good, meter, Decimal("1.5"), hour.asked_ms, HOUR_MS)
+    assert "tier A" in told
+    with pytest.raises(JobFailed, match="not signed by the key on the ledger"):
+        check_metered(hour.answer(), meter, Decimal("1.5"), hour.asked_ms, HOUR_MS)
 
 
 def closed_address() -> str:
@@ -207,6 +323,32 @@ def test_the_run_log_is_kept_in_a_file(tmp_path) -> None:
         ("r-2", "submit", True),
     ]
     assert len(lines[0]["detail"]) == 200
+
+
+@pytest.mark.parametrize(
+    ("reports", "problem"),
+    [
+        ({}, "name the `gateway` or the `database`"),
+        ({"gateway": "https://x", "database": "postgresql://x"}, "name the `gateway`"),
+        ({"gateway": "ftp://x"}, "no address of a gateway"),
+        ({"database": "sqlite:////nowhere/gateway.db"}, "there is no database"),
+        ({"gateway": "https://x", "every_ms": 999}, "every_ms is not between"),
+        ({"gateway": "https://x", "hold_ms": "1"}, "hold_ms is not between"),
+        ({"gateway": "https://x", "evry_ms": 1}, "evry_ms is no setting"),
+    ],
+)
+def test_wrong_settings_of_reports_are_named(tmp_path, reports, problem) -> None:
+    content = {
+        "ledger": {"channel_id": "c", "chaincode": "energy", "tls_ca": "/ca", "peers": []},
+        "identity": {"mspid": COOP, "certificate": "/c", "key": "/k"},
+        "jobs": [],
+        "run_log": "log",
+        "reports": reports,
+    }
+    file = tmp_path / "oracle.json"
+    file.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=problem):
+        load_oracle_settings(file)
 
 
 def test_settings_of_an_oracle(tmp_path) -> None:

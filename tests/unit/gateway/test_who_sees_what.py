@@ -148,7 +148,12 @@ class Place:
         return re.sub(r"\{(\w+)\}", lambda found: values[found[1]], path) + QUERIES.get(path, "")
 
 
-QUERIES = {"/v1/currencies": "?utoken=1", "/v1/search": "?q=1", "/explorer/search": "?q=VAL"}
+QUERIES = {
+    "/v1/currencies": "?utoken=1",
+    "/v1/search": "?q=1",
+    "/explorer/search": "?q=VAL",
+    "/v1/meters/{meter_id}/signed-readings": "?after_ms=0&until_ms=1",
+}
 REQUEST_PEM = {"request_pem": signing_request()}
 LETTERS = {"comparison_code": "AAAA-BBBB-CCCC"}
 SECRET = {"secret": "guessed"}

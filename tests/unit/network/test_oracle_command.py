@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.oracle.server import load_oracle_settings
+from gateway.oracle.settings import load_oracle_settings
 from network.commands.oracle import main
 from tests.integration.running_network import create_test_network
 

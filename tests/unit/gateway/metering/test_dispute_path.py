@@ -12,7 +12,9 @@ from datetime import datetime, timedelta
 import pytest
 
 from gateway.hems.virtual_meter import VirtualMeter
-from gateway.oracle.node import OracleNode
+from gateway.oracle.instants import ReportTimes
+from gateway.oracle.job import RunLog
+from gateway.oracle.reporting import ReportingNode
 from gateway.oracle.series_source import SeriesReadings
 from tests.unit.energy.community import (
     LISTING,
@@ -50,17 +52,19 @@ class World:
             for home in (self.seller, self.buyer)
         }
         self.scene = Scene(Keys(*self.meters.values()))
-        self.oracle = OracleNode(
+        self.oracle = ReportingNode(
             LedgerActor(self.community.oracle),
             SeriesReadings(self.scene.stores.series),
-            wait_ms=0,
+            ReportTimes(),
+            clock_ms=self.clock_ms,
+            log=RunLog(self.clock_ms),
         )
         self.meter_of(self.buyer).run_hour(load_wh=BEFORE_WH, pv_wh=0)
         self.start = {home.meter_id: self.read(home, START) for home in self.homes}
         self.at(START)
         for home in self.homes:
             self.hear(home, self.start[home.meter_id])
-        assert self.report(START) == 2
+        assert self.report() == 2
         self.meter_of(self.seller).run_hour(load_wh=0, pv_wh=TAKEN_WH)
         self.at(END)
         self.hear(self.seller, self.read(self.seller, END))
@@ -91,9 +95,11 @@ class World:
     def hear(self, home: Household, message: bytes) -> None:
         self.scene.hear((f"{home.meter_id}/reading", message))
 
-    def report(self, time: datetime) -> int:
-        meters = [home.meter_id for home in self.homes]
-        return asyncio.run(self.oracle.report(meters, milliseconds(time)))
+    def clock_ms(self) -> int:
+        return self.scene.now_ms
+
+    def report(self) -> int:
+        return asyncio.run(self.oracle.report_due())
 
 
 def altered(world: World) -> bytes:
@@ -147,7 +153,7 @@ def disputed(tampered: Callable[[World], bytes], reason: str) -> World:
     (alarm,) = world.scene.alarms
     assert (alarm.kind, alarm.device_id) == ("set_aside", world.buyer.meter_id)
     assert alarm.detail.startswith(f"{reason}: ")
-    assert world.report(END) == 1, "only the seller's"
+    assert world.report() == 1, "only the seller's"
 
     community = world.community
     refused = refuses(community, "READINGS_MISSING", community.scheduler, "market:settle", LISTING)
@@ -166,7 +172,7 @@ def disputed(tampered: Callable[[World], bytes], reason: str) -> World:
 def test_a_tampered_reading_ends_in_a_dispute_that_the_true_one_resolves(tampered, reason):
     world = disputed(tampered, reason)
     world.hear(world.buyer, world.twin_reading(load_wh=BEFORE_WH + TAKEN_WH))
-    assert world.report(END) == 2
+    assert world.report() == 1, "the seller's is recorded"
     assert world.community.settle()["state"] == "SETTLED"
     bought = line(world.community, world.buyer)
     assert (bought["bought_wh"], bought["metering"]) == (TAKEN_WH, "measured")
