@@ -122,7 +122,7 @@ class ReportingNode:
         recorded: dict[str, int] = {}
         after, oldest_ms = "", now_ms - self._times.look_back_ms
         while True:
-            page = await self._actor.evaluate("oracle:carried_meters", after)
+            page = await self._actor.evaluate("devices:carried_meters", after)
             for entry in page["meters"]:
                 meter = Meter(**entry["meter"])
                 if entry["recorded_ms"] < until_ms:

@@ -20,6 +20,33 @@ UTOKEN_PER_TOKEN = 1_000_000
 
 def main(arguments: Sequence[str]) -> int:
     """Write the settings, with a certificate at the first time, and become the process."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if not (options.hems or options.price or options.database):
+        parser.error("give --hems, --database or --price: what should it ask?")
+
+    def act() -> int:
+        token = options.hems_token.read_text("ascii").strip() if options.hems_token else ""
+        settings = prepare(
+            options.plan,
+            options.member,
+            options.chaincode,
+            jobs_for(hems=options.hems, token=token, price=options.price),
+            reports=reports_from(
+                hems=options.hems,
+                token=token,
+                database=options.database,
+                every_minutes=options.every_minutes,
+            ),
+            ca=options.hems_ca,
+        )
+        sys.stdout.write(f"{settings}\n")
+        return 0 if options.write_only else become("gateway.oracle.server", settings)
+
+    return run_action("oracle", act)
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="gridledger oracle",
         description="Reports what the meters measured at the end of every hour, and answers what"
@@ -29,6 +56,21 @@ def main(arguments: Sequence[str]) -> int:
     add_plan_option(parser)
     parser.add_argument("member", help="whose oracle it is, by its id in the plan")
     parser.add_argument("--chaincode", default="energy", help="(energy)")
+    _add_sources(parser)
+    parser.add_argument(
+        "--every-minutes",
+        type=whole_number(1, 24 * 60),
+        default=60,
+        metavar="N",
+        help="which readings are reported: those at the ends of so many minutes (60)",
+    )
+    parser.add_argument(
+        "--write-only", action="store_true", help="write the settings and do not start"
+    )
+    return parser
+
+
+def _add_sources(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--hems",
         metavar="URL",
@@ -49,45 +91,10 @@ def main(arguments: Sequence[str]) -> int:
         help="take the readings from the database of the own gateway instead",
     )
     parser.add_argument(
-        "--every-minutes",
-        type=whole_number(1, 24 * 60),
-        default=60,
-        metavar="N",
-        help="which readings are reported: those at the ends of so many minutes (60)",
-    )
-    parser.add_argument(
         "--price",
         metavar="URL",
         help='answers {"value": tokens per kWh}; {subject} stands for the price series',
     )
-    parser.add_argument(
-        "--write-only", action="store_true", help="write the settings and do not start"
-    )
-    options = parser.parse_args(arguments)
-    if not (options.hems or options.price or options.database):
-        parser.error("give --hems, --database or --price: what should it ask?")
-
-    def act() -> int:
-        token = options.hems_token.read_text("ascii").strip() if options.hems_token else ""
-        jobs = jobs_for(hems=options.hems, token=token, price=options.price)
-        reports = reports_from(
-            hems=options.hems,
-            token=token,
-            database=options.database,
-            every_minutes=options.every_minutes,
-        )
-        settings = prepare(
-            options.plan,
-            options.member,
-            options.chaincode,
-            jobs,
-            reports=reports,
-            ca=options.hems_ca,
-        )
-        sys.stdout.write(f"{settings}\n")
-        return 0 if options.write_only else become("gateway.oracle.server", settings)
-
-    return run_action("oracle", act)
 
 
 def jobs_for(*, hems: str | None, token: str, price: str | None) -> list[dict[str, Any]]:

@@ -1,6 +1,7 @@
 """The contract `devices`: meters, batteries and plugs as tokens with an owner and a key."""
 
 from chaincode.energy.contracts.transaction import world_of
+from chaincode.energy.oracle import carrying
 from chaincode.energy.registry import devices
 from chaincode.energy.registry.records import Meter
 from chaincode.shim import Context, Contract, query, transaction
@@ -56,6 +57,11 @@ class Devices(Contract):
         return await devices.replace_key(
             world_of(ctx), device_id=device_id, public_key=public_key, tier=tier
         )
+
+    @query
+    async def carried_meters(self, ctx: Context, after: str = "") -> carrying.CarriedMeters:
+        """Oracle: the connections' meters, and up to when their readings are recorded."""
+        return await carrying.carried_meters(world_of(ctx), after=after)
 
     @query
     async def get(self, ctx: Context, device_id: str) -> Meter:

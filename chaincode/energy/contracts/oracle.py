@@ -28,11 +28,6 @@ class Oracle(Contract):
         return await carrying.check_readings(world_of(ctx), readings)
 
     @query
-    async def carried_meters(self, ctx: Context, after: str = "") -> carrying.CarriedMeters:
-        """Oracle: the connections' meters, and up to when their readings are recorded."""
-        return await carrying.carried_meters(world_of(ctx), after=after)
-
-    @query
     async def last_reading(self, ctx: Context, meter_id: str) -> MeterReading:
         """Owner, who has its grant, oracle: the newest reading of a meter."""
         return await meter_data.last_reading(world_of(ctx), meter_id)

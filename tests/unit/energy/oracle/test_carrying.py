@@ -12,7 +12,7 @@ QUARTER_MS = 15 * 60_000
 REPORT, CHECK, CARRIED = (
     "oracle:report_readings",
     "oracle:check_readings",
-    "oracle:carried_meters",
+    "devices:carried_meters",
 )
 
 
