@@ -1,1 +1,1 @@
-"""Clients of the gateway that measure it; `gridledger bench gateway` runs them as processes."""
+"""What measures the gateway; `gridledger bench gateway` and `bench meters` run it as processes."""

@@ -62,9 +62,11 @@ class TrialHouseholds:
         self.operator = operators.signing_identity(
             operators.issue_client(f"{name}-operator", now=self._now, attributes={"role": "dso"})
         )
-        self.oracle = operators.signing_identity(
-            operators.issue_client(f"{name}-oracle", now=self._now, attributes={"role": "oracle"})
+        self.oracle_pair = operators.issue_client(
+            f"{name}-oracle", now=self._now, attributes={"role": "oracle"}
         )
+        """Its certificate and key, for a process of its own."""
+        self.oracle = operators.signing_identity(self.oracle_pair)
         self._staff = {
             "community_manager": [self._authority.mspid],
             "dso": [operators.mspid],

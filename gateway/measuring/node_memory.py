@@ -1,0 +1,56 @@
+"""How much memory a node has left with a day of readings: `firmware/measure_day.py`, run here."""
+
+import asyncio
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+
+from gateway.hems.firmware_meter import FIRMWARE, HEAP, interpreter
+
+RUN_S_MAX = 600
+KIB = 1_024
+
+
+@dataclass(frozen=True, slots=True)
+class NodeMemory:
+    """Bytes of the firmware's heap, after collections; `waiting` readings in the outbox."""
+
+    waiting: int
+    sent: int
+    flash_bytes: int
+    empty_bytes: int
+    in_use_max_bytes: int
+    free_min_bytes: int
+
+    def lines(self) -> list[str]:
+        """For people."""
+        in_use = f"{self.in_use_max_bytes / KIB:.0f} KiB in use at most"
+        empty = f"{self.empty_bytes / KIB:.0f} with an empty outbox"
+        return [
+            f"node with a day offline, firmware on MicroPython, heap {HEAP}iB",
+            f"  outbox    {self.waiting} readings, {self.flash_bytes // KIB} KiB of flash",
+            f"  heap      {in_use} ({empty}), {self.free_min_bytes / KIB:.0f} KiB free at least",
+        ]
+
+
+async def measured_node() -> NodeMemory | None:
+    """None where MicroPython is not installed; raises `OSError` when the firmware fails."""
+    command = interpreter()
+    if command is None:
+        return None
+    path = {"MICROPYPATH": f"{FIRMWARE / 'src'}:.frozen"}
+    with tempfile.TemporaryDirectory(prefix="gridledger-node-") as folder:
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            str(FIRMWARE / "measure_day.py"),
+            cwd=folder,
+            env=os.environ | path,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        async with asyncio.timeout(RUN_S_MAX):
+            told, _ = await process.communicate()
+    if process.returncode:
+        raise OSError(f"the firmware failed: {told.decode()[-1_000:]}")
+    return NodeMemory(**json.loads(told))
