@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 NETWORK = "10.78.0"
@@ -21,14 +22,24 @@ PORT = 5_200
 CLONE_NEWNET = 0x40000000
 RECEIVE_TIMEOUT_S = 2.0
 DATAGRAM_BYTES_MAX = 2_048
-RATES = {"802.11b": "11mbit", "802.11g": "54mbit", "802.3u": "100mbit"}
+BURST_BYTES = 1_600
+"""One packet: it leaves at once, those behind it wait until it would have been sent."""
+RATES = {
+    "802.11b": "11mbit",
+    "802.11g": "54mbit",
+    "802.11n": "600mbit",
+    "802.11ac": "1300mbit",
+    "802.3u": "100mbit",
+    "802.3ab": "1gbit",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """Mean and worst delay of one record from house to house, or to the coordinator, in µs."""
+    """Delays of one record in µs; jitter is how far one differs from the next on average."""
 
     mean_us: int
+    jitter_us: int
     worst_us: int
 
 
@@ -66,6 +77,17 @@ def houses(count: int, rate: str) -> Iterator[list[socket.socket]]:
         yield sockets
 
 
+def reported(sockets: Sequence[socket.socket], size: int, rounds: int) -> Round:
+    """Every house tells the coordinator its data, all at once; nobody answers."""
+    *stations, coordinator = sockets
+    delays = []
+    for _ in range(rounds):
+        for sender in stations:
+            sender.sendto(_stamped(size), (f"{NETWORK}.{len(stations) + 10}", PORT))
+        delays += [_delay_us(coordinator) for _ in stations]
+    return _round(delays)
+
+
 def decentralised(sockets: Sequence[socket.socket], size: int, rounds: int) -> Round:
     """Every house tells every other one its order, all at once."""
     stations = sockets[:-1]
@@ -77,7 +99,7 @@ def decentralised(sockets: Sequence[socket.socket], size: int, rounds: int) -> R
                     sender.sendto(_stamped(size), (f"{NETWORK}.{other + 10}", PORT))
         for receiver in stations:
             delays += [_delay_us(receiver) for _ in range(len(stations) - 1)]
-    return Round(sum(delays) // len(delays), max(delays))
+    return _round(delays)
 
 
 def centralised(sockets: Sequence[socket.socket], size: int, rounds: int) -> Round:
@@ -92,7 +114,12 @@ def centralised(sockets: Sequence[socket.socket], size: int, rounds: int) -> Rou
             coordinator.sendto(_stamped(size), (f"{NETWORK}.{other + 10}", PORT))
         down = [_delay_us(receiver) for receiver in stations]
         delays += [there + back for there, back in zip(up, down, strict=True)]
-    return Round(sum(delays) // len(delays), max(delays))
+    return _round(delays)
+
+
+def _round(delays: Sequence[int]) -> Round:
+    steps = [abs(one - other) for one, other in pairwise(delays)]
+    return Round(sum(delays) // len(delays), sum(steps) // max(1, len(steps)), max(delays))
 
 
 def _stamped(size: int) -> bytes:
@@ -111,7 +138,7 @@ def _link(name: str, number: int, rate: str) -> None:
     _run(f"ip -n {name} addr add {NETWORK}.{number + 10}/24 dev eth0")
     _run(f"ip -n {name} link set eth0 up")
     for where in (f"ip netns exec {name} tc qdisc add dev eth0", f"tc qdisc add dev v{number}"):
-        _run(f"{where} root tbf rate {rate} burst 3000 latency 100ms")
+        _run(f"{where} root tbf rate {rate} burst {BURST_BYTES} latency 100ms")
 
 
 @contextmanager

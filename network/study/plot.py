@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 WIDTH, HEIGHT = 720, 420
-LEFT, RIGHT, TOP, BOTTOM = 60, 220, 20, 50
+LEFT, RIGHT, TOP, BOTTOM = 60, 220, 34, 50
 COLOURS = ("#1b6ca8", "#e07a1f", "#2e8b57", "#8b3a8b", "#a83232", "#555555")
 GRID_LINES = 5
 
