@@ -122,7 +122,9 @@ class Demo:
 
     async def _found(self, watch: DeviceWatch) -> Community:
         """Everybody registered and connected."""
-        settings = self._settings
+        settings, broker = self._settings, self._broker.broker()
+        await broker.start()
+        self._resources.push_async_callback(broker.stop)
         clients = [await self._client(peer.address) for peer in settings.ledger.peers]
         by_member = dict(zip((peer.mspid for peer in settings.ledger.peers), clients, strict=True))
         actors = {
@@ -140,13 +142,11 @@ class Demo:
             maker.home(own, meter, http, by_member)
             for own, meter in zip(settings.households, meters, strict=True)
         ]
-        broker = self._broker.broker([name for home in homes for name in home.device_names])
-        await broker.start()
-        self._resources.push_async_callback(broker.stop)
         staff = Staff(manager=actors["community_manager"], operator=actors["dso"])
         registered = await self._register(staff, homes)
         for actor in actors.values():
             await actor.see(registered)
+        await self._broker.wait_for_gateway()
         fleet = Fleet([entry for home in homes for entry in home.meters], self._profiles)
         devices = HomeDevices([device for home in homes for device in home.devices])
         first_delivery_ms = clock_ms() + START_MARGIN_MS + settings.community.hour_ms

@@ -38,8 +38,6 @@ class DemoHome:
     household: Household
     meters: Sequence[FleetMeter]
     devices: Sequence[HomeDevice]
-    device_names: Sequence[str]
-    """Devices that speak our own topics: meters and battery."""
 
 
 class HomeMaker:
@@ -109,11 +107,10 @@ class HomeMaker:
             client=HouseholdClient(http, identity),
             preferred=self._neighbours(own),
         )
-        names = [entry.meter.meter_id for entry in meters] + ([own.battery] if stored else [])
-        return DemoHome(neighbour, household, meters, self._devices(own, recorded, stored), names)
+        return DemoHome(neighbour, household, meters, self._devices(own, recorded, stored))
 
     async def _meter(self, number: int, own: HouseholdSettings) -> DemoMeter:
-        name, community = f"meter-{own.home:02d}", self._settings.community
+        name, community = own.meter, self._settings.community
         mqtt = self._broker.as_client(name)
         if self._command is None or number >= FIRMWARE_METERS:
             return LightMeter(community.id, VirtualMeter(name), mqtt)

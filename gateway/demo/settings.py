@@ -43,6 +43,16 @@ class HouseholdSettings:
     broker_token: str = ""
     """Of its home automation at the broker; empty: it has none."""
 
+    @property
+    def meter(self) -> str:
+        """The meter at its connection."""
+        return f"meter-{self.home:02d}"
+
+    @property
+    def devices(self) -> list[str]:
+        """Those that speak our own topics: meters and battery."""
+        return [name for name in (self.meter, self.pv_meter, self.battery) if name]
+
 
 @dataclass(frozen=True, slots=True)
 class BrokerSettings:

@@ -91,6 +91,18 @@ class SwitchBook:
         with self._database.reading() as connection:
             return _get(connection, command_id)
 
+    def latest(self, device_id: str, *, since_ms: int) -> SwitchCommand | None:
+        """The newest command of a device that was issued at or after an instant."""
+        newest = (
+            select(*_COLUMNS)
+            .where(CommandRow.device_id == device_id, CommandRow.issued_ms >= since_ms)
+            .order_by(CommandRow.issued_ms.desc())
+            .limit(1)
+        )
+        with self._database.reading() as connection:
+            row = connection.execute(newest).first()
+        return None if row is None else _command(*row)
+
     def note(
         self,
         answers: Sequence[Acknowledgement],

@@ -1,7 +1,7 @@
 """What the broker's log tells of sign-ins: who connected from where, who was turned away. Pure.
 
 Mosquitto publishes its notices on `$SYS/broker/log/N` (`log_dest topic`); the embedded broker
-tells its refusals in the same words. Mosquitto 2.0 names whom it lets in, but of a refused client
+tells the same in the same words. Mosquitto 2.0 names whom it lets in, but of a refused client
 only the address, lines before: `New connection from 192.168.4.9:51844 on port 8883.`
 """
 
@@ -71,6 +71,11 @@ class BrokerLog:
         if self._opened:
             self._opened.popitem(last=False)
         return addresses.pop() if len(addresses) == 1 else ""
+
+
+def sign_in_line(name: str, address: str, port: int) -> bytes:
+    """As a broker tells that it let a client in."""
+    return f"New client connected from {address}:{port} as {name} (p2).".encode()
 
 
 def refusal_line(name: str, address: str, port: int) -> bytes:

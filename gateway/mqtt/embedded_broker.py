@@ -29,7 +29,7 @@ from amqtt.mqtt.connack import NOT_AUTHORIZED, ConnackPacket
 from amqtt.mqtt.protocol.broker_handler import BrokerProtocolHandler
 from amqtt.session import OutgoingApplicationMessage, Session
 
-from gateway.mqtt.broker_log import refusal_line
+from gateway.mqtt.broker_log import refusal_line, sign_in_line
 from gateway.mqtt.topics import BROKER_LOG, Access, retained_bytes_max
 
 logger = logging.getLogger(__name__)
@@ -171,6 +171,8 @@ class _GuardedBroker(Broker):
         # Sessions never outlive their connection: what a client missed while away it asks for.
         session.clean_session = True
         session.parent = 0
+        line = sign_in_line(session.client_id or "-", remote_address, remote_port)
+        await self.internal_message_broadcast(BROKER_LOG, line, 0)
         previous = self._sessions.get(session.client_id or "")
         if previous is not None:
             await self._delete_session(session.client_id)

@@ -13,6 +13,7 @@ from gateway.services import Services
 from gateway.web.device_status import DeviceStatus, device_status, tone_of
 from gateway.web.notice_texts import ALARMS
 from gateway.web.own_pages import household_of
+from gateway.web.plugs_panel import COMMAND_REASONS, COMMAND_STATES, OwnPlug, own_plugs
 from gateway.web.readiness import Readiness, readiness
 from gateway.web.state_texts import DEVICE_KINDS, REGISTRY_STATES, SOURCE_TYPES
 from gateway.web.templating import page
@@ -28,6 +29,7 @@ class DevicesView:
 
     idgrid: str
     devices: Sequence[DeviceStatus]
+    plugs: Sequence[OwnPlug]
     sources: Sequence[Res]
     may_sell: bool
     readiness: Readiness
@@ -45,6 +47,8 @@ def devices(request: Request, services: UsedServices, viewer: SignedIn) -> HTMLR
         tone_of=tone_of,
         device_kinds=DEVICE_KINDS,
         alarm_texts=ALARMS,
+        command_states=COMMAND_STATES,
+        command_reasons=COMMAND_REASONS,
         states=REGISTRY_STATES,
         source_types=SOURCE_TYPES,
     )
@@ -58,6 +62,7 @@ def devices_view(services: Services, idgrid: str) -> DevicesView:
     return DevicesView(
         idgrid=idgrid,
         devices=device_status(services, own),
+        plugs=own_plugs(services, idgrid),
         sources=[one for one in community.sources() if one.owner_idgrid == idgrid],
         may_sell=participant is not None and participant.role in SELLERS,
         readiness=readiness(services, idgrid),

@@ -1,0 +1,62 @@
+// Switches a plug: asks first, sends the command, and tells how the plug answered.
+"use strict";
+
+const ASKED_EVERY_MS = 500;
+const FINAL = ["done", "failed", "refused"];
+const dialog = document.getElementById("plug-dialog");
+const question = dialog.querySelector("[data-part=question]");
+const status = document.getElementById("plug-status");
+const words = JSON.parse(status.dataset.words);
+
+const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
+
+function say(text, tone) {
+  status.textContent = text;
+  status.className = `hint ${tone}`;
+  status.hidden = false;
+}
+
+async function answerOf(response) {
+  const content = await response.json();
+  if (!response.ok) throw new Error(content.detail);
+  return content;
+}
+
+/** Resolves to yes or no; closing the dialog is a no. */
+function confirmed(text) {
+  question.textContent = text;
+  dialog.returnValue = "";
+  dialog.showModal();
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
+  });
+}
+
+async function switched(device, isOn) {
+  const address = `/v1/devices/${encodeURIComponent(device)}`;
+  let command = await answerOf(await fetch(`${address}/switch`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ on: isOn }),
+  }));
+  while (!FINAL.includes(command.status)) {
+    await pause(ASKED_EVERY_MS);
+    command = await answerOf(await fetch(`${address}/commands/${command.command_id}`));
+  }
+  return command;
+}
+
+// The buttons are exchanged when the page renews itself, so their list listens.
+document.getElementById("plugs").addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-switch]");
+  if (button === null || !(await confirmed(button.dataset.question))) return;
+  say(words.sent, "");
+  try {
+    const command = await switched(button.dataset.switch, button.dataset.to === "on");
+    if (command.status === "done") say(words.done, "good");
+    else say(`${words.failed} ${words[command.reason] ?? command.reason}`, "bad");
+  } catch (error) {
+    say(`${words.failed} ${error.message}`, "bad");
+  }
+  document.body.dispatchEvent(new Event("ledger-block")); // the page fetches itself
+});

@@ -1,0 +1,191 @@
+"""Behind the demo's two links: every page opens, shows data, and the data moves."""
+
+import asyncio
+import email
+import email.policy
+import re
+
+import pytest
+
+from gateway.mqtt.connection import connected
+from gateway.mqtt.topics import discovery_topic, market_topic
+from gateway.settings import MqttSettings
+from tests.e2e.scene import HOUSEHOLDS, Scene, play
+
+pytestmark = pytest.mark.slow
+SECONDS_MAX = 30
+AWAY = f"meter-{HOUSEHOLDS:02d}"
+"""The meter that the demo keeps out of reach for a while."""
+ABOVE_ZERO = r"(?!0\.00\b)\d+\.\d\d"
+HOUSEHOLD_PAGES = {
+    "/": (
+        rf'id="price-now".*?{ABOVE_ZERO}',
+        r'id="saving".*?figure good',
+        "data-countdown|closed",
+    ),
+    "/market": (r'id="orders-live".*?settled', "<table"),
+    "/marketplace": (),
+    "/meter": (
+        r'id="gauge-power" data-range="good".*?figure">\d',
+        r'id="gauge-voltage" data-range="good".*?figure">2\d\d\.\d',
+        rf'data-register="export">{ABOVE_ZERO}',
+        rf'data-sum="exported">{ABOVE_ZERO}',
+        r'data-device="water-heater-01".*?data-wh="[1-9]\d*"',
+        r'data-device="fridge-01".*?data-wh="[1-9]\d*"',
+    ),
+    "/meter?kind=month": (rf'data-sum="exported">{ABOVE_ZERO}',),
+    "/production": (
+        r'data-source="pv-01"',
+        r'data-battery="battery-01" data-range="(good|warn|bad)".*?data-charge="\d+"',
+        r'id="charge-1-table".*?data-y="\d',
+        r'data-told="[1-9]\d*".*?id="produced-1-table"',
+        r'data-told="[1-9]\d*".*?id="flows-1-table"',
+    ),
+    "/production?kind=month": (r'data-told="[1-9]\d*".*?id="produced-1-table"',),
+    "/devices": tuple(
+        rf'data-device="{name}".*?data-state>online'
+        for name in ("meter-01", "pv-meter-01", "battery-01", "fridge-01", "water-heater-01")
+    ),
+    "/account": (r"data-transaction=", r"statement-2016-08|/v1/settlements"),
+    "/notices": (r"settled|match",),
+    "/notices/webhooks": (),
+    "/standing?side=offer": (r'data-argument="\d"',),
+    "/receipt": (),
+    "/terms": (),
+    "/enrol": (),
+    "/explorer": (r"data-block=", r"data-transaction="),
+    "/explorer/households/FON-0001-2": (r"data-transaction=",),
+}
+MANAGER_PAGES = {
+    "/": (r"figure",),
+    "/market": (r"<table",),
+    "/console": (),
+    "/console/members": (rf'data-idgrid="FON-000{HOUSEHOLDS}-',),
+    "/console/meters": (
+        r'data-device="battery-01".*?>online<',
+        r'data-device="meter-01".*?>online<.*?data-permille="\d+"',
+    ),
+    "/console/listings": (r'data-listing="2016-08-01T20"',),
+    "/console/prices": (),
+    "/console/sharing": (),
+    "/console/statements": (),
+    "/console/exports": (r"energy-2016-08\.csv",),
+    "/console/security": (r'data-link="pv-meter-01"', r'data-link="fridge-01"'),
+    "/console/audit": (r'data-action="market:settle',),
+    "/manager/keys": (),
+    "/explorer": (r"data-block=",),
+    "/explorer/blocks": (r"data-block=",),
+    "/explorer/transactions": (r"data-transaction=",),
+    "/explorer/events": (r"data-event=",),
+    "/explorer/orders": (r"2016-08-01T20",),
+    "/explorer/contracts": (r"energy",),
+    "/explorer/members": (r"CooperativeMSP",),
+}
+
+
+async def opened(it: Scene, pages: dict[str, tuple[str, ...]], session: dict[str, str]) -> None:
+    """Each page answers and shows what is asked of it."""
+    missing = []
+    for path, patterns in pages.items():
+        answer = await it.http.get(path, headers=session)
+        assert answer.status_code == 200, (path, answer.status_code, answer.text[:300])
+        missing += [
+            f"{path}: {pattern}"
+            for pattern in patterns
+            if not re.search(pattern, answer.text, re.DOTALL)
+        ]
+    assert missing == []
+
+
+def test_every_page_of_the_household_shows_data(demo):
+    async def scene(it: Scene) -> None:
+        await opened(it, HOUSEHOLD_PAGES, await it.household_session())
+
+    play(demo, scene)
+
+
+def test_every_page_of_the_manager_shows_data(demo):
+    async def scene(it: Scene) -> None:
+        await opened(it, MANAGER_PAGES, await it.manager_session())
+
+    play(demo, scene)
+
+
+@pytest.mark.parametrize("device", ["meter-01", "pv-meter-01", "battery-01", "fridge-01"])
+def test_values_go_on_moving_after_the_summary(demo, device):
+    async def scene(it: Scene) -> None:
+        session, path = await it.household_session(), f"/v1/devices/{device}/measurements"
+        first = (await it.http.get(path, headers=session)).json()[-1]
+        async with asyncio.timeout(SECONDS_MAX):
+            newest = first
+            while newest["t_ms"] <= first["t_ms"]:
+                newest = (await it.http.get(path, headers=session)).json()[-1]
+        assert {"u_mv", "i_ma", "p_mw"} <= {name for name in newest if newest[name] is not None}
+
+    play(demo, scene)
+
+
+def test_one_meter_was_silent_and_came_back(demo):
+    async def scene(it: Scene) -> None:
+        alarms = (await it.http.get("/v1/alarms", headers=await it.manager_session())).json()
+        silent = [one for one in alarms if one["kind"] == "silent" and one["device_id"] == AWAY]
+        assert len(silent) == 1, alarms
+        assert silent[0]["cleared_ms"] is not None
+        mine = (await it.http.get("/v1/alarms", headers=await it.household_session())).json()
+        assert all(one["device_id"] != AWAY for one in mine)
+
+    play(demo, scene)
+
+
+def test_a_transfer_went_over_the_relays_of_two_nodes(demo):
+    async def scene(it: Scene) -> None:
+        session = await it.household_session()
+        found = (await it.http.get("/v1/transfers", headers=session)).json()
+        assert {one["state"] for one in found} == {"done"}, found
+        events = await it.http.get(
+            f"/v1/transfers/{found[-1]['transfer_id']}/events", headers=session
+        )
+        assert sorted(one["event"] for one in events.json()) == ["start", "start", "stop", "stop"]
+        assert {one["device_id"] for one in events.json()} == {"meter-01", "meter-02"}
+
+    play(demo, scene)
+
+
+def test_a_participant_is_found_by_the_address_that_mail_goes_to(demo):
+    async def scene(it: Scene) -> None:
+        address = f"home-01@{it.demo.settings.community.id}.example"
+        answer = await it.http.get(
+            "/v1/participants", params={"email": address}, headers=await it.manager_session()
+        )
+        assert [one["idgrid"] for one in answer.json()["items"]] == [it.idgrid(0)]
+        caught = [
+            email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
+            for path in sorted(it.demo.settings.mailbox.folder.glob("*.eml"))
+        ]
+        mine = [mail["Subject"] for mail in caught if mail["To"] == address]
+        assert any("settled" in subject for subject in mine), mine
+
+    play(demo, scene)
+
+
+def test_home_automation_hears_its_household(demo):
+    async def scene(it: Scene) -> None:
+        settings, own = it.demo.settings, it.demo.settings.households[0]
+        broker = settings.broker
+        as_household = MqttSettings(
+            broker.host, broker.port, broker.ca, own.idgrid, own.broker_token
+        )
+        wanted = {
+            discovery_topic(settings.community.id, own.idgrid),
+            market_topic(settings.community.id, own.idgrid),
+        }
+        async with asyncio.timeout(SECONDS_MAX), connected(as_household) as client:
+            for topic in wanted:
+                await client.subscribe(topic, qos=1)
+            heard = set()
+            async for message in client.messages:
+                heard.add(str(message.topic))
+                if heard == wanted:
+                    break
+
+    play(demo, scene)
