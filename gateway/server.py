@@ -35,6 +35,7 @@ from gateway.identity.scopes import Scope
 from gateway.identity.sessions import Sessions, Viewer
 from gateway.ledger_access.block_signal import BlockSignal
 from gateway.ledger_access.ledger_link import link_from
+from gateway.mqtt.broker_link import BrokerLink
 from gateway.mqtt.collecting import start_collecting
 from gateway.notices.addresses import PrivateAddresses
 from gateway.notices.running import notice_tasks
@@ -80,6 +81,7 @@ def build_services(settings: GatewaySettings, ledger: Ledger, database: Database
     )
     return Services(
         addresses=_addresses(settings, ledger),
+        broker=BrokerLink(clock_ms),
         readmodel=readmodel,
         blocks=blocks,
         feed=EventFeed(readmodel),

@@ -3,7 +3,7 @@
 A broker ends a connection when a second one comes with the same client id, so there is one.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import aiomqtt
@@ -18,17 +18,25 @@ class NoBroker(Exception):  # noqa: N818 - it is away, which is no fault of ours
 class BrokerLink:
     """Open while the collector is connected."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock_ms: Callable[[], int] = lambda: 0) -> None:
         self._client: aiomqtt.Client | None = None
+        self._clock_ms = clock_ms
+        self.since_ms = clock_ms()
+        """Since when it is as it is: connected, or away."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the broker is there and what devices publish is taken."""
+        return self._client is not None
 
     @contextmanager
     def over(self, client: aiomqtt.Client) -> Iterator[None]:
         """Publish over this connection as long as the block lasts."""
-        self._client = client
+        self._client, self.since_ms = client, self._clock_ms()
         try:
             yield
         finally:
-            self._client = None
+            self._client, self.since_ms = None, self._clock_ms()
 
     async def publish(self, topic: str, payload: bytes) -> None:
         """Return when the broker has the message (QoS 1); raises `NoBroker`."""

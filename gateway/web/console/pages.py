@@ -20,6 +20,7 @@ from gateway.services import Services
 from gateway.statements.grid_exports import devices_csv, energy_csv, sharing_csv
 from gateway.statements.month_check import month_check, months_with_settlements
 from gateway.web.console.log_texts import LOG_ACTIONS, LOG_ACTORS, detail_text
+from gateway.web.console.servers_panel import server_status
 from gateway.web.device_status import device_status
 from gateway.web.explorer.code_texts import CODE_TEXTS
 from gateway.web.notice_texts import ALARMS
@@ -87,6 +88,7 @@ def meters(request: Request, services: UsedServices) -> HTMLResponse:
         request,
         "console/meters.html",
         section=SECTION,
+        servers=server_status(services),
         devices=device_status(services, services.community.meters()),
         states=REGISTRY_STATES,
         device_kinds=DEVICE_KINDS,

@@ -4,9 +4,10 @@ They show the pages as they are: real Chromium before a real gateway, a street o
 """
 
 import argparse
+import asyncio
 import base64
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page
@@ -16,8 +17,11 @@ from gateway.hems.availability import MS_PER_DAY
 from gateway.hems.batteries import Observation
 from gateway.hems.devices import DeviceBook
 from gateway.hems.plausibility import Limits
+from gateway.hems.running import open_service
 from gateway.hems.series import Arrival, SeriesStore
-from gateway.mqtt.device_messages import ONLINE, DeviceState
+from gateway.hems.virtual_meter import VirtualMeter
+from gateway.mqtt.device_messages import DONE, ONLINE, Acknowledgement, DeviceState
+from gateway.mqtt.topics import Topic
 from gateway.ports import ApplianceEnergy, Measured
 from tests.e2e.browser.chromium import chromium, page_in, settled
 from tests.e2e.browser.street import Street, live_through, open_with_orders, settle_in
@@ -39,6 +43,7 @@ PAGES = {
     "marketplace": "/marketplace",
     "meter": "/meter?kind=day&day=2026-01-14",
     "devices": "/devices",
+    "plugs": "/devices#plugs",
     "production": "/production",
     "account": "/account",
     "standing": "/standing?side=offer",
@@ -52,6 +57,8 @@ MANAGER_PAGES = {
     "console-audit": "/console/audit",
     "explorer": "/explorer",
 }
+ROOF, PLUGS = "roof-0", ("fridge", "water-heater")
+SECONDS_MAX = 30
 MANAGER = ""
 """Who has no IDgrid."""
 
@@ -61,6 +68,8 @@ class Devices:
     """A meter that tells its voltage, and three plugs."""
 
     def latest(self, device_id: str) -> Measured | None:
+        if device_id in PLUGS:
+            return Measured(device_id, at_ms=0, power_w=85 if device_id == PLUGS[0] else 640)
         is_meter = device_id.startswith("meter-")
         return Measured(device_id, at_ms=0, voltage_mv=231_400) if is_meter else None
 
@@ -81,6 +90,7 @@ def main() -> int:
         live_through(it, street, hours=HOURS)
         _add_battery(it, street)
         _let_devices_report(it, street)
+        _let_equipment_report(it, street)
         open_with_orders(it, street)
         for name, path in PAGES.items():
             _take(browser, it, street, name, path, width=360)
@@ -137,6 +147,49 @@ def _let_devices_report(it: Village, street: Street) -> None:
     heard = [home.meter_id for home in street.homes if home is not street.bakery]
     states = {name: DeviceState(device_id=name, state=ONLINE, tier="B") for name in heard}
     DeviceBook(database).heard(heard, now_ms, states=states)
+
+
+def _let_equipment_report(it: Village, street: Street) -> None:
+    """A meter at the panels, and two plugs, one of them switched by hand."""
+    owner, roof = street.sunny, VirtualMeter(ROOF)
+
+    def register(community) -> None:
+        key = owner.meter.public_key.hex()
+        roof_key = roof.public_key_pem
+        at_roof = (ROOF, "meter", owner.idgrid, roof_key, owner.res_id)
+        community.dso.submit("devices:register", *at_roof)
+        for plug in PLUGS:
+            community.dso.submit("devices:register", plug, "plug", owner.idgrid, key)
+        for device in (ROOF, *PLUGS):
+            community.dso.submit("registry:approve_meter", device)
+
+    it.act(register)
+    now_ms = it.services.clock_ms()
+    service = open_service(
+        it.services.readmodel.database, it.services.batteries, Limits(), now_ms=now_ms
+    )
+    stores = service.stores
+    first_ms = now_ms // HOUR_MS * HOUR_MS - HOURS * HOUR_MS
+    for number in range(HOURS + 1):
+        at_ms = first_ms + number * HOUR_MS
+        local_hour = (at_ms // HOUR_MS + it.services.utc_offset_minutes // 60 - 1) % 24
+        if number:
+            roof.run_hour(load_wh=0, pv_wh=max(0, 2_600 - 380 * abs(local_hour - 12)))
+        message = roof.message(roof.read(at_ms))
+        accepting = it.services.readings.accept(Topic("val", ROOF, "reading"), message)
+        asyncio.run_coroutine_threadsafe(accepting, it.loop).result(SECONDS_MAX)
+        percent = CHARGE_PERCENT[number % len(CHARGE_PERCENT)]
+        stores.charges.keep(
+            [("battery-0", Observation(at_ms, BATTERY_WH * percent // 100))], at_ms
+        )
+    said = {name: DeviceState(name, ONLINE, now_ms, plug_on=1) for name in PLUGS}
+    said |= {ROOF: DeviceState(ROOF, ONLINE, now_ms)}
+    stores.devices.heard(said, now_ms, states=said)
+    told = stores.switches.issue(PLUGS[0], is_on=True, now_ms=now_ms, lifetime_ms=5_000)
+    answer = Acknowledgement(PLUGS[0], told.command_id, DONE, now_ms)
+    stores.switches.note([answer], {}, now_ms)
+    assert it.app is not None
+    it.app.state.services = replace(it.services, hems=service)
 
 
 def _let_devices_wait(it: Village, street: Street) -> None:

@@ -2,6 +2,7 @@
 "use strict";
 
 const ASKED_EVERY_MS = 500;
+const AFTER_A_BLOCK_MS = 700;
 const FINAL = ["done", "failed", "refused"];
 const dialog = document.getElementById("plug-dialog");
 const question = dialog.querySelector("[data-part=question]");
@@ -58,5 +59,7 @@ document.getElementById("plugs").addEventListener("click", async (event) => {
   } catch (error) {
     say(`${words.failed} ${error.message}`, "bad");
   }
-  document.body.dispatchEvent(new Event("ledger-block")); // the page fetches itself
+  // The page fetches itself anew. It ignores what comes soon after a block, when it just did so.
+  await pause(AFTER_A_BLOCK_MS);
+  document.body.dispatchEvent(new Event("ledger-block"));
 });
