@@ -29,8 +29,8 @@ from gateway.web import (
 )
 from gateway.web import routes as web_routes
 from gateway.web.assets import ASSETS
+from gateway.web.console import enrolment_page, security_page
 from gateway.web.console import pages as console_pages
-from gateway.web.console import security_page
 from gateway.web.explorer import pages as explorer_pages
 from gateway.web.templating import refusal_page
 
@@ -43,6 +43,7 @@ PAGES = (
     receipt_page,
     explorer_pages,
     console_pages,
+    enrolment_page,
     security_page,
     keys_pages,
     notices_page,

@@ -9,6 +9,7 @@ from gateway.books.market import Market
 from gateway.books.marketplace import Marketplace
 from gateway.currency import Currencies
 from gateway.hems.batteries import BatteryStore
+from gateway.hems.device_enrolment import DeviceEnrolment
 from gateway.hems.link_audit import LinkAudit
 from gateway.hems.plug_services import PlugServices
 from gateway.hems.service import HemsService
@@ -18,6 +19,7 @@ from gateway.identity.sessions import Sessions
 from gateway.ledger_access.block_signal import BlockSignal
 from gateway.local_time import LocalTime
 from gateway.mqtt.broker_link import BrokerLink
+from gateway.mqtt.reading_check import Attesting
 from gateway.notices.addresses import Addresses
 from gateway.notices.book import NoticeBook
 from gateway.notices.ways import NoticeWays
@@ -97,6 +99,8 @@ class Services:
     """None in a gateway without a broker."""
     tamper_watch: TamperWatch | None = None
     """None in a gateway that anchors nothing."""
+    attesting: Attesting | None = None
+    """For meters of tier A; None in a gateway that attests for nobody."""
 
     @property
     def local_time(self) -> LocalTime:
@@ -112,6 +116,11 @@ class Services:
     def marketplace(self) -> Marketplace:
         """Offers and requests between two households."""
         return Marketplace(self.readmodel)
+
+    @property
+    def device_enrolment(self) -> DeviceEnrolment:
+        """Enrolment codes of devices, and the proofs made with them."""
+        return DeviceEnrolment(self.readmodel.database, self.clock_ms, self.attesting)
 
     @property
     def notices(self) -> NoticeBook:

@@ -209,3 +209,15 @@ class LinkRow(Base):
     failed_ms: Mapped[int]
     credential_ms: Mapped[int]
     checked_ms: Mapped[int]
+
+
+class DeviceCodeRow(Base):
+    """The enrolment code of a device, and the key proved with it (empty: none yet)."""
+
+    __tablename__ = "hems_device_codes"
+
+    device_id: Mapped[str] = mapped_column(primary_key=True)
+    owner_idgrid: Mapped[str]
+    code_hash: Mapped[bytes]
+    expires_ms: Mapped[int]
+    fingerprint: Mapped[str]

@@ -79,6 +79,7 @@ async def start_collecting(
         hems=service,
         link_audit=audit,
         tamper_watch=watch,
+        attesting=attesting_of(settings.hems),
     )
     return filled, tasks
 
@@ -135,10 +136,13 @@ def reading_check(settings: HemsSettings, keys: MeterKeys) -> ReadingCheck:
 
     Raises `OSError` if the attesting key cannot be read, `NodeFault` if it is not on P-256.
     """
+    return ReadingCheck(keys, attesting_of(settings))
+
+
+def attesting_of(settings: HemsSettings) -> Attesting | None:
+    """The key and secrets for meters of tier A, if the settings name them; raises as above."""
     own = settings.attesting
-    if own is None:
-        return ReadingCheck(keys)
-    return ReadingCheck(keys, Attesting(Signer(own.key.read_bytes()), own.secrets))
+    return None if own is None else Attesting(Signer(own.key.read_bytes()), own.secrets)
 
 
 def _anchoring(

@@ -31,6 +31,8 @@ FUNCTION_TITLES: Mapping[str, str] = {
     "persons:record": N_("Record personal data apart from the ledger"),
     "persons:set_index_key": N_("Open the register of persons"),
     "registry:register_meter": N_("Register a meter"),
+    "devices:register": N_("Register a device with its key"),
+    "devices:replace_key": N_("Give a device a new key"),
     "registry:register_res": N_("Register an energy source"),
     "registry:authorise_res": N_("Let an energy source be traded"),
     "registry:withdraw_res": N_("No longer let an energy source be traded"),

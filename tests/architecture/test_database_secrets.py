@@ -17,6 +17,7 @@ DECLARING = (hems_tables, identity_tables, notice_tables, readmodel_tables, shar
 SOUNDS_SECRET = re.compile(r"secret|password|passwd|token|code|private|scrypt|seed|pem|key")
 HARMLESS = re.compile(r"utoken|key_fingerprint$")
 KEPT = {
+    "hems_device_codes.code_hash": "hash",
     "identity_challenges.challenge_hash": "hash",
     "identity_key_requests.certificate_pem": "public",
     "identity_key_requests.request_pem": "public",

@@ -94,6 +94,7 @@ def meters(request: Request, services: UsedServices) -> HTMLResponse:
         device_kinds=DEVICE_KINDS,
         alarm_texts=ALARMS,
         participants=services.community.participants(),
+        proved={one: code.fingerprint for one, code in services.device_enrolment.codes().items()},
     )
 
 

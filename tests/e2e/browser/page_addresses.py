@@ -31,6 +31,7 @@ MANAGER = {
     "console-exports": "/console/exports",
     "console-audit": "/console/audit",
     "console-security": "/console/security",
+    "console-enrolment": "/console/meters/enrolment",
     "manager-keys": "/manager/keys",
     "explorer": "/explorer",
     "explorer-blocks": "/explorer/blocks",
