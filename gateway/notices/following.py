@@ -1,13 +1,16 @@
 """Events and alarms become notices, each once, whatever stops and restarts in between."""
 
 import asyncio
+import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 
+from chaincode.energy import keys
 from chaincode.energy.registry.records import Status
 from gateway.books.community import Community
 from gateway.hems.alarms import Alarm
 from gateway.ledger_access.block_signal import BlockSignal
+from gateway.notices import recoveries_told
 from gateway.notices.alarms_told import alarms_after, alarms_over
 from gateway.notices.book import (
     MAILED_WITHIN_MS,
@@ -20,7 +23,12 @@ from gateway.notices.book import (
     targets_of,
 )
 from gateway.notices.records import Channel, Choices, Notice
-from gateway.notices.rules import EVENTS_TOLD, notice_of_alarm, notices_of
+from gateway.notices.rules import (
+    EVENTS_TOLD,
+    STATEMENTS_ISSUED,
+    notice_of_alarm,
+    notices_of,
+)
 from gateway.readmodel.queries import ReadModel
 from gateway.readmodel.records import EventRecord
 
@@ -72,9 +80,14 @@ class Noticing:
             events = self._readmodel.events_after(position, EVENTS_PER_STEP, names=EVENTS_TOLD)
             raised = alarms_after(connection, alarm_number)
             over = alarms_over(connection)
-            if not events and not raised and not over:
+            recovered = recoveries_told.over(connection, self._community, self._clock_ms())
+            if not events and not raised and not over and not recovered:
                 return False
             found = [*self._of_events(events), *self._of_alarms(raised, over)]
+            begun = [notice for notice, _ in found if notice.facts.get("what") == "recovery"]
+            recoveries_told.watch(connection, begun, self._community)
+            oldest = self._clock_ms() - MAILED_WITHIN_MS
+            found += [(notice, at_ms >= oldest) for notice, at_ms in recovered]
             idgrids = {notice.idgrid for notice, _ in found}
             chosen, targets = choices_of(connection, idgrids), targets_of(connection, idgrids)
             told = [
@@ -113,7 +126,23 @@ class Noticing:
         return [
             (notice, self._is_fresh(event.block_number))
             for event in events
-            for notice in notices_of(event, everybody)
+            for notice in notices_of(
+                event,
+                self._owners_of_statements(event)
+                if event.name == STATEMENTS_ISSUED
+                else everybody,
+            )
+        ]
+
+    def _owners_of_statements(self, event: EventRecord) -> list[str]:
+        """Participants that have a statement of the run an event tells of."""
+        payload = json.loads(event.payload)
+        return [
+            participant.idgrid
+            for participant in self._community.participants()
+            if self._readmodel.entry(
+                keys.statement(participant.idgrid, payload["month"], payload["run"])
+            )
         ]
 
     def _of_alarms(self, raised: list[Alarm], over: list[Alarm]) -> list[tuple[Notice, bool]]:

@@ -20,6 +20,10 @@ class Kind(StrEnum):
     STOP = "stop"
     ALARM = "alarm"
     """Something is wrong with an own device, or is well again (E075, E077)."""
+    KEYS = "keys"
+    """A key may sign for the household, or may no more; a recovery begins, or is over."""
+    STATEMENT = "statement"
+    """A month's statement is issued (E058)."""
 
 
 class Channel(StrEnum):
@@ -44,6 +48,9 @@ MUTED_UNLESS_CHOSEN = frozenset(
 )
 """Being called every hour is what people leave for; most households hear nothing of the broker."""
 
+NEVER_MUTED = frozenset({(Kind.KEYS, Channel.INBOX), (Kind.KEYS, Channel.EMAIL)})
+"""Who takes over a household's keys must not be able to keep it from being told."""
+
 Facts = Mapping[str, Any]
 """Numbers and texts a notice is about: energy in Wh, money in micro-tokens, times ms UTC."""
 
@@ -57,8 +64,8 @@ class Source:
     """Of the transaction in its block; of an alarm its number, in block `ALARMS` (or `…_OVER`)."""
 
 
-ALARMS, ALARMS_OVER = -1, -2
-"""Stand for the block of what is not on the ledger: alarms of devices, raised and over."""
+ALARMS, ALARMS_OVER, RECOVERIES_OVER = -1, -2, -3
+"""Stand for the block of what is not on the ledger: alarms of devices, raised and over; an end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,4 +111,5 @@ class Choices:
 
     def wants(self, kind: Kind, channel: Channel) -> bool:
         """Whether notices of this kind take this way."""
-        return (kind, channel) not in self.muted
+        way = (kind, channel)
+        return way in NEVER_MUTED or way not in self.muted

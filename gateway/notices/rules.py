@@ -20,7 +20,10 @@ _MONEY_OF_A_LINE = ("paid_utoken", "received_utoken", "refunded_utoken")
 
 
 def notices_of(event: EventRecord, everybody: Sequence[str]) -> list[Notice]:
-    """What an event tells; `everybody` are the IDgrids that take part in the market now."""
+    """What an event tells; `everybody` are the IDgrids that take part in the market now.
+
+    For `STATEMENTS_ISSUED` they are those that have a statement of that run.
+    """
     source = Source(event.block_number, event.index)
     return [Notice(idgrid, kind, source, facts) for idgrid, kind, facts in _told(event, everybody)]
 
@@ -28,6 +31,8 @@ def notices_of(event: EventRecord, everybody: Sequence[str]) -> list[Notice]:
 def _told(event: EventRecord, everybody: Sequence[str]) -> Told:
     if event.name in _TO_EVERYBODY:
         return _TO_EVERYBODY[event.name](json.loads(event.payload), everybody)
+    if event.name in _TO_OWNERS:
+        return _TO_OWNERS[event.name](json.loads(event.payload), everybody)
     if event.name in _TO_PARTIES:
         return _TO_PARTIES[event.name](json.loads(event.payload))
     return ()
@@ -137,6 +142,19 @@ def _disputed_deal(payload: Payload) -> Told:
     return [(idgrid, Kind.SETTLEMENT, facts) for idgrid in _parties(payload)]
 
 
+def _key(what: str) -> Callable[[Payload], Told]:
+    def told(payload: Payload) -> Told:
+        facts = _some(payload, "key_fingerprint") | {"what": what}
+        return [(payload["idgrid"], Kind.KEYS, facts)]
+
+    return told
+
+
+def _statement(payload: Payload, everybody: Sequence[str]) -> Told:
+    facts = _some(payload, "month", "run")
+    return [(idgrid, Kind.STATEMENT, facts) for idgrid in everybody]
+
+
 def _stop(payload: Payload, everybody: Sequence[str]) -> Told:
     facts = _some(payload, "listing_id", "reason")
     return [(idgrid, Kind.STOP, facts) for idgrid in everybody]
@@ -156,6 +174,11 @@ _TO_EVERYBODY: Mapping[str, Callable[[Payload, Sequence[str]], Told]] = {
     "OfferPosted": _sell_call,
     "EmergencyStop": _stop,
 }
+STATEMENTS_ISSUED = "StatementsIssued"
+_TO_OWNERS: Mapping[str, Callable[[Payload, Sequence[str]], Told]] = {
+    STATEMENTS_ISSUED: _statement,
+}
+"""To those who have a statement of the run."""
 _TO_PARTIES: Mapping[str, Callable[[Payload], Told]] = {
     "MatchResult": _match,
     "OfferPurchased": _deal,
@@ -165,6 +188,9 @@ _TO_PARTIES: Mapping[str, Callable[[Payload], Told]] = {
     "DealSettled": _settled_deal,
     "DealRefunded": _refunded_deal,
     "DealDisputed": _disputed_deal,
+    "SignerAdded": _key("added"),
+    "SignerRevoked": _key("revoked"),
+    "RecoveryStarted": _key("recovery"),
 }
-EVENTS_TOLD = (*_TO_EVERYBODY, *_TO_PARTIES)
+EVENTS_TOLD = (*_TO_EVERYBODY, *_TO_OWNERS, *_TO_PARTIES)
 """Names of the events that tell somebody something."""

@@ -24,6 +24,19 @@ class StandingAlarmRow(Base):
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
 
 
+class RecoveryRow(Base):
+    """A recovery that was told when it began; told again when its key acts."""
+
+    __tablename__ = "notices_recoveries"
+
+    idgrid: Mapped[str] = mapped_column(primary_key=True)
+    key_fingerprint: Mapped[str] = mapped_column(primary_key=True)
+    block_number: Mapped[int]
+    """Of the transaction that began it."""
+    tx_index: Mapped[int]
+    from_ms: Mapped[int]
+
+
 class NoticeRow(Base):
     """A notice in its household's inbox."""
 

@@ -1,7 +1,8 @@
 """Notices in words: what a person reads in the inbox and in a mail."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from gateway.hems.alarms import AlarmKind
 from gateway.notices.mail import Letter
@@ -16,6 +17,8 @@ KINDS: Mapping[Kind, str] = {
     Kind.SETTLEMENT: N_("Energy is settled"),
     Kind.STOP: N_("A market was stopped"),
     Kind.ALARM: N_("A device needs attention"),
+    Kind.KEYS: N_("Keys of your household"),
+    Kind.STATEMENT: N_("A statement is ready"),
 }
 CHANNELS: Mapping[Channel, str] = {
     Channel.INBOX: N_("Inbox"),
@@ -56,8 +59,23 @@ READINGS_MISSING = N_(
     "%(name)s: readings are missing for %(energy)s kWh; unless they come, the buyer's money"
     " goes back from %(until)s on"
 )
+KEYS: Mapping[str, str] = {
+    "added": N_(
+        "Key %(key)s may sign for your household from now on. If this was not you, end it on your"
+        " account page at once and tell the manager."
+    ),
+    "revoked": N_("Key %(key)s signs for your household no more."),
+    "recovery": N_(
+        "The manager has begun to replace the keys of your household: in a day key %(key)s takes"
+        " over from all others. If you did not ask for it, end that key on your account page."
+    ),
+    "recovered": N_("Key %(key)s acts for your household now; its earlier keys have ended."),
+}
+STATEMENT = N_("The statement of %(month)s is on your account page.")
 STOP = N_("%(hour)s: locked money comes back. Reason: %(reason)s")
 WHY_THIS_MAIL = N_("On your account page you choose which notices you get.")
+
+KEY_CHARACTERS_SHOWN = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,27 +106,28 @@ class NoticeWriter:
     def _sentence(self, kind: Kind, facts: Facts, words: Language) -> str:
         if kind is Kind.INVITATION:
             return self._invitation(facts, words)
-        if kind is Kind.SETTLEMENT and "refund_from_ms" in facts:
-            return words.text(READINGS_MISSING) % {
-                "name": facts["post_id"],
-                "energy": words.kwh(facts["energy_wh"]),
-                "until": words.instant(facts["refund_from_ms"], self.utc_offset_minutes),
-            }
         if kind is Kind.SETTLEMENT:
-            return _settlement(facts, words)
+            return self._settlement(facts, words)
         if kind is Kind.STOP:
             hour = words.hour(facts["listing_id"], self.utc_offset_minutes)
             return words.text(STOP) % {"hour": hour, "reason": facts["reason"]}
-        if kind is Kind.ALARM:
-            texts = ALARMS_OVER if facts.get("is_over") else ALARMS
-            what = texts.get(facts["alarm"], facts["alarm"])
-            return f"{facts['device_id']}: {words.text(what)}"
+        if kind in _PLAIN:
+            return _PLAIN[kind](facts, words)
         if kind is Kind.MATCH and "listing_id" in facts:
             return self._match(facts, words)
         return words.text(CALL) % {
             "energy": words.kwh(facts["energy_wh"]),
             "price": words.tokens(facts["price_utoken"]),
             "name": facts["post_id"],
+        }
+
+    def _settlement(self, facts: Facts, words: Language) -> str:
+        if "refund_from_ms" not in facts:
+            return _settlement(facts, words)
+        return words.text(READINGS_MISSING) % {
+            "name": facts["post_id"],
+            "energy": words.kwh(facts["energy_wh"]),
+            "until": words.instant(facts["refund_from_ms"], self.utc_offset_minutes),
         }
 
     def _invitation(self, facts: Facts, words: Language) -> str:
@@ -126,6 +145,30 @@ class NoticeWriter:
             "bought": words.kwh(facts["bought_wh"]),
             "price": words.tokens(facts["price_utoken_per_kwh"], 3),
         }
+
+
+def _alarm(facts: Facts, words: Language) -> str:
+    texts = ALARMS_OVER if facts.get("is_over") else ALARMS
+    what = texts.get(facts["alarm"], facts["alarm"])
+    return f"{facts['device_id']}: {words.text(what)}"
+
+
+def _keys(facts: Facts, words: Language) -> str:
+    key = facts["key_fingerprint"][:KEY_CHARACTERS_SHOWN]
+    return words.text(KEYS[facts["what"]]) % {"key": key}
+
+
+def _statement(facts: Facts, words: Language) -> str:
+    month = words.month(datetime.fromisoformat(f"{facts['month']}-01"))
+    return words.text(STATEMENT) % {"month": month}
+
+
+_PLAIN: Mapping[Kind, Callable[[Facts, Language], str]] = {
+    Kind.ALARM: _alarm,
+    Kind.KEYS: _keys,
+    Kind.STATEMENT: _statement,
+}
+"""Sentences without a time of day."""
 
 
 def _spoken(code: str) -> Language:

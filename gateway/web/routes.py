@@ -17,6 +17,7 @@ from gateway.books.standing_preview import (
     look_back,
     proposed,
 )
+from gateway.notices.records import NEVER_MUTED
 from gateway.statements.statement_files import CAUSES
 from gateway.web.account_page import account_view
 from gateway.web.home_page import home_view
@@ -125,6 +126,7 @@ def account(request: Request, services: UsedServices, viewer: SignedIn) -> HTMLR
         push_devices=push_devices_shown(services, view.idgrid),
         has_webhooks=services.notice_ways.webhooks is not None,
         causes=CAUSES,
+        never_muted=NEVER_MUTED,
         states=REGISTRY_STATES,
         source_types=SOURCE_TYPES,
     )

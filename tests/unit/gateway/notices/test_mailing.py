@@ -25,7 +25,8 @@ from tests.unit.gateway.notices.smtp_catcher import HOST, Catcher, caught_by
 from tests.unit.gateway.notices.told_street import PersonsOnLedger, Street, all_steps, email_of
 
 SENDER = "notices@street.example"
-KINDS_MAILED = [kind.value for kind in Kind if kind not in (Kind.INVITATION, Kind.ALARM)]
+NOT_MAILED_HERE = (Kind.INVITATION, Kind.ALARM, Kind.KEYS, Kind.STATEMENT)
+KINDS_MAILED = [kind.value for kind in Kind if kind not in NOT_MAILED_HERE]
 
 
 def sending(street: Street, settings: MailSettings) -> Sending:
