@@ -3,6 +3,7 @@
 service.py           the data service that pages and the API read
 series.py            measured values as they are kept
 plausibility.py      what a reading must be; `alarms`, `availability`, `device_health`
+dispute_decisions.py what the decision of a dispute means for doubts about a meter
 anchoring.py         hashes of hours on the ledger; `anchor_recovery`, `anchored_rows`, `tampering`
 transfers.py         relays of seller and buyer, by `transfer_rules`; `links`, `link_audit`
 switching.py         plugs that are switched; `plug_services`, `planning`

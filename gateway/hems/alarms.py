@@ -102,6 +102,18 @@ class AlarmBook:
         self._standing -= {(kind.value, name) for name in wanted}
         return over
 
+    def confirm(self, alarm: Alarm, why: str) -> None:
+        """Add to a standing alarm why it stands; once."""
+        detail = f"{alarm.detail}; {why}"
+        if why in alarm.detail:
+            return
+        with self._database.writing() as connection:
+            connection.execute(
+                update(AlarmRow)
+                .where(AlarmRow.number == alarm.number, AlarmRow.cleared_ms.is_(None))
+                .values(detail=detail)
+            )
+
     def standing(
         self, device_id: str | None = None, *, kind: AlarmKind | None = None
     ) -> list[Alarm]:

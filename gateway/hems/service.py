@@ -160,6 +160,10 @@ class HemsService:
         right = {alarm.device_id for alarm in standing if is_concerned(alarm.device_id)}
         self._clear(AlarmKind.TAMPERED, right, now_ms)
 
+    def believed_by_decision(self, meter_id: str, now_ms: int) -> None:
+        """Who decided a dispute about readings set aside took the household's side."""
+        self._clear(AlarmKind.SET_ASIDE, {meter_id}, now_ms)
+
     def due(self, now_ms: int) -> list[Command]:
         """Commands to send to nodes now."""
         self._tell_transfers(self.stores.transfers.give_up(now_ms), now_ms)

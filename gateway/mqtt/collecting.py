@@ -9,6 +9,7 @@ from gateway.books.community import Community
 from gateway.database import Database, outlasting
 from gateway.hems.anchor_recovery import catch_up
 from gateway.hems.anchoring import AnchorBook
+from gateway.hems.dispute_decisions import DisputeDecisions, keep_deciding
 from gateway.hems.home_assistant import StandingSource
 from gateway.hems.household_values import PLUG, HouseholdValues
 from gateway.hems.link_audit import LinkAudit
@@ -58,6 +59,7 @@ async def start_collecting(
     )
     collector = _collector(settings, services, service, adapters)
     planner = TransferPlanner(services.readmodel, services.market, community, service.stores)
+    decisions = DisputeDecisions(services.readmodel, service)
     stores, hems = service.stores, settings.hems
     audit = LinkAudit(stores.links, stores.devices, services.clock_ms, hems.broker_folder)
     tasks = [
@@ -67,6 +69,7 @@ async def start_collecting(
             mirror.run,
             lambda: keep_collecting(lambda: collector.run(mqtt)),
             lambda: keep_planning(planner, services.blocks, services.clock_ms),
+            lambda: keep_deciding(decisions, services.blocks, services.clock_ms),
         )
     ]
     watch = None

@@ -41,6 +41,30 @@ self.addEventListener("push", (event) => {
   }));
 });
 
+// The browser's push service gave this browser another address: the gateway is told it, as long as its household is signed in
+// here. The old address answers that it is gone, and the gateway then removes it.
+self.addEventListener("pushsubscriptionchange", (event) => event.waitUntil(renew(event.newSubscription)));
+
+async function renew(given) {
+  const asked = given || await self.registration.pushManager.subscribe({
+    userVisibleOnly: true, applicationServerKey: await gatewayKey(),
+  });
+  const { endpoint, keys } = asked.toJSON();
+  const answer = await fetch("/v1/push-devices", {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ endpoint, keys: { p256dh: keys.p256dh, auth: keys.auth }, label: navigator.platform.slice(0, 60) }),
+  });
+  if (!answer.ok) throw new Error(`the new address was not taken: ${answer.status}`);
+}
+
+async function gatewayKey() {
+  const answer = await fetch("/v1/push-devices/key");
+  if (!answer.ok) throw new Error(`no key to ask with: ${answer.status}`);
+  const text = atob((await answer.json()).public_key.replaceAll("-", "+").replaceAll("_", "/"));
+  return Uint8Array.from(text, (character) => character.charCodeAt(0));
+}
+
 self.addEventListener("notificationclick", (event) => {
   event.notification.close();
   event.waitUntil(self.clients.openWindow("/notices"));

@@ -82,6 +82,15 @@ def push_by_protocol(context: BrowserContext, page: Page, origin: str, data: byt
     )
 
 
+ADDRESS_CHANGED = """() => {
+  const changed = new ExtendableEvent("pushsubscriptionchange");
+  let done = null;
+  changed.waitUntil = (promise) => { done = promise; };
+  self.dispatchEvent(changed);
+  return done;
+}"""
+"""Answers when the worker has done what it does about it."""
+
 SHOWN = """async () => {
   const registration = await navigator.serviceWorker.ready;
   const shown = await registration.getNotifications();
@@ -109,6 +118,7 @@ def test_a_household_reads_chooses_and_is_told_on_its_device(browser):
                 assert len(ways.push.of(idgrid)) == 1
                 names_a_program(page, it)
                 is_shown_once(page, it, idgrid)
+                renews_its_address(page, ways, idgrid, f"{ENDPOINT}-{width}")
 
 
 def chooses_and_adds_this_device(page: Page, it: Village) -> None:
@@ -151,6 +161,17 @@ def is_shown_once(page: Page, it: Village, idgrid: str) -> None:
         "tag": json.loads(content)["id"],
         "lang": "es",
     }
+
+
+def renews_its_address(page: Page, ways: NoticeWays, idgrid: str, endpoint: str) -> None:
+    """The push service gave the browser another address, and the worker names it."""
+    (worker,) = page.context.service_workers
+    worker.evaluate(WITHOUT_PUSH_SERVICE, [endpoint])
+    assert ways.push is not None
+    before = ways.push.of(idgrid)
+    worker.evaluate(ADDRESS_CHANGED)
+    (renewed,) = [device for device in ways.push.of(idgrid) if device not in before]
+    ways.push.remove(renewed.push_id, idgrid)  # as it was, for the other width
 
 
 def looked_at(page: Page, name: str) -> None:
