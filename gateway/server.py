@@ -106,7 +106,7 @@ def build_services(settings: GatewaySettings, ledger: Ledger, database: Database
         clock_ms=clock_ms,
         community_name=settings.community.name,
         energy_hour_ms=settings.community.hour_ms,
-        utc_offset_minutes=settings.community.utc_offset_minutes,
+        local_time=settings.community.local_time,
         currencies=settings.currencies,
         terms=settings.terms,
         plug_services=PlugServices(settings.hems.plug_services),
@@ -206,7 +206,7 @@ async def serve(settings: GatewaySettings) -> None:
     endings = services.people.endings
     ending = outlasting(lambda: end_with_keys(services.readmodel, services.blocks, endings))
     background.append(asyncio.create_task(ending))
-    writer = NoticeWriter(settings.community.name, settings.community.utc_offset_minutes)
+    writer = NoticeWriter(settings.community.name, settings.community.local_time)
     background += notice_tasks(settings, link, services, writer)
     try:
         await _first_to_end(asyncio.create_task(server.serve()), background)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta, timezone
 
 from gateway.books.community import Community
 from gateway.books.market import Market
@@ -78,8 +77,8 @@ class Services:
     community_name: str
     energy_hour_ms: int
     """Real milliseconds per market hour: 3,600,000 unless the clock is accelerated."""
-    utc_offset_minutes: int
-    """The community's local time, for display only."""
+    local_time: LocalTime
+    """The community's clocks: days and months of pages, statements and charts."""
     batteries: BatteryStore = field(default_factory=BatteryStore)
     currencies: Currencies = field(default_factory=Currencies)
     measurements: Measurements = field(default_factory=NothingMeasured)
@@ -101,11 +100,6 @@ class Services:
     """None in a gateway that anchors nothing."""
     attesting: Attesting | None = None
     """For meters of tier A; None in a gateway that attests for nobody."""
-
-    @property
-    def local_time(self) -> LocalTime:
-        """The community's clocks."""
-        return LocalTime(timezone(timedelta(minutes=self.utc_offset_minutes)))
 
     @property
     def settlements(self) -> Settlements:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from gateway.currency import Currencies, units_from
 from gateway.hems.mirror_push import MirrorChannel
 from gateway.hems.retention import Retention
+from gateway.local_time import LocalTime, fixed, named
 from gateway.mqtt.topics import NAME
 from gateway.notices.mail import MailSettings
 from gateway.notices.notice_settings import NoticeSettings
@@ -173,7 +174,19 @@ class CommunitySettings:
     name: str
     hour_ms: int
     """Real milliseconds per market hour."""
-    utc_offset_minutes: int
+    utc_offset_minutes: int = 0
+    """Of clocks that never change; counts without `time_zone`."""
+    time_zone: str = ""
+    """IANA name such as `America/Santiago`: days of 23 and 25 hours come with it."""
+
+    def __post_init__(self) -> None:
+        """`ValueError` for a zone nobody knows."""
+        _ = self.local_time
+
+    @property
+    def local_time(self) -> LocalTime:
+        """The community's clocks."""
+        return named(self.time_zone) if self.time_zone else fixed(self.utc_offset_minutes)
 
 
 @dataclass(frozen=True, slots=True)

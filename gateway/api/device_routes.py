@@ -1,17 +1,18 @@
 """What the home energy data service knows of devices, for their owner and for the manager."""
 
 from dataclasses import asdict
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
-from chaincode.energy.hours import TIME_MS_MAX
+from chaincode.energy.hours import DAY_MS, TIME_MS_MAX
 from chaincode.energy.registry.records import Meter
 from gateway.api.access import Owner, OwnReader, UsedServices
 from gateway.api.device_answers import DayOfReadings, OwnedDevice, PayableEnergy
 from gateway.errors import Problem, RequestRefused
 from gateway.hems.alarms import Alarm
-from gateway.hems.availability import MS_PER_DAY, availability
+from gateway.hems.availability import availability
 from gateway.hems.series import Gap
 from gateway.hems.service import HemsService
 from gateway.hems.transfer_rules import Transfer
@@ -72,9 +73,8 @@ def device_availability(
         seen_from_ms = require_owner(services, viewer, device_id)
     hems, now_ms = hems_of(services), services.clock_ms()
     series, interval_ms = hems.stores.series, hems.interval_ms
-    offset_ms = services.utc_offset_minutes * 60_000
-    midnight_ms = (now_ms + offset_ms) // MS_PER_DAY * MS_PER_DAY - offset_ms
-    from_ms = midnight_ms - (days - 1) * MS_PER_DAY
+    local = services.local_time
+    from_ms, _ = local.day_ms(local.day_of(now_ms) - timedelta(days=days - 1))
     ends = [
         found.t_end_ms for found in series.between(device_id, max(from_ms, seen_from_ms), now_ms)
     ]
@@ -83,7 +83,7 @@ def device_availability(
         from_ms=from_ms,
         to_ms=now_ms,
         interval_ms=interval_ms,
-        utc_offset_minutes=services.utc_offset_minutes,
+        local=local,
     )
     return [DayOfReadings(**asdict(day), permille=day.permille) for day in found_days]
 
@@ -101,7 +101,7 @@ def device_gaps(
     if not _is_manager(viewer):
         seen_from_ms = require_owner(services, viewer, device_id)
     end_ms = services.clock_ms() if to_ms is None else to_ms
-    start_ms = end_ms - MS_PER_DAY if from_ms is None else from_ms
+    start_ms = end_ms - DAY_MS if from_ms is None else from_ms
     return hems_of(services).stores.series.gaps(device_id, max(start_ms, seen_from_ms), end_ms)
 
 

@@ -7,9 +7,11 @@ grid operator stated in place of readings has its energy and is marked (E126).
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
+from chaincode.energy.hours import HOUR_MS
 from chaincode.energy.settlement.records import Metering, SettlementLine
+from gateway.local_time import LocalTime
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,33 +28,36 @@ class Energy:
 
 @dataclass(frozen=True, slots=True)
 class MeteredHours:
-    """Lines by the local start of their hour."""
+    """Lines by the start of their hour, ms UTC; days and months are those of the clocks."""
 
-    by_start: Mapping[datetime, SettlementLine]
+    by_start: Mapping[int, SettlementLine]
+    local: LocalTime
 
     @property
     def days(self) -> list[date]:
         """Local days with at least one hour, the latest first."""
-        return sorted({start.date() for start in self.by_start}, reverse=True)
+        return sorted({self.local.day_of(start_ms) for start_ms in self.by_start}, reverse=True)
 
     def day(self, day: date) -> list[Energy]:
-        """Every hour of a local day that has begun by the last known hour."""
-        starts = [start for start in self.by_start if start.date() == day]
+        """Every hour of a local day that has begun by the last known hour: 23, 24 or 25."""
+        begin_ms, end_ms = self.local.day_ms(day)
+        starts = [start_ms for start_ms in self.by_start if begin_ms <= start_ms < end_ms]
         if not starts:
             return []
-        first = datetime.combine(day, datetime.min.time(), tzinfo=starts[0].tzinfo)
+        first_ms = -(-begin_ms // HOUR_MS) * HOUR_MS
         return [
-            _energy(start, f"{start:%H:%M}", _lines(self.by_start, start))
-            for start in (first + timedelta(hours=number) for number in range(24))
-            if start <= max(starts)
+            _energy(moment, f"{moment:%H:%M}", _lines(self.by_start, start_ms))
+            for start_ms in range(first_ms, max(starts) + 1, HOUR_MS)
+            for moment in [self.local.moment(start_ms)]
         ]
 
     def month(self, day: date) -> list[Energy]:
         """Every day, up to the last known one, of the month this day is in."""
         by_day: dict[date, list[SettlementLine]] = defaultdict(list)
-        for start, line in self.by_start.items():
-            if (start.year, start.month) == (day.year, day.month):
-                by_day[start.date()].append(line)
+        for start_ms, line in self.by_start.items():
+            known = self.local.day_of(start_ms)
+            if (known.year, known.month) == (day.year, day.month):
+                by_day[known].append(line)
         if not by_day:
             return []
         numbers = range(1, max(by_day).day + 1)
@@ -74,8 +79,8 @@ def total(parts: Iterable[Energy]) -> tuple[int, int]:
     return imported, exported
 
 
-def _lines(by_start: Mapping[datetime, SettlementLine], start: datetime) -> list[SettlementLine]:
-    line = by_start.get(start)
+def _lines(by_start: Mapping[int, SettlementLine], start_ms: int) -> list[SettlementLine]:
+    line = by_start.get(start_ms)
     return [] if line is None else [line]
 
 

@@ -1,11 +1,11 @@
 """How many of the expected readings of a device came, per day (000:140). Pure."""
 
-from collections import Counter
+from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 
-MS_PER_DAY = 24 * 3_600_000
+from gateway.local_time import UTC_CLOCKS, LocalTime
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,25 +28,19 @@ def availability(
     from_ms: int,
     to_ms: int,
     interval_ms: int,
-    utc_offset_minutes: int = 0,
+    local: LocalTime = UTC_CLOCKS,
 ) -> list[DayAvailability]:
     """Days in from_ms <= t < to_ms; a part of a day expects its part of the readings.
 
     A reading stands for the interval that ends with it; two in one interval count once.
     """
-    offset_ms = utc_offset_minutes * 60_000
-
-    def day_of(interval: int) -> date:
-        instant = datetime.fromtimestamp(0, UTC) + timedelta(
-            milliseconds=interval * interval_ms + offset_ms
-        )
-        return instant.date()
-
     first, last = -(-from_ms // interval_ms), to_ms // interval_ms
-    expected = Counter(day_of(interval) for interval in range(first, last))
-    present = {-(-end_ms // interval_ms) - 1 for end_ms in ends_ms}
-    received = Counter(day_of(interval) for interval in present if first <= interval < last)
-    return [
-        DayAvailability(day=day, expected=count, received=received[day])
-        for day, count in sorted(expected.items())
-    ]
+    present = sorted({-(-end_ms // interval_ms) - 1 for end_ms in ends_ms})
+    found = []
+    for day, begin_ms, end_ms in local.days(from_ms, to_ms):
+        start = max(first, -(-begin_ms // interval_ms))
+        end = min(last, -(-end_ms // interval_ms))
+        if start < end:
+            received = bisect_left(present, end) - bisect_left(present, start)
+            found.append(DayAvailability(day=day, expected=end - start, received=received))
+    return found

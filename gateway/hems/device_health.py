@@ -5,15 +5,16 @@ Read from the tables of the home energy data service, whichever process fills th
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from sqlalchemy import Connection, func, select
 
 from chaincode.energy.registry.records import Meter
 from gateway.database import Database
 from gateway.hems.alarms import AlarmBook
-from gateway.hems.availability import MS_PER_DAY, DayAvailability, availability
+from gateway.hems.availability import DayAvailability, availability
 from gateway.hems.tables import DeviceRow, ReadingRow
+from gateway.local_time import UTC_CLOCKS, LocalTime
 
 DAYS_SHOWN = 7
 ONLINE = "online"
@@ -46,13 +47,14 @@ def device_health(
     *,
     now_ms: int,
     interval_ms: int,
-    utc_offset_minutes: int = 0,
+    local: LocalTime = UTC_CLOCKS,
 ) -> list[DeviceHealth]:
     """Of each meter, in the order given; one reading is expected in every `interval_ms`.
 
     What a device missed before its first reading is nobody's fault and is not counted.
     """
-    from_ms = _first_day_ms(now_ms, utc_offset_minutes)
+    first_day = local.day_of(now_ms) - timedelta(days=DAYS_SHOWN - 1)
+    from_ms, _ = local.day_ms(first_day)
     meter_ids = [meter.meter_id for meter in meters]
     with database.reading() as connection:
         heard = {row.device_id: row for row in connection.execute(select(DeviceRow.__table__))}
@@ -69,7 +71,7 @@ def device_health(
             from_ms=max(from_ms, first_ms.get(meter.meter_id, 0) - interval_ms),
             to_ms=now_ms,
             interval_ms=interval_ms,
-            utc_offset_minutes=utc_offset_minutes,
+            local=local,
         )
         result.append(
             DeviceHealth(
@@ -108,11 +110,3 @@ def _first_ends_ms(connection: Connection, meter_ids: Sequence[str]) -> dict[str
         if (end_ms := connection.scalar(first)) is not None:
             found[meter_id] = end_ms
     return found
-
-
-def _first_day_ms(now_ms: int, utc_offset_minutes: int) -> int:
-    """Midnight, local, of the first day shown."""
-    offset = timedelta(minutes=utc_offset_minutes)
-    local = datetime.fromtimestamp(now_ms / 1_000, UTC) + offset
-    midnight = local.replace(hour=0, minute=0, second=0, microsecond=0) - offset
-    return int(midnight.timestamp() * 1_000) - (DAYS_SHOWN - 1) * MS_PER_DAY

@@ -45,7 +45,7 @@ def device_status(services: Services, meters: Sequence[Meter]) -> list[DeviceSta
         meters,
         now_ms=services.clock_ms(),
         interval_ms=min(READING_INTERVAL_MS, services.energy_hour_ms),
-        utc_offset_minutes=services.utc_offset_minutes,
+        local=services.local_time,
     )
     counted = [one if one.meter.kind == METER else replace(one, days=()) for one in found]
     return [DeviceStatus(health, _last_seen_ms(services, health)) for health in counted]

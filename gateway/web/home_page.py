@@ -100,7 +100,7 @@ def _household(services: Services, idgrid: str) -> HouseholdHome:
         idgrid=idgrid,
         account=services.community.account(idgrid),
         power=power_now(services, idgrid),
-        month=None if latest is None else local_start(latest, services.utc_offset_minutes),
+        month=None if latest is None else local_start(latest, services.local_time),
         savings=None if latest is None else own.savings(latest[:7]),
         standing_count=len(standing),
         proposals=[] if standing else _proposals(own),

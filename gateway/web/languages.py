@@ -7,7 +7,7 @@ English. Words are GNU gettext catalogues, `locales/<code>/messages.po`, read at
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from functools import cache
 from gettext import GNUTranslations, NullTranslations
@@ -18,7 +18,8 @@ from babel import Locale, dates, numbers
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
-from chaincode.energy.hours import delivery_hour_ms
+from chaincode.energy.hours import HOUR_MS, delivery_hour_ms
+from gateway.local_time import LocalTime
 
 LOCALES_FOLDER = Path(__file__).parent / "locales"
 SOURCE_CODE = "en"
@@ -74,15 +75,16 @@ class Language:
         """W as kW, `–` for nothing."""
         return NOTHING if power_w is None else self.number(Decimal(power_w) / WH_PER_KWH, 2)
 
-    def hour(self, listing_id: str, utc_offset_minutes: int) -> str:
+    def hour(self, listing_id: str, local: LocalTime) -> str:
         """`2016-08-01T20` -> `1 Aug 13:00` in local time."""
-        start = local_start(listing_id, utc_offset_minutes)
+        start = local_start(listing_id, local)
         return f"{self.day(start)} {self.clock(start)}"
 
-    def span(self, listing_id: str, utc_offset_minutes: int) -> str:
+    def span(self, listing_id: str, local: LocalTime) -> str:
         """`2016-08-01T20` -> `13:00–14:00` in local time."""
-        start = local_start(listing_id, utc_offset_minutes)
-        return f"{self.clock(start)}–{self.clock(start + timedelta(hours=1))}"
+        start_ms = delivery_hour_ms(listing_id)
+        start, end = local.moment(start_ms), local.moment(start_ms + HOUR_MS)
+        return f"{self.clock(start)}–{self.clock(end)}"
 
     def day(self, moment: datetime) -> str:
         """Day and short month."""
@@ -96,19 +98,17 @@ class Language:
         """Hours and minutes."""
         return dates.format_datetime(moment, "HH:mm", locale=self.locale)
 
-    def instant(self, at_ms: int, utc_offset_minutes: int) -> str:
+    def instant(self, at_ms: int, local: LocalTime) -> str:
         """Day and time of a real instant, local."""
-        moment = datetime.fromtimestamp(at_ms / 1_000, tz=UTC)
-        moment += timedelta(minutes=utc_offset_minutes)
+        moment = local.moment(at_ms)
         return (
             f"{self.day(moment)} {dates.format_datetime(moment, 'HH:mm:ss', locale=self.locale)}"
         )
 
 
-def local_start(listing_id: str, utc_offset_minutes: int) -> datetime:
+def local_start(listing_id: str, local: LocalTime) -> datetime:
     """When an hour begins, as the community's clocks show it."""
-    start = datetime.fromtimestamp(delivery_hour_ms(listing_id) // 1_000, tz=UTC)
-    return start + timedelta(minutes=utc_offset_minutes)
+    return local.moment(delivery_hour_ms(listing_id))
 
 
 @cache

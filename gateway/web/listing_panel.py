@@ -70,7 +70,7 @@ def listing_panel(
         key=lambda item: -item.order.price_utoken_per_kwh,
     )
     clearing = clearing_of(market.result(listing.listing_id))
-    label = words.hour(listing.listing_id, services.utc_offset_minutes)
+    label = words.hour(listing.listing_id, services.local_time)
     return ListingPanel(
         listing=listing,
         state_text=words.text(LISTING_STATES.get(listing.state, listing.state)),

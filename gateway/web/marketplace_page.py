@@ -49,9 +49,7 @@ def marketplace_view(
     rows = [_row(services, post, viewer) for post in services.marketplace.posts()]
     return MarketplaceView(
         idgrid=idgrid,
-        hours=[
-            (name, words.hour(name, services.utc_offset_minutes)) for name in hours_ahead(services)
-        ],
+        hours=[(name, words.hour(name, services.local_time)) for name in hours_ahead(services)],
         offers=[row for row in rows if row.post.kind == PostKind.OFFER][:POSTS_SHOWN],
         requests=[row for row in rows if row.post.kind == PostKind.REQUEST][:POSTS_SHOWN],
     )

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from chaincode.energy.hours import delivery_hour_ms
 from chaincode.energy.oracle.records import MeterReading
 from chaincode.energy.registry.records import Meter
 from gateway.books.metered_history import Energy, MeteredHours, total
@@ -14,7 +15,6 @@ from gateway.ports import ApplianceEnergy, Measured
 from gateway.services import Services
 from gateway.web.gauges import Bounds, Range, power_bounds, voltage_bounds
 from gateway.web.home_page import power_now
-from gateway.web.languages import local_start
 
 CONNECTION_W_DEFAULT = 10_000
 """Assumed power of a connection whose contract names none: 10 kWh an hour may be ordered."""
@@ -91,9 +91,10 @@ def meter_view(services: Services, idgrid: str, *, kind: str, day: date | None) 
 
 def history_chart(services: Services, idgrid: str, *, kind: str, day: date | None) -> Chart | None:
     """Energy of a day or month with its neighbours; None before anything is settled."""
-    offset = services.utc_offset_minutes
     lines = OwnRecords(services.readmodel, idgrid).lines()
-    hours = MeteredHours({local_start(name, offset): line for name, line in lines.items()})
+    hours = MeteredHours(
+        {delivery_hour_ms(name): line for name, line in lines.items()}, services.local_time
+    )
     days = hours.days
     if not days:
         return None

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.hems.alarms import AlarmKind
+from gateway.local_time import LocalTime
 from gateway.notices.mail import Letter
 from gateway.notices.records import Channel, Facts, Kind, Notice, NoticeText
 from gateway.web.languages import LOCALE_NAMES, N_, Language, language
@@ -83,7 +84,7 @@ class NoticeWriter:
     """Writes the notices of one community."""
 
     community_name: str
-    utc_offset_minutes: int
+    local: LocalTime
 
     def text(self, notice: Notice, words: Language) -> NoticeText:
         """A notice in a language."""
@@ -109,7 +110,7 @@ class NoticeWriter:
         if kind is Kind.SETTLEMENT:
             return self._settlement(facts, words)
         if kind is Kind.STOP:
-            hour = words.hour(facts["listing_id"], self.utc_offset_minutes)
+            hour = words.hour(facts["listing_id"], self.local)
             return words.text(STOP) % {"hour": hour, "reason": facts["reason"]}
         if kind in _PLAIN:
             return _PLAIN[kind](facts, words)
@@ -127,20 +128,20 @@ class NoticeWriter:
         return words.text(READINGS_MISSING) % {
             "name": facts["post_id"],
             "energy": words.kwh(facts["energy_wh"]),
-            "until": words.instant(facts["refund_from_ms"], self.utc_offset_minutes),
+            "until": words.instant(facts["refund_from_ms"], self.local),
         }
 
     def _invitation(self, facts: Facts, words: Language) -> str:
         return words.text(INVITATION) % {
-            "hour": words.hour(facts["listing_id"], self.utc_offset_minutes),
-            "until": words.instant(facts["gate_closure_ms"], self.utc_offset_minutes),
+            "hour": words.hour(facts["listing_id"], self.local),
+            "until": words.instant(facts["gate_closure_ms"], self.local),
             "floor": words.tokens(facts["floor_utoken_per_kwh"], 3),
             "cap": words.tokens(facts["cap_utoken_per_kwh"], 3),
         }
 
     def _match(self, facts: Facts, words: Language) -> str:
         return words.text(MATCH) % {
-            "hour": words.hour(facts["listing_id"], self.utc_offset_minutes),
+            "hour": words.hour(facts["listing_id"], self.local),
             "sold": words.kwh(facts["sold_wh"]),
             "bought": words.kwh(facts["bought_wh"]),
             "price": words.tokens(facts["price_utoken_per_kwh"], 3),

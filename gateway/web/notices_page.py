@@ -32,7 +32,7 @@ class InboxLine:
 def inbox(request: Request, services: UsedServices, viewer: SignedIn) -> HTMLResponse:
     """A household's notices, the newest first."""
     words = language_of(request)
-    writer = NoticeWriter(services.community_name, services.utc_offset_minutes)
+    writer = NoticeWriter(services.community_name, services.local_time)
     entries = services.notices.inbox(household_of(viewer), SHOWN_MAX)
     lines = [InboxLine(writer.text(entry.notice, words), entry.created_ms) for entry in entries]
     return page(request, "notices/inbox.html", section="account", lines=lines)

@@ -60,7 +60,7 @@ def _row(services: Services, words: Language, listing: Listing) -> HourRow:
     settled_wh = settled.get("settled_wh")
     return HourRow(
         listing=listing,
-        start=local_start(listing.listing_id, services.utc_offset_minutes),
+        start=local_start(listing.listing_id, services.local_time),
         state_text=words.text(LISTING_STATES.get(listing.state, listing.state)),
         price_utoken_per_kwh=clearing.price if clearing else None,
         matched_wh=clearing.quantity_wh if clearing else 0,

@@ -84,17 +84,17 @@ def production_view(
 
 def _period(services: Services, kind: str, day: date | None) -> _Period | None:
     """Its market hours, by their names; None before there is any day to show."""
-    offset = services.utc_offset_minutes
+    local = services.local_time
     if day is None:
         latest = services.market.listings()[:1]
         if not latest:
             return None
-        day = local_start(latest[0].listing_id, offset).date()
+        day = local_start(latest[0].listing_id, local).date()
     first = day if kind == "day" else day.replace(day=1)
     end = first + (timedelta(days=1) if kind == "day" else timedelta(days=32))
     around = timedelta(days=1)  # names are in UTC
     found = [
-        HourWindow(local_start(one.listing_id, offset), one.delivery_start_ms, one.delivery_end_ms)
+        HourWindow(local_start(one.listing_id, local), one.delivery_start_ms, one.delivery_end_ms)
         for one in listings_named(services.readmodel, str(first - around), f"{end + around}")
     ]
     is_shown = (

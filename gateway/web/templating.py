@@ -17,6 +17,7 @@ from starlette.responses import HTMLResponse
 from gateway.api.access import services_of, viewer_or_none
 from gateway.errors import RequestRefused
 from gateway.identity.sessions import Viewer
+from gateway.local_time import LocalTime
 from gateway.web.assets import ASSETS
 from gateway.web.function_texts import ALL_TITLES, FUNCTION_TITLES
 from gateway.web.languages import N_, NAMES, Language, chosen_language, language
@@ -63,7 +64,12 @@ class Frame:
     now_ms: int
     hour_ms: int
     height: int
-    utc_offset_minutes: int
+    local: LocalTime
+
+    @property
+    def utc_offset_minutes(self) -> int:
+        """Of the clocks now; one for a whole chart, so that its axis never goes back."""
+        return self.local.offset_minutes(self.now_ms)
 
 
 def page(
@@ -98,7 +104,7 @@ def frame_of(request: Request, section: str) -> Frame:
         now_ms=services.clock_ms(),
         hour_ms=services.energy_hour_ms,
         height=services.market.height,
-        utc_offset_minutes=services.utc_offset_minutes,
+        local=services.local_time,
     )
 
 
@@ -113,7 +119,7 @@ def sections_for(viewer: Viewer | None) -> tuple[Section, ...]:
 def render(name: str, frame: Frame, **content: object) -> str:
     """A template with number and date formats of the frame's language and offset."""
     words = frame.language
-    offset = frame.utc_offset_minutes
+    local = frame.local
     return (
         _environment(words.code)
         .get_template(name)
@@ -123,9 +129,9 @@ def render(name: str, frame: Frame, **content: object) -> str:
             kwh=words.kwh,
             kw=words.kw,
             number=words.number,
-            hour=lambda listing_id: words.hour(listing_id, offset),
-            span=lambda listing_id: words.span(listing_id, offset),
-            instant=lambda at_ms: words.instant(at_ms, offset),
+            hour=lambda listing_id: words.hour(listing_id, local),
+            span=lambda listing_id: words.span(listing_id, local),
+            instant=lambda at_ms: words.instant(at_ms, local),
             day=words.day,
             month=words.month,
             refusal=lambda code, detail="": refusal_text(words, code, detail),

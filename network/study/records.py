@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from chaincode.energy.market.records import MarketOrder
 from chaincode.energy.records import encode
 from ledger.client.proposals import new_proposal
-from ledger.wire import protos_pb2
+from ledger.model.codec_proposal import encode_signed_proposal
 from network.certificates.authority import MemberAuthority
 
 ORDER = "order of a house (P2P trade), as stored"
@@ -111,7 +111,4 @@ def _signed_proposal() -> int:
         creator=identity.serialized,
         timestamp_ns=0,
     )
-    signed = protos_pb2.SignedProposal(
-        proposal_bytes=proposal.raw, signature=identity.signer.sign(proposal.raw)
-    )
-    return signed.ByteSize()
+    return len(encode_signed_proposal(proposal.raw, identity.signer.sign(proposal.raw)))

@@ -13,6 +13,7 @@ from alembic.migration import MigrationContext
 
 from gateway.database import Base, Database, migrate, open_database
 from gateway.hems.alarms import AlarmBook, AlarmKind
+from gateway.local_time import fixed
 from gateway.notices.book import NoticeBook
 from gateway.notices.delivery import WebhookDelivery
 from gateway.notices.following import Noticing
@@ -78,7 +79,7 @@ def test_gateways_that_share_a_database_tell_each_notice_once(databases, tmp_pat
             book=NoticeBook(database),
             webhooks=webhooks(database),
             http=OutsideHttp(REACH, receiver.ca),
-            writer=NoticeWriter("La Ligua", -180),
+            writer=NoticeWriter("La Ligua", fixed(-180)),
             community_id="la-ligua",
             language="en",
         )

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page
 
+from chaincode.energy.hours import DAY_MS
 from chaincode.energy.oracle.records import MeterReading
-from gateway.hems.availability import MS_PER_DAY
 from gateway.hems.batteries import Observation
 from gateway.hems.devices import DeviceBook
 from gateway.hems.plausibility import Limits
@@ -137,7 +137,7 @@ def _webp(page: Page) -> bytes:
 def _let_devices_report(it: Village, street: Street) -> None:
     """A week of hourly readings with a few that were lost, and everyone online but one."""
     database, now_ms = it.services.readmodel.database, it.services.clock_ms()
-    series = SeriesStore(database, Limits(age_ms_max=8 * MS_PER_DAY), started_ms=0)
+    series = SeriesStore(database, Limits(age_ms_max=8 * DAY_MS), started_ms=0)
     last_end_ms = now_ms // HOUR_MS * HOUR_MS
     ends = [last_end_ms - at * HOUR_MS for at in range(WEEK_HOURS) if at not in LOST_HOURS]
     for home in street.homes:
@@ -172,7 +172,9 @@ def _let_equipment_report(it: Village, street: Street) -> None:
     first_ms = now_ms // HOUR_MS * HOUR_MS - HOURS * HOUR_MS
     for number in range(HOURS + 1):
         at_ms = first_ms + number * HOUR_MS
-        local_hour = (at_ms // HOUR_MS + it.services.utc_offset_minutes // 60 - 1) % 24
+        local_hour = (
+            at_ms // HOUR_MS + it.services.local_time.offset_minutes(at_ms) // 60 - 1
+        ) % 24
         if number:
             roof.run_hour(load_wh=0, pv_wh=max(0, 2_600 - 380 * abs(local_hour - 12)))
         message = roof.message(roof.read(at_ms))

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
+from gateway.local_time import fixed
 from gateway.notices.following import Noticing
 from gateway.notices.outside_http import Reach
 from gateway.notices.push_devices import PushDevices
@@ -150,7 +151,7 @@ def names_a_program(page: Page, it: Village) -> None:
 def is_shown_once(page: Page, it: Village, idgrid: str) -> None:
     """What came twice has one place on the screen, in the household's language."""
     notice = it.services.notices.inbox(idgrid, 1)[0].notice
-    text = NoticeWriter("La Ligua", -180).told(notice, "es")
+    text = NoticeWriter("La Ligua", fixed(-180)).told(notice, "es")
     content = message(notice.name, text, "es")
     for _ in range(2):
         push_by_protocol(page.context, page, it.url, content)

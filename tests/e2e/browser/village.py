@@ -24,6 +24,7 @@ from gateway.hems.running import limits_for
 from gateway.hems.series import SeriesStore
 from gateway.hems.virtual_meter import VirtualMeter
 from gateway.identity.sessions import Viewer
+from gateway.local_time import fixed
 from gateway.mqtt.ingest import SeriesIntake
 from gateway.mqtt.reading_check import ReadingCheck
 from gateway.mqtt.topics import Topic
@@ -135,7 +136,7 @@ def village(
     ledger = ChainedLedger(people.ledger)
     clock_ms = lambda: milliseconds(people.ledger.now)  # noqa: E731
     services = services_over(ledger, clock_ms, energy_hour_ms=HOUR_MS, issuer=issuer)
-    services = replace(services, community_name=name, utc_offset_minutes=-180)
+    services = replace(services, community_name=name, local_time=fixed(-180))
     if measurements is not None:
         services = replace(services, measurements=measurements)
     it = Village(people, ledger, services)

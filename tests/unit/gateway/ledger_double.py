@@ -17,6 +17,7 @@ from gateway.identity.issuing import NoIssuer
 from gateway.identity.people import People
 from gateway.identity.sessions import Sessions
 from gateway.ledger_access.block_signal import BlockSignal
+from gateway.local_time import fixed
 from gateway.ports import CertificateIssuer
 from gateway.readmodel.event_feed import EventFeed
 from gateway.readmodel.following import follow_blocks
@@ -213,5 +214,5 @@ def services_over(
         clock_ms=clock_ms,
         community_name="Test community",
         energy_hour_ms=energy_hour_ms,
-        utc_offset_minutes=-420,
+        local_time=fixed(-420),
     )

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from chaincode.energy.hours import DAY_MS
 from chaincode.energy.oracle.records import MeterReading
-from gateway.hems.availability import MS_PER_DAY
 from gateway.hems.devices import DeviceBook
 from gateway.hems.plausibility import Limits
 from gateway.hems.series import Arrival, SeriesStore
@@ -76,7 +76,7 @@ def test_a_month_is_checked_before_anything_is_sent(scene):
     assert check.is_energy_balanced
     assert check.is_money_balanced
     assert not check.may_issue
-    later = month_check(it.services.readmodel, MONTH, now_ms + 40 * MS_PER_DAY)
+    later = month_check(it.services.readmodel, MONTH, now_ms + 40 * DAY_MS)
     assert later.may_issue
     with pytest.raises(ValueError):
         month_check(it.services.readmodel, "2026-13", now_ms)
@@ -87,7 +87,7 @@ def test_a_listing_that_is_not_settled_holds_the_statements_up():
         street = settle_in(it)
         live_through(it, street, hours=2)
         open_with_orders(it, street)
-        later_ms = it.services.clock_ms() + 40 * MS_PER_DAY
+        later_ms = it.services.clock_ms() + 40 * DAY_MS
         check = month_check(it.services.readmodel, MONTH, later_ms)
         assert len(check.unsettled) == 1
         assert not check.may_issue
@@ -269,7 +269,7 @@ def test_availability_equals_a_manual_count_and_the_page_tells_who_is_online():
         text = manager(it).get("/console/meters").text
         row = text.partition(f'data-device="{home.meter_id}"')[2].partition("</tr>")[0]
         offset_ms = -180 * 60_000
-        midnight = (now_ms + offset_ms) // MS_PER_DAY * MS_PER_DAY - offset_ms
+        midnight = (now_ms + offset_ms) // DAY_MS * DAY_MS - offset_ms
         expected = len(came) + 2
         """From its first reading on; two are missing."""
         assert f'data-permille="{len(came) * 1000 // expected}"' in row

@@ -1,6 +1,6 @@
 """Savings, look back of a standing order, energy by hour and day, power, ranges, amounts."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 
 import pytest
 from hypothesis import given
@@ -20,6 +20,7 @@ from gateway.books.standing_preview import (
 )
 from gateway.errors import RequestRefused
 from gateway.hems.power_now import power_between
+from gateway.local_time import UTC_CLOCKS
 from gateway.web.gauges import Range, charge_bounds, power_bounds, voltage_bounds
 from gateway.web.written_amounts import whole_units
 
@@ -89,7 +90,10 @@ def test_the_contracts_argument_bounds_orders_and_money():
 
 
 def hours(**by_hour: SettlementLine) -> MeteredHours:
-    return MeteredHours({DAY + timedelta(hours=int(name[1:])): it for name, it in by_hour.items()})
+    first_ms = int(DAY.timestamp()) * 1000
+    return MeteredHours(
+        {first_ms + int(name[1:]) * 3_600_000: it for name, it in by_hour.items()}, UTC_CLOCKS
+    )
 
 
 def test_an_hour_nobody_metered_is_a_gap_and_not_zero():

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from gateway.application import create_app
+from gateway.local_time import fixed
 from gateway.web.languages import accepted_codes, chosen_language, language
 from gateway.web.templating import LANGUAGE_COOKIE
 from tests.unit.gateway.ledger_double import LedgerDouble, services_over
@@ -45,7 +46,7 @@ def test_numbers_and_dates_are_the_readers_and_exact():
     moment = datetime(2026, 1, 5, 13, 7)  # noqa: DTZ001 - shown as it is
     assert en.day(moment) == "5 Jan"
     assert es.month(moment) == "enero 2026"
-    assert en.span("2026-01-15T23", -180) == "20:00–21:00"
+    assert en.span("2026-01-15T23", fixed(-180)) == "20:00–21:00"
     assert [one.tag for one in (es, pt, en)] == ["es-CL", "pt-PT", "en"]
 
 

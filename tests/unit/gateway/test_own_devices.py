@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
+from chaincode.energy.hours import DAY_MS
 from chaincode.energy.oracle.records import MeterReading
-from gateway.hems.availability import MS_PER_DAY
 from gateway.hems.devices import DeviceBook
 from gateway.hems.plausibility import Limits
 from gateway.hems.series import Arrival, SeriesStore
@@ -38,14 +38,14 @@ def test_a_household_sees_its_devices_of_each_day_and_who_is_online():
         home, now_ms = street.sunny, it.services.clock_ms()
         database = it.services.readmodel.database
         midnight = (now_ms // HOUR_MS - 21) * HOUR_MS
-        assert (midnight - 3 * HOUR_MS) % MS_PER_DAY == 0, "the village is three hours behind UTC"
+        assert (midnight - 3 * HOUR_MS) % DAY_MS == 0, "the village is three hours behind UTC"
         yesterday = [midnight - at * HOUR_MS for at in range(24) if at not in (3, 4, 20)]
         today = [midnight + at * HOUR_MS for at in range(1, 11)]
         arrivals = [
             Arrival(home.meter_id, b"", MeterReading(**home.reading(end_ms)))
             for end_ms in sorted(yesterday + today)
         ]
-        limits = Limits(age_ms_max=7 * MS_PER_DAY)
+        limits = Limits(age_ms_max=7 * DAY_MS)
         SeriesStore(database, limits, started_ms=0).keep(arrivals, now_ms)
         said = DeviceState(device_id=home.meter_id, state=ONLINE, firmware="1.4", tier="B")
         DeviceBook(database).heard([home.meter_id], now_ms, states={home.meter_id: said})

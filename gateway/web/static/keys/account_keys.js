@@ -6,7 +6,7 @@ import { forgetKey, keepKey, storedKeys } from "./key_store.js";
 import { get, post, Refused } from "./ledger_client.js";
 import { attempt, canMakeKeys, pageError } from "./page_problem.js";
 import { keyPairFromPhrase, newPhrase, problemWith, wordList } from "./phrase.js";
-import { amount } from "./plain_words.js";
+import { amount, instant } from "./plain_words.js";
 import { pageFacts, sign } from "./sign.js";
 import { signingRequest } from "./signing_request.js";
 
@@ -77,17 +77,16 @@ function showNamed(items, own) {
 
 /** The limits of an agent's key in a sentence. */
 function inWords(limits, texts) {
-  const { locale, utcOffsetMinutes } = pageFacts();
+  const format = pageFacts();
+  const { locale } = format;
   const tokens = (utoken) => amount(BigInt(utoken), UTOKEN_PER_TOKEN, locale);
   const kwh = (wh) => amount(BigInt(wh), WH_PER_KWH, locale);
   const lowest = limits.offer_price_min_utoken_per_kwh;
-  const until = new Date(limits.until_ms + utcOffsetMinutes * MS_PER_MINUTE);
   return (lowest === null ? texts.textBuysOnly : texts.textTrades)
     .replace("{buys}", tokens(limits.bid_price_max_utoken_per_kwh))
     .replace("{sells}", lowest === null ? "" : tokens(lowest))
     .replace("{hour}", kwh(limits.hour_wh_max)).replace("{day}", kwh(limits.day_wh_max))
-    .replace("{until}", new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short", timeZone: "UTC" })
-      .format(until));
+    .replace("{until}", instant(limits.until_ms, format));
 }
 
 function showAsking(items, signing) {

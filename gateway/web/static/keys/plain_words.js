@@ -75,10 +75,10 @@ const PRIVATE_READINGS = {
  * `words` has `titles[function]`, `labels[name]` and `unknown`; `locale` and `utcOffsetMinutes`
  * say how numbers and hours are written.
  */
-export function plainWords(opened, { words, locale, utcOffsetMinutes }) {
+export function plainWords(opened, { words, locale, utcOffsetMinutes, timeZone }) {
   const [name, ...args] = opened.args;
   const title = words.titles[name];
-  const found = title === undefined ? null : readAll(name, args, { locale, utcOffsetMinutes });
+  const found = title === undefined ? null : readAll(name, args, { locale, utcOffsetMinutes, timeZone });
   const beside = found === null ? null : readPrivate(name, opened);
   const isKnown = beside !== null;
   const lines = isKnown ? [...found, ...beside] : args.map((value, at) => ({ name: String(at + 1), value }));
@@ -220,10 +220,10 @@ function hour(argument, format) {
   return `${instant(startMs, format)}–${end}`;
 }
 
-/** A time of the community's clock. */
-export function instant(timeMs, { locale, utcOffsetMinutes }, parts = { dateStyle: "medium", timeStyle: "short" }) {
-  const local = new Date(timeMs + utcOffsetMinutes * MS_PER_MINUTE);
-  return new Intl.DateTimeFormat(locale, { ...parts, timeZone: "UTC", hourCycle: "h23" }).format(local);
+/** A time of the community's clock: of its zone where that has a name, else by its fixed offset. */
+export function instant(timeMs, { locale, utcOffsetMinutes, timeZone }, parts = { dateStyle: "medium", timeStyle: "short" }) {
+  const shown = timeZone ? timeMs : timeMs + utcOffsetMinutes * MS_PER_MINUTE;
+  return new Intl.DateTimeFormat(locale, { ...parts, timeZone: timeZone || "UTC", hourCycle: "h23" }).format(new Date(shown));
 }
 
 function hourOfDay(hourUtc, format) {

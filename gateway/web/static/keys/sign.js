@@ -33,6 +33,7 @@ export function pageFacts() {
     dialog,
     idgrid: dialog.dataset.idgrid,
     utcOffsetMinutes: Number(dialog.dataset.utcOffsetMinutes),
+    timeZone: dialog.dataset.timeZone,
     locale: languageTag(),
     words: JSON.parse(document.getElementById("sign-words").textContent),
   };

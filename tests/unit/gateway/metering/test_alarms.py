@@ -9,6 +9,7 @@ from gateway.hems.availability import availability
 from gateway.hems.measurements import energy_wh, irregular_against
 from gateway.hems.service import GOOD_READINGS_TO_CLEAR, HemsService
 from gateway.hems.virtual_meter import VirtualMeter
+from gateway.local_time import fixed
 from gateway.mqtt.device_messages import Measurement
 from tests.unit.gateway.metering.data_service import (
     NOON_MS,
@@ -147,7 +148,7 @@ def test_a_day_is_the_communitys_own():
         from_ms=midnight,
         to_ms=midnight + DAY_MS,
         interval_ms=QUARTER_MS,
-        utc_offset_minutes=-180,
+        local=fixed(-180),
     )
     assert [day.expected for day in days] == [12, 84]
 

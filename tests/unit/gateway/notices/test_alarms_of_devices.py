@@ -15,6 +15,7 @@ from gateway.application import create_app
 from gateway.hems.fleet import LightMeter
 from gateway.hems.virtual_meter import VirtualMeter
 from gateway.identity.sessions import Viewer
+from gateway.local_time import fixed
 from gateway.mqtt.broker_link import NoBroker
 from gateway.mqtt.collecting import start_collecting
 from gateway.mqtt.connection import connected
@@ -119,7 +120,7 @@ async def running_gateway(street: Street, folder: Path):
             settings,
             PersonsOnLedger(street.community),
             services,
-            NoticeWriter("La Ligua", -180),
+            NoticeWriter("La Ligua", fixed(-180)),
         )
         gateway = Gateway(street, services, catcher, mqtt)
         try:

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from chaincode.energy.registry.signers import RECOVERY_COOL_DOWN_MS
+from gateway.local_time import fixed
 from gateway.notices.outbox import Outbox
 from gateway.notices.records import Channel, Choices, Kind, Notice
 from gateway.web.languages import LOCALE_NAMES, language
@@ -108,7 +109,7 @@ def test_a_statement_is_told_to_those_who_have_one() -> None:
 
 @pytest.mark.parametrize("code", sorted(LOCALE_NAMES))
 def test_keys_and_statements_have_words_in_every_language(code: str) -> None:
-    street, writer = a_street(), NoticeWriter("La Ligua", -180)
+    street, writer = a_street(), NoticeWriter("La Ligua", fixed(-180))
     street.community.manager.submit("signers:recover", street.seller.idgrid, RECOVERED)
     street.community.ledger.at("2026-02-01T00:00:00Z")
     street.community.scheduler.submit("statements:issue", MONTH)

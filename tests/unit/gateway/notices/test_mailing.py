@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.local_time import fixed
 from gateway.notices.addresses import PrivateAddresses
 from gateway.notices.delivery import MailDelivery
 from gateway.notices.mail import Mailer, MailSettings
@@ -34,7 +35,7 @@ def sending(street: Street, settings: MailSettings) -> Sending:
         book=street.book,
         mailer=Mailer(settings),
         addresses=PrivateAddresses(PersonsOnLedger(street.community), CHAINCODE, an_identity()),
-        writer=NoticeWriter("La Ligua", -180),
+        writer=NoticeWriter("La Ligua", fixed(-180)),
     )
     return Sending(Outbox(street.book.database), delivery, lambda: street.now_ms)
 

@@ -6,6 +6,7 @@ import json
 import aiomqtt
 import pytest
 
+from gateway.local_time import fixed
 from gateway.mqtt.broker_link import BrokerLink, NoBroker
 from gateway.mqtt.mosquitto import access_of
 from gateway.mqtt.topics import person_access
@@ -26,7 +27,7 @@ def sending(street: Street, link: BrokerLink) -> Sending:
     delivery = MqttDelivery(
         book=street.book,
         broker=link,
-        writer=NoticeWriter("La Ligua", -180),
+        writer=NoticeWriter("La Ligua", fixed(-180)),
         community_id=COMMUNITY,
         language="en",
     )

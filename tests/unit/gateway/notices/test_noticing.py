@@ -11,6 +11,7 @@ from gateway.application import create_app
 from gateway.database import open_database
 from gateway.hems.alarms import AlarmBook, AlarmKind
 from gateway.identity.sessions import Viewer
+from gateway.local_time import fixed
 from gateway.notices.book import KEPT_MS, MAILED_WITHIN_MS, NoticeBook
 from gateway.notices.outbox import ATTEMPTS_MAX, RETRY_MS_MAX, RETRY_MS_MIN, Outbox, retry_pause_ms
 from gateway.notices.records import Channel, Choices, Kind
@@ -111,7 +112,8 @@ def test_an_alarm_is_told_to_the_owner_of_the_device_once(street):
     assert all_steps(street.noticing()) == 1
     assert all_steps(street.noticing()) == 0
     assert street.kinds(street.seller).count("alarm") == 2
-    writer, told = NoticeWriter("La Ligua", -180), street.book.inbox(street.seller.idgrid, 100)
+    writer = NoticeWriter("La Ligua", fixed(-180))
+    told = street.book.inbox(street.seller.idgrid, 100)
     titles = [writer.text(entry.notice, language("en")).title for entry in told]
     assert {"A device needs attention", "A device is well again"} < set(titles)
 
@@ -245,7 +247,7 @@ def test_every_notice_has_words_in_every_language(street, code):
         alarms.raise_once(kind, [street.seller.meter_id], "", street.now_ms)
         alarms.clear(kind, [street.seller.meter_id], street.now_ms)
     all_steps(street.noticing())
-    writer = NoticeWriter("La Ligua", -180)
+    writer = NoticeWriter("La Ligua", fixed(-180))
     seen = set()
     for home in (street.seller, street.buyer):
         for entry in street.book.inbox(home.idgrid, 100):

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 from pathlib import Path
 
+from gateway.local_time import fixed
 from gateway.notices.mail import MailSettings
 from gateway.notices.records import Channel
 from gateway.notices.running import notice_tasks
@@ -60,7 +61,7 @@ def test_a_running_gateway_tells_and_mails_after_a_block(tmp_path):
                 settings_of(tmp_path, port),
                 PersonsOnLedger(street.community),
                 services,
-                NoticeWriter("La Ligua", -180),
+                NoticeWriter("La Ligua", fixed(-180)),
             )
             await asyncio.to_thread(street.play)
             await services.blocks.announce(street.ledger.readmodel.height)

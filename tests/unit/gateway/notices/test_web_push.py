@@ -13,6 +13,7 @@ from py_vapid.jwt import decode
 
 from gateway.application import create_app
 from gateway.identity.sessions import Viewer
+from gateway.local_time import fixed
 from gateway.notices.delivery import PushDelivery
 from gateway.notices.notice_settings import NoticeSettings
 from gateway.notices.outbox import RETRY_MS_MAX, Outbox
@@ -65,7 +66,7 @@ class PushScene:
             devices=self.devices,
             sender=self.sender,
             http=OutsideHttp(HERE, self.service.ca),
-            writer=NoticeWriter("La Ligua", -180),
+            writer=NoticeWriter("La Ligua", fixed(-180)),
             language="en",
         )
         return Sending(Outbox(self.street.book.database), delivery, lambda: self.street.now_ms)

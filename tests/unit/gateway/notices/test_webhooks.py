@@ -14,6 +14,7 @@ import pytest
 
 from gateway.application import create_app
 from gateway.identity.sessions import Viewer
+from gateway.local_time import fixed
 from gateway.notices.delivery import WebhookDelivery
 from gateway.notices.key_files import kept_secret
 from gateway.notices.outbox import ATTEMPTS_MAX, RETRY_MS_MAX, Outbox
@@ -51,7 +52,7 @@ def sending(street: Street, receiver: Receiver, reach: Reach = HERE) -> Sending:
         book=street.book,
         webhooks=webhooks_of(street, reach),
         http=OutsideHttp(reach, receiver.ca),
-        writer=NoticeWriter("La Ligua", -180),
+        writer=NoticeWriter("La Ligua", fixed(-180)),
         community_id="la-ligua",
         language="en",
     )
