@@ -6,7 +6,6 @@ Closing and clearing the listing is timed, and settling it; the way there is not
 
 import asyncio
 import itertools
-import json
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -17,8 +16,6 @@ from network.bench.auction import ClearedBook, close_and_clear
 from network.bench.parallel import in_parallel
 from network.bench.settlement import BenchMeter, SettledHour, report, settle_listing
 from network.bench.trial_households import (
-    CAP_UTOKEN_PER_KWH,
-    FLOOR_UTOKEN_PER_KWH,
     Household,
     Submit,
     TrialHouseholds,
@@ -101,7 +98,15 @@ class BigHour:
         orders = len(self._homes) * self._orders_each
         closes_ms = now_ms + 10_000 + orders * MILLISECONDS // ORDERS_PER_SECOND_MIN
         listing_id = listing_id_at(now_ms)
-        await self._everywhere([self._open(listing_id, now_ms, closes_ms)])
+        opening = self._trial.open_listing(
+            submitting(self._client),
+            listing_id,
+            opens_ms=now_ms,
+            gate_closure_ms=closes_ms,
+            delivery_ms=DELIVERY_MS,
+            reading_tolerance_ms=0,
+        )
+        await self._everywhere([opening])
         progress(f"placing {orders} orders; the gate closes at a set time")
         await self._everywhere(self._order(listing_id, home) for home in self._homes)
         await _sleep_until(closes_ms)
@@ -132,21 +137,6 @@ class BigHour:
                 bid = (str(BID_WH // self._orders_each), str(BID_AT - number))
                 block = await submit(identity, "market:place_bid", listing_id, *bid)
         return block
-
-    async def _open(self, listing_id: str, opens_ms: int, closes_ms: int) -> int:
-        parameters = {
-            "floor_utoken_per_kwh": FLOOR_UTOKEN_PER_KWH,
-            "cap_utoken_per_kwh": CAP_UTOKEN_PER_KWH,
-            "opens_at_ms": opens_ms,
-            "gate_closure_ms": closes_ms,
-            "delivery_start_ms": closes_ms,
-            "delivery_end_ms": closes_ms + DELIVERY_MS,
-            "settlement_end_ms": closes_ms + 2 * DELIVERY_MS,
-            "reading_tolerance_ms": 0,
-        }
-        return await submitting(self._client)(
-            self._trial.manager, "market:open_listing", listing_id, json.dumps(parameters)
-        )
 
     async def _everywhere(self, work: Iterable[Awaitable[int]]) -> None:
         """Do it all, some at a time, and wait until every validator has the last block of it."""

@@ -122,23 +122,33 @@ class TrialHouseholds:
         return block
 
     async def open_listing(
-        self, submit: Submit, listing_id: str, *, gate_closure_ms: int | None = None
+        self,
+        submit: Submit,
+        listing_id: str,
+        *,
+        opens_ms: int | None = None,
+        gate_closure_ms: int | None = None,
+        delivery_ms: int = HOUR_MS,
+        **parameters: int,
     ) -> int:
-        """Open a listing that takes orders until then, else for LISTING_OPEN_DAYS."""
-        opens = int(self._now.timestamp() * 1_000)
+        """Open a listing that takes orders until the gate, else for LISTING_OPEN_DAYS.
+
+        It opens now unless told, delivery begins with the gate, and as long as that may take its
+        settlement after it; `parameters` are the contract's further ones.
+        """
+        opens = int(self._now.timestamp() * 1_000) if opens_ms is None else opens_ms
         closes = gate_closure_ms or opens + LISTING_OPEN_DAYS * 24 * HOUR_MS
-        parameters = {
+        whole = {
             "floor_utoken_per_kwh": FLOOR_UTOKEN_PER_KWH,
             "cap_utoken_per_kwh": CAP_UTOKEN_PER_KWH,
             "opens_at_ms": opens,
             "gate_closure_ms": closes,
-            "delivery_start_ms": closes + 1,
-            "delivery_end_ms": closes + 1 + HOUR_MS,
-            "settlement_end_ms": closes + 2 * HOUR_MS,
+            "delivery_start_ms": closes,
+            "delivery_end_ms": closes + delivery_ms,
+            "settlement_end_ms": closes + 2 * delivery_ms,
+            **parameters,
         }
-        return await submit(
-            self.manager, "market:open_listing", listing_id, json.dumps(parameters)
-        )
+        return await submit(self.manager, "market:open_listing", listing_id, json.dumps(whole))
 
 
 def household_idgrid(name: str, number: int) -> str:

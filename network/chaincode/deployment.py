@@ -18,7 +18,7 @@ WaitForBlock = Callable[[int], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class PeerAdmin:
     """The administrator of a member, at one of its peers."""
 
     peer: PeerPlan
@@ -38,15 +38,15 @@ class Deployment:
         return read_package(self.package_raw).package_id
 
 
-async def deploy(wanted: Deployment, desks: Sequence[Desk], wait: WaitForBlock) -> bool:
+async def deploy(wanted: Deployment, admins: Sequence[PeerAdmin], wait: WaitForBlock) -> bool:
     """Whether a definition was committed now; raises ChaincodeRefused."""
-    first = desks[0].client
+    first = admins[0].client
     found = await first.committed(wanted.definition.name)
     is_committed = found is not None and found[0].sequence >= wanted.definition.sequence
     if found is not None and is_committed:
         wanted = Deployment(found[0], wanted.package_raw)
     prepared = await asyncio.gather(
-        *(_prepare(wanted, own, desks) for own in _by_member(desks)), return_exceptions=True
+        *(_prepare(wanted, own, admins) for own in _by_member(admins)), return_exceptions=True
     )
     blocks = [_result(outcome) for outcome in prepared]
     if is_committed:
@@ -62,38 +62,42 @@ def _result(outcome: int | BaseException) -> int:
     return outcome
 
 
-def _by_member(desks: Sequence[Desk]) -> list[list[Desk]]:
-    members: dict[str, list[Desk]] = {}
-    for desk in desks:
-        members.setdefault(desk.peer.mspid, []).append(desk)
+def _by_member(admins: Sequence[PeerAdmin]) -> list[list[PeerAdmin]]:
+    members: dict[str, list[PeerAdmin]] = {}
+    for admin in admins:
+        members.setdefault(admin.peer.mspid, []).append(admin)
     return list(members.values())
 
 
-async def _prepare(wanted: Deployment, own: Sequence[Desk], desks: Sequence[Desk]) -> int:
+async def _prepare(
+    wanted: Deployment, own: Sequence[PeerAdmin], admins: Sequence[PeerAdmin]
+) -> int:
     """One member installs and approves; the block with its approval, 0 if it had approved."""
     definition, client = wanted.definition, own[0].client
     approval = await client.approved(definition.name, definition.sequence)
     agrees = approval is not None and approval.definition == definition
     if approval is not None and agrees and approval.package_id:
-        await asyncio.gather(*(_install(wanted, approval.package_id, one, desks) for one in own))
+        await asyncio.gather(*(_install(wanted, approval.package_id, one, admins) for one in own))
         return 0
-    await asyncio.gather(*(_install(wanted, wanted.package_id, one, desks) for one in own))
+    await asyncio.gather(*(_install(wanted, wanted.package_id, one, admins) for one in own))
     if approval is not None and agrees:
         return 0  # it runs none, and says so
     return await client.approve(definition, wanted.package_id)
 
 
-async def _install(wanted: Deployment, package_id: str, desk: Desk, desks: Sequence[Desk]) -> None:
-    if package_id in await desk.client.installed():
+async def _install(
+    wanted: Deployment, package_id: str, admin: PeerAdmin, admins: Sequence[PeerAdmin]
+) -> None:
+    if package_id in await admin.client.installed():
         return
     if package_id == wanted.package_id:
-        await desk.client.install(wanted.package_raw)
+        await admin.client.install(wanted.package_raw)
         return
-    for other in desks:
+    for other in admins:
         if package_id in await other.client.installed():
-            await desk.client.install(await other.client.package(package_id))
+            await admin.client.install(await other.client.package(package_id))
             return
     raise ChaincodeRefused(
-        f"{desk.peer.id} lacks the package {package_id} that its member approved, and no other"
+        f"{admin.peer.id} lacks the package {package_id} that its member approved, and no other"
         " peer has it; install it with `gridledger chaincode install`"
     )

@@ -12,7 +12,7 @@ from ledger.crypto.collections_text import parse_collections
 from ledger.crypto.policy_text import parse_policy
 from ledger.endorsement.lifecycle.definitions import FullDefinition
 from ledger.model.policy_codec import encode_application_policy
-from network.chaincode.deployment import Deployment, Desk, deploy
+from network.chaincode.deployment import Deployment, PeerAdmin, deploy
 from network.chaincode.lifecycle_client import LifecycleClient
 from network.chaincode.packaging import python_package
 from network.layout import NetworkLayout
@@ -30,13 +30,13 @@ def lifecycle_client(plan: Plan, peer: PeerPlan, layout: NetworkLayout) -> Lifec
 async def commit_definitions(plan: Plan, layout: NetworkLayout) -> list[str]:
     """Deploy what the plan names on the peers that run; the names of what is committed now."""
     async with AsyncExitStack() as clients:
-        desks = []
+        admins = []
         for peer in plan.peers:
             if not await asyncio.to_thread(is_listening, peer.address):
                 continue
             client = lifecycle_client(plan, peer, layout)
             clients.push_async_callback(client.close)
-            desks.append(Desk(peer, client))
+            admins.append(PeerAdmin(peer, client))
 
         async def wait(block_number: int) -> None:
             await wait_everywhere(plan, layout, block_number)
@@ -44,7 +44,7 @@ async def commit_definitions(plan: Plan, layout: NetworkLayout) -> list[str]:
         return [
             chaincode.name
             for chaincode in plan.chaincodes
-            if await deploy(deployment_of(chaincode), desks, wait)
+            if await deploy(deployment_of(chaincode), admins, wait)
         ]
 
 

@@ -17,7 +17,7 @@ from network.certificates.credentials import member_authority
 from network.certificates.gateway_tls import add_tls_arguments, fingerprint_of, write_gateway_tls
 from network.certificates.serve import add_serve_arguments, serve
 from network.commands.cert_issue import add_issue_arguments, issue_certificate
-from network.commands.member import add_plan_option, desk_of, run_action
+from network.commands.member import acting_member, add_plan_option, run_action
 from network.founding.creation import ADMIN, PEER, PEER_TLS
 from network.layout import write_replacing
 from network.membership.actions import Change, finish_all, replacement, start_proposal
@@ -30,7 +30,7 @@ from network.membership.certificate_inventory import (
     revoked_id,
     revoked_ids,
 )
-from network.membership.channel import Desk, NoPeerAnswers, read_channel
+from network.membership.channel import ActingMember, NoPeerAnswers, read_channel
 from network.membership.folder import prepare_next_keys, renew
 from network.membership.updates import with_revocations
 from network.plan import load_plan
@@ -89,11 +89,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _status(options: argparse.Namespace) -> int:
-    desk = desk_of(options, None)
-    held = list(folder_certificates(desk.plan, desk.layout))
+    acting = acting_member(options, None)
+    held = list(folder_certificates(acting.plan, acting.layout))
     revoked: frozenset[RevokedId] = frozenset()
     try:
-        config = asyncio.run(read_channel(desk)).config
+        config = asyncio.run(read_channel(acting)).config
         held += config_certificates(config)
         revoked = revoked_ids(config)
     except NoPeerAnswers as error:
@@ -148,22 +148,22 @@ def _tls(options: argparse.Namespace) -> int:
 
 
 def _rotate(options: argparse.Namespace) -> int:
-    desk = desk_of(options, options.member)
+    acting = acting_member(options, options.member)
     now = datetime.now(tz=UTC)
     if options.new_key:
-        return asyncio.run(_new_keys(desk, now))
+        return asyncio.run(_new_keys(acting, now))
     for name in (options.only,) if options.only else (PEER, PEER_TLS, ADMIN):
-        path = renew(desk.plan, desk.member, desk.layout, name, now=now)
+        path = renew(acting.plan, acting.member, acting.layout, name, now=now)
         until = load_x509(path.read_bytes()).not_valid_after_utc
         print(f"renewed {path}, good until {until:%Y-%m-%d}; the key is the same")
     return 0
 
 
-async def _new_keys(desk: Desk, now: datetime) -> int:
-    state = await read_channel(desk)
-    finish_all(desk, state.config)  # what an earlier rotation left
-    prepare_next_keys(desk.plan, desk.member, desk.layout, now=now)
-    await start_proposal(desk, state, replacement(state, desk, desk.member), print)
+async def _new_keys(acting: ActingMember, now: datetime) -> int:
+    state = await read_channel(acting)
+    finish_all(acting, state.config)  # what an earlier rotation left
+    prepare_next_keys(acting.plan, acting.member, acting.layout, now=now)
+    await start_proposal(acting, state, replacement(state, acting, acting.member), print)
     return 0
 
 
@@ -171,46 +171,46 @@ async def _new_keys(desk: Desk, now: datetime) -> int:
 
 
 def _revoke(options: argparse.Namespace) -> int:
-    desk = desk_of(options, options.member)
+    acting = acting_member(options, options.member)
     pem: bytes = options.certificate.read_bytes()
-    peer = _peer_with(desk, load_x509(pem))
+    peer = _peer_with(acting, load_x509(pem))
     if peer and not options.yes:
         raise GridledgerError(
             f"this is the certificate of the peer {peer}: once it is revoked, nothing that the"
             f" peer endorses counts. If its key is lost, first: gridledger cert rotate {peer}"
             " --new-key. If you mean it, add --yes"
         )
-    return asyncio.run(_revoke_certificate(desk, pem))
+    return asyncio.run(_revoke_certificate(acting, pem))
 
 
-def _peer_with(desk: Desk, certificate: x509.Certificate) -> str:
+def _peer_with(acting: ActingMember, certificate: x509.Certificate) -> str:
     """The id of the member's peer that signs with this certificate now; empty for none."""
-    for peer in desk.plan.peers:
-        path = desk.layout.member(peer.id).credential(PEER).certificate
+    for peer in acting.plan.peers:
+        path = acting.layout.member(peer.id).credential(PEER).certificate
         if path.exists() and load_x509(path.read_bytes()) == certificate:
             return peer.id
     return ""
 
 
-async def _revoke_certificate(desk: Desk, pem: bytes) -> int:
-    state = await read_channel(desk)
-    authority = member_authority(desk.plan, desk.member.id, desk.layout)
+async def _revoke_certificate(acting: ActingMember, pem: bytes) -> int:
+    state = await read_channel(acting)
+    authority = member_authority(acting.plan, acting.member.id, acting.layout)
     certificate = load_x509(pem)
     name = certificate.subject.rfc4514_string()
     if certificate.issuer != load_x509(authority.enrolment.certificate_pem).subject:
-        raise GridledgerError(f"{name} was not issued by {desk.member.mspid}'s authority")
+        raise GridledgerError(f"{name} was not issued by {acting.member.mspid}'s authority")
     if revoked_id(certificate) in revoked_ids(state.config):
         print(f"{name} is revoked already; nothing was proposed")
         return 0
-    revocation_list = _revocation_list(desk, authority, pem)
-    updated = with_revocations(state.config, desk.member.mspid, revocation_list)
-    await start_proposal(desk, state, Change(updated, f"{name} is revoked"), print)
+    revocation_list = _revocation_list(acting, authority, pem)
+    updated = with_revocations(state.config, acting.member.mspid, revocation_list)
+    await start_proposal(acting, state, Change(updated, f"{name} is revoked"), print)
     return 0
 
 
-def _revocation_list(desk: Desk, authority: MemberAuthority, pem: bytes) -> bytes:
+def _revocation_list(acting: ActingMember, authority: MemberAuthority, pem: bytes) -> bytes:
     """The member's list with this certificate on it, written beside its authority."""
-    place = desk.layout.member(desk.member.id).revocation_list
+    place = acting.layout.member(acting.member.id).revocation_list
     earlier = place.read_bytes() if place.exists() else None
     revocation_list = authority.revoke([pem], now=datetime.now(tz=UTC), earlier=earlier)
     write_replacing(place, revocation_list)

@@ -19,14 +19,18 @@ from network.chaincode.arguments import (
     word_bytes,
 )
 from network.chaincode.lifecycle_client import ChaincodeRefused
-from network.commands.chaincode_steps import Desk, desk_of
+from network.commands.chaincode_steps import acting_for
+from network.membership.channel import ActingMember
 from network.running.clients import connect
 
 
 async def invoke(options: argparse.Namespace) -> int:
     """Run a function; returns when the transaction is on the ledger and valid."""
-    desk = desk_of(options)
-    client, identity = connect(desk.plan, desk.member, desk.layout), _identity(desk, options)
+    acting = acting_for(options)
+    client, identity = (
+        connect(acting.plan, acting.member, acting.layout),
+        _identity(acting, options),
+    )
     try:
         proposal = await _proposal(options, client, identity)
         recorded = await client.order(identity, proposal, options.org)
@@ -44,8 +48,11 @@ async def invoke(options: argparse.Namespace) -> int:
 
 async def query(options: argparse.Namespace) -> int:
     """Ask a function."""
-    desk = desk_of(options)
-    client, identity = connect(desk.plan, desk.member, desk.layout), _identity(desk, options)
+    acting = acting_for(options)
+    client, identity = (
+        connect(acting.plan, acting.member, acting.layout),
+        _identity(acting, options),
+    )
     try:
         proposal = await _proposal(options, client, identity)
         signature = identity.sign(proposal.raw)
@@ -98,15 +105,15 @@ async def _arguments(
     return encode_arguments(function, words)
 
 
-def _identity(desk: Desk, options: argparse.Namespace) -> SigningIdentity:
-    folder = desk.layout.member(desk.member.id)
+def _identity(acting: ActingMember, options: argparse.Namespace) -> SigningIdentity:
+    folder = acting.layout.member(acting.member.id)
     pair = folder.credential(options.user)
     if not pair.key.exists():
         pair = folder.user(options.user)
     if not pair.key.exists():
-        raise WrongArguments(f"{desk.member.id} has no key {pair.key}")
+        raise WrongArguments(f"{acting.member.id} has no key {pair.key}")
     signer = Signer(pair.key.read_bytes())
-    return SigningIdentity(desk.member.mspid, pair.certificate.read_bytes(), signer)
+    return SigningIdentity(acting.member.mspid, pair.certificate.read_bytes(), signer)
 
 
 def _show(payload: bytes, *, plain: bool) -> None:

@@ -4,7 +4,6 @@ import argparse
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 
 from ledger.crypto.channel_policies import DEFAULT_APPLICATION_POLICY
 from ledger.crypto.collections_text import parse_collections
@@ -18,46 +17,40 @@ from network.chaincode.arguments import WrongArguments
 from network.chaincode.dry_run import DryRunReport, dry_run
 from network.chaincode.lifecycle_client import ChaincodeRefused, LifecycleClient
 from network.chaincode.planned import lifecycle_client
-from network.layout import NetworkLayout
-from network.plan import MemberPlan, PeerPlan, Plan, load_plan
+from network.membership.channel import ActingMember
+from network.plan import PeerPlan, load_plan
 from network.running.clients import wait_everywhere
 from network.running.lifecycle import require_network
 
 SHOWN_CHARACTERS_MAX = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """Where an action works: the network, and the member who acts."""
-
-    plan: Plan
-    layout: NetworkLayout
-    member: MemberPlan
-
-    @asynccontextmanager
-    async def at(self, peer: PeerPlan | None = None) -> AsyncIterator[LifecycleClient]:
-        """The lifecycle at a peer of the member, its first if none is named."""
-        client = lifecycle_client(self.plan, peer or self.member, self.layout)
-        try:
-            yield client
-        finally:
-            await client.close()
-
-
-def desk_of(options: argparse.Namespace) -> Desk:
-    """From the options every action has."""
+def acting_for(options: argparse.Namespace) -> ActingMember:
+    """Where an action works and for whom, from the options every action has."""
     plan = load_plan(options.plan)
     member = plan.members[0] if options.member is None else plan.member(options.member)
-    return Desk(plan, require_network(plan), member)
+    return ActingMember(plan, require_network(plan), member)
+
+
+@asynccontextmanager
+async def lifecycle_of(
+    acting: ActingMember, peer: PeerPlan | None = None
+) -> AsyncIterator[LifecycleClient]:
+    """The lifecycle at a peer of the member, its first if none is named."""
+    client = lifecycle_client(acting.plan, peer or acting.member, acting.layout)
+    try:
+        yield client
+    finally:
+        await client.close()
 
 
 async def install(options: argparse.Namespace) -> int:
     """A package onto every peer of the member."""
-    desk = desk_of(options)
+    acting = acting_for(options)
     raw = options.package.read_bytes()
     package_id = read_package(raw).package_id
-    for peer in desk.member.peers:
-        async with desk.at(peer) as client:
+    for peer in acting.member.peers:
+        async with lifecycle_of(acting, peer) as client:
             if package_id in await client.installed():
                 print(f"{peer.id}: installed already")
             else:
@@ -68,7 +61,7 @@ async def install(options: argparse.Namespace) -> int:
 
 async def installed(options: argparse.Namespace) -> int:
     """What the member's first peer has."""
-    async with desk_of(options).at() as client:
+    async with lifecycle_of(acting_for(options)) as client:
         for package_id, chaincodes in (await client.installed()).items():
             used = ", ".join(f"{name} {version}" for name, version in chaincodes)
             print(f"{package_id}  {used or 'not in use'}")
@@ -77,7 +70,7 @@ async def installed(options: argparse.Namespace) -> int:
 
 async def definitions(options: argparse.Namespace) -> int:
     """All definitions, or one with who approved it."""
-    async with desk_of(options).at() as client:
+    async with lifecycle_of(acting_for(options)) as client:
         if options.name is None:
             for definition in await client.all_committed():
                 print(_line(definition))
@@ -97,8 +90,8 @@ async def definitions(options: argparse.Namespace) -> int:
 
 async def approve(options: argparse.Namespace) -> int:
     """Approve for the member; a package is tried on the state first."""
-    desk = desk_of(options)
-    async with desk.at() as client:
+    acting = acting_for(options)
+    async with lifecycle_of(acting) as client:
         definition = await _definition(options, client)
         package_id: str = options.package_id
         if package_id and not options.no_dry_run and await _can_be_tried(client, package_id):
@@ -110,8 +103,8 @@ async def approve(options: argparse.Namespace) -> int:
                     " (--no-dry-run approves all the same)"
                 )
         block_number = await client.approve(definition, package_id)
-        await wait_everywhere(desk.plan, desk.layout, block_number)
-    print(f"{desk.member.mspid} approved {_line(definition)}, block {block_number}")
+        await wait_everywhere(acting.plan, acting.layout, block_number)
+    print(f"{acting.member.mspid} approved {_line(definition)}, block {block_number}")
     if not package_id:
         print("without --package-id its peers do not run it")
     return 0
@@ -119,7 +112,7 @@ async def approve(options: argparse.Namespace) -> int:
 
 async def readiness(options: argparse.Namespace) -> int:
     """Who approved; status 1 while somebody did not."""
-    async with desk_of(options).at() as client:
+    async with lifecycle_of(acting_for(options)) as client:
         found = await client.readiness(await _definition(options, client))
     for mspid, has_approved in sorted(found.approvals.items()):
         differing = ", ".join(found.mismatches.get(mspid, ()))
@@ -132,18 +125,18 @@ async def readiness(options: argparse.Namespace) -> int:
 
 async def commit(options: argparse.Namespace) -> int:
     """Commit, and wait until every validator that answers has it."""
-    desk = desk_of(options)
-    async with desk.at() as client:
+    acting = acting_for(options)
+    async with lifecycle_of(acting) as client:
         definition = await _definition(options, client)
         block_number = await client.commit(definition)
-    await wait_everywhere(desk.plan, desk.layout, block_number)
+    await wait_everywhere(acting.plan, acting.layout, block_number)
     print(f"committed {_line(definition)}, block {block_number}")
     return 0
 
 
 async def try_package(options: argparse.Namespace) -> int:
     """A dry run; status 1 when a query fails."""
-    async with desk_of(options).at() as client:
+    async with lifecycle_of(acting_for(options)) as client:
         version = options.version or options.package_id.partition(":")[0]
         report = await dry_run(client, options.name, version, options.package_id)
     _print_report(report)

@@ -24,7 +24,7 @@ from network.membership.actions import (
     withdraw,
 )
 from network.membership.certificate_inventory import channel_certificates, days_left
-from network.membership.channel import Desk, height_of, peer_addresses, read_channel
+from network.membership.channel import ActingMember, height_of, peer_addresses, read_channel
 from network.membership.proposals import ProposalError, find, load, pending, standing
 from network.membership.updates import with_limits
 from network.plan import Plan, load_plan
@@ -70,14 +70,14 @@ def add_plan_option(command: argparse.ArgumentParser) -> None:
     )
 
 
-def desk_of(options: argparse.Namespace, member_id: str | None) -> Desk:
+def acting_member(options: argparse.Namespace, member_id: str | None) -> ActingMember:
     """Where the command works; without a name it acts for the plan's first member."""
     plan: Plan = load_plan(options.plan)
     layout = require_network(plan)
     member = plan.members[0] if member_id is None else plan.member(member_id)
     if not layout.member(member.id).credential("admin").key.exists():
         raise ProposalError(f"the administrator's key of {member.id} is not on this machine")
-    return Desk(plan, layout, member)
+    return ActingMember(plan, layout, member)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -130,38 +130,38 @@ def _propose_kinds(
 
 
 async def _propose(options: argparse.Namespace) -> int:
-    desk = desk_of(options, options.member)
-    state = await read_channel(desk)
+    acting = acting_member(options, options.member)
+    state = await read_channel(acting)
     make: Callable[..., Change] = options.change
-    await start_proposal(desk, state, make(state, desk, options), print)
+    await start_proposal(acting, state, make(state, acting, options), print)
     return 0
 
 
 async def _approve(options: argparse.Namespace) -> int:
-    desk = desk_of(options, options.member)
-    await approve(desk, find(desk.layout, options.proposal), print)
+    acting = acting_member(options, options.member)
+    await approve(acting, find(acting.layout, options.proposal), print)
     return 0
 
 
 async def _withdraw(options: argparse.Namespace) -> int:
-    desk = desk_of(options, options.member)
-    withdraw(desk, find(desk.layout, options.proposal), print)
+    acting = acting_member(options, options.member)
+    withdraw(acting, find(acting.layout, options.proposal), print)
     return 0
 
 
-def _add(state: ChannelState, desk: Desk, options: argparse.Namespace) -> Change:
-    return addition(state, desk, desk.plan.peer(options.id), now=datetime.now(tz=UTC))
+def _add(state: ChannelState, acting: ActingMember, options: argparse.Namespace) -> Change:
+    return addition(state, acting, acting.plan.peer(options.id), now=datetime.now(tz=UTC))
 
 
-def _remove(state: ChannelState, desk: Desk, options: argparse.Namespace) -> Change:
-    return removal(state, desk.plan.peer(options.id))
+def _remove(state: ChannelState, acting: ActingMember, options: argparse.Namespace) -> Change:
+    return removal(state, acting.plan.peer(options.id))
 
 
-def _replace(state: ChannelState, desk: Desk, options: argparse.Namespace) -> Change:
-    return replacement(state, desk, desk.plan.peer(options.id))
+def _replace(state: ChannelState, acting: ActingMember, options: argparse.Namespace) -> Change:
+    return replacement(state, acting, acting.plan.peer(options.id))
 
 
-def _limits(state: ChannelState, _desk: Desk, options: argparse.Namespace) -> Change:
+def _limits(state: ChannelState, _desk: ActingMember, options: argparse.Namespace) -> Change:
     updated = with_limits(
         state.config,
         max_transactions=options.max_transactions,
@@ -178,13 +178,13 @@ def _limits(state: ChannelState, _desk: Desk, options: argparse.Namespace) -> Ch
 
 
 async def _list(options: argparse.Namespace) -> int:
-    desk = desk_of(options, None)
-    state = await read_channel(desk)
+    acting = acting_member(options, None)
+    state = await read_channel(acting)
     print(f"channel {state.config.channel_id}, configuration of block {state.config_block}")
     print(f"{'id':>4} {'member':<18} {'address':<22} {'height':>7}  {'cert days left':>14}")
-    addresses = peer_addresses(desk, state)
+    addresses = peer_addresses(acting, state)
     asked = [addresses.get(one.consenter_id, "") for one in state.config.consenters]
-    heights = await asyncio.gather(*(height_of(desk, address) for address in asked))
+    heights = await asyncio.gather(*(height_of(acting, address) for address in asked))
     for consenter, height in zip(state.config.consenters, heights, strict=True):
         left = min(days_left(one) for one in channel_certificates(consenter))
         print(
@@ -196,8 +196,8 @@ async def _list(options: argparse.Namespace) -> int:
     others -= {one.mspid for one in state.config.consenters}
     for mspid in sorted(others):
         print(f"{'-':>4} {mspid:<18} has no validator")
-    for path in pending(desk.layout):
+    for path in pending(acting.layout):
         proposal = load(path)
         print(f"proposal {proposal.id}: {proposal.title}")
-        print(f"  {describe(standing(proposal, state, desk.admin))}")
+        print(f"  {describe(standing(proposal, state, acting.admin))}")
     return 0

@@ -13,7 +13,7 @@ from ledger.node.membership.channel import ChannelState
 from network.certificates.credentials import member_authority
 from network.membership.channel import (
     POLL_S,
-    Desk,
+    ActingMember,
     UpdateRefused,
     read_channel,
     submit_update,
@@ -60,17 +60,19 @@ class Change:
     title: str
 
 
-def addition(state: ChannelState, desk: Desk, peer: PeerPlan, *, now: datetime) -> Change:
+def addition(
+    state: ChannelState, acting: ActingMember, peer: PeerPlan, *, now: datetime
+) -> Change:
     """A member's organisation joins, or, when it has, its validator is added."""
-    member = desk.plan.member(peer.member_id)
-    prepare_member(desk.plan, member, desk.layout, now=now)
+    member = acting.plan.member(peer.member_id)
+    prepare_member(acting.plan, member, acting.layout, now=now)
     config = state.config
     if all(one.mspid != member.mspid for one in config.members):
-        joining = joining_member(desk.plan, member, desk.layout)
+        joining = joining_member(acting.plan, member, acting.layout)
         return Change(with_member(config, joining), f"{member.mspid} joins the channel")
-    authority = member_authority(desk.plan, member.id, desk.layout)
-    prepare_peer(desk.plan, peer, desk.layout, authority, now=now)
-    consenter = present_consenter(peer, desk.layout, peer.consenter_id)
+    authority = member_authority(acting.plan, member.id, acting.layout)
+    prepare_peer(acting.plan, peer, acting.layout, authority, now=now)
+    consenter = present_consenter(peer, acting.layout, peer.consenter_id)
     title = f"validator {peer.consenter_id} of {peer.mspid} is added"
     address = (peer.external_host, peer.port)
     return Change(with_validator(config, consenter, client_address=address), title)
@@ -88,55 +90,57 @@ def removal(state: ChannelState, member: PeerPlan) -> Change:
     return Change(without_member(config, member.mspid), f"{member.mspid} leaves the channel")
 
 
-def replacement(state: ChannelState, desk: Desk, member: PeerPlan) -> Change:
+def replacement(state: ChannelState, acting: ActingMember, member: PeerPlan) -> Change:
     """A member's validator gets the keys, certificates and address its folder and plan have."""
     known = validator(state.config, member.consenter_id)
-    consenter = present_consenter(member, desk.layout, known.consenter_id)
+    consenter = present_consenter(member, acting.layout, known.consenter_id)
     what = "gets new keys" if consenter.identity_pem != known.identity_pem else "moves"
     title = f"validator {known.consenter_id} of {member.mspid} {what}"
     address = (member.external_host, member.port)
     return Change(with_replaced(state.config, consenter, client_address=address), title)
 
 
-async def start_proposal(desk: Desk, state: ChannelState, change: Change, say: Say) -> None:
+async def start_proposal(
+    acting: ActingMember, state: ChannelState, change: Change, say: Say
+) -> None:
     """Write a proposal with this member's signature; it is submitted if that is enough.
 
     What the channel's rules would refuse is not even written: InvalidMessage.
     """
     check_successor(state.config, change.updated, validators_min=state.validators_min)
-    proposal = propose(state, change.updated, change.title).signed_by(desk.admin)
-    path = proposals_dir(desk.layout) / f"{proposal.id}.json"
+    proposal = propose(state, change.updated, change.title).signed_by(acting.admin)
+    path = proposals_dir(acting.layout) / f"{proposal.id}.json"
     save(proposal, path)
     say(f"proposal {proposal.id}: {proposal.title}")
-    say(f"written to {path}, signed by {desk.member.mspid}")
-    await _advance(desk, state, proposal, path, say)
+    say(f"written to {path}, signed by {acting.member.mspid}")
+    await _advance(acting, state, proposal, path, say)
 
 
-async def approve(desk: Desk, path: Path, say: Say) -> None:
+async def approve(acting: ActingMember, path: Path, say: Say) -> None:
     """Sign a proposal as this member; the last signature needed submits it."""
-    proposal, state = load(path), await read_channel(desk)
-    before = standing(proposal, state, desk.admin)
+    proposal, state = load(path), await read_channel(acting)
+    before = standing(proposal, state, acting.admin)
     if before.problem:
         raise ProposalError(f"proposal {proposal.id} cannot take effect: {before.problem}")
-    if desk.member.mspid not in (*before.signed, *before.may_sign):
-        raise ProposalError(f"{desk.member.mspid} has no say here: {describe(before)}")
+    if acting.member.mspid not in (*before.signed, *before.may_sign):
+        raise ProposalError(f"{acting.member.mspid} has no say here: {describe(before)}")
     say(f"proposal {proposal.id}: {proposal.title}")
-    if desk.member.mspid in before.signed:
-        say(f"{desk.member.mspid} has signed it before")
+    if acting.member.mspid in before.signed:
+        say(f"{acting.member.mspid} has signed it before")
     else:
-        proposal = proposal.signed_by(desk.admin)
+        proposal = proposal.signed_by(acting.admin)
         save(proposal, path)
-        say(f"signed by {desk.member.mspid}")
-    await _advance(desk, state, proposal, path, say)
+        say(f"signed by {acting.member.mspid}")
+    await _advance(acting, state, proposal, path, say)
 
 
-def withdraw(desk: Desk, path: Path, say: Say) -> None:
+def withdraw(acting: ActingMember, path: Path, say: Say) -> None:
     """Delete a proposal that this member began."""
     proposal = load(path)
-    if proposal.proposer != desk.member.mspid:
+    if proposal.proposer != acting.member.mspid:
         raise ProposalError(
             f"proposal {proposal.id} is {proposal.proposer or 'nobody'}'s, not"
-            f" {desk.member.mspid}'s: who does not want it leaves it unsigned"
+            f" {acting.member.mspid}'s: who does not want it leaves it unsigned"
         )
     path.unlink()
     say(f"withdrawn: {proposal.title}")
@@ -157,40 +161,40 @@ def describe(now: Standing) -> str:
 
 
 async def _advance(
-    desk: Desk, state: ChannelState, proposal: Proposal, path: Path, say: Say
+    acting: ActingMember, state: ChannelState, proposal: Proposal, path: Path, say: Say
 ) -> None:
-    now = standing(proposal, state, desk.admin)
+    now = standing(proposal, state, acting.admin)
     if now.problem:
         raise ProposalError(f"proposal {proposal.id} cannot take effect: {now.problem}")
     if now.result is None:
         say(describe(now))
         say(f"next: gridledger member approve {proposal.id} --as MEMBER")
         return
-    await _submit(desk, proposal)
-    after = await wait_for_sequence(desk, state.config.sequence + 1)
-    _clean_up(desk, path, after.config)
+    await _submit(acting, proposal)
+    after = await wait_for_sequence(acting, state.config.sequence + 1)
+    _clean_up(acting, path, after.config)
     say(f"in force since block {after.config_block}: {proposal.title}")
 
 
-def _clean_up(desk: Desk, path: Path, config: ChannelConfig) -> None:
+def _clean_up(acting: ActingMember, path: Path, config: ChannelConfig) -> None:
     """The proposal is done; new keys on this machine take the place of the old ones."""
     path.unlink()
-    finish_all(desk, config)
+    finish_all(acting, config)
 
 
-def finish_all(desk: Desk, config: ChannelConfig) -> None:
+def finish_all(acting: ActingMember, config: ChannelConfig) -> None:
     """On this machine, put next keys that are in force in the place of the old ones."""
-    for peer in desk.plan.peers:
-        finish_rotation(peer, desk.layout, config)
+    for peer in acting.plan.peers:
+        finish_rotation(peer, acting.layout, config)
 
 
-async def _submit(desk: Desk, proposal: Proposal) -> None:
+async def _submit(acting: ActingMember, proposal: Proposal) -> None:
     """Submit; a candidate that is a moment behind is waited for."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + CATCH_UP_TIMEOUT_S
     while True:
         try:
-            await submit_update(desk, proposal.envelope(desk.admin, desk.plan.channel_id))
+            await submit_update(acting, proposal.envelope(acting.admin, acting.plan.channel_id))
         except UpdateRefused as error:
             if Reason.VALIDATOR_NOT_READY not in str(error) or loop.time() > deadline:
                 raise

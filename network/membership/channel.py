@@ -38,7 +38,7 @@ class UpdateRefused(GridledgerError):  # noqa: N818
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class ActingMember:
     """Where a command works: the network on disk, and the member it acts for."""
 
     plan: Plan
@@ -55,9 +55,9 @@ class Desk:
         return sorted(self.plan.peers, key=lambda one: one.member_id != self.member.id)
 
 
-async def read_channel(desk: Desk) -> ChannelState:
+async def read_channel(acting: ActingMember) -> ChannelState:
     """The newest configuration that any peer has; raises NoPeerAnswers."""
-    answers = await asyncio.gather(*(_answer(desk, peer) for peer in desk.peers()))
+    answers = await asyncio.gather(*(_answer(acting, peer) for peer in acting.peers()))
     states = [one for one in answers if isinstance(one, ChannelState)]
     if not states:
         reasons = "; ".join(str(one) for one in answers)
@@ -65,11 +65,11 @@ async def read_channel(desk: Desk) -> ChannelState:
     return max(states, key=lambda state: state.config_block)
 
 
-async def _answer(desk: Desk, peer: PeerPlan) -> ChannelState | str:
+async def _answer(acting: ActingMember, peer: PeerPlan) -> ChannelState | str:
     """The configuration a peer has, or why it does not tell."""
     try:
         async with asyncio.timeout(ANSWER_TIMEOUT_S):
-            return await _read(desk, peer)
+            return await _read(acting, peer)
     except aio.AioRpcError as error:
         return f"{peer.id}: {error.details() or error.code().name}"
     except (InvalidMessage, NoPeerAnswers) as error:
@@ -78,23 +78,23 @@ async def _answer(desk: Desk, peer: PeerPlan) -> ChannelState | str:
         return f"{peer.id}: no answer"
 
 
-def peer_addresses(desk: Desk, state: ChannelState) -> dict[int, str]:
+def peer_addresses(acting: ActingMember, state: ChannelState) -> dict[int, str]:
     """host:port for clients, by consenter id: as the plan has it now, else as the channel does."""
-    planned = {peer.consenter_id: peer.address for peer in desk.plan.peers}
+    planned = {peer.consenter_id: peer.address for peer in acting.plan.peers}
     return client_addresses(state.config) | planned
 
 
-async def height_of(desk: Desk, address: str) -> int | None:
+async def height_of(acting: ActingMember, address: str) -> int | None:
     """Blocks that the peer at an address (host:port for clients) has; None when it is down.
 
-    Asked as the desk's own administrator: every member may read.
+    Asked as the acting's own administrator: every member may read.
     """
     if not address:
         return None
-    channel = channel_to(address, desk.layout)
+    channel = channel_to(address, acting.layout)
     try:
         async with asyncio.timeout(ANSWER_TIMEOUT_S):
-            newest = await newest_block(channel, desk.admin, desk.plan.channel_id)
+            newest = await newest_block(channel, acting.admin, acting.plan.channel_id)
     except (aio.AioRpcError, InvalidMessage, TimeoutError):
         return None
     finally:
@@ -102,14 +102,14 @@ async def height_of(desk: Desk, address: str) -> int | None:
     return newest.number + 1
 
 
-async def submit_update(desk: Desk, envelope_raw: bytes) -> str:
+async def submit_update(acting: ActingMember, envelope_raw: bytes) -> str:
     """Hand a CONFIG_UPDATE to ordering; the id of the peer that took it.
 
     Peers that cannot be reached, or are no validators, are passed over. Raises UpdateRefused with
     a peer's own words.
     """
-    for peer in desk.peers():
-        channel = channel_to(peer.address, desk.layout)
+    for peer in acting.peers():
+        channel = channel_to(peer.address, acting.layout)
         try:
             async with asyncio.timeout(EFFECT_TIMEOUT_S):
                 answer = await broadcast(channel, envelope_raw)
@@ -125,7 +125,7 @@ async def submit_update(desk: Desk, envelope_raw: bytes) -> str:
     raise NoPeerAnswers("no validator takes the update: is the network running?")
 
 
-async def wait_for_sequence(desk: Desk, sequence: int) -> ChannelState:
+async def wait_for_sequence(acting: ActingMember, sequence: int) -> ChannelState:
     """The configuration with that sequence number; raises TimeoutError.
 
     Every peer that answers has it then, except stragglers.
@@ -134,7 +134,7 @@ async def wait_for_sequence(desk: Desk, sequence: int) -> ChannelState:
     patience_ends = loop.time() + STRAGGLER_WAIT_S
     async with asyncio.timeout(EFFECT_TIMEOUT_S):
         while True:
-            answers = await asyncio.gather(*(_answer(desk, peer) for peer in desk.peers()))
+            answers = await asyncio.gather(*(_answer(acting, peer) for peer in acting.peers()))
             states = [one for one in answers if isinstance(one, ChannelState)]
             arrived = [one for one in states if one.config.sequence >= sequence]
             if arrived and (len(arrived) == len(states) or loop.time() > patience_ends):
@@ -142,21 +142,21 @@ async def wait_for_sequence(desk: Desk, sequence: int) -> ChannelState:
             await asyncio.sleep(POLL_S)
 
 
-async def _read(desk: Desk, peer: PeerPlan) -> ChannelState:
-    channel = channel_to(peer.address, desk.layout)
-    identity, channel_id = desk.admin, desk.plan.channel_id
+async def _read(acting: ActingMember, peer: PeerPlan) -> ChannelState:
+    channel = channel_to(peer.address, acting.layout)
+    identity, channel_id = acting.admin, acting.plan.channel_id
     try:
         newest = await newest_block(channel, identity, channel_id)
         number = _config_number(newest)
         async for block in follow_blocks(channel, identity, channel_id, number, number):
-            return _state(desk, block)
+            return _state(acting, block)
     finally:
         await channel.close()
     raise NoPeerAnswers(f"{peer.id} has no block {number}")
 
 
-def _state(desk: Desk, block: Block) -> ChannelState:
-    genesis = decode_block(desk.layout.genesis_block.read_bytes())
+def _state(acting: ActingMember, block: Block) -> ChannelState:
+    genesis = decode_block(acting.layout.genesis_block.read_bytes())
     founders = len(decode_config_block(genesis).consenters)
     return channel_state(
         block,

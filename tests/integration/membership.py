@@ -7,7 +7,7 @@ from ledger.node.membership.channel import ChannelState
 from network.commands.cert import main as cert_main
 from network.commands.member import main as member_main
 from network.layout import NetworkLayout
-from network.membership.channel import Desk, read_channel
+from network.membership.channel import ActingMember, read_channel
 from network.membership.proposals import pending
 from network.plan import Plan, load_plan
 from network.ports import free_port_range
@@ -89,4 +89,6 @@ def approve_once_all_are_reached(network: RunningNetwork, one: str) -> None:
 
 async def channel_of(network: RunningNetwork, asked: str) -> ChannelState:
     """The newest configuration, asked for by that member's administrator."""
-    return await read_channel(Desk(network.plan, network.layout, network.plan.member(asked)))
+    return await read_channel(
+        ActingMember(network.plan, network.layout, network.plan.member(asked))
+    )

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from network.layout import NetworkLayout
-from network.membership.channel import Desk, peer_addresses
+from network.membership.channel import ActingMember, peer_addresses
 from network.plan import default_plan_text, load_plan
 from tests.support.config_world import ConfigWorld
 
@@ -23,7 +23,7 @@ def test_a_peer_is_asked_where_the_plan_has_it_now(tmp_path: Path) -> None:
     plan = load_plan(path)
     mine = replace(plan.members[0], mspid=first.mspid, host="127.0.0.1", port=9999)
     ids = {one.mspid: one.consenter_id for one in state.config.consenters}
-    desk = Desk(replace(plan, members=(mine,)), NetworkLayout(tmp_path), mine)
-    addresses = peer_addresses(desk, state)
+    acting = ActingMember(replace(plan, members=(mine,)), NetworkLayout(tmp_path), mine)
+    addresses = peer_addresses(acting, state)
     assert addresses[ids[first.mspid]] == "127.0.0.1:9999"
     assert addresses[ids[second.mspid]] == "other.example:7052"
