@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse
 
 from chaincode.energy.community import SELLERS
-from chaincode.energy.registry.records import Res
+from chaincode.energy.registry.records import Meter, Res
 from gateway.api.access import SignedIn, UsedServices
 from gateway.services import Services
 from gateway.web.device_status import DeviceStatus, device_status, tone_of
@@ -30,6 +30,8 @@ class DevicesView:
     idgrid: str
     devices: Sequence[DeviceStatus]
     plugs: Sequence[OwnPlug]
+    taken: Sequence[Meter]
+    """Of others, who hand them over to this household."""
     sources: Sequence[Res]
     may_sell: bool
     readiness: Readiness
@@ -63,6 +65,7 @@ def devices_view(services: Services, idgrid: str) -> DevicesView:
         idgrid=idgrid,
         devices=device_status(services, own),
         plugs=own_plugs(services, idgrid),
+        taken=[meter for meter in community.meters() if meter.transfer_to == idgrid],
         sources=[one for one in community.sources() if one.owner_idgrid == idgrid],
         may_sell=participant is not None and participant.role in SELLERS,
         readiness=readiness(services, idgrid),

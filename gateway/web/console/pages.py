@@ -9,8 +9,10 @@ from starlette.responses import HTMLResponse, Response
 from chaincode.energy.hours import HOUR_MS, listing_id_at
 from chaincode.energy.market.approvals import PendingOrder
 from chaincode.energy.oracle.records import PricePoint
+from chaincode.energy.registry.records import Meter
 from chaincode.energy.sharing.records import SharingKey
 from gateway.api.access import SignedIn, UsedServices, require_manager
+from gateway.books.community import Community
 from gateway.books.ledger_records import LedgerRecords
 from gateway.identity.sessions import Viewer
 from gateway.readmodel import market_queries
@@ -53,7 +55,7 @@ def queue(request: Request, services: UsedServices) -> HTMLResponse:
         "console/queue.html",
         section=SECTION,
         participants=[one for one in community.participants() if one.status == "pending"],
-        meters=[one for one in community.meters() if one.status == "pending"],
+        meters=[one for one in community.meters() if _waits(community, one)],
         sources=[one for one in community.sources() if one.status == "pending"],
         orders=[
             one
@@ -214,6 +216,16 @@ def audit(
         log_actors=LOG_ACTORS,
         details={one.entry_id: detail_text(words, one.detail) for one in entries},
     )
+
+
+def _waits(community: Community, meter: Meter) -> bool:
+    """Whether the grid operator has to look at it: it is new, or measures elsewhere now."""
+    if meter.status == "pending":
+        return True
+    if meter.is_at_connection:
+        owner = community.participant(meter.owner_idgrid)
+        return owner is not None and meter.meter_id not in owner.meter_ids
+    return meter.res_id is not None and meter.res_id != meter.approved_res_id
 
 
 def _in_it(month: str) -> datetime:

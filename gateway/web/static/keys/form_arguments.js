@@ -7,7 +7,21 @@ export function argumentsOf(form) {
     const units = field.dataset.units;
     args[Number(field.dataset.argument)] = units ? wholeUnits(field.value, units) : field.value;
   }
+  const objects = form.querySelectorAll("[data-object]");
+  for (const one of objects) args[Number(one.dataset.object)] = JSON.stringify(membersOf(one));
   return args;
+}
+
+/** The fields of a part of a form as members of an object; those left empty are left out. */
+function membersOf(part) {
+  const members = {};
+  for (const field of part.querySelectorAll("[data-member]")) {
+    if (!field.value) continue;
+    const { member, units } = field.dataset;
+    const isDay = field.type === "date"; // begins at midnight UTC
+    members[member] = isDay ? Date.parse(field.value) : Number(wholeUnits(field.value, units));
+  }
+  return members;
 }
 
 /** `kind` names a sentence of the page, which puts the value into it. */

@@ -16,7 +16,7 @@ const MS_PER_DAY = 86_400_000n;
 const FRACTION_DIGITS_MAX = 6;
 
 /** Values that are words of the contract, which the page has words for. */
-const NAMED = new Set(["side", "kind", "role", "grantee", "source_type", "agent_sells"]);
+const NAMED = new Set(["side", "kind", "role", "grantee", "source_type", "agent_sells", "to", "at", "limits"]);
 
 /** What is read from the arguments of each function: [name of the value, how it is read]. */
 const READINGS = {
@@ -54,6 +54,9 @@ const READINGS = {
   "registry:approve_res": [["source", text]],
   "auction:approve_order": [["hour", hour], ["idgrid", text], ["order", text]],
   "membership:suspend": [["idgrid", text], ["reason", text]],
+  "membership:set_contract": [["idgrid", text], ["limits", contract]],
+  "devices:offer_transfer": [["meter", text], ["to", (to) => to || "nobody"]],
+  "devices:accept_transfer": [["meter", text], ["at", (source) => source || "connection"]],
   "membership:reinstate": [["idgrid", text]],
   "tokens:deposit": [["idgrid", text], ["amount", lot], ["reference", text]],
   "listings:AuthorizeOfferCom": [["hour", hour]],
@@ -171,6 +174,24 @@ function agentLimits(argument, format) {
     { name: "agent_day", value: energy(String(limits.day_wh_max), format) },
     { name: "until", value: instant(limits.until_ms, format) },
   ];
+}
+
+/** The terms of a contract; what is left out is not limited. */
+function contract(argument, format) {
+  const readings = {
+    from_ms: instant, until_ms: instant, capacity_w: (w) => power(String(w), format),
+    orders_max: (count) => amount(BigInt(count), 1n, format.locale),
+    incentive_utoken_per_kwh: (utoken) => price(String(utoken), format),
+    priority_class: String,
+  };
+  const labels = {
+    from_ms: "from", until_ms: "until", capacity_w: "power", orders_max: "orders_max",
+    incentive_utoken_per_kwh: "incentive", priority_class: "priority",
+  };
+  const terms = Object.entries(JSON.parse(argument));
+  if (terms.some(([name]) => !(name in readings))) throw new Error("unknown member");
+  if (terms.length === 0) return "nothing";
+  return terms.map(([name, value]) => ({ name: labels[name], value: readings[name](value, format) }));
 }
 
 function text(argument) {
