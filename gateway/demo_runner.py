@@ -82,7 +82,6 @@ class Community:
     devices: HomeDevices
     series: SeriesStore
     """The oracle's own."""
-    clock: MarketClock
 
 
 class Demo:
@@ -96,6 +95,8 @@ class Demo:
         self._first_hour = DEMO_START if day is None else first_hour_of(day, self._profiles)
         self._resources = AsyncExitStack()
         self._broker = CommunityBroker(settings)
+        self._clock: MarketClock | None = None
+        """Of the market, once everybody is registered."""
 
     async def run(self, on_report: Callable[[DemoReport], None], *, stays: bool) -> None:
         """Register, trade, settle, report whether everything held; then stay until cancelled."""
@@ -105,7 +106,7 @@ class Demo:
                 caught_on(mailbox.port, mailbox.folder)
             )
             watch = DeviceWatch(await self._browser(), self._table)
-            community = await self._found(watch)
+            community = await self._connected(watch)
             async with _in_background(
                 keep_ingesting(
                     self._broker.as_client(ORACLE),
@@ -115,13 +116,14 @@ class Demo:
                 self._living(community).run(),
                 watch.run(self._settings.manager_link),
             ):
+                await self._register(community)
                 day = self._day(community)
                 on_report(await self._trade(community, day, watch, mails))
                 if stays:
                     await day.go_on(self._settings.hours)
 
-    async def _found(self, watch: DeviceWatch) -> Community:
-        """Everybody registered and connected."""
+    async def _connected(self, watch: DeviceWatch) -> Community:
+        """Everybody at the ledger's peers, every device at the broker."""
         settings, broker = self._settings, self._broker.broker()
         await broker.start()
         self._resources.push_async_callback(broker.stop)
@@ -142,21 +144,15 @@ class Demo:
             maker.home(own, meter, http, by_member)
             for own, meter in zip(settings.households, meters, strict=True)
         ]
-        staff = Staff(manager=actors["community_manager"], operator=actors["dso"])
-        registered = await self._register(staff, homes)
-        for actor in actors.values():
-            await actor.see(registered)
         await self._broker.wait_for_gateway()
         fleet = Fleet([entry for home in homes for entry in home.meters], self._profiles)
         devices = HomeDevices([device for home in homes for device in home.devices])
-        first_delivery_ms = clock_ms() + START_MARGIN_MS + settings.community.hour_ms
         return Community(
             actors=actors,
             homes=homes,
             fleet=await self._resources.enter_async_context(fleet),
             devices=await self._resources.enter_async_context(devices),
             series=self._series(),
-            clock=MarketClock(first_delivery_ms, settings.community.hour_ms, self._first_hour),
         )
 
     async def _trade(
@@ -224,8 +220,10 @@ class Demo:
         self._resources.push_async_callback(client.close)
         return client
 
-    async def _register(self, staff: Staff, homes: Sequence[DemoHome]) -> list[str]:
-        settings = self._settings
+    async def _register(self, community: Community) -> None:
+        """Everybody registered and approved; the market's clock begins."""
+        settings, homes, actors = self._settings, community.homes, community.actors
+        staff = Staff(manager=actors["community_manager"], operator=actors["dso"])
         roles = {role: [files.mspid] for role, files in settings.staff.items()}
         await configure(staff, roles)
         begun, done = time.monotonic(), itertools.count(1)
@@ -242,17 +240,23 @@ class Demo:
             f"\r  {len(homes)} households registered, metered and approved"
             f" in {time.monotonic() - begun:.1f} s"
         )
-        return done_last
+        for actor in actors.values():
+            await actor.see(done_last)
+        hour_ms = settings.community.hour_ms
+        first_delivery_ms = clock_ms() + START_MARGIN_MS + hour_ms
+        self._clock = MarketClock(first_delivery_ms, hour_ms, self._first_hour)
 
     def _living(self, community: Community) -> LiveHomes:
-        clock = community.clock
+        hour_ms = self._settings.community.hour_ms
 
         def moment(now_ms: int) -> Moment:
+            """Before the market's clock begins: two hours before its first one."""
+            clock = self._clock
             return moment_at(
                 now_ms,
-                start_ms=clock.first_delivery_ms,
-                hour_ms=clock.hour_ms,
-                first_hour=clock.first_hour,
+                start_ms=clock.first_delivery_ms if clock else now_ms + 2 * hour_ms,
+                hour_ms=hour_ms,
+                first_hour=self._first_hour,
                 profiles=self._profiles,
             )
 
@@ -261,16 +265,17 @@ class Demo:
             community.devices,
             moment_at=moment,
             clock_ms=clock_ms,
-            hour_ms=clock.hour_ms,
+            hour_ms=hour_ms,
         )
 
     def _day(self, community: Community) -> MarketDay:
-        actors, homes = community.actors, community.homes
+        actors, homes, clock = community.actors, community.homes, self._clock
+        assert clock is not None, "everybody is registered first"
         return MarketDay(
-            clock=community.clock,
+            clock=clock,
             clock_ms=clock_ms,
             scheduler=Scheduler(actors["scheduler"], clock_ms),
-            oracle=self._oracle(actors["oracle"], community),
+            oracle=_oracle(actors["oracle"], community.series, clock),
             households=[home.household for home in homes],
             fleet=community.fleet,
             profiles=self._profiles,
@@ -278,17 +283,17 @@ class Demo:
             utc_offset=timedelta(minutes=self._settings.community.utc_offset_minutes),
         )
 
-    def _oracle(self, actor: Actor, community: Community) -> ReportingNode:
-        """As `gridledger oracle` runs it, on the demo's clock."""
-        clock = community.clock
-        times = ReportTimes(
-            Instants(every_ms=clock.hour_ms, first_ms=clock.first_delivery_ms),
-            hold_ms=max(clock.hour_ms, READINGS_WAITED_MS),
-            spread_ms=0,
-            retry_ms=REPORT_RETRY_MS,
-        )
-        source = SeriesReadings(community.series)
-        return ReportingNode(actor, source, times, clock_ms=clock_ms, log=RunLog(clock_ms))
+
+def _oracle(actor: Actor, series: SeriesStore, clock: MarketClock) -> ReportingNode:
+    """As `gridledger oracle` runs it, on the demo's clock."""
+    times = ReportTimes(
+        Instants(every_ms=clock.hour_ms, first_ms=clock.first_delivery_ms),
+        hold_ms=max(clock.hour_ms, READINGS_WAITED_MS),
+        spread_ms=0,
+        retry_ms=REPORT_RETRY_MS,
+    )
+    source = SeriesReadings(series)
+    return ReportingNode(actor, source, times, clock_ms=clock_ms, log=RunLog(clock_ms))
 
 
 @contextlib.asynccontextmanager

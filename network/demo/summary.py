@@ -1,12 +1,13 @@
 """The summary at the end of a demo: pure text from the report and the validators' heads."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from network.running.heads import Head
 
 WH_PER_KWH = 1_000
 UTOKEN_PER_TOKEN = 1_000_000
+PRICES_PER_LINE = 6
 
 
 def summary_lines(
@@ -27,7 +28,7 @@ def summary_lines(
             f"  local share         {share:.1f} % of {imported_wh / WH_PER_KWH:.3f} kWh taken from"
             " the grid"
         ),
-        "  price per hour      " + ", ".join(map(_priced, hours)),
+        *_prices(hours),
         f"  paid to neighbours  {_tokens(sum(hour['paid_utoken'] for hour in hours))} tokens",
         (
             f"  money conserved     {'yes' if before == after else 'NO'}: {_tokens(before)} tokens"
@@ -54,6 +55,14 @@ def _head_problems(found: Mapping[str, Head | None]) -> list[str]:
     elif len({head.state_hash for head in answered}) > 1:
         problems.append("the validators have different state hashes")
     return problems
+
+
+def _prices(hours: Sequence[Mapping[str, Any]]) -> list[str]:
+    """As many lines as they need."""
+    starts = range(0, len(hours), PRICES_PER_LINE)
+    lines = [", ".join(map(_priced, hours[start:][:PRICES_PER_LINE])) for start in starts]
+    heads = ["  price per hour      ", *[" " * 22] * (len(lines) - 1)]
+    return [head + line for head, line in zip(heads, lines, strict=True)]
 
 
 def _priced(hour: Mapping[str, Any]) -> str:
