@@ -4,16 +4,15 @@ They show the pages as they are: real Chromium before a real gateway, a street o
 """
 
 import argparse
-import asyncio
 import base64
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page
 
 from chaincode.energy.hours import DAY_MS
-from chaincode.energy.oracle.records import MeterReading
 from gateway.hems.batteries import Observation
 from gateway.hems.devices import DeviceBook
 from gateway.hems.plausibility import Limits
@@ -21,12 +20,11 @@ from gateway.hems.running import open_service
 from gateway.hems.series import Arrival, SeriesStore
 from gateway.hems.virtual_meter import VirtualMeter
 from gateway.mqtt.device_messages import DONE, ONLINE, Acknowledgement, DeviceState
-from gateway.mqtt.topics import Topic
 from gateway.ports import ApplianceEnergy, Measured
 from tests.e2e.browser.chromium import chromium, page_in, settled
-from tests.e2e.browser.street import Street, live_through, open_with_orders, settle_in
+from tests.e2e.browser.street import FIRST_HOUR, Street, live_through, open_with_orders, settle_in
 from tests.e2e.browser.village import HOUR_MS, Village, village
-from tests.unit.energy.community import milliseconds
+from tests.unit.energy.community import hour_of, milliseconds
 
 PICTURES = Path(__file__).parents[3] / "docs" / "pictures"
 HOURS = 30
@@ -58,7 +56,6 @@ MANAGER_PAGES = {
     "explorer": "/explorer",
 }
 ROOF, PLUGS = "roof-0", ("fridge", "water-heater")
-SECONDS_MAX = 30
 MANAGER = ""
 """Who has no IDgrid."""
 
@@ -87,6 +84,7 @@ def main() -> int:
     PICTURES.mkdir(exist_ok=True)
     with village(measurements=Devices()) as it, chromium() as browser:
         street = settle_in(it)
+        _let_meters_have_a_past(it, street)
         live_through(it, street, hours=HOURS)
         _add_battery(it, street)
         _let_devices_report(it, street)
@@ -134,19 +132,29 @@ def _webp(page: Page) -> bytes:
     return base64.b64decode(session.send("Page.captureScreenshot", options)["data"])
 
 
-def _let_devices_report(it: Village, street: Street) -> None:
-    """A week of hourly readings with a few that were lost, and everyone online but one."""
-    database, now_ms = it.services.readmodel.database, it.services.clock_ms()
-    series = SeriesStore(database, Limits(age_ms_max=8 * DAY_MS), started_ms=0)
-    last_end_ms = now_ms // HOUR_MS * HOUR_MS
-    ends = [last_end_ms - at * HOUR_MS for at in range(WEEK_HOURS) if at not in LOST_HOURS]
+def _let_meters_have_a_past(it: Village, street: Street) -> None:
+    """Most of a week of hourly readings, a few of them lost, before the street's hours begin."""
+    last_end_ms = milliseconds(hour_of(FIRST_HOUR)) - HOUR_MS
+    hours = [at for at in range(WEEK_HOURS - HOURS) if at not in LOST_HOURS]
     for home in street.homes:
-        readings = [MeterReading(**home.reading(end_ms)) for end_ms in sorted(ends)]
-        arrivals = [Arrival(home.meter_id, b"", reading) for reading in readings]
-        assert len(series.keep(arrivals, now_ms).accepted) == len(ends)
+        meter = VirtualMeter(home.meter_id, home.meter.private_key)
+        it.meters[home.meter_id] = meter
+        _keep(it, meter, [last_end_ms - at * HOUR_MS for at in reversed(hours)])
+
+
+def _keep(it: Village, meter: VirtualMeter, ends_ms: Sequence[int]) -> None:
+    """Readings of a meter at these instants, as the collector stores them."""
+    series = SeriesStore(it.services.readmodel.database, Limits(age_ms_max=8 * DAY_MS), 0)
+    arrivals = [Arrival(meter.meter_id, b"", meter.read(end_ms)) for end_ms in ends_ms]
+    kept = series.keep(arrivals, it.services.clock_ms())
+    assert len(kept.accepted) == len(ends_ms), kept.set_aside
+
+
+def _let_devices_report(it: Village, street: Street) -> None:
+    """Everyone is online but one."""
     heard = [home.meter_id for home in street.homes if home is not street.bakery]
     states = {name: DeviceState(device_id=name, state=ONLINE, tier="B") for name in heard}
-    DeviceBook(database).heard(heard, now_ms, states=states)
+    DeviceBook(it.services.readmodel.database).heard(heard, it.services.clock_ms(), states=states)
 
 
 def _let_equipment_report(it: Village, street: Street) -> None:
@@ -177,9 +185,7 @@ def _let_equipment_report(it: Village, street: Street) -> None:
         ) % 24
         if number:
             roof.run_hour(load_wh=0, pv_wh=max(0, 2_600 - 380 * abs(local_hour - 12)))
-        message = roof.message(roof.read(at_ms))
-        accepting = it.services.readings.accept(Topic("val", ROOF, "reading"), message)
-        asyncio.run_coroutine_threadsafe(accepting, it.loop).result(SECONDS_MAX)
+        _keep(it, roof, [at_ms])
         percent = CHARGE_PERCENT[number % len(CHARGE_PERCENT)]
         stores.charges.keep(
             [("battery-0", Observation(at_ms, BATTERY_WH * percent // 100))], at_ms

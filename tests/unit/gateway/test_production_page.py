@@ -116,7 +116,8 @@ def test_the_page_has_what_the_sources_own_meter_produced_and_the_battery_charge
                 at_ms = noon_ms + number * HOUR_MS
                 meter.run_hour(load_wh=0, pv_wh=pv_wh)
                 reading = meter.message(meter.read(at_ms))
-                await hems.services.readings.accept(Topic("val", ROOF, "reading"), reading)
+                hems.heard_ms = at_ms
+                assert await hems.intake.accept(Topic("val", ROOF, "reading"), reading)
                 stores.charges.keep([(battery, Observation(at_ms, stored_wh))], at_ms)
             live = Measurement(ROOF, now_ms - 1, p_mw=-1_550_000)
             stores.measurements.keep([live], now_ms)
