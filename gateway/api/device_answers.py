@@ -6,6 +6,7 @@ from typing import Literal
 
 from chaincode.energy.oracle.records import MeterReading
 from gateway.hems.devices import Device
+from gateway.hems.quarantine import SetAside
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,13 @@ class OwnedDevice(Device):
     """A device as its messages show it, and whose it is; relays are 0 open, 1 closed."""
 
     owner_idgrid: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SetAsideReading(SetAside):
+    """A reading that was not believed; `listing_id` names the hour that may lack it, or null."""
+
+    listing_id: str | None
 
 
 @dataclass(frozen=True, slots=True)

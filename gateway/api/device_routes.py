@@ -9,10 +9,12 @@ from fastapi import APIRouter, Path, Query
 from chaincode.energy.hours import DAY_MS, TIME_MS_MAX
 from chaincode.energy.registry.records import Meter
 from gateway.api.access import Owner, OwnReader, UsedServices
-from gateway.api.device_answers import DayOfReadings, OwnedDevice, PayableEnergy
+from gateway.api.device_answers import DayOfReadings, OwnedDevice, PayableEnergy, SetAsideReading
+from gateway.books.quarantined import quarantined
 from gateway.errors import Problem, RequestRefused
 from gateway.hems.alarms import Alarm
 from gateway.hems.availability import availability
+from gateway.hems.quarantine import PAGE_MAX
 from gateway.hems.series import Gap
 from gateway.hems.service import HemsService
 from gateway.hems.transfer_rules import Transfer
@@ -96,13 +98,18 @@ def device_gaps(
     from_ms: Instant = None,
     to_ms: Instant = None,
 ) -> list[Gap]:
-    """Readings that are missing in a time (the last day), by number and interval."""
+    """Readings that are missing in a time (the last day), by number and interval.
+
+    The last gap has `last_seq` null if it is open: nothing has come since `from_ms`.
+    """
     seen_from_ms = 0
     if not _is_manager(viewer):
         seen_from_ms = require_owner(services, viewer, device_id)
     end_ms = services.clock_ms() if to_ms is None else to_ms
     start_ms = end_ms - DAY_MS if from_ms is None else from_ms
-    return hems_of(services).stores.series.gaps(device_id, max(start_ms, seen_from_ms), end_ms)
+    series, since_ms = hems_of(services).stores.series, max(start_ms, seen_from_ms)
+    still_open = series.open_gap(device_id, since_ms, end_ms)
+    return [*series.gaps(device_id, since_ms, end_ms), *([still_open] if still_open else [])]
 
 
 @router.get("/alarms")
@@ -113,6 +120,30 @@ def alarms(services: UsedServices, viewer: OwnReader) -> list[Alarm]:
         alarm
         for alarm in hems_of(services).stores.alarms.all()
         if _sees_alarm(viewer, meters.get(alarm.device_id), alarm)
+    ]
+
+
+@router.get("/set-aside")
+def readings_set_aside(
+    services: UsedServices,
+    viewer: OwnReader,
+    below: Annotated[int | None, Query(ge=0, le=TIME_MS_MAX)] = None,
+    limit: Annotated[int, Query(ge=1, le=PAGE_MAX)] = PAGE_MAX,
+) -> list[SetAsideReading]:
+    """Readings of one's own devices that were not believed, the manager's view all, newest first.
+
+    With the reason and, where there is one, the listing whose hour ends or begins with it: there a
+    missing reading is disputed. `below` is the number of the last one of the page before.
+    """
+    return [
+        SetAsideReading(**asdict(one.reading), listing_id=one.listing_id)
+        for one in quarantined(
+            services.readmodel,
+            services.community,
+            None if _is_manager(viewer) else viewer.idgrid,
+            below=below,
+            limit=limit,
+        )
     ]
 
 

@@ -51,6 +51,28 @@ class LedgerMeterKeys:
         return _key(meter)
 
 
+class ExpectedMeters:
+    """Approved meters at connections, which should report; looked up anew after a block."""
+
+    def __init__(self, community: Community, blocks: BlockSignal) -> None:
+        self._community = community
+        self._blocks = blocks
+        self._names: tuple[str, ...] = ()
+        self._height = -1
+
+    def __call__(self) -> tuple[str, ...]:
+        """Their names."""
+        height = self._blocks.height
+        if height != self._height:
+            self._names = tuple(
+                meter.meter_id
+                for meter in self._community.meters()
+                if meter.status == Status.APPROVED and meter.is_at_connection
+            )
+            self._height = height
+        return self._names
+
+
 def _key(meter: Meter) -> ec.EllipticCurvePublicKey:
     loaded = load_pem_public_key(meter.public_key_pem.encode("ascii"))
     assert isinstance(loaded, ec.EllipticCurvePublicKey), "the contract checked it"

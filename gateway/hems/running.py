@@ -16,6 +16,7 @@ from gateway.hems.anchoring import AnchorBook, Anchoring, anchor
 from gateway.hems.batteries import BatteryStore
 from gateway.hems.charge_history import ChargeHistory
 from gateway.hems.devices import DeviceBook
+from gateway.hems.expected import ExpectedDevices
 from gateway.hems.links import LinkBook
 from gateway.hems.measurements import MeasurementStore
 from gateway.hems.plausibility import Limits
@@ -51,10 +52,12 @@ def open_service(
     on_measured: MeasurementListener = lambda _: None,
     answering_by_state: Collection[str] = (),
     is_appliance: Callable[[str], bool] = lambda _: True,
+    expected: Callable[[], Collection[str]] = tuple,
 ) -> HemsService:
     """The service over a migrated database; a device is silent after three intervals.
 
-    `answering_by_state`: devices whose commands are answered by the state they report.
+    `answering_by_state`: devices whose commands are answered by the state they report; `expected`:
+    meters that should report, heard of or not.
     """
     stores = Stores(
         series=SeriesStore(database, limits, now_ms),
@@ -74,6 +77,7 @@ def open_service(
         on_alarm=on_alarm,
         on_measured=on_measured,
         is_appliance=is_appliance,
+        expected=ExpectedDevices(expected),
     )
 
 
@@ -134,17 +138,17 @@ class StoredReadings:
     """What pages and routes ask of readings, from the database (`gateway.ports.Readings`)."""
 
     series: SeriesStore
-    devices: DeviceBook
+    database: Database
 
     @classmethod
     def over(cls, database: Database, limits: Limits, now_ms: int) -> "StoredReadings":
-        """What a migrated database holds, whether this process collects or not."""
-        return cls(SeriesStore(database, limits, now_ms), DeviceBook(database))
+        """What a migrated database holds, whoever collects into it."""
+        return cls(SeriesStore(database, limits, now_ms), database)
 
     @property
     def refused(self) -> Counter[str]:
         """Messages that were not taken, per device."""
-        devices = self.devices.all()
+        devices = DeviceBook(self.database).all()
         return Counter({found.device_id: found.refused for found in devices if found.refused})
 
     def latest(self, meter_id: str) -> MeterReading | None:

@@ -60,11 +60,11 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Readings that are missing between two stored ones of a meter."""
+    """Readings of a meter that are missing; `last_seq` None: nothing came behind them yet."""
 
     meter_id: str
     first_seq: int
-    last_seq: int
+    last_seq: int | None
     from_ms: int
     to_ms: int
 
@@ -147,6 +147,13 @@ class SeriesStore:
             for before, after in itertools.pairwise(stored)
             if after.seq > before.seq + 1 or after.t_end_ms - before.t_end_ms > slack_ms
         ]
+
+    def open_gap(self, meter_id: str, from_ms: int, to_ms: int) -> Gap | None:
+        """The gap at the end of a time: readings were due since the last one, and none came."""
+        last = self.until(meter_id, to_ms)
+        if last is None or to_ms - last.t_end_ms <= self._limits.interval_ms * 3 // 2:
+            return None
+        return Gap(meter_id, last.seq + 1, None, max(last.t_end_ms, from_ms), to_ms)
 
     def count(self) -> int:
         """How many readings are stored."""

@@ -16,6 +16,7 @@ from gateway.hems.alarms import Alarm, AlarmBook, AlarmKind
 from gateway.hems.batteries import BatteryStore, Observation
 from gateway.hems.charge_history import ChargeHistory
 from gateway.hems.devices import DeviceBook
+from gateway.hems.expected import ExpectedDevices
 from gateway.hems.links import LinkBook
 from gateway.hems.measurements import MeasurementStore
 from gateway.hems.series import Arrival, Kept, SeriesStore
@@ -94,12 +95,14 @@ class HemsService:
         on_alarm: AlarmListener = lambda _: None,
         on_measured: MeasurementListener = lambda _: None,
         is_appliance: Callable[[str], bool] = lambda _: True,
+        expected: ExpectedDevices | None = None,
     ) -> None:
-        """A device is silent when it was not heard for `silent_after_ms`.
+        """A device is silent when it was not heard for `silent_after_ms`, if ever.
 
         Of an appliance the load is watched, of a meter of a whole home it is not.
         """
         self._is_appliance = is_appliance
+        self._expected = expected or ExpectedDevices()
         self._on_measured = on_measured
         self.stores = stores
         self._silent_after_ms = silent_after_ms
@@ -148,7 +151,11 @@ class HemsService:
             return []
         silent = self.stores.devices.silent(now_ms, self._silent_after_ms)
         detail = f"not heard for more than {self._silent_after_ms // 1_000} s"
-        return self._raise(AlarmKind.SILENT, silent, detail, now_ms)
+        never = self._expected.overdue(self.stores.devices, now_ms, self._silent_after_ms)
+        return [
+            *self._raise(AlarmKind.SILENT, silent, detail, now_ms),
+            *self._raise(AlarmKind.SILENT, never, "never heard yet", now_ms),
+        ]
 
     def tampered(self, subjects: list[str], detail: str, now_ms: int) -> None:
         """Stored rows of these series or meters are not what was anchored; told once."""

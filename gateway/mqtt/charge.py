@@ -6,12 +6,10 @@
 lets a device speak for itself only, and what counts on the ledger is what k of n oracles agree on.
 """
 
-from typing import Any
-
 from chaincode.energy.arguments import ENERGY_WH_MAX
 from chaincode.energy.hours import TIME_MS_MAX
 from gateway.hems.batteries import Observation
-from gateway.mqtt.reading import MESSAGE_BYTES_MAX, BadReading
+from gateway.mqtt.reading import MESSAGE_BYTES_MAX, BadReading, whole_number
 from gateway.strict_json import BadJson, parse_strictly
 
 FORMAT_VERSION = 1
@@ -34,14 +32,7 @@ def decode_charge(raw: bytes, *, battery_id: str, now_ms: int) -> Observation:
         raise BadReading(f"format version {message['v']!r} is unknown")
     if message["b"] != battery_id:
         raise BadReading(f"{battery_id} speaks for another battery")
-    at_ms = _whole(message, "t", TIME_MS_MAX)
+    at_ms = whole_number(message, "t", 0, TIME_MS_MAX)
     if at_ms > now_ms + CLOCK_AHEAD_MS_MAX:
         raise BadReading("t is in the future")
-    return Observation(at_ms=at_ms, stored_wh=_whole(message, "stored_wh", ENERGY_WH_MAX))
-
-
-def _whole(message: dict[str, Any], name: str, maximum: int) -> int:
-    value = message[name]
-    if type(value) is not int or not 0 <= value <= maximum:
-        raise BadReading(f"{name} is a whole number from 0 to {maximum}")
-    return value
+    return Observation(at_ms=at_ms, stored_wh=whole_number(message, "stored_wh", 0, ENERGY_WH_MAX))

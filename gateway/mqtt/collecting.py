@@ -13,7 +13,7 @@ from gateway.hems.dispute_decisions import DisputeDecisions, keep_deciding
 from gateway.hems.home_assistant import StandingSource
 from gateway.hems.household_values import PLUG, HouseholdValues
 from gateway.hems.link_audit import LinkAudit
-from gateway.hems.meter_keys import LedgerMeterKeys
+from gateway.hems.meter_keys import ExpectedMeters, LedgerMeterKeys
 from gateway.hems.mirror_push import MirrorPush, mirror_client
 from gateway.hems.planning import TransferPlanner, keep_planning
 from gateway.hems.retention import roots_in
@@ -55,6 +55,7 @@ async def start_collecting(
         silent_after_ms=settings.hems.silent_after_ms,
         on_measured=mirror.note,
         answering_by_state=[name for adapter in adapters for name in adapter.switches],
+        expected=ExpectedMeters(community, services.blocks),
         is_appliance=functools.partial(_is_appliance, community),
     )
     collector = _collector(settings, services, service, adapters)

@@ -10,7 +10,7 @@ import itertools
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 
 import aiomqtt
@@ -41,6 +41,7 @@ from gateway.mqtt.device_messages import (
 )
 from gateway.mqtt.reading import BadReading
 from gateway.mqtt.reading_check import ReadingCheck
+from gateway.mqtt.refusal_log import RefusalLog
 from gateway.mqtt.retained import HomeAssistants
 from gateway.mqtt.topics import FROM_DEVICE, Topic, parse_topic
 from gateway.settings import MqttSettings
@@ -81,6 +82,7 @@ class Collector:
         self._clock_ms = clock_ms
         self._adapters = adapters
         self._broker_log = BrokerLog()
+        self._refusals = RefusalLog()
         self._link = link or BrokerLink()
         self.is_listening = asyncio.Event()
         """Set once it has subscribed for the first time."""
@@ -126,16 +128,22 @@ class Collector:
             batch = [await anext(messages)]
             while len(client.messages) and len(batch) < BATCH_MESSAGES_MAX:
                 batch.append(await anext(messages))
-            kept = await asyncio.to_thread(self._store, batch)
+            received = [(str(one.topic), bytes(one.payload or b"")) for one in batch]
+            kept = await asyncio.to_thread(self.keep, received)
             acknowledge(client, batch)
             await self._tell_stored(client, kept)
 
-    def _store(self, batch: Sequence[aiomqtt.Message]) -> Kept:
+    def keep(self, batch: Iterable[tuple[str, bytes]]) -> Kept:
+        """Decode and store messages, each its topic and payload; what is refused is logged."""
         now_ms = self._clock_ms()
         inbox = Inbox()
-        for message in batch:
-            self.read(str(message.topic), bytes(message.payload or b""), inbox, now_ms)
-        return self._service.take(inbox, now_ms)
+        for topic_text, raw in batch:
+            self.read(topic_text, raw, inbox, now_ms)
+        kept = self._service.take(inbox, now_ms)
+        for arrival, doubt in kept.set_aside:
+            reason = f"{doubt.value}: {arrival.detail or doubt.text}"
+            self._refusals.note(arrival.device_id, topics.READING, reason, now_ms)
+        return kept
 
     def read(self, topic_text: str, raw: bytes, inbox: Inbox, now_ms: int) -> None:
         """Decode one message into the inbox; a bad one is counted against its device."""
@@ -154,7 +162,7 @@ class Collector:
             self._read_own(topic, raw, inbox, now_ms)
         except BadReading as error:
             inbox.refused[topic.meter] += 1
-            logger.warning("%s of %s refused: %s", topic.leaf, topic.meter, error)
+            self._refusals.note(topic.meter, topic.leaf, str(error), now_ms)
 
     def _read_own(self, topic: Topic, raw: bytes, inbox: Inbox, now_ms: int) -> None:
         device = topic.meter

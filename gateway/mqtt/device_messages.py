@@ -12,7 +12,7 @@ from typing import Any
 
 from chaincode.energy.arguments import ENERGY_WH_MAX
 from chaincode.energy.oracle.records import MeterReading
-from gateway.mqtt.reading import BadReading
+from gateway.mqtt.reading import BadReading, whole_number
 from gateway.mqtt.topics import GATEWAY
 from gateway.strict_json import BadJson, parse_strictly
 
@@ -102,7 +102,7 @@ def decode_measurement(raw: bytes, *, device_id: str) -> Measurement:
         raise BadReading("a measurement has at least one value")
     return Measurement(
         device_id=device_id,
-        t_ms=_whole(fields, "t", 0, TIME_MS_MAX),
+        t_ms=whole_number(fields, "t", 0, TIME_MS_MAX),
         u_mv=_maybe(fields, "u_mv", -MILLI_MAX, MILLI_MAX),
         i_ma=_maybe(fields, "i_ma", -MILLI_MAX, MILLI_MAX),
         p_mw=_maybe(fields, "p_mw", -MILLI_MAX, MILLI_MAX),
@@ -140,7 +140,7 @@ def decode_acknowledgement(raw: bytes, *, device_id: str) -> Acknowledgement:
         device_id=device_id,
         command_id=_command_id(fields["id"]),
         status=fields["status"],
-        t_ms=_whole(fields, "t", 0, TIME_MS_MAX),
+        t_ms=whole_number(fields, "t", 0, TIME_MS_MAX),
         reason=_word(fields, "reason"),
         relay_in=_maybe(fields, "in", 0, 1),
         relay_out=_maybe(fields, "out", 0, 1),
@@ -165,7 +165,7 @@ def decode_event(raw: bytes, *, device_id: str) -> EnergyEvent:
         device_id=device_id,
         transfer_id=_command_id(fields["id"]),
         event=fields["event"],
-        seconds=_whole(fields, "time", 0, MILLI_MAX),
+        seconds=whole_number(fields, "time", 0, MILLI_MAX),
         energy_mwh=round(energy * MWH_PER_KWH),
     )
 
@@ -226,15 +226,8 @@ def _members(raw: bytes) -> dict[str, Any]:
     return message
 
 
-def _whole(fields: dict[str, Any], name: str, low: int, high: int) -> int:
-    value = fields[name]
-    if type(value) is not int or not low <= value <= high:
-        raise BadReading(f"{name} is a whole number from {low} to {high}")
-    return value
-
-
 def _maybe(fields: dict[str, Any], name: str, low: int, high: int) -> int | None:
-    return None if fields.get(name) is None else _whole(fields, name, low, high)
+    return None if fields.get(name) is None else whole_number(fields, name, low, high)
 
 
 def _word(fields: dict[str, Any], name: str) -> str:

@@ -11,6 +11,7 @@ DER).
 
 import base64
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from cryptography.hazmat.primitives import serialization
@@ -39,6 +40,14 @@ _FIELDS = frozenset(("v", "m", "seq", "t_end", "imp_wh", "exp_wh", "q", "kid", "
 
 class BadReading(Exception):  # noqa: N818 - the device's fault, counted against it
     """A message that is not a reading, or not one this device may send."""
+
+
+def whole_number(fields: Mapping[str, Any], name: str, low: int, high: int) -> int:
+    """A member of a device's message, from low to high; raises `BadReading`."""
+    value = fields[name]
+    if type(value) is not int or not low <= value <= high:
+        raise BadReading(f"{name} is a whole number from {low} to {high}")
+    return value
 
 
 def encode_reading(reading: MeterReading, key_id: str) -> bytes:
@@ -78,10 +87,10 @@ def decode_message(raw: bytes) -> tuple[MeterReading, str]:
         raise BadReading(f"format version {message['v']!r} is unknown")
     reading = MeterReading(
         meter_id=_name(message["m"]),
-        seq=_whole(message, "seq", SEQ_MAX),
-        t_end_ms=_whole(message, "t_end", TIME_MS_MAX),
-        import_wh=_whole(message, "imp_wh", REGISTER_WH_MAX),
-        export_wh=_whole(message, "exp_wh", REGISTER_WH_MAX),
+        seq=whole_number(message, "seq", 0, SEQ_MAX),
+        t_end_ms=whole_number(message, "t_end", 0, TIME_MS_MAX),
+        import_wh=whole_number(message, "imp_wh", 0, REGISTER_WH_MAX),
+        export_wh=whole_number(message, "exp_wh", 0, REGISTER_WH_MAX),
         quality=_quality(message["q"]),
         signature=_base64(message["sig"]),
     )
@@ -119,13 +128,6 @@ def is_signed(reading: MeterReading, public_key: ec.EllipticCurvePublicKey) -> b
             continue
         return True
     return False
-
-
-def _whole(message: dict[str, Any], name: str, maximum: int) -> int:
-    value = message[name]
-    if type(value) is not int or not 0 <= value <= maximum:
-        raise BadReading(f"{name} is a whole number from 0 to {maximum}")
-    return value
 
 
 def _name(value: object) -> str:

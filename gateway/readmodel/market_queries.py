@@ -16,6 +16,7 @@ from gateway.readmodel.snapshots import PAGE_MAX, page_rows
 from gateway.readmodel.tables import ListingRow, OrderRow, SettlementRow
 
 LISTINGS_PER_MONTH_MAX = 31 * 25
+TOUCHING_MAX = 8
 
 
 def listings(
@@ -46,6 +47,18 @@ def listings_delivering(readmodel: ReadModel, from_ms: int, to_ms: int) -> list[
         .where(ListingRow.delivery_start_ms >= from_ms, ListingRow.delivery_start_ms < to_ms)
         .order_by(ListingRow.delivery_start_ms)
         .limit(PAGE_MAX)
+    )
+    with readmodel.connection() as connection:
+        return [rows.listing(row) for row in connection.execute(wanted)]
+
+
+def listings_touching(readmodel: ReadModel, at_ms: int) -> list[ListingSummary]:
+    """Listings whose delivery begins or ends at an instant, or has it within, earliest first."""
+    wanted = (
+        select(ListingRow)
+        .where(ListingRow.delivery_start_ms <= at_ms, ListingRow.delivery_end_ms >= at_ms)
+        .order_by(ListingRow.delivery_start_ms)
+        .limit(TOUCHING_MAX)
     )
     with readmodel.connection() as connection:
         return [rows.listing(row) for row in connection.execute(wanted)]

@@ -9,17 +9,25 @@ from starlette.responses import HTMLResponse
 from chaincode.energy.community import SELLERS
 from chaincode.energy.registry.records import Meter, Res
 from gateway.api.access import SignedIn, UsedServices
+from gateway.books.quarantined import Quarantined, quarantined
 from gateway.services import Services
 from gateway.web.device_status import DeviceStatus, device_status, tone_of
 from gateway.web.notice_texts import ALARMS
 from gateway.web.own_pages import household_of
 from gateway.web.plugs_panel import COMMAND_REASONS, COMMAND_STATES, OwnPlug, own_plugs
 from gateway.web.readiness import Readiness, readiness
-from gateway.web.state_texts import DEVICE_KINDS, REGISTRY_STATES, SOURCE_TYPES
+from gateway.web.state_texts import (
+    DEVICE_KINDS,
+    DOUBT_TEXTS,
+    LISTING_STATES,
+    REGISTRY_STATES,
+    SOURCE_TYPES,
+)
 from gateway.web.templating import page
 
 RENEWED = ", every 20s"
 """Beside every block: silence makes none."""
+SET_ASIDE_SHOWN = 10
 router = APIRouter(include_in_schema=False)
 
 
@@ -35,6 +43,8 @@ class DevicesView:
     sources: Sequence[Res]
     may_sell: bool
     readiness: Readiness
+    set_aside: Sequence[Quarantined]
+    """Readings of its devices that were not believed, the newest ones."""
 
 
 @router.get("/devices")
@@ -53,6 +63,8 @@ def devices(request: Request, services: UsedServices, viewer: SignedIn) -> HTMLR
         command_reasons=COMMAND_REASONS,
         states=REGISTRY_STATES,
         source_types=SOURCE_TYPES,
+        doubt_texts=DOUBT_TEXTS,
+        listing_states=LISTING_STATES,
     )
 
 
@@ -69,4 +81,7 @@ def devices_view(services: Services, idgrid: str) -> DevicesView:
         sources=[one for one in community.sources() if one.owner_idgrid == idgrid],
         may_sell=participant is not None and participant.role in SELLERS,
         readiness=readiness(services, idgrid),
+        set_aside=quarantined(
+            services.readmodel, services.community, idgrid, limit=SET_ASIDE_SHOWN
+        ),
     )

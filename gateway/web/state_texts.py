@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from gateway.books.order_progress import OrderState, Reason
+from gateway.hems.plausibility import Doubt
 from gateway.web.languages import N_
 
 LISTING_STATES: Mapping[str, str] = {
@@ -17,6 +18,20 @@ LISTING_STATES: Mapping[str, str] = {
     "DISPUTED": N_("disputed"),
     "CANCELLED": N_("cancelled"),
 }
+DOUBT_TEXTS: Mapping[str, str] = {
+    Doubt.MALFORMED: N_("the message is no reading"),
+    Doubt.FOREIGN_METER: N_("the device spoke for another meter"),
+    Doubt.UNKNOWN_METER: N_("the meter was not registered and approved"),
+    Doubt.BAD_SIGNATURE: N_("the meter's key did not sign it: somebody else sent or changed it"),
+    Doubt.REPLAYED: N_("an old reading was sent again"),
+    Doubt.CONFLICTING: N_("another reading with its number is stored"),
+    Doubt.CLOCK_AHEAD: N_("its time was in the future: the meter's clock is wrong"),
+    Doubt.CLOCK_BEHIND: N_("its time was too long ago: the meter's clock is wrong"),
+    Doubt.CLOCK_ORDER: N_("its time does not fit the readings before and after it"),
+    Doubt.REGISTER_BACK: N_("a register ran backwards"),
+    Doubt.REGISTER_JUMP: N_("a register grew by more than the connection can carry"),
+}
+"""Why a reading was set aside."""
 ORDER_STATES: Mapping[OrderState, str] = {
     OrderState.OPEN: N_("on the ledger"),
     OrderState.GATE_CLOSED: N_("gate closed"),

@@ -2,15 +2,19 @@
 
 import asyncio
 from collections.abc import Mapping
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import HTMLResponse, RedirectResponse
 
+from chaincode.energy.hours import TIME_MS_MAX
 from gateway.api.access import LiveServices, UsedServices
+from gateway.books.quarantined import quarantined
 from gateway.hems.alarms import AlarmBook, AlarmKind
 from gateway.hems.link_audit import CERTIFICATE_DAYS_MIN, Concern
-from gateway.web.console.pages import SECTION, the_manager
+from gateway.web.console.pages import ROWS, SECTION, the_manager
 from gateway.web.languages import N_
+from gateway.web.state_texts import DOUBT_TEXTS, LISTING_STATES
 from gateway.web.templating import page
 
 CONCERN_TEXTS: Mapping[Concern, str] = {
@@ -41,6 +45,25 @@ def security(request: Request, services: UsedServices) -> HTMLResponse:
         is_anchoring=watch is not None,
         comparison=watch.latest if watch is not None else None,
         tampered=book.standing(kind=AlarmKind.TAMPERED),
+    )
+
+
+@router.get("/quarantine")
+def quarantine(
+    request: Request,
+    services: UsedServices,
+    below: Annotated[int | None, Query(ge=0, le=TIME_MS_MAX)] = None,
+) -> HTMLResponse:
+    """Readings that were not believed: why, of which meter, and the hour that may lack them."""
+    found = quarantined(services.readmodel, services.community, None, below=below, limit=ROWS + 1)
+    return page(
+        request,
+        "console/quarantine.html",
+        section=SECTION,
+        entries=found[:ROWS],
+        following=found[ROWS - 1].reading.number if len(found) > ROWS else None,
+        doubt_texts=DOUBT_TEXTS,
+        listing_states=LISTING_STATES,
     )
 
 

@@ -10,6 +10,7 @@ from ledger.model.rwset import KeyWrite
 from ledger.node.private_data.lacks import PrivateLedger
 from ledger.node.private_data.members import PrivateMembers
 from ledger.node.private_data.requests import PrivateRequests
+from ledger.node.private_data.writing import write_private
 from ledger.rpc.misbehaviour import RejectionHandler
 from ledger.storage.kv import KeyValueReader
 from ledger.storage.ledger_store import LedgerStore, PrivateChange, Writes
@@ -65,7 +66,7 @@ class PrivateFilling:
             if self._is_connected(peer.consenter_id):
                 await self._fetch_values(peer.consenter_id, namespace, name)
         if not await self._has_holes(namespace, name):
-            await self._write(_mark_filled(namespace, name))
+            await write_private(self._store, self._executor, _mark_filled(namespace, name))
 
     async def _fetch_values(self, peer: int, namespace: str, collection: str) -> None:
         after = self._reached.pop((namespace, collection, peer), b"")
@@ -80,7 +81,9 @@ class PrivateFilling:
                 self._on_rejected(peer, error)
                 return
             if values:
-                await self._write(self._add(namespace, collection, values))
+                await write_private(
+                    self._store, self._executor, self._add(namespace, collection, values)
+                )
             if last <= after:  # the end, or a peer that would lead us in circles
                 return
             after = last
@@ -95,10 +98,6 @@ class PrivateFilling:
             return batch.writes()
 
         return change
-
-    async def _write(self, change: PrivateChange) -> None:
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._executor, self._store.write_private, change)
 
     async def _has_holes(self, namespace: str, collection: str) -> bool:
         loop = asyncio.get_running_loop()

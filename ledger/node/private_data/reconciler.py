@@ -16,9 +16,10 @@ from ledger.node.private_data.lacks import Lack, PrivateLedger
 from ledger.node.private_data.members import PrivateMembers
 from ledger.node.private_data.requests import PrivateRequests
 from ledger.node.private_data.settle_wait import SettleWait
+from ledger.node.private_data.writing import write_private
 from ledger.rpc.misbehaviour import RejectionHandler, nobody_counts
 from ledger.storage.kv import KeyValueReader
-from ledger.storage.ledger_store import LedgerStore, PrivateChange, Writes
+from ledger.storage.ledger_store import LedgerStore, Writes
 from ledger.storage.private_batch import HeldSet, PrivateBatch
 from ledger.storage.private_keyspace import SetPlace
 
@@ -163,10 +164,6 @@ class PrivateReconciler:
                 batch.give_up(place)
             return batch.writes()
 
-        await self._write(change)
+        await write_private(self._store, self._executor, change)
         if held:
             log.info("fetched %d private sets that were missing", len(held))
-
-    async def _write(self, change: PrivateChange) -> None:
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._executor, self._store.write_private, change)

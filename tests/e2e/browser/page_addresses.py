@@ -30,6 +30,7 @@ MANAGER = {
     "console-statements": "/console/statements",
     "console-exports": "/console/exports",
     "console-audit": "/console/audit",
+    "console-quarantine": "/console/quarantine",
     "console-security": "/console/security",
     "console-enrolment": "/console/meters/enrolment",
     "manager-keys": "/manager/keys",

@@ -91,7 +91,7 @@ class Street:
         push.add(self.seller.idgrid, a_subscription(), "Linux")
         ways = NoticeWays(webhooks=webhooks, push=push)
         stores = self.scene.stores
-        readings = StoredReadings(stores.series, stores.devices)
+        readings = StoredReadings(stores.series, self.scene.database)
         return replace(services, hems=self.scene.service, notice_ways=ways, readings=readings)
 
 
@@ -107,6 +107,8 @@ def _heard(seller: Household, meter: VirtualMeter) -> Scene:
     scene.now_ms = NOON_MS
     scene.service.watch(NOON_MS)
     scene.hear_reading(meter)
+    altered = scene.read(meter).replace(b'"imp_wh":', b'"imp_wh":1')
+    scene.hear((f"{name}/reading", altered))
     values = {"v": 1, "d": name, "t": NOON_MS, "u_mv": 229_800, "i_ma": 3_100, "p_mw": 712_000}
     scene.hear((f"{name}/measure", json.dumps(values).encode()))
     seller_end, buyer_end = end(1), end(2)
@@ -180,6 +182,7 @@ def calls(it: Street) -> dict[str, tuple[str, dict[str, Any] | None]]:
         "/v1/tokens": "/v1/tokens",
         "/v1/transactions": "/v1/transactions",
         "/v1/transactions/{tx_id}": f"/v1/transactions/{it.tx_id}",
+        "/v1/set-aside": "/v1/set-aside",
         "/v1/transfers": "/v1/transfers",
         "/v1/transfers/{transfer_id}/events": f"/v1/transfers/{TRANSFER}/events",
         "/v1/validators": "/v1/validators",

@@ -34,6 +34,7 @@ PAGES = (
     "sharing",
     "statements",
     "exports",
+    "quarantine",
     "security",
     "audit",
 )

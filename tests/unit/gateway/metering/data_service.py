@@ -1,5 +1,6 @@
 """A data service over a fresh database, with meters that sign and a clock that is set."""
 
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,6 +9,7 @@ from gateway.hems.alarms import Alarm, AlarmBook
 from gateway.hems.batteries import BatteryStore
 from gateway.hems.charge_history import ChargeHistory
 from gateway.hems.devices import DeviceBook
+from gateway.hems.expected import ExpectedDevices
 from gateway.hems.links import LinkBook
 from gateway.hems.measurements import MeasurementStore
 from gateway.hems.plausibility import Limits
@@ -46,6 +48,7 @@ class Scene:
     attesting: Attesting | None = None
     database: Database = field(default_factory=fresh_database)
     alarms: list[Alarm] = field(default_factory=list)
+    expected: Callable[[], Collection[str]] = tuple
 
     def __post_init__(self) -> None:
         self.restart()
@@ -65,7 +68,10 @@ class Scene:
             links=LinkBook(database),
         )
         self.service = HemsService(
-            stores, silent_after_ms=SILENT_AFTER_MS, on_alarm=self.alarms.append
+            stores,
+            silent_after_ms=SILENT_AFTER_MS,
+            on_alarm=self.alarms.append,
+            expected=ExpectedDevices(self.expected),
         )
         self.stores = stores
         self.collector = Collector(

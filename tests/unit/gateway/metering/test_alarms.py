@@ -11,7 +11,9 @@ from gateway.hems.service import GOOD_READINGS_TO_CLEAR, HemsService
 from gateway.hems.virtual_meter import VirtualMeter
 from gateway.local_time import fixed
 from gateway.mqtt.device_messages import Measurement
+from gateway.mqtt.refusal_log import LINES_PER_MINUTE_MAX
 from tests.unit.gateway.metering.data_service import (
+    COMMUNITY,
     NOON_MS,
     QUARTER_MS,
     SILENT_AFTER_MS,
@@ -49,6 +51,48 @@ def test_a_silent_meter_raises_one_alarm_that_its_return_clears():
     assert told(scene)[1:] == [("silent", "m-1", False)]
     assert scene.stores.alarms.standing() == []
     assert [alarm.cleared_ms for alarm in scene.stores.alarms.all()] == [scene.now_ms]
+
+
+@pytest.mark.row("E075")
+def test_a_meter_that_was_never_heard_is_silent_after_its_time_too():
+    """It is approved on the ledger, so readings are due; nobody has heard of it."""
+    meter = VirtualMeter("m-1")
+    approved = ["m-1"]
+    scene = Scene(Keys(meter), expected=lambda: approved)
+    scene.service.watch(scene.now_ms)
+    scene.now_ms += SILENT_AFTER_MS
+    assert scene.service.watch(scene.now_ms) == []
+    scene.now_ms += 1
+    for _ in range(2):
+        scene.service.watch(scene.now_ms)
+    assert told(scene) == [("silent", "m-1", True)]
+    assert scene.alarms[0].detail == "never heard yet"
+    scene.hear_reading(meter)
+    assert told(scene)[1:] == [("silent", "m-1", False)]
+    approved.append("m-2")
+    scene.service.watch(scene.now_ms)
+    scene.now_ms += SILENT_AFTER_MS
+    scene.hear_reading(meter)
+    assert scene.service.watch(scene.now_ms) == [], "its time begins when it is approved"
+
+
+def test_every_refused_message_is_logged_without_its_content_and_not_without_end(caplog):
+    bound, unbound = VirtualMeter("m-1"), VirtualMeter("m-1")
+    scene = Scene(Keys(bound))
+    rubbish = (f"rec/{COMMUNITY}/m-1/measure", b"rubbish")
+    scene.collector.keep([(f"rec/{COMMUNITY}/m-1/reading", scene.read(unbound)), rubbish])
+    assert [line.partition(": ")[0] for line in caplog.messages] == [
+        "measure of m-1 refused",
+        "reading of m-1 refused",
+    ]
+    assert "bad_signature" in caplog.messages[1]
+    assert "rubbish" not in caplog.text
+    for _ in range(LINES_PER_MINUTE_MAX):
+        scene.collector.keep([rubbish])
+    assert len(caplog.messages) == LINES_PER_MINUTE_MAX
+    scene.now_ms += 60_000
+    scene.collector.keep([rubbish])
+    assert caplog.messages[-2:] == ["2 more messages were refused", caplog.messages[-1]]
 
 
 def test_a_last_will_is_no_sign_of_life():

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import event, select
 
 from gateway.hems.plausibility import COPIES_MAX, Limits
+from gateway.hems.series import Gap
 from gateway.hems.tables import ReadingRow, SetAsideRow
 from gateway.hems.virtual_meter import VirtualMeter
 from gateway.mqtt.device_messages import encode_stored
@@ -105,6 +106,25 @@ def test_a_series_shows_a_reading_each_quarter_of_an_hour_and_names_gaps():
     assert (gap.from_ms, gap.to_ms) == (NOON_MS + 3 * QUARTER_MS, NOON_MS + 6 * QUARTER_MS)
     scene.hear(*messages[3:5])
     assert scene.stores.series.gaps("m-1", 0, scene.now_ms) == []
+
+
+def test_a_gap_at_the_end_of_the_asked_time_is_named_as_long_as_it_is_open():
+    meter = VirtualMeter("m-1")
+    scene = scene_of(meter)
+    series = scene.stores.series
+    assert series.open_gap("m-1", 0, scene.now_ms) is None, "nothing was ever due"
+    scene.hear(("m-1/reading", reading_after(scene, meter)))
+    last_ms = scene.now_ms
+    assert series.open_gap("m-1", 0, last_ms + QUARTER_MS * 3 // 2) is None, "it may be late"
+    to_ms = last_ms + 4 * QUARTER_MS
+    assert series.open_gap("m-1", 0, to_ms) == Gap("m-1", 2, None, last_ms, to_ms)
+    from_ms = last_ms + QUARTER_MS
+    assert series.open_gap("m-1", from_ms, to_ms) == Gap("m-1", 2, None, from_ms, to_ms)
+    scene.now_ms = to_ms
+    meter.read(0)
+    scene.hear(("m-1/reading", scene.read(meter)))
+    assert series.open_gap("m-1", 0, to_ms) is None
+    assert [gap.last_seq for gap in series.gaps("m-1", 0, to_ms)] == [2]
 
 
 @pytest.mark.row("E071")
