@@ -19,7 +19,7 @@ FIRMWARE = Path(__file__).parent
 SOURCE = FIRMWARE / "src"
 SLOT = "a"
 SECRET_MODE, SECRET_FOLDER_MODE = 0o600, 0o700
-BOARDS = ("pico_w", "esp32", "pc")
+BOARDS = ("pico_w", "pico_2_w", "esp32_s2", "esp32_s3", "pc")
 
 
 class BadRequest(Exception):  # noqa: N818 - what the installer asked for
@@ -36,6 +36,7 @@ def make_image(
         raise BadRequest(f"board is one of {', '.join(BOARDS)}")
     if board != "pc" and wifi is None:
         raise BadRequest(f"a {board} joins by Wi-Fi: give --wifi-name and --wifi-password-file")
+    _check_pins(settings["board"])
     if folder.exists() and any(folder.iterdir()):
         raise BadRequest(f"{folder} is not empty: a node's key may be in it")
     folder.mkdir(parents=True, exist_ok=True, mode=SECRET_FOLDER_MODE)
@@ -53,6 +54,20 @@ def make_image(
     _write(folder / "keys" / "broker.token", token.encode())
     if wifi is not None:
         _write(folder / "keys" / "wifi.json", json.dumps(wifi).encode())
+
+
+def _check_pins(board: dict) -> None:
+    """Raises `BadRequest` for a pin that cannot serve on this board."""
+    if board["kind"] == "pc":
+        return
+    sys.path.insert(0, str(SOURCE))
+    from board.kinds import check_pins  # noqa: PLC0415 - a board's module
+    from meternode.settings import BadSettings  # noqa: PLC0415
+
+    try:
+        check_pins(board)
+    except BadSettings as error:
+        raise BadRequest(str(error)) from None
 
 
 def _in_der(bundle: bytes) -> bytes:

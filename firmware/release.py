@@ -25,6 +25,7 @@ from ledger.crypto.signing import to_low_s
 
 FIRMWARE = Path(__file__).parent
 SOURCE = FIRMWARE / "src"
+BOARDS = ("pico_w", "pico_2_w", "esp32_s2", "esp32_s3", "pc")
 
 
 class BadRequest(Exception):  # noqa: N818 - what was asked for
@@ -78,7 +79,7 @@ def main() -> int:
     """Entry point; 1 and a sentence when something is wrong."""
     parser = argparse.ArgumentParser(prog="release.py", description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--board", choices=("pico_w", "esp32", "pc"), required=True)
+    parser.add_argument("--board", choices=BOARDS, required=True)
     parser.add_argument("--url", required=True, help="where FOLDER will be served")
     parser.add_argument("--key", type=Path, required=True, help="P-256 private key, PEM")
     options = parser.parse_args()

@@ -7,24 +7,28 @@
                  "voltage_calibration": [1000000, 0], "current_calibration": [1000000, 0],
                  "empty_mv": 11800, "full_mv": 12700}}
 
-`type` is `dc`, `ac` or `none`; for `ac`, `mv_per_mv` is what the voltage module is set to. A
+`type` is `dc`, `ac` or `none`; for `ac`, `mv_per_mv` is what the voltage module is set to; for
+`dc`, `voltage_ratio_permille` is the divider's where it is not the FZ0430's own 5000. A
 calibration is [gain in ppm, offset], as `provision.py calibrate` prints it; without one a channel
 says `uncalibrated`.
 """
 
 import time
 
-from drivers.adc_sensors import AlternatingSensors, DirectSensors, LeadAcidCharge
+from drivers.adc_sensors import AlternatingSensors, AttenuatedInput, DirectSensors, LeadAcidCharge
 from drivers.outputs import Outputs, Relay
 from machine import ADC, Pin
 from meternode.node import Sample
 from meternode.sensors import (
+    FZ0430_RATIO_PERMILLE,
     Calibration,
     DirectCurrent,
     DirectVoltage,
     sct013_010,
     zmpt101b,
 )
+
+from board.kinds import check_pins, kind_of
 
 
 class NoSensors:
@@ -43,7 +47,8 @@ class NotConnected:
 
 
 def make_outputs(fields):
-    """All outputs, open: called before anything else can fail."""
+    """All outputs, open: called before anything else but a wrong pin can fail."""
+    check_pins(fields)
     numbers, is_active_low = fields.get("relays", {}), bool(fields.get("active_low", 1))
     relays = {}
     for name in ("out", "in", "plug"):
@@ -57,7 +62,9 @@ def make_sensors(fields):
     sensors = fields.get("sensors", {"type": "none"})
     if sensors["type"] == "none":
         return NoSensors()
-    voltage_adc, current_adc = ADC(Pin(sensors["voltage_pin"])), ADC(Pin(sensors["current_pin"]))
+    kind = kind_of(fields)
+    voltage_adc = _input(kind, sensors["voltage_pin"])
+    current_adc = _input(kind, sensors["current_pin"])
     for_voltage = _calibration(sensors.get("voltage_calibration"))
     for_current = _calibration(sensors.get("current_calibration"))
     if sensors["type"] == "ac":
@@ -68,7 +75,9 @@ def make_sensors(fields):
     if "full_mv" in sensors:
         charge = LeadAcidCharge(sensors["empty_mv"], sensors["full_mv"])
     current = DirectCurrent(sensors["ma_per_mv"], sensors["zero_mv"], for_current)
-    return DirectSensors(voltage_adc, current_adc, DirectVoltage(for_voltage), current, charge)
+    ratio_permille = sensors.get("voltage_ratio_permille", FZ0430_RATIO_PERMILLE)
+    voltage = DirectVoltage(for_voltage, ratio_permille)
+    return DirectSensors(voltage_adc, current_adc, voltage, current, charge)
 
 
 def make_button(fields):
@@ -77,6 +86,12 @@ def make_button(fields):
         return lambda: False
     pin = Pin(fields["button"], Pin.IN, Pin.PULL_UP)
     return lambda: pin.value() == 0
+
+
+def _input(kind, number):
+    if kind.is_attenuated:
+        return AttenuatedInput(ADC(Pin(number), atten=ADC.ATTN_11DB), kind.input_mv_max)
+    return ADC(Pin(number))
 
 
 def _output(number, is_active_low):

@@ -6,7 +6,7 @@ DirectSensors(ADC(26), ADC(27), DirectVoltage(), DirectCurrent(5, 1650), soc=Non
 from array import array
 
 from meternode.node import Sample
-from meternode.sensors import UNCALIBRATED, active_power_mw
+from meternode.sensors import COUNTS_MAX, SUPPLY_MV, UNCALIBRATED, active_power_mw
 
 AVERAGED = 16
 """Conversions averaged for one value of a DC channel: the converter of a Pico is noisy."""
@@ -73,6 +73,24 @@ class AlternatingSensors:
             current_counts[count] = self._current_adc.read_u16()
             count += 1
         return memoryview(voltage_counts)[:count], memoryview(current_counts)[:count]
+
+
+class AttenuatedInput:
+    """An ESP32's converter, attenuated as far as it goes and calibrated in its factory.
+
+    It ends below the supply; from there on it reads full, which every sensor calls saturated.
+    """
+
+    def __init__(self, adc, input_mv_max):
+        self._adc = adc
+        self._uv_max = input_mv_max * 1_000
+
+    def read_u16(self):
+        """Counts as of a converter whose end is the supply."""
+        microvolts = self._adc.read_uv()
+        if microvolts >= self._uv_max:
+            return COUNTS_MAX
+        return microvolts * COUNTS_MAX // (SUPPLY_MV * 1_000)
 
 
 class LeadAcidCharge:

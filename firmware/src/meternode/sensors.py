@@ -18,7 +18,7 @@ PPM = 1_000_000
 SATURATED = "saturated"
 UNCALIBRATED = "uncalibrated"
 
-FZ0430_RATIO = 5
+FZ0430_RATIO_PERMILLE = 5_000
 FZ0430_RESOLUTION_MV = 24
 """One step of the part's stated 10 bit converter, 0.02445 V: less than that is nothing."""
 SCT013_010_MA_PER_MV = 10
@@ -63,16 +63,18 @@ class Value:
 
 
 class DirectVoltage:
-    """FZ0430 on a DC bus: millivolts."""
+    """FZ0430, or a divider of another ratio, on a DC bus: millivolts."""
 
-    def __init__(self, calibration=None):
+    def __init__(self, calibration=None, ratio_permille=FZ0430_RATIO_PERMILLE):
         self._calibration = calibration or Calibration()
+        self._ratio_permille = ratio_permille
 
     def value(self, counts):
         """Millivolts of one conversion."""
         if counts >= COUNTS_MAX - RAIL_COUNTS:
             return Value(None, SATURATED)
-        millivolts = self._calibration.apply(counts * SUPPLY_MV * FZ0430_RATIO // COUNTS_MAX)
+        raw = counts * SUPPLY_MV * self._ratio_permille // (COUNTS_MAX * 1_000)
+        millivolts = self._calibration.apply(raw)
         number = millivolts if millivolts >= FZ0430_RESOLUTION_MV else 0
         return Value(number, None if self._calibration.is_done else UNCALIBRATED)
 

@@ -3,7 +3,7 @@
 import json
 import sys
 
-COUNTS = {26: 49_240, 27: 34_754}
+COUNTS = {26: 49_240, 27: 34_754, 4: 49_240, 5: 34_754}
 
 
 def say(**content):
@@ -26,11 +26,18 @@ class Pin:
 
 
 class ADC:
-    def __init__(self, pin):
+    ATTN_11DB = 3
+
+    def __init__(self, pin, atten=None):
         self._counts = COUNTS[pin.number]
+        if atten is not None:
+            say(attenuated=pin.number, atten=atten)
 
     def read_u16(self):
         return self._counts
+
+    def read_uv(self):
+        return self._counts * 3_300_000 // 65_535
 
 
 class WDT:
