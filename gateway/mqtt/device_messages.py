@@ -59,6 +59,8 @@ class DeviceState:
     relay_out: int | None = None
     plug_on: int | None = None
     outbox: int | None = None
+    dropped: int | None = None
+    """Messages and readings that left its full queues since it started."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,7 @@ def decode_measurement(raw: bytes, *, device_id: str) -> Measurement:
 
 def decode_state(raw: bytes, *, device_id: str) -> DeviceState:
     """A `state` message, the last will included."""
-    optional = ("t", "fw", "tier", "in", "out", "on", "outbox")
+    optional = ("t", "fw", "tier", "in", "out", "on", "outbox", "dropped")
     fields = _fields(raw, device_id, required=("state",), optional=optional)
     if fields["state"] not in (ONLINE, LOST, OFF):
         raise BadReading("state is online, lost or off")
@@ -127,6 +129,7 @@ def decode_state(raw: bytes, *, device_id: str) -> DeviceState:
         relay_out=_maybe(fields, "out", 0, 1),
         plug_on=_maybe(fields, "on", 0, 1),
         outbox=_maybe(fields, "outbox", 0, MILLI_MAX),
+        dropped=_maybe(fields, "dropped", 0, MILLI_MAX),
     )
 
 

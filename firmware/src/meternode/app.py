@@ -187,6 +187,8 @@ class App:
                 await link.publish(self._settings.topic(leaf), payload.encode(), leaf == "state")
                 if node.outgoing and node.outgoing[0][1] is payload:
                     node.outgoing.pop(0)
+                if leaf == "event":
+                    node.commands.told(payload, self._clock.now_ms())
                 self._hardware.feed_watchdog()
             readings = node.metering.readings_to_send(BURST)
             for seq, payload in readings:

@@ -25,6 +25,8 @@ LOADING = 2 * TIME_MS_MAX
 forgotten are those whose time was over first."""
 LINES_BEFORE_COMPACTION = 3 * REMEMBERED_MAX
 
+START_TOLD, STOP_TOLD = 1, 2
+"""Which events of a transfer the broker has."""
 ACCEPTED, DONE, FAILED, REFUSED = "accepted", "done", "failed", "refused"
 
 _FIELDS = {
@@ -104,7 +106,8 @@ def _is_name_character(character):
 class CommandMemory:
     """What became of every command: `{"id", "keep", "status", "reason", "energy_mwh", "op"}`.
 
-    `keep` is the instant until which the entry must be remembered.
+    `keep` is the instant until which the entry must be remembered. One whose relay closed has
+    `seconds` too, how long ago at the last look, and `told`, which of its events the broker has.
     """
 
     def __init__(self, path):
@@ -121,6 +124,22 @@ class CommandMemory:
     def unfinished(self):
         """Entries that were `accepted` and not ended: after a reset, those it broke off."""
         return [entry for entry in self._entries if entry["status"] == ACCEPTED]
+
+    def untold(self):
+        """Entries with an event that the broker does not have yet."""
+        return [
+            entry
+            for entry in self._entries
+            if entry.get("seconds") is not None and entry.get("told", 0) < STOP_TOLD
+        ]
+
+    def told(self, payload, now_ms):
+        """The broker has this `event` message; durable on return."""
+        event = json.loads(payload)
+        entry = self.get(event["id"])
+        level = STOP_TOLD if event["event"] == "stop" else START_TOLD
+        if entry is not None and entry.get("told", 0) < level:
+            self.keep(dict(entry, told=level), now_ms)
 
     def is_too_far_ahead(self, command, now_ms):
         """Whether remembering it until its time is over would be for ever."""

@@ -73,19 +73,25 @@ class PayableEnergy:
 
     def start_event(self):
         """The event when the relay closes."""
-        return self._event("start", 0, 0)
+        return payable_event(self._transfer_id, self._device, "start", 0, 0)
+
+    def seconds(self, ticks_ms):
+        """Since the start, to the nearest."""
+        return (ticks_ms - self._started_ms + 500) // 1_000
 
     def stop_event(self, ticks_ms):
         """The event when it opens: seconds since the start and kilowatt-hours."""
-        seconds = (ticks_ms - self._started_ms + 500) // 1_000
-        return self._event("stop", seconds, round(self.energy_uj / UJ_PER_WH / 1_000, 6))
+        seconds, energy_mwh = self.seconds(ticks_ms), self.energy_mwh()
+        return payable_event(self._transfer_id, self._device, "stop", seconds, energy_mwh)
 
-    def _event(self, kind, seconds, energy_kwh):
-        return {
-            "name": "Payable Energy",
-            "event": kind,
-            "time": seconds,
-            "energy": energy_kwh,
-            "id": self._transfer_id,
-            "d": self._device,
-        }
+
+def payable_event(transfer_id, device, kind, seconds, energy_mwh):
+    """The content of an `event` message (docs/mqtt.md)."""
+    return {
+        "name": "Payable Energy",
+        "event": kind,
+        "time": seconds,
+        "energy": round(energy_mwh / 1_000_000, 6),
+        "id": transfer_id,
+        "d": device,
+    }

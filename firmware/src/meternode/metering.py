@@ -99,6 +99,10 @@ class Metering:
         """How many readings the gateway has not stored yet."""
         return len(self._outbox) + len(self._unsigned)
 
+    def dropped(self):
+        """How many readings left a full outbox unsent since the start."""
+        return self._outbox.dropped
+
     def send_again(self):
         """The connection is new: whatever is not stored goes again, oldest first."""
         self._sent_through = self._in_flight = 0

@@ -22,7 +22,9 @@ from meternode.transfers import Transfers
 from meternode.version import VERSION
 
 OUTGOING_MAX = 40
-"""Messages that wait for the link, beside readings; measurements go first when it is full."""
+"""Messages that wait for the link, beside readings, which wait on flash and are in no queue. Of
+`state` and `measure` only the newest waits. When it is full the oldest answer goes, which can be
+asked for again, then the oldest event, which is made again from flash at the next connection."""
 
 
 class Sample:
@@ -45,16 +47,18 @@ class Node:
         self._signer = signer
         self._clock = clock
         self.metering = Metering(settings, signer, clock, folder)
-        self._commands = CommandMemory(folder + "/commands.log")
+        self.commands = CommandMemory(folder + "/commands.log")
         self.transfers = Transfers(
             device=settings.device,
             account=settings.account,
-            memory=self._commands,
+            memory=self.commands,
             clock=clock,
             sample_ms=settings.sample_ms,
         )
         self.plug = Plug(clock)
         self.outgoing = []
+        self.dropped = 0
+        """Messages that had to leave the queue since the start."""
         self.update_offer = None
         """The last message of the leaf `ota`, for `update.py`."""
         self._measured_ms = clock.ticks_ms()
@@ -116,6 +120,8 @@ class Node:
     def connected(self):
         """The link is new: say how things stand, and send again what was not stored."""
         self.metering.send_again()
+        self.outgoing = [entry for entry in self.outgoing if entry[0] != "event"]
+        self.transfers.tell_again()
         self._last_state = None
         self._collect()
 
@@ -131,6 +137,7 @@ class Node:
             "out": int(self.transfers.out_closed),
             "on": int(self.plug.is_on),
             "outbox": self.metering.waiting(),
+            "dropped": self.dropped + self.metering.dropped(),
         }
 
     # --- inside ---------------------------------------------------------------------------
@@ -142,13 +149,13 @@ class Node:
             if error.command_id is not None:
                 self._answer({"id": error.command_id, "status": REFUSED, "reason": error.reason})
             return
-        entry = self._commands.get(command["id"])
+        entry = self.commands.get(command["id"])
         self._answer(entry if entry is not None else self._carry_out(command))
 
     def _carry_out(self, command):
         now_ms = self._clock.now_ms()
         refusal = None
-        if command["op"] == "stop" and self._commands.get(command["transfer"]) is not None:
+        if command["op"] == "stop" and self.commands.get(command["transfer"]) is not None:
             return self.transfers.stop(command)  # what opens a relay needs no time and no room
         if not self._clock.is_set():
             if command["op"] == "stop":
@@ -156,9 +163,9 @@ class Node:
             refusal = "clock"
         elif now_ms >= command["expires"]:
             refusal = "expired"
-        elif self._commands.is_too_far_ahead(command, now_ms):
+        elif self.commands.is_too_far_ahead(command, now_ms):
             return _not_remembered(command, "bad_command")
-        elif not self._commands.has_room(now_ms):
+        elif not self.commands.has_room(now_ms):
             return _not_remembered(command, "busy")
         if refusal is None and command["op"] == "transfer":
             return self.transfers.begin(command)
@@ -177,7 +184,7 @@ class Node:
             "status": REFUSED if refusal else DONE,
             "reason": refusal,
         }
-        self._commands.keep(entry, self._clock.now_ms())
+        self.commands.keep(entry, self._clock.now_ms())
         return entry
 
     def _answer(self, entry):
@@ -212,7 +219,7 @@ class Node:
         while self.transfers.events:
             self._post("event", self.transfers.events.pop(0))
         while self.transfers.ended:  # after its event, so that who waits for it has both
-            self._answer(self._commands.get(self.transfers.ended.pop(0)))
+            self._answer(self.commands.get(self.transfers.ended.pop(0)))
         state = self.state()
         waiting = state.pop("outbox")  # changes with every reading; told along with the rest
         if state != self._last_state and self._clock.is_set():
@@ -225,7 +232,9 @@ class Node:
             self.outgoing = [entry for entry in self.outgoing if entry[0] != leaf]
         self.outgoing.append((leaf, json.dumps(content)))
         if len(self.outgoing) > OUTGOING_MAX:
-            self.outgoing.pop(0)
+            leaves = [entry[0] for entry in self.outgoing]
+            self.outgoing.pop(leaves.index("ack") if "ack" in leaves else leaves.index("event"))
+            self.dropped += 1
 
 
 assert OUTGOING_MAX < commands.REMEMBERED_MIN  # an answer that was dropped can be asked for again

@@ -5,11 +5,20 @@ come out, and `relays` says how the two should stand; the shell puts them there 
 Safety comes last in each step, so nothing before it can keep a relay closed.
 
 Exactly once: a transfer is in the memory on flash as `accepted` before its relay closes. After a
-reset what was accepted is `failed` with the reason `reset`, and no copy of it begins again.
+reset what was accepted is `failed` with the reason `reset`, and no copy of it begins again. Its
+events are made again from that memory until the broker has them, the `stop` of a transfer that a
+reset broke off with the time and energy of the last checkpoint.
 """
 
-from meternode.commands import ACCEPTED, DONE, FAILED, REFUSED, remembered_until
-from meternode.energy import PayableEnergy
+from meternode.commands import (
+    ACCEPTED,
+    DONE,
+    FAILED,
+    REFUSED,
+    START_TOLD,
+    remembered_until,
+)
+from meternode.energy import PayableEnergy, payable_event
 from meternode.registers import UJ_PER_WH
 
 LINK_LOST_MS = 30_000
@@ -94,6 +103,16 @@ class Transfers:
             self.ended.append(transfer_id)
         return {"id": command["id"], "op": "stop", "status": DONE}
 
+    def tell_again(self):
+        """The connection is new: the events that the broker does not have."""
+        self.events = []
+        for entry in self._memory.untold():
+            if entry.get("told", 0) < START_TOLD:
+                self.events.append(payable_event(entry["id"], self._device, "start", 0, 0))
+            if entry["status"] != ACCEPTED:
+                spent = entry["seconds"], entry["energy_mwh"]
+                self.events.append(payable_event(entry["id"], self._device, "stop", *spent))
+
     def is_idle(self):
         """Whether no transfer runs or waits."""
         return self._running is None and not self._waiting
@@ -151,6 +170,8 @@ class Transfers:
             transfer.limit_ticks_ms = ticks_ms + transfer.command["until"] - now_ms
             transfer.checkpoint_ticks_ms = ticks_ms + CHECKPOINT_MS
             transfer.energy = PayableEnergy(transfer.command["id"], self._device, ticks_ms)
+            entry = self._memory.get(transfer.command["id"])
+            self._memory.keep(dict(entry, seconds=0), now_ms)
             self._running, self._last_sample_ms = transfer, ticks_ms
             self.out_closed, self.in_closed = transfer.is_seller, not transfer.is_seller
             self.events.append(transfer.energy.start_event())
@@ -165,7 +186,9 @@ class Transfers:
         elif ticks_ms >= running.checkpoint_ticks_ms:
             running.checkpoint_ticks_ms = ticks_ms + CHECKPOINT_MS
             entry = self._memory.get(running.command["id"])
-            self._memory.keep(dict(entry, energy_mwh=measured_mwh), self._clock.now_ms())
+            seconds = running.energy.seconds(ticks_ms)
+            kept = dict(entry, energy_mwh=measured_mwh, seconds=seconds)
+            self._memory.keep(kept, self._clock.now_ms())
 
     def _finish(self, status, reason=None):
         running, self._running = self._running, None
@@ -176,7 +199,8 @@ class Transfers:
     def _end(self, transfer, status, reason=None):
         entry = self._memory.get(transfer.command["id"])
         if transfer.energy is not None:
-            entry = dict(entry, energy_mwh=transfer.energy.energy_mwh())
+            seconds = transfer.energy.seconds(self._clock.ticks_ms())
+            entry = dict(entry, energy_mwh=transfer.energy.energy_mwh(), seconds=seconds)
         self._remember(entry, status, reason)
         self.ended.append(transfer.command["id"])
 

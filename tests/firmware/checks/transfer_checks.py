@@ -2,6 +2,7 @@
 
 import json
 
+from meternode.node import OUTGOING_MAX, Sample
 from meternode.transfers import LINK_LOST_MS, WAITING_MAX
 from world import START_MS, World
 
@@ -83,6 +84,55 @@ def check_a_reset_in_a_transfer_ends_it_for_good_on_flash(folder):
     assert ended["energy_mwh"] == 10_000, "what was measured up to the last checkpoint"
     assert world.transfer("t-1", energy_wh=100)["status"] == "failed"
     assert world.cycles() == 1
+
+
+def check_the_events_of_a_transfer_that_a_reset_broke_off_are_told_once_on_flash(folder):
+    world = World(folder + "/n")
+    world.transfer("t-1", energy_wh=100)
+    world.run(12, -P_3600_W)
+    world.restart()
+    world.run(3, 0)
+    world.restart()
+    events = world.all_of("event")
+    assert [(entry["event"], entry["time"]) for entry in events] == [("start", 0), ("stop", 10)]
+    assert (events[-1]["energy"], events[-1]["id"]) == (0.01, "t-1")
+    assert set(events[-1]) == {"name", "event", "time", "energy", "id", "d"}
+
+
+def check_events_that_the_broker_did_not_get_come_after_the_reset_on_flash(folder):
+    world = World(folder + "/n")
+    world.command_without_link("t-1", energy_wh=5)
+    for _ in range(6):
+        world.ticks.now += 1_000
+        world.node.transfers.heard(world.ticks.now)
+        world.node.sample(Sample(-P_3600_W))
+    assert not world.node.relays()["out"]
+    assert "event" in [leaf for leaf, _ in world.node.outgoing]
+    for _ in range(2):
+        world.restart()
+        told = [(entry["event"], entry["energy"]) for entry in world.all_of("event")]
+        assert told == [("start", 0), ("stop", 0.005)]
+
+
+def check_a_waiting_transfer_whose_relay_never_closed_has_no_events_on_flash(folder):
+    world = World(folder + "/n")
+    world.transfer("t-1", energy_wh=100)
+    world.transfer("t-2", energy_wh=100)
+    world.restart()
+    assert {entry["id"] for entry in world.all_of("event")} == {"t-1"}
+
+
+def check_a_full_queue_drops_answers_before_events_and_counts_them_on_flash(folder):
+    world = World(folder + "/n")
+    world.command_without_link("t-1", energy_wh=5)
+    now_ms = world.clock.now_ms()
+    stop = {"v": 1, "t": now_ms, "expires": now_ms + 60_000, "id": "s-1", "op": "stop"}
+    for _ in range(OUTGOING_MAX):
+        world.node.receive("cmd", json.dumps(dict(stop, transfer="t-1")))
+    leaves = [leaf for leaf, _ in world.node.outgoing]
+    assert len(leaves) == OUTGOING_MAX
+    assert leaves.count("event") == 2
+    assert world.node.state()["dropped"] == world.node.dropped > 0
 
 
 def check_many_commands_later_a_copy_of_a_long_transfer_is_still_known_on_flash(folder):

@@ -73,6 +73,14 @@ class World:
         command.update(fields)
         return self.send(json.dumps(command))
 
+    def command_without_link(self, command_id, energy_wh):
+        """A transfer that begins while nothing the node says gets away."""
+        now_ms = self.clock.now_ms()
+        command = {"v": 1, "t": now_ms, "expires": now_ms + 60_000, "id": command_id}
+        command.update({"op": "transfer", "until": now_ms + 3_600_000, "number": 1})
+        command.update({"energy_wh": energy_wh, "seller": "IDG-1", "buyer": "IDG-2"})
+        self.node.receive("cmd", json.dumps(command))
+
     def transfer(self, command_id, seller="IDG-1", buyer="IDG-2", energy_wh=10, **fields):
         now_ms = self.clock.now_ms()
         command = {
@@ -98,6 +106,8 @@ class World:
         """Take the outgoing messages away, and log the relays when they change."""
         while self.node.outgoing:
             leaf, payload = self.node.outgoing.pop(0)
+            if leaf == "event":
+                self.node.commands.told(payload, self.clock.now_ms())
             if leaf == "measure":  # too many for a board's heap
                 self.last_measure = json.loads(payload)
             else:
