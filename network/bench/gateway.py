@@ -6,7 +6,7 @@ A fresh four-validator network with a gateway is started and households are regi
   from an address of its own; counted until the block that holds the order is on the gateway;
 * many streams of events are kept open, while the gateway's memory is read and a block must reach
   every one of them;
-* the home page of a household is opened in a browser (`bench_page.py`);
+* a household trades every hour of a month, and its home page is opened in a browser (`page.py`);
 * transactions are placed until there are enough, and the read model is dropped and rebuilt.
 
 Every part runs in processes of its own on this machine; the figures include all of them.
@@ -38,7 +38,8 @@ from ledger.client.gateway import CommitFailed
 from ledger.client.refusals import reasons
 from network.arguments import whole_number
 from network.bench.gateway_process import GatewayFailed, running_gateway
-from network.bench.gateway_rush import GateRush, Market, idgrid_of
+from network.bench.gateway_rush import GateRush, Market
+from network.bench.month import idgrid_of_the_month
 from network.bench.page import (
     CPU_SLOWED,
     FIRST_CONTENTFUL_PAINT_MS_MAX,
@@ -196,7 +197,7 @@ async def _deploy(plan: Plan, layout: NetworkLayout) -> None:
 def write_gateway_settings(plan: Plan, layout: NetworkLayout, folder: Path, *, token: str) -> Path:
     """A gateway's settings for this network, with an identity of its own.
 
-    `token` is a login link of the first household.
+    `token` is a login link of the household with a month behind it.
     """
     place = layout.wallet("gateway")
     authority = member_authority(plan, MANAGER_MEMBER, layout)
@@ -224,7 +225,7 @@ def write_gateway_settings(plan: Plan, layout: NetworkLayout, folder: Path, *, t
             "hour_ms": HOUR_MS,
             "utc_offset_minutes": 0,
         },
-        "links": [{"token": token, "idgrid": idgrid_of(0), "is_manager": False}],
+        "links": [{"token": token, "idgrid": idgrid_of_the_month(), "is_manager": False}],
     }
     settings.write_text(json.dumps(content), encoding="utf-8")
     settings.chmod(0o600)
@@ -251,6 +252,8 @@ def _measure(
             streams = _streams(
                 url, process, options.streams, lambda: runner.run(market.one_more())
             )
+            step("a household's month, hour by hour")
+            runner.run(market.live_through_a_month())
             step("opening the home page in a browser")
             page = _home_page(url, token)
             step(f"placing orders until there are {options.transactions} transactions")
@@ -262,7 +265,7 @@ def _measure(
 
 
 def _home_page(url: str, token: str) -> PageFigures | None:
-    """Of a household that has just ordered."""
+    """Of a household that has sold every hour of a month."""
     if shutil.which("chromium") is None or find_spec("playwright") is None:
         return None
     return measured_page(f"{url}/", sign_in=f"{url}/login/{token}")

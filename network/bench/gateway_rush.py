@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from ledger.client.gateway import GatewayClient
 from network.bench.community import OFFER_WH, RESERVE_UTOKEN_PER_KWH, Community, Offer
 from network.bench.gateway_process import GatewayFailed
+from network.bench.month import Month
 from network.bench.report import percentile_ms
 from network.bench.trial_households import Household, household_idgrid, submitting
 from network.layout import NetworkLayout
@@ -105,6 +106,12 @@ class Market:
             p50_ms=percentile_ms([each / 1000 for each in accepted], 50) if accepted else 0.0,
             p95_ms=percentile_ms([each / 1000 for each in accepted], 95) if accepted else 0.0,
         )
+
+    async def live_through_a_month(self) -> None:
+        """One more household, with a month of hours behind it when this returns."""
+        month = Month(self._plan, self._layout, self._clients)
+        await month.live_through()
+        self._made += month.transactions
 
     async def one_more(self) -> None:
         """One transaction, so that there is one more block."""

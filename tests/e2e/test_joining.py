@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from tests.e2e.browser.chromium import chromium
-from tests.e2e.browser.test_keys import answer_yes, approve, letter, make_key, part, sign, values
+from tests.e2e.browser.key_steps import answer_yes, approve, letter, make_key, part, sign, values
 from tests.e2e.running_demo import RunningDemo
 from tests.e2e.scene import HASH, Scene, play
 

@@ -14,11 +14,11 @@ from tests.e2e.browser.chromium import (
     overflow_px,
     small_targets,
 )
-from tests.e2e.browser.test_keys import AUTHENTICATOR, answer_yes, approve, make_key, part
+from tests.e2e.browser.key_steps import AUTHENTICATOR, answer_yes, approve, make_key, part
 from tests.e2e.browser.test_trading_pages import confirm
 from tests.e2e.running_demo import RunningDemo
 
-TIMEOUT_MS = 20_000
+TIMEOUT_MS = 60_000
 STAFF = ("community_manager", "dso")
 TOKENS = "100"
 

@@ -22,6 +22,7 @@ from gateway.hems.virtual_meter import VirtualMeter
 from gateway.mqtt.device_messages import DONE, ONLINE, Acknowledgement, DeviceState
 from gateway.ports import ApplianceEnergy, Measured
 from tests.e2e.browser.chromium import chromium, page_in, settled
+from tests.e2e.browser.page_addresses import names_in
 from tests.e2e.browser.street import FIRST_HOUR, Street, live_through, open_with_orders, settle_in
 from tests.e2e.browser.village import HOUR_MS, Village, village
 from tests.unit.energy.community import hour_of, milliseconds
@@ -55,6 +56,11 @@ MANAGER_PAGES = {
     "console-audit": "/console/audit",
     "explorer": "/explorer",
 }
+API_PAGES = {
+    "api-transaction": "/explorer/transactions/{tx_id}",
+    "api-events": "/explorer/events",
+}
+"""What a script's calls come to, as a household sees it."""
 ROOF, PLUGS = "roof-0", ("fridge", "water-heater")
 MANAGER = ""
 """Who has no IDgrid."""
@@ -95,6 +101,9 @@ def main() -> int:
         for name in ("home", "market"):
             _take(browser, it, street, name, PAGES[name], width=1280, scheme="dark")
         _take(browser, it, street, "home-es", "/", width=360, locale="es-CL")
+        for name, path in API_PAGES.items():
+            address = path.format(**names_in(it, street))
+            _take(browser, it, street, name, address, width=1280)
         _let_devices_wait(it, street)
         for name, path in MANAGER_PAGES.items():
             _take(browser, it, street, name, path, width=1280, who=MANAGER)

@@ -5,42 +5,42 @@ import json
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from chaincode.energy.registry.signers import RECOVERY_COOL_DOWN_MS
 from gateway.agent.client import HouseholdClient, OrderRefused
 from gateway.agent.key_file import AgentKey, read_agent_key
 from gateway.identity.passwords import FAILURES_MAX
-from ledger.crypto.signing import private_key_pem
 from tests.e2e.browser.chromium import (
     WIDTHS,
-    accessibility_findings,
     keep_screenshot,
-    overflow_px,
-    small_targets,
+)
+from tests.e2e.browser.key_steps import (
+    AUTHENTICATOR,
+    answer_yes,
+    approve,
+    device,
+    enrolled,
+    good_to_use,
+    letter,
+    make_key,
+    manager_desk,
+    part,
+    sign,
+    values,
 )
 from tests.e2e.browser.village import Village, village
 from tests.support.village_authority import VillageIssuer
-from tests.unit.energy.community import COOP, Household
+from tests.unit.energy.community import Household
 from tests.unit.gateway.test_people import database_dump
 
 pytestmark = pytest.mark.full
 PASSWORD = "a long enough password"
-TIMEOUT_MS = 20_000
 LISTING_HOURS = (f"2026-01-{day:02}T{hour:02}" for day in range(16, 30) for hour in range(24))
-AUTHENTICATOR = {
-    "protocol": "ctap2",
-    "transport": "internal",
-    "hasResidentKey": True,
-    "hasUserVerification": True,
-    "isUserVerified": True,
-    "automaticPresenceSimulation": True,
-}
 
 
 @pytest.fixture(scope="module")
@@ -54,111 +54,11 @@ def home(it: Village) -> Household:
     return it.act(lambda community: community.join())
 
 
-@contextmanager
-def device(browser: Browser, it: Village, *, width: int = 360) -> Iterator[Page]:
-    """A browser of its own, at the village's time; an error in a script fails the test."""
-    context = browser.new_context(
-        base_url=it.url.replace("127.0.0.1", "localhost"),
-        locale="en-GB",
-        viewport={"width": width, "height": 800},
-    )
-    context.set_default_timeout(TIMEOUT_MS)
-    page = context.new_page()
-    page.clock.set_fixed_time(it.community.ledger.now)
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("console", lambda m: errors.append(m.text) if "Content Security" in m.text else None)
-    try:
-        yield page
-    finally:
-        context.close()
-    assert errors == []
-
-
-def part(page: Page, name: str):
-    return page.locator(f'[data-part="{name}"]:visible').first
-
-
-def manager_desk(page: Page, it: Village) -> None:
-    """The manager signs in and gives this browser the key its organisation made."""
-    identity = it.community.manager.identity
-    page.goto(it.sign_in(is_manager=True))
-    page.goto("/manager/keys")
-    for field, content in (
-        ("#own-certificate", identity.certificate_pem),
-        ("#own-file", private_key_pem(identity.private_key)),
-    ):
-        file = {"name": "a.pem", "mimeType": "application/x-pem-file", "buffer": content}
-        page.set_input_files(field, file)
-    page.fill("#own-mspid", COOP)
-    page.click("text=Use this key")
-    expect(part(page, "own-key")).to_have_text("This browser has your key.")
-
-
-def letter(page: Page, home: Household, purpose: str = "enrol") -> str:
-    """The manager writes a letter; its link."""
-    page.fill("#letter-idgrid", home.idgrid)
-    page.select_option("#letter-purpose", purpose)
-    with page.expect_response("**/v1/letters") as answer:
-        page.click("text=Write the letter")
-    link = str(answer.value.json()["url"])
-    page.wait_for_selector(f'[data-part=code][data-url="{link}"]:visible')
-    return link
-
-
-def make_key(page: Page, link: str, label: str = "My phone") -> str:
-    """The household opens the link and makes its key; the letters on its screen."""
-    page.goto(link)
-    page.fill("#device-label", label)
-    page.click("text=Make my key")
-    return part(page, "comparison").inner_text()
-
-
-def approve(page: Page, home: Household, letters: str) -> None:
-    row = page.locator("[data-part=waiting] li", has_text=home.idgrid)
-    row.locator("input").fill(letters)
-    row.locator("text=Approve").click()
-
-
-def answer_yes(page: Page) -> None:
-    part(page, "sign").click()
-    expect(part(page, "outcome")).to_have_text("It is on the ledger.")
-    part(page, "close").click()
-
-
-def enrolled(page: Page, desk: Page, home: Household) -> None:
-    """The whole way from the letter to a signed-in browser with a key."""
-    letters = make_key(page, letter(desk, home))
-    approve(desk, home, letters)
-    answer_yes(desk)
-    expect(page.locator("text=Your key is ready")).to_be_visible()
-
-
 def open_listing(it: Village) -> str:
     """A listing that takes orders now."""
     listing_id = next(LISTING_HOURS)
     it.act(lambda community: community.open(listing_id, opens_at_ms=0))
     return listing_id
-
-
-def sign(page: Page, function: str, *args: str) -> None:
-    """What a page's form does: ask to sign; the dialog is open when this returns."""
-    script = "([name, args]) => { import('/static/keys/sign.js').then((m) => m.sign(name, args)"
-    page.evaluate(script + ".catch(() => null)) }", [function, list(args)])
-    page.wait_for_selector("#sign-dialog[open]")
-
-
-def values(page: Page) -> dict[str, str]:
-    return {
-        str(one.get_attribute("data-value")): one.inner_text()
-        for one in page.locator("#sign-dialog [data-value]").all()
-    }
-
-
-def good_to_use(page: Page) -> None:
-    assert accessibility_findings(page) == []
-    assert small_targets(page) == []
-    assert overflow_px(page) == 0
 
 
 @pytest.mark.parametrize("width", WIDTHS)

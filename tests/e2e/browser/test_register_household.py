@@ -16,7 +16,7 @@ from gateway.identity.enrolment import LETTER_LIFETIME_MS
 from gateway.notices.addresses import PrivateAddresses
 from ledger.crypto.signing import Signer, SigningIdentity
 from tests.e2e.browser.chromium import WIDTHS, keep_screenshot
-from tests.e2e.browser.test_keys import (
+from tests.e2e.browser.key_steps import (
     answer_yes,
     approve,
     device,

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.browser.chromium import WIDTHS, keep_screenshot
-from tests.e2e.browser.test_keys import AUTHENTICATOR, device, good_to_use, part
+from tests.e2e.browser.key_steps import AUTHENTICATOR, device, good_to_use, part
 from tests.e2e.browser.village import Village, village
 from tests.support.village_authority import VillageIssuer
 
