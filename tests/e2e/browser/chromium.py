@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 WIDTHS = (360, 1280)
+EXPECTED_WITHIN_MS = 60_000
+"""Longest wait for what a page should show, on a machine that is busy with other tests."""
 HEIGHT_PX = 800
 TARGET_PX_MIN = 44
 SCREENSHOTS = Path(__file__).parents[3] / ".cache" / "screenshots"
@@ -40,6 +42,7 @@ def chromium_path() -> str:
 def chromium() -> Iterator[Browser]:
     """A started browser; root may not sandbox."""
     arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+    expect.set_options(timeout=EXPECTED_WITHIN_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium_path(), args=arguments)
         yield browser
