@@ -83,7 +83,7 @@ class Month:
         self._plan, self._layout = plan, layout
         self._clients = itertools.cycle(clients)
         self._trial = TrialHouseholds(plan, layout, name=NAME)
-        self._seller, *self._buyers = map(self._home, range(BUYERS + 1))
+        self._seller, *self._buyers = (_home(self._trial, number) for number in range(BUYERS + 1))
         self._first_ms = 0
         self.transactions = 0
         """So many were made, registrations left out."""
@@ -92,32 +92,13 @@ class Month:
         """Register everybody, then trade, meter and settle each hour."""
         await self._everywhere(map(self._join, (self._seller, *self._buyers)))
         self._first_ms = int(time.time() * 1_000) - HOURS * DELIVERY_MS // 2
-        hours = self._hours()
+        hours = _hours(self._first_ms, self._buyers)
         await self._everywhere(map(self._open, hours))
         bids = (hours[number::BUYERS] for number in range(BUYERS))
         await self._everywhere([*map(self._offer, hours), *map(self._bid, bids)])
         await self._everywhere(map(self._clear, hours))
         await self._everywhere([self._report(hours)])
         await self._everywhere([self._settle(hours)])
-
-    def _home(self, number: int) -> _Home:
-        """Its source and meter have names that no other trial's have."""
-        household = self._trial.household(number)
-        named = replace(household, res_id=f"{NAME}-{household.res_id}")
-        return _Home(named, BenchMeter(f"m-{named.res_id}"))
-
-    def _hours(self) -> list[_Hour]:
-        """Of the days before today; the sun gives more towards the end of each day."""
-        begin_ms = (self._first_ms // DAY_MS - DAYS) * DAY_MS + FIRST_HOUR * HOUR_MS
-        return [
-            _Hour(
-                listing_id=listing_id_at(begin_ms + day * DAY_MS + hour * HOUR_MS),
-                start_ms=self._first_ms + (day * HOURS_A_DAY + hour) * DELIVERY_MS,
-                buyer=self._buyers[hour % BUYERS],
-                energy_wh=ENERGY_WH + MORE_EACH_HOUR_WH * hour,
-            )
-            for day, hour in itertools.product(range(DAYS), range(HOURS_A_DAY))
-        ]
 
     async def _join(self, home: _Home) -> int:
         return await self._trial.register(
@@ -166,22 +147,15 @@ class Month:
 
     async def _report(self, hours: Sequence[_Hour]) -> int:
         """Everybody's registers at every turn, in the order of time."""
-        readings = [asdict(reading) for hour in hours for reading in self._readings(hour)]
+        seller = self._seller.meter
+        first = [asdict(seller.reading(self._first_ms))]
+        readings = first + [asdict(one) for hour in hours for one in _readings(hour, seller)]
         client, block = next(self._clients), 0
         for start in range(0, len(readings), READINGS_PER_REPORT):
             content = json.dumps(readings[start : start + READINGS_PER_REPORT])
             oracle = self._trial.oracle
             block, _ = await self._late(client, oracle, "oracle:report_readings", content)
         return block
-
-    def _readings(self, hour: _Hour) -> list[MeterReading]:
-        """Of both sides; the seller's at the beginning is that at the end of the hour before."""
-        seller, buyer = self._seller.meter, hour.buyer.meter
-        is_first = hour.start_ms == self._first_ms
-        found = [meter.reading(hour.start_ms) for meter in (buyer, *([seller] * is_first))]
-        seller.export_wh += hour.energy_wh
-        buyer.import_wh += hour.energy_wh
-        return [*found, seller.reading(hour.end_ms), buyer.reading(hour.end_ms)]
 
     async def _settle(self, hours: Sequence[_Hour]) -> int:
         """One after the other: all pay the same household."""
@@ -238,3 +212,33 @@ class Month:
         """Do it all, some at a time, and wait until every validator has the last block of it."""
         blocks = await in_parallel(work, in_flight=IN_FLIGHT)
         await wait_everywhere(self._plan, self._layout, max(blocks))
+
+
+def _home(trial: TrialHouseholds, number: int) -> _Home:
+    """Its source and meter have names that no other trial's have."""
+    household = trial.household(number)
+    named = replace(household, res_id=f"{NAME}-{household.res_id}")
+    return _Home(named, BenchMeter(f"m-{named.res_id}"))
+
+
+def _hours(first_ms: int, buyers: Sequence[_Home]) -> list[_Hour]:
+    """Of the days before today; the sun gives more towards the end of each day."""
+    begin_ms = (first_ms // DAY_MS - DAYS) * DAY_MS + FIRST_HOUR * HOUR_MS
+    return [
+        _Hour(
+            listing_id=listing_id_at(begin_ms + day * DAY_MS + hour * HOUR_MS),
+            start_ms=first_ms + (day * HOURS_A_DAY + hour) * DELIVERY_MS,
+            buyer=buyers[hour % BUYERS],
+            energy_wh=ENERGY_WH + MORE_EACH_HOUR_WH * hour,
+        )
+        for day, hour in itertools.product(range(DAYS), range(HOURS_A_DAY))
+    ]
+
+
+def _readings(hour: _Hour, seller: BenchMeter) -> list[MeterReading]:
+    """At its ends; what the seller's meter shows at the beginning was read as the last one's end."""
+    buyer = hour.buyer.meter
+    before = buyer.reading(hour.start_ms)
+    seller.export_wh += hour.energy_wh
+    buyer.import_wh += hour.energy_wh
+    return [before, seller.reading(hour.end_ms), buyer.reading(hour.end_ms)]
