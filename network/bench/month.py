@@ -236,7 +236,7 @@ def _hours(first_ms: int, buyers: Sequence[_Home]) -> list[_Hour]:
 
 
 def _readings(hour: _Hour, seller: BenchMeter) -> list[MeterReading]:
-    """At its ends; what the seller's meter shows at the beginning was read as the last one's end."""
+    """At its ends; the seller's at the beginning was read at the end of the hour before."""
     buyer = hour.buyer.meter
     before = buyer.reading(hour.start_ms)
     seller.export_wh += hour.energy_wh
