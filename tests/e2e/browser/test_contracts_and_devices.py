@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.browser.chromium import WIDTHS, keep_screenshot
-from tests.e2e.browser.test_keys import (
+from tests.e2e.browser.key_steps import (
     answer_yes,
     device,
     enrolled,
