@@ -19,7 +19,7 @@ from meternode.clock import Clock  # noqa: E402
 from meternode.node import Node, Sample  # noqa: E402
 from meternode.settings import Settings  # noqa: E402
 from meternode.signing import HmacSigner  # noqa: E402
-from meternode.update import erase  # noqa: E402
+from meternode.slots import erase  # noqa: E402
 
 FOLDER = "measured-day"
 START_MS = 1_767_225_600_000

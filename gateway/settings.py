@@ -154,6 +154,8 @@ class HemsSettings:
     """Where `gridledger broker` wrote, if the broker is on this machine: for the audit."""
     retention: Retention | None = None
     """How long raw data stays in the database; None: for ever."""
+    buses: dict[str, str] = field(default_factory=dict)
+    """Device → bus of its relays; empty: all nodes share one. In the file: bus → devices."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,8 +305,20 @@ def _hems(raw: dict[str, Any]) -> HemsSettings:
         "home_assistant": tuple(str(idgrid) for idgrid in raw.get("home_assistant", ())),
         "broker_folder": Path(raw["broker_folder"]) if "broker_folder" in raw else None,
         "retention": _retention(raw["retention"]) if "retention" in raw else None,
+        "buses": _buses(raw.get("buses", {})),
     }
     return HemsSettings(**(raw | parsed))
+
+
+def _buses(raw: dict[str, list[str]]) -> dict[str, str]:
+    """Device → bus; ValueError for a device on two."""
+    found: dict[str, str] = {}
+    for bus, devices in raw.items():
+        for device in devices:
+            if device in found:
+                raise ValueError(f"{device} is on the buses {found[device]} and {bus}")
+            found[device] = bus
+    return found
 
 
 def _retention(raw: dict[str, Any]) -> Retention:

@@ -6,7 +6,7 @@ catches up. A transfer's id is `<listing>.<place among its trades>`: planned aga
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from chaincode.energy.market.records import ListingState
 from chaincode.energy.market.trades import Trade
@@ -22,8 +22,8 @@ from gateway.readmodel.market_queries import listings
 from gateway.readmodel.queries import ReadModel
 from gateway.readmodel.records import ListingSummary
 
-SEGMENT = "bus"
-"""All nodes of a gateway share one bus (docs/hardware.md): transfers take turns on it."""
+ONLY_BUS = "bus"
+"""Where the settings name no buses, all nodes of the gateway share this one."""
 LISTINGS_MAX = 100
 """Cleared and not yet settled at once."""
 _TRADED = (ListingState.CLEARED, ListingState.DELIVERING)
@@ -32,15 +32,25 @@ logger = logging.getLogger(__name__)
 
 
 class TransferPlanner:
-    """Plans for one community. Calls block."""
+    """Plans for one community. Calls block.
+
+    `buses`: device → the bus its relays are on (docs/wiring.md). Transfers of one bus take turns;
+    between two buses, and from a node on none of those named, nothing can flow.
+    """
 
     def __init__(
-        self, readmodel: ReadModel, market: Market, community: Community, stores: Stores
+        self,
+        readmodel: ReadModel,
+        market: Market,
+        community: Community,
+        stores: Stores,
+        buses: Mapping[str, str] | None = None,
     ) -> None:
         self._readmodel = readmodel
         self._market = market
         self._community = community
         self._stores = stores
+        self._buses = buses or {}
         self._trades: dict[str, list[Trade]] = {}
         """Of the listings that deliver or will: what was cleared does not change any more."""
 
@@ -59,16 +69,28 @@ class TransferPlanner:
             self._trades = {
                 listing.listing_id: self._traded(listing.listing_id) for listing in current
             }
-        if len(nodes) < len(("seller", "buyer")):
-            return []
         ordered = sorted(current, key=lambda listing: listing.delivery_start_ms)
-        return [name for listing in ordered for name in self._plan_listing(listing, nodes)]
+        return [
+            name
+            for listing in ordered
+            for bus, of_bus in self._by_bus(nodes).items()
+            for name in self._plan_listing(listing, bus, of_bus)
+        ]
+
+    def _by_bus(self, nodes: dict[str, str]) -> dict[str, dict[str, str]]:
+        """Of every bus with two nodes or more: IDgrid → node."""
+        found: dict[str, dict[str, str]] = {}
+        for idgrid, node in nodes.items():
+            bus = self._buses.get(node) if self._buses else ONLY_BUS
+            if bus is not None:
+                found.setdefault(bus, {})[idgrid] = node
+        return {bus: of_bus for bus, of_bus in found.items() if len(of_bus) > 1}
 
     def _traded(self, listing_id: str) -> list[Trade]:
         known = self._trades.get(listing_id)
         return self._market.trades(listing_id) if known is None else known
 
-    def _plan_listing(self, listing: ListingSummary, nodes: dict[str, str]) -> list[str]:
+    def _plan_listing(self, listing: ListingSummary, bus: str, nodes: dict[str, str]) -> list[str]:
         book = self._stores.transfers
         named = (
             (f"{listing.listing_id}.{place}", trade.seller, trade.buyer, trade.energy_wh)
@@ -77,7 +99,7 @@ class TransferPlanner:
         wanted = plan_trades(
             [trade for trade in named if book.get(trade[0]) is None],
             nodes,
-            segment=SEGMENT,
+            segment=bus,
             first_number=book.next_number(),
             begins_ms=listing.delivery_start_ms,
             until_ms=listing.delivery_end_ms,

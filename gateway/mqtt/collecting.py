@@ -59,7 +59,9 @@ async def start_collecting(
         is_appliance=functools.partial(_is_appliance, community),
     )
     collector = _collector(settings, services, service, adapters)
-    planner = TransferPlanner(services.readmodel, services.market, community, service.stores)
+    planner = TransferPlanner(
+        services.readmodel, services.market, community, service.stores, settings.hems.buses
+    )
     decisions = DisputeDecisions(services.readmodel, service)
     stores, hems = service.stores, settings.hems
     audit = LinkAudit(stores.links, stores.devices, services.clock_ms, hems.broker_folder)

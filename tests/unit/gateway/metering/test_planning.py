@@ -5,11 +5,14 @@ import json
 from contextlib import suppress
 from dataclasses import dataclass
 
+import pytest
+
 from gateway.hems.planning import TransferPlanner, keep_planning
 from gateway.hems.transfer_rules import Transfer
 from tests.unit.energy.community import LISTING, Community, Household, hour_of, milliseconds
 from tests.unit.gateway.hems import Hems, hems_of
 from tests.unit.gateway.metering.data_service import Keys, Scene
+from tests.unit.gateway.metering.test_tier_a import settings_with
 
 PRICE = 90_000
 START_MS = milliseconds(hour_of(LISTING))
@@ -86,6 +89,36 @@ def test_trades_between_nodes_become_transfers_when_the_listing_is_cleared_and_o
         assert site.planned() == [transfer]
 
     play(scenario)
+
+
+def test_only_nodes_of_one_bus_get_transfers_and_each_bus_has_its_own_turn():
+    async def scenario(site: Site) -> None:
+        site.say(site.other, **{"in": 0, "out": 0})
+        await site.clear()
+        services, stores = site.hems.services, site.scene.stores
+
+        def plan(*buses: tuple[Household, str]) -> list[str]:
+            named = {home.meter_id: bus for home, bus in buses}
+            books = services.readmodel, services.market, services.community, stores
+            return TransferPlanner(*books, named).plan(START_MS - 1)
+
+        seller, buyer, other = site.seller, site.buyer, site.other
+        assert plan((seller, "a"), (buyer, "b"), (other, "c")) == [], "no wire between them"
+        assert plan((seller, "a"), (buyer, "a")) == [f"{LISTING}.1"], "the other is on none"
+        assert plan((seller, "b"), (other, "b"), (buyer, "a")) == [f"{LISTING}.2"]
+        assert [one.segment for one in site.planned()] == ["a", "b"]
+        running = stores.transfers.due(START_MS)
+        assert {command.message["id"] for command in running} == {f"{LISTING}.1", f"{LISTING}.2"}
+
+    play(scenario)
+
+
+def test_a_device_is_on_one_bus(tmp_path):
+    buses = {"a": ["node-1", "node-2"], "b": ["node-3"]}
+    found = settings_with(tmp_path, {"buses": buses}).hems.buses
+    assert found == {"node-1": "a", "node-2": "a", "node-3": "b"}
+    with pytest.raises(ValueError, match="node-1 is on the buses a and c"):
+        settings_with(tmp_path, {"buses": buses | {"c": ["node-1"]}})
 
 
 def test_a_node_that_is_lost_gets_its_transfer_when_it_is_back_before_the_hour_is_over():
