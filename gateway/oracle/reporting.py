@@ -96,7 +96,8 @@ class ReportingNode:
         now_ms = self._clock_ms()
         until_ms = self._times.instants.newest(now_ms)
         meters, recorded = await self._not_recorded(until_ms, now_ms)
-        series = await self._source.since(recorded, until_ms) if recorded else {}
+        # Up to now: what follows an instant tells whether something nearer to it is on its way.
+        series = await self._source.since(recorded, now_ms) if recorded else {}
         choices = {
             name: self._choice(series.get(name, []), recorded[name], until_ms, now_ms)
             for name in recorded

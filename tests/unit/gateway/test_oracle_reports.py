@@ -226,6 +226,21 @@ def test_a_meter_whose_first_readings_come_now_has_missed_nothing_before(scene, 
     assert "no reading" not in caplog.text
 
 
+def test_a_meter_whose_clock_is_off_is_reported_as_soon_as_its_next_reading_is_there(
+    scene,
+) -> None:
+    for meter in scene.meters:
+        early, late = (meter.read(scene.start_ms + off_ms) for off_ms in (-5_000, 5_000))
+        scene.source.by_meter[meter.meter_id] = [early, late]
+    scene.at(0, later_ms=4_000)
+    assert scene.report() == 0, "a nearer one may come"
+    scene.at(0, later_ms=6_000)
+    assert scene.report() == 3
+    assert {event.value["readings"][0]["seq"] for event in scene.community.ledger.events[-1:]} == {
+        1
+    }
+
+
 def test_who_waits_is_told_when_an_hour_is_reported(scene) -> None:
     async def play() -> None:
         waiting = asyncio.create_task(scene.oracle.reported(scene.start_ms))
