@@ -96,7 +96,12 @@ def invoice(
     content = (
         as_csv(found)
         if file == "csv"
-        else as_pdf(found, services.community_name, services.local_time)
+        else as_pdf(
+            found,
+            services.community_name,
+            services.local_time,
+            currencies=services.currencies,
+        )
     )
     disposition = f'attachment; filename="statement-{month}-{name}.{file}"'
     return Response(

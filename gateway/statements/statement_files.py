@@ -16,6 +16,7 @@ from reportlab.platypus import Paragraph, SimpleDocTemplate, Spacer, Table
 from chaincode.energy.marketplace.records import SELL
 from chaincode.energy.settlement.planning import AMOUNTS
 from chaincode.energy.settlement.records import SettlementLine
+from gateway.currency import Currencies
 from gateway.local_time import LocalTime
 from gateway.readmodel.records import Cause
 from gateway.statements.account_month import AccountMonth
@@ -107,8 +108,12 @@ def as_pdf(
     community_name: str,
     local: LocalTime,
     words: Callable[[str], str] = str,
+    currencies: Currencies | None = None,
 ) -> bytes:
-    """One page for a person; the same input gives the same bytes. `words` translates a text."""
+    """One page for a person; the same input gives the same bytes. `words` translates a text.
+
+    What is on the account in the end is written in each unit of `currencies`, too.
+    """
     statement, style = month.statement, getSampleStyleSheet()
     state = words(ISSUED if month.is_issued else PRELIMINARY)
     title = f"{words(TITLE)} {statement.month}"
@@ -116,7 +121,9 @@ def as_pdf(
         Paragraph(_escaped(title), style["Title"]),
         Paragraph(_escaped(f"{community_name}, {statement.idgrid}, {state}"), style["Normal"]),
     ]
-    for heading, rows in _sections(month, local, words):
+    sections = _sections(month, local, words)
+    sections[-1][1].extend(_in_units(month.account.closing_utoken, currencies))
+    for heading, rows in sections:
         story += [
             Spacer(1, _GAP_POINTS),
             Paragraph(_escaped(heading), style["Heading4"]),
@@ -167,6 +174,12 @@ def _account_rows(
         ),
         [words(CLOSING).format(day=last.isoformat()), amount("_utoken", account.closing_utoken)],
     ]
+
+
+def _in_units(utoken: int, currencies: Currencies | None) -> list[list[str]]:
+    """Rows of an amount in each unit but the token."""
+    shown = currencies.in_all(utoken) if currencies is not None else {}
+    return [["", f"{text} {name}"] for name, text in shown.items() if name != "token"]
 
 
 def _deal_columns(deal: HouseholdDeal) -> dict[str, int]:

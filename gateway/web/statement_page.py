@@ -68,7 +68,8 @@ def statement(
     idgrid = household_of(viewer)
     found = month_or_refusal(services, idgrid, month)
     words = language_of(request).text
-    content = as_pdf(found, services.community_name, services.local_time, words)
+    local, currencies = services.local_time, services.currencies
+    content = as_pdf(found, services.community_name, local, words, currencies)
     name = f"statement-{month}-{idgrid}.pdf"
     headers = {"content-disposition": f'attachment; filename="{name}"'}
     return Response(content, media_type="application/pdf", headers=headers)

@@ -7,6 +7,7 @@ a template that is not marked, or without translation, fails a test.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from starlette.responses import HTMLResponse
 
 from gateway.api.access import services_of, viewer_or_none
+from gateway.currency import Currencies
 from gateway.errors import RequestRefused
 from gateway.identity.sessions import Viewer
 from gateway.local_time import LocalTime
@@ -25,6 +27,8 @@ from gateway.web.refusal_texts import refusal_text
 from gateway.web.state_texts import CONNECTION_KINDS, REGISTRY_STATES, ROLES
 
 FOLDER = Path(__file__).parent
+UNIT_OF_PAGES = "token"
+"""What everything is in anyway."""
 LANGUAGE_COOKIE = "gridledger_language"
 
 
@@ -65,6 +69,7 @@ class Frame:
     hour_ms: int
     height: int
     local: LocalTime
+    currencies: Currencies
 
     @property
     def utc_offset_minutes(self) -> int:
@@ -105,6 +110,7 @@ def frame_of(request: Request, section: str) -> Frame:
         hour_ms=services.energy_hour_ms,
         height=services.market.height,
         local=services.local_time,
+        currencies=services.currencies,
     )
 
 
@@ -134,9 +140,19 @@ def render(name: str, frame: Frame, **content: object) -> str:
             instant=lambda at_ms: words.instant(at_ms, local),
             day=words.day,
             month=words.month,
+            in_units=lambda utoken: in_units(words, frame.currencies, utoken),
             refusal=lambda code, detail="": refusal_text(words, code, detail),
             **content,
         )
+    )
+
+
+def in_units(words: Language, currencies: Currencies, utoken: int) -> str:
+    """An amount, or a price per kWh, in every unit of the community but the token (E061)."""
+    return " · ".join(
+        f"{words.number(Decimal(currencies.shown(utoken, name)), unit.digits)} {name}"
+        for name, unit in currencies.units.items()
+        if name != UNIT_OF_PAGES
     )
 
 

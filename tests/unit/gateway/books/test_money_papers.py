@@ -18,7 +18,7 @@ from gateway.readmodel.records import Cause
 from gateway.readmodel.tables import MovementRow
 from gateway.services import Services
 from gateway.statements.month_check import month_check
-from gateway.statements.statement_files import DEALS, GROUPS, _sections
+from gateway.statements.statement_files import DEALS, GROUPS, _in_units, _sections
 from tests.support.contract_recording import Recorded, record
 from tests.unit.energy.community import Community, Household
 from tests.unit.energy.marketplace.scene import call, flow, offer
@@ -199,6 +199,18 @@ def test_the_pdf_has_a_section_for_each_way_of_trading(busy: Papers) -> None:
         sections: list[Any] = _sections(month, busy.services.local_time, str)
         headings |= {heading.partition(":")[0] for heading, _ in sections}
     assert {DEALS, GROUPS} <= headings
+
+
+def test_amounts_and_prices_are_in_the_community_s_other_units_too(one_deal: Papers) -> None:
+    seller, buyer, *_ = one_deal.community.households
+    account = visiting(one_deal.services, seller.idgrid).get("/account").text
+    assert "1,993.76 CLP" in account
+    market = visiting(one_deal.services, buyer.idgrid).get("/marketplace", language="es").text
+    assert "54.000 gwei · 0,000054000 ETH · 0,105517 EUR · 91,80 CLP" in market
+    month = one_deal.services.settlements.month(seller.idgrid, "2026-01")
+    rows = _in_units(month.account.closing_utoken, one_deal.services.currencies)
+    assert ["", "1993.76 CLP"] in rows
+    assert not any(text.endswith("token") for _, text in rows)
 
 
 def test_movements_come_in_pages_that_add_up(busy: Papers) -> None:
