@@ -18,12 +18,16 @@ from gateway.hems.device_enrolment import (
     EnrolmentDoubt,
     EnrolmentRefused,
 )
+from gateway.hems.meter_keys import LedgerMeterKeys
+from gateway.hems.running import limits_for
+from gateway.hems.series import SeriesStore
 from gateway.identity.sessions import Viewer
 from gateway.mqtt.enrolment_line import LINE_CHARACTERS_MAX
-from gateway.mqtt.reading_check import Attesting
+from gateway.mqtt.ingest import SeriesIntake
+from gateway.mqtt.reading_check import Attesting, ReadingCheck
 from gateway.mqtt.topics import Topic
 from ledger.crypto.signing import Signer
-from tests.e2e.browser.village import Village, village
+from tests.e2e.browser.village import HOUR_MS, Village, village
 from tests.firmware.pc_node import make_image, settings
 from tests.firmware.test_pc_node import running, scene
 
@@ -204,7 +208,10 @@ def test_a_real_nodes_key_comes_from_its_line_onto_the_ledger(tmp_path):
         row = manager.page().split('data-device="node-1"')[1].split("</tr>")[0]
         assert "data-proved" in row
         message = json.dumps(readings[0]).encode()
-        asyncio.run(it.services.readings.accept(Topic("val", "node-1", "reading"), message))
+        keys = LedgerMeterKeys(it.services.community, it.services.blocks)
+        series = SeriesStore(it.services.readmodel.database, limits_for(HOUR_MS), 0)
+        intake = SeriesIntake(series, ReadingCheck(keys), lambda: readings[0]["t_end"])
+        assert asyncio.run(intake.accept(Topic("val", "node-1", "reading"), message))
         latest = it.services.readings.latest("node-1")
         assert latest is not None
         assert latest.seq == readings[0]["seq"]
