@@ -4,9 +4,9 @@ A fresh four-validator network with a gateway is started and households are regi
 
 * households place signed orders, spread over the last seconds before the gate of a listing, each
   from an address of its own; counted until the block that holds the order is on the gateway;
+* a household sells in the hours of a month, and its home page is opened in a browser (`page.py`);
 * many streams of events are kept open, while the gateway's memory is read and a block must reach
   every one of them;
-* a household trades every hour of a month, and its home page is opened in a browser (`page.py`);
 * transactions are placed until there are enough, and the read model is dropped and rebuilt.
 
 Every part runs in processes of its own on this machine; the figures include all of them.
@@ -248,14 +248,14 @@ def _measure(
         try:
             step("orders in the last seconds before the gate")
             rush = runner.run(market.rush(url))
-            step(f"opening {options.streams} streams")
-            streams = _streams(
-                url, process, options.streams, lambda: runner.run(market.one_more())
-            )
             step("a household's month, hour by hour")
             runner.run(market.live_through_a_month())
             step("opening the home page in a browser")
             page = _home_page(url, token)
+            step(f"opening {options.streams} streams")
+            streams = _streams(
+                url, process, options.streams, lambda: runner.run(market.one_more())
+            )
             step(f"placing orders until there are {options.transactions} transactions")
             runner.run(market.fill(options.transactions))
         finally:
