@@ -1,8 +1,9 @@
 """Connections: a reader sees one state of the database, a writer is alone."""
 
 import os
+import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,11 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from gateway.database.outages import told_apart
+from gateway.database.outages import DatabaseUnavailable, told_apart
 from gateway.database.replicas import ReadingOn
 
 BUSY_TIMEOUT_MS = 10_000
-"""How long a writer of SQLite waits for another one."""
+"""How long a writer of SQLite waits: once for those of its process, then for other processes."""
 POOL_CONNECTIONS = 8
 POOL_CONNECTIONS_MORE = 12
 """Opened on top when all are in use; three replicas stay below PostgreSQL's default of 100."""
@@ -39,13 +40,17 @@ SYNCHRONOUS = "gridledger_synchronous"
 class Database:
     """One database; safe to use from several threads.
 
-    A server of PostgreSQL that is away raises `DatabaseUnavailable`. Where the URL names several
+    A server of PostgreSQL that is away raises `DatabaseUnavailable`, and so does a file of SQLite
+    that somebody else writes to for longer than `BUSY_TIMEOUT_MS`. Where the URL names several
     servers, writing needs the primary among them, and reading goes on at a replica without it.
     """
 
     engine: Engine
     """Of the file, or of the primary."""
     reading_on: ReadingOn | None = None
+    sqlite_writers: "threading.Lock | None" = None
+    """The writers of this process. SQLite lets who waits ask again now and then, and the unlucky
+    one of many never gets in; at a lock they are woken one after another."""
 
     @property
     def is_sqlite(self) -> bool:
@@ -55,7 +60,7 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection that sees one state of everything, however long it reads."""
-        with self._outages_told(), self._connected_for_reading() as connection:
+        with told_apart(), self._connected_for_reading() as connection:
             if not self.is_sqlite:
                 connection.execution_options(
                     isolation_level="REPEATABLE READ", postgresql_readonly=True
@@ -71,7 +76,7 @@ class Database:
         Without, SQLite may lose the newest transactions then (never tear one); PostgreSQL syncs
         always, unless its own settings say otherwise.
         """
-        with self._outages_told(), self.engine.connect() as connection:
+        with told_apart(), self._alone(), self.engine.connect() as connection:
             synchronous = "FULL" if is_synced else "NORMAL"
             connection.execution_options(**{BEGIN: "IMMEDIATE", SYNCHRONOUS: synchronous})
             with connection.begin():
@@ -86,8 +91,17 @@ class Database:
     def _connected_for_reading(self) -> Connection:
         return self.reading_on.connect() if self.reading_on else self.engine.connect()
 
-    def _outages_told(self) -> AbstractContextManager[None]:
-        return nullcontext() if self.is_sqlite else told_apart()
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        if self.sqlite_writers is None:
+            yield
+            return
+        if not self.sqlite_writers.acquire(timeout=BUSY_TIMEOUT_MS / 1_000):
+            raise DatabaseUnavailable(f"another writer took longer than {BUSY_TIMEOUT_MS} ms")
+        try:
+            yield
+        finally:
+            self.sqlite_writers.release()
 
 
 def open_database(url: str) -> Database:
@@ -103,7 +117,7 @@ def open_database(url: str) -> Database:
         raise ValueError(f"this is no database URL: {error}") from None
     backend = parsed.get_backend_name()
     if backend == "sqlite":
-        return Database(_sqlite(parsed))
+        return Database(_sqlite(parsed), sqlite_writers=threading.Lock())
     if backend == "postgresql":
         return _of_servers(parsed)
     raise ValueError(f"{backend} is not supported; use sqlite or postgresql")

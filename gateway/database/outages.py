@@ -1,7 +1,8 @@
-"""A database server that is away: told apart from our own faults, and waited for."""
+"""A database that is away or held by others: told apart from our own faults, and waited for."""
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
@@ -11,6 +12,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 PAUSE_MS_MIN, PAUSE_MS_MAX = 200, 5_000
 READ_ONLY_TRANSACTION = "25006"
 """SQLSTATE of a server that was the primary and is a replica now."""
+
+SQLITE_PRIMARY_CODE = 0xFF
+"""SQLite's extended codes carry the plain one in these bits."""
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +28,10 @@ class DatabaseUnavailable(Exception):  # noqa: N818 - it is away, which is no fa
 
 @contextmanager
 def told_apart() -> Iterator[None]:
-    """Raise `DatabaseUnavailable` for what a server that is away makes of a connection."""
+    """Raise `DatabaseUnavailable` for what a server that is away makes of a connection.
+
+    Of SQLite only a file that others write to for too long counts; all else is our own fault.
+    """
     try:
         yield
     except (DBAPIError, PoolTimeout) as error:
@@ -58,6 +65,8 @@ async def outlasting(
 
 
 def _is_outage(error: DBAPIError | PoolTimeout) -> bool:
+    if isinstance(error, DBAPIError) and isinstance(error.orig, sqlite3.Error):
+        return error.orig.sqlite_errorcode & SQLITE_PRIMARY_CODE == sqlite3.SQLITE_BUSY
     if isinstance(error, OperationalError | PoolTimeout):
         return True
     assert isinstance(error, DBAPIError), "the only other kind"

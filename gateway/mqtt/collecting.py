@@ -43,14 +43,13 @@ async def start_collecting(
     if settings.mqtt is None:
         return services, []
     community, mqtt = services.community, settings.mqtt
-    limits = limits_for(settings.community.hour_ms, settings.hems.interval_ms)
     adapters = adapters_for(settings.hems.foreign)
     mirror = _mirror(settings, database, services.clock_ms)
     service = await asyncio.to_thread(
         open_service,
         database,
         services.batteries,
-        limits,
+        limits_for(settings.community.hour_ms, settings.hems.interval_ms),
         now_ms=services.clock_ms(),
         silent_after_ms=settings.hems.silent_after_ms,
         on_measured=mirror.note,
@@ -65,16 +64,15 @@ async def start_collecting(
     decisions = DisputeDecisions(services.readmodel, service)
     stores, hems = service.stores, settings.hems
     audit = LinkAudit(stores.links, stores.devices, services.clock_ms, hems.broker_folder)
-    tasks = [
-        asyncio.create_task(outlasting(work))
-        for work in (
-            audit.run,
-            mirror.run,
-            lambda: keep_collecting(lambda: collector.run(mqtt)),
-            lambda: keep_planning(planner, services.blocks, services.clock_ms),
-            lambda: keep_deciding(decisions, services.blocks, services.clock_ms),
-        )
-    ]
+    blocks, clock_ms = services.blocks, services.clock_ms
+    works = (
+        audit.run,
+        mirror.run,
+        lambda: keep_collecting(lambda: collector.run(mqtt)),
+        lambda: keep_planning(planner, blocks, clock_ms),
+        lambda: keep_deciding(decisions, blocks, clock_ms),
+    )
+    tasks = [asyncio.create_task(outlasting(work)) for work in works]
     watch = None
     if settings.hems.oracle is not None:
         watch, anchoring = _anchoring(settings, services, service, database)

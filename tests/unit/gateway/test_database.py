@@ -11,8 +11,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
-from gateway.database import Base, Database, migrate, open_database
+from gateway.database import Base, Database, DatabaseUnavailable, engine, migrate, open_database
 from gateway.database.migrating import FOLDER
 from gateway.notices.outbox import Outbox
 from gateway.notices.records import Channel
@@ -69,6 +70,28 @@ def test_a_reader_sees_one_state_while_a_writer_changes_it():
         assert reading.execute(text("SELECT count(*) FROM numbers")).scalar() == 0
     with database.reading() as reading:
         assert reading.execute(text("SELECT count(*) FROM numbers")).scalar() == 1
+
+
+@pytest.mark.parametrize("is_in_this_process", [True, False])
+def test_who_waits_too_long_for_another_writer_is_told_so(
+    tmp_path, monkeypatch, is_in_this_process
+):
+    monkeypatch.setattr(engine, "BUSY_TIMEOUT_MS", 50)
+    url = f"sqlite:///{tmp_path}/gateway.db"
+    first = open_database(url)
+    second = first if is_in_this_process else open_database(url)
+    with first.writing(), pytest.raises(DatabaseUnavailable), second.writing():
+        pytest.fail("two write at once")
+    with second.writing() as connection:
+        connection.execute(text("CREATE TABLE numbers (n INTEGER)"))
+
+
+def test_what_we_ask_wrongly_of_a_file_is_no_outage():
+    with (
+        pytest.raises(OperationalError, match="no such table"),
+        fresh_database().reading() as connection,
+    ):
+        connection.execute(text("SELECT * FROM nowhere"))
 
 
 def test_a_transaction_is_synced_where_it_is_asked_for():
