@@ -62,6 +62,7 @@ def queue(request: Request, services: UsedServices) -> HTMLResponse:
             for one in LedgerRecords(services.readmodel).all(PendingOrder, "pending")
             if not one.order_id
         ],
+        key_requests=services.people.enrolment.waiting(),
         source_types=SOURCE_TYPES,
         is_conserved=community.money().is_conserved,
     )
