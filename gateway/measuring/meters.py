@@ -242,7 +242,8 @@ def _report(
     sent = steady.sent + burst.queued
     lost = sent - steady.stored - burst.absorbed
     core = steady.gateway + steady.broker
-    is_good = core < CPU_GOAL and burst.elapsed_s < BURST_GOAL_S and lost == 0 == sent - anchored
+    is_fast = core < CPU_GOAL and burst.elapsed_s < BURST_GOAL_S
+    is_good = is_fast and lost == 0 == sent - anchored and node is not None and node.is_good
     every_s = INTERVAL_MS // 1_000
     share = f"gateway {100 * steady.gateway:.0f} %, broker {100 * steady.broker:.0f} %"
     lines = [

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from gateway.hems.firmware_meter import FIRMWARE, HEAP, interpreter
 
 RUN_S_MAX = 600
+READINGS_OF_A_DAY = 8_640
+"""One per 10 s, as `firmware/measure_day.py` makes them."""
 KIB = 1_024
 
 
@@ -22,6 +24,11 @@ class NodeMemory:
     empty_bytes: int
     in_use_max_bytes: int
     free_min_bytes: int
+
+    @property
+    def is_good(self) -> bool:
+        """The day was kept whole, and something of the heap was left."""
+        return self.waiting == READINGS_OF_A_DAY and self.free_min_bytes > 0
 
     def lines(self) -> list[str]:
         """For people."""

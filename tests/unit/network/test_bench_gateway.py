@@ -1,14 +1,17 @@
 """What `gridledger bench gateway` prints, and the clients it starts."""
 
+from dataclasses import replace
+
 import pytest
 
 from gateway.measuring.addresses import source_address
+from network.bench import gateway
 from network.bench.gateway import (
     GatewayReport,
     OpenStreams,
     RebuiltModel,
     main,
-    page_lines,
+    page_figures,
     report_table,
 )
 from network.bench.gateway_rush import GateRush
@@ -59,7 +62,26 @@ def test_a_goal_that_is_missed_is_said(change):
 
 
 def test_without_a_browser_the_page_is_not_measured_and_that_is_said():
-    assert "chromium is missing" in "\n".join(page_lines(None))
+    (figure,) = page_figures(None)
+    assert "chromium is missing" in figure.text
+    assert figure.text in report_table(replace(a_report(), page=None)).splitlines()
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+@pytest.mark.parametrize(
+    ("report", "code"),
+    [
+        (a_report(), 0),
+        (a_report(reached=499), 1),
+        (a_report(weight=150_000), 1),
+        (replace(a_report(), page=None), 1),
+    ],
+)
+def test_a_goal_that_is_missed_or_not_measured_fails_the_command(
+    monkeypatch, report, code, options
+):
+    monkeypatch.setattr(gateway, "_in_fresh_network", lambda _: report)
+    assert main(options) == code
 
 
 def test_a_wrong_option_is_told(capsys):

@@ -1,0 +1,36 @@
+"""What the bench of meters makes of its figures."""
+
+import argparse
+from dataclasses import replace
+
+import pytest
+
+from gateway.measuring.meters import Burst, Steady, _report
+from gateway.measuring.node_memory import READINGS_OF_A_DAY, NodeMemory
+
+STEADY = Steady(sent=30, stored=30, gateway=0.3, broker=0.1)
+BURST = Burst(queued=10, absorbed=10, elapsed_s=5.0, cpu_s=2.0)
+NODE = NodeMemory(READINGS_OF_A_DAY, READINGS_OF_A_DAY, 596_160, 101_024, 112_704, 81_600)
+
+
+def verdict(capsys, *, burst=BURST, anchored=40, node=NODE) -> tuple[int, str]:
+    code = _report(argparse.Namespace(meters=2), STEADY, burst, anchored, node)
+    return code, capsys.readouterr().out.splitlines()[-1]
+
+
+def test_all_goals_are_met(capsys):
+    assert verdict(capsys) == (0, "goals met")
+
+
+@pytest.mark.parametrize(
+    "missed",
+    [
+        {"node": None},
+        {"node": replace(NODE, waiting=READINGS_OF_A_DAY - 1)},
+        {"node": replace(NODE, free_min_bytes=0)},
+        {"anchored": 39},
+        {"burst": replace(BURST, absorbed=9)},
+    ],
+)
+def test_one_missed_goal_is_enough(capsys, missed):
+    assert verdict(capsys, **missed) == (1, "goals MISSED")
