@@ -23,10 +23,8 @@ from gateway.web.state_texts import (
     REGISTRY_STATES,
     SOURCE_TYPES,
 )
-from gateway.web.templating import page
+from gateway.web.templating import RENEWED, page
 
-RENEWED = ", every 20s"
-"""Beside every block: silence makes none."""
 SET_ASIDE_SHOWN = 10
 router = APIRouter(include_in_schema=False)
 

@@ -37,7 +37,7 @@ from gateway.web.state_texts import (
     SOURCE_TYPES,
     STATE_TONES,
 )
-from gateway.web.templating import language_of, page
+from gateway.web.templating import RENEWED, language_of, page
 from gateway.web.written_amounts import whole_units
 
 LISTINGS_PER_DAY = 24
@@ -45,7 +45,8 @@ DECIMAL_CHARACTERS_MAX = 24
 router = APIRouter(include_in_schema=False)
 
 Kind = Annotated[Literal["day", "month"], Query()]
-Day = Annotated[date | None, Query()]
+Day = Annotated[date | None, Query(ge=date(2000, 1, 1), le=date(2099, 12, 31))]
+"""Of the years that months are asked for in, so that the day after it is one too."""
 Decimals = Annotated[str | None, Query(max_length=DECIMAL_CHARACTERS_MAX)]
 
 
@@ -53,7 +54,7 @@ Decimals = Annotated[str | None, Query(max_length=DECIMAL_CHARACTERS_MAX)]
 def home(request: Request, services: UsedServices) -> HTMLResponse:
     """Price and power now, this month's saving, the next gate."""
     view = home_view(services, reader_or_none(request), language_of(request))
-    return page(request, "home.html", section="home", view=view)
+    return page(request, "home.html", section="home", renewed=RENEWED, view=view)
 
 
 @router.get("/market")
@@ -92,7 +93,7 @@ def meter(
 ) -> HTMLResponse:
     """Live values and history of one's own meter."""
     view = meter_view(services, household_of(viewer), kind=kind, day=day)
-    return page(request, "meter.html", section="meter", view=view, kind=kind)
+    return page(request, "meter.html", section="meter", renewed=RENEWED, view=view, kind=kind)
 
 
 @router.get("/production")
@@ -105,6 +106,7 @@ def production(
         request,
         "production.html",
         section="production",
+        renewed=RENEWED,
         view=view,
         kind=kind,
         states=REGISTRY_STATES,

@@ -30,6 +30,8 @@ FOLDER = Path(__file__).parent
 UNIT_OF_PAGES = "token"
 """What everything is in anyway."""
 LANGUAGE_COOKIE = "gridledger_language"
+RENEWED = ", every 20s"
+"""Of pages with values of devices, beside every block: readings, and silence, make none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from chaincode.energy.oracle.records import PricePoint
 from chaincode.energy.registry.records import Meter
 from chaincode.energy.sharing.records import SharingKey
 from gateway.api.access import SignedIn, UsedServices, require_manager
+from gateway.api.settlement_routes import MONTH_PATTERN, Month
 from gateway.books.community import Community
 from gateway.books.ledger_records import LedgerRecords
 from gateway.identity.sessions import Viewer
@@ -42,8 +43,7 @@ def the_manager(viewer: SignedIn) -> Viewer:
 
 router = APIRouter(prefix="/console", include_in_schema=False, dependencies=[Depends(the_manager)])
 
-Month = Annotated[str, Path(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
-AskedMonth = Annotated[str | None, Query(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
+AskedMonth = Annotated[str | None, Query(pattern=MONTH_PATTERN)]
 
 
 @router.get("")

@@ -174,6 +174,8 @@ def orders_of_listing(
     below: Annotated[str | None, Query(max_length=200)] = None,
 ) -> HTMLResponse:
     """A listing's orders without names; one's own, and all for the manager, with them."""
+    if services.market.listing(listing_id) is None:
+        raise RequestRefused(Problem.NOT_FOUND, f"there is no listing {listing_id}")
     found = market_queries.orders_of_listing(
         services.readmodel, listing_id, below=below, limit=ROWS
     )
