@@ -2,7 +2,8 @@
 
 The proposal takes the household's own week: a bid for what it usually imports, at most at the
 retail price, so that it never pays more than the utility asks; an offer of what it usually
-exports, at least at the feed-in tariff. The look back keeps each past hour's price as it was and
+exports, at least at the feed-in tariff. A household without such hours begins with a round amount
+at the same prices. The look back keeps each past hour's price as it was and
 the household's own metered energy: an estimate, since one more order could have moved the price.
 Energy in Wh, prices in micro-tokens per kWh, money in micro-tokens.
 """
@@ -18,6 +19,9 @@ STEP_WH = 100
 DAYS_AHEAD = 30
 DAY_MS = 86_400_000
 BUDGET_UTOKEN_MIN = 1
+FIRST_WH = 1_000
+"""What a household begins with that has no hours of its own yet."""
+PRICE_UTOKEN_MIN = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,11 @@ def proposed(side: str, past: Sequence[PastHour]) -> StandingWish | None:
     newest = past[0]
     price = newest.retail_utoken_per_kwh if side == "bid" else newest.feed_in_utoken_per_kwh
     return StandingWish(side, energy_wh, price)
+
+
+def first_wish(side: str, price_utoken_per_kwh: int) -> StandingWish:
+    """Where a newcomer begins: a round amount at the utility's price for this side."""
+    return StandingWish(side, FIRST_WH, max(PRICE_UTOKEN_MIN, price_utoken_per_kwh))
 
 
 def look_back(wish: StandingWish, past: Sequence[PastHour]) -> LookBack:

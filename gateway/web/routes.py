@@ -15,7 +15,6 @@ from gateway.books.standing_preview import (
     StandingWish,
     contract_argument,
     look_back,
-    proposed,
 )
 from gateway.notices.records import NEVER_MUTED
 from gateway.statements.statement_files import CAUSES
@@ -29,6 +28,7 @@ from gateway.web.notice_targets_page import push_devices_shown
 from gateway.web.notice_texts import CHANNELS, KINDS
 from gateway.web.own_pages import household_of, reader_or_none
 from gateway.web.production_page import production_view
+from gateway.web.standing_page import beginning
 from gateway.web.state_texts import (
     ORDER_STATES,
     POST_LABELS,
@@ -146,11 +146,12 @@ def standing(
     """A standing order before it is signed, with what it would have done last week."""
     idgrid = household_of(viewer)
     past = OwnRecords(services.readmodel, idgrid).past_hours(HOURS_PER_WEEK)
-    wish = proposed(side, past)
+    begins = beginning(services, side, past)
+    wish, is_first = begins.wish, not begins.is_own
     if energy is not None and price is not None:
         energy_wh = whole_units(energy, WH_PER_KWH, ENERGY_WH_MAX)
         limit = whole_units(price, UTOKEN_PER_TOKEN, PRICE_UTOKEN_PER_KWH_MAX)
-        wish = StandingWish(side, energy_wh, limit)
+        wish, is_first = StandingWish(side, energy_wh, limit), False
     sources = tradable_sources(services, idgrid)
     argument = None
     if wish is not None and (side == "bid" or sources):
@@ -168,6 +169,7 @@ def standing(
         section="home",
         side=side,
         wish=wish,
+        is_first=is_first,
         past=look_back(wish, past) if wish is not None else None,
         argument=argument,
     )
