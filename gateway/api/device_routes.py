@@ -7,13 +7,14 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 
 from chaincode.energy.hours import DAY_MS, TIME_MS_MAX
+from chaincode.energy.registry.devices import METER
 from chaincode.energy.registry.records import Meter
 from gateway.api.access import Owner, OwnReader, UsedServices
 from gateway.api.device_answers import DayOfReadings, OwnedDevice, PayableEnergy, SetAsideReading
 from gateway.books.quarantined import quarantined
 from gateway.errors import Problem, RequestRefused
 from gateway.hems.alarms import Alarm
-from gateway.hems.availability import availability
+from gateway.hems.device_health import days_of_readings
 from gateway.hems.quarantine import PAGE_MAX
 from gateway.hems.series import Gap
 from gateway.hems.service import HemsService
@@ -69,25 +70,27 @@ def device_availability(
     viewer: OwnReader,
     days: Annotated[int, Query(ge=1, le=DAYS_MAX)] = 7,
 ) -> list[DayOfReadings]:
-    """Expected and received readings per local day, and received in thousandths."""
+    """Expected and received readings per local day since the first, received in thousandths.
+
+    Plugs and batteries owe no readings: they have no days.
+    """
     seen_from_ms = 0
     if not _is_manager(viewer):
         seen_from_ms = require_owner(services, viewer, device_id)
-    hems, now_ms = hems_of(services), services.clock_ms()
-    series, interval_ms = hems.stores.series, hems.interval_ms
-    local = services.local_time
+    device = services.community.meter(device_id)
+    if device is not None and device.kind != METER:
+        return []
+    now_ms, local = services.clock_ms(), services.local_time
     from_ms, _ = local.day_ms(local.day_of(now_ms) - timedelta(days=days - 1))
-    ends = [
-        found.t_end_ms for found in series.between(device_id, max(from_ms, seen_from_ms), now_ms)
-    ]
-    found_days = availability(
-        ends,
-        from_ms=from_ms,
-        to_ms=now_ms,
-        interval_ms=interval_ms,
+    found = days_of_readings(
+        services.readmodel.database,
+        [device_id],
+        from_ms=max(from_ms, seen_from_ms),
+        now_ms=now_ms,
+        interval_ms=hems_of(services).interval_ms,
         local=local,
     )
-    return [DayOfReadings(**asdict(day), permille=day.permille) for day in found_days]
+    return [DayOfReadings(**asdict(day), permille=day.permille) for day in found[device_id]]
 
 
 @router.get("/devices/{device_id}/gaps")

@@ -49,30 +49,21 @@ def device_health(
     interval_ms: int,
     local: LocalTime = UTC_CLOCKS,
 ) -> list[DeviceHealth]:
-    """Of each meter, in the order given; one reading is expected in every `interval_ms`.
-
-    What a device missed before its first reading is nobody's fault and is not counted.
-    """
+    """Of each meter, in the order given; one reading is expected in every `interval_ms`."""
     first_day = local.day_of(now_ms) - timedelta(days=DAYS_SHOWN - 1)
     from_ms, _ = local.day_ms(first_day)
     meter_ids = [meter.meter_id for meter in meters]
+    days = days_of_readings(
+        database, meter_ids, from_ms=from_ms, now_ms=now_ms, interval_ms=interval_ms, local=local
+    )
     with database.reading() as connection:
         heard = {row.device_id: row for row in connection.execute(select(DeviceRow.__table__))}
-        ends = _ends_ms(connection, meter_ids, from_ms, now_ms)
-        first_ms = _first_ends_ms(connection, meter_ids)
     alarms: dict[str, list[str]] = {}
     for alarm in AlarmBook(database).standing():
         alarms.setdefault(alarm.device_id, []).append(alarm.kind)
     result = []
     for meter in meters:
         row = heard.get(meter.meter_id)
-        days = availability(
-            ends.get(meter.meter_id, ()),
-            from_ms=max(from_ms, first_ms.get(meter.meter_id, 0) - interval_ms),
-            to_ms=now_ms,
-            interval_ms=interval_ms,
-            local=local,
-        )
         result.append(
             DeviceHealth(
                 meter=meter,
@@ -81,10 +72,40 @@ def device_health(
                 firmware=row.firmware if row is not None else "",
                 refused=row.refused if row is not None else 0,
                 alarms=tuple(alarms.get(meter.meter_id, ())),
-                days=tuple(days),
+                days=days[meter.meter_id],
             )
         )
     return result
+
+
+def days_of_readings(
+    database: Database,
+    meter_ids: Sequence[str],
+    *,
+    from_ms: int,
+    now_ms: int,
+    interval_ms: int,
+    local: LocalTime = UTC_CLOCKS,
+) -> dict[str, tuple[DayAvailability, ...]]:
+    """Local days since `from_ms` of each meter, the newest last.
+
+    What a device missed before its first reading is nobody's fault and is not counted.
+    """
+    with database.reading() as connection:
+        ends = _ends_ms(connection, meter_ids, from_ms, now_ms)
+        first_ms = _first_ends_ms(connection, meter_ids)
+    return {
+        meter_id: tuple(
+            availability(
+                ends.get(meter_id, ()),
+                from_ms=max(from_ms, first_ms.get(meter_id, now_ms) - interval_ms),
+                to_ms=now_ms,
+                interval_ms=interval_ms,
+                local=local,
+            )
+        )
+        for meter_id in meter_ids
+    }
 
 
 def _ends_ms(

@@ -3,15 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from chaincode.energy.hours import HOUR_MS
+from chaincode.energy.registry.devices import METER
 from chaincode.energy.registry.records import Meter
 from gateway.hems.availability import DayAvailability
 from gateway.hems.device_health import ONLINE, DeviceHealth, device_health
 from gateway.services import Services
 
-READING_INTERVAL_MS = HOUR_MS
-"""Meters report at least once an hour of delivery; of other devices no reading is due."""
-METER = "meter"
 GOOD_PERMILLE, LOW_PERMILLE = 950, 800
 
 
@@ -44,7 +41,7 @@ def device_status(services: Services, meters: Sequence[Meter]) -> list[DeviceSta
         services.readmodel.database,
         meters,
         now_ms=services.clock_ms(),
-        interval_ms=min(READING_INTERVAL_MS, services.energy_hour_ms),
+        interval_ms=_interval_ms(services),
         local=services.local_time,
     )
     counted = [one if one.meter.kind == METER else replace(one, days=()) for one in found]
@@ -56,6 +53,11 @@ def tone_of(day: DayAvailability) -> str:
     if day.permille >= GOOD_PERMILLE:
         return "good"
     return "warn" if day.permille >= LOW_PERMILLE else "bad"
+
+
+def _interval_ms(services: Services) -> int:
+    """Between readings; where another gateway collects them, the hour that each must cover."""
+    return services.energy_hour_ms if services.hems is None else services.hems.interval_ms
 
 
 def _last_seen_ms(services: Services, health: DeviceHealth) -> int:

@@ -80,7 +80,7 @@ class Auction(Contract):
     async def get_matches(
         self, ctx: Context, listing_id: str, idgrid: str = ""
     ) -> list[dict[str, Any]]:
-        """Matches of a household, or of all: also those of a large book."""
+        """Participant itself or staff: its matches; staff: of all, also those of a large book."""
         found = await auction_views.get_matches(world_of(ctx), listing_id, idgrid)
         return [asdict(match) for match in found]
 
@@ -88,6 +88,6 @@ class Auction(Contract):
     async def get_trades(
         self, ctx: Context, listing_id: str, idgrid: str = ""
     ) -> list[dict[str, Any]]:
-        """Who serves whom, of a household or of all."""
+        """Participant itself or staff: its trades; staff: who serves whom."""
         found = await auction_views.get_trades(world_of(ctx), listing_id, idgrid)
         return [asdict(trade) for trade in found]

@@ -4,9 +4,8 @@ from dataclasses import asdict
 from typing import Any
 
 from chaincode.energy.contracts.transaction import world_of
-from chaincode.energy.market import auction, listings, orders, views
+from chaincode.energy.market import auction, auction_views, listings, orders, views
 from chaincode.energy.market.auction_records import AuctionResult
-from chaincode.energy.market.matches import get_result
 from chaincode.energy.market.records import Listing, MarketOrder
 from chaincode.energy.settlement import fulfilment
 from chaincode.energy.settlement.records import SettlementLine, SettlementRecord
@@ -107,8 +106,8 @@ class Market(Contract):
 
     @query
     async def get_result(self, ctx: Context, listing_id: str) -> AuctionResult:
-        """What the auction of a listing decided."""
-        return await get_result(world_of(ctx), listing_id)
+        """What the auction of a listing decided; a participant sees its own matches only."""
+        return await auction_views.result_seen(world_of(ctx), listing_id)
 
     @query
     async def get_settlement(self, ctx: Context, listing_id: str) -> SettlementRecord:

@@ -36,8 +36,8 @@ class Sharing(Contract):
 
     @query
     async def result(self, ctx: Context, listing_id: str) -> SharingResult:
-        """A listing shared by key, beside its auction."""
-        return await sharing.get_result(world_of(ctx), listing_id)
+        """Staff: a listing shared by key, all members in it, beside its auction."""
+        return await sharing.get_result_of_all(world_of(ctx), listing_id)
 
     @query
     async def of_member(self, ctx: Context, listing_id: str, idgrid: str) -> dict[str, Any]:

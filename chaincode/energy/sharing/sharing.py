@@ -4,7 +4,7 @@ from collections import Counter
 from itertools import pairwise
 
 from chaincode.energy import arguments, keys
-from chaincode.energy.community import MARKET_OPERATORS, Role
+from chaincode.energy.community import MARKET_OPERATORS, STAFF, Role
 from chaincode.energy.errors import Refusal, refused
 from chaincode.energy.market.listings import get_listing
 from chaincode.energy.market.records import Listing
@@ -63,8 +63,13 @@ async def share(world: World, listing_id: str) -> SharingResult:
     return result
 
 
-async def get_result(world: World, listing_id: str) -> SharingResult:
-    """A listing shared by key, all members in it."""
+async def get_result_of_all(world: World, listing_id: str) -> SharingResult:
+    """A listing shared by key, all members in it; for staff, as it tells what each consumed."""
+    await world.require_role(STAFF)
+    return await _result_at(world, listing_id)
+
+
+async def _result_at(world: World, listing_id: str) -> SharingResult:
     key = keys.sharing_result(arguments.identifier(listing_id, "listing_id"))
     return await world.get(SharingResult, key, Refusal.NOT_SHARED, listing_id)
 
@@ -72,7 +77,7 @@ async def get_result(world: World, listing_id: str) -> SharingResult:
 async def get_share(world: World, *, listing_id: str, idgrid: str) -> MemberShare:
     """One member's share; for itself and for staff."""
     await world.require_own_or_staff(idgrid)
-    result = await get_result(world, listing_id)
+    result = await _result_at(world, listing_id)
     for share_ in result.typed_shares():
         if share_.idgrid == idgrid:
             return share_

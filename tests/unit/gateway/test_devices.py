@@ -12,6 +12,7 @@ import pytest
 from gateway.application import create_app
 from gateway.identity.scopes import Scope
 from gateway.identity.sessions import Viewer
+from gateway.web.device_status import device_status
 from tests.unit.energy.community import Community
 from tests.unit.gateway.hems import bearer, hems_of
 from tests.unit.gateway.metering.data_service import QUARTER_MS, SILENT_AFTER_MS, Keys, Scene
@@ -35,7 +36,10 @@ def devices_scene(play) -> None:
         home, other = community.join(), community.join()
         async with hems_of(community) as hems:
             meter = hems.meters[home.meter_id]
-            scene = Scene(Keys(meter, hems.meters[other.meter_id]))
+            scene = Scene(
+                Keys(meter, hems.meters[other.meter_id]),
+                database=hems.services.readmodel.database,
+            )
             services = replace(hems.services, hems=scene.service, clock_ms=lambda: scene.now_ms)
             services.sessions.admit(OWNER, Viewer(home.idgrid))
             services.sessions.admit(STRANGER, Viewer(other.idgrid))
@@ -108,7 +112,10 @@ def test_a_new_owner_sees_nothing_from_before() -> None:
         community = Community.found()
         home, other = community.join(), community.join()
         async with hems_of(community) as hems:
-            scene = Scene(Keys(hems.meters[home.meter_id], hems.meters[other.meter_id]))
+            scene = Scene(
+                Keys(hems.meters[home.meter_id], hems.meters[other.meter_id]),
+                database=hems.services.readmodel.database,
+            )
             scene.hear_reading(hems.meters[home.meter_id])
             services = replace(hems.services, hems=scene.service, clock_ms=lambda: scene.now_ms)
             path = f"/v1/devices/{home.meter_id}/availability?days=1"
@@ -124,7 +131,35 @@ def test_a_new_owner_sees_nothing_from_before() -> None:
                 other.client.submit("devices:accept_transfer", home.meter_id)
                 await hems.catch_up()
                 assert (await ask(client, path, home.idgrid))[0] == 403
-                assert (await ask(client, path, other.idgrid))[1][0]["received"] == 0
+                since = (await ask(client, path, other.idgrid))[1]
+                assert [day["received"] for day in since] in ([], [0])
+
+    asyncio.run(run())
+
+
+def test_a_page_counts_the_quarters_of_an_hour_that_a_meter_missed() -> None:
+    """One reading an hour covers each hour, and is still a quarter of what was due."""
+
+    async def run() -> None:
+        community = Community.found()
+        home = community.join()
+        async with hems_of(community) as hems:
+            meter, database = hems.meters[home.meter_id], hems.services.readmodel.database
+            scene = Scene(Keys(meter), database=database)
+            for number in range(9):
+                message = scene.read(meter)
+                if number % 4 == 0:
+                    scene.hear((f"{home.meter_id}/reading", message))
+                scene.now_ms += QUARTER_MS
+            services = replace(
+                hems.services,
+                hems=scene.service,
+                clock_ms=lambda: scene.now_ms - QUARTER_MS,
+                energy_hour_ms=4 * QUARTER_MS,
+            )
+            (shown,) = device_status(services, hems.services.community.meters())
+            (today,) = shown.health.days
+            assert (today.received, today.expected) == (3, 9)
 
     asyncio.run(run())
 
@@ -138,8 +173,8 @@ def test_percent_of_readings_per_day_and_gaps():
                 scene.hear((f"{home.meter_id}/reading", message))
         path = f"/v1/devices/{home.meter_id}/availability?days=1"
         status, (today,) = await ask(client, path, OWNER)
-        assert (status, today["expected"], today["received"]) == (200, 28, 6)
-        assert today["permille"] == 214
+        assert (status, today["expected"], today["received"]) == (200, 8, 6)
+        assert today["permille"] == 750
         (gap,) = (await ask(client, f"/v1/devices/{home.meter_id}/gaps", MANAGER))[1]
         assert (gap["first_seq"], gap["last_seq"]) == (3, 4)
         assert (await ask(client, path, STRANGER))[0] == 403

@@ -52,6 +52,26 @@ def test_the_result_has_the_totals_of_the_orders_and_both_parties_are_told() -> 
     assert [match["idgrid"] for match in mine] == [seller.idgrid]
 
 
+@pytest.mark.row("E012")
+def test_a_household_sees_the_price_and_its_own_matches_and_staff_see_all() -> None:
+    community = Community.found()
+    seller, buyer = community.join(tokens=0), community.join(role="consumer", tokens=10**9)
+    other = community.join(role="consumer", tokens=10**9)
+    community.open()
+    community.offer(seller, 10_000, 40_000)
+    community.bid(buyer, 6_000, PRICE)
+    community.bid(other, 4_000, PRICE)
+    whole = community.close_and_clear()
+    assert community.manager.evaluate("market:get_result", LISTING) == whole
+    assert len(community.manager.evaluate("auction:get_trades", LISTING)) == 2
+    seen = other.client.evaluate("market:get_result", LISTING)
+    assert matched(seen) == {other.idgrid: 4_000}
+    assert {**seen, "matches": whole["matches"]} == whole
+    for function in ("auction:get_matches", "auction:get_trades"):
+        refuses(community, "NOT_YOURS", other.client, function, LISTING, buyer.idgrid)
+        refuses(community, "ROLE_NOT_ALLOWED", other.client, function, LISTING)
+
+
 @pytest.mark.row("E045")
 def test_what_finds_no_match_stands_in_utility_rows_with_the_tariff() -> None:
     community = Community.found()

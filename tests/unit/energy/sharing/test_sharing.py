@@ -134,6 +134,7 @@ def test_what_a_listing_needs_to_be_shared(community):
     refuses(traded_in, "NO_SHARING_KEY", traded_in.scheduler, "sharing:share", LISTING)
     home = traded_in.households[0]
     refuses(traded_in, "ROLE_NOT_ALLOWED", home.client, "sharing:share", LISTING)
+    refuses(traded_in, "ROLE_NOT_ALLOWED", home.client, "sharing:result", LISTING)
     refuses(traded_in, "NOT_SHARED", traded_in.manager, "sharing:result", LISTING)
 
 
