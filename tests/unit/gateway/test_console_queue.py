@@ -45,3 +45,13 @@ def test_a_key_that_waits_is_told_with_the_way_to_it_until_it_is_decided(it, pur
         assert asked.comparison_code not in row
     enrolment.refuse(asked.request_id)
     assert "data-key-request" not in queue(it)
+
+
+@pytest.mark.parametrize(
+    ("source_type", "shown"), [("battery", "battery, 7.50 kWh<"), ("solar", "solar, 7.50 kW<")]
+)
+def test_what_a_battery_stores_is_told_in_kwh_and_a_sources_power_in_kw(it, source_type, shown):
+    home = it.act(lambda community: community.join())
+    given = (f"{source_type}-{home.idgrid}", home.idgrid, source_type, 7_500)
+    it.act(lambda _: home.client.submit("registry:register_res", *given))
+    assert shown in row_of(queue(it), f'data-source="{given[0]}"')
