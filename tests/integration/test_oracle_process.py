@@ -118,7 +118,14 @@ def test_three_processes_answer_one_lies_and_one_that_restarts_catches_up(tmp_pa
             with running(honest):
                 assert (await decided(scene, second))["value"] == 6_001
             for oracle in honest:
-                assert oracle.steps(second) == ["decode", "fetch", "parse", "encode", "submit"]
+                assert oracle.steps(second) == [
+                    "decode",
+                    "fetch",
+                    "parse",
+                    "check signature",
+                    "encode",
+                    "submit",
+                ]
         assert set(seen) == {battery}
         await scene.close()
 
