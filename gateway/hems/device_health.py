@@ -89,7 +89,8 @@ def days_of_readings(
 ) -> dict[str, tuple[DayAvailability, ...]]:
     """Local days since `from_ms` of each meter, the newest last.
 
-    What a device missed before its first reading is nobody's fault and is not counted.
+    What a device missed before its first reading is nobody's fault and is not counted; one that
+    was never heard missed everything.
     """
     with database.reading() as connection:
         ends = _ends_ms(connection, meter_ids, from_ms, now_ms)
@@ -98,7 +99,7 @@ def days_of_readings(
         meter_id: tuple(
             availability(
                 ends.get(meter_id, ()),
-                from_ms=max(from_ms, first_ms.get(meter_id, now_ms) - interval_ms),
+                from_ms=max(from_ms, first_ms.get(meter_id, 0) - interval_ms),
                 to_ms=now_ms,
                 interval_ms=interval_ms,
                 local=local,
