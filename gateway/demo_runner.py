@@ -57,6 +57,7 @@ from gateway.oracle.instants import Instants, ReportTimes
 from gateway.oracle.job import RunLog
 from gateway.oracle.reporting import ReportingNode
 from gateway.oracle.series_source import SeriesReadings
+from gateway.processes import clock_ms
 from gateway.timetable.market_clock import MarketClock
 from gateway.timetable.scheduler import Scheduler
 from ledger import log_lines
@@ -315,11 +316,6 @@ class KnownMeters:
     def public_key(self, meter_id: str) -> ec.EllipticCurvePublicKey | None:
         """See `gateway.mqtt.reading_check.MeterKeys`."""
         return self._keys.get(meter_id)
-
-
-def clock_ms() -> int:
-    """Milliseconds since 1970 UTC."""
-    return time.time_ns() // 1_000_000
 
 
 def _report(

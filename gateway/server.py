@@ -5,7 +5,6 @@ import asyncio
 import logging
 import sys
 import time
-from pathlib import Path
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -41,6 +40,7 @@ from gateway.notices.addresses import PrivateAddresses
 from gateway.notices.running import notice_tasks
 from gateway.notices.ways import NoticeWays, ways_from
 from gateway.ports import Ledger
+from gateway.processes import clock_ms, settings_named
 from gateway.readmodel.event_feed import EventFeed
 from gateway.readmodel.following import follow_blocks
 from gateway.readmodel.projector import Projector
@@ -60,11 +60,6 @@ STOP_TIMEOUT_S = 2
 EXIT_FAILED = 1
 
 logger = logging.getLogger(__name__)
-
-
-def clock_ms() -> int:
-    """Milliseconds since 1970 UTC."""
-    return time.time_ns() // 1_000_000
 
 
 def build_services(settings: GatewaySettings, ledger: Ledger, database: Database) -> Services:
@@ -230,19 +225,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m gateway.server", description="The gateway, until a signal ends it."
     )
-    parser.add_argument(
-        "--config", type=Path, required=True, help="gateway.json (docs/gateway.md)"
-    )
-    options = parser.parse_args()
     log_lines.configure(logging.WARNING, "%(asctime)s %(name)s %(message)s")
-    try:
-        settings = load_gateway_settings(options.config)
-    except OSError as error:
-        parser.error(f"cannot read {options.config}: {error.strerror}")
-    except KeyError as error:
-        parser.error(f"{options.config}: the field {error} is missing")
-    except (TypeError, ValueError) as error:
-        parser.error(f"{options.config}: {error}")
+    settings = settings_named(parser, "gateway.json (docs/gateway.md)", load_gateway_settings)
     try:
         asyncio.run(serve(settings))
     except DatabaseUnavailable as outage:

@@ -10,9 +10,7 @@ import contextlib
 import logging
 import ssl
 import sys
-import time
 from contextlib import AsyncExitStack
-from pathlib import Path
 
 import httpx
 
@@ -26,6 +24,7 @@ from gateway.oracle.job import RunLog
 from gateway.oracle.reporting import ReadingSource, ReportingNode
 from gateway.oracle.series_source import SeriesReadings
 from gateway.oracle.settings import OracleSettings, ReportSettings, load_oracle_settings
+from gateway.processes import clock_ms, settings_named
 from ledger import log_lines
 from ledger.client.gateway import GatewayClient
 
@@ -70,29 +69,15 @@ def _source(reports: ReportSettings, http: HttpSource, stack: AsyncExitStack) ->
     return SeriesReadings(SeriesStore(database, Limits(), clock_ms()))
 
 
-def clock_ms() -> int:
-    """Milliseconds since 1970 UTC."""
-    return time.time_ns() // 1_000_000
-
-
 def main() -> int:
     """Read the configuration, answer and report."""
     parser = argparse.ArgumentParser(
         prog="python -m gateway.oracle.server",
         description="A member's oracle, until a signal ends it.",
     )
-    parser.add_argument("--config", type=Path, required=True, help="oracle.json (docs/oracle.md)")
-    options = parser.parse_args()
     log_lines.configure(logging.INFO, "%(asctime)s %(name)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it names every address it asks
-    try:
-        settings = load_oracle_settings(options.config)
-    except OSError as error:
-        parser.error(f"cannot read {options.config}: {error.strerror}")
-    except KeyError as error:
-        parser.error(f"{options.config}: the field {error} is missing")
-    except (TypeError, ValueError) as error:
-        parser.error(f"{options.config}: {error}")
+    settings = settings_named(parser, "oracle.json (docs/oracle.md)", load_oracle_settings)
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(serve(settings))
     return 0

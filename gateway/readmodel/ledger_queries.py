@@ -1,7 +1,6 @@
 """Questions to the read model about the ledger itself: search, members, contracts."""
 
 import re
-from collections.abc import Iterator
 
 from sqlalchemy import select
 
@@ -83,7 +82,7 @@ def contracts(readmodel: ReadModel) -> list[FullDefinition]:
 
 
 class _LifecycleState:
-    """See `ledger.model.state.StateReader`, as far as definitions need it."""
+    """The mirrored state as a `ledger.model.state.KeyReader`."""
 
     def __init__(self, readmodel: ReadModel) -> None:
         self._readmodel = readmodel
@@ -92,13 +91,3 @@ class _LifecycleState:
         """The mirrored value."""
         found = self._readmodel.entry(key, namespace=namespace)
         return None if found is None else VersionedValue(found.value, found.version)
-
-    def range_state(
-        self, namespace: str, start_key: str, end_key: str
-    ) -> Iterator[tuple[str, VersionedValue]]:
-        """Not asked for by definitions."""
-        raise NotImplementedError
-
-    def has_metadata(self, namespace: str) -> bool:
-        """Not mirrored."""
-        return False

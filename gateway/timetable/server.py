@@ -4,11 +4,11 @@ import argparse
 import asyncio
 import logging
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.ledger_access.actor import Actor
+from gateway.processes import clock_ms, settings_named
 from gateway.settings import IdentityFiles, LedgerSettings, identity_from, ledger_from
 from gateway.strict_json import parse_strictly
 from gateway.timetable.timetable import POLL_MS_DEFAULT, Timetable
@@ -54,30 +54,14 @@ async def serve(settings: TimetableSettings) -> None:
         await client.close()
 
 
-def clock_ms() -> int:
-    """Milliseconds since 1970 UTC."""
-    return time.time_ns() // 1_000_000
-
-
 def main() -> int:
     """Read the configuration and keep the timetable."""
     parser = argparse.ArgumentParser(
         prog="python -m gateway.timetable.server",
         description="The market's timetable, until a signal ends it.",
     )
-    parser.add_argument(
-        "--config", type=Path, required=True, help="timetable.json (docs/orders.md)"
-    )
-    options = parser.parse_args()
     log_lines.configure(logging.INFO, "%(asctime)s %(name)s %(message)s")
-    try:
-        settings = load_timetable_settings(options.config)
-    except OSError as error:
-        parser.error(f"cannot read {options.config}: {error.strerror}")
-    except KeyError as error:
-        parser.error(f"{options.config}: the field {error} is missing")
-    except (TypeError, ValueError) as error:
-        parser.error(f"{options.config}: {error}")
+    settings = settings_named(parser, "timetable.json (docs/orders.md)", load_timetable_settings)
     try:
         asyncio.run(serve(settings))
     except KeyboardInterrupt:

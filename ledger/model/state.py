@@ -25,12 +25,16 @@ class VersionedValue:
     metadata: Metadata = ()
 
 
-class StateReader(Protocol):
-    """Committed world state at one height; every answer belongs to the same height."""
+class KeyReader(Protocol):
+    """Single keys of the committed world state, all at one height."""
 
     def get_state(self, namespace: str, key: str) -> VersionedValue | None:
         """The committed value, or None when the key does not exist."""
         ...
+
+
+class StateReader(KeyReader, Protocol):
+    """Committed world state at one height; every answer belongs to the same height."""
 
     def range_state(
         self, namespace: str, start_key: str, end_key: str

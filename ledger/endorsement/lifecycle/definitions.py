@@ -26,7 +26,7 @@ from ledger.model.config import LIFECYCLE_ENDORSEMENT_POLICY
 from ledger.model.definition_keys import COLLECTIONS_FIELD, LIFECYCLE_NAMESPACE
 from ledger.model.policy import PolicyReference
 from ledger.model.policy_codec import encode_application_policy
-from ledger.model.state import StateReader
+from ledger.model.state import KeyReader, StateReader
 from ledger.validation.context import ChaincodeDefinition
 from ledger.wire import lifecycle_pb2
 
@@ -90,13 +90,13 @@ def committed_definition(namespace: str, state: StateReader) -> ChaincodeDefinit
     )
 
 
-def full_definition(name: str, state: StateReader) -> FullDefinition | None:
+def full_definition(name: str, state: KeyReader) -> FullDefinition | None:
     """The committed definition of a chaincode; None if there is none."""
     raw = [_committed_field(name, field, state) for field in FIELDS]
     return decode_definition(name, *raw) if raw[0] else None
 
 
-def _committed_field(name: str, field: str, state: StateReader) -> bytes:
+def _committed_field(name: str, field: str, state: KeyReader) -> bytes:
     found = state.get_state(LIFECYCLE_NAMESPACE, field_key(NAMESPACES, name, field))
     return b"" if found is None else found.value
 
