@@ -26,6 +26,7 @@ class AlarmKind(StrEnum):
     IRREGULAR_LOAD = "irregular_load"
     TAMPERED = "tampered"
     TRANSFER = "transfer"
+    CLOCK = "clock"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ Alarms are told to `on_alarm`, which must not block for long and must not raise.
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gateway.hems.alarms import Alarm, AlarmBook, AlarmKind
@@ -25,6 +25,8 @@ from gateway.hems.transfer_rules import Command, Transfer, TransferState, left_u
 from gateway.hems.transfers import TransferBook
 from gateway.mqtt.broker_log import SignIn
 from gateway.mqtt.device_messages import (
+    CLOCK_DOUBTED,
+    CLOCK_OK,
     LOST,
     Acknowledgement,
     DeviceState,
@@ -137,6 +139,9 @@ class HemsService:
         stores.devices.heard(speakers, now_ms, states=inbox.states, refused=faults)
         self._tell_set_aside(kept, now_ms)
         self._tell_transfers(ended, now_ms)
+        doubting = list(_whose_clock_is(CLOCK_DOUBTED, inbox.states))
+        self._raise(AlarmKind.CLOCK, doubting, "told a time it does not believe", now_ms)
+        self._clear(AlarmKind.CLOCK, _whose_clock_is(CLOCK_OK, inbox.states), now_ms)
         back = speakers | {name for name, said in inbox.states.items() if said.state != LOST}
         self._clear(AlarmKind.SILENT, back, now_ms)
         return kept
@@ -231,3 +236,8 @@ class HemsService:
     def _clear(self, kind: AlarmKind, device_ids: set[str], now_ms: int) -> None:
         for alarm in self.stores.alarms.clear(kind, device_ids, now_ms):
             self._on_alarm(alarm)
+
+
+def _whose_clock_is(word: str, states: Mapping[str, DeviceState]) -> set[str]:
+    """Nobody signs the time nodes are told; one that doubts it may be told lies."""
+    return {name for name, said in states.items() if said.clock == word}

@@ -25,6 +25,7 @@ MWH_PER_KWH = 1_000_000
 FLAGS = ("u_saturated", "i_saturated", "p_saturated", "uncalibrated")
 ONLINE, LOST, OFF = "online", "lost", "off"
 ACCEPTED, DONE, FAILED, REFUSED = "accepted", "done", "failed", "refused"
+CLOCK_OK, CLOCK_DOUBTED = "ok", "doubted"
 FINAL = frozenset((DONE, FAILED, REFUSED))
 COMMAND_ID = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
 _WORD = re.compile(r"[A-Za-z0-9_.+-]{0,32}")
@@ -61,6 +62,8 @@ class DeviceState:
     outbox: int | None = None
     dropped: int | None = None
     """Messages and readings that left its full queues since it started."""
+    clock: str = ""
+    """`CLOCK_DOUBTED`: it was told a time that is too far off to be believed at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +118,12 @@ def decode_measurement(raw: bytes, *, device_id: str) -> Measurement:
 
 def decode_state(raw: bytes, *, device_id: str) -> DeviceState:
     """A `state` message, the last will included."""
-    optional = ("t", "fw", "tier", "in", "out", "on", "outbox", "dropped")
+    optional = ("t", "fw", "tier", "in", "out", "on", "outbox", "dropped", "clock")
     fields = _fields(raw, device_id, required=("state",), optional=optional)
     if fields["state"] not in (ONLINE, LOST, OFF):
         raise BadReading("state is online, lost or off")
+    if fields.get("clock", CLOCK_OK) not in (CLOCK_OK, CLOCK_DOUBTED):
+        raise BadReading("clock is ok or doubted")
     return DeviceState(
         device_id=device_id,
         state=fields["state"],
@@ -130,6 +135,7 @@ def decode_state(raw: bytes, *, device_id: str) -> DeviceState:
         plug_on=_maybe(fields, "on", 0, 1),
         outbox=_maybe(fields, "outbox", 0, MILLI_MAX),
         dropped=_maybe(fields, "dropped", 0, MILLI_MAX),
+        clock=fields.get("clock", ""),
     )
 
 

@@ -34,6 +34,7 @@ ALARMS: Mapping[str, str] = {
     AlarmKind.IRREGULAR_LOAD: N_("its load is irregular"),
     AlarmKind.TAMPERED: N_("somebody may have tampered with it"),
     AlarmKind.TRANSFER: N_("a transfer of energy did not go as planned"),
+    AlarmKind.CLOCK: N_("it doubts the time it is told"),
 }
 ALARMS_OVER: Mapping[str, str] = {
     AlarmKind.SILENT: N_("it is heard again"),
@@ -41,6 +42,7 @@ ALARMS_OVER: Mapping[str, str] = {
     AlarmKind.IRREGULAR_LOAD: N_("its load is as usual again"),
     AlarmKind.TAMPERED: N_("it is in order again"),
     AlarmKind.TRANSFER: N_("a transfer of energy went as planned again"),
+    AlarmKind.CLOCK: N_("it knows the time again"),
 }
 WELL_AGAIN = N_("A device is well again")
 CALL = N_("%(energy)s kWh for %(price)s tokens (%(name)s)")

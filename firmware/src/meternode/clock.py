@@ -2,10 +2,26 @@
 
 MicroPython ports count seconds from 1970 or from 2000; here everything is milliseconds since
 1970 UTC, and only `board/` knows which epoch its port has.
+
+Nobody signs the time: whoever runs the broker can write it. So what is told may move a clock that
+knows the time by `STEP_MS_MAX` at most, and that once per `STEP_EVERY_MS`. More is doubted, and
+believed when nothing else was told for `STEP_TOLD_MS`; a time before the end of an interval that
+has its reading, when nothing else was told for `BACK_TOLD_MS`.
 """
 
 STEP_TOLERANCE_MS = 2_000
 """A node follows the gateway's time when it is off by more than this."""
+STEP_MS_MAX = 60_000
+STEP_EVERY_MS = 3_600_000
+"""A crystal loses less than half a second in an hour."""
+STEP_TOLD_MS = 600_000
+BACK_TOLD_MS = 86_400_000
+STEP_TIMES_MIN = 5
+"""So often it must be told besides: the gateway does it once a minute."""
+SAME_MS_MAX = 10_000
+"""How long one message may be on its way beside another that tells the same."""
+AWAY_MS_MAX = 7_200_000
+"""A node that starts believes at once what is so soon after its last reading."""
 EARLIEST_MS, LATEST_MS = 946_684_800_000, 4_102_444_800_000
 """The years 2000 to 2099: no node is told the time of others, and not every port has them."""
 
@@ -16,28 +32,62 @@ class Clock:
     def __init__(self, ticks_ms):
         self.ticks_ms = ticks_ms
         self._offset_ms = None
+        self._stepped_ms = None
+        self._doubted = None  # offset, ticks when it was told first, how often it was
 
     def is_set(self):
         """Whether the time of day is known."""
         return self._offset_ms is not None
 
+    def is_doubted(self):
+        """Whether a time was told last that is too far off to be believed at once."""
+        return self._doubted is not None
+
     def set(self, now_ms):
         """Take over the time of day."""
         self._offset_ms = now_ms - self.ticks_ms()
+        self._doubted = None
 
-    def follow(self, now_ms):
-        """The gateway says what time it is; small differences are its way here and are ignored.
+    def follow(self, told_ms, metered_ms=0):
+        """The gateway says what time it is; `metered_ms` is where the last reading ends, or 0.
 
         Raises `ValueError` for a time that cannot be.
         """
-        if not EARLIEST_MS <= now_ms < LATEST_MS:
+        if not EARLIEST_MS <= told_ms < LATEST_MS:
             raise ValueError("no time of day")
-        if not self.is_set() or abs(self.now_ms() - now_ms) > STEP_TOLERANCE_MS:
-            self.set(now_ms)
+        off_ms = abs(told_ms - self.now_ms())
+        if self.is_set() and off_ms <= STEP_MS_MAX:
+            self._doubted = None
+            if off_ms > STEP_TOLERANCE_MS and told_ms >= metered_ms and self._may_step():
+                self._stepped_ms = self.ticks_ms()
+                self.set(told_ms)
+        elif self._is_told_enough(told_ms, self._needed_ms(told_ms, metered_ms)):
+            self.set(told_ms)
 
     def now_ms(self):
         """Milliseconds since 1970 UTC; 0 while nobody knows."""
         return self.ticks_ms() + self._offset_ms if self.is_set() else 0
+
+    def _may_step(self):
+        return self._stepped_ms is None or self.ticks_ms() - self._stepped_ms >= STEP_EVERY_MS
+
+    def _needed_ms(self, told_ms, metered_ms):
+        """For how long nothing else may have been told."""
+        if told_ms < metered_ms:
+            return BACK_TOLD_MS
+        if self.is_set():
+            return STEP_TOLD_MS
+        return 0 if metered_ms == 0 or told_ms - metered_ms <= AWAY_MS_MAX else STEP_TOLD_MS
+
+    def _is_told_enough(self, told_ms, needed_ms):
+        if needed_ms == 0:
+            return True
+        now = self.ticks_ms()
+        offset_ms, since, times = self._doubted or (0, now, 0)
+        if times == 0 or abs(told_ms - now - offset_ms) > SAME_MS_MAX:
+            since, times = now, 0
+        self._doubted = (told_ms - now, since, times + 1)
+        return times + 1 >= STEP_TIMES_MIN and now - since >= needed_ms
 
 
 class UnwrappedTicks:

@@ -32,7 +32,8 @@ class Metering:
         self._unsigned = [entry for entry in unsigned if last is None or entry.seq > last.seq]
         self._steps = None
         self.integrator = Integrator(self.registers, settings.sample_ms)
-        self._last_t_end_ms = max(stored["t_end"] if stored else 0, last.t_end_ms if last else 0)
+        self.last_t_end_ms = max(stored["t_end"] if stored else 0, last.t_end_ms if last else 0)
+        """Where the last reading ends; 0 before the first."""
         self._saved_ms = clock.ticks_ms()
         self._sent_through, self._sent_ms, self._in_flight = 0, 0, 0
         self.has_been_stored = False
@@ -65,7 +66,7 @@ class Metering:
                 self.integrator.take_quality(),
             )
         )
-        self._last_t_end_ms = t_end_ms
+        self.last_t_end_ms = t_end_ms
         self._save()
         while len(self._unsigned) > UNSIGNED_MAX:  # intervals end faster than the node can sign
             self.sign_step()
@@ -135,17 +136,17 @@ class Metering:
             return None
         now_ms = self._clock.now_ms()
         boundary_ms = now_ms - now_ms % self._settings.interval_ms
-        if self._last_t_end_ms == 0:
-            self._last_t_end_ms = boundary_ms  # the first interval is a whole one
-        if self._last_t_end_ms - now_ms > CLOCK_BACK_MS:
-            self._last_t_end_ms = boundary_ms
+        if self.last_t_end_ms == 0:
+            self.last_t_end_ms = boundary_ms  # the first interval is a whole one
+        if self.last_t_end_ms - now_ms > CLOCK_BACK_MS:
+            self.last_t_end_ms = boundary_ms
             self._save()  # else a board would start again at the wrong time
-        return boundary_ms if boundary_ms > self._last_t_end_ms else None
+        return boundary_ms if boundary_ms > self.last_t_end_ms else None
 
     def _save(self):
         self._saved_ms = self._clock.ticks_ms()
         unsigned = [reading.values() for reading in self._unsigned]
-        record = dict(self.registers.record(), t_end=self._last_t_end_ms, unsigned=unsigned)
+        record = dict(self.registers.record(), t_end=self.last_t_end_ms, unsigned=unsigned)
         self._record.save(record)
 
     def _message(self, reading, raw):

@@ -138,6 +138,7 @@ class Node:
             "on": int(self.plug.is_on),
             "outbox": self.metering.waiting(),
             "dropped": self.dropped + self.metering.dropped(),
+            "clock": "doubted" if self._clock.is_doubted() else "ok",
         }
 
     # --- inside ---------------------------------------------------------------------------
@@ -210,7 +211,7 @@ class Node:
             if leaf == "stored":
                 self.metering.stored([(int(first), int(last)) for first, last in content["seqs"]])
             elif leaf == "time":
-                self._clock.follow(int(content["t"]))
+                self._clock.follow(int(content["t"]), self.metering.last_t_end_ms)
         except (ValueError, KeyError, TypeError) as error:
             print("node:", leaf, "ignored:", error)
 
@@ -222,9 +223,12 @@ class Node:
             self._answer(self.commands.get(self.transfers.ended.pop(0)))
         state = self.state()
         waiting = state.pop("outbox")  # changes with every reading; told along with the rest
-        if state != self._last_state and self._clock.is_set():
+        if state != self._last_state and (self._clock.is_set() or self._clock.is_doubted()):
             self._last_state = state
-            self._post("state", dict(state, outbox=waiting, t=self._clock.now_ms()))
+            told = dict(state, outbox=waiting)
+            if self._clock.is_set():
+                told["t"] = self._clock.now_ms()
+            self._post("state", told)
 
     def _post(self, leaf, content):
         """Queue a message; a newer state or measurement replaces one that waits."""

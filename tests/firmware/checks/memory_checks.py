@@ -1,7 +1,6 @@
 """What grows with time stays within a board's memory; the heap of these runs is 192 KiB."""
 
 import gc
-import json
 
 from meternode.commands import REMEMBERED_MAX
 from meternode.outbox import Outbox
@@ -57,12 +56,12 @@ def check_nobody_fills_the_memory_of_commands_for_ever_on_flash(folder):
         assert (answer["status"], answer["reason"]) == ("refused", "bad_command"), fields
     assert world.transfer("t-far")["status"] == "accepted", "it was not begun"
     world.command(id="t-far-stop", op="stop", transfer="t-far")
-    world.node.receive("time", json.dumps({"v": 1, "t": START_MS + 400 * DAY_S * 1_000}))
+    world.clock.set(START_MS + 400 * DAY_S * 1_000)
     for number in range(REMEMBERED_MAX):
         world.messages = []
         world.command(id=f"lie-{number}", op="stop", transfer=f"x-{number}")
     assert world.transfer("t-full")["reason"] == "busy"
-    world.node.receive("time", json.dumps({"v": 1, "t": START_MS}))
+    world.clock.set(START_MS)
     world.restart()
     answer = world.command(id="true", op="switch", on=1)
     assert (answer["status"], answer["on"]) == ("done", 1), "the time was wrong meanwhile"

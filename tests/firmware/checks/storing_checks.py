@@ -7,7 +7,7 @@ from meternode.flash import Log, Record, read_bytes, write_bytes
 from meternode.node import Sample
 from meternode.outbox import SEGMENT_RECORDS, Outbox
 from meternode.reading import Reading
-from world import START_MS, World
+from world import START_MS, World, sent, tell_time
 
 RAW = bytes(range(64))
 
@@ -123,29 +123,6 @@ def check_a_reset_while_a_reading_is_being_signed_loses_nothing_on_flash(folder)
     assert sent_seqs(world) == [1]
 
 
-def check_a_clock_told_a_far_future_makes_readings_again_once_it_is_right_on_flash(folder):
-    for hours in (2, 24 * 400):
-        world = World(folder + f"/n-{hours}", interval_ms=60_000)
-        world.run(61, 3_600_000)
-        tell_time(world, world.clock.now_ms() + hours * 3_600_000)
-        world.run(2, 3_600_000)
-        assert sent(world)[-1]["t_end"] > START_MS + hours * 3_600_000
-        world.restart()  # does not help
-        tell_time(world, START_MS + 63_000)
-        world.run(1, 3_600_000)
-        stored = Record(world.folder + "/registers").load()
-        assert stored["t_end"] == START_MS + 60_000, "where a board would begin after a reset"
-        world.restart()
-        world.run(120, 3_600_000)
-        world.node.connected()
-        messages = sent(world)
-        assert [message["seq"] for message in messages] == [1, 2, 3, 4]
-        ends = [message["t_end"] - START_MS for message in messages]
-        assert (ends[0], ends[2], ends[3]) == (60_000, 120_000, 180_000)
-        imports = [message["imp_wh"] for message in messages]
-        assert imports == sorted(imports), "no energy is lost"
-
-
 def check_a_power_cut_over_the_end_of_an_interval_is_an_estimate_on_flash(folder):
     world = World(folder + "/n", interval_ms=60_000)
     world.run(61, 3_600_000)
@@ -156,22 +133,6 @@ def check_a_power_cut_over_the_end_of_an_interval_is_an_estimate_on_flash(folder
     world.run(70, 3_600_000)
     found = [(message["t_end"] - START_MS, message["q"]) for message in sent(world)]
     assert found == [(60_000, "measured"), (600_000, "estimated"), (660_000, "measured")]
-
-
-def check_a_small_step_back_of_the_clock_repeats_no_reading_on_flash(folder):
-    world = World(folder + "/n", interval_ms=60_000)
-    world.run(61, 3_600_000)
-    tell_time(world, START_MS + 58_000)
-    world.run(64, 3_600_000)
-    ends = [message["t_end"] - START_MS for message in sent(world)]
-    assert ends == [60_000, 120_000]
-
-
-def check_a_time_that_cannot_be_is_ignored_on_flash(folder):
-    world = World(folder + "/n")
-    for now_ms in (-1, 0, 1 << 53, 10**30):
-        tell_time(world, now_ms)
-        assert world.clock.now_ms() == START_MS, now_ms
 
 
 def check_half_an_hour_offline_is_delivered_later_in_order_on_flash(folder):
@@ -244,24 +205,5 @@ def seqs_of(outbox):
         last = seqs[-1]
 
 
-def sent(world):
-    """Everything the node would send, acknowledged by the broker only."""
-    messages = []
-    metering = world.node.metering
-    metering.send_again()
-    while True:
-        found = metering.readings_to_send(16)
-        if not found:
-            return messages
-        for seq, raw in found:
-            messages.append(json.loads(raw))
-            metering.sent(seq)
-        metering._in_flight = 0
-
-
 def sent_seqs(world):
     return [message["seq"] for message in sent(world)]
-
-
-def tell_time(world, now_ms):
-    world.node.receive("time", json.dumps({"v": 1, "t": now_ms}))

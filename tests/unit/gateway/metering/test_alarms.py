@@ -53,6 +53,25 @@ def test_a_silent_meter_raises_one_alarm_that_its_return_clears():
     assert [alarm.cleared_ms for alarm in scene.stores.alarms.all()] == [scene.now_ms]
 
 
+def test_a_node_that_doubts_its_time_raises_one_alarm_until_it_does_not():
+    scene = Scene(Keys())
+
+    def say(**said: object) -> None:
+        content = {"v": 1, "d": "node-1", "state": "online", **said}
+        scene.hear(("node-1/state", json.dumps(content).encode()))
+
+    say(clock="ok")
+    assert told(scene) == []
+    for _ in range(2):
+        say(clock="doubted")
+        assert told(scene) == [("clock", "node-1", True)]
+    say()  # of a node before this was told: no answer either way
+    say(clock="sure")  # refused
+    assert told(scene) == [("clock", "node-1", True)]
+    say(clock="ok")
+    assert told(scene)[1:] == [("clock", "node-1", False)]
+
+
 @pytest.mark.row("E075")
 def test_a_meter_that_was_never_heard_is_silent_after_its_time_too():
     """It is approved on the ledger, so readings are due; nobody has heard of it."""
