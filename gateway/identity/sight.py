@@ -12,18 +12,19 @@ Pure. docs/access.md has the table of all calls.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
+from chaincode.energy.market import views as market_views
 from chaincode.energy.market.records import Listing
-from chaincode.energy.marketplace.records import Post, PostState
+from chaincode.energy.marketplace import views as marketplace_views
+from chaincode.energy.marketplace.records import Post
 from chaincode.energy.oracle.records import MeterReading
 from chaincode.energy.registry.records import Meter
+from chaincode.energy.sight import VISITOR, Sight
 from gateway.identity.scopes import Scope
 from gateway.identity.sessions import Viewer
 from gateway.ports import Measured, Readings
-
-TO_DEAL_WITH = frozenset({PostState.OPEN, PostState.RESERVED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,27 +72,17 @@ def sees_name(viewer: Viewer | None, idgrid: str | None) -> bool:
     return viewer is not None and idgrid is not None and viewer.may_see(idgrid)
 
 
+def sight_of(viewer: Viewer | None) -> Sight:
+    """Whom a contract's answer would name to this viewer."""
+    if viewer is None:
+        return VISITOR
+    own = viewer.idgrid if viewer.may(Scope.OWN_READ) else ""
+    return Sight(own, is_staff=viewer.may(Scope.COMMUNITY_READ))
+
+
 def post_as_seen(post: Post, viewer: Viewer | None) -> Post:
-    """A marketplace post with the names this viewer is shown; others are None, the owner's empty.
-
-    Households see who posted as long as they can deal with it, and the parties of their own.
-    """
-    if any(sees_name(viewer, party) for party in _parties(post)):
-        return post
-    is_household = viewer is not None and viewer.may(Scope.OWN_READ) and bool(viewer.idgrid)
-    owner = post.owner_idgrid if is_household and post.state in TO_DEAL_WITH else ""
-    return replace(
-        post,
-        owner_idgrid=owner,
-        seller_idgrid=owner if owner and post.seller_idgrid == owner else None,
-        buyer_idgrid=owner if owner and post.buyer_idgrid == owner else None,
-        res_id=post.res_id if owner else None,  # sources often bear their owner's name
-        escrow_id=None,
-    )
-
-
-def _parties(post: Post) -> tuple[str | None, ...]:
-    return post.owner_idgrid, post.seller_idgrid, post.buyer_idgrid
+    """A marketplace post with what this viewer is shown, as the contract shows it."""
+    return marketplace_views.post_as_seen(post, sight_of(viewer))
 
 
 def settlement_as_seen(content: Mapping[str, Any], viewer: Viewer | None) -> dict[str, Any]:
@@ -116,5 +107,4 @@ def result_as_seen(content: Mapping[str, Any], viewer: Viewer | None) -> dict[st
 
 def listing_as_seen(listing: Listing, viewer: Viewer | None) -> Listing:
     """A listing; of its priority consumers only whom this viewer may see."""
-    named = [idgrid for idgrid in listing.priority_consumers if sees_name(viewer, idgrid)]
-    return replace(listing, priority_consumers=named)
+    return market_views.listing_as_seen(listing, sight_of(viewer))

@@ -18,7 +18,7 @@ class Auction(Contract):
 
     @query
     async def steps(self, ctx: Context, listing_id: str) -> list[Any]:
-        """Calls due to clear a listing: [function, arguments...] each; all may go at once."""
+        """Staff: calls due to clear a listing, [function, arguments...]; all may go at once."""
         return [*await auction.steps(world_of(ctx), listing_id)]
 
     @transaction

@@ -65,5 +65,5 @@ class Devices(Contract):
 
     @query
     async def get(self, ctx: Context, device_id: str) -> Meter:
-        """The record of a device: owner, kind, fingerprint of its key."""
-        return await devices.get(world_of(ctx), device_id)
+        """Owner, whom it is offered to, staff: owner, kind and fingerprint of its key."""
+        return await devices.record_seen(world_of(ctx), device_id)

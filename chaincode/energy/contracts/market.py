@@ -9,6 +9,7 @@ from chaincode.energy.market.auction_records import AuctionResult
 from chaincode.energy.market.records import Listing, MarketOrder
 from chaincode.energy.settlement import fulfilment
 from chaincode.energy.settlement.records import SettlementLine, SettlementRecord
+from chaincode.energy.sight import sight_of
 from chaincode.shim import Context, Contract, query, transaction
 
 
@@ -85,7 +86,7 @@ class Market(Contract):
     @query
     async def get_listing(self, ctx: Context, listing_id: str) -> Listing:
         """Header and state of a listing."""
-        return await listings.get_listing(world_of(ctx), listing_id)
+        return await views.listing_shown(world_of(ctx), listing_id)
 
     @query
     async def list_listings(self, ctx: Context, from_id: str, to_id: str) -> list[dict[str, Any]]:
@@ -112,7 +113,9 @@ class Market(Contract):
     @query
     async def get_settlement(self, ctx: Context, listing_id: str) -> SettlementRecord:
         """Totals of a settled listing."""
-        return await fulfilment.get_settlement(world_of(ctx), listing_id)
+        world = world_of(ctx)
+        settled = await fulfilment.get_settlement(world, listing_id)
+        return fulfilment.settlement_as_seen(settled, await sight_of(world))
 
     @query
     async def get_line(self, ctx: Context, listing_id: str, idgrid: str) -> SettlementLine:

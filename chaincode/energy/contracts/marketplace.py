@@ -3,8 +3,9 @@
 from typing import Any
 
 from chaincode.energy.contracts.transaction import world_of
-from chaincode.energy.marketplace import closing, dealing, delivery, posting, posts, views
+from chaincode.energy.marketplace import closing, dealing, delivery, posting, views
 from chaincode.energy.marketplace.records import Post
+from chaincode.energy.sight import sight_of
 from chaincode.shim import Context, Contract, query, transaction
 
 
@@ -99,7 +100,9 @@ class Marketplace(Contract):
     @transaction
     async def expire(self, ctx: Context, post_id: str) -> Post:
         """Anyone, after a deadline: end what is over and free its money."""
-        return await closing.expire(world_of(ctx), post_id)
+        world = world_of(ctx)
+        ended = await closing.expire(world, post_id)
+        return views.post_as_seen(ended, await sight_of(world))
 
     @transaction
     async def resolve(self, ctx: Context, post_id: str, delivered_wh: int) -> Post:
@@ -108,10 +111,8 @@ class Marketplace(Contract):
 
     @query
     async def get_post(self, ctx: Context, post_id: str) -> dict[str, Any]:
-        """A post with its label for the caller."""
-        world = world_of(ctx)
-        post = await posts.get_post(world, post_id)
-        return views.shown(post, world.caller.idgrid, world.now_ms)
+        """A post with its label for the caller; a deal's parties for them and staff."""
+        return await views.shown_post(world_of(ctx), post_id)
 
     @query
     async def list_posts(

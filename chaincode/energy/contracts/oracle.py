@@ -76,7 +76,7 @@ class Oracle(Contract):
 
     @query
     async def get_request(self, ctx: Context, request_id: str) -> OracleRequest:
-        """A request and its value."""
+        """Who asked or staff, of a price anybody: a request and its value."""
         return await requests.get_request(world_of(ctx), request_id)
 
     @transaction

@@ -30,7 +30,7 @@ class Origin(Contract):
 
     @query
     async def token(self, ctx: Context, token_id: str) -> EnergyToken:
-        """A token: what was fed in, by whom, and what is left of it."""
+        """Producer itself or staff: what was fed in, and what is left of it."""
         return await tracing.get_token(world_of(ctx), token_id)
 
     @query
@@ -40,5 +40,5 @@ class Origin(Contract):
 
     @query
     async def trace(self, ctx: Context, certificate_id: str) -> tracing.Trace:
-        """Where a certificate's energy came from: sources, hour, signed readings."""
+        """Its holder, the producer or staff: sources, hour and signed readings behind it."""
         return await tracing.trace(world_of(ctx), certificate_id)

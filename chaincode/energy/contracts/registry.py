@@ -93,19 +93,23 @@ class Registry(Contract):
 
     @query
     async def get_participant(self, ctx: Context, idgrid: str) -> Participant:
-        """The registry record of an IDgrid."""
-        return await world_of(ctx).participant(idgrid)
+        """Participant itself or staff: its registry record."""
+        world = world_of(ctx)
+        await world.require_own_or_staff(idgrid)
+        return await world.participant(idgrid)
 
     @query
     async def get_res(self, ctx: Context, res_id: str) -> Res:
-        """The record of an energy source."""
-        return await world_of(ctx).get(Res, keys.res(res_id), Refusal.UNKNOWN_RES, res_id)
+        """Owner or staff: the record of an energy source."""
+        world = world_of(ctx)
+        source = await world.get(Res, keys.res(res_id), Refusal.UNKNOWN_RES, res_id)
+        await world.require_own_or_staff(source.owner_idgrid)
+        return source
 
     @query
     async def get_meter(self, ctx: Context, meter_id: str) -> Meter:
-        """The record of a meter."""
-        key = keys.meter(meter_id)
-        return await world_of(ctx).get(Meter, key, Refusal.UNKNOWN_METER, meter_id)
+        """Owner, whom it is offered to, staff: the record of a meter."""
+        return await devices.record_seen(world_of(ctx), meter_id)
 
     @query
     async def complete_idgrid(self, ctx: Context, body: str) -> str:

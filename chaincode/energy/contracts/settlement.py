@@ -71,8 +71,8 @@ class Settlement(Contract):
 
     @query
     async def get_disputes(self, ctx: Context, listing_id: str) -> list[dict[str, Any]]:
-        """All disputes of a listing."""
-        found = await disputes.all_of(world_of(ctx), listing_id)
+        """Participant: its own dispute of a listing; staff: all of them."""
+        found = await disputes.disputes_seen(world_of(ctx), listing_id)
         return [asdict(dispute) for dispute in found]
 
     @query
@@ -87,11 +87,13 @@ class Settlement(Contract):
 
     @query
     async def reputation(self, ctx: Context, idgrid: str) -> Reputation:
-        """How a household kept what was matched."""
+        """Participant itself or staff: how it kept what was matched."""
         return await deliveries.reputation(world_of(ctx), idgrid)
 
     @query
-    async def non_deliveries(self, ctx: Context, idgrid: str) -> list[dict[str, Any]]:
-        """The hours in which a household fell short."""
-        found = await deliveries.non_deliveries(world_of(ctx), idgrid)
+    async def non_deliveries(
+        self, ctx: Context, idgrid: str, listing_id: str = ""
+    ) -> list[dict[str, Any]]:
+        """Itself or staff, of one listing who traded with it too: where it fell short."""
+        found = await deliveries.non_deliveries(world_of(ctx), idgrid, listing_id)
         return [asdict(entry) for entry in found]

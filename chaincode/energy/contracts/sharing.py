@@ -26,8 +26,8 @@ class Sharing(Contract):
 
     @query
     async def key_at(self, ctx: Context, time_ms: int) -> SharingKey:
-        """The key in force at an instant."""
-        return await agreeing.key_at(world_of(ctx), time_ms)
+        """The key in force at an instant; of its parts and ranks a participant sees its own."""
+        return await agreeing.key_shown_at(world_of(ctx), time_ms)
 
     @query
     async def keys(self, ctx: Context) -> list[dict[str, Any]]:

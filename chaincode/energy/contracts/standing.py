@@ -36,7 +36,7 @@ class Standing(Contract):
 
     @query
     async def due(self, ctx: Context, listing_id: str) -> list[list[str]]:
-        """What is still to be carried out in a listing: pairs of IDgrid and standing id."""
+        """Staff: what is still to be carried out in a listing, pairs of IDgrid and standing id."""
         return await standing.due(world_of(ctx), listing_id)
 
     @query
@@ -62,7 +62,7 @@ class Standing(Contract):
 
     @query
     async def due_profiles(self, ctx: Context, listing_id: str) -> list[str]:
-        """Households whose profile still has an order to be made in a listing."""
+        """Staff: households whose profile still has an order to be made in a listing."""
         return await profiles.due_profiles(world_of(ctx), listing_id)
 
     @query

@@ -19,7 +19,7 @@ class Statements(Contract):
     @query
     async def run(self, ctx: Context, month: str) -> statements.StatementRun:
         """How far the statements of a month are, and what they add up to."""
-        return await statements.get_run(world_of(ctx), month)
+        return await statements.run_shown(world_of(ctx), month)
 
     @query
     async def preview(self, ctx: Context, idgrid: str, month: str) -> Statement:

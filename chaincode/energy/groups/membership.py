@@ -175,7 +175,7 @@ async def _require_manager(world: World, group_id: str) -> None:
     caller = await world.caller_is_registered()
     group = await get_group(world, group_id)
     if group.manager_idgrid != caller.idgrid:
-        raise refused(Refusal.NOT_YOURS, f"{group_id} is managed by {group.manager_idgrid}")
+        raise refused(Refusal.NOT_YOURS, group_id)
 
 
 async def _accept_invitation(world: World, group_id: str, idgrid: str, share: int) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from chaincode.energy import keys
-from chaincode.energy.community import MARKET_OPERATORS
+from chaincode.energy.community import MARKET_OPERATORS, STAFF
 from chaincode.energy.errors import Refusal, refused
 from chaincode.energy.market import auction_pages
 from chaincode.energy.market.announcing import announce_result
@@ -85,8 +85,9 @@ async def steps(world: World, listing_id: str) -> list[list[str]]:
     """Calls that are due to clear a listing, each a function and its arguments.
 
     They may be sent together; then ask again, until none is left. Only for a query: it reads the
-    sums of as many households as a peer allows.
+    sums of as many households as a peer allows, and names the first of each page; for staff.
     """
+    await world.require_role(STAFF)
     listing = await get_listing(world, listing_id)
     if listing.state == ListingState.CLEARING:
         result = await get_result(world, listing_id)

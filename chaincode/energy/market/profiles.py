@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chaincode.energy import arguments, keys
+from chaincode.energy.community import STAFF
 from chaincode.energy.errors import Refusal, refused
 from chaincode.energy.hours import HOUR_MS, delivery_hour_ms, listing_id_at
 from chaincode.energy.market.placing import BID, OFFER, Wish
@@ -93,6 +94,7 @@ async def forecast(world: World, first_listing_id: str) -> list[ForecastHour]:
 
 async def due_profiles(world: World, listing_id: str) -> list[str]:
     """Households whose profile has an order for this listing that is not made yet."""
+    await world.require_role(STAFF)
     hour_ms = _hour_ms(listing_id)
     profiles = await _by_household(world, hour_ms, hour_ms)
     wanted = [idgrid for idgrid, own in profiles.items() if _entry(own, listing_id) is not None]

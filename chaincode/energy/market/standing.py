@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chaincode.energy import arguments, keys
-from chaincode.energy.community import MARKET_OPERATORS
+from chaincode.energy.community import MARKET_OPERATORS, STAFF
 from chaincode.energy.errors import Refusal, refused
 from chaincode.energy.market.listings import get_listing
 from chaincode.energy.market.orders import require_seller
@@ -97,6 +97,7 @@ async def carry_out(world: World, *, listing_id: str, idgrid: str, standing_id: 
 
 async def due(world: World, listing_id: str) -> list[list[str]]:
     """What a scheduler still has to carry out in a listing: pairs of IDgrid and standing id."""
+    await world.require_role(STAFF)
     listing = await get_listing(world, listing_id)
     found = [order for _, order in await world.scan(StandingOrder, keys.under("standing"))]
     made = {key for key, _ in await world.scan(Made, keys.under("made", listing_id))}

@@ -1,12 +1,13 @@
 """What the market shows while it runs: listings, the open book in totals, one's own orders."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 from chaincode.energy import arguments, keys
 from chaincode.energy.market.book import Order, Side, build_book
 from chaincode.energy.market.listings import get_listing
 from chaincode.energy.market.records import Listing, MarketOrder
+from chaincode.energy.sight import Sight, sight_of
 from chaincode.energy.world import World
 
 LISTINGS_PER_PAGE_MAX = 200
@@ -76,4 +77,16 @@ async def list_listings(world: World, *, from_id: str, to_id: str) -> list[Listi
         keys.listing(arguments.identifier(to_id, "to_id")),
     )
     found = await world.scan(Listing, bounds, limit=LISTINGS_PER_PAGE_MAX)
-    return [listing for _, listing in found]
+    sight = await sight_of(world)
+    return [listing_as_seen(listing, sight) for _, listing in found]
+
+
+async def listing_shown(world: World, listing_id: str) -> Listing:
+    """Header and state of a listing, as the caller sees it."""
+    return listing_as_seen(await get_listing(world, listing_id), await sight_of(world))
+
+
+def listing_as_seen(listing: Listing, sight: Sight) -> Listing:
+    """A listing; of its priority consumers only whom this caller is shown. Pure."""
+    named = [idgrid for idgrid in listing.priority_consumers if sight.names(idgrid)]
+    return replace(listing, priority_consumers=named)

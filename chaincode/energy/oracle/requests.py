@@ -18,8 +18,9 @@ from chaincode.energy.oracle.agreement import agreed_value
 from chaincode.energy.oracle.effects import take_effect
 from chaincode.energy.oracle.panel import get_panel
 from chaincode.energy.oracle.records import OracleAnswer, OracleRequest, RequestState
-from chaincode.energy.oracle.subjects import KINDS, TOLERANCE_MAX, require_may_ask
+from chaincode.energy.oracle.subjects import KINDS, PRICE, TOLERANCE_MAX, require_may_ask
 from chaincode.energy.records import decode
+from chaincode.energy.sight import sight_of
 from chaincode.energy.world import World
 
 REQUEST_LIFETIME_MS = 2 * MINUTE_MS
@@ -89,9 +90,9 @@ async def answer(world: World, *, request_id: str, value: int) -> OracleRequest:
 
 async def expire(world: World, request_id: str) -> OracleRequest:
     """Anyone, once the time is over: nobody waits any longer. A second call changes nothing."""
-    asked = await get_request(world, request_id)
+    asked = await _request(world, request_id)
     if asked.state != RequestState.SENT:
-        return asked
+        return await get_request(world, request_id)
     if world.now_ms < asked.expires_at_ms:
         raise refused(Refusal.STILL_WAITING, request_id)
     expired = await _close(world, replace(asked, state=RequestState.EXPIRED))
@@ -101,7 +102,7 @@ async def expire(world: World, request_id: str) -> OracleRequest:
 
 async def retry(world: World, request_id: str) -> OracleRequest:
     """Whoever may ask, once the time is over: put the same question again, with a new id."""
-    asked = await get_request(world, request_id)
+    asked = await _request(world, request_id)
     await require_may_ask(world, asked.kind, asked.subject)
     if asked.state == RequestState.FULFILLED:
         raise refused(Refusal.ALREADY_FULFILLED, request_id)
@@ -156,7 +157,14 @@ async def open_requests(world: World) -> list[OracleRequest]:
 
 
 async def get_request(world: World, request_id: str) -> OracleRequest:
-    """A request and, once it is decided, its value."""
+    """A request and, once it is decided, its value; of a device for who asked and for staff."""
+    asked = await _request(world, request_id)
+    if asked.kind != PRICE and not (await sight_of(world)).names(asked.requested_by):
+        raise refused(Refusal.NOT_YOURS, request_id)
+    return asked
+
+
+async def _request(world: World, request_id: str) -> OracleRequest:
     key = keys.oracle_request(arguments.identifier(request_id, "request_id"))
     return await world.get(OracleRequest, key, Refusal.UNKNOWN_REQUEST_ID, request_id)
 

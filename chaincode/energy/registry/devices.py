@@ -23,6 +23,7 @@ from chaincode.energy.registry.records import (
     Status,
 )
 from chaincode.energy.registry.registration import MAY_REGISTER, require_owner_or
+from chaincode.energy.sight import sight_of
 from chaincode.energy.world import World
 
 METER = "meter"
@@ -84,6 +85,15 @@ async def get(world: World, device_id: str) -> Meter:
     """The record of a device."""
     key = keys.meter(arguments.identifier(device_id, "meter_id"))
     return await world.get(Meter, key, Refusal.UNKNOWN_METER, device_id)
+
+
+async def record_seen(world: World, device_id: str) -> Meter:
+    """The record of a device: for its owner, for whom it is offered to, and for staff."""
+    device = await get(world, device_id)
+    sight = await sight_of(world)
+    if not sight.names(device.owner_idgrid, device.transfer_to):
+        raise refused(Refusal.NOT_YOURS, device_id)
+    return device
 
 
 async def offer_transfer(world: World, *, device_id: str, to_idgrid: str) -> Meter:

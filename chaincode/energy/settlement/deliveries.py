@@ -3,9 +3,11 @@
 from dataclasses import replace
 
 from chaincode.energy import arguments, keys
+from chaincode.energy.market.auction_views import get_trades
 from chaincode.energy.records import decode
 from chaincode.energy.settlement.planning import NOT_RECORDED
 from chaincode.energy.settlement.records import Fulfilment, NonDelivery, Reputation
+from chaincode.energy.sight import sight_of
 from chaincode.energy.world import World
 
 NON_DELIVERIES_SHOWN_MAX = 1000
@@ -21,14 +23,27 @@ async def record(world: World, listing_id: str, kept: list[Fulfilment]) -> None:
 
 
 async def reputation(world: World, idgrid: str) -> Reputation:
-    """How a household kept its matches so far; anybody may ask."""
+    """How a household kept its matches so far; for itself and for staff.
+
+    The sums grow with every hour, so who could follow them would read the hours.
+    """
+    await world.require_own_or_staff(idgrid)
     found = await world.find(Reputation, keys.reputation(arguments.identifier(idgrid, "idgrid")))
     return found or _unknown(idgrid)
 
 
-async def non_deliveries(world: World, idgrid: str) -> list[NonDelivery]:
-    """The hours in which a household fell short, oldest first; anybody may ask."""
-    bounds = keys.under("nondelivery", arguments.identifier(idgrid, "idgrid"))
+async def non_deliveries(world: World, idgrid: str, listing_id: str) -> list[NonDelivery]:
+    """The hours in which a household fell short, oldest first; of one listing if it is named.
+
+    For itself and for staff; of a listing also for whom it traded with there.
+    """
+    arguments.identifier(idgrid, "idgrid")
+    if listing_id:
+        await _require_side_of_trade(world, idgrid, arguments.identifier(listing_id, "listing_id"))
+        entry = await world.find(NonDelivery, keys.non_delivery(idgrid, listing_id))
+        return [] if entry is None else [entry]
+    await world.require_own_or_staff(idgrid)
+    bounds = keys.under("nondelivery", idgrid)
     found = await world.scan(NonDelivery, bounds, limit=NON_DELIVERIES_SHOWN_MAX)
     return [entry for _, entry in found]
 
@@ -56,6 +71,18 @@ def updated(before: Reputation, entry: Fulfilment) -> Reputation:
         matched_buy_wh=before.matched_buy_wh + matched_wh,
         taken_wh=before.taken_wh + fulfilled_wh,
     )
+
+
+async def _require_side_of_trade(world: World, idgrid: str, listing_id: str) -> None:
+    """The household itself, staff, or who traded with it in this listing. Reads the book."""
+    sight = await sight_of(world)
+    if sight.names(idgrid):
+        return
+    if sight.is_household:
+        trades = await get_trades(world, listing_id, sight.own_idgrid)
+        if any(idgrid in (trade.seller, trade.buyer) for trade in trades):
+            return
+    await world.require_own_or_staff(idgrid)
 
 
 async def _note_shortfall(world: World, listing_id: str, entry: Fulfilment) -> None:

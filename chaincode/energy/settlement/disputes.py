@@ -17,6 +17,7 @@ from chaincode.energy.settlement.records import (
     SettlementLine,
     SettlementRecord,
 )
+from chaincode.energy.sight import sight_of
 from chaincode.energy.world import World
 
 DECIDERS = frozenset({Role.COMMUNITY_MANAGER, *GRID_OPERATORS})
@@ -104,8 +105,13 @@ async def lapse(world: World, listing_id: str) -> list[Dispute]:
     return overdue
 
 
-async def all_of(world: World, listing_id: str) -> list[Dispute]:
-    """Every dispute of a listing; anybody may ask."""
+async def disputes_seen(world: World, listing_id: str) -> list[Dispute]:
+    """The disputes of a listing: a household its own, staff all."""
+    sight = await sight_of(world)
+    return [entry for entry in await _all_of(world, listing_id) if sight.names(entry.idgrid)]
+
+
+async def _all_of(world: World, listing_id: str) -> list[Dispute]:
     arguments.identifier(listing_id, "listing_id")
     found = await world.scan(Dispute, keys.under("dispute", listing_id))
     return [dispute for _, dispute in found]
@@ -117,7 +123,7 @@ async def any_open(world: World, listing_id: str) -> bool:
 
 
 async def _open(world: World, listing_id: str) -> list[Dispute]:
-    found = await all_of(world, listing_id)
+    found = await _all_of(world, listing_id)
     return [dispute for dispute in found if dispute.state == DisputeState.OPEN]
 
 

@@ -20,6 +20,7 @@ from chaincode.energy.settlement.records import (
     SettlementLine,
     SettlementRecord,
 )
+from chaincode.energy.sight import Sight
 from chaincode.energy.world import World
 
 SETTLERS = MARKET_OPERATORS | {Role.ORACLE}
@@ -80,6 +81,11 @@ async def get_settlement(world: World, listing_id: str) -> SettlementRecord:
     """Totals of a settlement that is decided."""
     key = keys.settlement(listing_id)
     return await world.get(SettlementRecord, key, Refusal.NOT_SETTLED, listing_id)
+
+
+def settlement_as_seen(settled: SettlementRecord, sight: Sight) -> SettlementRecord:
+    """Totals; of the households with silent meters only whom this caller is shown. Pure."""
+    return replace(settled, missing=[name for name in settled.missing if sight.names(name)])
 
 
 async def get_line(world: World, *, listing_id: str, idgrid: str) -> SettlementLine:

@@ -24,6 +24,7 @@ from chaincode.energy.settlement.months import (
     summed,
 )
 from chaincode.energy.settlement.records import SettlementLine, SettlementRecord
+from chaincode.energy.sight import sight_of
 from chaincode.energy.world import World
 
 ROWS_PER_STEP_MAX = 4_000
@@ -80,6 +81,12 @@ async def get_run(world: World, month: str) -> StatementRun:
     """How far the statements of a month are."""
     _month_end_ms(month)
     return await world.get(StatementRun, keys.statement_run(month), Refusal.NO_STATEMENT, month)
+
+
+async def run_shown(world: World, month: str) -> StatementRun:
+    """The same as the caller sees it: whose statement came last is for staff."""
+    run = await get_run(world, month)
+    return run if (await sight_of(world)).is_staff else replace(run, after="")
 
 
 async def issue(world: World, month: str) -> StatementRun:

@@ -1,6 +1,7 @@
 """Agreeing on sharing keys: each version has its date, and none is changed or made retroactive."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from chaincode.energy import arguments, keys
@@ -9,6 +10,7 @@ from chaincode.energy.community import STAFF, Role
 from chaincode.energy.errors import Refusal, refused
 from chaincode.energy.hours import TIME_MS_MAX
 from chaincode.energy.sharing.records import KeyKind, SharingHistory, SharingKey
+from chaincode.energy.sight import Sight, sight_of
 from chaincode.energy.world import World
 
 PARTS = 1_000_000
@@ -62,6 +64,20 @@ async def key_at(world: World, time_ms: int) -> SharingKey:
     if not version:
         raise refused(Refusal.NO_SHARING_KEY, f"at {time_ms}")
     return await get_key(world, version)
+
+
+async def key_shown_at(world: World, time_ms: int) -> SharingKey:
+    """The key in force at an instant, as the caller sees it."""
+    return key_as_seen(await key_at(world, time_ms), await sight_of(world))
+
+
+def key_as_seen(key: SharingKey, sight: Sight) -> SharingKey:
+    """A key; of its parts and ranks only those of whom this caller is shown. Pure."""
+    return replace(
+        key,
+        parts={name: part for name, part in key.parts.items() if sight.names(name)},
+        ranks={name: rank for name, rank in key.ranks.items() if sight.names(name)},
+    )
 
 
 async def get_key(world: World, version: int) -> SharingKey:

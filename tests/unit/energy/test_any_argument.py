@@ -154,7 +154,7 @@ def test_whatever_of_it_is_accepted_leaves_the_money_whole(
     community: Community, callers: list[TestClient]
 ) -> None:
     before, dice, accepted = community.ledger.snapshot(), random.Random(6), 0
-    for _ in range(3):
+    for _ in range(4):
         for name, parameters in functions():
             answer = dice.choice(callers).simulate(name, *arguments_for(parameters, dice))
             if answer.response.status < 400:

@@ -111,6 +111,9 @@ def test_the_trace_of_a_kilowatt_hour_shows_source_hour_and_reading(community):
         (generator.res_id, "solar")
     ]
     [reading] = trace["readings"]
+    assert "exported_wh" not in reading, "the buyer of a part is not told the whole"
+    of_producer = generator.client.evaluate("origin:trace", certificate["certificate_id"])
+    assert of_producer["readings"] == [reading | {"exported_wh": 5_000}]
     assert (reading["from_seq"], reading["to_seq"]) == (before + 1, before + 2)
     last = MeterReading(
         meter_id=generator.meter_id,
@@ -232,7 +235,7 @@ def test_who_may_do_what(community):
     refuses(community, "ROLE_NOT_ALLOWED", generator.client, "origin:issue", LISTING, 0)
     own = f"{LISTING}.{generator.idgrid}"
     give = "origin:transfer", own, buyer.idgrid
-    refuses(community, "NOT_YOURS", prosumer.client, *give, 1)
+    refuses(community, "UNKNOWN_TOKEN", prosumer.client, *give, 1)
     refuses(community, "NOT_POSITIVE", generator.client, *give, 0)
     to_nobody = "origin:transfer", own, "VAL-0017-X", 1
     refuses(community, "UNKNOWN_PARTICIPANT", generator.client, *to_nobody)

@@ -1,23 +1,34 @@
 """Non-delivery is recorded and a household's reputation is kept."""
 
+import json
+
 import pytest
 
-from tests.unit.energy.community import LISTING, Community, Household
+from chaincode.energy import keys
+from chaincode.shim import ContractError
+from tests.unit.energy.community import COOP, LISTING, Community, Household
 from tests.unit.energy.settlement.trades import settled_trade, substitute
 
 
 def reputation(community: Community, home: Household) -> dict[str, int]:
-    """As any member sees it: matching asks the same."""
-    found: dict[str, int] = community.households[0].client.evaluate(
-        "settlement:reputation", home.idgrid
-    )
+    """As staff sees it, and the household itself."""
+    ask = ("settlement:reputation", home.idgrid)
+    found: dict[str, int] = community.manager.evaluate(*ask)
+    assert home.client.evaluate(*ask) == found
     return found
 
 
 @pytest.mark.row("E059")
-def test_a_seller_that_delivers_nothing_gets_a_record_everybody_sees() -> None:
+def test_a_seller_that_delivers_nothing_gets_a_record_both_sides_of_the_trade_see() -> None:
+    """A contract that matches reads the sums at `reputation~id`, as everything else it reads."""
     community, seller, buyer = settled_trade(0, 10_000)
-    (entry,) = buyer.client.evaluate("settlement:non_deliveries", seller.idgrid)
+    (entry,) = buyer.client.evaluate("settlement:non_deliveries", seller.idgrid, LISTING)
+    for client in (seller.client, community.manager):
+        assert client.evaluate("settlement:non_deliveries", seller.idgrid) == [entry]
+        assert client.evaluate("settlement:non_deliveries", seller.idgrid, LISTING) == [entry]
+    kept = community.ledger.state(keys.reputation(seller.idgrid))
+    assert kept is not None
+    assert json.loads(kept) == reputation(community, seller)
     assert entry == {
         "listing_id": LISTING,
         "idgrid": seller.idgrid,
@@ -31,6 +42,18 @@ def test_a_seller_that_delivers_nothing_gets_a_record_everybody_sees() -> None:
     assert (kept["matched_sell_wh"], kept["delivered_wh"]) == (10_000, 0)
     assert reputation(community, buyer)["buy_short_hours"] == 0
     assert community.manager.evaluate("settlement:non_deliveries", buyer.idgrid) == []
+
+
+def test_who_did_not_trade_with_a_household_learns_nothing_of_its_deliveries() -> None:
+    community, seller, buyer = settled_trade(0, 10_000)
+    stranger = community.join()
+    for client in (stranger.client, community.ledger.client(COOP, "nobody")):
+        for arguments in ([seller.idgrid], [seller.idgrid, LISTING]):
+            with pytest.raises(ContractError) as refusal:
+                client.evaluate("settlement:non_deliveries", *arguments)
+            assert refusal.value.status == 403
+    with pytest.raises(ContractError, match="NOT_YOURS"):
+        buyer.client.evaluate("settlement:non_deliveries", seller.idgrid)
 
 
 def test_a_match_kept_in_full_leaves_no_record() -> None:
