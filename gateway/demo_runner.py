@@ -20,7 +20,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
-from datetime import timedelta
+from datetime import timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +29,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from gateway.agent.client import REQUEST_TIMEOUT_S
 from gateway.database import migrate, open_database
+from gateway.demo.agreements import agree
 from gateway.demo.community_broker import CommunityBroker
 from gateway.demo.day import MarketDay
 from gateway.demo.devices import AWAY_PERCENT, DeviceWatch, MeterOutOfReach
+from gateway.demo.direct_deals import DirectDeals
 from gateway.demo.home_devices import HomeDevices
 from gateway.demo.homes import DemoHome, HomeMaker
 from gateway.demo.live_values import Moment, moment_at
@@ -42,6 +44,7 @@ from gateway.demo.replay import Replayed, compare, differences, first_hour_of, t
 from gateway.demo.report import DemoReport, HourReport, broken_invariants
 from gateway.demo.settings import DemoSettings, load_demo_settings
 from gateway.demo.table import LiveTable
+from gateway.demo.tariffs import Tariffs
 from gateway.errors import LedgerRefusal
 from gateway.hems.firmware_meter import FirmwareError
 from gateway.hems.fleet import DemoMeter, Fleet, LightMeter
@@ -49,6 +52,7 @@ from gateway.hems.profiles import DEMO_START, load_profiles
 from gateway.hems.running import limits_for
 from gateway.hems.series import SeriesStore
 from gateway.ledger_access.actor import Actor
+from gateway.local_time import LocalTime
 from gateway.mqtt.connection import keep_ingesting
 from gateway.mqtt.ingest import SeriesIntake
 from gateway.mqtt.mosquitto import ORACLE
@@ -96,6 +100,9 @@ class Demo:
         self._first_hour = DEMO_START if day is None else first_hour_of(day, self._profiles)
         self._resources = AsyncExitStack()
         self._broker = CommunityBroker(settings)
+        self._local_time = LocalTime(
+            timezone(timedelta(minutes=settings.community.utc_offset_minutes))
+        )
         self._clock: MarketClock | None = None
         """Of the market, once everybody is registered."""
 
@@ -118,7 +125,9 @@ class Demo:
                 watch.run(self._settings.manager_link),
             ):
                 await self._register(community)
-                day = self._day(community)
+                tariffs = await self._agree(community)
+                self._begin()
+                day = self._day(community, tariffs)
                 on_report(await self._trade(community, day, watch, mails))
                 if stays:
                     await day.go_on(self._settings.hours)
@@ -222,7 +231,7 @@ class Demo:
         return client
 
     async def _register(self, community: Community) -> None:
-        """Everybody registered and approved; the market's clock begins."""
+        """Everybody registered and approved."""
         settings, homes, actors = self._settings, community.homes, community.actors
         staff = Staff(manager=actors["community_manager"], operator=actors["dso"])
         roles = {role: [files.mspid] for role, files in settings.staff.items()}
@@ -243,7 +252,25 @@ class Demo:
         )
         for actor in actors.values():
             await actor.see(done_last)
-        hour_ms = settings.community.hour_ms
+
+    async def _agree(self, community: Community) -> Tariffs:
+        tariffs = Tariffs(
+            community.actors["community_manager"], local_time=self._local_time, clock_ms=clock_ms
+        )
+        told = await agree(
+            community.homes,
+            tariffs,
+            profiles=self._profiles,
+            first_hour=self._first_hour,
+            now_ms=clock_ms(),
+            local_time=self._local_time,
+        )
+        self._table.say(told)
+        return tariffs
+
+    def _begin(self) -> None:
+        """The market's clock begins."""
+        hour_ms = self._settings.community.hour_ms
         first_delivery_ms = clock_ms() + START_MARGIN_MS + hour_ms
         self._clock = MarketClock(first_delivery_ms, hour_ms, self._first_hour)
 
@@ -269,15 +296,18 @@ class Demo:
             hour_ms=hour_ms,
         )
 
-    def _day(self, community: Community) -> MarketDay:
+    def _day(self, community: Community, tariffs: Tariffs) -> MarketDay:
         actors, homes, clock = community.actors, community.homes, self._clock
         assert clock is not None, "everybody is registered first"
+        households = [home.household for home in homes]
         return MarketDay(
             clock=clock,
             clock_ms=clock_ms,
             scheduler=Scheduler(actors["scheduler"], clock_ms),
             oracle=_oracle(actors["oracle"], community.series, clock),
-            households=[home.household for home in homes],
+            households=households,
+            tariffs=tariffs,
+            deals=DirectDeals(seller=households[0], buyer=households[1], say=self._table.say),
             fleet=community.fleet,
             profiles=self._profiles,
             table=self._table,

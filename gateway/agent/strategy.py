@@ -53,6 +53,12 @@ def wish_for(*, household: str, net_wh: int, terms: MarketTerms) -> Wish | None:
     return Wish("offer" if is_offer else "bid", energy_wh, price)
 
 
+def apart_from(net_wh: int, apart_wh: int) -> int:
+    """What is left of a surplus (positive) or a deficit when so much of it is kept apart."""
+    left_wh = max(abs(net_wh) - apart_wh, 0)
+    return left_wh if net_wh > 0 else -left_wh
+
+
 def _draw(household: str, listing_id: str, what: str, least: int, span: int) -> int:
     """A number from least to least + span, the same for the same words."""
     digest = sha256(f"{household}|{listing_id}|{what}".encode())

@@ -4,21 +4,21 @@ import asyncio
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from gateway.agent.household import Household
 from gateway.agent.strategy import MarketTerms
+from gateway.demo.direct_deals import DirectDeals
 from gateway.demo.report import HourReport
 from gateway.demo.table import LiveTable, Row
+from gateway.demo.tariffs import FEED_IN_UTOKEN_PER_KWH, Tariffs
 from gateway.hems.fleet import Fleet
 from gateway.hems.profiles import Profiles
 from gateway.oracle.reporting import ReportingNode
 from gateway.timetable.market_clock import HourPlan, MarketClock
 from gateway.timetable.scheduler import Scheduler, sleep_until
 
-FEED_IN_UTOKEN_PER_KWH = 80_000
-"""What the utility pays for a kWh; the data set has no feed-in tariff."""
 MAX_ORDER_WH = 10_000
 
 
@@ -33,6 +33,8 @@ class MarketDay:
     households: Sequence[Household]
     fleet: Fleet
     profiles: Profiles
+    tariffs: Tariffs
+    deals: DirectDeals
     table: LiveTable
     utc_offset: timedelta
 
@@ -78,7 +80,7 @@ class MarketDay:
         row.retail_price_utoken_per_kwh = cap
         await self.scheduler.open_listing(hour, floor=FEED_IN_UTOKEN_PER_KWH, cap=cap)
         self._show(hour, row, "taking orders")
-        await self._trade(hour, row, cap)
+        await asyncio.gather(self._trade(hour, row, cap), self.tariffs.announce(hour, cap))
         result = await self.scheduler.close_and_clear(hour)
         row.offers, row.bids = result["offer_count"], result["bid_count"]
         row.price_utoken_per_kwh = result["price_utoken_per_kwh"]
@@ -86,23 +88,29 @@ class MarketDay:
         self._show(hour, row, "delivering")
         await reported.wait()
         settled = await self.scheduler.settle(hour)
+        await self.deals.settle(hour)
         row.settled_wh, row.imported_wh = settled["settled_wh"], settled["imported_wh"]
         self._show(hour, row, "settled")
         return _report(hour, row, settled)
 
     async def _trade(self, hour: HourPlan, row: Row, cap: int) -> None:
-        """Every household decides and orders for itself, all at once."""
+        """Every household decides and orders for itself, all at once; then two of them deal."""
         terms = MarketTerms(hour.listing_id, FEED_IN_UTOKEN_PER_KWH, cap, MAX_ORDER_WH)
         wishes = await asyncio.gather(
-            *(home.on_listing(terms, hour.delivery_start) for home in self.households)
+            *(
+                home.on_listing(
+                    terms, hour.delivery_start, apart_wh=self.deals.apart_wh(home, hour)
+                )
+                for home in self.households
+            )
         )
         sides = [wish.side for wish in wishes if wish is not None]
         row.offers, row.bids = sides.count("offer"), sides.count("bid")
         self._show(hour, row, "orders placed")
+        await self.deals.strike(hour)
 
     def _retail_price(self, hour: HourPlan) -> int:
-        row = self.profiles.hour_index(hour.delivery_start)
-        return self.profiles.retail_price_utoken_per_kwh[row]
+        return retail_price(self.profiles, hour.delivery_start)
 
     def _label(self, hour: HourPlan) -> str:
         local = hour.delivery_start + self.utc_offset
@@ -111,6 +119,11 @@ class MarketDay:
     def _show(self, hour: HourPlan, row: Row, state: str) -> None:
         row.state = state
         self.table.update(hour.listing_id, row)
+
+
+def retail_price(profiles: Profiles, delivery_start: datetime) -> int:
+    """The data set's tariff for an hour, in utoken per kWh."""
+    return profiles.retail_price_utoken_per_kwh[profiles.hour_index(delivery_start)]
 
 
 def _report(hour: HourPlan, row: Row, settled: dict[str, Any]) -> HourReport:

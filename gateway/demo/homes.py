@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives import serialization
 
 from gateway.agent.client import HouseholdClient
 from gateway.agent.household import Household
+from gateway.agent.sleeper import Sleeper
 from gateway.demo.appliances import plug_of
 from gateway.demo.community_broker import CommunityBroker
 from gateway.demo.home_battery import StoredHome, with_battery
@@ -106,6 +107,7 @@ class HomeMaker:
             profiles=self._profiles,
             client=HouseholdClient(http, identity),
             preferred=self._neighbours(own),
+            sleeper=_sleeper(own, http),
         )
         return DemoHome(neighbour, household, meters, self._devices(own, recorded, stored))
 
@@ -150,6 +152,13 @@ class HomeMaker:
         """Households whose meters run the firmware rather buy of each other: over their relays."""
         nodes = [home.idgrid for home in self._settings.households[:FIRMWARE_METERS]]
         return [name for name in nodes if name != own.idgrid] if own.idgrid in nodes else []
+
+
+def _sleeper(own: HouseholdSettings, http: httpx.AsyncClient) -> Sleeper | None:
+    if own.agent is None:
+        return None
+    identity = own.agent.load()
+    return Sleeper(identity, HouseholdClient(http, identity), own.idgrid)
 
 
 def _equipment(own: HouseholdSettings, pv_meter: LightMeter | None, home: Home) -> Equipment:

@@ -42,6 +42,8 @@ class HouseholdSettings:
     plugs: tuple[PlugSettings, ...] = ()
     broker_token: str = ""
     """Of its home automation at the broker; empty: it has none."""
+    agent: IdentityFiles | None = None
+    """Orders for it while it sleeps; none: it orders itself."""
 
     @property
     def meter(self) -> str:
@@ -135,5 +137,6 @@ def _household(raw: dict[str, Any]) -> HouseholdSettings:
     parsed = {
         "identity": identity_from(raw["identity"]),
         "plugs": tuple(PlugSettings(**plug) for plug in raw.get("plugs", ())),
+        "agent": identity_from(raw["agent"]) if "agent" in raw else None,
     }
     return HouseholdSettings(**(raw | parsed))

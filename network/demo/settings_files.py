@@ -25,6 +25,8 @@ FIRST_DAY, LAST_DAY = date(2016, 8, 1), date(2017, 7, 30)
 UTC_OFFSET_MINUTES = -7 * 60
 CHAINCODE = "energy"
 HOME_MEMBER = "cooperative"
+HOME_THAT_SLEEPS = 3
+"""An agent orders for it, with a key of its own; with fewer homes it is the last one."""
 TOKEN_BYTES = 24
 SILENT_AFTER_PERCENT = 100
 """Of a market hour, in which the demo's meters tell their values several times."""
@@ -120,6 +122,8 @@ def write_demo_files(
         for home in range(1, households + 1)
     ]
     homes[0]["broker_token"] = files.home_automation.token
+    asleep = homes[min(HOME_THAT_SLEEPS, households) - 1]
+    asleep["agent"] = _agent(authorities[HOME_MEMBER], layout, asleep["idgrid"], now=now)
     demo["mailbox"] = {"port": ports.mail, "folder": str(files.mail_folder)}
     gateway["mail"] = _mail(ports.mail, demo["staff"]["notifier"])
     gateway["hems"] = _hems(hour_ms) | {
@@ -252,6 +256,15 @@ def _household(
     attributes = {"role": "prosumer", "idgrid": idgrid}
     identity = _issued(authority, layout.wallet(idgrid), idgrid, attributes, now=now)
     return {"idgrid": idgrid, "home": home, "identity": identity}
+
+
+def _agent(
+    authority: MemberAuthority, layout: NetworkLayout, idgrid: str, *, now: datetime
+) -> dict[str, str]:
+    """The key of a household's agent; the ledger learns what it may do."""
+    name = f"{idgrid}-agent"
+    attributes = {"role": "prosumer", "idgrid": idgrid}
+    return _issued(authority, layout.wallet(name), name, attributes, now=now)
 
 
 def _issued(

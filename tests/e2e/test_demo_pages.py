@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from gateway.agent.client import HouseholdClient, OrderRefused
 from gateway.mqtt.connection import connected
 from gateway.mqtt.topics import discovery_topic, market_topic
 from gateway.settings import MqttSettings
@@ -24,7 +25,11 @@ HOUSEHOLD_PAGES = {
         "data-countdown|closed",
     ),
     "/market": (r'id="orders-live".*?settled', "<table"),
-    "/marketplace": (),
+    "/marketplace": (
+        'data-label="Buy"',
+        r'class="own"[^>]*data-post.*?data-label="Purchased"',
+        'data-label="Request to Sell"',
+    ),
     "/meter": (
         r'id="gauge-power" data-range="good".*?figure">\d',
         r'id="gauge-voltage" data-range="good".*?figure">2\d\d\.\d',
@@ -48,32 +53,32 @@ HOUSEHOLD_PAGES = {
     ),
     "/account": (r"data-transaction=", r"statement-2016-08|/v1/settlements"),
     "/notices": (r"settled|match",),
-    "/notices/webhooks": (),
+    "/notices/webhooks": (r"<form",),
     "/standing?side=offer": (r'data-argument="\d"',),
-    "/receipt": (),
-    "/terms": (),
-    "/enrol": (),
+    "/receipt": (r'type="file"',),
+    "/terms": (r"<h2",),
+    "/enrol": (r"<form",),
     "/explorer": (r"data-block=", r"data-transaction="),
     "/explorer/households/FON-0001-2": (r"data-transaction=",),
 }
 MANAGER_PAGES = {
     "/": (r"figure",),
     "/market": (r"<table",),
-    "/console": (),
+    "/console": ("All money adds up",),
     "/console/members": (rf'data-idgrid="FON-000{HOUSEHOLDS}-',),
     "/console/meters": (
         r'data-device="battery-01".*?>online<',
         r'data-device="meter-01".*?>online<.*?data-permille="\d+"',
     ),
     "/console/listings": (r'data-listing="2016-08-01T20"',),
-    "/console/prices": (),
-    "/console/sharing": (),
-    "/console/statements": (),
+    "/console/prices": ("feed-in tariff.*?0.0840", "retail price.*?0.2200"),
+    "/console/sharing": ("Version 2.*?to come.*?FON-0001-2.*?Version 1.*?by use",),
+    "/console/statements": (r"2016-08.*?in order",),
     "/console/exports": (r"energy-2016-08\.csv",),
     "/console/security": (r'data-link="pv-meter-01"', r'data-link="fridge-01"'),
     "/console/audit": (r'data-action="\w+:\w+"',),
     "/console/audit?function=market:settle": (r'data-action="market:settle"',),
-    "/manager/keys": (),
+    "/manager/keys": (r"<form",),
     "/explorer": (r"data-block=",),
     "/explorer/blocks": (r"data-block=",),
     "/explorer/transactions": (r"data-transaction=",),
@@ -165,6 +170,39 @@ def test_a_participant_is_found_by_the_address_that_mail_goes_to(demo):
         ]
         mine = [mail["Subject"] for mail in caught if mail["To"] == address]
         assert any("settled" in subject for subject in mine), mine
+
+    play(demo, scene)
+
+
+def test_neighbours_dealt_from_house_to_house_and_were_paid_by_their_meters(demo):
+    async def scene(it: Scene) -> None:
+        posts = (
+            await it.http.get("/v1/marketplace/posts", headers=await it.manager_session())
+        ).json()["items"]
+        deals = [post for post in posts if post["state"] == "SETTLED"]
+        assert deals, posts
+        for deal in deals:
+            assert (deal["seller_idgrid"], deal["buyer_idgrid"]) == (it.idgrid(0), it.idgrid(1))
+            assert deal["delivery"] == "metered"
+            assert 0 < deal["delivered_wh"] <= deal["energy_wh"]
+
+    play(demo, scene)
+
+
+def test_the_agent_of_the_household_that_sleeps_carried_out_its_standing_order(demo):
+    async def scene(it: Scene) -> None:
+        asleep = next(own for own in it.demo.settings.households if own.agent is not None)
+        agent = asleep.agent.load()
+        session = await it.manager_session()
+        carried_out = await it.latest("standing:carry_out")
+        shown = (await it.http.get(f"/v1/transactions/{carried_out[0]}", headers=session)).json()
+        assert (shown["code"], shown["function"]) == ("VALID", "standing:carry_out")
+        household = HouseholdClient(it.http, agent)
+        with pytest.raises(OrderRefused) as refusal:
+            await household.submit("tokens:redeem", ["1", "out"])
+        assert refusal.value.code == "KEY_NOT_ACTIVE"
+        orders = await it.actors["auditor"].evaluate("standing:get_orders", asleep.idgrid)
+        assert [order["side"] for order in orders] == ["offer"]
 
     play(demo, scene)
 

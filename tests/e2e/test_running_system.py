@@ -92,9 +92,11 @@ def test_a_settled_hour_has_a_receipt_that_the_command_checks_offline(demo, tmp_
 
 
 @pytest.mark.row("E056")
-def test_an_account_is_the_sum_of_its_settlements(demo):
+def test_an_account_is_the_sum_of_its_settlements_and_deals(demo):
     async def scene(it: Scene) -> None:
         manager = await it.manager_session()
+        posts = (await it.http.get("/v1/marketplace/posts", headers=manager)).json()["items"]
+        deals = [post for post in posts if post["state"] == "SETTLED"]
         traded_wh = 0
         for number in range(HOUSEHOLDS):
             url = f"/v1/accounts/{it.idgrid(number)}"
@@ -104,6 +106,13 @@ def test_an_account_is_the_sum_of_its_settlements(demo):
                 name: sum(line[name] for line in lines)
                 for name in ("sold_wh", "bought_wh", "received_utoken", "paid_utoken")
             }
+            for side, energy, money in (
+                ("seller_idgrid", "sold_wh", "received_utoken"),
+                ("buyer_idgrid", "bought_wh", "paid_utoken"),
+            ):
+                own = [deal for deal in deals if deal[side] == it.idgrid(number)]
+                total[energy] += sum(deal["delivered_wh"] for deal in own)
+                total[money] += sum(deal["paid_utoken"] for deal in own)
             assert account["sold_wh"] == total["sold_wh"]
             assert account["bought_wh"] == total["bought_wh"]
             assert account["balance_utoken"] + account["locked_utoken"] == (
