@@ -50,9 +50,18 @@ class MarketReport:
     cleared: ClearedBook | None
     settled: SettledHour | None
 
+    @property
+    def is_met(self) -> bool:
+        """Whether everything that was measured met its goal."""
+        return (
+            all(one.is_met for one in self.clearing)
+            and (self.cleared is None or self.cleared.total_s < CLEARING_TARGET_S)
+            and (self.settled is None or self.settled.total_s < SETTLING_TARGET_S)
+        )
+
 
 def main(arguments: Sequence[str]) -> int:
-    """Measure and print; 1 and one line on standard error when it cannot be done."""
+    """Measure and print; 1 when a goal is missed or, with a line of error, it cannot be done."""
     options = _parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # cleans up as Ctrl-C does
     try:
@@ -64,7 +73,7 @@ def main(arguments: Sequence[str]) -> int:
     except (CommitFailed, LifecycleError, ProcessError, OSError) as error:
         return _failed(str(error))
     print(json.dumps(asdict(report), indent=2) if options.json else report_table(report))
-    return 0
+    return 0 if report.is_met else EXIT_FAILED
 
 
 def report_table(report: MarketReport) -> str:
