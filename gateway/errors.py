@@ -120,6 +120,12 @@ class Problem(Enum):
         "The gateway's database does not answer",
         "Retry after `Retry-After` seconds; what a replica knows can be read meanwhile.",
     )
+    CATCHING_UP = ProblemKind(
+        "catching-up",
+        503,
+        "This gateway has not read the newest blocks yet",
+        "Ask another gateway, or retry after `Retry-After` seconds.",
+    )
     ISSUER_UNAVAILABLE = ProblemKind(
         "certificate-authority-unavailable",
         503,

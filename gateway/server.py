@@ -41,6 +41,7 @@ from gateway.notices.running import notice_tasks
 from gateway.notices.ways import NoticeWays, ways_from
 from gateway.ports import Ledger
 from gateway.processes import clock_ms, settings_named
+from gateway.readiness import Readiness
 from gateway.readmodel.event_feed import EventFeed
 from gateway.readmodel.following import follow_blocks
 from gateway.readmodel.projector import Projector
@@ -78,6 +79,7 @@ def build_services(settings: GatewaySettings, ledger: Ledger, database: Database
         addresses=_addresses(settings, ledger),
         broker=BrokerLink(clock_ms),
         readmodel=readmodel,
+        readiness=Readiness(ledger, readmodel),
         blocks=blocks,
         feed=EventFeed(readmodel),
         transactions=Transactions(

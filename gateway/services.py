@@ -23,6 +23,7 @@ from gateway.notices.addresses import Addresses
 from gateway.notices.book import NoticeBook
 from gateway.notices.ways import NoticeWays
 from gateway.ports import Measurements, NothingMeasured, Readings
+from gateway.readiness import Readiness
 from gateway.readmodel.event_feed import EventFeed
 from gateway.readmodel.queries import ReadModel
 from gateway.shared_state.answered import AnsweredRequests
@@ -60,6 +61,7 @@ class Services:
     """The use cases of one gateway process."""
 
     readmodel: ReadModel
+    readiness: Readiness
     blocks: BlockSignal
     feed: EventFeed
     transactions: Transactions

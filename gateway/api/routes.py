@@ -6,6 +6,7 @@ from gateway.api import (
     device_routes,
     event_routes,
     explorer_routes,
+    health_routes,
     hems_routes,
     identity_routes,
     market_routes,
@@ -50,6 +51,7 @@ def add_api_routes(app: FastAPI) -> FastAPI:
         push_routes,
         problem_routes,
         raw_data_routes,
+        health_routes,
     ):
         app.include_router(routes.router)
     return app

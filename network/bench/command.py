@@ -6,8 +6,8 @@ A transaction counts when its commit status is VALID; latency is from building t
 that status. CPU is that of all processes: validators, their contract processes, and this client.
 With --profile the CPU of each step is told apart instead. With --client node every level is run
 through Fabric's Gateway SDK for Node too, in turn with our own client. `bench market` measures the
-market instead (`market.py`), `bench gateway` the gateway (`gateway.py`), `bench meters` a broker with
-thousands of meters (`meters.py`); those three have goals, and end with status 1 when one is missed.
+market instead (`market.py`), `bench gateway` the gateway (`gateway.py`), `bench meters` a broker
+with thousands of meters (`meters.py`); those have goals, and end with 1 when one is missed.
 """
 
 import argparse

@@ -133,8 +133,10 @@ def calls(it: Street) -> dict[str, tuple[str, dict[str, Any] | None]]:
     amounts = {"energy_wh": 1_500, "price_utoken_per_kwh": 54_000}
     reads = {
         "/battery-soc/{battery_id}": f"/battery-soc/{it.battery.res_id}",
+        "/healthz": "/healthz",
         "/problems": "/problems",
         "/problems/{slug}": "/problems/conflict",
+        "/readyz": "/readyz",
         "/smartmeter/{meter_id}": f"/smartmeter/{meter}",
         "/v1/accounts": "/v1/accounts",
         "/v1/accounts/{idgrid}": f"/v1/accounts/{home}",

@@ -19,6 +19,7 @@ from gateway.identity.sessions import Sessions
 from gateway.ledger_access.block_signal import BlockSignal
 from gateway.local_time import fixed
 from gateway.ports import CertificateIssuer
+from gateway.readiness import Readiness
 from gateway.readmodel.event_feed import EventFeed
 from gateway.readmodel.following import follow_blocks
 from gateway.readmodel.projector import Projector
@@ -191,6 +192,7 @@ def services_over(
 
     return Services(
         readmodel=readmodel,
+        readiness=Readiness(ledger, readmodel, held_ms=0),
         blocks=blocks,
         feed=EventFeed(readmodel),
         transactions=Transactions(
