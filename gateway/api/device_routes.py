@@ -11,6 +11,7 @@ from chaincode.energy.registry.devices import METER
 from chaincode.energy.registry.records import Meter
 from gateway.api.access import Owner, OwnReader, UsedServices
 from gateway.api.device_answers import DayOfReadings, OwnedDevice, PayableEnergy, SetAsideReading
+from gateway.books.own_devices import owned_device
 from gateway.books.quarantined import quarantined
 from gateway.errors import Problem, RequestRefused
 from gateway.hems.alarms import Alarm
@@ -215,8 +216,5 @@ def require_owner(services: Services, viewer: Viewer, device_id: str) -> int:
 
     The same 403 for a device that nobody has as for somebody else's.
     """
-    meter = services.community.meter(device_id)
-    is_own = meter is not None and meter.owner_idgrid == viewer.idgrid
-    if meter is None or not is_own or not viewer.may(Scope.OWN_READ):
-        raise RequestRefused(Problem.FORBIDDEN, "this device is not yours")
-    return meter.owned_since_ms
+    idgrid = viewer.idgrid if viewer.may(Scope.OWN_READ) else ""
+    return owned_device(services.community, idgrid, device_id).owned_since_ms

@@ -10,12 +10,13 @@ from gateway.api.access import LiveServices, Owner, PlugSwitcher
 from gateway.api.device_routes import DeviceId, hems_of, require_owner
 from gateway.api.schemas import Body
 from gateway.errors import Problem, RequestRefused
+from gateway.hems.own_switching import LIFETIME_MS_DEFAULT, OwnSwitching
 from gateway.hems.plug_services import DEVICE, MONTHLY, PlugServiceError
 from gateway.hems.switching import SwitchCommand
 from gateway.identity.sessions import Viewer
 from gateway.services import Services
 
-LIFETIME_MS_MIN, LIFETIME_MS_DEFAULT, LIFETIME_MS_MAX = 1_000, 5_000, 60_000
+LIFETIME_MS_MIN, LIFETIME_MS_MAX = 1_000, 60_000
 
 router = APIRouter(prefix="/v1", tags=["devices"])
 
@@ -48,7 +49,8 @@ async def switch(
     await asyncio.to_thread(require_owner, services, viewer, device_id)
     hems = hems_of(services)
     command = await asyncio.to_thread(
-        hems.stores.switches.issue,
+        OwnSwitching(services.community, hems.stores.switches).switch,
+        viewer.idgrid,
         device_id,
         is_on=body.on,
         now_ms=services.clock_ms(),

@@ -30,6 +30,8 @@ class DeviceHealth:
     last_seen_ms: int
     firmware: str
     refused: int
+    dropped: int
+    """Messages and readings that it says left its full queues since it started."""
     alarms: tuple[str, ...]
     days: tuple[DayAvailability, ...]
     """The last DAYS_SHOWN local days or since its first reading, the newest last, up to now."""
@@ -71,6 +73,7 @@ def device_health(
                 last_seen_ms=row.last_seen_ms if row is not None else 0,
                 firmware=row.firmware if row is not None else "",
                 refused=row.refused if row is not None else 0,
+                dropped=(row.dropped or 0) if row is not None else 0,
                 alarms=tuple(alarms.get(meter.meter_id, ())),
                 days=days[meter.meter_id],
             )

@@ -3,6 +3,7 @@
 From that follow the alarm of a silent device (once, cleared when it is back) and the status page.
 """
 
+import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -16,6 +17,8 @@ from gateway.mqtt.device_messages import LOST, ONLINE, DeviceState
 UNKNOWN = "unknown"
 LAST_SEEN_WRITTEN_MS = 60_000
 """How stale the stored time may be; after a restart a device seems silent that much earlier."""
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,8 @@ class Device:
     plug_on: int | None
     outbox: int | None
     refused: int
+    dropped: int | None
+    signal_dbm: int | None
 
 
 class DeviceBook:
@@ -50,7 +55,7 @@ class DeviceBook:
     def _stored(self) -> list[Device]:
         with self._database.reading() as connection:
             rows = connection.execute(select(*_COLUMNS).order_by(DeviceRow.device_id))
-            return [Device(*row) for row in rows]
+            return [Device(**row) for row in rows.mappings()]
 
     def get(self, device_id: str) -> Device | None:
         """One device."""
@@ -82,6 +87,7 @@ class DeviceBook:
         ]
         if not changed:
             return
+        self._warn_of_dropped(changed)
         self._known |= {device.device_id: device for device in changed}
         due = [device for device in changed if self._is_due(device, now_ms)]
         if not due:
@@ -91,6 +97,19 @@ class DeviceBook:
             connection.execute(delete(DeviceRow).where(DeviceRow.device_id.in_(names_due)))
             connection.execute(insert(DeviceRow), [_values(device) for device in due])
         self._written |= {device.device_id: device for device in due}
+
+    def _warn_of_dropped(self, changed: Iterable[Device]) -> None:
+        """A line for each device whose full queues lost more than it had said before."""
+        for device in changed:
+            known = self._known.get(device.device_id)
+            before = (known.dropped if known is not None else None) or 0
+            if device.dropped is not None and device.dropped > before:
+                logger.warning(
+                    "%s dropped %d messages or readings, %d since it started",
+                    device.device_id,
+                    device.dropped - before,
+                    device.dropped,
+                )
 
     def _is_due(self, device: Device, now_ms: int) -> bool:
         """Whatever changed is written at once; being heard again only now and then."""
@@ -120,6 +139,8 @@ _COLUMNS = (
     DeviceRow.plug_on,
     DeviceRow.outbox,
     DeviceRow.refused,
+    DeviceRow.dropped,
+    DeviceRow.signal_dbm,
 )
 
 
@@ -132,7 +153,7 @@ def _updated(
     faults: int,
     has_spoken: bool,
 ) -> Device:
-    before = known or Device(name, UNKNOWN, 0, 0, "", "", None, None, None, None, 0)
+    before = known or _unheard(name)
     is_heard = has_spoken or (said is not None and said.state != LOST)
     is_back = has_spoken and before.state in (LOST, UNKNOWN)
     has_come = said is not None and said.state == ONLINE
@@ -148,6 +169,26 @@ def _updated(
         plug_on=_newer(said.plug_on if said else None, before.plug_on),
         outbox=_newer(said.outbox if said else None, before.outbox),
         refused=before.refused + faults,
+        dropped=_newer(said.dropped if said else None, before.dropped),
+        signal_dbm=_newer(said.signal_dbm if said else None, before.signal_dbm),
+    )
+
+
+def _unheard(name: str) -> Device:
+    return Device(
+        device_id=name,
+        state=UNKNOWN,
+        last_seen_ms=0,
+        online_since_ms=0,
+        firmware="",
+        tier="",
+        relay_in=None,
+        relay_out=None,
+        plug_on=None,
+        outbox=None,
+        refused=0,
+        dropped=None,
+        signal_dbm=None,
     )
 
 

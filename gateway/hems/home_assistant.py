@@ -1,7 +1,8 @@
 """What a household's Home Assistant is told: how to show it, and how things stand.
 
-One device with sensors, discovered by its retained configuration (Home Assistant's MQTT discovery,
-device form). Nothing here can be commanded: orders are signed with the household's own key.
+One device for the market, discovered by its retained configuration (Home Assistant's MQTT
+discovery, device form); `home_assistant_devices` has those that measure and switch. Nothing of the
+market can be commanded: orders are signed with the household's own key.
 """
 
 import json
@@ -13,8 +14,8 @@ from gateway.books.community import Community
 from gateway.books.market import Market
 from gateway.books.order_progress import OrderState
 from gateway.books.own_records import OwnRecords
+from gateway.mqtt.device_messages import LOST, ONLINE
 from gateway.mqtt.topics import discovery_topic, gateway_state_topic, market_topic
-from gateway.ports import Readings
 from gateway.readmodel import market_queries
 from gateway.readmodel.queries import ReadModel
 
@@ -23,6 +24,7 @@ UTOKEN_PER_TOKEN = 1_000_000
 FORMAT_VERSION = 1
 AHEAD = frozenset({OrderState.OPEN, OrderState.GATE_CLOSED})
 SIGNS = {"bid": 1, "offer": -1}
+ORIGIN = {"name": "Gridledger gateway"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +42,6 @@ class Standing:
     ordered_wh: int
     balance_utoken: int
     locked_utoken: int
-    import_wh: int | None
-    export_wh: int | None
 
     def message(self) -> bytes:
         """As it is published, retained; the gate as ISO 8601."""
@@ -50,13 +50,11 @@ class Standing:
             "v": FORMAT_VERSION,
             "price_utoken_per_kwh": self.price_utoken_per_kwh,
             "price_hour": self.price_hour,
-            "next_gate": None if gate_ms is None else _iso(gate_ms),
+            "next_gate": None if gate_ms is None else iso_instant(gate_ms),
             "position_wh": self.position_wh,
             "ordered_wh": self.ordered_wh,
             "balance_utoken": self.balance_utoken,
             "locked_utoken": self.locked_utoken,
-            "import_wh": self.import_wh,
-            "export_wh": self.export_wh,
         }
         return json.dumps(content, separators=(",", ":")).encode("ascii")
 
@@ -68,7 +66,6 @@ class StandingSource:
     readmodel: ReadModel
     market: Market
     community: Community
-    readings: Readings
 
     def of(self, idgrid: str) -> Standing:
         """Of one household, all at one height."""
@@ -85,15 +82,6 @@ class StandingSource:
             self.market.listings()[:LISTINGS_LOOKED_AT]
         )
         account = self.community.account(idgrid)
-        connection = next(
-            (
-                meter.meter_id
-                for meter in self.community.meters()
-                if meter.owner_idgrid == idgrid and meter.is_at_connection
-            ),
-            None,
-        )
-        reading = self.readings.latest(connection) if connection is not None else None
         return Standing(
             price_utoken_per_kwh=price.price_utoken_per_kwh if price else None,
             price_hour=price.listing_id if price else None,
@@ -108,14 +96,12 @@ class StandingSource:
             ),
             balance_utoken=account.balance_utoken if account else 0,
             locked_utoken=account.locked_utoken if account else 0,
-            import_wh=reading.import_wh if reading else None,
-            export_wh=reading.export_wh if reading else None,
         )
 
 
 def discovery(community: str, community_name: str, idgrid: str) -> tuple[str, bytes]:
     """Topic and retained payload that make Home Assistant show a household's device."""
-    device_id = f"gridledger-{community}-{idgrid}"
+    device_id = identifier(community, idgrid)
     content = {
         "device": {
             "identifiers": [device_id],
@@ -124,19 +110,11 @@ def discovery(community: str, community_name: str, idgrid: str) -> tuple[str, by
             "model": "Household",
             "serial_number": idgrid,
         },
-        "origin": {"name": "Gridledger gateway"},
-        "availability": [
-            {
-                "topic": gateway_state_topic(community),
-                "value_template": "{{ value_json.state }}",
-                "payload_available": "online",
-                "payload_not_available": "lost",
-            }
-        ],
+        "origin": ORIGIN,
+        "availability": [available_by(gateway_state_topic(community))],
         "state_topic": market_topic(community, idgrid),
-        "qos": 1,
         "components": {
-            name: {"platform": "sensor", "unique_id": f"{device_id}-{name}"} | sensor
+            name: {"platform": "sensor", "unique_id": f"{device_id}-{name}", "qos": 1} | sensor
             for name, sensor in _sensors().items()
         },
     }
@@ -144,13 +122,33 @@ def discovery(community: str, community_name: str, idgrid: str) -> tuple[str, by
     return topic, json.dumps(content, separators=(",", ":")).encode()
 
 
-def _sensors() -> dict[str, dict[str, Any]]:
-    """What each sensor shows; energy registers only grow, as the energy dashboard needs."""
-    register = {
-        "device_class": "energy",
-        "state_class": "total_increasing",
-        "unit_of_measurement": "Wh",
+def identifier(community: str, name: str) -> str:
+    """By which Home Assistant knows a household or a device for ever."""
+    return f"gridledger-{community}-{name}"
+
+
+def available_by(topic: str) -> dict[str, str]:
+    """Where a `state` of `online` or `lost` is told."""
+    return {
+        "topic": topic,
+        "value_template": "{{ value_json.state }}",
+        "payload_available": ONLINE,
+        "payload_not_available": LOST,
     }
+
+
+def shown(field: str) -> str:
+    """The template that shows a field as it is."""
+    return f"{{{{ value_json.{field} }}}}"
+
+
+def iso_instant(instant_ms: int) -> str:
+    """ISO 8601, as sensors of the class `timestamp` want it."""
+    instant = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=instant_ms)
+    return instant.isoformat(timespec="seconds")
+
+
+def _sensors() -> dict[str, dict[str, Any]]:
     amount = {"state_class": "measurement", "unit_of_measurement": "Wh"}
     tokens = {"state_class": "measurement", "unit_of_measurement": "token"}
     return {
@@ -163,25 +161,14 @@ def _sensors() -> dict[str, dict[str, Any]]:
         "next_gate": {
             "name": "Next gate",
             "device_class": "timestamp",
-            "value_template": "{{ value_json.next_gate }}",
+            "value_template": shown("next_gate"),
         },
-        "position": {"name": "My position", "value_template": _as_is("position_wh")} | amount,
-        "ordered": {"name": "My open orders", "value_template": _as_is("ordered_wh")} | amount,
+        "position": {"name": "My position", "value_template": shown("position_wh")} | amount,
+        "ordered": {"name": "My open orders", "value_template": shown("ordered_wh")} | amount,
         "balance": {"name": "My balance", "value_template": _in_tokens("balance_utoken")} | tokens,
-        "import": {"name": "Energy taken", "value_template": _as_is("import_wh")} | register,
-        "export": {"name": "Energy fed in", "value_template": _as_is("export_wh")} | register,
     }
-
-
-def _as_is(field: str) -> str:
-    return f"{{{{ value_json.{field} }}}}"
 
 
 def _in_tokens(field: str) -> str:
     value = f"value_json.{field}"
     return f"{{{{ {value} / {UTOKEN_PER_TOKEN} if {value} is not none else none }}}}"
-
-
-def _iso(instant_ms: int) -> str:
-    instant = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=instant_ms)
-    return instant.isoformat(timespec="seconds")

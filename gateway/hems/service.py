@@ -61,6 +61,12 @@ class Inbox:
     sign_ins: list[SignIn] = field(default_factory=list)
     """At the broker, and those it turned away."""
 
+    def tells_of_plugs(self) -> bool:
+        """Whether one may be switched otherwise now."""
+        states, answers = self.states.values(), self.acknowledgements
+        told = [one.plug_on for one in states] + [one.plug_on for one in answers]
+        return any(is_on is not None for is_on in told)
+
     def speakers(self) -> set[str]:
         """Devices that said something that was understood."""
         spoken = {arrival.device_id for arrival in self.arrivals if arrival.signed is not None}

@@ -82,6 +82,9 @@ class DeviceRow(Base):
     outbox: Mapped[int | None]
     refused: Mapped[int]
     """Messages of it that were not taken."""
+    dropped: Mapped[int | None]
+    """Messages and readings that left its full queues since it started, as it says."""
+    signal_dbm: Mapped[int | None]
 
 
 class AlarmRow(Base):

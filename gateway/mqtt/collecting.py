@@ -11,10 +11,12 @@ from gateway.hems.anchor_recovery import catch_up
 from gateway.hems.anchoring import AnchorBook
 from gateway.hems.dispute_decisions import DisputeDecisions, keep_deciding
 from gateway.hems.home_assistant import StandingSource
+from gateway.hems.home_devices import HomeDevices
 from gateway.hems.household_values import PLUG, HouseholdValues
 from gateway.hems.link_audit import LinkAudit
 from gateway.hems.meter_keys import ExpectedMeters, LedgerMeterKeys
 from gateway.hems.mirror_push import MirrorPush, mirror_client
+from gateway.hems.own_switching import OwnSwitching
 from gateway.hems.planning import TransferPlanner, keep_planning
 from gateway.hems.retention import roots_in
 from gateway.hems.running import (
@@ -28,8 +30,8 @@ from gateway.ledger_access.actor import Actor
 from gateway.mqtt.adapters import Adapter, adapters_for, energy_topics
 from gateway.mqtt.announcing import TransferAnnouncer
 from gateway.mqtt.collector import Collector, keep_collecting
+from gateway.mqtt.home_assistants import HomeAssistants
 from gateway.mqtt.reading_check import Attesting, MeterKeys, ReadingCheck
-from gateway.mqtt.retained import HomeAssistants
 from gateway.services import Services
 from gateway.settings import GatewaySettings, HemsSettings
 from ledger.client.gateway import GatewayClient
@@ -108,7 +110,7 @@ def _collector(
         clock_ms=services.clock_ms,
         adapters=adapters,
         link=services.broker,
-        homes=_homes(settings, services),
+        homes=_homes(settings, services, service),
         announcer=TransferAnnouncer(
             service.stores.transfers, energy_topics(settings.hems.foreign)
         ),
@@ -121,7 +123,9 @@ def _mirror(
     return MirrorPush(database, settings.hems.mirrors, mirror_client(), clock_ms)
 
 
-def _homes(settings: GatewaySettings, services: Services) -> HomeAssistants | None:
+def _homes(
+    settings: GatewaySettings, services: Services, service: HemsService
+) -> HomeAssistants | None:
     named = settings.hems.home_assistant
     if not named:
         return None
@@ -129,10 +133,17 @@ def _homes(settings: GatewaySettings, services: Services) -> HomeAssistants | No
         readmodel=services.readmodel,
         market=services.market,
         community=services.community,
-        readings=services.readings,
     )
-    own = settings.community
-    return HomeAssistants(named, standings, own.id, own.name)
+    devices = HomeDevices(
+        community=services.community,
+        readings=services.readings,
+        stores=service.stores,
+        hour_ms=services.energy_hour_ms,
+    )
+    own, switching = settings.community, OwnSwitching(services.community, service.stores.switches)
+    return HomeAssistants(
+        named, standings, devices, switching, community=own.id, community_name=own.name
+    )
 
 
 def reading_check(settings: HemsSettings, keys: MeterKeys) -> ReadingCheck:

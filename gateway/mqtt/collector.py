@@ -39,10 +39,10 @@ from gateway.mqtt.device_messages import (
     encode_time,
     packed,
 )
+from gateway.mqtt.home_assistants import HomeAssistants
 from gateway.mqtt.reading import BadReading
 from gateway.mqtt.reading_check import ReadingCheck
 from gateway.mqtt.refusal_log import RefusalLog
-from gateway.mqtt.retained import HomeAssistants
 from gateway.mqtt.topics import FROM_DEVICE, Topic, parse_topic
 from gateway.settings import MqttSettings
 
@@ -98,10 +98,10 @@ class Collector:
             # First of all: a broker that sends what it retained may answer the next subscription
             # only when that is acknowledged.
             tasks.create_task(self._collect(client))
-            await self._subscribe(client)
-            await client.publish(own_state, encode_own_state(ONLINE), AT_LEAST_ONCE, retain=True)
             if self._homes is not None:
                 self._homes.connected()
+            await self._subscribe(client)
+            await client.publish(own_state, encode_own_state(ONLINE), AT_LEAST_ONCE, retain=True)
             self._service.listening(self._clock_ms())
             self.is_listening.set()
             try:
@@ -120,6 +120,8 @@ class Collector:
         for adapter in self._adapters:
             for foreign in itertools.chain.from_iterable(adapter.topics.values()):
                 await client.subscribe(foreign, qos=AT_LEAST_ONCE)
+        for wanted, quality in self._homes.subscriptions if self._homes is not None else ():
+            await client.subscribe(wanted, qos=quality)
 
     async def _collect(self, client: aiomqtt.Client) -> None:
         messages = aiter(client.messages)
@@ -128,10 +130,29 @@ class Collector:
             batch = [await anext(messages)]
             while len(client.messages) and len(batch) < BATCH_MESSAGES_MAX:
                 batch.append(await anext(messages))
-            received = [(str(one.topic), bytes(one.payload or b"")) for one in batch]
+            of_devices = await self._hear_homes(batch)
+            received = [(str(one.topic), bytes(one.payload or b"")) for one in of_devices]
             kept = await asyncio.to_thread(self.keep, received)
             acknowledge(client, batch)
             await self._tell_stored(client, kept)
+
+    async def _hear_homes(self, batch: list[aiomqtt.Message]) -> list[aiomqtt.Message]:
+        """Look at what is of home automations; returns the rest of the batch."""
+        homes, now_ms, rest = self._homes, self._clock_ms(), []
+        for message in batch:
+            if homes is None or not homes.is_for_home(str(message.topic)):
+                rest.append(message)
+                continue
+            has_command = await asyncio.to_thread(
+                homes.hear,
+                str(message.topic),
+                bytes(message.payload or b""),
+                is_retained=message.retain,
+                now_ms=now_ms,
+            )
+            if has_command:
+                self._service.has_command.set()
+        return rest
 
     def keep(self, batch: Iterable[tuple[str, bytes]]) -> Kept:
         """Decode and store messages, each its topic and payload; what is refused is logged."""
@@ -143,6 +164,8 @@ class Collector:
         for arrival, doubt in kept.set_aside:
             reason = f"{doubt.value}: {arrival.detail or doubt.text}"
             self._refusals.note(arrival.device_id, topics.READING, reason, now_ms)
+        if self._homes is not None and inbox.tells_of_plugs():
+            self._homes.changed()
         return kept
 
     def read(self, topic_text: str, raw: bytes, inbox: Inbox, now_ms: int) -> None:

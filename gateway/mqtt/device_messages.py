@@ -64,6 +64,8 @@ class DeviceState:
     """Messages and readings that left its full queues since it started."""
     clock: str = ""
     """`CLOCK_DOUBTED`: it was told a time that is too far off to be believed at once."""
+    signal_dbm: int | None = None
+    """Of its radio, as plugs of other makers tell it."""
 
 
 @dataclass(frozen=True, slots=True)

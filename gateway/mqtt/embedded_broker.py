@@ -207,6 +207,8 @@ class _GuardedBroker(Broker):
             return False
         if action is Action.PUBLISH:
             return known.access.may_publish(topic)
+        if action is Action.SUBSCRIBE:
+            return known.access.may_look_for(topic)
         return known.access.may_receive(topic)
 
     async def retain_message(
@@ -224,7 +226,18 @@ class _GuardedBroker(Broker):
     async def _publish_retained_messages_for_subscription(
         self, subscription: tuple[str, int], session: Session
     ) -> None:
-        """Asked for every filter of every client at each connect: answer for its own only."""
+        """Asked for every filter of every client at each connect: answer for its own only.
+
+        A filter may be wider than what is granted, so each message is asked for by itself.
+        """
         subscribers = self._subscriptions.get(subscription[0], [])
-        if any(subscriber is session for subscriber, _ in subscribers):
-            await super()._publish_retained_messages_for_subscription(subscription, session)
+        if not any(subscriber is session for subscriber, _ in subscribers):
+            return
+        publish = super()._publish_retained_messages_for_subscription
+        asked_for = [
+            (topic, subscription[1])
+            for topic in self._retained_messages
+            if self._matches(topic, subscription[0])
+            and await self._topic_filtering(session, topic, Action.RECEIVE)
+        ]
+        await asyncio.gather(*(publish(exactly, session) for exactly in asked_for))

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import aiomqtt
 import httpx
 import pytest
 
@@ -25,7 +26,7 @@ from gateway.settings import (
 from tests.support.gateway_database import fresh_database
 from tests.support.mosquitto import COMMUNITY, Mosquitto, mosquitto, needs_mosquitto
 from tests.unit.energy.community import Community
-from tests.unit.gateway.hems import HOUR_MS, bearer, hems_of
+from tests.unit.gateway.hems import HOUR_MS, Hems, bearer, hems_of
 
 pytestmark = needs_mosquitto
 SECONDS_MAX = 20
@@ -63,24 +64,36 @@ async def gateway_beside(
     assert [home.meter_id for home in homes] == [METER, NEIGHBOUR]
     meanwhile(community)
     settings = settings or settings_for(broker, foreign)
-    async with hems_of(community) as hems, broker.client(METER) as device:
-        await device.subscribe(f"rec/{COMMUNITY}/gateway/time", qos=1)
-        started_ms, begun = hems.services.clock_ms(), time.monotonic()
-        running = replace(
-            hems.services,
-            clock_ms=lambda: started_ms + int((time.monotonic() - begun) * 1_000),
-        )
-        services, tasks = await start_collecting(settings, running, database or fresh_database())
-        transport = httpx.ASGITransport(create_app(services))
-        try:
-            async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as api:
-                async with asyncio.timeout(SECONDS_MAX):
-                    await anext(aiter(device.messages))  # it subscribes before it tells the time
-                yield api, device, homes, services
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+    async with (
+        hems_of(community) as hems,
+        broker.client(METER) as device,
+        collecting(hems, device, settings, database) as (api, services),
+    ):
+        yield api, device, homes, services
+
+
+@asynccontextmanager
+async def collecting(
+    hems: Hems, device: aiomqtt.Client, settings: GatewaySettings, database: Database | None = None
+):
+    """The API of a gateway that listens to the broker by now, as this device hears."""
+    await device.subscribe(f"rec/{COMMUNITY}/gateway/time", qos=1)
+    started_ms, begun = hems.services.clock_ms(), time.monotonic()
+    running = replace(
+        hems.services,
+        clock_ms=lambda: started_ms + int((time.monotonic() - begun) * 1_000),
+    )
+    services, tasks = await start_collecting(settings, running, database or fresh_database())
+    transport = httpx.ASGITransport(create_app(services))
+    try:
+        async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as api:
+            async with asyncio.timeout(SECONDS_MAX):
+                await anext(aiter(device.messages))  # it subscribes before it tells the time
+            yield api, services
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def shown(api: httpx.AsyncClient, idgrid: str, field: str, wanted: int) -> None:

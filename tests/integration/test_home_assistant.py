@@ -25,7 +25,7 @@ from tests.unit.energy.community import CAP, FLOOR, Community
 pytestmark = needs_mosquitto
 SECONDS_MAX = 20
 NOBODY = ForeignDevices()
-SELLER, BUYER = "VAL-0000-G", "VAL-0001-F"
+SELLER, BUYER = "VAL-0000-G", "VAL-0001-E"
 CLEARED, OPEN = "2026-01-15T12", "2026-01-15T14"
 SCHEMA = Path(__file__).parents[1] / "vectors" / "home-assistant-discovery.json"
 DISCOVERY = f"homeassistant/device/{COMMUNITY}-{SELLER}/config"
@@ -55,11 +55,30 @@ class HomeAssistant:
         for discovery in ("homeassistant/+/+/config", "homeassistant/+/+/+/config"):
             await self._client.subscribe(discovery, qos=1)
 
+    def forgetful(self) -> "HomeAssistant":
+        """On the same connection, with nothing heard yet."""
+        return HomeAssistant(self._client)
+
+    async def subscribe(self, wanted: str) -> None:
+        await self._client.subscribe(wanted, qos=1)
+
+    async def publish(self, topic: str, payload: bytes) -> None:
+        await self._client.publish(topic, payload, qos=1)
+
+    async def wait_until_empty(self, *topics: str) -> None:
+        """Return when what was retained on these topics has been taken back."""
+        async with asyncio.timeout(SECONDS_MAX):
+            while any(self.heard.get(topic) != b"" for topic in topics):
+                await self._next()
+
+    async def _next(self) -> None:
+        message = await anext(aiter(self._client.messages))
+        self.heard[str(message.topic)] = message.payload
+
     async def wait_for(self, topic: str, unlike: bytes | None = None) -> dict[str, Any]:
         async with asyncio.timeout(SECONDS_MAX):
             while self.heard.get(topic, unlike) == unlike:
-                message = await anext(aiter(self._client.messages))
-                self.heard[str(message.topic)] = message.payload
+                await self._next()
         found: dict[str, Any] = json.loads(self.heard[topic])
         return found
 
@@ -149,11 +168,15 @@ def test_the_schema_refuses_what_home_assistant_would_not_understand(change):
     assert problems_of(good | change)
 
 
-def test_a_home_hears_what_is_its_own_and_says_nothing():
+def test_a_home_hears_what_is_its_own_and_says_nothing_but_to_switch():
     access = access_of(COMMUNITY, ["meter-1"], people=[SELLER, BUYER])
     home = access[SELLER]
-    assert home.publish == ()
-    assert home.may_receive(f"rec/{COMMUNITY}/people/{SELLER}/market")
-    for topic in (f"people/{BUYER}/market", "meter-1/reading", "meter-1/state", "meter-1/cmd"):
+    assert home.publish == (f"rec/{COMMUNITY}/people/{SELLER}/devices/+/switch",)
+    for topic in ("market", "devices/kettle"):
+        assert home.may_receive(f"rec/{COMMUNITY}/people/{SELLER}/{topic}")
+        assert not home.may_receive(f"rec/{COMMUNITY}/people/{BUYER}/{topic}")
+    for topic in ("meter-1/reading", "meter-1/state", "meter-1/cmd"):
         assert not home.may_receive(f"rec/{COMMUNITY}/{topic}")
-    assert not home.may_receive(f"homeassistant/device/{COMMUNITY}-{BUYER}/config")
+    for discovery in ("config", "kettle/config"):
+        assert home.may_receive(f"homeassistant/device/{COMMUNITY}-{SELLER}/{discovery}")
+        assert not home.may_receive(f"homeassistant/device/{COMMUNITY}-{BUYER}/{discovery}")

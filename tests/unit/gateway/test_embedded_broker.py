@@ -22,7 +22,16 @@ from gateway.mqtt.embedded_broker import (
 )
 from gateway.mqtt.ingest import SeriesIntake, ingest
 from gateway.mqtt.reading_check import ReadingCheck
-from gateway.mqtt.topics import Access, covers, gateway_access, meter_access, parse_topic
+from gateway.mqtt.topics import (
+    Access,
+    covers,
+    device_discovery_topic,
+    discovery_topic,
+    gateway_access,
+    meter_access,
+    parse_topic,
+    person_access,
+)
 from gateway.settings import MqttSettings
 from tests.support.gateway_database import fresh_database
 from tests.support.mosquitto import authority_of, write_files
@@ -189,6 +198,43 @@ def test_the_gateway_takes_what_is_retained_while_it_still_subscribes(tmp_path, 
 
     scene(play())
     assert "PUBACK" not in caplog.text
+
+
+def test_a_home_automation_asks_for_all_discoveries_and_gets_its_own():
+    """As Home Assistant does; both what was retained before and what comes then."""
+    own, others = "VAL-0000-G", "VAL-0001-E"
+
+    def discoveries(idgrid: str) -> tuple[str, str]:
+        return discovery_topic("val", idgrid), device_discovery_topic("val", idgrid, "kettle")
+
+    async def play() -> None:
+        people = {own: person_access("val", own), others: person_access("val", others)}
+        async with (
+            running_broker(**people) as broker,
+            client(broker, "gateway") as gateway,
+            client(broker, own) as home,
+        ):
+            for topic in (*discoveries(others), *discoveries(own)):
+                await gateway.publish(topic, b"before", qos=1, retain=True)
+            heard = []
+            for wanted in ("homeassistant/device/+/config", "homeassistant/device/+/+/config"):
+                await home.subscribe(wanted, qos=1)
+                heard.append(await next_message(home))
+            assert heard == [(topic, b"before", True) for topic in discoveries(own)]
+            for topic in (*discoveries(others), *discoveries(own)):
+                await gateway.publish(topic, b"then", qos=1, retain=True)
+            heard = [await next_message(home) for _ in range(2)]
+            assert heard == [(topic, b"then", False) for topic in discoveries(own)]
+            for refused in ("homeassistant/#", f"rec/val/people/{others}/devices/+"):
+                with pytest.raises(aiomqtt.MqttError):
+                    await subscribed(home, refused)
+
+    async def subscribed(home: aiomqtt.Client, wanted: str) -> None:
+        (code,) = await home.subscribe(wanted, qos=1)
+        if code.is_failure:
+            raise aiomqtt.MqttError(str(code))
+
+    scene(play())
 
 
 def test_only_state_is_retained():

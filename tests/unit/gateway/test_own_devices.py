@@ -48,16 +48,20 @@ def test_a_household_sees_its_devices_of_each_day_and_who_is_online():
         limits = Limits(age_ms_max=7 * DAY_MS)
         SeriesStore(database, limits, started_ms=0).keep(arrivals, now_ms)
         said = DeviceState(device_id=home.meter_id, state=ONLINE, firmware="1.4", tier="B")
-        DeviceBook(database).heard([home.meter_id], now_ms, states={home.meter_id: said})
+        book = DeviceBook(database)
+        book.heard([home.meter_id], now_ms, states={home.meter_id: said})
 
         text = page_of(it, home, "/devices")
         row = row_of(text, home.meter_id)
+        assert "data-dropped" not in row, "it lost nothing"
         days = re.findall(r'data-permille="(\d+)"><span>([^<]+)</span>.*?(\d+/\d+)', row)
         assert len(days) == 2, "nothing was due before the first reading"
         assert days[-2][2] == f"{len(yesterday)}/24"
         assert days[-2][0] == str(len(yesterday) * 1000 // 24)
         assert days[-1][2] == "10/21"
         assert ">online<" in row
+        book.heard([home.meter_id], now_ms, states={home.meter_id: replace(said, dropped=12)})
+        assert 'data-dropped="12"' in row_of(page_of(it, home, "/devices"), home.meter_id)
         assert "last seen" in row
         assert street.flat.meter_id not in text
         other = row_of(page_of(it, street.flat, "/devices"), street.flat.meter_id)

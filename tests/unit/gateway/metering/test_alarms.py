@@ -237,3 +237,24 @@ def test_what_nobody_could_hear_while_the_broker_was_away_is_no_silence():
     scene.now_ms += SILENT_AFTER_MS + 1
     scene.service.watch(scene.now_ms)
     assert told(scene) == [("silent", "m-1", True)]
+
+
+def test_what_a_device_says_it_dropped_is_kept_and_each_more_is_told(caplog):
+    scene = Scene(Keys())
+
+    def says(count: int) -> None:
+        state = f'{{"v":1,"d":"node-1","state":"online","dropped":{count}}}'
+        scene.hear(("node-1/state", state.encode()))
+
+    for count in (0, 3, 3, 5):
+        says(count)
+    scene.restart()
+    says(5)
+    assert scene.stores.devices.get("node-1").dropped == 5
+    says(0)  # it has begun again
+    says(2)
+    assert [line for line in caplog.messages if "dropped" in line] == [
+        "node-1 dropped 3 messages or readings, 3 since it started",
+        "node-1 dropped 2 messages or readings, 5 since it started",
+        "node-1 dropped 2 messages or readings, 2 since it started",
+    ]
