@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from chaincode.energy.registry.person_records import checked_email
 from gateway.local_time import fixed
 from gateway.notices.addresses import PrivateAddresses
 from gateway.notices.delivery import MailDelivery
@@ -155,6 +156,44 @@ def test_who_has_no_address_gets_no_mail(street):
 
     asyncio.run(scene())
     assert catcher.mails == []
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "ana@coop.example,",
+        "ana,x@coop.example",
+        "x:ana@coop.example",
+        "<ana@coop.example>",
+        '"ana@coop.example',
+        "(ana@coop.example",
+        "ana@coop..example",
+        ".ana@coop.example",
+    ],
+)
+def test_an_address_that_is_not_one_mailbox_gets_nothing_and_the_others_their_mail(
+    street, address
+):
+    """The contract takes these; what the header's own parser makes of them is nobody's wish."""
+    checked_email(address)
+    catcher = Catcher()
+
+    class Addresses(PrivateAddresses):
+        async def address_of(self, idgrid: str) -> str | None:
+            is_odd = idgrid == street.seller.idgrid
+            return address if is_odd else await super().address_of(idgrid)
+
+    async def scene() -> None:
+        async with caught_by(catcher) as port:
+            odd = Addresses(PersonsOnLedger(street.community), CHAINCODE, an_identity())
+            mailing = sending(street, plain(port))
+            mailing = replace(mailing, delivery=replace(mailing.delivery, addresses=odd))
+            assert await mailing.send_due() == 4
+            street.now_ms += RETRY_MS_MAX
+            assert await mailing.send_due() == 0
+
+    asyncio.run(scene())
+    assert {mail["To"] for mail in catcher.mails} == {email_of(street.buyer)}
 
 
 @pytest.mark.parametrize(
