@@ -69,6 +69,8 @@ from ledger.client.gateway import GatewayClient
 
 START_MARGIN_MS = 300
 HTTP_CONNECTIONS_MAX = 32
+HTTP_IDLE_S = 2.0
+"""Less than the gateway keeps an idle connection: no request meets one that is just closed."""
 READINGS_WAITED_MS = 60_000
 """For each instant's readings: the demo is about every reading, on a slow machine, too."""
 REPORT_RETRY_MS = 100
@@ -198,7 +200,9 @@ class Demo:
             httpx.AsyncClient(
                 base_url=self._settings.gateway_url,
                 timeout=REQUEST_TIMEOUT_S,
-                limits=httpx.Limits(max_connections=HTTP_CONNECTIONS_MAX),
+                limits=httpx.Limits(
+                    max_connections=HTTP_CONNECTIONS_MAX, keepalive_expiry=HTTP_IDLE_S
+                ),
                 verify=ssl.create_default_context(cafile=self._settings.gateway_ca),
             )
         )

@@ -98,12 +98,14 @@ class Language:
         """Hours and minutes."""
         return dates.format_datetime(moment, "HH:mm", locale=self.locale)
 
-    def instant(self, at_ms: int, local: LocalTime) -> str:
-        """Day and time of a real instant, local."""
+    def instant(self, at_ms: int, local: LocalTime, now_ms: int | None = None) -> str:
+        """Day and time of a real instant, local; with its year if that is not the one of now."""
         moment = local.moment(at_ms)
-        return (
-            f"{self.day(moment)} {dates.format_datetime(moment, 'HH:mm:ss', locale=self.locale)}"
+        is_this_year = now_ms is None or moment.year == local.moment(now_ms).year
+        day = dates.format_datetime(
+            moment, "d MMM" if is_this_year else "d MMM y", locale=self.locale
         )
+        return f"{day} {dates.format_datetime(moment, 'HH:mm:ss', locale=self.locale)}"
 
 
 def local_start(listing_id: str, local: LocalTime) -> datetime:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from chaincode.energy.marketplace.posts import ID_SEPARATOR
 from gateway.hems.alarms import AlarmKind
 from gateway.local_time import LocalTime
 from gateway.notices.mail import Letter
@@ -45,22 +46,24 @@ ALARMS_OVER: Mapping[str, str] = {
     AlarmKind.CLOCK: N_("it knows the time again"),
 }
 WELL_AGAIN = N_("A device is well again")
-CALL = N_("%(energy)s kWh for %(price)s tokens (%(name)s)")
+CALL = N_("%(hour)s: %(energy)s kWh for %(price)s tokens (%(name)s)")
 INVITATION = N_(
     "%(hour)s: orders are taken until %(until)s, from %(floor)s to %(cap)s tokens per kWh"
 )
 MATCH = N_("%(hour)s: you sell %(sold)s kWh and buy %(bought)s kWh at %(price)s tokens per kWh")
+SOLD = N_("%(hour)s: you sell %(sold)s kWh at %(price)s tokens per kWh")
+BOUGHT = N_("%(hour)s: you buy %(bought)s kWh at %(price)s tokens per kWh")
 SETTLEMENT = N_(
-    "%(name)s: %(energy)s kWh; received %(received)s, paid %(paid)s,"
+    "%(hour)s (%(name)s): %(energy)s kWh; received %(received)s, paid %(paid)s,"
     " given back %(refunded)s tokens"
 )
 CORRECTION = N_(
-    "%(name)s is corrected by %(energy)s kWh; received %(received)s, paid %(paid)s,"
+    "%(hour)s (%(name)s) is corrected by %(energy)s kWh; received %(received)s, paid %(paid)s,"
     " given back %(refunded)s tokens"
 )
 READINGS_MISSING = N_(
-    "%(name)s: readings are missing for %(energy)s kWh; unless they come, the buyer's money"
-    " goes back from %(until)s on"
+    "%(hour)s (%(name)s): readings are missing for %(energy)s kWh; unless they come,"
+    " the buyer's money goes back from %(until)s on"
 )
 KEYS: Mapping[str, str] = {
     "added": N_(
@@ -119,15 +122,17 @@ class NoticeWriter:
         if kind is Kind.MATCH and "listing_id" in facts:
             return self._match(facts, words)
         return words.text(CALL) % {
+            "hour": self._hour_of(facts, words),
             "energy": words.kwh(facts["energy_wh"]),
-            "price": words.tokens(facts["price_utoken"]),
+            "price": words.tokens(facts["price_utoken"], 4),
             "name": facts["post_id"],
         }
 
     def _settlement(self, facts: Facts, words: Language) -> str:
         if "refund_from_ms" not in facts:
-            return _settlement(facts, words)
+            return _settlement(facts, words, hour=self._hour_of(facts, words))
         return words.text(READINGS_MISSING) % {
+            "hour": self._hour_of(facts, words),
             "name": facts["post_id"],
             "energy": words.kwh(facts["energy_wh"]),
             "until": words.instant(facts["refund_from_ms"], self.local),
@@ -142,12 +147,20 @@ class NoticeWriter:
         }
 
     def _match(self, facts: Facts, words: Language) -> str:
-        return words.text(MATCH) % {
+        form = MATCH
+        if not facts["sold_wh"] or not facts["bought_wh"]:
+            form = SOLD if facts["sold_wh"] else BOUGHT
+        return words.text(form) % {
             "hour": words.hour(facts["listing_id"], self.local),
             "sold": words.kwh(facts["sold_wh"]),
             "bought": words.kwh(facts["bought_wh"]),
             "price": words.tokens(facts["price_utoken_per_kwh"], 3),
         }
+
+    def _hour_of(self, facts: Facts, words: Language) -> str:
+        """The local hour of a listing, or of an offer or request from house to house."""
+        name = facts.get("listing_id") or facts["post_id"].partition(ID_SEPARATOR)[0]
+        return words.hour(name, self.local)
 
 
 def _alarm(facts: Facts, words: Language) -> str:
@@ -178,10 +191,11 @@ def _spoken(code: str) -> Language:
     return language(code if code in LOCALE_NAMES else "en")
 
 
-def _settlement(facts: Facts, words: Language) -> str:
-    """The window is named as it is on the ledger, so that it can be looked up."""
+def _settlement(facts: Facts, words: Language, *, hour: str) -> str:
+    """The window is also named as it is on the ledger, so that it can be looked up."""
     form = CORRECTION if facts.get("revision") else SETTLEMENT
     return words.text(form) % {
+        "hour": hour,
         "name": facts.get("listing_id", facts.get("post_id")),
         "energy": words.kwh(facts["energy_wh"]),
         "received": words.tokens(facts["received_utoken"], 4),

@@ -139,7 +139,7 @@ def render(name: str, frame: Frame, **content: object) -> str:
             number=words.number,
             hour=lambda listing_id: words.hour(listing_id, local),
             span=lambda listing_id: words.span(listing_id, local),
-            instant=lambda at_ms: words.instant(at_ms, local),
+            instant=lambda at_ms: words.instant(at_ms, local, frame.now_ms),
             day=words.day,
             month=words.month,
             in_units=lambda utoken: in_units(words, frame.currencies, utoken),

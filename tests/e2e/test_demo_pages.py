@@ -27,7 +27,7 @@ HOUSEHOLD_PAGES = {
     "/market": (r'id="orders-live".*?settled', "<table"),
     "/marketplace": (
         'data-label="Buy"',
-        r'class="own"[^>]*data-post.*?data-label="Purchased"',
+        r'class="own"[^>]*data-post.*?data-label="Purchased".*?kWh delivered',
         'data-label="Request to Sell"',
     ),
     "/meter": (
@@ -71,7 +71,11 @@ MANAGER_PAGES = {
         r'data-device="meter-01".*?>online<.*?data-permille="\d+"',
     ),
     "/console/listings": (r'data-listing="2016-08-01T20"',),
-    "/console/prices": ("feed-in tariff.*?0.0840", "retail price.*?0.2200"),
+    "/console/prices": (
+        r'data-price="feed_in".*?0\.0840.*?data-state="to_come"',
+        r'data-price="retail".*?0\.2200.*?data-state="in_force"',
+        r'data-price="feed_in"(?:(?!</li>).)*0\.0800(?:(?!</li>).)*data-state="in_force"',
+    ),
     "/console/sharing": ("Version 2.*?to come.*?FON-0001-2.*?Version 1.*?by use",),
     "/console/statements": (r"2016-08.*?in order",),
     "/console/exports": (r"energy-2016-08\.csv",),

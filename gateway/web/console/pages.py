@@ -23,6 +23,7 @@ from gateway.services import Services
 from gateway.statements.grid_exports import devices_csv, energy_csv, sharing_csv
 from gateway.statements.month_check import month_check, months_with_settlements
 from gateway.web.console.log_texts import LOG_ACTIONS, LOG_ACTORS, detail_text
+from gateway.web.console.price_states import in_force
 from gateway.web.console.servers_panel import server_status
 from gateway.web.device_status import device_status
 from gateway.web.explorer.code_texts import CODE_TEXTS
@@ -125,7 +126,13 @@ def prices(request: Request, services: UsedServices) -> HTMLResponse:
     """Prices and tariffs in force and to come."""
     found = LedgerRecords(services.readmodel).all(PricePoint, "price")
     newest_first = sorted(found, key=lambda point: point.effective_from_ms, reverse=True)
-    return page(request, "console/prices.html", section=SECTION, prices=newest_first[:ROWS])
+    return page(
+        request,
+        "console/prices.html",
+        section=SECTION,
+        prices=newest_first[:ROWS],
+        in_force=in_force(found, services.clock_ms()),
+    )
 
 
 @router.get("/sharing")

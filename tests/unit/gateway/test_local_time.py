@@ -96,7 +96,10 @@ def test_hours_are_named_by_the_clocks_before_and_after_the_change() -> None:
     assert en.span(listing_id_at(summer), SANTIAGO) == "23:00–23:00"
     assert en.span(listing_id_at(winter), SANTIAGO) == "23:00–00:00"
     assert en.hour(listing_id_at(ms("2026-10-25T01:00:00")), LISBON) == "25 Oct 01:00"
-    assert en.instant(ms("2026-01-15T12:00:00"), SANTIAGO) == "15 Jan 09:00:00"
+    at_ms = ms("2026-01-15T12:00:00")
+    assert en.instant(at_ms, SANTIAGO) == "15 Jan 09:00:00"
+    assert en.instant(at_ms, SANTIAGO, ms("2026-12-31T12:00:00")) == "15 Jan 09:00:00"
+    assert en.instant(at_ms, SANTIAGO, ms("2027-01-01T12:00:00")) == "15 Jan 2026 09:00:00"
 
 
 def test_a_month_of_another_form_is_refused() -> None:

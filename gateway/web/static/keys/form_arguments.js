@@ -1,15 +1,21 @@
-// A form's fields as a contract's arguments: texts as they are, amounts as whole units.
+// A form's fields as a contract's arguments: texts as they are, amounts as whole units, times as ms UTC.
 
 /** Arguments of a form's fields, in their order; decimals become whole units exactly. */
 export function argumentsOf(form) {
   const args = [];
   for (const field of form.querySelectorAll("[data-argument]")) {
-    const units = field.dataset.units;
-    args[Number(field.dataset.argument)] = units ? wholeUnits(field.value, units) : field.value;
+    args[Number(field.dataset.argument)] = valueOf(field);
   }
   const objects = form.querySelectorAll("[data-object]");
   for (const one of objects) args[Number(one.dataset.object)] = JSON.stringify(membersOf(one));
   return args;
+}
+
+/** A text, an amount in whole units, or an instant in ms UTC; an instant left empty is 0: now. */
+function valueOf(field) {
+  const { units, utc } = field.dataset;
+  if (utc !== undefined) return String(field.value ? Date.parse(`${field.value}Z`) : 0);
+  return units ? wholeUnits(field.value, units) : field.value;
 }
 
 /** The fields of a part of a form as members of an object; those left empty are left out. */

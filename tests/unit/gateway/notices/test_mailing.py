@@ -72,7 +72,10 @@ def test_every_kind_is_mailed_once_to_the_address_in_the_private_data(street):
         assert {mail["From"] for mail in own} == {SENDER}
         settlement = next(mail for mail in own if mail["Message-ID"].startswith("<settlement"))
         assert settlement["Subject"] == "La Ligua: Energy is settled"
-        assert "2026-01-15T10: 8.00 kWh" in settlement.get_content()
+        assert "15 Jan 07:00 (2026-01-15T10): 8.00 kWh" in settlement.get_content()
+        match = next(mail for mail in own if mail["Message-ID"].startswith("<match"))
+        sides = [side for side in ("you sell", "you buy") if side in match.get_content()]
+        assert len(sides) == 1, match.get_content()
 
 
 def test_mails_are_in_the_language_the_household_chose(street):
