@@ -34,8 +34,15 @@ def settings(device: str, port: int, **fields: object) -> dict[str, Any]:
 class PcNode:
     """The process; `lines` are what it printed so far."""
 
-    def __init__(self, folder: Path, modules: Path | None = None, heap: str = HEAP) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        modules: Path | None = None,
+        heap: str = HEAP,
+        script: str | Path = "main.py",
+    ) -> None:
         self.folder = folder
+        self._script = str(script)
         self._heap = heap
         self._modules = modules
         self.lines: list[dict[str, Any]] = []
@@ -53,7 +60,7 @@ class PcNode:
         path = {"MICROPYPATH": f"{self._modules}:.frozen"} if self._modules else {}
         self._process = await asyncio.create_subprocess_exec(
             *micropython_command(self._heap),
-            "main.py",
+            self._script,
             cwd=self.folder,
             env=os.environ | path,
             stdin=asyncio.subprocess.PIPE,

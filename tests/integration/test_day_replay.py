@@ -39,8 +39,8 @@ from gateway.oracle.reporting import ReportingNode
 from gateway.oracle.series_source import SeriesReadings
 from gateway.settings import MqttSettings
 from network.demo.settings_files import FIRST_DAY, LAST_DAY
-from tests.integration.test_five_houses import LedgerActor
 from tests.support.gateway_database import fresh_database
+from tests.support.ledger_actor import LedgerActor
 from tests.support.mosquitto import authority_of, write_files
 from tests.unit.energy.community import Community, Household, milliseconds
 from tests.unit.gateway.hems import Hems, bearer, client_of, hems_of

@@ -17,7 +17,7 @@ from gateway.identity.scopes import Scope
 from gateway.identity.sessions import Viewer
 from gateway.mqtt.device_messages import packed
 from tests.firmware.interpreter import FIRMWARE
-from tests.integration.test_five_houses import LedgerActor
+from tests.support.ledger_actor import LedgerActor
 from tests.unit.energy.community import Community, Household, hour_of, milliseconds, refuses
 from tests.unit.energy.registry.test_signers import fingerprint
 from tests.unit.gateway.hems import bearer, hems_of

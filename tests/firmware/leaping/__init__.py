@@ -1,0 +1,1 @@
+"""Run by MicroPython in the flash of a node; not imported here."""
