@@ -24,10 +24,11 @@ from ledger.rpc.event_stream import ChaincodeEventStream
 from ledger.rpc.gateway_service import GatewayService
 from ledger.rpc.transport import identity_bytes
 from ledger.wire import common_pb2, gateway_pb2, orderer_pb2, protos_pb2
+from tests.support.conditions import until
 from tests.support.endorsing_world import EndorsingWorld
 from tests.support.identities import CHANNEL_ID
 from tests.support.ledger_world import market, put
-from tests.unit.rpc.loopback import serving, unary, until
+from tests.unit.rpc.loopback import serving, unary
 from tests.unit.rpc.serving_world import ServingWorld
 
 pytestmark = pytest.mark.anyio

@@ -15,6 +15,7 @@ from gateway.api.hosts import HEAD_BYTES_MAX, AllowedHosts
 from gateway.application import create_app
 from gateway.http_connections import ConnectionLimits
 from gateway.server import web_config
+from tests.support.conditions import until
 from tests.unit.gateway.ledger_double import LedgerDouble, services_over
 
 pytestmark = pytest.mark.anyio
@@ -160,7 +161,7 @@ async def test_connections_of_an_address_and_of_all_are_limited():
             await first.send(get())
             assert (await first.answer())[0] == 200
             second.writer.close()
-            await _until(lambda site=site: site.open.by_address.total() == 1)
+            await until(lambda site=site: site.open.by_address.total() == 1)
             assert (await site.ask(get()))[0] == 200
 
 
@@ -274,9 +275,3 @@ async def test_no_other_origin_is_allowed_and_no_form_passes_for_json():
         assert b"access-control" not in head.lower()
         form = post("Content-Length: 2", body="{}").replace("application/json", "text/plain")
         assert (await site.ask(form))[0] == 415
-
-
-async def _until(condition) -> None:
-    async with asyncio.timeout(WAIT_S):
-        while not condition():  # noqa: ASYNC110 - the server tells nobody
-            await asyncio.sleep(0)

@@ -13,8 +13,8 @@ from ledger.rpc.transport import EXCHANGE_METHOD, identity_bytes, validator_chan
 from ledger.rpc.validator_links import LinkHandlers, ValidatorLink, ValidatorLinks
 from ledger.rpc.validator_service import ValidatorService
 from ledger.wire.validator_pb2 import Frame, Item, Status
+from tests.support.conditions import until
 from tests.support.identities import consortium
-from tests.unit.rpc.loopback import until
 from tests.unit.rpc.test_validator_streams import Receiver, tls_of
 
 pytestmark = pytest.mark.anyio

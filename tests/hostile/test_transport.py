@@ -18,8 +18,9 @@ from ledger.rpc.transport import (
     server_credentials,
     server_options,
 )
+from tests.support.conditions import until
 from tests.support.identities import consortium
-from tests.unit.rpc.loopback import serving, unary, until
+from tests.unit.rpc.loopback import serving, unary
 from tests.unit.rpc.test_validator_streams import tls_of
 
 pytestmark = pytest.mark.anyio

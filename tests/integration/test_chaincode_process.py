@@ -12,6 +12,7 @@ from ledger.endorsement.runtimes.peer_session import ExecutionFailed
 from ledger.endorsement.runtimes.process import ChaincodeProcess
 from ledger.errors import InvalidMessage, NodeFault, Reason
 from ledger.model.codec_rwset import encode_read_write_set
+from tests.support.conditions import until
 from tests.support.endorsing_world import EndorsingWorld, program, running_process
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
@@ -134,14 +135,8 @@ async def test_a_silent_process_is_ended_and_its_transactions_fail(world):
         os.kill(stopped, signal.SIGSTOP)
         with pytest.raises(ExecutionFailed, match="timeout expired"):
             await world.run(process, "get", "k")
-        await wait_until(lambda: process.pid not in {stopped, None})
+        await until(lambda: process.pid not in {stopped, None})
         assert (await world.run(process, "get", "k")).response.status == 200
-
-
-async def wait_until(condition):
-    async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110 - another process; there is no event to wait for
-            await asyncio.sleep(0.01)
 
 
 async def test_a_process_that_dies_again_and_again_does_not_hold_transactions_for_ever(world):

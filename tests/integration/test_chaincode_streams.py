@@ -22,8 +22,9 @@ from ledger.rpc.chaincode_support import (
     dialled_in_chaincode,
 )
 from network.certificates.authority import MemberAuthority
+from tests.support.conditions import until
 from tests.support.endorsing_world import EndorsingWorld
-from tests.support.grpc_chaincode import REGISTER_METHOD, GrpcChaincode, listening, until
+from tests.support.grpc_chaincode import REGISTER_METHOD, GrpcChaincode, listening
 from tests.support.ledger_world import CHAINCODE
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]

@@ -32,8 +32,9 @@ from ledger.rpc.chaincode_support import (
 )
 from ledger.wire.protos_pb2 import ChaincodeMessage
 from network.certificates.authority import MemberAuthority
+from tests.support.conditions import until
 from tests.support.endorsing_world import SAMPLE_MODULE, EndorsingWorld
-from tests.support.grpc_chaincode import listening, until
+from tests.support.grpc_chaincode import listening
 from tests.support.ledger_world import CHAINCODE
 from tests.unit.shim.sample_contracts import CONTRACTS
 

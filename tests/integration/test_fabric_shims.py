@@ -33,8 +33,9 @@ from ledger.rpc.chaincode_support import (
 )
 from network.certificates.authority import MemberAuthority
 from network.ports import free_port_range
+from tests.support.conditions import until
 from tests.support.endorsing_world import EndorsingWorld
-from tests.support.grpc_chaincode import listening, until
+from tests.support.grpc_chaincode import listening
 from tests.support.ledger_world import CHAINCODE
 from tests.support.node_runtime import node_runtime
 from tests.support.python_packages import CACHE, install_python_packages

@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -36,6 +35,7 @@ from network.bench.trial_households import CHAINCODE
 from network.commands.oracle import RUN_LOG, jobs_for, prepare
 from tests.integration.market_scene import CAP, FLOOR, Home, MarketScene, now_ms
 from tests.integration.running_network import running_network
+from tests.support.conditions import until
 from tests.unit.gateway.serving import serve
 
 pytestmark = pytest.mark.slow
@@ -131,12 +131,6 @@ class Oracle:
         lines = self.run_log.read_text().splitlines() if self.run_log.exists() else []
         found = [json.loads(line) for line in lines]
         return [x["detail"] for x in found if (x["step"], x["is_done"]) == (step, is_done)]
-
-
-async def until(is_so: Callable[[], Any]) -> None:
-    async with asyncio.timeout(WAIT_S):
-        while not is_so():  # noqa: ASYNC110 - another process writes it
-            await asyncio.sleep(0.02)
 
 
 async def until_time(instant_ms: int) -> None:

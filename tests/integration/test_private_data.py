@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +25,7 @@ from network.chaincode.planned import commit_definitions
 from network.running.clients import connect, wait_everywhere
 from network.running.lifecycle import down, up
 from tests.integration.running_network import RunningNetwork, running_network
+from tests.support.conditions import until
 
 pytestmark = pytest.mark.slow
 
@@ -50,7 +51,6 @@ collections = '''{json.dumps(COLLECTIONS)}'''
 """
 SECRET = b"sixty-one thousand micro-tokens"
 PURGED = b"a-price-nobody-remembers"
-WAIT_S = 20.0
 
 
 class Scene:
@@ -122,12 +122,6 @@ async def scene_of(network: RunningNetwork) -> AsyncIterator[Scene]:
     finally:
         for client in scene.clients.values():
             await client.close()
-
-
-async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(WAIT_S):
-        while not await condition():  # noqa: ASYNC110 - the peers are other processes
-            await asyncio.sleep(0.05)
 
 
 def stored(network: RunningNetwork, member: str) -> bytes:

@@ -24,6 +24,7 @@ from gateway.mqtt.collector import Collector, keep_collecting
 from gateway.mqtt.reading_check import Attesting, ReadingCheck
 from ledger.crypto.signing import Signer
 from tests.firmware.interpreter import FIRMWARE
+from tests.support.conditions import until
 from tests.support.gateway_database import fresh_database
 from tests.support.mosquitto import COMMUNITY, Mosquitto, mosquitto, needs_mosquitto
 from tests.support.paced_loop import paced_loop, run_paced, stopped
@@ -168,9 +169,7 @@ class World:
             self.planned_ms = self.now_ms()
 
     async def until(self, condition) -> None:
-        async with asyncio.timeout(SECONDS_MAX):
-            while not condition():  # noqa: ASYNC110 - of several processes at once
-                await asyncio.sleep(POLL_S)
+        await until(condition, timeout_s=SECONDS_MAX)
 
     def is_flowing(self) -> bool:
         return all(any(node.closed.values()) for node in self.hardware.values())

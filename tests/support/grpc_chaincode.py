@@ -1,7 +1,6 @@
 """The sample contracts behind gRPC, as a service and dialling in, in the test's own process."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import grpc
@@ -92,10 +91,3 @@ async def listening(
         yield f"127.0.0.1:{port}"
     finally:
         await server.stop(0)
-
-
-async def until(condition: Callable[[], object], timeout_s: float = 10) -> None:
-    """Return once what happens on the other side of a stream has happened."""
-    async with asyncio.timeout(timeout_s):
-        while not condition():  # noqa: ASYNC110 - nothing on this side tells
-            await asyncio.sleep(0.01)

@@ -27,10 +27,10 @@ from ledger.node.private_data.requests import PrivateRequests
 from ledger.storage.transient_store import TransientStore
 from ledger.validation.committed_collections import CommittedCollections
 from ledger.wire.validator_pb2 import Item
+from tests.support.conditions import until
 from tests.support.identities import CHANNEL_ID
 from tests.support.ledger_world import CHAINCODE, LedgerWorld, market, put
 
-WAIT_S = 5.0
 
 
 class StageLinks:
@@ -148,15 +148,10 @@ class StagePeer:
         running = asyncio.get_running_loop().create_task(self.reconciler.run())
         try:
             for condition in conditions:
-                await self._wait(condition)
+                await until(condition)
         finally:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
-
-    async def _wait(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(WAIT_S):
-            while not condition():  # noqa: ASYNC110 - a thread stores it and tells nobody
-                await asyncio.sleep(0)
 
     def _reject(self, sender: int, error: InvalidMessage) -> None:
         self.rejected.append((sender, error))

@@ -10,6 +10,7 @@ from ledger.endorsement.runtimes.chaincode_life import LifeParts
 from ledger.endorsement.runtimes.peer_session import StreamBroken
 from ledger.endorsement.runtimes.stream_life import StreamLife
 from ledger.wire.protos_pb2 import ChaincodeID, ChaincodeMessage, GetState
+from tests.support.conditions import until
 
 pytestmark = pytest.mark.anyio
 
@@ -62,12 +63,6 @@ def life(stream, limits=QUICK):
 
     parts = LifeParts({}, lambda: None, lambda *_: None, lambda *_: None)
     return StreamLife(ID, opened, limits, parts)
-
-
-async def until(condition):
-    async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 - nothing tells
-            await asyncio.sleep(0)
 
 
 async def test_a_chaincode_that_takes_no_answers_is_not_read_any_further():

@@ -1,7 +1,6 @@
 """Real servers and channels of one process, over the loopback interface."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import grpc
@@ -33,10 +32,3 @@ async def streamed(channel: aio.Channel, method: str, requests: Sequence[bytes])
         await call.write(request)
     await call.done_writing()
     return [answer async for answer in call]
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Return once what happens on the other side of a connection has happened."""
-    async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 - nothing on this side tells
-            await asyncio.sleep(0)

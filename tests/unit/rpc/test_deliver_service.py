@@ -18,9 +18,10 @@ from ledger.rpc.broadcast_service import BroadcastService, broadcast_handlers
 from ledger.rpc.deliver_service import ENDLESS_STOP, DeliverService
 from ledger.rpc.transport import identity_bytes
 from ledger.wire import common_pb2, orderer_pb2, protos_pb2
+from tests.support.conditions import until
 from tests.support.identities import CHANNEL_ID, make_consortium
 from tests.support.ledger_world import CHAINCODE
-from tests.unit.rpc.loopback import serving, streamed, until
+from tests.unit.rpc.loopback import serving, streamed
 from tests.unit.rpc.serving_world import ServingWorld
 
 pytestmark = pytest.mark.anyio

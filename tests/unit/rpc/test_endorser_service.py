@@ -16,9 +16,10 @@ from ledger.rpc.deliver_service import DeliverService
 from ledger.rpc.endorser_service import EndorserService
 from ledger.rpc.transport import identity_bytes
 from ledger.wire import common_pb2, orderer_pb2, protos_pb2
+from tests.support.conditions import until
 from tests.support.endorsing_world import EndorsingWorld
 from tests.support.identities import CHANNEL_ID
-from tests.unit.rpc.loopback import serving, streamed, unary, until
+from tests.unit.rpc.loopback import serving, streamed, unary
 from tests.unit.rpc.serving_world import ServingWorld
 
 pytestmark = pytest.mark.anyio

@@ -19,10 +19,11 @@ from ledger.rpc.gateway_service import GatewayService
 from ledger.rpc.status import CODE_BY_REASON, GatewayError, PeerError
 from ledger.wire import gateway_pb2
 from ledger.wire.rpc_status_pb2 import RpcStatus
+from tests.support.conditions import until
 from tests.support.endorsing_world import EndorsingWorld
 from tests.support.identities import CHANNEL_ID, make_consortium
 from tests.support.ledger_world import CHAINCODE
-from tests.unit.rpc.loopback import serving, unary, until
+from tests.unit.rpc.loopback import serving, unary
 from tests.unit.rpc.serving_world import ServingWorld
 
 pytestmark = pytest.mark.anyio

@@ -25,8 +25,8 @@ from ledger.rpc.transport import (
 from ledger.rpc.validator_links import LinkHandlers, ValidatorLink, ValidatorLinks
 from ledger.rpc.validator_service import Reply, ValidatorService
 from ledger.wire.validator_pb2 import Item, Status
+from tests.support.conditions import until
 from tests.support.identities import Consortium, consortium, make_consortium
-from tests.unit.rpc.loopback import until
 
 pytestmark = pytest.mark.anyio
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -26,6 +25,7 @@ from gateway.services import Services
 from gateway.settings import HemsSettings, MqttSettings
 from gateway.web.notice_texts import NoticeWriter
 from network.certificates.gateway_tls import write_gateway_tls
+from tests.support.conditions import until
 from tests.unit.gateway.ledger_double import services_over
 from tests.unit.gateway.notices.smtp_catcher import HOST, Catcher, caught_by
 from tests.unit.gateway.notices.test_running import mailing, settings_of
@@ -49,16 +49,11 @@ class Gateway:
     def mqtt_as(self, user: str) -> MqttSettings:
         return replace(self.mqtt, username=user, token=f"token of {user}")
 
-    async def until(self, what: Callable[[], bool]) -> None:
-        async with asyncio.timeout(SECONDS_MAX):
-            while not what():  # noqa: ASYNC110 - several tasks change what is asked for
-                await asyncio.sleep(0)
-
     async def last_seen(self, device_id: str) -> None:
         """Return when the gateway has heard the device at the time it is."""
         assert self.services.hems is not None
         devices = self.services.hems.stores.devices
-        await self.until(
+        await until(
             lambda: getattr(devices.get(device_id), "last_seen_ms", 0) == self.street.now_ms
         )
 
@@ -160,7 +155,7 @@ def test_a_stopped_simulator_is_told_once_within_the_limit_and_so_is_its_return(
             await simulator.connect()
             await simulator.publish(street.now_ms)
             series = gateway.services.hems.stores.series
-            await gateway.until(lambda: series.latest(home.meter_id) is not None)
+            await until(lambda: series.latest(home.meter_id) is not None)
             await gateway.last_seen(home.meter_id)
             await simulator.close()
             stopped_ms = street.now_ms
@@ -207,9 +202,7 @@ def test_a_kettle_at_three_times_its_usual_power_is_an_alarm_in_the_inbox(street
                     said = {"v": 1, "d": KETTLE, "t": street.now_ms, "p_mw": watts * 1_000}
                     topic = f"rec/{COMMUNITY}/{KETTLE}/measure"
                     await kettle.publish(topic, json.dumps(said).encode(), qos=1)
-                    await gateway.until(
-                        lambda: getattr(store.latest(KETTLE), "t_ms", 0) == street.now_ms
-                    )
+                    await until(lambda: getattr(store.latest(KETTLE), "t_ms", 0) == street.now_ms)
 
                 for minute in range(60):
                     await boil(2_000 if minute % 3 else 0)
