@@ -32,7 +32,6 @@ from tests.support.identities import CHANNEL_ID
 from tests.support.ledger_world import CHAINCODE, LedgerWorld, market, put
 
 
-
 class StageLinks:
     """One peer's streams to the others; what it sends is handled in the next turn of the loop."""
 

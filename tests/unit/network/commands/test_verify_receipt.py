@@ -14,7 +14,7 @@ from network.cli import main
 from tests.support.identities import CHANNEL_ID
 from tests.support.receipt_world import FORGERIES, LINE_KEY, ReceiptWorld, strangers
 
-VECTORS = Path(__file__).parents[2] / "vectors" / "receipts"
+VECTORS = Path(__file__).parents[3] / "vectors" / "receipts"
 GOOD = VECTORS / "settlement.receipt"
 TRUST = VECTORS / "validators.json"
 
