@@ -1,8 +1,9 @@
-"""A copy of the newest values in a cloud channel of the ThingSpeak kind, within its daily limit.
+"""A copy of the newest values in a cloud channel of the ThingSpeak kind, within its limits.
 
 The source wrote once per message: four topics at one message a second are 345,600 writes a day
 against 8,200 (001:945). Here messages only change what is known; a write takes all of it, at most
-once per `spacing_ms` and never more than the limit a day, which is counted on disk.
+once per `spacing_ms` and never more than the limits of a day, which are counted on disk: that of
+the channel, and that of the account all its channels share.
 """
 
 from collections.abc import Mapping
@@ -14,6 +15,9 @@ from gateway.database import Database
 from gateway.hems.tables import MirrorRow
 
 WRITES_PER_DAY_MAX = 8_200
+"""Of a free account, whatever channels it has: a write of up to eight fields is a message."""
+UPDATE_SPACING_MS_MIN = 15_000
+"""Between two updates of a channel of a free account."""
 MS_PER_DAY = 24 * 3_600_000
 
 
@@ -21,12 +25,22 @@ class CloudMirror:
     """One channel: what would be written, and whether it may be now. Calls block."""
 
     def __init__(
-        self, database: Database, channel: str, *, writes_per_day: int = WRITES_PER_DAY_MAX
+        self,
+        database: Database,
+        channel: str,
+        *,
+        account: str = "",
+        channels_of_account: int = 1,
+        writes_per_day: int = WRITES_PER_DAY_MAX,
     ) -> None:
+        """Of the account's writes a channel takes its part only, or the first would take all."""
         self._database = database
-        self._channel = channel
-        self._writes_per_day = writes_per_day
-        self.spacing_ms = -(-MS_PER_DAY // writes_per_day)
+        self._limits = {
+            channel: writes_per_day,
+            f"account:{account}": WRITES_PER_DAY_MAX,
+        }
+        part = min(writes_per_day, WRITES_PER_DAY_MAX // channels_of_account)
+        self.spacing_ms = max(UPDATE_SPACING_MS_MIN, -(-MS_PER_DAY // part))
         self._last_ms: int | None = None
         self._fields: dict[str, int] = {}
         self._is_changed = False
@@ -52,15 +66,24 @@ class CloudMirror:
         self._is_changed = True
 
     def _count(self, now_ms: int) -> bool:
+        """Count a write of today; False, and nothing counted, if a limit is reached."""
         instant = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=now_ms)
-        where = (MirrorRow.channel == self._channel, MirrorRow.day == f"{instant:%Y-%m-%d}")
+        day = f"{instant:%Y-%m-%d}"
         with self._database.writing() as connection:
-            writes = connection.execute(select(MirrorRow.writes).where(*where)).scalar()
-            if writes is None:
-                values = {"channel": self._channel, "day": f"{instant:%Y-%m-%d}", "writes": 1}
-                connection.execute(insert(MirrorRow).values(**values))
-                return True
-            if writes >= self._writes_per_day:
+            today = select(MirrorRow.channel, MirrorRow.writes).where(
+                MirrorRow.channel.in_(self._limits), MirrorRow.day == day
+            )
+            writes = {row.channel: row.writes for row in connection.execute(today)}
+            if any(writes.get(name, 0) >= limit for name, limit in self._limits.items()):
                 return False
-            connection.execute(update(MirrorRow).where(*where).values(writes=writes + 1))
-            return True
+            for name in self._limits:
+                if name not in writes:
+                    values = {"channel": name, "day": day, "writes": 1}
+                    connection.execute(insert(MirrorRow).values(**values))
+                    continue
+                connection.execute(
+                    update(MirrorRow)
+                    .where(MirrorRow.channel == name, MirrorRow.day == day)
+                    .values(writes=writes[name] + 1)
+                )
+        return True

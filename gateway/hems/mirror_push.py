@@ -2,11 +2,12 @@
 
 A channel of the ThingSpeak kind has up to eight fields and one address for updates; the key goes
 in the body, not in the address. A write that fails counts, since the other side may have counted
-it, and its values go with the next one.
+it, and its values go with the next one. The answer is the entry's number; 0 says it was not taken.
 """
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -20,6 +21,9 @@ from gateway.mqtt.device_messages import Measurement
 
 FIELDS_MAX = 8
 TIMEOUT_S = 10.0
+NOT_TAKEN = b"0"
+ANSWER_BYTES_MAX = 1_024
+"""So much of an answer is looked at."""
 EVERY_S = 1.0
 QUANTITIES = ("u_mv", "i_ma", "p_mw", "soc_permille", "energy_wh")
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -29,12 +33,16 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class MirrorChannel:
-    """One channel: `fields` maps `<device>.<quantity>` to the channel's field."""
+    """One channel: `fields` maps `<device>.<quantity>` to the channel's field.
+
+    `account` names whose it is: channels of one account share its writes a day.
+    """
 
     url: str
     api_key: str = field(repr=False)
     fields: Mapping[str, str]
     writes_per_day: int = WRITES_PER_DAY_MAX
+    account: str = ""
 
     def __post_init__(self) -> None:
         """Raise ValueError for what would leak the key or break the limit."""
@@ -64,8 +72,19 @@ class MirrorPush:
         """`channels` by name; the count of writes is kept under it."""
         self._http = http
         self._clock_ms = clock_ms
+        of_account = Counter(channel.account for channel in channels.values())
         self._channels = [
-            (name, channel, CloudMirror(database, name, writes_per_day=channel.writes_per_day))
+            (
+                name,
+                channel,
+                CloudMirror(
+                    database,
+                    name,
+                    account=channel.account,
+                    channels_of_account=of_account[channel.account],
+                    writes_per_day=channel.writes_per_day,
+                ),
+            )
             for name, channel in channels.items()
         ]
         self._failing: set[str] = set()
@@ -113,10 +132,21 @@ class MirrorPush:
         body = {"api_key": channel.api_key} | {name: str(fields[name]) for name in fields}
         try:
             async with self._http.stream("POST", channel.url, data=body) as answer:
-                is_done = answer.status_code == HTTPStatus.OK
-                return "" if is_done else f"status {answer.status_code}"
+                if answer.status_code != HTTPStatus.OK:
+                    return f"status {answer.status_code}"
+                is_taken = await _beginning(answer) != NOT_TAKEN
+                return "" if is_taken else "not taken (answer 0)"
         except httpx.HTTPError as error:
             return type(error).__name__
+
+
+async def _beginning(answer: httpx.Response) -> bytes:
+    found = b""
+    async for part in answer.aiter_bytes(ANSWER_BYTES_MAX):
+        found += part
+        if len(found) >= ANSWER_BYTES_MAX:
+            break
+    return found[:ANSWER_BYTES_MAX].strip()
 
 
 def mirror_client() -> httpx.AsyncClient:
