@@ -55,13 +55,13 @@ def measurements(
     from_ms: Instant = None,
     to_ms: Instant = None,
 ) -> list[Measurement]:
-    """Values of a device in a time (the last hour), oldest first; owners only."""
+    """Values of a device in a time (the last hour), oldest first, the last 5,000; owners only."""
     owned_since_ms = require_owner(services, viewer, device_id)
     end_ms = services.clock_ms() + 1 if to_ms is None else to_ms
     start_ms = end_ms - services.energy_hour_ms if from_ms is None else from_ms
     store = hems_of(services).stores.measurements
-    found = store.between(device_id, max(start_ms, owned_since_ms), end_ms)
-    return found[-MEASUREMENTS_SHOWN_MAX:]
+    since_ms = max(start_ms, owned_since_ms)
+    return store.newest(device_id, since_ms, end_ms, MEASUREMENTS_SHOWN_MAX)
 
 
 @router.get("/devices/{device_id}/availability")

@@ -10,8 +10,10 @@ from gateway.api.access import LiveServices, Owner, PlugSwitcher
 from gateway.api.device_routes import DeviceId, hems_of, require_owner
 from gateway.api.schemas import Body
 from gateway.errors import Problem, RequestRefused
+from gateway.hems.household_values import PLUG
 from gateway.hems.own_switching import LIFETIME_MS_DEFAULT, OwnSwitching
 from gateway.hems.plug_services import DEVICE, MONTHLY, PlugServiceError
+from gateway.hems.stored_plugs import StoredPlugs
 from gateway.hems.switching import SwitchCommand
 from gateway.identity.sessions import Viewer
 from gateway.services import Services
@@ -24,7 +26,10 @@ CommandId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_.:-]{1,100}$")]
 
 
 MakersAnswer = Annotated[
-    dict[str, JsonValue], Field(description="As the service of the plug's maker answers.")
+    dict[str, JsonValue],
+    Field(
+        description="As the service of the plug's maker answers, or one of the eWeLink kind would."
+    ),
 ]
 
 
@@ -75,7 +80,7 @@ async def command(
 
 @router.get("/devices/{device_id}/plug")
 async def plug(device_id: DeviceId, services: LiveServices, viewer: Owner) -> MakersAnswer:
-    """A plug as its maker's service describes it now; owners only."""
+    """A plug as its maker's service, or this gateway's data, describes it now; owners only."""
     return await _ask(services, viewer, device_id, DEVICE)
 
 
@@ -83,7 +88,7 @@ async def plug(device_id: DeviceId, services: LiveServices, viewer: Owner) -> Ma
 async def plug_by_month(
     device_id: DeviceId, services: LiveServices, viewer: Owner
 ) -> MakersAnswer:
-    """A plug's use by month as its maker's service counts it; owners only."""
+    """A plug's use this month as its maker's service, or this gateway, counts it; owners only."""
     return await _ask(services, viewer, device_id, MONTHLY)
 
 
@@ -93,6 +98,16 @@ async def _ask(services: Services, viewer: Viewer, device_id: str, what: str) ->
         found = await services.plug_services.ask(device_id, what)
     except PlugServiceError as failed:
         raise RequestRefused(Problem.PLUG_SERVICE_FAILED, str(failed)) from failed
-    if found is None:
-        raise RequestRefused(Problem.NOT_FOUND, f"{device_id} has no service of its maker")
-    return found
+    if found is not None:
+        return found
+    return await asyncio.to_thread(_stored, services, device_id, what)
+
+
+def _stored(services: Services, device_id: str, what: str) -> dict[str, JsonValue]:
+    """Of a plug without such a service, from what it told this gateway."""
+    device = services.community.meter(device_id)
+    if device is None or device.kind != PLUG or services.hems is None:
+        raise RequestRefused(Problem.NOT_FOUND, f"{device_id} is no plug that is known here")
+    stores = services.hems.stores
+    plugs = StoredPlugs(stores.devices, stores.measurements, services.local_time)
+    return plugs.device(device) if what == DEVICE else plugs.month(device, services.clock_ms())

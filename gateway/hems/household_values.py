@@ -5,6 +5,7 @@ See `gateway.ports.Measurements`; whoever asks has checked that the reader may s
 
 from collections.abc import Sequence
 
+from chaincode.energy.registry.records import Meter
 from gateway.books.community import Community
 from gateway.hems.measurements import MeasurementStore
 from gateway.ports import ApplianceEnergy, Measured
@@ -38,11 +39,13 @@ class HouseholdValues:
             if device.kind == PLUG and device.owner_idgrid == owner_idgrid
         ]
         totals = [
-            one
+            ApplianceEnergy(plug.meter_id, plug.meter_id, self._energy_wh(plug, from_ms, until_ms))
             for plug in plugs
-            for one in self._store.totals(
-                [plug.meter_id], max(from_ms, plug.owned_since_ms), until_ms
-            )
         ]
-        totals.sort(key=lambda total: (-total.energy_wh, total.device_id))
-        return [ApplianceEnergy(one.device_id, one.device_id, one.energy_wh) for one in totals]
+        return sorted(totals, key=lambda total: (-total.energy_wh, total.device_id))
+
+    def _energy_wh(self, plug: Meter, from_ms: int, until_ms: int) -> int:
+        since_ms = plug.owned_since_ms
+        return self._store.energy_wh(
+            plug.meter_id, max(from_ms, since_ms), until_ms, not_before_ms=since_ms
+        )

@@ -1,25 +1,19 @@
 """Values of devices over time: stored, per appliance, and compared with what is usual.
 
-Not signed and not for settlement: for awareness, alarms and pages. Energy of an appliance comes
-from its own counter, else from its power over time.
+Not signed and not for settlement: for awareness, alarms and pages.
 """
 
-import itertools
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from sqlalchemy import insert, select
 
 from gateway.database import Database
 from gateway.hems.anchored_rows import MEASUREMENTS, next_row
+from gateway.hems.appliance_energy import ApplianceEnergy
 from gateway.hems.tables import MeasurementRow
 from gateway.mqtt.device_messages import Measurement
 
-MEASUREMENTS_PER_QUERY_MAX = 200_000
-HOLD_MS_MAX = 5 * 60_000
-"""A power counts until the next value, at most this long."""
-MW_MS_PER_WH = 1_000 * 3_600_000
 RUNNING_MW_MIN = 5_000
 """Below, an appliance only stands by."""
 USUAL_SAMPLES_MIN = 20
@@ -39,19 +33,12 @@ _COLUMNS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ApplianceTotal:
-    """Energy of an appliance in a time, in Wh."""
-
-    device_id: str
-    energy_wh: int
-
-
 class MeasurementStore:
     """Measurements in the gateway's database. Calls block."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._energy = ApplianceEnergy(database)
         self._latest: dict[str, Measurement] = {}
         self._usual: dict[str, tuple[int, list[int | None]]] = {}
         """What an appliance used to take, and until when that is taken as known."""
@@ -95,8 +82,8 @@ class MeasurementStore:
             self._latest[device_id] = _measurement(*row)
         return self._latest[device_id]
 
-    def between(self, device_id: str, from_ms: int, to_ms: int) -> list[Measurement]:
-        """Measurements with from_ms <= t < to_ms, in order."""
+    def newest(self, device_id: str, from_ms: int, to_ms: int, limit: int) -> list[Measurement]:
+        """The last `limit` measurements with from_ms <= t < to_ms, in order."""
         wanted = (
             select(*_COLUMNS)
             .where(
@@ -104,19 +91,18 @@ class MeasurementStore:
                 MeasurementRow.t_ms >= from_ms,
                 MeasurementRow.t_ms < to_ms,
             )
-            .order_by(MeasurementRow.t_ms)
-            .limit(MEASUREMENTS_PER_QUERY_MAX)
+            .order_by(MeasurementRow.t_ms.desc())
+            .limit(limit)
         )
         with self._database.reading() as connection:
-            return [_measurement(*row) for row in connection.execute(wanted)]
+            found = [_measurement(*row) for row in connection.execute(wanted)]
+        return found[::-1]
 
-    def totals(self, device_ids: Sequence[str], from_ms: int, to_ms: int) -> list[ApplianceTotal]:
-        """Energy per appliance; the largest first."""
-        found = [
-            ApplianceTotal(name, energy_wh(self.between(name, from_ms, to_ms), to_ms))
-            for name in device_ids
-        ]
-        return sorted(found, key=lambda total: (-total.energy_wh, total.device_id))
+    def energy_wh(
+        self, device_id: str, from_ms: int, to_ms: int, *, not_before_ms: int = 0
+    ) -> int:
+        """Energy of an appliance in from_ms <= t < to_ms; see `appliance_energy`."""
+        return self._energy.between(device_id, from_ms, to_ms, not_before_ms=not_before_ms)
 
     def irregular(self, measurement: Measurement) -> int | None:
         """The usual power in mW when this one is far above it; None when it is not."""
@@ -152,25 +138,6 @@ def irregular_against(power_mw: int, usual_mw: Sequence[int | None]) -> int | No
         return None
     median = int(statistics.median(known))
     return median if power_mw * 1_000 >= median * IRREGULAR_PERMILLE else None
-
-
-def energy_wh(measurements: Sequence[Measurement], to_ms: int) -> int:
-    """Energy over measurements of one device in order of time. Pure.
-
-    A counter that begins again after a reset counts from zero; without one the power holds from
-    each value to the next, at most `HOLD_MS_MAX`.
-    """
-    counters = [found.energy_wh for found in measurements if found.energy_wh is not None]
-    if counters:
-        return sum(
-            later - earlier if later >= earlier else later
-            for earlier, later in itertools.pairwise(counters)
-        )
-    total_mw_ms = 0
-    ends = [found.t_ms for found in measurements[1:]] + [to_ms]
-    for found, end_ms in zip(measurements, ends, strict=False):
-        total_mw_ms += (found.p_mw or 0) * min(end_ms - found.t_ms, HOLD_MS_MAX)
-    return total_mw_ms // MW_MS_PER_WH
 
 
 def _values(found: Measurement, row: int, now_ms: int) -> dict[str, object]:

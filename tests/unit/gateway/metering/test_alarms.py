@@ -6,11 +6,10 @@ import pytest
 
 from gateway.hems.alarms import ALARMS_PER_PAGE_MAX, AlarmBook, AlarmKind
 from gateway.hems.availability import availability
-from gateway.hems.measurements import energy_wh, irregular_against
+from gateway.hems.measurements import irregular_against
 from gateway.hems.service import GOOD_READINGS_TO_CLEAR, HemsService
 from gateway.hems.virtual_meter import VirtualMeter
 from gateway.local_time import fixed
-from gateway.mqtt.device_messages import Measurement
 from gateway.mqtt.refusal_log import LINES_PER_MINUTE_MAX
 from tests.unit.gateway.metering.data_service import (
     COMMUNITY,
@@ -214,17 +213,6 @@ def test_a_day_is_the_communitys_own():
         local=fixed(-180),
     )
     assert [day.expected for day in days] == [12, 84]
-
-
-def test_energy_of_an_appliance_from_its_counter_or_its_power():
-    counted = [Measurement("plug", t, energy_wh=wh) for t, wh in enumerate((100, 150, 20, 30))]
-    assert energy_wh(counted, 10) == 50 + 20 + 10
-    minute_ms = 60_000
-    measured = [Measurement("node", n * minute_ms, p_mw=600_000) for n in range(60)]
-    assert energy_wh(measured, 60 * minute_ms) == 600
-    silent_then = [Measurement("node", 0, p_mw=600_000)]
-    assert energy_wh(silent_then, 3_600_000) == 50
-    assert energy_wh([], 5) == 0
 
 
 def test_what_nobody_could_hear_while_the_broker_was_away_is_no_silence():
