@@ -13,8 +13,8 @@ BURST = Burst(queued=10, absorbed=10, elapsed_s=5.0, cpu_s=2.0)
 NODE = NodeMemory(READINGS_OF_A_DAY, READINGS_OF_A_DAY, 596_160, 101_024, 112_704, 81_600)
 
 
-def verdict(capsys, *, burst=BURST, anchored=40, node=NODE) -> tuple[int, str]:
-    code = _report(argparse.Namespace(meters=2), STEADY, burst, anchored, node)
+def verdict(capsys, *, steady=STEADY, burst=BURST, anchored=40, node=NODE) -> tuple[int, str]:
+    code = _report(argparse.Namespace(meters=2), steady, burst, anchored, node)
     return code, capsys.readouterr().out.splitlines()[-1]
 
 
@@ -29,6 +29,9 @@ def test_all_goals_are_met(capsys):
         {"node": replace(NODE, waiting=READINGS_OF_A_DAY - 1)},
         {"node": replace(NODE, free_min_bytes=0)},
         {"anchored": 39},
+        {"steady": replace(STEADY, gateway=0.5)},
+        {"steady": replace(STEADY, stored=29)},
+        {"burst": replace(BURST, elapsed_s=60.0)},
         {"burst": replace(BURST, absorbed=9)},
     ],
 )
