@@ -2,7 +2,7 @@
 
 `./test --full` runs 1,000 seeds, `./test` some of them. A failing seed is named; run it alone:
 
-    .venv/bin/python -m pytest tests/unit/gateway/metering/test_transfers.py -k "seed-17"
+    ./test --full tests/unit/gateway/metering/test_transfers.py -k "seed-17]"
 """
 
 import json
