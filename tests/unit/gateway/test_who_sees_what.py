@@ -4,6 +4,7 @@ The household ONE has traded, posted and owns the devices; each row asks for wha
 """
 
 import asyncio
+import base64
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,6 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
+from chaincode.shim.testing import TestClient
 from gateway.application import create_app
 from gateway.hems.batteries import Observation
 from gateway.identity.scopes import Role
@@ -27,6 +29,7 @@ from tests.e2e.browser import street
 from tests.e2e.browser.village import NO_RATE_LIMIT, Village, village
 from tests.support.signing_requests import signing_request
 from tests.support.village_authority import VillageIssuer
+from tests.unit.energy.community import COOP
 from tests.unit.energy.oracle.panel import with_battery
 from tests.unit.gateway.metering.data_service import Keys, Scene
 from tests.unit.gateway.metering.test_transfers import transfer
@@ -42,6 +45,7 @@ STREAM = "/v1/events"
 """Has no end; `test_live.py` reads it."""
 HOUR = "2026-01-14T12"
 STORED_WH = 4_200
+QUESTIONS = "/v1/queries"
 
 
 def documented() -> dict[tuple[str, str], tuple[str, ...]]:
@@ -72,7 +76,8 @@ class Place:
         self.one, self.other = homes.sunny, homes.flat
         self.battery_id = it.act(lambda community: with_battery(community, self.one))
         street.live_through(it, homes, hours=5)
-        self.post_id = self._posted()
+        self.post_id, self.dealt_id = self._posted(), self._posted()
+        it.act(lambda _: homes.bakery.client.submit("marketplace:buy", self.dealt_id))
         self.app = create_app(self._services(), rate=NO_RATE_LIMIT)
 
     def _posted(self) -> str:
@@ -120,6 +125,35 @@ class Place:
             "oracle": Viewer("", is_oracle=True),
         }
 
+    def keys(self) -> dict[str, TestClient]:
+        """A signing key of each kind of visitor; the visitor's own certificate has no role."""
+        community = self.it.community
+        ledger = community.ledger
+        return {
+            "visitor": ledger.client(COOP, "nobody"),
+            "owner": self.one.client,
+            "neighbour": self.other.client,
+            "manager": community.manager,
+            "operator": community.dso,
+            "auditor": ledger.client(COOP, "auditor", attributes={"role": "auditor"}),
+            "oracle": community.oracle,
+        }
+
+    def questions(self) -> dict[str, list[str]]:
+        """What a neighbour might ask about ONE in its own name."""
+        one = self.one
+        return {
+            **{name: [one.idgrid] for name in OF_A_HOUSEHOLD},
+            **{name: [HOUR, one.idgrid] for name in OF_AN_HOUR},
+            "statements:preview": [one.idgrid, "2026-01"],
+            "access:meter_series": [one.meter_id, "0", "9999999999999"],
+            "oracle:last_reading": [one.meter_id],
+            "devices:get": [one.meter_id],
+            "registry:get_res": [one.res_id],
+            "marketplace:get_post": [self.dealt_id],
+            "market:get_result": [HOUR],
+        }
+
     def url(self, path: str) -> str:
         latest = self.it.services.readmodel.height - 1
         tx_id = self.it.services.readmodel.transaction_ids(latest, latest)[latest][0]
@@ -148,6 +182,13 @@ class Place:
         return re.sub(r"\{(\w+)\}", lambda found: values[found[1]], path) + QUERIES.get(path, "")
 
 
+OF_A_HOUSEHOLD = (
+    *("tokens:account", "registry:get_participant", "access:list_grants"),
+    "settlement:reputation",
+)
+OF_AN_HOUR = (
+    *("market:get_orders", "market:get_line", "auction:get_matches", "auction:get_trades"),
+)
 QUERIES = {
     "/v1/currencies": "?utoken=1",
     "/v1/search": "?q=1",
@@ -160,7 +201,6 @@ SECRET = {"secret": "guessed"}
 CREATOR = {"mspid": "CooperativeMSP", "certificate_pem": "x"}
 ORDER = {"listing_id": HOUR, "energy_wh": 1, "price_utoken_per_kwh": 1}
 BODIES: dict[str, dict[str, Any]] = {
-    "/v1/queries": {"proposal": "QQ==", "signature": "QQ=="},
     "/v1/proposals": {"creator": CREATOR, "function": "tokens:account", "args": []},
     "/v1/offers/prepare": {"creator": CREATOR, "res_id": "pv-1", **ORDER},
     "/v1/bids/prepare": {"creator": CREATOR, **ORDER},
@@ -195,17 +235,40 @@ def place() -> Iterator[Place]:
 
 
 def ask(place: Place, method: str, path: str, who: str) -> httpx.Response:
+    if path == QUESTIONS:
+        return ask_the_contracts(place, "market:get_listing", [HOUR], key="visitor", session=who)
+    body = BODIES.get(path, {}) if method != "GET" else None
+    return send(place, method, place.url(path), who, body)
+
+
+def send(
+    place: Place, method: str, url: str, who: str, body: dict[str, Any] | None
+) -> httpx.Response:
     headers = {"accept": "application/json"}
     if who != "visitor":
         headers["authorization"] = f"Bearer {who}"
 
-    async def asked() -> httpx.Response:
+    async def sent() -> httpx.Response:
         transport = httpx.ASGITransport(place.app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
-            body = BODIES.get(path, {}) if method != "GET" else None
-            return await client.request(method, place.url(path), headers=headers, json=body)
+            return await client.request(method, url, headers=headers, json=body)
 
-    return asyncio.run(asked())
+    return asyncio.run(sent())
+
+
+def ask_the_contracts(
+    place: Place, function: str, args: list[str], *, key: str, session: str
+) -> httpx.Response:
+    """A question of the contracts, signed with the key of one kind of visitor."""
+    signer = place.keys()[key].identity
+    creator = {"mspid": signer.mspid, "certificate_pem": signer.certificate_pem.decode()}
+    wish = {"creator": creator, "function": function, "args": args}
+    prepared = send(place, "POST", "/v1/proposals", "visitor", wish)
+    assert prepared.status_code == 200, prepared.text
+    proposal = prepared.json()["to_sign"]
+    signature = base64.b64encode(signer.sign(base64.b64decode(proposal))).decode()
+    body = {"proposal": proposal, "signature": signature}
+    return send(place, "POST", QUESTIONS, session, body)
 
 
 def door_is_shut(answer: httpx.Response) -> bool:
@@ -236,6 +299,25 @@ def test_a_route_answers_each_kind_of_visitor_as_the_table_says(
         assert not door_is_shut(answer), (who, answer.text)
         if expected == UNNAMED:
             assert not names_one(place, answer), (who, answer.text)
+
+
+@pytest.mark.parametrize("session", ["visitor", "neighbour", "manager"])
+def test_a_neighbours_key_learns_nothing_of_a_household_from_any_question(
+    place: Place, session: str
+) -> None:
+    """The contracts judge the key that signed; whose session sends it changes nothing."""
+    for function, args in place.questions().items():
+        for key in ("neighbour", "visitor"):
+            answer = ask_the_contracts(place, function, args, key=key, session=session)
+            assert answer.status_code < 500, (function, answer.text)
+            assert not names_one(place, answer), (function, key, answer.text)
+
+
+def test_the_same_questions_tell_the_household_itself(place: Place) -> None:
+    """Else the neighbour would have been refused for a question nobody can ask."""
+    for function, args in place.questions().items():
+        answer = ask_the_contracts(place, function, args, key="owner", session="visitor")
+        assert names_one(place, answer), (function, answer.text)
 
 
 @pytest.mark.parametrize(
