@@ -51,11 +51,10 @@ def listings(
     limit: PageLimit = PAGE_DEFAULT,
 ) -> Page[Listing]:
     """Listings, the latest delivery hour first."""
-    found = [x for x in services.market.listings() if after is None or x.listing_id < after]
-    page = found[:limit]
+    found = services.market.page(limit, before=after)
     return Page(
-        items=[listing_as_seen(listing, viewer) for listing in page],
-        next=page[-1].listing_id if len(found) > limit else None,
+        items=[listing_as_seen(listing, viewer) for listing in found.items],
+        next=found.next,
         height=services.market.height,
     )
 

@@ -7,16 +7,20 @@ both ends is a gap: it has no value, which is something else than zero (E126).
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date
 
-HOURS_PER_DAY = 24
+from chaincode.energy.hours import HOUR_MS
+from gateway.local_time import LocalTime
 
 
 @dataclass(frozen=True, slots=True)
 class HourWindow:
-    """A market hour: its local start, and the real instants (ms UTC) of its delivery."""
+    """A market hour: the start of the hour it is named after, and the instants of its delivery.
 
-    start: datetime
+    ms UTC; a simulated clock delivers sooner than the names say.
+    """
+
+    start_ms: int
     from_ms: int
     to_ms: int
 
@@ -53,12 +57,12 @@ def told_at(end_ms: int, told_ms: int | None, window: HourWindow) -> bool:
 def hourly(
     windows: Iterable[HourWindow],
     register_at: Callable[[int], tuple[int, int] | None],
-) -> dict[datetime, tuple[int | None, ...]]:
-    """By local start, what a cumulative register gained in each hour.
+) -> dict[int, tuple[int | None, ...]]:
+    """By start, ms UTC, what a cumulative register gained in each hour.
 
     `register_at(instant)` is (when it was told, register) of the last value until then.
     """
-    found: dict[datetime, tuple[int | None, ...]] = {}
+    found: dict[int, tuple[int | None, ...]] = {}
     for window in windows:
         ends = [(at, register_at(at)) for at in (window.from_ms, window.to_ms)]
         values = [
@@ -66,27 +70,35 @@ def hourly(
             for at, told in ends
         ]
         before, after = values
-        found[window.start] = (None if before is None or after is None else after - before,)
+        found[window.start_ms] = (None if before is None or after is None else after - before,)
     return found
 
 
 def charted(
-    by_start: Mapping[datetime, tuple[int | None, ...]], *, kind: str, day: date, series: int
+    by_start: Mapping[int, tuple[int | None, ...]],
+    local: LocalTime,
+    *,
+    kind: str,
+    day: date,
+    series: int,
 ) -> PeriodChart:
-    """The hours of a local day up to the last known one, or the days of a month."""
+    """The hours of a local day (23, 24 or 25) up to the last known one, or the days of a month.
+
+    `by_start` are the values of the period's hours by their start, ms UTC.
+    """
     if not by_start:
         return PeriodChart(kind, day, ())
-    gap: tuple[int | None, ...] = (None,) * series
     if kind == "day":
-        last = max(by_start)
-        midnight = datetime.combine(day, datetime.min.time(), tzinfo=last.tzinfo)
-        hours = (midnight + timedelta(hours=number) for number in range(HOURS_PER_DAY))
-        shown = [start for start in hours if start <= last]
-        parts = [PeriodPart(f"{start:%H:%M}", by_start.get(start, gap)) for start in shown]
+        gap: tuple[int | None, ...] = (None,) * series
+        first_ms = -(-local.day_ms(day)[0] // HOUR_MS) * HOUR_MS
+        parts = [
+            PeriodPart(f"{local.moment(start_ms):%H:%M}", by_start.get(start_ms, gap))
+            for start_ms in range(first_ms, max(by_start) + 1, HOUR_MS)
+        ]
         return PeriodChart(kind, day, parts)
     by_day: dict[int, list[tuple[int | None, ...]]] = defaultdict(list)
-    for start, values in by_start.items():
-        by_day[start.day].append(values)
+    for start_ms, values in by_start.items():
+        by_day[local.day_of(start_ms).day].append(values)
     days = range(1, max(by_day) + 1)
     return PeriodChart(
         kind, day, [PeriodPart(str(number), _added(by_day[number], series)) for number in days]

@@ -5,16 +5,20 @@ per kWh, times in ms UTC.
 """
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from chaincode.energy import keys, records
+from chaincode.energy.hours import TIME_MS_MAX
 from chaincode.energy.market.auction_records import AuctionResult, FillsPage, TallyPage
 from chaincode.energy.market.matches import page_matches
 from chaincode.energy.market.records import Listing, MarketOrder
 from chaincode.energy.market.trades import Trade, trades_of
 from gateway.books.ledger_records import LedgerRecords
+from gateway.readmodel import market_queries
 from gateway.readmodel.queries import ReadModel
+from gateway.readmodel.records import ListingSummary, Slice
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,7 @@ class Market:
     """Questions about the market, answered at the read model's height."""
 
     def __init__(self, readmodel: ReadModel) -> None:
+        self._readmodel = readmodel
         self._ledger = LedgerRecords(readmodel)
 
     @property
@@ -37,10 +42,19 @@ class Market:
         """Blocks the answers are based on."""
         return self._ledger.height
 
-    def listings(self) -> list[Listing]:
-        """All listings, the latest delivery first."""
-        found = self._ledger.all(Listing, "listing")
-        return sorted(found, key=lambda listing: listing.delivery_start_ms, reverse=True)
+    def page(self, limit: int, *, before: str | None = None) -> Slice[Listing]:
+        """Listings, the latest delivery first; `before` is a listing's id."""
+        found = market_queries.listings(self._readmodel, before=before, limit=limit)
+        return Slice(self._of(found.items), found.next)
+
+    def latest(self, limit: int) -> list[Listing]:
+        """So many listings, the latest delivery first."""
+        return list(self.page(limit).items)
+
+    def delivering_after(self, at_ms: int) -> list[Listing]:
+        """Listings whose delivery begins after an instant, a page of them at most."""
+        found = market_queries.listings_delivering(self._readmodel, at_ms + 1, TIME_MS_MAX)
+        return self._of(found)
 
     def listing(self, listing_id: str) -> Listing | None:
         """One listing."""
@@ -48,11 +62,14 @@ class Market:
 
     def current_listing(self) -> Listing | None:
         """The listing that takes orders (the earliest gate closure), else the latest one."""
-        listings = self.listings()
-        open_now = [listing for listing in listings if listing.state == "AUTHORIZE_OFFERS"]
-        if open_now:
-            return min(open_now, key=lambda listing: listing.gate_closure_ms)
-        return listings[0] if listings else None
+        to_close = market_queries.next_to_close(self._readmodel)
+        if to_close is not None:
+            return self.listing(to_close.listing_id)
+        return next(iter(self.latest(1)), None)
+
+    def _of(self, summaries: Iterable[ListingSummary]) -> list[Listing]:
+        found = [self.listing(one.listing_id) for one in summaries]
+        return [listing for listing in found if listing is not None]
 
     def orders(self, listing_id: str) -> list[PlacedOrder]:
         """Orders of a listing in ledger order."""

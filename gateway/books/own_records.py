@@ -21,8 +21,9 @@ from gateway.books.order_progress import (
     newest_first,
     progress_of,
 )
-from gateway.books.savings import Savings, Tariffs, savings_over
+from gateway.books.savings import Savings, Tariffs, of_month_around, savings_over
 from gateway.books.standing_preview import HOURS_PER_WEEK, PastHour
+from gateway.local_time import LocalTime
 from gateway.readmodel.queries import ReadModel
 from gateway.readmodel.records import Position, TransactionRecord
 from gateway.readmodel.snapshots import PAGE_MAX
@@ -53,13 +54,12 @@ class OwnRecords:
                 found[listing_id] = added(found.get(listing_id), line)
         return dict(sorted(found.items(), reverse=True))
 
-    def savings(self, month: str) -> Savings:
-        """Against the utility alone, of the settled hours of a month (YYYY-MM)."""
+    def savings(self, listing_id: str, local: LocalTime) -> Savings:
+        """Against the utility alone, of the settled hours of the local month an hour is in."""
         return savings_over(
             (line, tariffs)
-            for listing_id, line in self.lines().items()
-            if listing_id.startswith(f"{month}-")
-            and (tariffs := self._tariffs(listing_id)) is not None
+            for listing_id, line in of_month_around(listing_id, self.lines(), local).items()
+            if (tariffs := self._tariffs(listing_id)) is not None
         )
 
     def past_hours(self, hours_max: int = HOURS_PER_WEEK) -> list[PastHour]:

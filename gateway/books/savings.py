@@ -5,10 +5,12 @@ paid, and what it got for its sold energy less what the feed-in tariff would hav
 prices are pinned in the listing. Network charge and pool share are costs. Micro-tokens.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from chaincode.energy.hours import delivery_hour_ms
 from chaincode.energy.settlement.records import SettlementLine
+from gateway.local_time import LocalTime
 
 WH_PER_KWH = 1_000
 
@@ -38,6 +40,18 @@ def saving_of(line: SettlementLine, tariffs: Tariffs) -> int:
     spent = line.paid_utoken + line.network_charge_utoken
     got = line.received_utoken - line.pool_share_utoken
     return bought_at_retail - spent + got - sold_at_feed_in
+
+
+def of_month_around(
+    listing_id: str, lines: Mapping[str, SettlementLine], local: LocalTime
+) -> dict[str, SettlementLine]:
+    """Of the lines, by listing, those of the local month in which this listing's hour is."""
+    month = local.month_of(delivery_hour_ms(listing_id))
+    return {
+        name: line
+        for name, line in lines.items()
+        if local.month_of(delivery_hour_ms(name)) == month
+    }
 
 
 def savings_over(hours: Iterable[tuple[SettlementLine, Tariffs]]) -> Savings:

@@ -78,9 +78,7 @@ class StandingSource:
         priced = [one for one in latest if one.price_utoken_per_kwh is not None]
         now = next((one for one in priced if one.state == "DELIVERING"), None)
         price = now or next(iter(priced), None)
-        orders = OwnRecords(self.readmodel, idgrid).orders(
-            self.market.listings()[:LISTINGS_LOOKED_AT]
-        )
+        orders = OwnRecords(self.readmodel, idgrid).orders(self.market.latest(LISTINGS_LOOKED_AT))
         account = self.community.account(idgrid)
         return Standing(
             price_utoken_per_kwh=price.price_utoken_per_kwh if price else None,

@@ -101,7 +101,7 @@ def _household(services: Services, idgrid: str) -> HouseholdHome:
         account=services.community.account(idgrid),
         power=power_now(services, idgrid),
         month=None if latest is None else local_start(latest, services.local_time),
-        savings=None if latest is None else own.savings(latest[:7]),
+        savings=None if latest is None else own.savings(latest, services.local_time),
         standing_count=len(standing),
         proposals=[] if standing else _proposals(own),
         readiness=readiness(services, idgrid),

@@ -84,7 +84,7 @@ def tradable_sources(services: Services, idgrid: str) -> list[Res]:
 
 def _desk(services: Services, idgrid: str) -> OwnDesk:
     own = OwnRecords(services.readmodel, idgrid)
-    listings = services.market.listings()[:HOURS_SHOWN]
+    listings = services.market.latest(HOURS_SHOWN)
     return OwnDesk(
         idgrid=idgrid,
         account=services.community.account(idgrid),

@@ -61,11 +61,7 @@ def hours_ahead(services: Services) -> list[str]:
     Where a market hour lasts less than an hour, the next day's only if no listing is left.
     """
     now_ms = services.clock_ms()
-    listed = [
-        listing.listing_id
-        for listing in services.market.listings()
-        if listing.delivery_start_ms > now_ms
-    ]
+    listed = [listing.listing_id for listing in services.market.delivering_after(now_ms)]
     if services.energy_hour_ms == HOUR_MS or not listed:
         listed += [
             listing_id_at(now_ms + number * HOUR_MS) for number in range(1, HOURS_AHEAD + 1)

@@ -32,7 +32,7 @@ def price_history(
     services: Services, words: Language, hours_max: int = HOURS_SHOWN
 ) -> list[HourRow]:
     """The latest hours that have a listing."""
-    return [_row(services, words, listing) for listing in services.market.listings()[:hours_max]]
+    return [_row(services, words, listing) for listing in services.market.latest(hours_max)]
 
 
 def last_priced(hours: Sequence[HourRow]) -> HourRow | None:

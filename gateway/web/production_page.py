@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
+from chaincode.energy.hours import HOUR_MS, delivery_hour_ms, listing_id_at
 from chaincode.energy.registry.records import Meter, Res
 from gateway.books.hourly_energy import HourWindow, PeriodChart, charted, hourly
 from gateway.hems.batteries import Observation
@@ -86,23 +87,17 @@ def _period(services: Services, kind: str, day: date | None) -> _Period | None:
     """Its market hours, by their names; None before there is any day to show."""
     local = services.local_time
     if day is None:
-        latest = services.market.listings()[:1]
+        latest = services.market.latest(1)
         if not latest:
             return None
         day = local_start(latest[0].listing_id, local).date()
-    first = day if kind == "day" else day.replace(day=1)
-    end = first + (timedelta(days=1) if kind == "day" else timedelta(days=32))
-    around = timedelta(days=1)  # names are in UTC
-    found = [
-        HourWindow(local_start(one.listing_id, local), one.delivery_start_ms, one.delivery_end_ms)
-        for one in listings_named(services.readmodel, str(first - around), f"{end + around}")
+    begin_ms, end_ms = local.day_ms(day) if kind == "day" else local.month_ms(f"{day:%Y-%m}")
+    names = [listing_id_at(-(-at_ms // HOUR_MS) * HOUR_MS) for at_ms in (begin_ms, end_ms)]
+    windows = [
+        HourWindow(delivery_hour_ms(one.listing_id), one.delivery_start_ms, one.delivery_end_ms)
+        for one in listings_named(services.readmodel, *names)
     ]
-    is_shown = (
-        (lambda shown: shown == day)
-        if kind == "day"
-        else (lambda shown: (shown.year, shown.month) == (first.year, first.month))
-    )
-    return _Period(kind, day, [window for window in found if is_shown(window.start.date())])
+    return _Period(kind, day, windows)
 
 
 def _source(services: Services, res: Res, period: _Period | None) -> Source:
@@ -145,7 +140,7 @@ def _produced(services: Services, meter: Meter, period: _Period | None) -> Perio
         return None if reading is None else (reading.t_end_ms, reading.export_wh)
 
     gained = hourly(period.windows, register_at)
-    return charted(gained, kind=period.kind, day=period.day, series=1)
+    return charted(gained, services.local_time, kind=period.kind, day=period.day, series=1)
 
 
 def _battery(services: Services, res: Res, period: _Period | None) -> Battery:
@@ -178,7 +173,7 @@ def _flows(services: Services, res: Res, period: _Period | None) -> PeriodChart 
 
     changes = hourly(period.windows, stored_at)
     flows = {start: _charged_and_given(*values) for start, values in changes.items()}
-    return charted(flows, kind=period.kind, day=period.day, series=2)
+    return charted(flows, services.local_time, kind=period.kind, day=period.day, series=2)
 
 
 def _charged_and_given(change_wh: int | None) -> tuple[int | None, ...]:

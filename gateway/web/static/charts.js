@@ -58,12 +58,19 @@ function bandsOf(columns) {
   return low < 0 || high < 0 ? [] : [{ series: [high + 1, low + 1], fill: colour("band") }];
 }
 
-function axes(kind, content, lang) {
+/** Text of an instant (seconds UTC) on the community's clocks; summer time is the zone's own. */
+function clockOf(holder, lang) {
+  const { timeZone, utcOffsetMinutes } = holder.dataset;
+  const clock = new Intl.DateTimeFormat(lang, { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: timeZone || "UTC" });
+  const aheadS = timeZone ? 0 : Number(utcOffsetMinutes) * 60;
+  return (seconds) => clock.format((seconds + aheadS) * 1000);
+}
+
+function axes(kind, content, lang, clock) {
   const common = { stroke: colour("quiet"), grid: { stroke: colour("rule"), width: 1 }, ticks: { show: false }, font: "12px system-ui, sans-serif" };
-  const clock = new Intl.DateTimeFormat(lang, { hour: "2-digit", minute: "2-digit", hour12: false, timeZone: "UTC" });
   const across = kind === "bars"
     ? (_, splits) => splits.map((at) => (Number.isInteger(at) ? content.labels[at] ?? "" : ""))
-    : (_, splits) => splits.map((at) => clock.format(at * 1000));
+    : (_, splits) => splits.map(clock);
   return [
     { ...common, grid: { show: false }, values: across, space: 52, incrs: kind === "bars" ? BAR_STEPS : TIME_STEPS_S },
     { ...common, size: AXIS_PX, values: (_, splits) => splits.map((value) => new Intl.NumberFormat(lang, { maximumFractionDigits: 3 }).format(value)) },
@@ -104,7 +111,7 @@ function draw(holder) {
     },
     series: [{}, ...seriesOf(kind, content.columns)],
     bands: bandsOf(content.columns),
-    axes: axes(kind, content, lang),
+    axes: axes(kind, content, lang, clockOf(holder, lang)),
     hooks: { setCursor: [(plot) => tell(holder, content, plot.cursor.idx)] },
   }, withEndOfLastStep(kind, content), holder);
   charts.set(holder, chart);

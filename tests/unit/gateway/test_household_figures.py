@@ -10,7 +10,7 @@ from chaincode.energy.oracle.records import MeterReading
 from chaincode.energy.settlement.planning import AMOUNTS
 from chaincode.energy.settlement.records import SettlementLine
 from gateway.books.metered_history import MeteredHours, total
-from gateway.books.savings import Tariffs, saving_of, savings_over
+from gateway.books.savings import Tariffs, of_month_around, saving_of, savings_over
 from gateway.books.standing_preview import (
     PastHour,
     StandingWish,
@@ -20,7 +20,7 @@ from gateway.books.standing_preview import (
 )
 from gateway.errors import RequestRefused
 from gateway.hems.power_now import power_between
-from gateway.local_time import UTC_CLOCKS
+from gateway.local_time import UTC_CLOCKS, named
 from gateway.web.gauges import Range, charge_bounds, power_bounds, voltage_bounds
 from gateway.web.written_amounts import whole_units
 
@@ -45,6 +45,15 @@ def test_a_seller_gains_what_the_feed_in_tariff_would_not_have_paid():
     assert saving_of(sold, TARIFFS) == 85_000
     both = savings_over([(sold, TARIFFS), (line(), TARIFFS)])
     assert (both.saved_utoken, both.sold_wh, both.bought_wh, both.hours) == (85_000, 3_000, 0, 2)
+
+
+def test_a_month_of_savings_is_the_communitys_own():
+    """In Chile the evening of 31 January is 1 February in UTC."""
+    hours = ("2026-01-01T02", "2026-01-01T03", "2026-02-01T02", "2026-02-01T03")
+    lines = dict.fromkeys(hours, line(sold_wh=1_000))
+    santiago = named("America/Santiago")
+    assert list(of_month_around("2026-02-01T02", lines, santiago)) == list(hours[1:3])
+    assert list(of_month_around("2026-02-01T02", lines, UTC_CLOCKS)) == list(hours[2:])
 
 
 def past(price: int | None, imported_wh: int = 0, exported_wh: int = 0) -> PastHour:

@@ -14,6 +14,7 @@ from gateway.hems.household_values import HouseholdValues
 from gateway.hems.plausibility import Limits
 from gateway.hems.running import open_service
 from gateway.hems.virtual_meter import VirtualMeter
+from gateway.local_time import UTC_CLOCKS, named
 from gateway.mqtt.device_messages import Measurement
 from gateway.mqtt.topics import Topic
 from tests.support.gateway_database import fresh_database
@@ -28,8 +29,8 @@ ROOF = "roof-0"
 
 
 def window(hour: int) -> HourWindow:
-    start = MIDNIGHT + timedelta(hours=hour)
-    return HourWindow(start, hour * HOUR_MS, (hour + 1) * HOUR_MS)
+    start_ms = milliseconds(MIDNIGHT) + hour * HOUR_MS
+    return HourWindow(start_ms, hour * HOUR_MS, (hour + 1) * HOUR_MS)
 
 
 def test_an_hour_has_a_value_only_if_both_its_ends_were_told():
@@ -41,7 +42,7 @@ def test_an_hour_has_a_value_only_if_both_its_ends_were_told():
 
     found = hourly([window(hour) for hour in range(8, 13)], register_at)
     assert list(found.values()) == [(None,), (250,), (0,), (None,), (None,)]
-    day = charted(found, kind="day", day=DAY, series=1)
+    day = charted(found, UTC_CLOCKS, kind="day", day=DAY, series=1)
     assert [part.label for part in day.parts] == [f"{hour:02}:00" for hour in range(13)]
     assert [part.values for part in day.parts][8:] == list(found.values())
     assert day.parts[0].values == (None,)
@@ -49,19 +50,39 @@ def test_an_hour_has_a_value_only_if_both_its_ends_were_told():
 
 
 def test_a_day_of_a_month_is_a_gap_when_none_of_its_hours_is_known():
-    start = MIDNIGHT.replace(day=2)
+    start_ms = milliseconds(MIDNIGHT.replace(day=2))
     hours = {
-        start: (5, 0),
-        start + timedelta(hours=1): (None, None),
-        start + timedelta(hours=2): (3, 7),
-        start + timedelta(days=2): (None, None),
+        start_ms: (5, 0),
+        start_ms + HOUR_MS: (None, None),
+        start_ms + 2 * HOUR_MS: (3, 7),
+        start_ms + 48 * HOUR_MS: (None, None),
     }
-    month = charted(hours, kind="month", day=DAY, series=2)
+    month = charted(hours, UTC_CLOCKS, kind="month", day=DAY, series=2)
     assert [part.values for part in month.parts] == [
         (None, None), (8, 7), (None, None), (None, None),
     ]  # fmt: skip
     assert month.sums == (8, 7)
-    assert charted({}, kind="month", day=DAY, series=2).sums == ()
+    assert charted({}, UTC_CLOCKS, kind="month", day=DAY, series=2).sums == ()
+
+
+@pytest.mark.parametrize(
+    ("day", "hours", "twice"),
+    [(date(2026, 4, 4), 25, "23:00"), (date(2026, 9, 6), 23, None), (DAY, 24, None)],
+)
+def test_a_day_on_which_the_clocks_change_has_each_of_its_hours(day, hours, twice):
+    """Chile sets its clocks back at midnight in April: eleven o'clock comes twice."""
+    santiago = named("America/Santiago")
+    begin_ms, end_ms = santiago.day_ms(day)
+    starts = range(begin_ms, end_ms, HOUR_MS)
+    values = {start_ms: (number,) for number, start_ms in enumerate(starts)}
+    shown = charted(values, santiago, kind="day", day=day, series=1).parts
+    assert [part.values for part in shown] == [(number,) for number in range(hours)]
+    labels = [part.label for part in shown]
+    assert [label for label in set(labels) if labels.count(label) > 1] == (
+        [twice] if twice else []
+    )
+    month = charted(values, santiago, kind="month", day=day, series=1).parts
+    assert month[-1].values == (sum(range(hours)),)
 
 
 def test_charges_are_kept_now_and_then_and_outlast_a_restart():

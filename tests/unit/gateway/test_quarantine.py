@@ -45,7 +45,7 @@ def place() -> Iterator[Place]:
     with village() as it:
         street = settle_in(it)
         live_through(it, street, hours=3)
-        listing = it.services.market.listings()[0].listing_id
+        listing = it.services.market.latest(1)[0].listing_id
         end_ms = milliseconds(hour_of(listing)) + HOUR_MS
         services = it.services
         store = SeriesStore(services.readmodel.database, limits_for(HOUR_MS), 0)
