@@ -17,6 +17,7 @@ FUNCTION_TITLES: Mapping[str, str] = {
     "marketplace:delete": N_("Delete an offer or request"),
     "marketplace:request_to_sell": N_("Ask to serve this request"),
     "marketplace:accept": N_("Accept who asked to serve the request"),
+    "marketplace:confirm": N_("Say what came of this deal"),
     "marketplace:decline": N_("Decline who asked to serve the request"),
     "signers:add": N_("Let another key act for this household"),
     "signers:add_agent": N_("Let an agent trade for this household, within limits"),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from chaincode.energy.hours import HOUR_MS, listing_id_at
 from chaincode.energy.marketplace.labels import Label, label_for
-from chaincode.energy.marketplace.records import Post, PostKind
+from chaincode.energy.marketplace.records import DEALT, Post, PostKind
 from gateway.identity.sessions import Viewer
 from gateway.identity.sight import post_as_seen
 from gateway.services import Services
@@ -28,6 +28,8 @@ class PostRow:
     is_own: bool
     may_decide: bool
     """The viewer's own request, which somebody asked to serve."""
+    may_confirm: bool
+    """Own deal, delivered and unsettled: without readings its parties say what came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,8 @@ class MarketplaceView:
     """Delivery hours a post can be made for: listing id and words."""
     offers: Sequence[PostRow]
     requests: Sequence[PostRow]
+    unconfirmed: Sequence[PostRow]
+    """Deals of the viewer that wait for readings, or for what both sides say came."""
 
 
 def marketplace_view(
@@ -52,6 +56,7 @@ def marketplace_view(
         hours=[(name, words.hour(name, services.local_time)) for name in hours_ahead(services)],
         offers=[row for row in rows if row.post.kind == PostKind.OFFER][:POSTS_SHOWN],
         requests=[row for row in rows if row.post.kind == PostKind.REQUEST][:POSTS_SHOWN],
+        unconfirmed=[row for row in rows if row.may_confirm][:POSTS_SHOWN],
     )
 
 
@@ -73,11 +78,16 @@ def _row(services: Services, post: Post, viewer: Viewer | None) -> PostRow:
     idgrid = viewer.idgrid if viewer is not None else None
     label = label_for(post, viewer_idgrid=idgrid, now_ms=services.clock_ms())
     is_own = post.owner_idgrid == idgrid
+    seen = post_as_seen(post, viewer)
     return PostRow(
-        post=post,
-        owner_idgrid=post_as_seen(post, viewer).owner_idgrid,
+        post=seen,
+        owner_idgrid=seen.owner_idgrid,
         label=label.value,
         is_open=label in _TO_DO,
         is_own=is_own,
         may_decide=is_own and label is Label.REQUESTED_FOR_SELL and post.needs_acceptance,
+        may_confirm=bool(idgrid)
+        and idgrid in (post.seller_idgrid, post.buyer_idgrid)
+        and post.state in DEALT
+        and services.clock_ms() >= post.delivery_end_ms,
     )

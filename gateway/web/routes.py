@@ -42,6 +42,7 @@ from gateway.web.written_amounts import whole_units
 
 LISTINGS_PER_DAY = 24
 DECIMAL_CHARACTERS_MAX = 24
+SOURCE_CHARACTERS_MAX = 64
 router = APIRouter(include_in_schema=False)
 
 Kind = Annotated[Literal["day", "month"], Query()]
@@ -142,6 +143,7 @@ def standing(
     side: Annotated[Literal["bid", "offer"], Query()] = "bid",
     energy: Decimals = None,
     price: Decimals = None,
+    source: Annotated[str, Query(max_length=SOURCE_CHARACTERS_MAX)] = "",
 ) -> HTMLResponse:
     """A standing order before it is signed, with what it would have done last week."""
     idgrid = household_of(viewer)
@@ -153,12 +155,14 @@ def standing(
         limit = whole_units(price, UTOKEN_PER_TOKEN, PRICE_UTOKEN_PER_KWH_MAX)
         wish, is_first = StandingWish(side, energy_wh, limit), False
     sources = tradable_sources(services, idgrid)
+    res_ids = [one.res_id for one in sources]
+    res_id = source if source in res_ids else next(iter(res_ids), "")
     argument = None
     if wish is not None and (side == "bid" or sources):
         argument = json.dumps(
             contract_argument(
                 wish,
-                res_id=sources[0].res_id if sources else "",
+                res_id=res_id,
                 now_ms=services.clock_ms(),
                 listings_per_day=LISTINGS_PER_DAY,
             )
@@ -172,4 +176,7 @@ def standing(
         is_first=is_first,
         past=look_back(wish, past) if wish is not None else None,
         argument=argument,
+        sources=sources,
+        res_id=res_id,
+        source_types=SOURCE_TYPES,
     )

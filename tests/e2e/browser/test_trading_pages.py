@@ -1,6 +1,7 @@
 """Buying and selling on the pages: what is signed is shown first, and the outcome after."""
 
 import base64
+from datetime import timedelta
 
 import pytest
 from cryptography.hazmat.primitives.serialization import (
@@ -20,6 +21,7 @@ from tests.e2e.browser.chromium import (
 )
 from tests.e2e.browser.street import OPEN_HOUR, live_through, open_with_orders, settle_in
 from tests.e2e.browser.village import village
+from tests.unit.energy.community import Household, hour_of
 
 pytestmark = pytest.mark.full
 HOURS = 6
@@ -231,3 +233,45 @@ def test_what_is_no_amount_is_told_in_the_readers_language(browser, scene):
             expect(outcome).to_contain_text(f"«{written}»")
             expect(outcome).to_contain_text(told)
             page.locator("#sign-dialog [data-part=close]").click()
+
+
+def test_a_deal_without_readings_is_settled_by_what_both_sides_say_came(browser):
+    """The buyer admits less than the lot; the seller agrees, and is paid for that."""
+    with village() as it:
+        street = settle_in(it)
+        live_through(it, street, hours=HOURS)
+        post_id = it.act(lambda _: dealt(street.sunny, street.flat))
+        it.act(lambda community: community.ledger.at(hour_of(OPEN_HOUR) + timedelta(hours=2)))
+        with page_in(browser, width=WIDTHS[0]) as buyer, page_in(browser, width=1280) as seller:
+            for page, home in ((buyer, street.flat), (seller, street.sunny)):
+                signed_in_with_key(page, it, home)
+                page.goto(f"{it.url}/marketplace")
+                expect(page.locator(f'#unconfirmed [data-deal="{post_id}"]')).to_be_visible()
+                assert overflow_px(page) == 0
+                assert page.locator(".scroll").first.evaluate(SIDEWAYS_PX) == 0
+                assert accessibility_findings(page) == []
+            keep_screenshot(buyer, "marketplace-unconfirmed")
+            buyer.locator("#came-1").fill("1.5")
+            buyer.get_by_role("button", name="Confirm").click()
+            expect(buyer.locator("#sign-dialog")).to_contain_text("1.5")
+            confirm(buyer)
+            expect(seller.locator("#unconfirmed")).to_contain_text("The buyer says 1.50 kWh came")
+            keep_screenshot(seller, "marketplace-admitted")
+            seller.locator("#came-1").fill("1.5")
+            seller.get_by_role("button", name="Confirm").click()
+            confirm(seller)
+            expect(seller.locator("#unconfirmed")).to_have_count(0)
+        settled = it.community.manager.evaluate("marketplace:get_post", post_id)
+        assert (settled["state"], settled["delivered_wh"]) == ("SETTLED", 1_500)
+        assert (settled["delivery"], settled["paid_utoken"]) == ("confirmed", 82_500)
+
+
+SIDEWAYS_PX = "scroll => scroll.scrollWidth - scroll.clientWidth"
+
+
+def dealt(seller: Household, buyer: Household) -> str:
+    """2 kWh of the open hour, sold for 0.11 tokens."""
+    offer = ("marketplace:post_offer", OPEN_HOUR, seller.res_id, 2_000, 110_000)
+    post = seller.client.submit(*offer)
+    buyer.client.submit("marketplace:buy", post["post_id"])
+    return str(post["post_id"])

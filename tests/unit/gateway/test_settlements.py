@@ -234,7 +234,6 @@ def test_a_month_not_issued_or_corrected_since_is_preliminary():
     over(community, after)
 
 
-@pytest.mark.row("E061")
 def test_the_published_price_shows_its_local_price():
     async def scene(world: World) -> None:
         shown = (await world.client.get("/v1/currencies", params={"utoken": 60_000})).json()

@@ -105,3 +105,45 @@ def test_who_has_hours_of_its_own_begins_with_them(scene):
     assert 'id="first-wish"' not in text
     assert LOOK_BACK in text
     assert argument(text)["energy_wh"] == 600
+
+
+def test_a_household_with_several_sources_chooses_which_it_sells_from(scene):
+    it, street = scene
+    home, wish = street.sunny, "side=offer&energy=1&price=0.06"
+
+    def add(community) -> None:
+        second = ("registry:register_res", "wind-0", home.idgrid, "wind", 900)
+        home.client.submit(*second)
+        community.dso.submit("registry:approve_res", "wind-0")
+
+    assert 'id="standing-source"' not in standing(it, home, wish)
+    it.act(add)
+    text = standing(it, home, wish)
+    assert 'id="standing-source"' in text
+    assert argument(text)["res_id"] == home.res_id
+    chosen = standing(it, home, wish + "&source=wind-0")
+    assert argument(chosen)["res_id"] == "wind-0"
+    assert "From wind-0." in chosen
+    assert it.act(lambda _: home.client.submit("standing:place", argument(chosen)))
+    of_another = standing(it, home, wish + "&source=pv-1")
+    assert argument(of_another)["res_id"] == home.res_id
+
+
+@pytest.mark.row("E061")
+def test_a_price_is_shown_in_the_units_of_the_community(scene):
+    """60,000 gwei, as the documents price a kWh, are 102 CLP at their rate (002:338)."""
+    it, street = scene
+    told = ("60,000 gwei", "0.000060000 ETH", "0.117241 EUR", "102.00 CLP")
+    assert all(
+        words in standing(it, street.sunny, "side=bid&energy=1&price=0.06") for words in told
+    )
+    visitor = visiting(it.services, street.sunny.idgrid)
+    it.act(lambda community: community.open(opens_at_ms=0))
+    it.act(lambda community: community.bid(street.sunny, 1_000, 60_000))
+    [order] = re.findall(r"<li data-order=.*?</li>", visitor.get("/market").text, re.DOTALL)
+    assert all(words in order for words in told)
+    hour = it.services.market.latest(1)[0].listing_id
+    offer = ("marketplace:post_offer", hour, street.sunny.res_id, 1_000, 60_000)
+    it.act(lambda _: street.sunny.client.submit(*offer))
+    [post] = re.findall(r"<tr[^>]*data-post=.*?</tr>", visitor.get("/marketplace").text, re.DOTALL)
+    assert all(words in post for words in told)

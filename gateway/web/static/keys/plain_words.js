@@ -33,6 +33,7 @@ const READINGS = {
   "marketplace:request_to_sell": [["post", text], ["source", text]],
   "marketplace:accept": [["post", text]],
   "marketplace:decline": [["post", text]],
+  "marketplace:confirm": [["post", text], ["energy", energy]],
   "signers:add": [["key", letters], ["kind", text]],
   "signers:add_agent": [["key", letters], ["limits", agentLimits]],
   "signers:revoke": [["idgrid", text], ["key", letters]],
