@@ -93,6 +93,9 @@ class ForeignDevices:
     """`{"p2p": "house-1"}`: the source documents' topics, a prefix per house."""
     tasmota: dict[str, str] = field(default_factory=dict)
     shelly: dict[str, str] = field(default_factory=dict)
+    """Of generation 2 and later."""
+    shelly1: dict[str, str] = field(default_factory=dict)
+    """Of generation 1."""
     p1: dict[str, str] = field(default_factory=dict)
     """`{"p1-reader": "meter-3"}`: readers of smart meters that publish telegrams as they come."""
     energy: dict[str, str] = field(default_factory=dict)
@@ -100,7 +103,8 @@ class ForeignDevices:
 
     def __post_init__(self) -> None:
         """Raise ValueError for a name that would be a wildcard or a level of a topic."""
-        for names in (self.source, self.tasmota, self.shelly, self.p1, self.energy):
+        kinds = (self.source, self.tasmota, self.shelly, self.shelly1, self.p1, self.energy)
+        for names in kinds:
             for name in (*names, *names.values()):
                 if not NAME.fullmatch(name):
                     raise ValueError(f"{name!r} is no name of a device or in a topic")

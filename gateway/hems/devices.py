@@ -61,6 +61,13 @@ class DeviceBook:
         """One device."""
         return self._known.get(device_id)
 
+    def is_on(self, device_id: str) -> bool | None:
+        """How a plug that is there is switched; None if it is away or has not told."""
+        known = self._known.get(device_id)
+        if known is None or known.state != ONLINE or known.plug_on is None:
+            return None
+        return bool(known.plug_on)
+
     def heard(
         self,
         device_ids: Iterable[str],

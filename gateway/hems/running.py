@@ -59,13 +59,14 @@ def open_service(
     `answering_by_state`: devices whose commands are answered by the state they report; `expected`:
     meters that should report, heard of or not.
     """
+    devices = DeviceBook(database)
     stores = Stores(
         series=SeriesStore(database, limits, now_ms),
         measurements=MeasurementStore(database),
-        devices=DeviceBook(database),
+        devices=devices,
         alarms=AlarmBook(database),
         transfers=TransferBook(database),
-        switches=SwitchBook(database, answering_by_state=answering_by_state),
+        switches=SwitchBook(database, answering_by_state=answering_by_state, is_on=devices.is_on),
         batteries=batteries,
         charges=ChargeHistory(database, limits.interval_ms),
         links=LinkBook(database),

@@ -1,11 +1,12 @@
 """Switch commands for plugs: issued once, sent until answered, each with an id and an expiry.
 
 A node answers with the command's id. A shop-bought plug knows no ids: it has carried the command
-out when the state it reports is the wanted one. A newer command for a device ends the one before,
-whose repetition would undo it. Calls block.
+out when the state it reports is the wanted one. Some report only what changes: one that was last
+known to be as it is wanted, and says nothing else for a while, has nothing to carry out. A newer
+command for a device ends the one before, whose repetition would undo it. Calls block.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -28,6 +29,8 @@ from gateway.mqtt.device_messages import (
 OPEN = ""
 """The status of a command without an answer."""
 SUPERSEDED = "superseded"
+UNCHANGED_AFTER_MS = 2_000
+"""So long a plug that is as it is wanted may say otherwise."""
 ANSWER_GRACE_MS = 2_000
 """An answer to what was carried out in the last moment is on its way so long."""
 KEPT_MS = 30 * 24 * 3_600_000
@@ -51,9 +54,19 @@ class SwitchCommand:
 class SwitchBook:
     """All switch commands of the last `KEPT_MS`."""
 
-    def __init__(self, database: Database, *, answering_by_state: Collection[str] = ()) -> None:
-        """`answering_by_state`: devices that know no command ids."""
+    def __init__(
+        self,
+        database: Database,
+        *,
+        answering_by_state: Collection[str] = (),
+        is_on: Callable[[str], bool | None] = lambda _: None,
+    ) -> None:
+        """`answering_by_state`: devices that know no command ids.
+
+        `is_on` says how one is switched that is there; None if it is not, or nobody knows.
+        """
         self._database = database
+        self._is_on = is_on
         self._answering_by_state = frozenset(answering_by_state)
         self._sent = SentCommands()
 
@@ -128,8 +141,7 @@ class SwitchBook:
 
     def due(self, now_ms: int) -> list[Command]:
         """Commands to send now; one that was never answered is given up after its expiry."""
-        with self._database.reading() as connection:
-            waiting = _open(connection)
+        waiting = self._still_waiting(now_ms)
         late = [one for one in waiting if now_ms >= one.expires_ms + ANSWER_GRACE_MS]
         if late:
             with self._database.writing() as connection:
@@ -147,6 +159,23 @@ class SwitchBook:
             if now_ms < one.expires_ms
         ]
         return self._sent.due(wanted, now_ms)
+
+    def _still_waiting(self, now_ms: int) -> list[SwitchCommand]:
+        """The open commands; those that had nothing to change are done by now."""
+        with self._database.reading() as connection:
+            waiting = _open(connection)
+        unchanged = [
+            one.command_id
+            for one in waiting
+            if one.device_id in self._answering_by_state
+            and now_ms >= one.issued_ms + UNCHANGED_AFTER_MS
+            and self._is_on(one.device_id) is one.is_on
+        ]
+        if unchanged:
+            with self._database.writing() as connection:
+                for command_id in unchanged:
+                    _save(connection, command_id, DONE, "", now_ms)
+        return [one for one in waiting if one.command_id not in unchanged]
 
 
 def _message(command: SwitchCommand, now_ms: int) -> dict[str, Any]:

@@ -52,7 +52,7 @@ PASSWORD_ITERATIONS = 101
 _SALT_BYTES, _HASH_BYTES = 12, 64
 _PRIVATE = 0o600
 ORACLE = "oracle"
-FOREIGN_KINDS = ("source", "tasmota", "shelly", "p1", "energy")
+FOREIGN_KINDS = ("source", "tasmota", "shelly", "shelly1", "p1", "energy")
 PERSON_HELP = "IDgrid of a household that hears its notices; may be given again"
 NO_FOREIGN = ForeignDevices()
 NOTHING = Access(publish=(), receive=())

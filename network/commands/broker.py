@@ -15,7 +15,7 @@ from network.running.lifecycle import require_network
 
 BROKER = "broker"
 MOSQUITTO_PORT = 8883
-FOREIGN_KINDS = ("source", "tasmota", "shelly", "p1", "energy")
+FOREIGN_KINDS = ("source", "tasmota", "shelly", "shelly1", "p1", "energy")
 """As `gateway.settings.ForeignDevices` has them."""
 
 

@@ -161,6 +161,13 @@ async def be_shelly(plug, sent: list[bytes]) -> None:
             await plug.publish("shellyplug-1/status/switch:0", json.dumps(status), qos=1)
 
 
+async def be_shelly_of_generation_1(plug, sent: list[bytes]) -> None:
+    async for message in plug.messages:
+        if str(message.topic) == "shellies/shelly1/relay/0/command":
+            sent.append(message.payload)
+            await plug.publish("shellies/shelly1/relay/0", message.payload, qos=1)
+
+
 @pytest.mark.parametrize(
     ("foreign", "play_plug", "command", "payloads"),
     [
@@ -171,8 +178,14 @@ async def be_shelly(plug, sent: list[bytes]) -> None:
             "shellyplug-1/command/switch:0",
             "on off on",
         ),
+        (
+            ForeignDevices(shelly1={"shelly1": METER}),
+            be_shelly_of_generation_1,
+            "shellies/shelly1/relay/0/command",
+            "on off on",
+        ),
     ],
-    ids=["tasmota", "shelly"],
+    ids=["tasmota", "shelly", "shelly of generation 1"],
 )
 def test_a_foreign_plug_is_switched_by_its_owner_through_the_api(
     tmp_path, foreign, play_plug, command, payloads
@@ -193,6 +206,43 @@ def test_a_foreign_plug_is_switched_by_its_owner_through_the_api(
             assert refused.status_code == 403
             assert (await api.post(path, json={"on": False})).status_code == 401
             assert len(sent) == 3
+            plug.cancel()
+
+    with mosquitto(tmp_path, (METER, NEIGHBOUR), foreign=foreign) as broker:
+        asyncio.run(play(broker))
+
+
+def test_switching_a_plug_to_what_it_is_is_done_though_it_reports_only_changes(tmp_path):
+    """Generation 2 with its notifications alone, as it comes from the shop."""
+    foreign = ForeignDevices(shelly={"shellyplug-1": METER})
+
+    async def be_plug(plug, is_on: bool, sent: list[bytes]) -> None:
+        async for message in plug.messages:
+            if str(message.topic) != "shellyplug-1/command/switch:0":
+                continue
+            sent.append(message.payload)
+            if is_on is not (message.payload == b"on"):
+                is_on = message.payload == b"on"
+                await notify(plug, is_on)
+
+    async def notify(plug, is_on: bool) -> None:
+        status = {"id": 0, "output": is_on, "apower": 8.5, "aenergy": {"total": 12.5}}
+        frame = {"src": "shellyplug-1", "method": "NotifyStatus", "params": {"switch:0": status}}
+        await plug.publish("shellyplug-1/events/rpc", json.dumps(frame), qos=1)
+
+    async def play(broker: Mosquitto) -> None:
+        async with gateway_beside(broker, foreign) as (api, device, (home, _), _):
+            sent: list[bytes] = []
+            await device.subscribe("shellyplug-1/command/switch:0", qos=1)
+            await notify(device, is_on=True)
+            await shown(api, home.idgrid, "energy_wh", 12)
+            plug = asyncio.create_task(be_plug(device, True, sent))
+            for on in (True, False, False):
+                found = await done(
+                    api, home.idgrid, await switched(api, home.idgrid, METER, on=on)
+                )
+                assert (found["status"], found["reason"], found["is_on"]) == ("done", "", on)
+            assert set(sent) == {b"on", b"off"}
             plug.cancel()
 
     with mosquitto(tmp_path, (METER, NEIGHBOUR), foreign=foreign) as broker:

@@ -6,13 +6,8 @@ import pytest
 
 from gateway.hems.mirror import CloudMirror
 from gateway.hems.service import Inbox
-from gateway.mqtt.adapters import (
-    EnergyNotices,
-    ShellyPlugs,
-    SourceTopics,
-    TasmotaPlugs,
-    foreign_access,
-)
+from gateway.mqtt.adapters import EnergyNotices, SourceTopics, foreign_access
+from gateway.mqtt.plug_adapters import ShellyGen1Plugs, ShellyPlugs, TasmotaPlugs
 from gateway.mqtt.transfer_notice import (
     NOTICE_BYTES_MAX,
     TransferNotice,
@@ -125,6 +120,58 @@ def test_a_shelly_plug():
     assert inbox.states["plug-2"].plug_on == 1
     assert taken(adapter, "shellyplug-1/online", b"false").states["plug-2"].state == "lost"
     assert taken(adapter, "shellyplug-1/status/switch:0", {}).refused["plug-2"] == 1
+
+
+def test_a_tasmota_plugs_regular_state_tells_its_relay_and_its_signal():
+    adapter = TasmotaPlugs({"kettle": "plug-1"})
+    state = {"Time": "2026-02-24T22:20:38", "Uptime": "0T00:10:11", "MqttCount": 1, "POWER": "OFF"}
+    wifi = {"AP": 1, "SSId": "net", "Channel": 3, "RSSI": 44, "Signal": -78, "LinkCount": 1}
+    said = taken(adapter, "tele/kettle/STATE", state | {"Wifi": wifi}).states["plug-1"]
+    assert (said.state, said.plug_on, said.signal_dbm) == ("online", 0, -78)
+    assert taken(adapter, "tele/kettle/STATE", {"Wifi": wifi}).refused["plug-1"] == 1
+    odd = state | {"Wifi": {"Signal": True}}
+    assert taken(adapter, "tele/kettle/STATE", odd).states["plug-1"].signal_dbm is None
+
+
+def notified(adapter, method: str = "NotifyStatus", **params: object) -> Inbox:
+    """As `events/rpc` of generation 2 has it."""
+    frame = {"src": "shellyplug-1", "dst": "shellyplug-1/events", "method": method}
+    return taken(adapter, "shellyplug-1/events/rpc", frame | {"params": {"ts": 1.43} | params})
+
+
+def test_a_shelly_plugs_notifications_are_laid_over_what_it_told_before():
+    adapter = ShellyPlugs({"shellyplug-1": "plug-2"})
+    whole = {"id": 0, "output": True, "apower": 8.5, "voltage": 231.2}
+    energy = {"by_minute": [0.1, 0.2, 0.3], "minute_ts": 1_631_266_595, "total": 1_234_567.5}
+    inbox = notified(adapter, "NotifyFullStatus", **{"switch:0": whole | {"aenergy": energy}})
+    (found,) = inbox.measurements
+    assert (found.energy_wh, found.p_mw, found.u_mv) == (1_234_567, 8_500, 231_200)
+    inbox = notified(adapter, **{"switch:0": {"id": 0, "apower": 9.25}})
+    (found,) = inbox.measurements
+    assert (found.energy_wh, found.p_mw, found.u_mv) == (1_234_567, 9_250, 231_200)
+    assert inbox.states["plug-2"].plug_on == 1
+    inbox = notified(adapter, **{"switch:0": {"id": 0, "output": False, "source": "MQTT"}})
+    assert (inbox.measurements, inbox.states["plug-2"].plug_on) == ([], 0)
+    assert notified(adapter, wifi={"rssi": -53}).states["plug-2"].signal_dbm == -53
+    pressed = notified(adapter, "NotifyEvent", events=[{"component": "input:0"}])
+    assert (pressed.measurements, pressed.states, pressed.refused) == ([], {}, {})
+    assert taken(adapter, "shellyplug-1/events/rpc", b"[]").refused["plug-2"] == 1
+
+
+def test_a_shelly_plug_of_generation_1():
+    adapter = ShellyGen1Plugs({"shellyplug-s-040BAD": "plug-3"})
+    relay = "shellies/shellyplug-s-040BAD/relay/0"
+    assert taken(adapter, relay, b"on").states["plug-3"].plug_on == 1
+    assert taken(adapter, relay, b"overpower").states["plug-3"].plug_on == 0
+    (found,) = taken(adapter, f"{relay}/power", b"42.15").measurements
+    assert (found.p_mw, found.energy_wh) == (42_150, None)
+    (found,) = taken(adapter, f"{relay}/energy", b"7260061").measurements
+    assert (found.p_mw, found.energy_wh) == (42_150, 121_001), "watt-minutes"
+    assert taken(adapter, "shellies/shellyplug-s-040BAD/online", b"false").states["plug-3"]
+    for leaf, raw in (("", b"dim"), ("/power", b"nan"), ("/energy", b"-1"), ("/x", b"1")):
+        assert taken(adapter, relay + leaf, raw).refused["plug-3"] == 1
+    assert not adapter.take("shellies/other/relay/0", b"on", Inbox(), NOON_MS)
+    assert adapter.switches["plug-3"].topic == f"{relay}/command"
 
 
 @pytest.mark.row("E073")

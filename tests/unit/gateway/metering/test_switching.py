@@ -1,6 +1,6 @@
 """Switch commands: sent until answered, never after their expiry, a newer one ends the older."""
 
-from gateway.hems.switching import ANSWER_GRACE_MS, SwitchBook
+from gateway.hems.switching import ANSWER_GRACE_MS, UNCHANGED_AFTER_MS, SwitchBook
 from gateway.hems.transfer_rules import RESEND_UNANSWERED_MS
 from gateway.mqtt.device_messages import Acknowledgement, DeviceState
 from tests.support.gateway_database import fresh_database
@@ -81,3 +81,18 @@ def test_a_plug_without_ids_answers_by_its_state_and_others_do_not():
     book.note([], on, NOON_MS)
     assert standing(book, plug) == ("done", "")
     assert standing(book, node) == ("", "")
+
+
+def test_a_plug_that_is_as_it_is_wanted_and_says_nothing_else_is_done():
+    """Shelly plugs report changes only: there is none."""
+    shown = {"plug-1": True, "plug-2": False, "plug-3": None, "node-1": True}
+    plugs = ["plug-1", "plug-2", "plug-3"]
+    book = SwitchBook(fresh_database(), answering_by_state=plugs, is_on=shown.get)
+    commands = {name: issued(book, name) for name in shown}
+    assert len(book.due(NOON_MS + UNCHANGED_AFTER_MS - 1)) == 4, "it is told all the same"
+    assert standing(book, commands["plug-1"]) == ("", "")
+    book.due(NOON_MS + UNCHANGED_AFTER_MS)
+    assert standing(book, commands["plug-1"]) == ("done", "")
+    book.due(NOON_MS + LIFETIME_MS + ANSWER_GRACE_MS)
+    for name in ("plug-2", "plug-3", "node-1"):
+        assert standing(book, commands[name]) == ("failed", "no_answer"), name
