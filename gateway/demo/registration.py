@@ -13,10 +13,12 @@ from dataclasses import dataclass, field
 from chaincode.energy.joining import By, Call, Newcomer, Step, joining
 from chaincode.energy.registry.person_records import INDEX_KEY_BYTES, SALT_BYTES
 from gateway.ledger_access.actor import Actor
-from ledger.crypto.hashing import sha256
+from gateway.web.languages import language
+from gateway.web.terms import short_terms
 
 DEPOSIT_UTOKEN = 20_000_000
-TERMS_SHA256 = sha256(b"The rules of the demo community.").hex()
+TERMS_SHA256 = short_terms(language("en")).sha256_hex
+"""What the page `/terms` shows in English."""
 IN_FLIGHT_MAX = 8
 
 

@@ -43,4 +43,9 @@ class Terms:
 
 def terms_of(services: Services, words: Language) -> Terms:
     """The community's own text, else the short one in the reader's language."""
-    return Terms(services.terms or "\n\n".join(map(words.text, PARAGRAPHS)))
+    return Terms(services.terms) if services.terms else short_terms(words)
+
+
+def short_terms(words: Language) -> Terms:
+    """What a community without a text of its own agrees to, in a language."""
+    return Terms("\n\n".join(map(words.text, PARAGRAPHS)))

@@ -56,7 +56,7 @@ HOUSEHOLD_PAGES = {
     "/notices/webhooks": (r"<form",),
     "/standing?side=offer": (r'data-argument="\d"',),
     "/receipt": (r'type="file"',),
-    "/terms": (r"<h2",),
+    "/terms": (r'id="agreed">(?:(?!another text)(?!</p>).)*</p>',),
     "/enrol": (r"<form",),
     "/explorer": (r"data-block=", r"data-transaction="),
     "/explorer/households/FON-0001-2": (r"data-transaction=",),

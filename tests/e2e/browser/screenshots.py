@@ -5,6 +5,7 @@ They show the pages as they are: real Chromium before a real gateway, a street o
 
 import argparse
 import base64
+import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,17 +14,25 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page
 
 from chaincode.energy.hours import DAY_MS
+from gateway.demo.tariffs import TARIFF_VALID_MS, coming_month_ms, equal_parts, next_slot_ms
 from gateway.hems.batteries import Observation
 from gateway.hems.devices import DeviceBook
 from gateway.hems.plausibility import Limits
-from gateway.hems.running import open_service
+from gateway.hems.running import limits_for, open_service
 from gateway.hems.series import Arrival, SeriesStore
 from gateway.hems.virtual_meter import VirtualMeter
 from gateway.mqtt.device_messages import DONE, ONLINE, Acknowledgement, DeviceState
 from gateway.ports import ApplianceEnergy, Measured
 from tests.e2e.browser.chromium import chromium, page_in, settled
 from tests.e2e.browser.page_addresses import names_in
-from tests.e2e.browser.street import FIRST_HOUR, Street, live_through, open_with_orders, settle_in
+from tests.e2e.browser.street import (
+    FIRST_HOUR,
+    OPEN_HOUR,
+    Street,
+    live_through,
+    open_with_orders,
+    settle_in,
+)
 from tests.e2e.browser.village import HOUR_MS, Village, village
 from tests.unit.energy.community import hour_of, milliseconds
 
@@ -52,6 +61,8 @@ MANAGER_PAGES = {
     "console-members": "/console/members",
     "console-meters": "/console/meters",
     "console-listings": "/console/listings",
+    "console-prices": "/console/prices",
+    "console-sharing": "/console/sharing",
     "console-statements": "/console/statements",
     "console-audit": "/console/audit",
     "explorer": "/explorer",
@@ -96,15 +107,18 @@ def main() -> int:
         _let_devices_report(it, street)
         _let_equipment_report(it, street)
         open_with_orders(it, street)
+        it.ledger.block_time_ms = it.services.clock_ms()
+        _let_neighbours_post(it, street)
         for name, path in PAGES.items():
             _take(browser, it, street, name, path, width=360)
-        for name in ("home", "market"):
+        for name in ("home", "market", "marketplace"):
             _take(browser, it, street, name, PAGES[name], width=1280, scheme="dark")
         _take(browser, it, street, "home-es", "/", width=360, locale="es-CL")
         for name, path in API_PAGES.items():
             address = path.format(**names_in(it, street))
             _take(browser, it, street, name, address, width=1280)
         _let_devices_wait(it, street)
+        _publish(it, street)
         for name, path in MANAGER_PAGES.items():
             _take(browser, it, street, name, path, width=1280, who=MANAGER)
         for name in ("console", "console-statements"):
@@ -183,7 +197,10 @@ def _let_equipment_report(it: Village, street: Street) -> None:
     it.act(register)
     now_ms = it.services.clock_ms()
     service = open_service(
-        it.services.readmodel.database, it.services.batteries, Limits(), now_ms=now_ms
+        it.services.readmodel.database,
+        it.services.batteries,
+        limits_for(HOUR_MS, HOUR_MS),
+        now_ms=now_ms,
     )
     stores = service.stores
     first_ms = now_ms // HOUR_MS * HOUR_MS - HOURS * HOUR_MS
@@ -207,6 +224,42 @@ def _let_equipment_report(it: Village, street: Street) -> None:
     stores.switches.note([answer], {}, now_ms)
     assert it.app is not None
     it.app.state.services = replace(it.services, hems=service)
+
+
+def _let_neighbours_post(it: Village, street: Street) -> None:
+    """A deal of the household whose pages these are, an offer and a request that are open."""
+
+    def post(community) -> None:
+        own = ("marketplace:post_offer", OPEN_HOUR, street.sunny.res_id, "800", "48000")
+        offer = street.sunny.client.submit(*own)
+        street.flat.client.submit("marketplace:buy", offer["post_id"])
+        other = ("marketplace:post_offer", OPEN_HOUR, street.modest.res_id, "500", "27500")
+        street.modest.client.submit(*other)
+        street.bakery.client.submit("marketplace:post_request", OPEN_HOUR, "1200", "72000")
+
+    it.act(post)
+
+
+def _publish(it: Village, street: Street) -> None:
+    """Tariffs and sharing keys, for now and for later."""
+    now_ms = it.services.clock_ms()
+    month_ms = coming_month_ms(now_ms, it.services.local_time)
+    valid_ms = str(TARIFF_VALID_MS)
+    by_use = {"kind": "dynamic", "slot_minutes": 15, "effective_from_ms": next_slot_ms(now_ms)}
+    parts = equal_parts([home.idgrid for home in street.homes])
+    fixed = {"kind": "static", "slot_minutes": 15, "effective_from_ms": month_ms, "parts": parts}
+
+    def publish(community) -> None:
+        for series, price, from_ms in (
+            ("retail", "220000", "0"),
+            ("feed_in", "80000", "0"),
+            ("feed_in", "84000", str(month_ms)),
+        ):
+            community.manager.submit("oracle:publish_price", series, price, from_ms, valid_ms)
+        for key in (by_use, fixed):
+            community.manager.submit("sharing:agree", json.dumps(key))
+
+    it.act(publish)
 
 
 def _let_devices_wait(it: Village, street: Street) -> None:

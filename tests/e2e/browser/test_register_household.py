@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -32,6 +33,7 @@ from tests.unit.gateway.ledger_double import CHAINCODE
 
 pytestmark = pytest.mark.full
 NAME = "Eva Soto"
+PDF_PAGE = re.compile(rb"/Type\s*/Page\b")
 
 
 @pytest.fixture
@@ -82,6 +84,9 @@ def test_name_and_e_mail_the_idgrid_and_the_letter_come_in_one_step(browser, it,
         expect(part(page, "qr").locator("svg")).to_be_visible()
         keep_screenshot(page, "register-letter-printed")
         printed = scanned(part(page, "letter").screenshot())
+        code = page.locator("[data-part=code][data-url]")
+        expect(code).to_have_text(re.compile(r"^(\w{4} ){5}\w{4}$"))
+        assert len(PDF_PAGE.findall(page.pdf(format="A4"))) == 1, "code and QR are on one sheet"
         page.emulate_media(media="screen")
 
         person = it.act(lambda c: c.manager.evaluate("persons:get", "VAL-0017-X"))
