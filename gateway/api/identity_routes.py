@@ -21,7 +21,7 @@ from gateway.api.identity_answers import (
     WrittenLetter,
 )
 from gateway.api.letters import letter_url, qr_code_svg
-from gateway.api.schemas import PAGE_DEFAULT, Body, Page, PageLimit, also_refused
+from gateway.api.schemas import PAGE_DEFAULT, Body, DeviceLabel, Page, PageLimit, also_refused
 from gateway.api.session_cookie import begin_session, site_of
 from gateway.errors import Problem, RequestRefused
 from gateway.identity.device_keys import AskingDevice, NamedKey
@@ -41,7 +41,6 @@ Idgrid = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9-]{4,32}$")]
 Code = Annotated[str, StringConstraints(min_length=1, max_length=CODE_CHARACTERS_MAX)]
 Secret = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 RequestPem = Annotated[str, StringConstraints(min_length=1, max_length=REQUEST_CHARACTERS_MAX)]
-Label = Annotated[str, StringConstraints(max_length=60, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Password = Annotated[str, StringConstraints(max_length=PASSWORD_CHARACTERS_MAX)]
 Base64 = Annotated[
     str, StringConstraints(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9+/]+={0,2}$")
@@ -66,7 +65,7 @@ class EnrolmentRequest(Body):
 
     code: Code
     request_pem: RequestPem
-    label: Label = ""
+    label: DeviceLabel = ""
 
 
 class SecretBody(Body):
@@ -85,7 +84,7 @@ class KeyBody(Body):
     """A key of a device that is signed in."""
 
     request_pem: RequestPem
-    label: Label = ""
+    label: DeviceLabel = ""
 
 
 class PasswordLogin(Body):

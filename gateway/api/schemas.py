@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.functional_validators import AfterValidator
 
 from gateway.errors import Problem, RequestRefused
+from gateway.identity.passkeys import LABEL_CHARACTERS_MAX
 from gateway.transactions.contract_functions import described_functions
 
 PROBLEM_REFERENCE = "#/components/responses/{name}"
@@ -41,6 +42,10 @@ Base64 = Annotated[
     AfterValidator(_is_base64),
 ]
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$")]
+DeviceLabel = Annotated[
+    str, StringConstraints(max_length=LABEL_CHARACTERS_MAX, pattern=r"^[^\x00-\x1f\x7f]*$")
+]
+"""A person's own word for a browser or a passkey: a line of text."""
 PageLimit = Annotated[int, Query(ge=1, le=PAGE_MAX)]
 PageAfter = Annotated[str | None, Query(max_length=256)]
 """The `next` of the page before."""

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response, status
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from gateway.api.access import (
     LiveServices,
@@ -13,7 +13,7 @@ from gateway.api.access import (
     try_of_secret,
 )
 from gateway.api.identity_answers import LoginLink, PasskeyOptions
-from gateway.api.schemas import Body, Page, also_refused
+from gateway.api.schemas import Body, DeviceLabel, Page, also_refused
 from gateway.api.session_cookie import begin_session, site_of
 from gateway.errors import Problem, RequestRefused
 from gateway.identity.own_sessions import SESSION_ID_CHARACTERS, OpenSession
@@ -25,7 +25,6 @@ CREDENTIAL_MEMBERS_MAX = 16
 router = APIRouter(prefix="/v1", tags=["identity"])
 
 Credential = Annotated[dict[str, Any], Field(max_length=CREDENTIAL_MEMBERS_MAX)]
-Label = Annotated[str, StringConstraints(max_length=60, pattern=r"^[^\x00-\x1f\x7f]*$")]
 PasskeyId = Annotated[str, Path(pattern=rf"^[0-9a-f]{{{PASSKEY_ID_CHARACTERS}}}$")]
 SessionId = Annotated[str, Path(pattern=rf"^[0-9a-f]{{{SESSION_ID_CHARACTERS}}}$")]
 
@@ -34,7 +33,7 @@ class NewPasskey(Body):
     """What the browser answered to `/passkeys/options`."""
 
     credential: Credential
-    label: Label = ""
+    label: DeviceLabel = ""
 
 
 class PasskeyLogin(Body):
