@@ -1,6 +1,7 @@
 """How full batteries were, in the gateway's database: a value now and then, for charts.
 
-The newest values are in memory (`gateway.hems.batteries`); these outlast a restart. Calls block.
+The newest values are in the memory of who heard them (`gateway.hems.batteries`); these outlast a
+restart, and replicas share them. Calls block.
 """
 
 from collections.abc import Sequence
@@ -55,6 +56,17 @@ class ChargeHistory:
         with self._database.reading() as connection:
             row = connection.execute(newest).first()
         return None if row is None else Observation(*row)
+
+    def since(self, battery_id: str, instant_ms: int, limit: int) -> list[Observation]:
+        """Values kept from an instant on, the newest `limit`, the earliest first."""
+        newest = (
+            select(ChargeRow.at_ms, ChargeRow.stored_wh)
+            .where(ChargeRow.battery_id == battery_id, ChargeRow.at_ms >= instant_ms)
+            .order_by(ChargeRow.at_ms.desc())
+            .limit(limit)
+        )
+        with self._database.reading() as connection:
+            return [Observation(*row) for row in reversed(connection.execute(newest).all())]
 
     def _last(self, battery_id: str) -> int:
         if battery_id not in self._last_ms:

@@ -60,6 +60,8 @@ def open_service(
     meters that should report, heard of or not.
     """
     devices = DeviceBook(database)
+    charges = ChargeHistory(database, limits.interval_ms)
+    batteries.fall_back_on(charges)
     stores = Stores(
         series=SeriesStore(database, limits, now_ms),
         measurements=MeasurementStore(database),
@@ -68,7 +70,7 @@ def open_service(
         transfers=TransferBook(database),
         switches=SwitchBook(database, answering_by_state=answering_by_state, is_on=devices.is_on),
         batteries=batteries,
-        charges=ChargeHistory(database, limits.interval_ms),
+        charges=charges,
         links=LinkBook(database),
     )
     after_ms = silent_after_ms or SILENT_INTERVALS * limits.interval_ms

@@ -13,6 +13,7 @@ from gateway.hems.charge_history import KEPT_MS, KEPT_PER_INTERVAL, ChargeHistor
 from gateway.hems.household_values import HouseholdValues
 from gateway.hems.plausibility import Limits
 from gateway.hems.running import open_service
+from gateway.hems.service import Inbox
 from gateway.hems.virtual_meter import VirtualMeter
 from gateway.local_time import UTC_CLOCKS, named
 from gateway.mqtt.device_messages import Measurement
@@ -83,6 +84,30 @@ def test_a_day_on_which_the_clocks_change_has_each_of_its_hours(day, hours, twic
     )
     month = charted(values, santiago, kind="month", day=day, series=1).parts
     assert month[-1].values == (sum(range(hours)),)
+
+
+def test_a_battery_is_answered_by_a_replica_that_never_heard_it_and_after_a_restart():
+    """One hears the devices; the other shares its database. Values are two of each interval."""
+    database, limits = fresh_database(), Limits(interval_ms=900_000)
+    hearing, other = BatteryStore(), BatteryStore()
+    service = open_service(database, hearing, limits, now_ms=0)
+    open_service(database, other, limits, now_ms=0)
+    heard = [
+        Observation(at_ms, at_ms // 1_000) for at_ms in (450_000, 600_000, 900_000, 1_000_000)
+    ]
+    for one in heard:
+        service.take(Inbox(charges=[("b-1", one)]), one.at_ms)
+    assert hearing.at("b-1", 2_000_000) == heard[3]
+    assert hearing.since("b-1", 0) == heard
+    assert other.at("b-1", 2_000_000) == heard[2]
+    assert other.since("b-1", 0) == [heard[0], heard[2]]
+    assert other.at("b-1", 449_999) is None
+    started_again = BatteryStore()
+    open_service(database, started_again, limits, now_ms=0)
+    assert started_again.at("b-1", 2_000_000) == heard[2]
+    newer = Observation(1_100_000, 7)
+    assert started_again.record("b-1", newer)
+    assert started_again.at("b-1", 2_000_000) == newer
 
 
 def test_charges_are_kept_now_and_then_and_outlast_a_restart():
