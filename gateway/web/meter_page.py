@@ -10,6 +10,7 @@ from chaincode.energy.registry.records import Meter
 from gateway.books.metered_history import Energy, MeteredHours, total
 from gateway.books.own_records import OwnRecords
 from gateway.hems.power_now import PowerNow
+from gateway.hems.series import Gap
 from gateway.identity.sight import OwnReadings, own_measured
 from gateway.ports import ApplianceEnergy, Measured
 from gateway.services import Services
@@ -19,6 +20,8 @@ from gateway.web.home_page import power_now
 CONNECTION_W_DEFAULT = 10_000
 """Assumed power of a connection whose contract names none: 10 kWh an hour may be ordered."""
 DAY_MS = 86_400_000
+GAPS_SHOWN_MAX = 5
+"""The newest ones; `/v1/devices/{id}/gaps` has all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,10 @@ class MeterView:
     chart: Chart | None
     appliances: Sequence[ApplianceEnergy]
     appliances_wh: int
+    gaps: Sequence[Gap]
+    """Readings that are missing in the last 24 hours, the newest first."""
+    more_gaps: int
+    """So many are not shown."""
 
 
 def meter_view(services: Services, idgrid: str, *, kind: str, day: date | None) -> MeterView:
@@ -74,6 +81,8 @@ def meter_view(services: Services, idgrid: str, *, kind: str, day: date | None) 
     connection = power_bounds(_connection_w(services, idgrid))
     voltage = next((m.measured.voltage_mv for m in meters if m.measured is not None), None)
     now_ms = services.clock_ms()
+    gaps = [gap for live in meters for gap in _gaps(services, live.meter, now_ms)]
+    gaps.sort(key=lambda gap: -gap.to_ms)
     appliances = services.measurements.appliances(idgrid, now_ms - DAY_MS, now_ms)
     return MeterView(
         meters=meters,
@@ -86,7 +95,19 @@ def meter_view(services: Services, idgrid: str, *, kind: str, day: date | None) 
         chart=history_chart(services, idgrid, kind=kind, day=day),
         appliances=sorted(appliances, key=lambda plug: -plug.energy_wh),
         appliances_wh=sum(plug.energy_wh for plug in appliances),
+        gaps=gaps[:GAPS_SHOWN_MAX],
+        more_gaps=max(len(gaps) - GAPS_SHOWN_MAX, 0),
     )
+
+
+def _gaps(services: Services, meter: Meter, now_ms: int) -> list[Gap]:
+    """Of the last day, since it is the household's; none are known without a broker."""
+    if services.hems is None:
+        return []
+    series, since_ms = services.hems.stores.series, max(now_ms - DAY_MS, meter.owned_since_ms)
+    still_open = series.open_gap(meter.meter_id, since_ms, now_ms)
+    found = series.gaps(meter.meter_id, since_ms, now_ms)
+    return [*found, still_open] if still_open is not None else found
 
 
 def history_chart(services: Services, idgrid: str, *, kind: str, day: date | None) -> Chart | None:

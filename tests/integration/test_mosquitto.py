@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 import aiomqtt
 import pytest
 
+from gateway.mqtt import mosquitto as shipped
+from gateway.mqtt.mosquitto import PACKET_BYTES_MAX
 from tests.support.mosquitto import (
     COMMUNITY,
     Mosquitto,
@@ -171,3 +173,82 @@ def test_a_burst_waits_for_a_gateway_that_is_away(broker: Mosquitto):
         assert {payload for _, payload in found} == {str(n).encode() for n in range(burst)}
 
     asyncio.run(play())
+
+
+OWN, OTHER = PEOPLE
+OF_A_HOUSEHOLD = (
+    f"rec/{COMMUNITY}/people/{{}}/notice",
+    f"rec/{COMMUNITY}/people/{{}}/market",
+    f"rec/{COMMUNITY}/people/{{}}/devices/kettle",
+    f"homeassistant/device/{COMMUNITY}-{{}}/config",
+    f"homeassistant/device/{COMMUNITY}-{{}}/kettle/config",
+)
+
+
+def test_a_household_reads_its_own_topics_and_publishes_its_switches_only(broker: Mosquitto):
+    """What docs/mqtt.md grants it, each topic of its own and of the neighbour's."""
+    switch = f"rec/{COMMUNITY}/people/{{}}/devices/kettle/switch"
+    state = f"rec/{COMMUNITY}/gateway/state"
+
+    async def play() -> None:
+        async with broker.client("gateway") as gateway, broker.client(OWN) as home:
+            for wanted in ("rec/#", "homeassistant/#", "$SYS/#"):
+                await home.subscribe(wanted, qos=1)
+            await gateway.subscribe(f"rec/{COMMUNITY}/people/+/devices/+/switch", qos=1)
+            for topic in (*OF_A_HOUSEHOLD, switch):
+                for idgrid in (OTHER, OWN):
+                    await gateway.publish(topic.format(idgrid), b"g", qos=1)
+            await gateway.publish(f"rec/{COMMUNITY}/meter-1/cmd", b"g", qos=1)
+            await gateway.publish(state, b"g", qos=1)
+            named = [topic.format(OWN) for topic in OF_A_HOUSEHOLD]
+            assert await heard(home, len(named) + 1) == [
+                (topic, b"g") for topic in (*named, state)
+            ]
+            for topic in (*OF_A_HOUSEHOLD, switch):
+                for idgrid in (OTHER, OWN):
+                    await home.publish(topic.format(idgrid), b"h", qos=1)
+            await home.publish(f"rec/{COMMUNITY}/meter-1/cmd", b"h", qos=1)
+            assert await heard(gateway) == [(switch.format(OWN), b"h")]
+            await home.publish(switch.format(OWN), b"last", qos=1)
+            assert await heard(gateway) == [(switch.format(OWN), b"last")], "and nothing between"
+
+    asyncio.run(play())
+
+
+def test_a_message_that_is_too_large_ends_its_senders_connection_and_reaches_nobody(
+    broker: Mosquitto,
+):
+    topic = f"rec/{COMMUNITY}/meter-1/measure"
+
+    async def play() -> None:
+        async with broker.client("gateway") as gateway:
+            await gateway.subscribe(topic, qos=1)
+            with pytest.raises(aiomqtt.MqttError):
+                async with broker.client("meter-1") as meter:
+                    await meter.publish(topic, b"x" * PACKET_BYTES_MAX, qos=1)
+            async with broker.client("meter-1") as meter:
+                await meter.publish(topic, b"y" * (PACKET_BYTES_MAX // 2), qos=1)
+            ((_, payload),) = await heard(gateway)
+            assert payload == b"y" * (PACKET_BYTES_MAX // 2)
+
+    asyncio.run(play())
+
+
+def test_a_full_queue_loses_the_newest_and_keeps_what_it_has(tmp_path, monkeypatch):
+    """With a limit of 50 in place of 500,000: what else a queue would do is mosquitto's own."""
+    monkeypatch.setattr(shipped, "MESSAGES_QUEUED_MAX", 50)
+    monkeypatch.setattr(shipped, "MESSAGES_IN_FLIGHT_MAX", 10)
+    topic = f"rec/{COMMUNITY}/meter-1/measure"
+
+    async def play(running: Mosquitto) -> None:
+        async with running.client("gateway", clean_session=False) as gateway:
+            await gateway.subscribe(topic, qos=1)
+        async with running.client("meter-1") as meter:
+            for number in range(100):
+                await meter.publish(topic, str(number).encode(), qos=1)
+        async with running.client("gateway", clean_session=False) as gateway:
+            found = [int(payload) for _, payload in await heard(gateway, 50)]
+            assert found == list(range(50))
+
+    with mosquitto(tmp_path, DEVICES) as running:
+        asyncio.run(play(running))

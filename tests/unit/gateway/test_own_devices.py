@@ -9,12 +9,14 @@ from chaincode.energy.hours import DAY_MS
 from chaincode.energy.oracle.records import MeterReading
 from gateway.hems.devices import DeviceBook
 from gateway.hems.plausibility import Limits
+from gateway.hems.running import limits_for
 from gateway.hems.series import Arrival, SeriesStore
 from gateway.mqtt.device_messages import ONLINE, DeviceState
 from ledger.crypto.hashing import sha256
 from tests.e2e.browser.street import settle_in
 from tests.e2e.browser.village import Village, village
 from tests.unit.energy.community import HASH, Household
+from tests.unit.gateway.metering.data_service import Keys, Scene
 from tests.unit.gateway.pages import visiting
 
 HOUR_MS = 3_600_000
@@ -153,3 +155,32 @@ def test_devices_are_for_a_household():
     with village() as it:
         assert visiting(it.services).get("/devices").status_code == 401
         assert visiting(it.services, "", is_manager=True).get("/devices").status_code == 403
+
+
+def test_a_household_sees_which_readings_of_its_meter_are_missing():
+    with village() as it:
+        street = settle_in(it)
+        home, now_ms = street.sunny, it.services.clock_ms()
+        scene = Scene(
+            Keys(), database=it.services.readmodel.database, limits=limits_for(4 * HOUR_MS)
+        )
+        it.services = replace(it.services, hems=scene.service)
+        assert 'id="gaps"' not in page_of(it, home, "/meter"), "nothing came yet"
+
+        def read_at(hours_ago: int) -> None:
+            reading = MeterReading(**home.reading(now_ms - hours_ago * HOUR_MS))
+            scene.stores.series.keep([Arrival(home.meter_id, b"", reading)], now_ms)
+
+        for hours_ago in (12, 11):
+            read_at(hours_ago)
+        home.seq += 2  # two readings got lost
+        for hours_ago in (8, 7, 4, 3):
+            read_at(hours_ago)
+        text = page_of(it, home, "/meter")
+        shown = text.partition('id="gaps"')[2].partition("</ul>")[0]
+        first = scene.stores.series.gaps(home.meter_id, 0, now_ms)[0].first_seq
+        assert re.findall(r'data-gap="(\d+)"', shown) == [str(first + n) for n in (6, 4, 0)]
+        assert "Missing: 2." in shown
+        assert shown.count("No reading came between") == 2
+        assert shown.count("No reading came since") == 1
+        assert 'id="gaps"' not in page_of(it, street.flat, "/meter"), "not its own"
