@@ -107,6 +107,17 @@ def test_who_has_hours_of_its_own_begins_with_them(scene):
     assert argument(text)["energy_wh"] == 600
 
 
+def test_the_home_page_shows_a_newcomer_what_to_do_next(scene):
+    it, street = scene
+    visitor = visiting(it.services, street.sunny.idgrid)
+    [card] = re.findall(
+        r'<section class="card" id="standing".*?</section>', visitor.get("/").text, re.DOTALL
+    )
+    for target in ("/market#place", "/standing"):
+        assert f'href="{target}"' in card
+        assert visitor.get(target.partition("#")[0]).status_code == 200
+
+
 def test_a_household_with_several_sources_chooses_which_it_sells_from(scene):
     it, street = scene
     home, wish = street.sunny, "side=offer&energy=1&price=0.06"

@@ -255,3 +255,23 @@ def test_an_account_whose_movements_are_not_what_is_on_it_is_named() -> None:
         connection.execute(lost)
     check = month_check(readmodel, "2026-01", AFTER_MS)
     assert (check.unclosed_accounts, check.may_issue) == ((name,), False)
+
+
+def test_a_statement_differs_from_the_contracts_by_its_named_parts_only(busy: Papers) -> None:
+    """The hours are the contract's to the last unit; deals, groups and account are beside them."""
+    compared = 0
+    for home in busy.community.households:
+        for month in MONTHS:
+            answer = busy.get(f"/v1/invoices/{month}", home)
+            if answer.status_code != 200:
+                continue
+            on_ledger = home.client.evaluate("statements:preview", home.idgrid, month)
+            content = answer.json()
+            beside = {name for name in content if name not in on_ledger}
+            assert beside == {"is_issued", "deals", "group_hours", "group_amounts", "account"}
+            same = on_ledger.keys() - {"run"}
+            assert {name: content[name] for name in same} == {
+                name: on_ledger[name] for name in same
+            }
+            compared += bool(content["deals"]["count"])
+    assert compared, "no statement of the street has a deal"
