@@ -82,6 +82,7 @@ def everyone_can_use(page: Page) -> None:
     assert accessibility_findings(page) == []
 
 
+@pytest.mark.row("E125")
 @pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (1280, "light"), (360, "dark")])
 @pytest.mark.parametrize("name", HOUSEHOLD)
 def test_a_household_s_page(browser, scene, name, scheme, width):
