@@ -26,6 +26,7 @@ from gateway.hems.service import AlarmListener, HemsService, MeasurementListener
 from gateway.hems.switching import SwitchBook
 from gateway.hems.tampering import TamperWatch
 from gateway.hems.transfers import TransferBook
+from gateway.hems.waits import WaitBook
 from gateway.ledger_access.refusals import refusal_code
 
 READINGS_PER_HOUR = 4
@@ -72,6 +73,7 @@ def open_service(
         batteries=batteries,
         charges=charges,
         links=LinkBook(database),
+        waits=WaitBook(database, break_ms_max=limits.interval_ms),
     )
     after_ms = silent_after_ms or SILENT_INTERVALS * limits.interval_ms
     return HemsService(

@@ -23,6 +23,7 @@ from gateway.hems.series import Arrival, Kept, SeriesStore
 from gateway.hems.switching import SwitchBook
 from gateway.hems.transfer_rules import Command, Transfer, TransferState, left_undone
 from gateway.hems.transfers import TransferBook
+from gateway.hems.waits import LISTENING, WaitBook
 from gateway.mqtt.broker_log import SignIn
 from gateway.mqtt.device_messages import (
     CLOCK_DOUBTED,
@@ -90,6 +91,7 @@ class Stores:
     batteries: BatteryStore
     charges: ChargeHistory
     links: LinkBook
+    waits: WaitBook
 
 
 class HemsService:
@@ -117,7 +119,8 @@ class HemsService:
         self._on_alarm = on_alarm
         self.has_command = asyncio.Event()
         """Set by who issues a command that should not wait for the next look at what is due."""
-        self._listening_since_ms = 0
+        self._has_listened = False
+        """Until it is told of a broker it takes what it is given as all there is."""
         self._good_in_a_row: Counter[str] = Counter()
         """Of meters, since this process began."""
 
@@ -154,15 +157,19 @@ class HemsService:
 
     def listening(self, now_ms: int) -> None:
         """The broker is there (again): what nobody could hear before was no device's silence."""
-        self._listening_since_ms = now_ms
+        self._has_listened = True
+        self.stores.waits.interrupted()
+        self.stores.waits.since_ms(LISTENING, now_ms)
 
     def watch(self, now_ms: int) -> list[Alarm]:
         """Raise the alarm of every device that fell silent while we listened; once each."""
-        if now_ms - self._listening_since_ms <= self._silent_after_ms:
+        waits = self.stores.waits
+        never = self._expected.overdue(self.stores.devices, waits, now_ms, self._silent_after_ms)
+        since_ms = waits.since_ms(LISTENING, now_ms) if self._has_listened else 0
+        if now_ms - since_ms <= self._silent_after_ms:
             return []
         silent = self.stores.devices.silent(now_ms, self._silent_after_ms)
         detail = f"not heard for more than {self._silent_after_ms // 1_000} s"
-        never = self._expected.overdue(self.stores.devices, now_ms, self._silent_after_ms)
         return [
             *self._raise(AlarmKind.SILENT, silent, detail, now_ms),
             *self._raise(AlarmKind.SILENT, never, "never heard yet", now_ms),

@@ -87,6 +87,16 @@ class DeviceRow(Base):
     signal_dbm: Mapped[int | None]
 
 
+class WaitRow(Base):
+    """Something the gateway waits to hear."""
+
+    __tablename__ = "hems_waits"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    since_ms: Mapped[int]
+    noted_ms: Mapped[int]
+
+
 class AlarmRow(Base):
     """Something a person should look at, from when until when."""
 

@@ -143,7 +143,13 @@ class FiveHouses:
         self.houses = [House(self.community.join(), number, folder) for number in range(HOUSES)]
         self.database = fresh_database()
         self.now_ms = milliseconds(START)
-        self.service = open_service(self.database, BatteryStore(), Limits(), now_ms=self.now_ms)
+        self.service = open_service(
+            self.database,
+            BatteryStore(),
+            Limits(),
+            now_ms=self.now_ms,
+            is_appliance=lambda _: False,  # they meter whole homes
+        )
         self.oracle_actor = LedgerActor(self.community.oracle)
         self.oracle = ReportingNode(
             self.oracle_actor,

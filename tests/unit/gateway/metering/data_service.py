@@ -18,6 +18,7 @@ from gateway.hems.service import HemsService, Inbox, Stores
 from gateway.hems.switching import SwitchBook
 from gateway.hems.transfers import TransferBook
 from gateway.hems.virtual_meter import VirtualMeter
+from gateway.hems.waits import WaitBook
 from gateway.mqtt.collector import Collector
 from gateway.mqtt.reading_check import Attesting, ReadingCheck
 from tests.support.gateway_database import fresh_database
@@ -66,6 +67,7 @@ class Scene:
             batteries=BatteryStore(),
             charges=ChargeHistory(database, self.limits.interval_ms),
             links=LinkBook(database),
+            waits=WaitBook(database, break_ms_max=self.limits.interval_ms),
         )
         self.service = HemsService(
             stores,

@@ -92,6 +92,12 @@ def test_a_meter_that_was_never_heard_is_silent_after_its_time_too():
     scene.now_ms += SILENT_AFTER_MS
     scene.hear_reading(meter)
     assert scene.service.watch(scene.now_ms) == [], "its time begins when it is approved"
+    approved.remove("m-2")
+    scene.service.watch(scene.now_ms)
+    scene.now_ms += DAY_MS
+    approved.append("m-2")
+    scene.hear_reading(meter)
+    assert scene.service.watch(scene.now_ms) == [], "and when it is approved again"
 
 
 def test_every_refused_message_is_logged_without_its_content_and_not_without_end(caplog):
@@ -225,6 +231,41 @@ def test_what_nobody_could_hear_while_the_broker_was_away_is_no_silence():
     scene.now_ms += SILENT_AFTER_MS + 1
     scene.service.watch(scene.now_ms)
     assert told(scene) == [("silent", "m-1", True)]
+
+
+@pytest.mark.parametrize("break_ms", [60_000, QUARTER_MS - 60_000])
+def test_restarts_put_no_alarm_of_a_silent_meter_off(break_ms):
+    """Each comes before the wait is over, and the gateway is away for no more than an interval."""
+    meter = VirtualMeter("m-1")
+    scene = Scene(Keys(meter), expected=lambda: ["m-1", "m-2"])
+    scene.service.listening(scene.now_ms)
+    scene.hear_reading(meter)
+    ends_ms = scene.now_ms + SILENT_AFTER_MS + 2 * QUARTER_MS
+    while scene.now_ms < ends_ms:
+        for _ in range(10):
+            scene.service.watch(scene.now_ms)
+            scene.now_ms += 60_000
+        scene.now_ms += break_ms
+        scene.restart()
+        scene.service.listening(scene.now_ms)
+    scene.service.watch(scene.now_ms)
+    assert sorted(told(scene)) == [("silent", "m-1", True), ("silent", "m-2", True)]
+
+
+def test_after_a_long_break_the_wait_for_meters_begins_anew():
+    meter = VirtualMeter("m-1")
+    scene = Scene(Keys(meter), expected=lambda: ["m-1", "m-2"])
+    scene.service.listening(scene.now_ms)
+    scene.hear_reading(meter)
+    scene.service.watch(scene.now_ms)
+    scene.now_ms += SILENT_AFTER_MS + QUARTER_MS
+    scene.restart()
+    scene.service.listening(scene.now_ms)
+    assert scene.service.watch(scene.now_ms) == []
+    scene.now_ms += SILENT_AFTER_MS
+    assert scene.service.watch(scene.now_ms) == []
+    scene.now_ms += 1
+    assert len(scene.service.watch(scene.now_ms)) == 2
 
 
 def test_what_a_device_says_it_dropped_is_kept_and_each_more_is_told(caplog):
