@@ -114,7 +114,8 @@ def test_who_chose_nothing_is_told_nothing_over_the_broker():
 
 def test_a_household_has_no_name_of_a_device_or_of_the_gateway():
     granted = access_of(COMMUNITY, ["meter-1"], people=["VAL-0000-G"])
-    assert granted["VAL-0000-G"].publish == ()
+    own_switches = f"rec/{COMMUNITY}/people/VAL-0000-G/devices/+/switch"
+    assert granted["VAL-0000-G"].publish == (own_switches,)
     assert granted["VAL-0000-G"].may_receive(f"rec/{COMMUNITY}/people/VAL-0000-G/notice")
     assert not granted["VAL-0000-G"].may_receive(f"rec/{COMMUNITY}/people/VAL-0001-F/notice")
     assert granted["gateway"].may_publish(f"rec/{COMMUNITY}/people/VAL-0000-G/notice")
