@@ -16,6 +16,7 @@ WIDTH, HEIGHT = 480, 290
 LEFT, RIGHT, TOP, BOTTOM = 66, 16, 30, 48
 GRID_LINES = 4
 WH_PER_KWH = 1_000
+AT_THE_PRICE = N_("{energy} kWh at {price}")
 _ROUND_TENTHS = (10, 12, 16, 20, 24, 28, 32, 40, 48, 60, 80)
 
 
@@ -145,7 +146,7 @@ def _crossing(clearing: Clearing, scale: _Scale, words: Language) -> list[str]:
             f'<line class="clearing" x1="{x:.1f}" x2="{x:.1f}" y1="{y:.1f}" y2="{base}"/>'
             f'<circle class="clearing" cx="{x:.1f}" cy="{y:.1f}" r="5"/>'
             f'<text class="clearing" text-anchor="{anchor}" x="{label_x:.1f}" y="{label_y:.1f}">'
-            f"{escape(_amounts(N_('{energy} kWh at {price}'), clearing, words))}</text>"
+            f"{escape(_amounts(AT_THE_PRICE, clearing, words))}</text>"
         )
     ]
 
