@@ -45,6 +45,14 @@ def test_the_picture_has_words_for_those_who_cannot_see_it():
     assert svg.find(f"{SVG}circle") is not None
 
 
+@pytest.mark.parametrize(("code", "told"), [("en", "at"), ("es", "a"), ("pt", "a")])
+def test_the_price_in_the_picture_is_told_in_the_reader_s_language(code, told):
+    words = language(code)
+    clearing = Clearing(150_000, 1_500)
+    svg = curves_svg(offers=[], bids=[], clearing=clearing, title="t", words=words)
+    assert f"{words.kwh(1_500)} kWh {told} {words.tokens(150_000, 3)}" in svg
+
+
 def test_an_empty_book_says_so():
     svg = parsed(curves_svg(offers=[], bids=[], clearing=None, title="t", words=ENGLISH))
     assert svg.findall(f"{SVG}polyline") == []
