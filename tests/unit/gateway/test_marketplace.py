@@ -110,7 +110,7 @@ def test_everybody_sees_what_they_can_do_with_each_post():
             found = {}
             for post_id in (offered, wanted):
                 row = next(row for row in rows if post_id.partition(".")[2] in row)
-                _, _, cell = row.partition("<td data-label=")
+                _, _, cell = row.partition("data-label=")
                 texts = re.findall(r">\s*([^<>]*[^<>\s])\s*<", cell)
                 found[post_id] = texts[0]
                 answer = await client.get(f"/v1/marketplace/posts/{post_id}", headers=headers)
