@@ -9,8 +9,13 @@ WAIT_S = 60.0
 POLL_S = 0.002
 
 
-async def until(condition: Callable[[], object], *, timeout_s: float = WAIT_S) -> None:
-    """Return once a condition holds; it may be a coroutine function. `TimeoutError` afterwards."""
+async def until(
+    condition: Callable[[], object], *, timeout_s: float = WAIT_S, poll_s: float = POLL_S
+) -> None:
+    """Return once a condition holds; it may be a coroutine function. `TimeoutError` afterwards.
+
+    With `poll_s` 0 it is asked at each turn of the loop: for what holds for a moment only.
+    """
     async with asyncio.timeout(timeout_s):
         while True:
             found = condition()
@@ -18,4 +23,4 @@ async def until(condition: Callable[[], object], *, timeout_s: float = WAIT_S) -
                 found = await found
             if found:
                 return
-            await asyncio.sleep(POLL_S)
+            await asyncio.sleep(poll_s)

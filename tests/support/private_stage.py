@@ -147,7 +147,7 @@ class StagePeer:
         running = asyncio.get_running_loop().create_task(self.reconciler.run())
         try:
             for condition in conditions:
-                await until(condition)
+                await until(condition, poll_s=0)
         finally:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
