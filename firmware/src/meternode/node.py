@@ -209,9 +209,10 @@ class Node:
         try:
             content = json.loads(payload)
             if leaf == "stored":
-                self.metering.stored([(int(first), int(last)) for first, last in content["seqs"]])
+                ranges = [(_whole(first), _whole(last)) for first, last in content["seqs"]]
+                self.metering.stored(ranges)
             elif leaf == "time":
-                self._clock.follow(int(content["t"]), self.metering.last_t_end_ms)
+                self._clock.follow(_whole(content["t"]), self.metering.last_t_end_ms)
         except (ValueError, KeyError, TypeError) as error:
             print("node:", leaf, "ignored:", error)
 
@@ -242,6 +243,13 @@ class Node:
 
 
 assert OUTGOING_MAX < commands.REMEMBERED_MIN  # an answer that was dropped can be asked for again
+
+
+def _whole(value):
+    """A JSON number without fraction, or `ValueError`; `int` raises others for an infinity."""
+    if type(value) is not int:  # a bool is one for isinstance
+        raise ValueError("no whole number")
+    return value
 
 
 def _not_remembered(command, reason):

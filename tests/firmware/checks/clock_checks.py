@@ -95,9 +95,13 @@ def check_a_node_that_was_away_for_long_waits_before_it_believes_a_time():
 
 def check_a_time_that_cannot_be_is_ignored_on_flash(folder):
     world = World(folder + "/n")
-    for now_ms in (-1, 0, 1 << 53, 10**30):
+    for now_ms in (-1, 0, 1 << 53, (1 << 53) + 1, 10**30, -(10**30), True, None, str(START_MS)):
         tell_time(world, now_ms)
         assert world.clock.now_ms() == START_MS, now_ms
+    for raw in ("1e999", "-1e999", "NaN", "Infinity", "true", "1.5e12", "[]", "1" * 500):
+        world.node.receive("time", '{"v":1,"t":' + raw + "}")
+        assert world.clock.now_ms() == START_MS, raw
+        assert not world.clock.is_doubted(), raw
 
 
 def check_the_state_says_that_a_time_is_doubted_on_flash(folder):

@@ -170,6 +170,8 @@ def check_bad_stored_and_time_messages_change_nothing_on_flash(folder):
     for raw in ("", "{", "[]", '{"seqs":1}', '{"seqs":[[1]]}', '{"seqs":[["a","b"]]}', "null"):
         world.node.receive("stored", raw)
         world.node.receive("time", raw)
+    for pair in ("1,1e999", "-1e999,1", "NaN,1", "true,true", "0.5,1.5", '"1","1"'):
+        world.node.receive("stored", '{"seqs":[[' + pair + "]]}")
     assert world.node.metering.waiting() == 1
 
 
