@@ -102,7 +102,7 @@ class Collector:
                 self._homes.connected()
             await self._subscribe(client)
             await client.publish(own_state, encode_own_state(ONLINE), AT_LEAST_ONCE, retain=True)
-            self._service.listening(self._clock_ms())
+            await asyncio.to_thread(self._service.listening, self._clock_ms())
             self.is_listening.set()
             try:
                 with self._link.over(client):

@@ -5,10 +5,12 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from threading import get_ident
 
 import aiomqtt
 import pytest
 from amqtt.mqtt.protocol.broker_handler import BrokerProtocolHandler
+from sqlalchemy import event
 
 from gateway.hems.running import limits_for
 from gateway.hems.series import SeriesStore
@@ -191,13 +193,17 @@ def test_the_gateway_takes_what_is_retained_while_it_still_subscribes(tmp_path, 
                 state = json.dumps({"state": "online"}).encode()
                 await meter.publish("rec/val/meter-1/state", state, qos=1, retain=True)
             service = data_service.Scene(keys=data_service.Keys())
+            event.listen(service.database.engine, "commit", lambda _: writers.append(get_ident()))
             collecting = asyncio.create_task(service.collector.run(settings("gateway")))
             await service.collector.is_listening.wait()
             collecting.cancel()
             await asyncio.wait((collecting,))
 
+    writers: list[int] = []
     scene(play())
     assert "PUBACK" not in caplog.text
+    assert writers
+    assert get_ident() not in writers, "the event loop waits for no database"
 
 
 def test_a_home_automation_asks_for_all_discoveries_and_gets_its_own():
