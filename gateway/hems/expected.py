@@ -17,7 +17,8 @@ class ExpectedDevices:
         """Those that were expected for longer than `after_ms` and never spoke."""
         unheard = [name for name in self._names() if not _was_heard(book, name)]
         waits.only(unheard)
-        return [name for name in unheard if now_ms - waits.since_ms(name, now_ms) > after_ms]
+        since_ms = waits.all_since_ms(unheard, now_ms)
+        return [name for name in unheard if now_ms - since_ms[name] > after_ms]
 
 
 def _was_heard(book: DeviceBook, device_id: str) -> bool:

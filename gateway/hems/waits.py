@@ -5,12 +5,13 @@ never call a device silent. A wait goes on over a break of `break_ms_max`, and b
 longer one, in which nobody could be heard.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import bindparam, delete, select
 
 from gateway.database import Database
+from gateway.database.upserting import insert_or_replace
 from gateway.hems.tables import WaitRow
 
 LISTENING = ""
@@ -40,13 +41,18 @@ class WaitBook:
 
     def since_ms(self, name: str, now_ms: int) -> int:
         """Since when it is waited for; asking says that it still is."""
-        known = self._waits.get(name)
-        may_be_broken, self._going_on = name not in self._going_on, self._going_on | {name}
-        if known is None or (may_be_broken and now_ms - known.noted_ms > self._break_ms_max):
-            return self._note(name, Wait(now_ms, now_ms))
-        if now_ms - known.noted_ms >= NOTED_EVERY_MS:
-            return self._note(name, Wait(known.since_ms, now_ms))
-        return known.since_ms
+        return self.all_since_ms([name], now_ms)[name]
+
+    def all_since_ms(self, names: Collection[str], now_ms: int) -> dict[str, int]:
+        """The same of many, in one transaction at most: it is asked where commands are sent."""
+        waits = {name: self._going_on_now(name, now_ms) for name in names}
+        self._going_on |= set(names)
+        noted = {name: one for name, one in waits.items() if one != self._waits.get(name)}
+        self._waits |= noted
+        over = self._over(now_ms)
+        if noted or over:
+            self._store(noted, over, now_ms)
+        return {name: wait.since_ms for name, wait in waits.items()}
 
     def only(self, names: Iterable[str]) -> None:
         """Nothing else is waited for now."""
@@ -56,10 +62,34 @@ class WaitBook:
         """Nobody could be heard just now: how long is looked at with the next question."""
         self._going_on = set()
 
-    def _note(self, name: str, wait: Wait) -> int:
-        self._waits[name] = wait
+    def _going_on_now(self, name: str, now_ms: int) -> Wait:
+        known, may_be_broken = self._waits.get(name), name not in self._going_on
+        if known is None or (may_be_broken and self._is_broken(known, now_ms)):
+            return Wait(now_ms, now_ms)
+        if now_ms - known.noted_ms >= NOTED_EVERY_MS:
+            return Wait(known.since_ms, now_ms)
+        return known
+
+    def _is_broken(self, wait: Wait, now_ms: int) -> bool:
+        return now_ms - wait.noted_ms > self._break_ms_max
+
+    def _over(self, now_ms: int) -> list[str]:
+        """Nobody waits for these, and who does again begins anew: nothing is lost with them."""
+        return [
+            name
+            for name, wait in self._waits.items()
+            if name not in self._going_on and self._is_broken(wait, now_ms)
+        ]
+
+    def _store(self, noted: Mapping[str, Wait], over: Sequence[str], now_ms: int) -> None:
+        # By name: another process of this gateway locks the same rows in the same order.
+        rows = [{"name": name} | asdict(noted[name]) for name in sorted(noted)]
+        # Not what another process waits for still, and noted since.
+        is_over = WaitRow.noted_ms < now_ms - self._break_ms_max
         with self._database.writing() as connection:
-            connection.execute(delete(WaitRow).where(WaitRow.name == name))
-            values = {"name": name, "since_ms": wait.since_ms, "noted_ms": wait.noted_ms}
-            connection.execute(insert(WaitRow).values(values))
-        return wait.since_ms
+            insert_or_replace(connection, WaitRow, rows)
+            if over:
+                ended = delete(WaitRow).where(WaitRow.name == bindparam("ended"), is_over)
+                connection.execute(ended, [{"ended": name} for name in sorted(over)])
+        for name in over:
+            del self._waits[name]

@@ -3,14 +3,18 @@
 import json
 
 import pytest
+from sqlalchemy import event, select
 
 from gateway.hems.alarms import ALARMS_PER_PAGE_MAX, AlarmBook, AlarmKind
 from gateway.hems.availability import availability
 from gateway.hems.measurements import irregular_against
 from gateway.hems.service import GOOD_READINGS_TO_CLEAR, HemsService
+from gateway.hems.tables import WaitRow
 from gateway.hems.virtual_meter import VirtualMeter
+from gateway.hems.waits import WaitBook
 from gateway.local_time import fixed
 from gateway.mqtt.refusal_log import LINES_PER_MINUTE_MAX
+from tests.support.gateway_database import fresh_database
 from tests.unit.gateway.metering.data_service import (
     COMMUNITY,
     NOON_MS,
@@ -287,3 +291,44 @@ def test_what_a_device_says_it_dropped_is_kept_and_each_more_is_told(caplog):
         "node-1 dropped 2 messages or readings, 5 since it started",
         "node-1 dropped 2 messages or readings, 2 since it started",
     ]
+
+
+def test_many_meters_that_were_never_heard_cost_one_transaction_and_no_row_for_ever():
+    expected = [f"m-{number}" for number in range(300)]
+    scene = Scene(Keys(), expected=lambda: expected)
+    written = []
+
+    def note(connection, cursor, statement, *_) -> None:
+        if statement.startswith("BEGIN IMMEDIATE"):
+            written.append(statement)
+
+    event.listen(scene.database.engine, "before_cursor_execute", note)
+    scene.service.watch(scene.now_ms)
+    assert len(written) == 1
+    scene.service.watch(scene.now_ms + 1_000)
+    assert len(written) == 1
+    del expected[1:]
+    scene.now_ms += DAY_MS
+    scene.service.watch(scene.now_ms)
+    with scene.database.reading() as connection:
+        assert connection.execute(select(WaitRow.name)).scalars().all() == ["m-0"]
+
+
+def test_a_wait_goes_on_over_a_break_in_which_nobody_said_what_is_expected():
+    """As while a copy of the ledger is made anew."""
+    expected = ["m-1"]
+    scene = Scene(Keys(), expected=lambda: expected)
+    scene.service.watch(scene.now_ms)
+    expected.clear()
+    scene.restart()
+    scene.service.watch(scene.now_ms + 1_000)
+    expected.append("m-1")
+    scene.service.watch(scene.now_ms + 2_000)
+    assert scene.stores.waits.since_ms("m-1", scene.now_ms + 2_000) == scene.now_ms
+
+
+def test_two_processes_note_the_same_wait():
+    database = fresh_database()
+    books = [WaitBook(database, break_ms_max=60_000) for _ in range(2)]
+    for book in books:
+        assert book.all_since_ms(["m-1", "m-2"], NOON_MS) == {"m-1": NOON_MS, "m-2": NOON_MS}
