@@ -19,7 +19,7 @@ from gateway.hems.metered_hour import metered_hour
 from gateway.hems.series import SIGNED_READINGS_PER_PAGE
 from gateway.identity.scopes import Scope
 from gateway.identity.sessions import Viewer
-from gateway.identity.sight import OwnReadings
+from gateway.identity.sight import OwnReadings, told_of_source_since_ms
 from gateway.services import Services
 
 WH_PER_KWH = 1000
@@ -41,10 +41,13 @@ def battery_soc(
     source = services.community.source(battery_id)
     if source is None or source.source_type != BATTERY:
         raise no_such_device(viewer, f"battery {battery_id}")
+    since_ms = told_of_source_since_ms(source, services.community.meter(battery_id))
     owner = services.community.participant(source.owner_idgrid)
     _require_sight(services, viewer, source.owner_idgrid, owner.meter_ids if owner else [])
+    if since_ms is None:
+        raise no_such_device(viewer, f"battery {battery_id}")
     observed = services.batteries.at(battery_id, _instant(services, at_ms))
-    if observed is None:
+    if observed is None or observed.at_ms < since_ms:
         raise RequestRefused(Problem.CONFLICT, f"{battery_id} had not reported by then")
     return BatteryCharge(
         id=battery_id,

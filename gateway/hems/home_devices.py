@@ -16,7 +16,7 @@ from gateway.hems.batteries import Observation
 from gateway.hems.home_assistant import iso_instant
 from gateway.hems.power_now import newest_power, power_between
 from gateway.hems.service import Stores
-from gateway.identity.sight import OwnReadings
+from gateway.identity.sight import OwnReadings, told_of_source_since_ms
 from gateway.mqtt.device_messages import LOST, ONLINE, Measurement
 from gateway.mqtt.topics import NAME
 from gateway.ports import Measured, Readings
@@ -88,15 +88,21 @@ class DeviceValues:
 
 def devices_of(meters: Iterable[Meter], sources: Iterable[Res], idgrid: str) -> list[HomeDevice]:
     """What a household has, by name; only what a topic can name. Pure."""
+    devices = {meter.meter_id: meter for meter in meters}
     batteries = {
         one.res_id: one
         for one in sources
-        if one.owner_idgrid == idgrid and one.source_type == BATTERY
+        if one.owner_idgrid == idgrid
+        and one.source_type == BATTERY
+        and told_of_source_since_ms(one, devices.get(one.res_id)) is not None
     }
     found: dict[str, HomeDevice] = {}
-    for meter in meters:
+    for meter in devices.values():
         if meter.owner_idgrid == idgrid:
-            found[meter.meter_id] = _registered(meter, batteries)
+            told_by = devices.get(meter.res_id or "", meter)
+            is_own = told_by.owner_idgrid == idgrid
+            charge_id = (meter.res_id if is_own else None) or meter.meter_id
+            found[meter.meter_id] = _registered(meter, charge_id, batteries)
     told = {device.charge_id for device in found.values()}
     for res_id, source in batteries.items():
         if res_id not in told and res_id not in found:
@@ -107,11 +113,10 @@ def devices_of(meters: Iterable[Meter], sources: Iterable[Res], idgrid: str) -> 
     return named[:DEVICES_PER_HOUSEHOLD_MAX]
 
 
-def _registered(meter: Meter, batteries: dict[str, Res]) -> HomeDevice:
+def _registered(meter: Meter, charge_id: str, batteries: dict[str, Res]) -> HomeDevice:
     if meter.kind == PLUG:
         return HomeDevice(meter.meter_id, Role.PLUG, meter)
     if meter.kind == BATTERY:
-        charge_id = meter.res_id or meter.meter_id
         # The registry keeps one number per source; of a battery it is its capacity in Wh.
         source = batteries.get(charge_id)
         capacity_wh = source.capacity_w if source is not None else 0

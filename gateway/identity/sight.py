@@ -20,7 +20,7 @@ from chaincode.energy.market.records import Listing
 from chaincode.energy.marketplace import views as marketplace_views
 from chaincode.energy.marketplace.records import Post
 from chaincode.energy.oracle.records import MeterReading
-from chaincode.energy.registry.records import Meter
+from chaincode.energy.registry.records import Meter, Res
 from chaincode.energy.sight import VISITOR, Sight
 from gateway.identity.scopes import Scope
 from gateway.identity.sessions import Viewer
@@ -59,6 +59,18 @@ class OwnReadings:
 def is_of_owner(meter: Meter, at_ms: int) -> bool:
     """Whether an instant belongs to the time of the device's present owner."""
     return at_ms >= meter.owned_since_ms
+
+
+def told_of_source_since_ms(source: Res, namesake: Meter | None) -> int | None:
+    """Since when what is told under a source's name is its owner's; None: it is not.
+
+    Devices tell under their names, so of a name that a device has too, the device's owner decides:
+    it may be another household's, after a transfer. `namesake` is the device of that name, if any.
+    """
+    if namesake is None:
+        return 0
+    is_own = namesake.owner_idgrid == source.owner_idgrid
+    return namesake.owned_since_ms if is_own else None
 
 
 def own_measured(meter: Meter, measured: Measured | None) -> Measured | None:

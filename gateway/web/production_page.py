@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from chaincode.energy.hours import HOUR_MS, delivery_hour_ms, listing_id_at
+from chaincode.energy.hours import HOUR_MS, TIME_MS_MAX, delivery_hour_ms, listing_id_at
 from chaincode.energy.registry.records import Meter, Res
 from gateway.books.hourly_energy import HourWindow, PeriodChart, charted, hourly
 from gateway.hems.batteries import Observation
 from gateway.hems.power_now import PowerNow, newest_power, power_between
-from gateway.identity.sight import OwnReadings, own_measured
+from gateway.identity.sight import OwnReadings, own_measured, told_of_source_since_ms
 from gateway.ports import Measured
 from gateway.readmodel.market_queries import listings_named
 from gateway.services import Services
@@ -112,13 +112,21 @@ def _source(services: Services, res: Res, period: _Period | None) -> Source:
         None,
     )
     if meter is None:
-        return Source(res, None, services.measurements.latest(res.res_id), None)
+        told = services.measurements.latest(res.res_id)
+        since_ms = _told_since_ms(services, res)
+        return Source(res, None, told if told and told.at_ms >= since_ms else None, None)
     return Source(
         res=res,
         power=_power(services, meter),
         measured=own_measured(meter, services.measurements.latest(meter.meter_id)),
         produced=_produced(services, meter, period),
     )
+
+
+def _told_since_ms(services: Services, res: Res) -> int:
+    """Since when what is told under a source's name is the household's; never: after all time."""
+    since_ms = told_of_source_since_ms(res, services.community.meter(res.res_id))
+    return TIME_MS_MAX if since_ms is None else since_ms
 
 
 def _power(services: Services, meter: Meter) -> PowerNow | None:
@@ -146,7 +154,10 @@ def _produced(services: Services, meter: Meter, period: _Period | None) -> Perio
 def _battery(services: Services, res: Res, period: _Period | None) -> Battery:
     now_ms = services.clock_ms()
     observed = services.batteries.at(res.res_id, now_ms)
-    since_ms = now_ms - HOURS_OF_CHARGE_SHOWN * services.energy_hour_ms
+    own_since_ms = _told_since_ms(services, res)
+    if observed is not None and observed.at_ms < own_since_ms:
+        observed = None
+    since_ms = max(own_since_ms, now_ms - HOURS_OF_CHARGE_SHOWN * services.energy_hour_ms)
     percent = None
     # The registry keeps one number per source; of a battery it is taken as its capacity in Wh.
     if observed is not None and res.capacity_w:
@@ -165,11 +176,12 @@ def _flows(services: Services, res: Res, period: _Period | None) -> PeriodChart 
     """What it charged and gave back, net of each hour, from its charge at the hours' ends."""
     if services.hems is None or period is None:
         return None
-    charges = services.hems.stores.charges
+    charges, own_since_ms = services.hems.stores.charges, _told_since_ms(services, res)
 
     def stored_at(instant_ms: int) -> tuple[int, int] | None:
         seen = charges.until(res.res_id, instant_ms)
-        return None if seen is None else (seen.at_ms, seen.stored_wh)
+        is_own = seen is not None and seen.at_ms >= own_since_ms
+        return (seen.at_ms, seen.stored_wh) if seen is not None and is_own else None
 
     changes = hourly(period.windows, stored_at)
     flows = {start: _charged_and_given(*values) for start, values in changes.items()}

@@ -22,7 +22,11 @@ from chaincode.energy.registry.records import (
     Res,
     Status,
 )
-from chaincode.energy.registry.registration import MAY_REGISTER, require_owner_or
+from chaincode.energy.registry.registration import (
+    MAY_REGISTER,
+    require_owner_or,
+    require_same_owner,
+)
 from chaincode.energy.sight import sight_of
 from chaincode.energy.world import World
 
@@ -49,6 +53,7 @@ async def register(
     arguments.identifier(device_id, "meter_id")
     await world.participant(owner_idgrid)
     await _require_own_source(world, res_id, owner_idgrid)
+    require_same_owner(await world.find(Res, keys.res(device_id)), owner_idgrid, device_id)
     key = device_key(public_key)
     record = Meter(
         meter_id=device_id,

@@ -14,7 +14,7 @@ from chaincode.energy.community import (
     Settings,
 )
 from chaincode.energy.errors import Refusal, refused
-from chaincode.energy.registry.records import Participant, Res, Status
+from chaincode.energy.registry.records import Meter, Participant, Res, Status
 from chaincode.energy.world import World
 
 KINDS = ("household", "public_lighting", "ev_charger", "non_residential", "community_plant")
@@ -70,6 +70,7 @@ async def register_res(
     owner = await world.participant(owner_idgrid)
     if owner.role not in SELLERS:
         raise refused(Refusal.ROLE_NOT_ALLOWED, f"a {owner.role} owns no energy source")
+    require_same_owner(await world.find(Meter, keys.meter(res_id)), owner_idgrid, res_id)
     record = Res(
         res_id=res_id,
         owner_idgrid=owner_idgrid,
@@ -118,6 +119,15 @@ async def approve_res(world: World, res_id: str) -> Res:
     await world.put(keys.res(res_id), approved)
     world.announce("Approved", {"res_id": res_id})
     return approved
+
+
+def require_same_owner(namesake: Meter | Res | None, owner_idgrid: str, name: str) -> None:
+    """A device and a source of one name have one owner: what is told under it is a household's.
+
+    Else who names a source after a neighbour's meter would be shown what that meter tells.
+    """
+    if namesake is not None and namesake.owner_idgrid != owner_idgrid:
+        raise refused(Refusal.NOT_YOURS, name)
 
 
 async def require_owner_or(world: World, owner_idgrid: str, staff: frozenset[Role]) -> None:

@@ -29,7 +29,7 @@ from tests.e2e.browser import street
 from tests.e2e.browser.village import NO_RATE_LIMIT, Village, village
 from tests.support.signing_requests import signing_request
 from tests.support.village_authority import VillageIssuer
-from tests.unit.energy.community import COOP
+from tests.unit.energy.community import COOP, Community
 from tests.unit.energy.oracle.panel import with_battery
 from tests.unit.gateway.metering.data_service import Keys, Scene
 from tests.unit.gateway.metering.test_transfers import transfer
@@ -45,6 +45,7 @@ STREAM = "/v1/events"
 """Has no end; `test_live.py` reads it."""
 HOUR = "2026-01-14T12"
 STORED_WH = 4_200
+GIVEN_AWAY, GIVEN_AWAY_WH = "battery-given", 3_700
 QUESTIONS = "/v1/queries"
 
 
@@ -75,10 +76,20 @@ class Place:
         homes = street.settle_in(it)
         self.one, self.other = homes.sunny, homes.flat
         self.battery_id = it.act(lambda community: with_battery(community, self.one))
+        it.act(self._give_a_battery_away)
         street.live_through(it, homes, hours=5)
         self.post_id, self.dealt_id = self._posted(), self._posted()
         it.act(lambda _: homes.bakery.client.submit("marketplace:buy", self.dealt_id))
         self.app = create_app(self._services(), rate=NO_RATE_LIMIT)
+
+    def _give_a_battery_away(self, _: Community) -> None:
+        """The device goes to the neighbour; ONE's source keeps its name."""
+        one, other = self.one.client, self.other.client
+        one.submit("registry:register_res", GIVEN_AWAY, self.one.idgrid, "battery", 5_000)
+        key = self.one.meter.public_key.hex()
+        one.submit("devices:register", GIVEN_AWAY, "battery", self.one.idgrid, key, GIVEN_AWAY)
+        one.submit("devices:offer_transfer", GIVEN_AWAY, self.other.idgrid)
+        other.submit("devices:accept_transfer", GIVEN_AWAY, "")
 
     def _posted(self) -> str:
         it = self.it
@@ -95,6 +106,7 @@ class Place:
         services = self.it.services
         now_ms = services.clock_ms()
         assert services.batteries.record(self.battery_id, Observation(now_ms, STORED_WH))
+        assert services.batteries.record(GIVEN_AWAY, Observation(now_ms, GIVEN_AWAY_WH))
         meters = self.it.meters[self.one.meter_id]
         scene = Scene(Keys(meters), now_ms=services.clock_ms())
         scene.hear_reading(meters)
@@ -347,3 +359,16 @@ def test_a_battery_is_read_by_its_owner_and_a_granted_oracle_and_looks_unknown_t
         refused = ask(place, "GET", path, who)
         assert refused.status_code == status, (who, refused.text)
         assert "4.2" not in refused.text
+
+
+def test_what_a_neighbours_device_tells_is_not_shown_under_a_source_of_its_name(
+    place: Place,
+) -> None:
+    path = place.url("/battery-soc/{battery_id}").replace(place.battery_id, GIVEN_AWAY)
+    for who in WHO:
+        refused = send(place, "GET", path, who, None)
+        assert refused.status_code in (401, 403, 404), (who, refused.text)
+    page = ask(place, "GET", "/production", "owner")
+    assert GIVEN_AWAY in page.text, "its source still"
+    shown = [f'data-charge="{told_wh}"' in page.text for told_wh in (STORED_WH, GIVEN_AWAY_WH)]
+    assert shown == [True, False]

@@ -128,6 +128,20 @@ def test_batteries_and_plugs_are_devices_but_no_connections(community: Community
     assert other.client.submit("devices:accept_transfer", "plug-1", other.res_id)["res_id"]
 
 
+def test_a_name_of_a_device_and_of_a_source_is_one_households(community: Community) -> None:
+    """Else a source named after a neighbour's meter would be shown what that meter tells."""
+    home, neighbour, _ = community.households
+    key = home.meter.public_key.hex()
+    source = (neighbour.meter_id, home.idgrid, "battery", 1000)
+    device = (neighbour.res_id, "plug", home.idgrid, key)
+    for caller in (home.client, community.manager):
+        refuses(community, "NOT_YOURS", caller, "registry:register_res", *source)
+        refuses(community, "NOT_YOURS", caller, "devices:register", *device)
+    refuses(community, "NOT_YOURS", home.client, "registry:register_meter", *device[::2], key)
+    home.client.submit("registry:register_res", home.meter_id, home.idgrid, "battery", 1000)
+    home.client.submit("devices:register", home.res_id, "plug", home.idgrid, key)
+
+
 def test_a_lost_key_is_replaced_by_the_grid_operator(community: Community) -> None:
     home, _, other = community.households
     replace_key = ("devices:replace_key", home.meter_id, other.meter.public_key.hex())
