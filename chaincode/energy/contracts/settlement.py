@@ -94,6 +94,6 @@ class Settlement(Contract):
     async def non_deliveries(
         self, ctx: Context, idgrid: str, listing_id: str = ""
     ) -> list[dict[str, Any]]:
-        """Itself or staff, of one listing who traded with it too: where it fell short."""
+        """Itself or staff: where it fell short; of one listing who traded with it: its part."""
         found = await deliveries.non_deliveries(world_of(ctx), idgrid, listing_id)
         return [asdict(entry) for entry in found]

@@ -35,13 +35,17 @@ async def reputation(world: World, idgrid: str) -> Reputation:
 async def non_deliveries(world: World, idgrid: str, listing_id: str) -> list[NonDelivery]:
     """The hours in which a household fell short, oldest first; of one listing if it is named.
 
-    For itself and for staff; of a listing also for whom it traded with there.
+    For itself and for staff; of a listing also for whom it traded with there, who is shown no
+    more than its own part of it.
     """
     arguments.identifier(idgrid, "idgrid")
     if listing_id:
-        await _require_side_of_trade(world, idgrid, arguments.identifier(listing_id, "listing_id"))
+        arguments.identifier(listing_id, "listing_id")
+        traded = await _traded_with(world, idgrid, listing_id)
         entry = await world.find(NonDelivery, keys.non_delivery(idgrid, listing_id))
-        return [] if entry is None else [entry]
+        if entry is None:
+            return []
+        return [entry if traded is None else share_of(entry, traded)]
     await world.require_own_or_staff(idgrid)
     bounds = keys.under("nondelivery", idgrid)
     found = await world.scan(NonDelivery, bounds, limit=NON_DELIVERIES_SHOWN_MAX)
@@ -73,16 +77,31 @@ def updated(before: Reputation, entry: Fulfilment) -> Reputation:
     )
 
 
-async def _require_side_of_trade(world: World, idgrid: str, listing_id: str) -> None:
-    """The household itself, staff, or who traded with it in this listing. Reads the book."""
+def share_of(entry: NonDelivery, traded_wh: int) -> NonDelivery:
+    """A shortfall as one it traded `traded_wh` with is shown it: its part, in proportion.
+
+    What others traded with the household, and so all that it used or produced, is theirs.
+    """
+    matched_wh = min(traded_wh, entry.matched_wh)
+    fulfilled_wh = entry.fulfilled_wh * matched_wh // entry.matched_wh
+    return replace(entry, matched_wh=matched_wh, fulfilled_wh=fulfilled_wh)
+
+
+async def _traded_with(world: World, idgrid: str, listing_id: str) -> int | None:
+    """What the caller traded with a household in a listing, in Wh; None for itself and staff.
+
+    Refuses all others. Reads the book.
+    """
     sight = await sight_of(world)
     if sight.names(idgrid):
-        return
+        return None
     if sight.is_household:
         trades = await get_trades(world, listing_id, sight.own_idgrid)
-        if any(idgrid in (trade.seller, trade.buyer) for trade in trades):
-            return
+        own = [one.energy_wh for one in trades if idgrid in (one.seller, one.buyer)]
+        if own:
+            return sum(own)
     await world.require_own_or_staff(idgrid)
+    return None
 
 
 async def _note_shortfall(world: World, listing_id: str, entry: Fulfilment) -> None:

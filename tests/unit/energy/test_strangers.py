@@ -288,6 +288,17 @@ def test_a_question_is_answered_as_the_table_says(scene: Scene, name: str) -> No
             assert not any(map(scene.names_one, answered)), (who, answered)
 
 
+def test_one_hour_in_which_a_household_fell_short_is_told_to_no_stranger(scene: Scene) -> None:
+    question = ("settlement:non_deliveries", scene.one.idgrid, LISTING)
+    (whole,) = scene.one.client.evaluate(*question)
+    assert scene.names_one(whole)
+    assert scene.trader.client.evaluate(*question) == [whole], "it bought all of it"
+    for client in scene.askers("visitor") + scene.askers("neighbour"):
+        with pytest.raises(ContractError) as refusal:
+            client.evaluate(*question)
+        assert refusal.value.status == 403
+
+
 def test_what_is_refused_or_unnamed_is_about_one_household(scene: Scene) -> None:
     """Else a question nobody can ask in vain would be shown to be safe."""
     for name, grades in documented().items():

@@ -44,6 +44,28 @@ def test_a_seller_that_delivers_nothing_gets_a_record_both_sides_of_the_trade_se
     assert community.manager.evaluate("settlement:non_deliveries", buyer.idgrid) == []
 
 
+def test_who_traded_with_a_household_is_shown_its_own_part_of_a_shortfall() -> None:
+    """Who bought 1 kWh of 10 does not learn what the house exported, nor what the other bought."""
+    community = Community.found()
+    seller, large, small = community.join(), *(community.join(role="consumer") for _ in range(2))
+    community.open()
+    community.offer(seller, 10_000, 40_000)
+    for buyer, energy_wh in ((large, 9_000), (small, 1_000)):
+        community.bid(buyer, energy_wh, 54_000)
+    community.close_and_clear()
+    flows = {seller.idgrid: (0, 4_999), large.idgrid: (9_000, 0), small.idgrid: (1_000, 0)}
+    community.deliver(flows)
+    community.settle()
+
+    def seen_by(home: Household) -> tuple[int, int]:
+        (entry,) = home.client.evaluate("settlement:non_deliveries", seller.idgrid, LISTING)
+        return entry["matched_wh"], entry["fulfilled_wh"]
+
+    assert seen_by(seller) == (10_000, 4_999)
+    assert seen_by(large) == (9_000, 4_499)
+    assert seen_by(small) == (1_000, 499)
+
+
 def test_who_did_not_trade_with_a_household_learns_nothing_of_its_deliveries() -> None:
     community, seller, buyer = settled_trade(0, 10_000)
     stranger = community.join()
