@@ -130,29 +130,35 @@ class Collector:
             batch = [await anext(messages)]
             while len(client.messages) and len(batch) < BATCH_MESSAGES_MAX:
                 batch.append(await anext(messages))
-            of_devices = await self._hear_homes(batch)
-            received = [(str(one.topic), bytes(one.payload or b"")) for one in of_devices]
+            received, of_homes = self._sorted(batch)
             kept = await asyncio.to_thread(self.keep, received)
             acknowledge(client, batch)
             await self._tell_stored(client, kept)
+            self._hear_homes(of_homes)
 
-    async def _hear_homes(self, batch: list[aiomqtt.Message]) -> list[aiomqtt.Message]:
-        """Look at what is of home automations; returns the rest of the batch."""
-        homes, now_ms, rest = self._homes, self._clock_ms(), []
+    def _sorted(
+        self, batch: list[aiomqtt.Message]
+    ) -> tuple[list[tuple[str, bytes]], list[aiomqtt.Message]]:
+        """What is of devices, topic and payload, and what is of home automations."""
+        homes = self._homes
+        of_devices: list[tuple[str, bytes]] = []
+        of_homes: list[aiomqtt.Message] = []
         for message in batch:
-            if homes is None or not homes.is_for_home(str(message.topic)):
-                rest.append(message)
-                continue
-            has_command = await asyncio.to_thread(
-                homes.hear,
-                str(message.topic),
-                bytes(message.payload or b""),
-                is_retained=message.retain,
-                now_ms=now_ms,
-            )
-            if has_command:
+            if homes is not None and homes.is_for_home(str(message.topic)):
+                of_homes.append(message)
+            else:
+                of_devices.append((str(message.topic), bytes(message.payload or b"")))
+        return of_devices, of_homes
+
+    def _hear_homes(self, messages: list[aiomqtt.Message]) -> None:
+        """After the readings of their batch: what a household sends holds up nobody's."""
+        homes, now_ms = self._homes, self._clock_ms()
+        if homes is None:
+            return
+        for message in messages:
+            topic, payload = str(message.topic), bytes(message.payload or b"")
+            if homes.hear(topic, payload, is_retained=message.retain, now_ms=now_ms):
                 self._service.has_command.set()
-        return rest
 
     def keep(self, batch: Iterable[tuple[str, bytes]]) -> Kept:
         """Decode and store messages, each its topic and payload; what is refused is logged."""
@@ -229,6 +235,7 @@ class Collector:
                 await client.publish(topic, encode_time(now_ms), qos=AT_MOST_ONCE)
                 next_time_ms = now_ms + TIME_EVERY_MS
             await asyncio.to_thread(self._service.watch, now_ms)
+            await self._switch_for_homes(now_ms)
             for command in await asyncio.to_thread(self._service.due, now_ms):
                 topic, payload = self._sent_as(command)
                 await client.publish(topic, payload, qos=AT_LEAST_ONCE)
@@ -238,6 +245,10 @@ class Collector:
                 for kept in await asyncio.to_thread(self._homes.due, now_ms):
                     await client.publish(kept.topic, kept.payload, AT_LEAST_ONCE, retain=True)
             await self._watch_again()
+
+    async def _switch_for_homes(self, now_ms: int) -> None:
+        if self._homes is not None and (wishes := self._homes.wishes_due(now_ms)):
+            await asyncio.to_thread(self._homes.switch, wishes, now_ms)
 
     def _sent_as(self, command: Command) -> tuple[str, bytes]:
         """Topic and payload: our own, or those of a foreign plug."""

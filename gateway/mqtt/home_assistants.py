@@ -5,7 +5,6 @@ device no longer, or no longer a home automation; what another process of this g
 retained before is heard from the broker itself.
 """
 
-import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +16,8 @@ from gateway.hems.home_assistant_devices import SWITCH_OFF, SWITCH_ON, device_di
 from gateway.hems.home_devices import HomeDevices
 from gateway.hems.own_switching import OwnSwitching
 from gateway.mqtt import topics
+from gateway.mqtt.refusal_log import RefusalLog
+from gateway.mqtt.switch_wishes import SwitchWish, SwitchWishes
 from gateway.mqtt.topics import (
     DISCOVERY_PREFIX,
     device_switch_topic,
@@ -27,10 +28,8 @@ from gateway.mqtt.topics import (
 EVERY_MS = 10_000
 """How often it is looked whether something changed."""
 AT_LEAST_ONCE, AT_MOST_ONCE = 1, 0
-COMMANDS = {SWITCH_ON.encode(): True, SWITCH_OFF.encode(): False}
+COMMANDS = (SWITCH_ON.encode(), SWITCH_OFF.encode())
 IDGRID = r"[A-Z][A-Z0-9]{1,7}-[A-Z0-9]{4,12}-[A-Z0-9]"
-
-logger = logging.getLogger(__name__)
 
 
 class Standings(Protocol):
@@ -57,7 +56,7 @@ class _Place:
 
 
 class HomeAssistants:
-    """The discovery and the state of every household that has one. Calls block."""
+    """The discovery and the state of every household that has one. Calls block if not said."""
 
     def __init__(
         self,
@@ -80,6 +79,8 @@ class HomeAssistants:
         self._there: dict[str, _Place] = {}
         """Discoveries that the broker retains, by their topic."""
         self._next_ms = 0
+        self._wishes = SwitchWishes()
+        self._refusals = RefusalLog()
         name = topics.NAME.pattern
         own = re.escape(community)
         self._discovery = re.compile(
@@ -105,6 +106,7 @@ class HomeAssistants:
     def connected(self) -> None:
         """The connection is new: the broker may have forgotten everything."""
         self._sent, self._there, self._next_ms = {}, {}, 0
+        self._wishes = SwitchWishes()  # at once or never
 
     def changed(self) -> None:
         """Something changed that should be shown soon."""
@@ -116,7 +118,7 @@ class HomeAssistants:
         return is_discovery or self._switch.fullmatch(topic) is not None
 
     def hear(self, topic: str, payload: bytes, *, is_retained: bool, now_ms: int) -> bool:
-        """Take a message; whether a command was issued by it."""
+        """Take a message; whether something is to be switched now. Does not block."""
         found = self._discovery.fullmatch(topic)
         if found is not None:
             if payload and topic not in self._there:
@@ -126,25 +128,39 @@ class HomeAssistants:
         asked = self._switch.fullmatch(topic)
         if asked is None:
             return False
-        return self._commanded(
-            asked["home"], asked["device"], payload, is_retained=is_retained, now_ms=now_ms
-        )
+        wish = SwitchWish(asked["home"], asked["device"], payload == SWITCH_ON.encode())
+        refusal = self._refusal(wish, payload, is_retained=is_retained, now_ms=now_ms)
+        if refusal:
+            self._refuse(wish, refusal, now_ms)
+        return not refusal and self._wishes.is_due(wish, now_ms)
 
-    def _commanded(
-        self, idgrid: str, device_id: str, payload: bytes, *, is_retained: bool, now_ms: int
-    ) -> bool:
-        """The broker lets a household publish on its own topics only; the ledger says the rest."""
-        is_on = COMMANDS.get(payload)
-        if is_retained or is_on is None or idgrid not in self._homes:
-            why = "retained" if is_retained else "no command of a home automation"
-            logger.warning("a switch of %s for %s is ignored: %s", idgrid, device_id, why)
-            return False
-        try:
-            self._switching.switch(idgrid, device_id, is_on=is_on, now_ms=now_ms)
-        except RequestRefused as refused:
-            logger.warning("a switch of %s for %s is refused: %s", idgrid, device_id, refused)
-            return False
-        return True
+    def _refusal(self, wish: SwitchWish, payload: bytes, *, is_retained: bool, now_ms: int) -> str:
+        """Why a wish is not taken, or nothing.
+
+        The broker lets a household publish on its own topics only; the ledger says the rest.
+        """
+        if is_retained:
+            return "retained"
+        if payload not in COMMANDS or wish.idgrid not in self._homes:
+            return "no command of a home automation"
+        return "" if self._wishes.ask(wish, now_ms) else "too many devices at once"
+
+    def _refuse(self, wish: SwitchWish, reason: str, now_ms: int) -> None:
+        self._refusals.note(wish.device_id, f"a switch by {wish.idgrid}", reason, now_ms)
+
+    def wishes_due(self, now_ms: int) -> list[SwitchWish]:
+        """What to `switch` now; does not block."""
+        return self._wishes.due(now_ms)
+
+    def switch(self, wishes: Sequence[SwitchWish], now_ms: int) -> None:
+        """Issue the commands; what a household may not is logged."""
+        for wish in wishes:
+            try:
+                self._switching.switch(
+                    wish.idgrid, wish.device_id, is_on=wish.is_on, now_ms=now_ms
+                )
+            except RequestRefused as refused:
+                self._refuse(wish, str(refused), now_ms)
 
     def due(self, now_ms: int) -> list[Retained]:
         """What to publish now."""

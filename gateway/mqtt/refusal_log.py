@@ -5,6 +5,7 @@ most, and the rest is counted.
 """
 
 import logging
+import threading
 
 LINES_PER_MINUTE_MAX = 60
 MINUTE_MS = 60_000
@@ -13,15 +14,20 @@ logger = logging.getLogger(__name__)
 
 
 class RefusalLog:
-    """The refusals of one connection to a broker."""
+    """The refusals of one connection to a broker; any thread may note one."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._minute = -1
         self._lines = 0
         self._untold = 0
 
     def note(self, device_id: str, leaf: str, reason: str, now_ms: int) -> None:
         """Tell of one refused message, or count it."""
+        with self._lock:
+            self._note(device_id, leaf, reason, now_ms)
+
+    def _note(self, device_id: str, leaf: str, reason: str, now_ms: int) -> None:
         minute = now_ms // MINUTE_MS
         if minute != self._minute:
             if self._untold:

@@ -1,0 +1,113 @@
+"""A household's home automation switches its plugs, as fast as it likes: who pays for it."""
+
+import asyncio
+from contextlib import asynccontextmanager
+
+from chaincode.shim.testing import make_identity
+from gateway.hems.home_assistant import StandingSource
+from gateway.hems.home_devices import HomeDevices
+from gateway.hems.own_switching import OwnSwitching
+from gateway.mqtt.home_assistants import HomeAssistants
+from gateway.mqtt.refusal_log import LINES_PER_MINUTE_MAX
+from gateway.mqtt.switch_wishes import SWITCH_SPACING_MS, SWITCHED_PER_HOUSEHOLD_MAX, SwitchWish
+from tests.unit.energy.community import DSO, Community
+from tests.unit.gateway.hems import hems_of
+from tests.unit.gateway.metering.data_service import COMMUNITY, NOON_MS, Keys, Scene
+
+PLUG = "kettle-0"
+
+
+class Home:
+    """One household's home automation and the gateway it speaks to; `now_ms` is its clock."""
+
+    def __init__(self, homes: HomeAssistants, scene: Scene, idgrid: str) -> None:
+        self.homes, self.scene, self.idgrid = homes, scene, idgrid
+        self.now_ms = NOON_MS
+
+    def wants(self, device_id: str, *payloads: bytes) -> list[bool]:
+        """Whether each of these is to be carried out at once."""
+        topic = f"rec/{COMMUNITY}/people/{self.idgrid}/devices/{device_id}/switch"
+        assert self.homes.is_for_home(topic)
+        return [
+            self.homes.hear(topic, payload, is_retained=False, now_ms=self.now_ms)
+            for payload in payloads
+        ]
+
+    def turn(self) -> list[SwitchWish]:
+        """What the gateway does about it now."""
+        wishes = self.homes.wishes_due(self.now_ms)
+        self.homes.switch(wishes, self.now_ms)
+        return wishes
+
+    def told(self) -> list[tuple[str, bool]]:
+        """What is sent to devices now."""
+        due = self.scene.service.due(self.now_ms)
+        return [(one.device_id, bool(one.message["on"])) for one in due]
+
+
+@asynccontextmanager
+async def home_beside():
+    """A household that has an approved plug."""
+    community = Community.found()
+    owner = community.join()
+    key = make_identity(DSO, PLUG, {}, "client").public_key.hex()
+    community.dso.submit("devices:register", PLUG, "plug", owner.idgrid, key)
+    community.dso.submit("registry:approve_meter", PLUG)
+    async with hems_of(community) as hems:
+        scene, services = Scene(Keys()), hems.services
+        homes = HomeAssistants(
+            [owner.idgrid],
+            StandingSource(services.readmodel, services.market, services.community),
+            HomeDevices(services.community, services.readings, scene.stores, 3_600_000),
+            OwnSwitching(services.community, scene.stores.switches),
+            community=COMMUNITY,
+            community_name="Test community",
+        )
+        yield Home(homes, scene, owner.idgrid)
+
+
+def test_of_a_thousand_switches_the_last_counts_and_the_next_waits_its_time():
+    async def play() -> None:
+        async with home_beside() as home:
+            assert all(home.wants(PLUG, *[b"ON", b"OFF"] * 500))
+            assert home.turn() == [SwitchWish(home.idgrid, PLUG, is_on=False)]
+            assert home.told() == [(PLUG, False)]
+            home.now_ms += SWITCH_SPACING_MS - 1
+            assert not any(home.wants(PLUG, *[b"OFF", b"ON"] * 500))
+            assert home.turn() == []
+            home.now_ms += 1
+            assert home.turn() == [SwitchWish(home.idgrid, PLUG, is_on=True)]
+            assert home.told() == [(PLUG, True)]
+            home.now_ms += SWITCH_SPACING_MS
+            assert home.turn() == []
+
+    asyncio.run(play())
+
+
+def test_names_a_household_invents_are_as_many_as_it_may_have_devices(caplog):
+    async def play() -> None:
+        async with home_beside() as home:
+            for number in range(1_000):
+                home.wants(f"invented-{number}", b"ON")
+            assert len(home.turn()) == SWITCHED_PER_HOUSEHOLD_MAX
+            home.wants("one-more", b"ON")
+            assert home.turn() == []
+            home.now_ms += SWITCH_SPACING_MS
+            home.wants(PLUG, b"ON")
+            assert len(home.turn()) == 1
+            assert home.told() == [(PLUG, True)]
+
+    asyncio.run(play())
+    refused = [line for line in caplog.messages if line.startswith("a switch by")]
+    assert len(refused) == LINES_PER_MINUTE_MAX
+    assert refused[0].endswith("of invented-50 refused: too many devices at once")
+
+
+def test_what_waits_when_the_connection_is_lost_is_never_done():
+    async def play() -> None:
+        async with home_beside() as home:
+            home.wants(PLUG, b"ON")
+            home.homes.connected()
+            assert home.turn() == []
+
+    asyncio.run(play())
