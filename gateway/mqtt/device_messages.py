@@ -25,7 +25,7 @@ MWH_PER_KWH = 1_000_000
 FLAGS = ("u_saturated", "i_saturated", "p_saturated", "uncalibrated")
 ONLINE, LOST, OFF = "online", "lost", "off"
 ACCEPTED, DONE, FAILED, REFUSED = "accepted", "done", "failed", "refused"
-CLOCK_OK, CLOCK_DOUBTED = "ok", "doubted"
+CLOCK_OK, CLOCK_WAITING, CLOCK_DOUBTED = "ok", "waiting", "doubted"
 FINAL = frozenset((DONE, FAILED, REFUSED))
 COMMAND_ID = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
 _WORD = re.compile(r"[A-Za-z0-9_.+-]{0,32}")
@@ -63,7 +63,8 @@ class DeviceState:
     dropped: int | None = None
     """Messages and readings that left its full queues since it started."""
     clock: str = ""
-    """`CLOCK_DOUBTED`: it was told a time that is too far off to be believed at once."""
+    """`CLOCK_WAITING`: it is back after long and will believe what it is told if nothing
+    contradicts; `CLOCK_DOUBTED`: something does, or it waits for too long."""
     signal_dbm: int | None = None
     """Of its radio, as plugs of other makers tell it."""
 
@@ -124,8 +125,8 @@ def decode_state(raw: bytes, *, device_id: str) -> DeviceState:
     fields = _fields(raw, device_id, required=("state",), optional=optional)
     if fields["state"] not in (ONLINE, LOST, OFF):
         raise BadReading("state is online, lost or off")
-    if fields.get("clock", CLOCK_OK) not in (CLOCK_OK, CLOCK_DOUBTED):
-        raise BadReading("clock is ok or doubted")
+    if fields.get("clock", CLOCK_OK) not in (CLOCK_OK, CLOCK_WAITING, CLOCK_DOUBTED):
+        raise BadReading("clock is ok, waiting or doubted")
     return DeviceState(
         device_id=device_id,
         state=fields["state"],

@@ -6,8 +6,12 @@ MicroPython ports count seconds from 1970 or from 2000; here everything is milli
 Nobody signs the time: whoever runs the broker can write it. So what is told may move a clock that
 knows the time by `STEP_MS_MAX` at most, and that once per `STEP_EVERY_MS`. More is doubted, and
 believed when nothing else was told for `STEP_TOLD_MS`; a time before the end of an interval that
-has its reading, when nothing else was told for `BACK_TOLD_MS`.
+has its reading, when nothing else was told for `BACK_TOLD_MS`. A clock that knows no time and was
+away for long waits the same, and doubts only what contradicts something.
 """
+
+OK, WAITING, DOUBTED = "ok", "waiting", "doubted"
+"""How the clock stands, as `state` says it."""
 
 STEP_TOLERANCE_MS = 2_000
 """A node follows the gateway's time when it is off by more than this."""
@@ -20,6 +24,8 @@ STEP_TIMES_MIN = 5
 """So often it must be told besides: the gateway does it once a minute."""
 SAME_MS_MAX = 10_000
 """How long one message may be on its way beside another that tells the same."""
+WAIT_MS_MAX = 1_800_000
+"""Three times what a wait needs, as messages get lost; one that is longer is a doubt."""
 AWAY_MS_MAX = 7_200_000
 """A node that starts believes at once what is so soon after its last reading."""
 EARLIEST_MS, LATEST_MS = 946_684_800_000, 4_102_444_800_000
@@ -33,20 +39,33 @@ class Clock:
         self.ticks_ms = ticks_ms
         self._offset_ms = None
         self._stepped_ms = None
-        self._doubted = None  # offset, ticks when it was told first, how often it was
+        self._told = None  # not believed yet: offset, ticks when told first, how often
+        self._waiting_ms = 0
+        self._is_contradicted = False
 
     def is_set(self):
         """Whether the time of day is known."""
         return self._offset_ms is not None
 
-    def is_doubted(self):
-        """Whether a time was told last that is too far off to be believed at once."""
-        return self._doubted is not None
+    def was_told(self):
+        """Whether there is a time of day, believed or not."""
+        return self.is_set() or self._told is not None
+
+    def standing(self):
+        """`OK`, `WAITING` or `DOUBTED`.
+
+        It waits without a time, or with one that nothing contradicts. It doubts when its own
+        time, its last reading or another message does, or the wait is over `WAIT_MS_MAX`.
+        """
+        if self._told is None:
+            return OK if self.is_set() else WAITING
+        is_long = self.ticks_ms() - self._waiting_ms > WAIT_MS_MAX
+        return DOUBTED if self._is_contradicted or is_long else WAITING
 
     def set(self, now_ms):
         """Take over the time of day."""
         self._offset_ms = now_ms - self.ticks_ms()
-        self._doubted = None
+        self._end_wait()
 
     def follow(self, told_ms, metered_ms=0):
         """The gateway says what time it is; `metered_ms` is where the last reading ends, or 0.
@@ -57,12 +76,15 @@ class Clock:
             raise ValueError("no time of day")
         off_ms = abs(told_ms - self.now_ms())
         if self.is_set() and off_ms <= STEP_MS_MAX:
-            self._doubted = None
+            self._end_wait()
             if off_ms > STEP_TOLERANCE_MS and told_ms >= metered_ms and self._may_step():
                 self._stepped_ms = self.ticks_ms()
                 self.set(told_ms)
-        elif self._is_told_enough(told_ms, self._needed_ms(told_ms, metered_ms)):
-            self.set(told_ms)
+        else:
+            if self.is_set() or told_ms < metered_ms:
+                self._is_contradicted = True
+            if self._is_told_enough(told_ms, self._needed_ms(told_ms, metered_ms)):
+                self.set(told_ms)
 
     def now_ms(self):
         """Milliseconds since 1970 UTC; 0 while nobody knows."""
@@ -83,11 +105,18 @@ class Clock:
         if needed_ms == 0:
             return True
         now = self.ticks_ms()
-        offset_ms, since, times = self._doubted or (0, now, 0)
-        if times == 0 or abs(told_ms - now - offset_ms) > SAME_MS_MAX:
+        if self._told is None:
+            self._told, self._waiting_ms = (told_ms - now, now, 0), now
+        offset_ms, since, times = self._told
+        if abs(told_ms - now - offset_ms) > SAME_MS_MAX:
+            self._is_contradicted = True
             since, times = now, 0
-        self._doubted = (told_ms - now, since, times + 1)
+        self._told = (told_ms - now, since, times + 1)
         return times + 1 >= STEP_TIMES_MIN and now - since >= needed_ms
+
+    def _end_wait(self):
+        self._told = None
+        self._is_contradicted = False
 
 
 class UnwrappedTicks:

@@ -138,7 +138,7 @@ class Node:
             "on": int(self.plug.is_on),
             "outbox": self.metering.waiting(),
             "dropped": self.dropped + self.metering.dropped(),
-            "clock": "doubted" if self._clock.is_doubted() else "ok",
+            "clock": self._clock.standing(),
         }
 
     # --- inside ---------------------------------------------------------------------------
@@ -224,7 +224,7 @@ class Node:
             self._answer(self.commands.get(self.transfers.ended.pop(0)))
         state = self.state()
         waiting = state.pop("outbox")  # changes with every reading; told along with the rest
-        if state != self._last_state and (self._clock.is_set() or self._clock.is_doubted()):
+        if state != self._last_state and self._clock.was_told():
             self._last_state = state
             told = dict(state, outbox=waiting)
             if self._clock.is_set():

@@ -3,12 +3,16 @@
 from meternode.clock import (
     AWAY_MS_MAX,
     BACK_TOLD_MS,
+    DOUBTED,
+    OK,
     SAME_MS_MAX,
     STEP_EVERY_MS,
     STEP_MS_MAX,
     STEP_TIMES_MIN,
     STEP_TOLD_MS,
     STEP_TOLERANCE_MS,
+    WAIT_MS_MAX,
+    WAITING,
     Clock,
 )
 from meternode.flash import Record
@@ -33,7 +37,7 @@ def check_many_small_steps_steer_a_clock_by_a_minute_an_hour_at_most():
         ticks.now += 1_000
         clock.follow(clock.now_ms() + STEP_MS_MAX)
     assert clock.now_ms() - START_MS - ticks.now == STEP_MS_MAX
-    assert not clock.is_doubted()
+    assert clock.standing() == OK
     ticks.now += STEP_EVERY_MS
     clock.follow(clock.now_ms() + STEP_MS_MAX)
     assert clock.now_ms() - START_MS - ticks.now == 2 * STEP_MS_MAX
@@ -45,11 +49,11 @@ def check_a_large_step_is_doubted_until_nothing_else_was_told_for_ten_minutes():
         for minute in range(STEP_TOLD_MS // MINUTE_MS):
             clock.follow(START_MS + ticks.now + off_ms + minute * 100)
             assert clock.now_ms() == START_MS + ticks.now, (off_ms, minute)
-            assert clock.is_doubted()
+            assert clock.standing() == DOUBTED
             ticks.now += MINUTE_MS
         clock.follow(START_MS + ticks.now + off_ms)
         assert clock.now_ms() == START_MS + ticks.now + off_ms
-        assert not clock.is_doubted()
+        assert clock.standing() == OK
 
 
 def check_a_time_told_often_but_not_long_or_long_but_not_often_is_not_believed():
@@ -70,7 +74,7 @@ def check_one_true_time_between_false_ones_begins_the_wait_anew():
     for minute in range(60):
         off_ms = 0 if minute % 9 == 8 else HOUR_MS
         clock.follow(START_MS + ticks.now + off_ms)
-        assert clock.is_doubted() == (off_ms != 0)
+        assert clock.standing() == (DOUBTED if off_ms else OK)
         ticks.now += MINUTE_MS
     for minute in range(60):  # and so does another false one
         clock.follow(START_MS + ticks.now + HOUR_MS + minute * (SAME_MS_MAX + 1))
@@ -86,11 +90,42 @@ def check_a_node_that_was_away_for_long_waits_before_it_believes_a_time():
         assert clock.is_set() == is_believed
     for _ in range(STEP_TOLD_MS // MINUTE_MS):
         ticks.now += MINUTE_MS
+        assert clock.standing() == WAITING, "that it was away is nothing to doubt"
         clock.follow(START_MS + AWAY_MS_MAX + 1 + ticks.now, START_MS)
     assert clock.now_ms() == START_MS + AWAY_MS_MAX + 1 + ticks.now
+    assert clock.standing() == OK
     fresh = Clock(ticks)
     fresh.follow(START_MS)
     assert fresh.is_set(), "a new node knows nothing to compare it with"
+
+
+def check_a_wait_is_a_doubt_once_something_contradicts_or_it_lasts_too_long():
+    metered_ms = START_MS + HOUR_MS
+    away_ms = metered_ms + AWAY_MS_MAX + 1
+    for contradicting_ms in (away_ms + SAME_MS_MAX + 1, metered_ms - 1):
+        ticks = Ticks()
+        clock = Clock(ticks)
+        assert (clock.standing(), clock.was_told()) == (WAITING, False)
+        clock.follow(away_ms, metered_ms)
+        assert (clock.standing(), clock.was_told()) == (WAITING, True)
+        clock.follow(contradicting_ms, metered_ms)
+        for _ in range(STEP_TOLD_MS // MINUTE_MS):
+            assert clock.standing() == DOUBTED, "until one of them is believed"
+            ticks.now += MINUTE_MS
+            clock.follow(away_ms + ticks.now, metered_ms)
+        ticks.now += MINUTE_MS
+        clock.follow(away_ms + ticks.now, metered_ms)
+        assert (clock.standing(), clock.now_ms()) == (OK, away_ms + ticks.now)
+    ticks = Ticks()
+    clock = Clock(ticks)
+    clock.follow(metered_ms - 1, metered_ms)
+    assert clock.standing() == DOUBTED, "its own reading contradicts"
+    clock = Clock(ticks)
+    clock.follow(away_ms, metered_ms)
+    ticks.now += WAIT_MS_MAX
+    assert clock.standing() == WAITING
+    ticks.now += 1
+    assert clock.standing() == DOUBTED, "whoever tells it so seldom keeps something back"
 
 
 def check_a_time_that_cannot_be_is_ignored_on_flash(folder):
@@ -101,7 +136,7 @@ def check_a_time_that_cannot_be_is_ignored_on_flash(folder):
     for raw in ("1e999", "-1e999", "NaN", "Infinity", "true", "1.5e12", "[]", "1" * 500):
         world.node.receive("time", '{"v":1,"t":' + raw + "}")
         assert world.clock.now_ms() == START_MS, raw
-        assert not world.clock.is_doubted(), raw
+        assert world.clock.standing() == OK, raw
 
 
 def check_the_state_says_that_a_time_is_doubted_on_flash(folder):
@@ -116,10 +151,25 @@ def check_the_state_says_that_a_time_is_doubted_on_flash(folder):
     assert world.all_of("state")[-1]["clock"] == "ok"
     world.restart()
     world.clock._offset_ms = None
-    tell_time(world, START_MS + 24 * HOUR_MS)
-    world.carry()
-    told = world.all_of("state")[-1]
-    assert (told["clock"], "t" in told) == ("doubted", False)
+    for off_ms, word in ((24 * HOUR_MS, "waiting"), (25 * HOUR_MS, "doubted")):
+        tell_time(world, START_MS + off_ms)
+        world.carry()
+        told = world.all_of("state")[-1]
+        assert (told["clock"], "t" in told) == (word, False)
+
+
+def check_a_node_back_after_hours_waits_without_a_doubt_until_it_believes_on_flash(folder):
+    world = World(folder + "/n", interval_ms=MINUTE_MS)
+    world.run(61, 0)
+    world.ticks.now += 3 * HOUR_MS
+    world.clock._offset_ms = None
+    world.restart()
+    before = len(world.all_of("state"))
+    for _ in range(STEP_TOLD_MS // MINUTE_MS + 1):
+        tell_time(world, START_MS + world.ticks.now)
+        world.carry()
+        world.ticks.now += MINUTE_MS
+    assert [told["clock"] for told in world.all_of("state")[before:]] == ["waiting", "ok"]
 
 
 def check_a_broker_that_lies_for_nine_minutes_changes_no_end_of_an_interval_on_flash(folder):

@@ -63,13 +63,17 @@ def test_a_node_that_doubts_its_time_raises_one_alarm_until_it_does_not():
         content = {"v": 1, "d": "node-1", "state": "online", **said}
         scene.hear(("node-1/state", json.dumps(content).encode()))
 
-    say(clock="ok")
-    assert told(scene) == []
+    for word in ("ok", "waiting", "ok", "waiting"):  # back after hours: no fault of anybody
+        say(clock=word)
+        assert told(scene) == []
     for _ in range(2):
         say(clock="doubted")
         assert told(scene) == [("clock", "node-1", True)]
     say()  # of a node before this was told: no answer either way
-    say(clock="sure")  # refused
+    assert [device.refused for device in scene.stores.devices.all()] == [0]
+    say(clock="sure")
+    assert [device.refused for device in scene.stores.devices.all()] == [1]
+    say(clock="waiting")  # it was reset meanwhile, and knows no more than before
     assert told(scene) == [("clock", "node-1", True)]
     say(clock="ok")
     assert told(scene)[1:] == [("clock", "node-1", False)]
