@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass
 
+from chaincode.energy.registry.records import Status
 from gateway.books.community import Community
 from gateway.books.own_devices import owned_device
+from gateway.errors import Problem, RequestRefused
+from gateway.hems.household_values import PLUG
 from gateway.hems.switching import SwitchBook, SwitchCommand
 
 LIFETIME_MS_DEFAULT = 5_000
@@ -29,3 +32,15 @@ class OwnSwitching:
         """Issue a command, which ends the one before; `RequestRefused` for another's device."""
         owned_device(self.community, idgrid, device_id)
         return self.switches.issue(device_id, is_on=is_on, now_ms=now_ms, lifetime_ms=lifetime_ms)
+
+    def switch_plug(
+        self, idgrid: str, device_id: str, *, is_on: bool, now_ms: int
+    ) -> SwitchCommand:
+        """For a home automation: approved plugs only; `RequestRefused` for any other device.
+
+        Over HTTP a charger that meters itself is switched as well, by a token with that right.
+        """
+        device = owned_device(self.community, idgrid, device_id)
+        if device.kind != PLUG or device.status != Status.APPROVED:
+            raise RequestRefused(Problem.FORBIDDEN, "this device is no approved plug")
+        return self.switch(idgrid, device_id, is_on=is_on, now_ms=now_ms)

@@ -156,7 +156,7 @@ class HomeAssistants:
         """Issue the commands; what a household may not is logged."""
         for wish in wishes:
             try:
-                self._switching.switch(
+                self._switching.switch_plug(
                     wish.idgrid, wish.device_id, is_on=wish.is_on, now_ms=now_ms
                 )
             except RequestRefused as refused:

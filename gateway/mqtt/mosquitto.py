@@ -53,7 +53,10 @@ _SALT_BYTES, _HASH_BYTES = 12, 64
 _PRIVATE = 0o600
 ORACLE = "oracle"
 FOREIGN_KINDS = ("source", "tasmota", "shelly", "shelly1", "p1", "energy")
-PERSON_HELP = "IDgrid of a household that hears its notices; may be given again"
+PERSON_HELP = (
+    "IDgrid of a household that hears its notices, market and devices, and switches its"
+    " approved plugs; may be given again"
+)
 NO_FOREIGN = ForeignDevices()
 NOTHING = Access(publish=(), receive=())
 

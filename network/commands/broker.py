@@ -31,7 +31,10 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--folder", type=Path, required=True, help="where to write")
     parser.add_argument("--community", required=True, help="as in the topics")
     parser.add_argument("--device", action="append", default=[], help="may be given again")
-    about = "IDgrid of a household that hears its notices; may be given again"
+    about = (
+        "IDgrid of a household that hears its notices, market and devices, and switches its"
+        " approved plugs; may be given again"
+    )
     parser.add_argument("--person", action="append", default=[], metavar="IDGRID", help=about)
     for kind in FOREIGN_KINDS:
         about = "a foreign device and its name in topics (docs/mqtt.md); may be given again"

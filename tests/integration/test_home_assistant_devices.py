@@ -54,6 +54,7 @@ def street() -> Community:
     )
     community.dso.submit("devices:register", BATTERY, "battery", SELLER, key_of(BATTERY))
     community.dso.submit("devices:register", PLUG, "plug", SELLER, key_of(PLUG))
+    community.dso.submit("registry:approve_meter", PLUG)
     return community
 
 
@@ -233,6 +234,7 @@ def test_a_plug_is_switched_from_its_owners_home_assistant_and_by_nobody_else(tm
     assert refused == [
         f"a switch by {SELLER} of {PLUG} refused: retained",
         f"a switch by {BUYER} of {PLUG} refused: forbidden: this device is not yours",
+        f"a switch by {BUYER} of {NEIGHBOUR} refused: forbidden: this device is no approved plug",
     ]
 
 

@@ -14,7 +14,7 @@ from tests.unit.energy.community import DSO, Community
 from tests.unit.gateway.hems import hems_of
 from tests.unit.gateway.metering.data_service import COMMUNITY, NOON_MS, Keys, Scene
 
-PLUG = "kettle-0"
+PLUG, PENDING, METER = "kettle-0", "kettle-1", "meter-0"
 
 
 class Home:
@@ -47,11 +47,12 @@ class Home:
 
 @asynccontextmanager
 async def home_beside():
-    """A household that has an approved plug."""
+    """A household that has a meter, an approved plug and one that waits for approval."""
     community = Community.found()
     owner = community.join()
-    key = make_identity(DSO, PLUG, {}, "client").public_key.hex()
-    community.dso.submit("devices:register", PLUG, "plug", owner.idgrid, key)
+    for name in (PLUG, PENDING):
+        key = make_identity(DSO, name, {}, "client").public_key.hex()
+        community.dso.submit("devices:register", name, "plug", owner.idgrid, key)
     community.dso.submit("registry:approve_meter", PLUG)
     async with hems_of(community) as hems:
         scene, services = Scene(Keys()), hems.services
@@ -111,3 +112,19 @@ def test_what_waits_when_the_connection_is_lost_is_never_done():
             assert home.turn() == []
 
     asyncio.run(play())
+
+
+def test_neither_a_meter_nor_a_plug_that_is_not_approved_is_switched(caplog):
+    async def play() -> None:
+        async with home_beside() as home:
+            for device_id in (METER, PENDING, PLUG):
+                home.wants(device_id, b"OFF")
+            home.turn()
+            assert home.told() == [(PLUG, False)]
+
+    asyncio.run(play())
+    why = "forbidden: this device is no approved plug"
+    assert [line.partition(" of ")[2] for line in caplog.messages if " switch by " in line] == [
+        f"{METER} refused: {why}",
+        f"{PENDING} refused: {why}",
+    ]
