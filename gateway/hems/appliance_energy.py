@@ -1,7 +1,8 @@
 """Energy of an appliance in a time: from its plug's own counter, else from its power over time.
 
-Not for settlement. Whatever the length of the time, nothing of it is left out: counters are added
-up by the database, powers page by page. Calls block.
+Not for settlement. A counter needs two values, one of them in the time, else powers count.
+Whatever the length of the time, nothing of it is left out: counters are added up by the database,
+powers page by page. Calls block.
 """
 
 from collections.abc import Iterable, Iterator
@@ -14,8 +15,11 @@ from gateway.hems.tables import MeasurementRow
 
 HOLD_MS_MAX = 5 * 60_000
 """A power counts until the next value, at most this long."""
+COUNTER_VALUES_MIN = 2
 MW_MS_PER_WH = 1_000 * 3_600_000
 POWERS_PER_PAGE = 20_000
+COUNTER_SILENCE_MS_MAX = 31 * 24 * 3_600_000
+"""A counter is taken up again after so long at most: what it gained meanwhile is of that time."""
 
 
 class ApplianceEnergy:
@@ -73,10 +77,18 @@ def held_wh(powers: Iterable[tuple[int, int]], from_ms: int, to_ms: int) -> int:
 def _counted_wh(
     connection: Connection, device_id: str, from_ms: int, to_ms: int, not_before_ms: int
 ) -> int | None:
-    """What the counter gained; one that begins again counts from zero. None without a counter."""
+    """What the counter gained; one that begins again counts from zero. None without two values.
+
+    A plug that told none in the time is asked for no older one: it may have no counter at all,
+    and all its values would be read to find that out.
+    """
     at_ms, counter = MeasurementRow.t_ms, MeasurementRow.energy_wh
     told = (MeasurementRow.device_id == device_id, counter.is_not(None))
-    last_before = select(func.max(at_ms)).where(*told, at_ms >= not_before_ms, at_ms < from_ms)
+    inside = select(at_ms).where(*told, at_ms >= from_ms, at_ms < to_ms).limit(1)
+    if connection.scalar(inside) is None:
+        return None
+    oldest_ms = max(not_before_ms, from_ms - COUNTER_SILENCE_MS_MAX)
+    last_before = select(func.max(at_ms)).where(*told, at_ms >= oldest_ms, at_ms < from_ms)
     start_ms = connection.scalar(last_before)
     values = (
         select(counter.label("now"), func.lag(counter).over(order_by=at_ms).label("before"))
@@ -89,4 +101,4 @@ def _counted_wh(
     count, gained_wh = connection.execute(
         select(func.count(), func.sum(gained)).select_from(values)
     ).one()
-    return int(gained_wh) if count else None
+    return int(gained_wh) if count >= COUNTER_VALUES_MIN else None

@@ -139,11 +139,25 @@ class SeriesStore:
             return [MeterReading(*row) for row in connection.execute(wanted)]
 
     def gaps(self, meter_id: str, from_ms: int, to_ms: int) -> list[Gap]:
-        """Which readings are missing in a time, by number and by interval."""
+        """Which readings are missing in a time, by number and by interval.
+
+        A gap that began before the time begins with it, but has the numbers of all it lacks.
+        """
         stored = self.between(meter_id, from_ms, to_ms)
+        last_before = self.until(meter_id, from_ms)
+        if last_before is not None and stored:
+            # The reading before the first one was due at this instant: else none is missing here.
+            is_due = stored[0].t_end_ms - self._limits.interval_ms > from_ms
+            stored = [last_before, *stored] if is_due else stored
         slack_ms = self._limits.interval_ms * 3 // 2
         return [
-            Gap(meter_id, before.seq + 1, after.seq - 1, before.t_end_ms, after.t_end_ms)
+            Gap(
+                meter_id,
+                before.seq + 1,
+                after.seq - 1,
+                max(before.t_end_ms, from_ms),
+                after.t_end_ms,
+            )
             for before, after in itertools.pairwise(stored)
             if after.seq > before.seq + 1 or after.t_end_ms - before.t_end_ms > slack_ms
         ]

@@ -2,7 +2,7 @@
 
 import itertools
 
-from gateway.hems.appliance_energy import HOLD_MS_MAX, ApplianceEnergy
+from gateway.hems.appliance_energy import COUNTER_SILENCE_MS_MAX, HOLD_MS_MAX, ApplianceEnergy
 from gateway.hems.measurements import MeasurementStore
 from gateway.mqtt.device_messages import Measurement
 from tests.support.gateway_database import fresh_database
@@ -43,6 +43,22 @@ def test_windows_side_by_side_add_up_to_the_whole():
     parts = [used_wh(plug, first, last) for first, last in itertools.pairwise(borders)]
     assert parts == [0, 40, 35, 85, 40]
     assert sum(parts) == used_wh(plug, 0, 60) == 200
+
+
+def test_a_counter_counts_with_two_values_of_which_one_is_in_the_time():
+    """Else a plug that told its counter once would seem to use nothing for ever."""
+    powers = {minute: {"p_mw": 600_000} for minute in range(60, 120)}
+    told_once = energies({0: {"energy_wh": 100}} | powers)
+    assert used_wh(told_once, 0, 120) == used_wh(told_once, 60, 120) == 600
+    told_twice = energies({0: {"energy_wh": 100}} | powers | {119: {"energy_wh": 130}})
+    assert used_wh(told_twice, 60, 120) == 30
+
+
+def test_a_counter_is_taken_up_again_after_a_silence_of_a_month_at_most():
+    silent_min = COUNTER_SILENCE_MS_MAX // MINUTE_MS
+    for since, expected in ((silent_min, 30), (silent_min + 1, 0)):
+        plug = energies({0: {"energy_wh": 100}, since + 5: {"energy_wh": 130}})
+        assert used_wh(plug, since, since + 10) == expected
 
 
 def test_what_the_plug_counted_for_its_former_owner_is_not_the_new_ones():

@@ -136,6 +136,23 @@ def test_a_gap_at_the_end_of_the_asked_time_is_named_as_long_as_it_is_open():
     assert [gap.last_seq for gap in series.gaps("m-1", 0, to_ms)] == [2]
 
 
+def test_a_gap_that_began_before_the_asked_time_begins_with_it():
+    meter = VirtualMeter("m-1")
+    scene = scene_of(meter)
+    series = scene.stores.series
+    scene.hear(("m-1/reading", reading_after(scene, meter)))
+    silent_from_ms = scene.now_ms
+    scene.now_ms += 30 * 3_600_000
+    meter.read(0)
+    scene.hear(("m-1/reading", scene.read(meter)))
+    back_ms, now_ms = scene.now_ms, scene.now_ms + QUARTER_MS
+    from_ms = now_ms - DAY_MS
+    assert series.gaps("m-1", from_ms, now_ms) == [Gap("m-1", 2, 2, from_ms, back_ms)]
+    assert series.gaps("m-1", silent_from_ms, now_ms)[0].from_ms == silent_from_ms
+    assert series.gaps("m-1", back_ms - QUARTER_MS, now_ms) == [], "what is missing is older"
+    assert series.gaps("m-1", back_ms, now_ms) == []
+
+
 @pytest.mark.row("E071")
 def test_each_altered_bit_of_a_reading_is_set_aside_with_one_alarm():
     """Every bit of every byte of the message, one at a time; then the true one."""
