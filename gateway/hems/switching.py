@@ -2,8 +2,9 @@
 
 A node answers with the command's id. A shop-bought plug knows no ids: it has carried the command
 out when the state it reports is the wanted one. Some report only what changes: one that was last
-known to be as it is wanted, and says nothing else for a while, has nothing to carry out. A newer
-command for a device ends the one before, whose repetition would undo it. Calls block.
+known to be as it is wanted, and says nothing else for a while after it was told, has nothing to
+carry out. A newer command for a device ends the one before, whose repetition would undo it. Calls
+block.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -30,7 +31,7 @@ OPEN = ""
 """The status of a command without an answer."""
 SUPERSEDED = "superseded"
 UNCHANGED_AFTER_MS = 2_000
-"""So long a plug that is as it is wanted may say otherwise."""
+"""So long after it was told a plug that is as it is wanted may say otherwise."""
 ANSWER_GRACE_MS = 2_000
 """An answer to what was carried out in the last moment is on its way so long."""
 KEPT_MS = 30 * 24 * 3_600_000
@@ -69,6 +70,8 @@ class SwitchBook:
         self._is_on = is_on
         self._answering_by_state = frozenset(answering_by_state)
         self._sent = SentCommands()
+        self._told_ms: dict[str, int] = {}
+        """When the broker took an open command first; after a restart all are sent again."""
 
     def issue(
         self, device_id: str, *, is_on: bool, now_ms: int, lifetime_ms: int
@@ -160,15 +163,21 @@ class SwitchBook:
         ]
         return self._sent.due(wanted, now_ms)
 
+    def sent(self, command_id: str, now_ms: int) -> None:
+        """The broker took it: from now on its device may answer. Does not block."""
+        self._told_ms.setdefault(command_id, now_ms)
+
     def _still_waiting(self, now_ms: int) -> list[SwitchCommand]:
         """The open commands; those that had nothing to change are done by now."""
         with self._database.reading() as connection:
             waiting = _open(connection)
+        known = {one.command_id for one in waiting}
+        self._told_ms = {name: at_ms for name, at_ms in self._told_ms.items() if name in known}
         unchanged = [
             one.command_id
             for one in waiting
             if one.device_id in self._answering_by_state
-            and now_ms >= one.issued_ms + UNCHANGED_AFTER_MS
+            and now_ms >= self._told_ms.get(one.command_id, now_ms) + UNCHANGED_AFTER_MS
             and self._is_on(one.device_id) is one.is_on
         ]
         if unchanged:

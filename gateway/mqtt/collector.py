@@ -239,6 +239,7 @@ class Collector:
             for command in await asyncio.to_thread(self._service.due, now_ms):
                 topic, payload = self._sent_as(command)
                 await client.publish(topic, payload, qos=AT_LEAST_ONCE)
+                self._service.sent(command, self._clock_ms())
             if self._announcer is not None:
                 await self._announcer.announce(client, now_ms)
             if self._homes is not None:

@@ -89,10 +89,26 @@ def test_a_plug_that_is_as_it_is_wanted_and_says_nothing_else_is_done():
     plugs = ["plug-1", "plug-2", "plug-3"]
     book = SwitchBook(fresh_database(), answering_by_state=plugs, is_on=shown.get)
     commands = {name: issued(book, name) for name in shown}
-    assert len(book.due(NOON_MS + UNCHANGED_AFTER_MS - 1)) == 4, "it is told all the same"
+    told_ms = NOON_MS + 500
+    assert len(book.due(told_ms)) == 4, "it is told all the same"
+    for command in commands.values():
+        book.sent(command.command_id, told_ms)
+        book.sent(command.command_id, told_ms + RESEND_UNANSWERED_MS - 1)  # and again
+    book.due(told_ms + UNCHANGED_AFTER_MS - 1)
     assert standing(book, commands["plug-1"]) == ("", "")
-    book.due(NOON_MS + UNCHANGED_AFTER_MS)
+    book.due(told_ms + UNCHANGED_AFTER_MS)
     assert standing(book, commands["plug-1"]) == ("done", "")
     book.due(NOON_MS + LIFETIME_MS + ANSWER_GRACE_MS)
     for name in ("plug-2", "plug-3", "node-1"):
         assert standing(book, commands[name]) == ("failed", "no_answer"), name
+
+
+def test_a_command_that_never_left_is_not_done_though_the_plug_is_as_it_is_wanted():
+    """As while the broker is away."""
+    book = SwitchBook(fresh_database(), answering_by_state=["plug-1"], is_on=lambda _: True)
+    command = issued(book, "plug-1")
+    for later_ms in (0, UNCHANGED_AFTER_MS, LIFETIME_MS):
+        book.due(NOON_MS + later_ms)
+        assert standing(book, command) == ("", "")
+    book.due(NOON_MS + LIFETIME_MS + ANSWER_GRACE_MS)
+    assert standing(book, command) == ("failed", "no_answer")
