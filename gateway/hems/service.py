@@ -62,11 +62,12 @@ class Inbox:
     sign_ins: list[SignIn] = field(default_factory=list)
     """At the broker, and those it turned away."""
 
-    def tells_of_plugs(self) -> bool:
-        """Whether one may be switched otherwise now."""
-        states, answers = self.states.values(), self.acknowledgements
-        told = [one.plug_on for one in states] + [one.plug_on for one in answers]
-        return any(is_on is not None for is_on in told)
+    def tells_of_switching(self, devices: DeviceBook) -> bool:
+        """Whether one is switched otherwise than the book has it. A node says it all the time."""
+        return any(
+            said.plug_on is not None and said.plug_on != _known_on(devices, name)
+            for name, said in self.states.items()
+        )
 
     def speakers(self) -> set[str]:
         """Devices that said something that was understood."""
@@ -258,3 +259,8 @@ class HemsService:
 def _whose_clock_is(word: str, states: Mapping[str, DeviceState]) -> set[str]:
     """Nobody signs the time nodes are told; one that doubts it may be told lies."""
     return {name for name, said in states.items() if said.clock == word}
+
+
+def _known_on(devices: DeviceBook, device_id: str) -> int | None:
+    known = devices.get(device_id)
+    return known.plug_on if known is not None else None

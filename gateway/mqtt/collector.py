@@ -166,11 +166,12 @@ class Collector:
         inbox = Inbox()
         for topic_text, raw in batch:
             self.read(topic_text, raw, inbox, now_ms)
+        is_switched = inbox.tells_of_switching(self._service.stores.devices)
         kept = self._service.take(inbox, now_ms)
         for arrival, doubt in kept.set_aside:
             reason = f"{doubt.value}: {arrival.detail or doubt.text}"
             self._refusals.note(arrival.device_id, topics.READING, reason, now_ms)
-        if self._homes is not None and inbox.tells_of_plugs():
+        if self._homes is not None and is_switched:
             self._homes.changed()
         return kept
 

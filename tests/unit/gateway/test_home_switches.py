@@ -1,13 +1,16 @@
 """A household's home automation switches its plugs, as fast as it likes: who pays for it."""
 
 import asyncio
+import json
 from contextlib import asynccontextmanager
 
 from chaincode.shim.testing import make_identity
 from gateway.hems.home_assistant import StandingSource
 from gateway.hems.home_devices import HomeDevices
 from gateway.hems.own_switching import OwnSwitching
+from gateway.mqtt.collector import Collector
 from gateway.mqtt.home_assistants import HomeAssistants
+from gateway.mqtt.reading_check import ReadingCheck
 from gateway.mqtt.refusal_log import LINES_PER_MINUTE_MAX
 from gateway.mqtt.switch_wishes import SWITCH_SPACING_MS, SWITCHED_PER_HOUSEHOLD_MAX, SwitchWish
 from tests.unit.energy.community import DSO, Community
@@ -38,6 +41,19 @@ class Home:
         wishes = self.homes.wishes_due(self.now_ms)
         self.homes.switch(wishes, self.now_ms)
         return wishes
+
+    def hears(self, leaf: str, content: dict[str, object]) -> list[str]:
+        """Which topics are published anew at once when the plug says this."""
+        raw = json.dumps({"v": 1, "d": PLUG} | content).encode()
+        collector = Collector(
+            self.scene.service,
+            ReadingCheck(Keys()),
+            community=COMMUNITY,
+            clock_ms=lambda: self.now_ms,
+            homes=self.homes,
+        )
+        collector.keep([(f"rec/{COMMUNITY}/{PLUG}/{leaf}", raw)])
+        return [one.topic for one in self.homes.due(self.now_ms)]
 
     def told(self) -> list[tuple[str, bool]]:
         """What is sent to devices now."""
@@ -128,3 +144,16 @@ def test_neither_a_meter_nor_a_plug_that_is_not_approved_is_switched(caplog):
         f"{METER} refused: {why}",
         f"{PENDING} refused: {why}",
     ]
+
+
+def test_what_a_plug_says_is_shown_at_once_when_it_is_switched_and_only_then():
+    async def play() -> None:
+        async with home_beside() as home:
+            values = f"rec/{COMMUNITY}/people/{home.idgrid}/devices/{PLUG}"
+            state = {"state": "online", "on": 0}
+            assert values in home.hears("state", state)
+            assert home.hears("measure", {"t": NOON_MS, "p_mw": 85_000}) == []
+            assert home.hears("state", state) == [], "others' pages need not be looked at for it"
+            assert home.hears("state", state | {"on": 1}) == [values]
+
+    asyncio.run(play())
