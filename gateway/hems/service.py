@@ -195,10 +195,6 @@ class HemsService:
         self._tell_transfers(self.stores.transfers.give_up(now_ms), now_ms)
         return self.stores.switches.due(now_ms) + self.stores.transfers.due(now_ms)
 
-    def sent(self, command: Command, now_ms: int) -> None:
-        """The broker took a command. Does not block."""
-        self.stores.switches.sent(command.message["id"], now_ms)
-
     def _refused_notices(self, heard: Sequence[tuple[str, TransferNotice]]) -> Counter[str]:
         """How many notices, per device, are of no transfer known here; they change nothing."""
         refused: Counter[str] = Counter()

@@ -227,7 +227,7 @@ class Collector:
 
     async def _drive(self, client: aiomqtt.Client) -> None:
         """Commands, the time, and who fell silent."""
-        next_time_ms = 0
+        next_time_ms, switches = 0, self._service.stores.switches
         while True:
             end_if_cancelled()
             now_ms = self._clock_ms()
@@ -240,7 +240,7 @@ class Collector:
             for command in await asyncio.to_thread(self._service.due, now_ms):
                 topic, payload = self._sent_as(command)
                 await client.publish(topic, payload, qos=AT_LEAST_ONCE)
-                self._service.sent(command, self._clock_ms())
+                switches.sent(command.message["id"], self._clock_ms())
             if self._announcer is not None:
                 await self._announcer.announce(client, now_ms)
             if self._homes is not None:
