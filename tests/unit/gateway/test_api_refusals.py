@@ -8,9 +8,9 @@ from chaincode.energy.records import encode
 from chaincode.energy.registry.records import Participant
 from chaincode.energy.tokens.records import Account
 from gateway.api.limits import BODY_BYTES_MAX, RateLimit
+from gateway.books.market import Market
 from gateway.errors import Problem
 from gateway.identity.sessions import Sessions, Viewer
-from gateway.readmodel.queries import ReadModel
 from tests.unit.gateway.api_world import BID, LISTING, World, assert_problem, play
 
 
@@ -142,7 +142,7 @@ def test_a_fault_of_the_gateway_is_a_problem_without_its_inside(monkeypatch):
         def broken(*_):
             raise RuntimeError("secret inside")
 
-        monkeypatch.setattr(ReadModel, "entries", broken)
+        monkeypatch.setattr(Market, "page", broken)
         answer = await world.client.get("/v1/listings")
         assert_problem(answer, Problem.INTERNAL)
         assert "secret" not in answer.text
