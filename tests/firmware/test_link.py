@@ -2,6 +2,8 @@
 
 import asyncio
 import sys
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -11,6 +13,7 @@ from tests.support.paced_loop import paced_loop, run_paced
 sys.path[:0] = [str(FIRMWARE)]
 
 from meternode import mqtt_packets as packets  # noqa: E402
+from meternode.app import WITHOUT_ROOM_MAX, App  # noqa: E402
 from meternode.link import SIGN_IN_S, Link  # noqa: E402
 
 SPEED = 50
@@ -47,6 +50,50 @@ def test_a_broker_that_sends_messages_but_never_grants_the_topics_is_given_up():
 
     run_paced(play(), speed=SPEED)
     assert len(heard) >= SIGN_IN_S - 2
+
+
+class FullHeap:
+    """Hardware that has no room for a connection some times, and then no broker."""
+
+    def __init__(self, times: int) -> None:
+        self._times = times
+        self.opened = 0
+
+    async def open_stream(self, *_: object, is_tls: bool) -> Any:
+        self.opened += 1
+        if self.opened <= self._times:
+            raise MemoryError("memory allocation failed, allocating 16717 bytes")
+        raise asyncio.CancelledError
+
+
+def talk_with(hardware: FullHeap) -> None:
+    async def play() -> None:
+        settings = SimpleNamespace(
+            device="node-1",
+            broker_host="127.0.0.1",
+            broker_port=1,
+            topic=lambda leaf: f"rec/val/node-1/{leaf}",
+            time_topic=lambda: "rec/val/gateway/time",
+        )
+        clock = SimpleNamespace(ticks_ms=paced_loop().elapsed_ms)
+        app = App(None, settings, clock, hardware, token="token", root="")
+        await app.keep_talking()
+
+    run_paced(play(), speed=SPEED)
+
+
+def test_a_heap_without_room_for_a_connection_is_tried_again():
+    hardware = FullHeap(WITHOUT_ROOM_MAX)
+    with pytest.raises(asyncio.CancelledError):
+        talk_with(hardware)
+    assert hardware.opened == WITHOUT_ROOM_MAX + 1
+
+
+def test_a_heap_that_never_has_room_is_for_the_watchdog():
+    hardware = FullHeap(WITHOUT_ROOM_MAX + 1)
+    with pytest.raises(MemoryError):
+        talk_with(hardware)
+    assert hardware.opened == WITHOUT_ROOM_MAX + 1
 
 
 def at_most_once() -> bytes:

@@ -13,6 +13,8 @@ from meternode.manifest import BadUpdate, check_steps
 from meternode.version import VERSION
 
 RECONNECT_MS_MIN, RECONNECT_MS_MAX = 500, 30_000
+WITHOUT_ROOM_MAX = 5
+"""So often in a row the heap may have no room for a connection; then only a reset mends it."""
 BURST = 4
 """Readings taken from flash at once, so held in memory as messages."""
 IDLE_MS = 50
@@ -130,21 +132,31 @@ class App:
     async def keep_talking(self):
         """Connect, and again after each loss; a loss and the return are told once each."""
         pause_ms = RECONNECT_MS_MIN
+        without_room = 0
         while True:
             try:
                 await self._talk()
+            except MemoryError as error:  # TLS needs 17 KB in one piece; what lies about may go
+                without_room += 1
+                if without_room > WITHOUT_ROOM_MAX:
+                    raise
+                self._lose(error)
             except (OSError, asyncio.TimeoutError) as error:
-                if not self._is_lost:
-                    print("link: lost:", error)
-                self._is_lost = True
+                self._lose(error)
             if self._link.heard_ms is not None:
                 pause_ms = RECONNECT_MS_MIN
+                without_room = 0
             await self._link.close()
             gc.collect()
             await asyncio.sleep(pause_ms / 1000)
             self._closed.set()
             await self._talking.wait()
             pause_ms = min(2 * pause_ms, RECONNECT_MS_MAX)
+
+    def _lose(self, error):
+        if not self._is_lost:
+            print("link: lost:", error)
+        self._is_lost = True
 
     async def _talk(self):
         settings = self._settings
