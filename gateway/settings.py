@@ -4,7 +4,7 @@ Paths are absolute. The files name keys and hold tokens, so they have mode 0600.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -103,8 +103,8 @@ class ForeignDevices:
 
     def __post_init__(self) -> None:
         """Raise ValueError for a name that would be a wildcard or a level of a topic."""
-        kinds = (self.source, self.tasmota, self.shelly, self.shelly1, self.p1, self.energy)
-        for names in kinds:
+        for kind in fields(self):
+            names = getattr(self, kind.name)
             for name in (*names, *names.values()):
                 if not NAME.fullmatch(name):
                     raise ValueError(f"{name!r} is no name of a device or in a topic")
@@ -160,6 +160,8 @@ class HemsSettings:
     """How long raw data stays in the database; None: for ever."""
     buses: dict[str, str] = field(default_factory=dict)
     """Device → bus of its relays; empty: all nodes share one. In the file: bus → devices."""
+    updates: dict[str, Path] = field(default_factory=dict)
+    """Node → the `manifest.json` of the update it is offered (firmware/release.py)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,6 +312,7 @@ def _hems(raw: dict[str, Any]) -> HemsSettings:
         "broker_folder": Path(raw["broker_folder"]) if "broker_folder" in raw else None,
         "retention": _retention(raw["retention"]) if "retention" in raw else None,
         "buses": _buses(raw.get("buses", {})),
+        "updates": {name: Path(file) for name, file in raw.get("updates", {}).items()},
     }
     return HemsSettings(**(raw | parsed))
 

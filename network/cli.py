@@ -196,6 +196,12 @@ def _study(arguments: Sequence[str]) -> int:
     return run_study(arguments)
 
 
+def _gateway(arguments: Sequence[str]) -> int:
+    from network.commands.gateway import main as run_gateway
+
+    return run_gateway(arguments)
+
+
 def _timetable(arguments: Sequence[str]) -> int:
     from network.commands.timetable import main as run_timetable
 
@@ -247,6 +253,7 @@ COMMANDS = {
     "client": Command("write a Python client of the gateway's REST API", _client),
     "doctor": Command("what is missing here, and the fix", _doctor),
     "simulate": Command("run or replay seeds of the consensus simulator", _simulate),
+    "gateway": Command("run a community's gateway, with settings made the first time", _gateway),
     "oracle": Command("answer what the ledger asks of a member", _oracle),
     "broker": Command("configuration, certificate and rights of a community's mosquitto", _broker),
     "timetable": Command("open, close, clear and settle listings when they are due", _timetable),

@@ -12,8 +12,11 @@ import string
 
 _ALPHABET = string.digits + string.ascii_uppercase
 _VALUE = {character: value for value, character in enumerate(_ALPHABET)}
-_BODY = re.compile(r"[A-Z][A-Z0-9]{1,7}-[A-Z0-9]{4,12}")
-_FULL = re.compile(r"([A-Z][A-Z0-9]{1,7}-[A-Z0-9]{4,12})-([A-Z0-9])")
+_BODY_FORM = r"[A-Z][A-Z0-9]{1,7}-[A-Z0-9]{4,12}"
+FORM = rf"{_BODY_FORM}-[A-Z0-9]"
+"""As a regular expression, for finding one inside a name; the check character is not proved."""
+_BODY = re.compile(_BODY_FORM)
+_FULL = re.compile(rf"({_BODY_FORM})-([A-Z0-9])")
 _MODULUS = 36
 
 GROUP_PREFIX = "vpp:"

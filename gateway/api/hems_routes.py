@@ -11,6 +11,7 @@ from fastapi import APIRouter, Path, Query
 
 from chaincode.energy.hours import TIME_MS_MAX
 from chaincode.energy.registry.records import Meter
+from chaincode.energy.registry.registration import BATTERY
 from gateway.api.access import DeviceReader, UsedServices, no_such_device
 from gateway.api.device_answers import BatteryCharge, HourOfMeter, SignedReadings
 from gateway.api.schemas import also_refused
@@ -25,7 +26,6 @@ from gateway.services import Services
 WH_PER_KWH = 1000
 READINGS_PER_HOUR = 4
 """A meter that reports every quarter of an hour has one at either end of any hour (003:318)."""
-BATTERY = "battery"
 
 router = APIRouter(tags=["hems"])
 

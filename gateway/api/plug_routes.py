@@ -6,11 +6,11 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Response, status
 from pydantic import Field, JsonValue
 
+from chaincode.energy.registry.devices import PLUG
 from gateway.api.access import LiveServices, Owner, PlugSwitcher
 from gateway.api.device_routes import DeviceId, hems_of, require_owner
 from gateway.api.schemas import Body
 from gateway.errors import Problem, RequestRefused
-from gateway.hems.household_values import PLUG
 from gateway.hems.own_switching import LIFETIME_MS_DEFAULT, OwnSwitching
 from gateway.hems.plug_services import DEVICE, MONTHLY, PlugServiceError
 from gateway.hems.stored_plugs import StoredPlugs

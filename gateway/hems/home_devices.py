@@ -9,7 +9,9 @@ from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 
 from chaincode.energy.oracle.records import MeterReading
+from chaincode.energy.registry.devices import PLUG
 from chaincode.energy.registry.records import Meter, Res
+from chaincode.energy.registry.registration import BATTERY
 from gateway.books.community import Community
 from gateway.hems.alarms import AlarmKind
 from gateway.hems.batteries import Observation
@@ -22,7 +24,6 @@ from gateway.mqtt.topics import NAME
 from gateway.ports import Measured, Readings
 
 FORMAT_VERSION = 1
-BATTERY, PLUG = "battery", "plug"
 MILLIWATTS_PER_WATT = 1_000
 PERMILLE = 1_000
 DEVICES_PER_HOUSEHOLD_MAX = 50

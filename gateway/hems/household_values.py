@@ -5,13 +5,13 @@ See `gateway.ports.Measurements`; whoever asks has checked that the reader may s
 
 from collections.abc import Sequence
 
+from chaincode.energy.registry.devices import PLUG
 from chaincode.energy.registry.records import Meter
 from gateway.books.community import Community
 from gateway.hems.measurements import MeasurementStore
 from gateway.ports import ApplianceEnergy, Measured
 
 MILLIWATTS_PER_WATT = 1_000
-PLUG = "plug"
 
 
 class HouseholdValues:

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
+from chaincode.energy.registry.devices import PLUG
 from chaincode.energy.registry.records import Status
 from gateway.books.community import Community
 from gateway.books.own_devices import owned_device
 from gateway.errors import Problem, RequestRefused
-from gateway.hems.household_values import PLUG
 from gateway.hems.switching import SwitchBook, SwitchCommand
 
 LIFETIME_MS_DEFAULT = 5_000

@@ -79,11 +79,6 @@ def own_measured(meter: Meter, measured: Measured | None) -> Measured | None:
     return measured if is_own else None
 
 
-def sees_name(viewer: Viewer | None, idgrid: str | None) -> bool:
-    """Whether a household is named to this viewer where it is one among others."""
-    return viewer is not None and idgrid is not None and viewer.may_see(idgrid)
-
-
 def sight_of(viewer: Viewer | None) -> Sight:
     """Whom a contract's answer would name to this viewer."""
     if viewer is None:
@@ -100,7 +95,7 @@ def post_as_seen(post: Post, viewer: Viewer | None) -> Post:
 def settlement_as_seen(content: Mapping[str, Any], viewer: Viewer | None) -> dict[str, Any]:
     """The totals of a settled hour; `missing` names only whom this viewer may see."""
     missing = content.get("missing", [])
-    named = [idgrid for idgrid in missing if sees_name(viewer, idgrid)]
+    named = [idgrid for idgrid in missing if sight_of(viewer).names(idgrid)]
     return dict(content) | {"missing": named, "missing_count": len(missing)}
 
 
@@ -112,7 +107,7 @@ def result_as_seen(content: Mapping[str, Any], viewer: Viewer | None) -> dict[st
     matches = content.get("matches", [])
     is_staff = viewer is not None and viewer.may(Scope.COMMUNITY_READ)
     return dict(content) | {
-        "matches": [entry for entry in matches if sees_name(viewer, entry["idgrid"])],
+        "matches": [entry for entry in matches if sight_of(viewer).names(entry["idgrid"])],
         "pages": content.get("pages", []) if is_staff else [],
     }
 

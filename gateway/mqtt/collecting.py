@@ -5,6 +5,7 @@ import functools
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 
+from chaincode.energy.registry.devices import PLUG
 from gateway.books.community import Community
 from gateway.database import Database, outlasting
 from gateway.hems.anchor_recovery import catch_up
@@ -12,7 +13,7 @@ from gateway.hems.anchoring import AnchorBook
 from gateway.hems.dispute_decisions import DisputeDecisions, keep_deciding
 from gateway.hems.home_assistant import StandingSource
 from gateway.hems.home_devices import HomeDevices
-from gateway.hems.household_values import PLUG, HouseholdValues
+from gateway.hems.household_values import HouseholdValues
 from gateway.hems.link_audit import LinkAudit
 from gateway.hems.meter_keys import ExpectedMeters, LedgerMeterKeys
 from gateway.hems.mirror_push import MirrorPush, mirror_client
@@ -114,6 +115,7 @@ def _collector(
         announcer=TransferAnnouncer(
             service.stores.transfers, energy_topics(settings.hems.foreign)
         ),
+        updates=settings.hems.updates,
     )
 
 

@@ -10,8 +10,10 @@ import itertools
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
+from types import MappingProxyType
 
 import aiomqtt
 
@@ -40,6 +42,7 @@ from gateway.mqtt.device_messages import (
     packed,
 )
 from gateway.mqtt.home_assistants import HomeAssistants
+from gateway.mqtt.node_updates import offer_updates
 from gateway.mqtt.reading import BadReading
 from gateway.mqtt.reading_check import ReadingCheck
 from gateway.mqtt.refusal_log import RefusalLog
@@ -51,6 +54,7 @@ BATCH_MESSAGES_MAX = 500
 WATCH_MS = 1_000
 TIME_EVERY_MS = 60_000
 AT_MOST_ONCE = 0
+NO_UPDATES: Mapping[str, Path] = MappingProxyType({})
 
 logger = logging.getLogger(__name__)
 
@@ -69,12 +73,15 @@ class Collector:
         link: BrokerLink | None = None,
         homes: HomeAssistants | None = None,
         announcer: TransferAnnouncer | None = None,
+        updates: Mapping[str, Path] = NO_UPDATES,
     ) -> None:
         """`adapters` understand topics beside our own; `link` lends the connection to others.
 
-        `homes` are told how things stand for their households, `announcer` tells of transfers.
+        `homes` are told how things stand for their households, `announcer` tells of transfers,
+        `updates` has the manifest offered to each node.
         """
         self._announcer = announcer
+        self._updates = updates
         self._homes = homes
         self._service = service
         self._check = check
@@ -102,6 +109,7 @@ class Collector:
                 self._homes.connected()
             await self._subscribe(client)
             await client.publish(own_state, encode_own_state(ONLINE), AT_LEAST_ONCE, retain=True)
+            await offer_updates(client, self._community, self._updates)
             await asyncio.to_thread(self._service.listening, self._clock_ms())
             self.is_listening.set()
             try:

@@ -25,12 +25,7 @@ def object_of(raw: bytes) -> dict[str, Any]:
 
 def milli_of_text(raw: bytes) -> int | None:
     """Thousandths of a number that is a message by itself; None for anything else."""
-    if len(raw) > NUMBER_BYTES_MAX:
-        return None
-    try:
-        return milli(Decimal(raw.decode("ascii").strip()))
-    except (InvalidOperation, UnicodeDecodeError):
-        return None
+    return milli(_number_of_text(raw))
 
 
 def milli(value: object) -> int | None:
@@ -53,9 +48,13 @@ def counter(value: object) -> int | None:
 
 def counter_of_text(raw: bytes) -> int | None:
     """A counter that is a message by itself, whole and in its own unit; None for anything else."""
+    return counter(_number_of_text(raw))
+
+
+def _number_of_text(raw: bytes) -> Decimal | None:
     if len(raw) > NUMBER_BYTES_MAX:
         return None
     try:
-        return counter(Decimal(raw.decode("ascii").strip()))
+        return Decimal(raw.decode("ascii").strip())
     except (InvalidOperation, UnicodeDecodeError):
         return None

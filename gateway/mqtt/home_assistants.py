@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from chaincode.energy.idgrid import FORM as IDGRID_FORM
 from gateway.errors import RequestRefused
 from gateway.hems.home_assistant import Standing, discovery
 from gateway.hems.home_assistant_devices import SWITCH_OFF, SWITCH_ON, device_discovery
@@ -29,7 +30,6 @@ EVERY_MS = 10_000
 """How often it is looked whether something changed."""
 AT_LEAST_ONCE, AT_MOST_ONCE = 1, 0
 COMMANDS = (SWITCH_ON.encode(), SWITCH_OFF.encode())
-IDGRID = r"[A-Z][A-Z0-9]{1,7}-[A-Z0-9]{4,12}-[A-Z0-9]"
 
 
 class Standings(Protocol):
@@ -84,10 +84,10 @@ class HomeAssistants:
         name = topics.NAME.pattern
         own = re.escape(community)
         self._discovery = re.compile(
-            rf"{DISCOVERY_PREFIX}/device/{own}-(?P<home>{IDGRID})(?:/(?P<device>{name}))?/config"
+            rf"{DISCOVERY_PREFIX}/device/{own}-(?P<home>{IDGRID_FORM})(?:/(?P<device>{name}))?/config"
         )
         self._switch = re.compile(
-            device_switch_topic(own, rf"(?P<home>{IDGRID})", rf"(?P<device>{name})")
+            device_switch_topic(own, rf"(?P<home>{IDGRID_FORM})", rf"(?P<device>{name})")
         )
 
     @property

@@ -18,7 +18,7 @@ import secrets
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from cryptography.hazmat.primitives.hashes import SHA512
@@ -52,7 +52,7 @@ PASSWORD_ITERATIONS = 101
 _SALT_BYTES, _HASH_BYTES = 12, 64
 _PRIVATE = 0o600
 ORACLE = "oracle"
-FOREIGN_KINDS = ("source", "tasmota", "shelly", "shelly1", "p1", "energy")
+FOREIGN_KINDS = tuple(kind.name for kind in fields(ForeignDevices))
 PERSON_HELP = (
     "IDgrid of a household that hears its notices, market and devices, and switches its"
     " approved plugs; may be given again"

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gateway.hems.household_values import PLUG
+from chaincode.energy.registry.devices import PLUG
 from gateway.hems.switching import OPEN, SUPERSEDED, SwitchCommand
 from gateway.hems.transfer_rules import NO_ANSWER
 from gateway.identity.sight import own_measured

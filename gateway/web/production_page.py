@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from datetime import date
 
 from chaincode.energy.hours import HOUR_MS, TIME_MS_MAX, delivery_hour_ms, listing_id_at
+from chaincode.energy.registry.devices import METER
 from chaincode.energy.registry.records import Meter, Res
+from chaincode.energy.registry.registration import BATTERY
 from gateway.books.hourly_energy import HourWindow, PeriodChart, charted, hourly
 from gateway.hems.batteries import Observation
 from gateway.hems.power_now import PowerNow, newest_power, power_between
@@ -18,7 +20,6 @@ from gateway.web.languages import local_start
 from gateway.web.meter_page import Chart, history_chart
 
 HOURS_OF_CHARGE_SHOWN = 24
-BATTERY = "battery"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ def _source(services: Services, res: Res, period: _Period | None) -> Source:
             for meter in services.community.meters()
             if meter.res_id == res.res_id
             and meter.owner_idgrid == res.owner_idgrid
-            and meter.kind == "meter"
+            and meter.kind == METER
         ),
         None,
     )

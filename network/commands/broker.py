@@ -4,10 +4,14 @@ import argparse
 import subprocess
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from network.certificates.credentials import member_authority, write_pair
+from cryptography import x509
+
+from ledger.crypto.certificates import load_x509
+from network.certificates.authority import MemberAuthority, host_name
+from network.certificates.credentials import member_authority
 from network.commands.member import add_plan_option, run_action
 from network.layout import PRIVATE_FOLDER_MODE, Credential, write_replacing
 from network.plan import load_plan
@@ -15,6 +19,8 @@ from network.running.lifecycle import require_network
 
 BROKER = "broker"
 MOSQUITTO_PORT = 8883
+RENEW_BEFORE = timedelta(days=30)
+"""A certificate that ends sooner is made anew when the command is run."""
 FOREIGN_KINDS = ("source", "tasmota", "shelly", "shelly1", "p1", "energy")
 """As `gateway.settings.ForeignDevices` has them."""
 
@@ -51,16 +57,31 @@ def main(arguments: Sequence[str]) -> int:
     return run_action("broker", lambda: _write(options))
 
 
+def _certify(place: Credential, authority: MemberAuthority, hosts: Sequence[str]) -> None:
+    """A certificate for these names, unless there is one that has them and lasts."""
+    now = datetime.now(tz=UTC)
+    if place.certificate.exists() and not _is_outdated(place.certificate, hosts, now):
+        return
+    pair = authority.issue_tls(BROKER, hosts, now=now)
+    write_replacing(place.certificate, pair.certificate_pem)
+    write_replacing(place.key, pair.key_pem)
+
+
+def _is_outdated(certificate: Path, hosts: Sequence[str], now: datetime) -> bool:
+    found = load_x509(certificate.read_bytes())
+    names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    ends = found.not_valid_after_utc
+    return not {host_name(host) for host in hosts} <= set(names) or ends < now + RENEW_BEFORE
+
+
 def _write(options: argparse.Namespace) -> int:
     folder = options.folder.absolute()
     folder.mkdir(mode=PRIVATE_FOLDER_MODE, parents=True, exist_ok=True)
     plan = load_plan(options.plan)
     layout = require_network(plan)
     authority = member_authority(plan, plan.member(options.member).id, layout)
-    place = Credential(folder / "broker.crt", folder / "broker.key")
-    if not place.certificate.exists():
-        hosts = (options.host, *options.name, "localhost", "127.0.0.1")
-        write_pair(place, authority.issue_tls(BROKER, hosts, now=datetime.now(tz=UTC)))
+    hosts = (options.host, *options.name, "localhost", "127.0.0.1")
+    _certify(Credential(folder / "broker.crt", folder / "broker.key"), authority, hosts)
     write_replacing(folder / "ca.crt", authority.tls.certificate_pem)
     command = [sys.executable, "-m", "gateway.mqtt.mosquitto", str(folder)]
     command += ["--community", options.community, "--host", options.host]

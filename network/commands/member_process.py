@@ -4,12 +4,13 @@ import json
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from network.certificates.credentials import member_authority, write_pair
-from network.layout import Credential, NetworkLayout, write_replacing
+from network.layout import NetworkLayout, write_replacing
 from network.plan import MemberPlan, Plan, load_plan
 from network.running.lifecycle import require_network
 
@@ -28,29 +29,58 @@ def prepare_process(
     `role` names its certificate and stands in it; it is issued the first time. `more` is added to
     the parts `ledger` and `identity`.
     """
-    plan = load_plan(plan_file)
-    layout = require_network(plan)
-    member = plan.member(member_id)
-    place = layout.member(member.id).user(role)
-    if not place.certificate.exists():
-        _issue(plan, layout, member, place, role)
+    place = member_place(plan_file, member_id)
     content = {
-        "ledger": {
-            "channel_id": plan.channel_id,
-            "chaincode": chaincode,
-            "tls_ca": str(layout.tls_ca_bundle),
-            "peers": [{"mspid": member.mspid, "address": member.address}],
-        },
-        "identity": {
-            "mspid": member.mspid,
-            "certificate": str(place.certificate),
-            "key": str(place.key),
-        },
+        "ledger": place.ledger(chaincode),
+        "identity": place.identity(role, role=role),
         **more,
     }
-    settings = layout.member(member.id).root / file_name
+    settings = place.folder / file_name
     write_replacing(settings, json.dumps(content, indent=1).encode())
     return settings
+
+
+@dataclass(frozen=True, slots=True)
+class MemberPlace:
+    """A member of a network on this machine: its folder, and what its processes are told."""
+
+    plan: Plan
+    layout: NetworkLayout
+    member: MemberPlan
+
+    @property
+    def folder(self) -> Path:
+        """Where the member's settings are."""
+        return self.layout.member(self.member.id).root
+
+    def ledger(self, chaincode: str) -> dict[str, Any]:
+        """The part `ledger`: the member's own peer."""
+        return {
+            "channel_id": self.plan.channel_id,
+            "chaincode": chaincode,
+            "tls_ca": str(self.layout.tls_ca_bundle),
+            "peers": [{"mspid": self.member.mspid, "address": self.member.address}],
+        }
+
+    def identity(self, name: str, *, role: str) -> dict[str, str]:
+        """A part that names an identity; it is issued the first time, with the role in it."""
+        place = self.layout.member(self.member.id).user(name)
+        if not place.certificate.exists():
+            authority = member_authority(self.plan, self.member.id, self.layout)
+            now = datetime.now(tz=UTC)
+            common_name = f"{name}.{self.member.id}"
+            write_pair(place, authority.issue_client(common_name, {"role": role}, now=now))
+        return {
+            "mspid": self.member.mspid,
+            "certificate": str(place.certificate),
+            "key": str(place.key),
+        }
+
+
+def member_place(plan_file: Path, member_id: str) -> MemberPlace:
+    """The member by its id in the plan; `PlanError`, `LifecycleError` where there is none."""
+    plan = load_plan(plan_file)
+    return MemberPlace(plan, require_network(plan), plan.member(member_id))
 
 
 def become(module: str, settings: Path) -> int:
@@ -58,11 +88,3 @@ def become(module: str, settings: Path) -> int:
     sys.stdout.flush()
     command = [sys.executable, "-m", module, "--config", str(settings)]
     os.execv(sys.executable, command)  # noqa: S606 - our own module
-
-
-def _issue(
-    plan: Plan, layout: NetworkLayout, member: MemberPlan, place: Credential, role: str
-) -> None:
-    authority = member_authority(plan, member.id, layout)
-    now = datetime.now(tz=UTC)
-    write_pair(place, authority.issue_client(f"{role}.{member.id}", {"role": role}, now=now))

@@ -8,7 +8,7 @@ from chaincode.energy.access.records import MARKET
 from chaincode.energy.errors import Refusal, Refused, refused
 from chaincode.energy.groups.membership import get_group, members_of
 from chaincode.energy.groups.records import GroupMember, Unsplit
-from chaincode.energy.market.offered_source import BATTERY, own_source, supply_from
+from chaincode.energy.market.offered_source import own_source, supply_from
 from chaincode.energy.market.placing import (
     BID,
     NO_ORDERS,
@@ -24,6 +24,7 @@ from chaincode.energy.market.placing import (
 from chaincode.energy.market.records import Listing, MarketOrder, OwnOrders
 from chaincode.energy.records import decode
 from chaincode.energy.registry.records import Participant, Res
+from chaincode.energy.registry.registration import BATTERY
 from chaincode.energy.registry.trading import (
     require_approved,
     require_may_trade,

@@ -9,10 +9,8 @@ from chaincode.energy.oracle.charge import require_stored
 from chaincode.energy.oracle.records import Charge
 from chaincode.energy.records import decode
 from chaincode.energy.registry.records import Res, Status
+from chaincode.energy.registry.registration import BATTERY
 from chaincode.energy.world import World
-
-BATTERY = "battery"
-"""Source type whose offers need a recorded state of charge."""
 
 
 @dataclass(frozen=True, slots=True)

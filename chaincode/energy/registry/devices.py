@@ -23,6 +23,7 @@ from chaincode.energy.registry.records import (
     Status,
 )
 from chaincode.energy.registry.registration import (
+    BATTERY,
     MAY_REGISTER,
     require_owner_or,
     require_same_owner,
@@ -30,9 +31,9 @@ from chaincode.energy.registry.registration import (
 from chaincode.energy.sight import sight_of
 from chaincode.energy.world import World
 
-METER = "meter"
+METER, PLUG = "meter", "plug"
 OWN_KEY_TIER = "B"
-KINDS = (METER, "battery", "plug")
+KINDS = (METER, BATTERY, PLUG)
 
 
 async def register(

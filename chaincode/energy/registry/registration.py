@@ -18,7 +18,9 @@ from chaincode.energy.registry.records import Meter, Participant, Res, Status
 from chaincode.energy.world import World
 
 KINDS = ("household", "public_lighting", "ev_charger", "non_residential", "community_plant")
-SOURCE_TYPES = ("solar", "wind", "hydro", "biomass", "ev", "battery", "other")
+BATTERY = "battery"
+"""What a source and a device can both be; the source's offers need a recorded charge."""
+SOURCE_TYPES = ("solar", "wind", "hydro", "biomass", "ev", BATTERY, "other")
 CAPACITY_W_MAX = 10**9
 MEMBERS_PER_ROLE_MAX = 64
 _MANAGERS = frozenset({Role.COMMUNITY_MANAGER})
