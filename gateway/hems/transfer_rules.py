@@ -1,7 +1,10 @@
 """A transfer between two nodes: what to send next, and what an answer changes. Pure.
 
     WAITING ──its turn──▶ RUNNING ──both ends final──▶ DONE or FAILED
+       └────────no turn before its time is over──────────────▲
 
+A turn ends by the clock of both nodes, whether or not the energy flowed and whoever is out of
+reach: one seller without sun keeps nobody from the bus for longer than its part of the hour.
 Commands are sent again and again until an end has answered finally; a node carries one out once
 per id and answers every copy with how it stands (docs/mqtt.md). So a lost message, a restart of
 the gateway, the broker or the node changes when, never how often, a relay closes.
@@ -17,6 +20,7 @@ from gateway.mqtt.device_messages import (
     FAILED,
     FINAL,
     FORMAT_VERSION,
+    REFUSED,
     Acknowledgement,
 )
 
@@ -24,7 +28,9 @@ RESEND_UNANSWERED_MS = 2_000
 RESEND_ACCEPTED_MS = 10_000
 GRACE_MS = 60_000
 """After `until` a node's relay is open whatever happened; so long its answer is waited for."""
-NO_ANSWER, STOPPED = "no_answer", "stopped"
+TURN_MS_MIN = 60_000
+"""A turn's length at least, as far as there is time: commands get lost, and relays take a while."""
+NO_ANSWER, NO_TURN, STOPPED = "no_answer", "no_turn", "stopped"
 
 
 class TransferState(StrEnum):
@@ -60,7 +66,7 @@ class Transfer:
     """`number` is the community's running one, `transfer_id` what it is known by everywhere.
 
     It begins at `begins_ms` or when its bus segment is free, never at or after `expires_ms`, and
-    is over at `until_ms`.
+    is over at `until_ms`. Both are the end of delivery while it waits, and then of its turn.
     """
 
     transfer_id: str
@@ -110,39 +116,67 @@ def concluded(transfer: Transfer) -> Transfer:
 
 
 def timed_out(transfer: Transfer, now_ms: int) -> Transfer:
-    """Ends that never answered are given up when their relays must be open."""
-    if now_ms < transfer.until_ms + GRACE_MS or transfer.state in OVER:
+    """Ends that never answered are given up when their relays must be open.
+
+    A transfer that had no turn is over without them: nobody was told of it.
+    """
+    if transfer.state in OVER:
         return transfer
-    seller, buyer = (
-        end if end.is_final else replace(end, status=FAILED, reason=NO_ANSWER)
-        for end in transfer.ends
-    )
-    return concluded(replace(transfer, seller=seller, buyer=buyer))
+    if transfer.state == TransferState.WAITING and not _has_time(transfer, now_ms):
+        return _given_up(transfer, REFUSED, NO_TURN)
+    if now_ms < transfer.until_ms + GRACE_MS:
+        return transfer
+    return _given_up(transfer, FAILED, NO_ANSWER)
 
 
 def left_undone(transfer: Transfer) -> dict[str, str]:
     """Of a failed transfer the nodes that ended it otherwise than agreed, and why each did.
 
-    A node that was stopped because the other end had ended is none of them.
+    A node that was stopped because the other end had ended is none of them, nor is one whose
+    transfer had no turn.
     """
     if transfer.state != TransferState.FAILED:
         return {}
     return {
         end.device_id: end.reason
         for end in transfer.ends
-        if end.status != DONE and end.reason != STOPPED
+        if end.status != DONE and end.reason not in (STOPPED, NO_TURN)
     }
 
 
 def next_to_run(transfers: list[Transfer], now_ms: int) -> list[Transfer]:
     """Of every bus segment the one whose turn it is: the one running, else the lowest number."""
-    first: dict[str, Transfer] = {}
-    for transfer in sorted(
-        transfers, key=lambda one: (one.state != TransferState.RUNNING, one.number)
-    ):
+    segments: dict[str, list[Transfer]] = {}
+    for transfer in sorted(transfers, key=lambda one: one.number):
         if transfer.state not in OVER and transfer.begins_ms <= now_ms:
-            first.setdefault(transfer.segment, transfer)
-    return [replace(transfer, state=TransferState.RUNNING) for transfer in first.values()]
+            segments.setdefault(transfer.segment, []).append(transfer)
+    of_each = (_whose_turn(sharing, now_ms) for sharing in segments.values())
+    return [transfer for transfer in of_each if transfer is not None]
+
+
+def _whose_turn(sharing: list[Transfer], now_ms: int) -> Transfer | None:
+    for transfer in sharing:
+        if transfer.state == TransferState.RUNNING:
+            return transfer
+    waiting = [transfer for transfer in sharing if _has_time(transfer, now_ms)]
+    return _with_turn(waiting, now_ms) if waiting else None
+
+
+def _with_turn(waiting: list[Transfer], now_ms: int) -> Transfer:
+    """The first, which runs until its part of the time left is over, shared by energy.
+
+    What it does not use is shared by those after it. The last one has all that is left.
+    """
+    first = waiting[0]
+    left_ms = first.until_ms - now_ms
+    part_ms = left_ms * first.energy_wh // sum(transfer.energy_wh for transfer in waiting)
+    ends_ms = now_ms + min(left_ms, max(part_ms, TURN_MS_MIN))
+    return replace(first, state=TransferState.RUNNING, expires_ms=ends_ms, until_ms=ends_ms)
+
+
+def _has_time(transfer: Transfer, now_ms: int) -> bool:
+    """Whether a turn could begin: with less left its command could not even be repeated."""
+    return transfer.until_ms - now_ms >= RESEND_UNANSWERED_MS
 
 
 def commands(transfer: Transfer, now_ms: int) -> list[Command]:
@@ -193,6 +227,15 @@ def stop_message(transfer: Transfer, now_ms: int) -> dict[str, Any]:
         "expires": transfer.until_ms + GRACE_MS,
         "transfer": transfer.transfer_id,
     }
+
+
+def _given_up(transfer: Transfer, status: str, reason: str) -> Transfer:
+    """Over; an end without a final answer gets this one."""
+    seller, buyer = (
+        end if end.is_final else replace(end, status=status, reason=reason)
+        for end in transfer.ends
+    )
+    return concluded(replace(transfer, seller=seller, buyer=buyer))
 
 
 def _end_after(end: End, answer: Acknowledgement) -> End:

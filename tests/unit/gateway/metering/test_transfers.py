@@ -6,14 +6,19 @@
 """
 
 import json
+from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
-from gateway.hems.transfer_rules import End, Transfer, commands, next_to_run
+from gateway.hems.transfer_rules import TURN_MS_MIN, End, Transfer, commands, next_to_run
 from gateway.hems.transfers import plan_trades
 from tests.support.injected_faults import Broken, FaultLog
 from tests.unit.gateway.metering.data_service import NOON_MS, Scene
 from tests.unit.gateway.metering.transfer_world import (
+    LASTS_MS,
+    START_MS,
+    STEP_MS,
     Faults,
     Keys,
     TransferWorld,
@@ -32,8 +37,8 @@ EVERYTHING = Faults(
 LOSSY = Faults(drop=0.3, repeat=0.3, gateway_dies=0.02, oracle_repeats=0.1)
 
 
-def played(seed: int, faults: Faults, folder) -> TransferWorld:
-    world = TransferWorld(seed, faults, folder)
+def played(seed: int, faults: Faults, folder, sunless=()) -> TransferWorld:
+    world = TransferWorld(seed, faults, folder, sunless)
     world.run()
     world.scene.database.close()
     return world
@@ -84,25 +89,25 @@ def test_a_failure_counts_as_explained_only_by_a_fault_that_leads_to_it(
 def test_lost_and_repeated_messages_and_restarted_oracles_change_no_cycle(seed, tmp_path):
     world = played(seed, LOSSY, tmp_path)
     assert lost_or_doubled(world) == []
-    assert [transfer.state for transfer in world.transfers()] == ["done", "done"]
+    assert [transfer.state for transfer in world.transfers()] == ["done"] * 3
     assert dict(world.log.cycles()) == {
         ("t-1", "node-1"): 1,
         ("t-1", "node-2"): 1,
         ("t-2", "node-1"): 1,
         ("t-2", "node-2"): 1,
+        ("t-3", "node-3"): 1,
+        ("t-3", "node-4"): 1,
     }
-    assert [side for _, _, side, _ in world.log.closings].count("out") == 2
+    assert [side for _, _, side, _ in world.log.closings].count("out") == 3
 
 
 @pytest.mark.row("E088")
-def test_two_trades_on_one_segment_never_overlap(tmp_path):
+def test_trades_on_one_segment_never_overlap_not_even_between_other_nodes(tmp_path):
     world = played(1, Faults(), tmp_path)
-    (first, _, first_end), (_, _, other_end), *rest = sorted(
-        world.log.spans, key=lambda span: span[1]
-    )
-    assert first == "t-1"
-    assert {name for name, _, _ in rest} == {"t-2"}
-    assert min(begun for _, begun, _ in rest) >= max(first_end, other_end)
+    spans = sorted(world.log.spans, key=lambda span: span[1])
+    assert [name for name, _, _ in spans] == ["t-1", "t-1", "t-2", "t-2", "t-3", "t-3"]
+    for before, after in pairwise([spans[0:2], spans[2:4], spans[4:6]]):
+        assert max(end for _, _, end in before) <= min(begun for _, begun, _ in after)
     events = world.scene.stores.transfers.events("t-1")
     assert sorted((found.device_id, found.event) for found in events) == [
         ("node-1", "start"),
@@ -111,6 +116,25 @@ def test_two_trades_on_one_segment_never_overlap(tmp_path):
         ("node-2", "stop"),
     ]
     assert {found.energy_mwh for found in events if found.event == "stop"} == {1_900, 2_000}
+
+
+def test_a_seller_without_sun_has_the_bus_for_its_part_of_the_time_only(tmp_path):
+    world = played(1, Faults(), tmp_path, sunless=["t-1"])
+    sunless, *others = world.transfers()
+    assert (sunless.state, [transfer.state for transfer in others]) == ("failed", ["done"] * 2)
+    assert sunless.until_ms == START_MS + STEP_MS + (LASTS_MS - STEP_MS) // 2, "two of four Wh"
+    assert [(end.device_id, end.reason) for end in sunless.ends] == [
+        ("node-1", "until"),
+        ("node-2", "until"),
+    ]
+    assert [(one.device_id, one.detail) for one in world.scene.alarms if not one.cleared_ms] == [
+        ("node-1", "t-1: until"),
+        ("node-2", "t-1: until"),
+    ]
+    spans = world.log.spans
+    assert min(begun for name, begun, _ in spans if name != "t-1") >= max(
+        ends for name, _, ends in spans if name == "t-1"
+    )
 
 
 def end(number: int, status: str = "", reason: str = "") -> End:
@@ -134,6 +158,44 @@ def test_only_the_first_of_a_segment_runs():
     assert [one.transfer_id for one in next_to_run(waiting, NOON_MS)] == ["t-1"]
     running = transfer("t-9", 9, state="running")
     assert [one.transfer_id for one in next_to_run([*waiting, running], NOON_MS)] == ["t-9"]
+
+
+def test_a_turn_lasts_for_its_part_of_the_time_left_by_energy_and_not_too_short():
+    hour_ms = 3_600_000
+    times = {"expires_ms": NOON_MS + hour_ms, "until_ms": NOON_MS + hour_ms}
+    amounts = enumerate((250, 750, 1), start=1)
+    sharing = [replace(transfer(f"t-{n}", n, **times), energy_wh=wh) for n, wh in amounts]
+    (first,) = next_to_run(sharing, NOON_MS)
+    ends_ms = NOON_MS + hour_ms * 250 // 1_001
+    assert (first.expires_ms, first.until_ms) == (ends_ms, ends_ms)
+    assert next_to_run([first, *sharing[1:]], NOON_MS + 5_000) == [first], "told once"
+    early_ms = NOON_MS + 60_000
+    (second,) = next_to_run(sharing[1:], early_ms)
+    assert second.until_ms == early_ms + (hour_ms - 60_000) * 750 // 751, "what was not used"
+    (third,) = next_to_run(sharing[2:], second.until_ms)
+    assert third.until_ms == NOON_MS + hour_ms, "the last one has all that is left"
+    (tiny,) = next_to_run([sharing[2], replace(sharing[1], number=4)], NOON_MS)
+    assert tiny.until_ms == NOON_MS + TURN_MS_MIN
+    ahead = transfer("t-9", 9, begins_ms=NOON_MS + hour_ms, until_ms=NOON_MS + 2 * hour_ms)
+    (alone,) = next_to_run([sharing[2], ahead], NOON_MS)
+    assert alone.until_ms == NOON_MS + hour_ms, "the next hour's share nothing"
+
+
+def test_a_transfer_that_had_no_turn_is_over_and_nobody_is_to_blame():
+    scene = Scene(Keys())
+    for number in (1, 2):
+        scene.stores.transfers.plan(transfer(f"t-{number}", number))
+    assert {one.message["id"] for one in scene.service.due(NOON_MS)} == {"t-1"}
+    scene.service.due(NOON_MS + 58_000)
+    assert scene.stores.transfers.get("t-2").state == "waiting"
+    scene.service.due(NOON_MS + 59_000)
+    for number in (1, 2):
+        scene.hear(answer(f"node-{number}", "t-1", "done"))
+    over = scene.stores.transfers.get("t-2")
+    assert [(one.status, one.reason) for one in over.ends] == [("refused", "no_turn")] * 2
+    assert over.state == "failed"
+    assert scene.service.due(NOON_MS + 59_500) == []
+    assert scene.alarms == []
 
 
 def test_when_one_end_fails_the_other_is_stopped():

@@ -7,6 +7,7 @@ follows from one seed. Energy flows only while the relays of both ends are close
 
 import random
 import sys
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,8 +38,15 @@ FAULTY_S = 110
 """So long things break; then they are left alone until everything is over."""
 CALM_S = 235
 POWER_MW = 360_000
-NODES = {"node-1": "IDG-1", "node-2": "IDG-2", "node-3": "IDG-3"}
-TRADES = [("t-1", "IDG-1", "IDG-2", 2), ("t-2", "IDG-2", "IDG-1", 1)]
+LASTS_MS = 280_000
+"""Until when the transfers may run."""
+NODES = {"node-1": "IDG-1", "node-2": "IDG-2", "node-3": "IDG-3", "node-4": "IDG-4"}
+TRADES = [
+    ("t-1", "IDG-1", "IDG-2", 2),
+    ("t-2", "IDG-2", "IDG-1", 1),
+    ("t-3", "IDG-3", "IDG-4", 1),
+]
+"""The third pair shares nothing with the others but the bus: only the gateway keeps them apart."""
 SEND_MAX = 8
 RECONNECT_MS_MAX = 6_000
 
@@ -147,6 +155,8 @@ class SimulatedNode:
         relays = {name: node.relays for name, node in self.world.nodes.items()}
         if self.relays.closed is None or not is_flowing(self.relays, relays):
             return 0
+        if self.relays.closed[0] in self.world.sunless:
+            return 0
         return POWER_MW if self.relays.closed[1] == "in" else -POWER_MW
 
     def _watch(self) -> None:
@@ -164,7 +174,11 @@ class Keys:
 class TransferWorld:
     """One seeded run."""
 
-    def __init__(self, seed: int, faults: Faults, folder: Path) -> None:
+    def __init__(
+        self, seed: int, faults: Faults, folder: Path, sunless: Collection[str] = ()
+    ) -> None:
+        """`sunless`: transfers whose sellers have nothing to give."""
+        self.sunless = sunless
         self.random = random.Random(seed)
         self.faults = faults
         self.elapsed_ms = 0
@@ -206,7 +220,7 @@ class TransferWorld:
             segment="bus",
             first_number=1,
             begins_ms=START_MS,
-            until_ms=START_MS + 200_000,
+            until_ms=START_MS + LASTS_MS,
         ):
             self.scene.stores.transfers.plan(transfer)
 
