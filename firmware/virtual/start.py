@@ -29,6 +29,7 @@ from meternode.clock import Clock, UnwrappedTicks
 from meternode.energy import Integrator
 from meternode.flash import read_bytes
 from meternode.node import Sample
+from meternode.registers import Registers
 from meternode.sensors import Calibration, DirectCurrent, DirectVoltage
 from meternode.startup import load_settings, prepare
 
@@ -186,10 +187,12 @@ async def keep_bus(node, clock, power_mw):
 
     A bus of its own beside the grid connection, so the registers do not see it.
     """
+    bus = Integrator(Registers(), BUS_SAMPLE_MS)
     while True:
         relays = node.relays()
         flow_mw = power_mw if relays["in"] else -power_mw if relays["out"] else 0
-        node.transfers.sample(flow_mw, clock.ticks_ms())
+        ticks_ms = clock.ticks_ms()
+        node.transfers.sample(flow_mw, bus.sample(flow_mw, ticks_ms), ticks_ms)
         node.tick()
         await asyncio.sleep(BUS_SAMPLE_MS / 1000)
 

@@ -40,11 +40,12 @@ class Integrator:
 
         The end lies before the last sample when the node was off then, or the time of day was
         told or corrected since: nobody knows the registers as of then, and it is an estimate.
+        Returns the milliseconds counted.
         """
         earliest_ms = ticks_ms if self._last_ms is None else self._last_ms
         if t_end_ms < earliest_ms:
             self.has_gap = True
-        self.sample(power_mw, max(t_end_ms, earliest_ms))
+        return self.sample(power_mw, max(t_end_ms, earliest_ms))
 
     def take_quality(self):
         """`measured` or `estimated` for the interval that ends now; a new one begins."""

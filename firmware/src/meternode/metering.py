@@ -43,15 +43,18 @@ class Metering:
         """Count power up to now; at the end of an interval, make a reading.
 
         The sample that reaches over the end is split there, so the reading stands at `t_end`.
+        Returns the milliseconds counted.
         """
+        counted_ms = 0
         ticks_ms, boundary_ms = self._clock.ticks_ms(), self._boundary_ms()
         if boundary_ms is not None:
             end_ticks_ms = ticks_ms - (self._clock.now_ms() - boundary_ms)
-            self.integrator.sample_through(power_mw, end_ticks_ms, ticks_ms)
+            counted_ms = self.integrator.sample_through(power_mw, end_ticks_ms, ticks_ms)
             self.end_interval(boundary_ms)
-        self.integrator.sample(power_mw, ticks_ms)
+        counted_ms += self.integrator.sample(power_mw, ticks_ms)
         if ticks_ms - self._saved_ms >= SAVE_MS:
             self._save()
+        return counted_ms
 
     def end_interval(self, t_end_ms):
         """A reading of the registers as they stand; `sign_step` signs it, a bit at a time."""

@@ -69,8 +69,8 @@ class Node:
     def sample(self, sample):
         """Count one sample of the sensors, for the registers and for a running transfer."""
         ticks_ms = self._clock.ticks_ms()
-        self.metering.count(sample.power_mw)
-        self.transfers.sample(sample.power_mw, ticks_ms)
+        counted_ms = self.metering.count(sample.power_mw)
+        self.transfers.sample(sample.power_mw, counted_ms, ticks_ms)
         if self._clock.is_set() and ticks_ms - self._measured_ms >= self._settings.measure_ms:
             self._measured_ms = ticks_ms
             self.show(sample)

@@ -38,7 +38,7 @@ class Transfer:
         self.command = command
         self.is_seller = is_seller
         self.energy = None
-        self.limit_ticks_ms = None
+        self.begun_ticks_ms = self.limit_ticks_ms = None
         self.checkpoint_ticks_ms = 0
 
     def target_mwh(self):
@@ -58,7 +58,6 @@ class Transfers:
         self._running = None
         self._waiting = []
         self._last_heard_ms = None
-        self._last_sample_ms = None
         self.out_closed = False
         self.in_closed = False
         self.events = []
@@ -121,19 +120,20 @@ class Transfers:
         """The broker answered: the link is alive."""
         self._last_heard_ms = ticks_ms
 
-    def sample(self, power_mw, ticks_ms):
-        """Count what flowed since the last sample; None when the sensor does not know.
+    def sample(self, power_mw, counted_ms, ticks_ms):
+        """Count what flowed up to `ticks_ms`; None when the sensor does not know.
 
-        `power_mw` is positive for energy that comes in. Opens the relay at the agreed energy.
+        `power_mw` is positive for energy that comes in, `counted_ms` what the registers counted
+        of it: what is paid for and what is signed are one measurement. Opens the relay at the
+        agreed energy.
         """
-        last_ms, self._last_sample_ms = self._last_sample_ms, ticks_ms
         running = self._running
         if running is not None:
             if power_mw is None:
                 self._finish(FAILED, "fault")  # nobody would know when to stop
             else:
                 payable_mw = -power_mw if running.is_seller else power_mw
-                running.energy.add(payable_mw, ticks_ms - last_ms if last_ms is not None else 0)
+                running.energy.add(payable_mw, min(counted_ms, ticks_ms - running.begun_ticks_ms))
                 self._check_energy(running, payable_mw, ticks_ms)
         self.tick(ticks_ms)
 
@@ -172,7 +172,7 @@ class Transfers:
             transfer.energy = PayableEnergy(transfer.command["id"], self._device, ticks_ms)
             entry = self._memory.get(transfer.command["id"])
             self._memory.keep(dict(entry, seconds=0), now_ms)
-            self._running, self._last_sample_ms = transfer, ticks_ms
+            self._running, transfer.begun_ticks_ms = transfer, ticks_ms
             self.out_closed, self.in_closed = transfer.is_seller, not transfer.is_seller
             self.events.append(transfer.energy.start_event())
 

@@ -18,7 +18,6 @@ from meternode.sensors import (
 
 ROWS = {
     "check_24_volts_on_a_16_5_volt_channel_are_a_flag": ("E082",),
-    "check_200_watts_for_224_seconds_are_0_0125_kwh": ("E083",),
 }
 DONE = Calibration(is_done=True)
 
@@ -52,26 +51,6 @@ def check_after_a_reset_the_later_of_record_and_reading_counts():
     assert newer.seq == 8
     assert (newer.imported.wh, newer.imported.uj) == (101, 0)
     assert (newer.exported.wh, newer.exported.uj) == (3, 9), "the fraction stays"
-
-
-def check_200_watts_for_224_seconds_are_0_0125_kwh():
-    registers = Registers()
-    integrator = Integrator(registers, sample_ms=1_000)
-    payable = PayableEnergy("t-1", "node-1", started_ms=5_000)
-    assert payable.start_event() == {
-        "name": "Payable Energy",
-        "event": "start",
-        "time": 0,
-        "energy": 0,
-        "id": "t-1",
-        "d": "node-1",
-    }
-    for second in range(225):
-        payable.add(200_000, integrator.sample(200_000, 5_000 + 1_000 * second))
-    stop = payable.stop_event(5_000 + 224_000)
-    assert (stop["name"], stop["event"], stop["time"]) == ("Payable Energy", "stop", 224)
-    assert abs(stop["energy"] - 0.0125) < 0.0125 / 100
-    assert registers.imported.wh == 12  # the register counted the same 12.44 Wh
 
 
 def check_other_spans_of_the_source_agree_within_one_percent():

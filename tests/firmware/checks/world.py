@@ -53,6 +53,7 @@ class World:
 
     def restart(self):
         self.node = Node(self.settings, FastSigner(KEY), self.clock, self.folder)
+        self.node.sample(Sample(0))  # `App` begins with one, and counts from there
         self.node.connected()
         self.carry()
 
