@@ -1,7 +1,12 @@
-"""Numbers on the command line; a wrong one is refused with a sentence that names the range."""
+"""Command lines: numbers, refused with a sentence that names the range; our own name."""
 
 import argparse
+import shlex
+import sys
 from collections.abc import Callable
+from pathlib import Path
+
+PROGRAM = "gridledger"
 
 
 def whole_number(least: int, most: int) -> Callable[[str], int]:
@@ -17,3 +22,9 @@ def whole_number(least: int, most: int) -> Callable[[str], int]:
         return int(text)
 
     return number
+
+
+def own_program() -> str:
+    """The `gridledger` command as it was typed, for a line that somebody pastes."""
+    typed = sys.argv[0]
+    return shlex.quote(typed) if Path(typed).name == PROGRAM else PROGRAM

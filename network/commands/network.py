@@ -11,6 +11,7 @@ from pathlib import Path
 from grpc.aio import AioRpcError
 
 from ledger.errors import GridledgerError
+from network.arguments import own_program
 from network.chaincode.planned import commit_definitions
 from network.membership.certificate_inventory import expiring
 from network.plan import Plan, default_plan_text, load_plan
@@ -107,7 +108,7 @@ def _init(options: argparse.Namespace) -> int:
         print(f"  {peer.id:<14} {peer.mspid:<18} {peer.address}")
     print(f"keys, certificates and genesis block are in {layout.root}")
     named = "" if path == DEFAULT_PLAN else f" --plan {shlex.quote(str(path))}"
-    print(f"next: gridledger network up{named}")
+    print(f"next: {own_program()} network up{named}")
     return 0
 
 

@@ -24,7 +24,7 @@ from pathlib import Path
 
 from grpc.aio import AioRpcError
 
-from network.arguments import whole_number
+from network.arguments import own_program, whole_number
 from network.chaincode.planned import commit_definitions
 from network.demo.settings_files import (
     FIRST_DAY,
@@ -269,7 +269,7 @@ def _greet(running: Running, folder: Path, started: float, options: argparse.Nam
     home = running.files.home_automation
     print(f"  home data   MQTT over TLS on {home.host}:{home.port}, authority {home.ca},")
     print(f"              user and client id {home.user}, password {home.token}")
-    print(f"  watch it    gridledger top --plan {shlex.quote(str(folder / PLAN_FILE))}")
+    print(f"  watch it    {own_program()} top --plan {shlex.quote(str(folder / PLAN_FILE))}")
     if options.keep:
         print(f"  kept in     {folder}")
     print(flush=True)
