@@ -29,7 +29,7 @@ RESEND_ACCEPTED_MS = 10_000
 GRACE_MS = 60_000
 """After `until` a node's relay is open whatever happened; so long its answer is waited for."""
 TURN_MS_MIN = 60_000
-"""A turn's length at least, as far as there is time: commands get lost, and relays take a while."""
+"""A turn's length at least, as far as there is time: commands get lost, relays take a while."""
 NO_ANSWER, NO_TURN, STOPPED = "no_answer", "no_turn", "stopped"
 
 
