@@ -29,6 +29,11 @@ SMALL_TARGETS = """([min, pressed]) => [...document.querySelectorAll(pressed)]
   .filter(([box]) => box.width > 0 && (box.height < min - 0.5 || box.width < min - 0.5))
   .map(([box, text]) => `${Math.round(box.width)} x ${Math.round(box.height)}: ${text}`)"""
 
+WIDER_THAN_ITS_PLACE = """() => [...document.querySelectorAll(".scroll")]
+  .map((one) => [one.scrollWidth - one.clientWidth, one.getAttribute("aria-label")])
+  .filter(([by]) => by > 1)
+  .map(([by, name]) => `${name}: ${by}`)"""
+
 
 def chromium_path() -> str:
     """Debian's Chromium; without it tests are skipped and `./test` names it as missing."""
@@ -103,6 +108,12 @@ def accessibility_findings(page: Page) -> list[str]:
 def small_targets(page: Page) -> list[str]:
     """What can be pressed and is smaller than a fingertip."""
     found: list[str] = page.evaluate(SMALL_TARGETS, [TARGET_PX_MIN, PRESSED])
+    return found
+
+
+def sideways(page: Page) -> list[str]:
+    """Lists and tables that are wider than their place, so that one has to push them."""
+    found: list[str] = page.evaluate(WIDER_THAN_ITS_PLACE)
     return found
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page
 
+from gateway.hems.link_audit import LinkAudit
+from gateway.mqtt.broker_log import SignIn
 from gateway.notices.outside_http import Reach
 from gateway.notices.push_devices import PushDevices
 from gateway.notices.ways import NoticeWays
@@ -23,6 +25,7 @@ from tests.e2e.browser.chromium import (
     overflow_px,
     page_in,
     settled,
+    sideways,
     small_targets,
 )
 from tests.e2e.browser.page_addresses import HOUSEHOLD, MANAGER, VISITOR, names_in
@@ -57,11 +60,16 @@ def with_everything(it: Village, street: Street) -> Services:
     heard = Scene(Keys(it.meters[street.sunny.meter_id]), now_ms=services.clock_ms())
     heard.hear_reading(it.meters[street.sunny.meter_id])
     database, clock_ms = services.readmodel.database, services.clock_ms
+    links = heard.stores.links
+    links.note([SignIn(street.sunny.meter_id, "192.0.2.7", is_refused=False)], clock_ms())
+    links.note([SignIn("", "198.51.100.23", is_refused=True)], clock_ms())
+    audit = LinkAudit(links, heard.stores.devices, clock_ms)
+    audit.look()
     ways = NoticeWays(
         webhooks=Webhooks(database, clock_ms, Reach(), bytes(MASTER_BYTES)),
         push=PushDevices(database, clock_ms, Reach(), bytes(range(65))),
     )
-    return replace(services, hems=heard.service, notice_ways=ways)
+    return replace(services, hems=heard.service, notice_ways=ways, link_audit=audit)
 
 
 def visit(page: Page, scene, address: str, picture: str) -> None:
@@ -121,3 +129,15 @@ def test_longer_words_fit_too(browser, scene, name, locale):
         assert page.locator("html").get_attribute("lang") == locale
         assert overflow_px(page) == 0
         assert small_targets(page) == []
+
+
+@pytest.mark.parametrize("locale", ["es-CL", "pt-PT"])
+@pytest.mark.parametrize("name", MANAGER)
+def test_a_manager_s_lists_fit_a_phone_in_longer_words(browser, scene, name, locale):
+    it, _ = scene
+    with page_in(browser, width=360, locale=locale) as page:
+        page.goto(it.url + it.sign_in("", is_manager=True))
+        visit(page, scene, MANAGER[name], f"{name}-{locale[:2]}")
+        assert overflow_px(page) == 0
+        assert small_targets(page) == []
+        assert sideways(page) == []
