@@ -29,7 +29,7 @@ from gateway.web import (
 )
 from gateway.web import routes as web_routes
 from gateway.web.assets import ASSETS
-from gateway.web.console import enrolment_page, security_page
+from gateway.web.console import audit_page, enrolment_page, security_page
 from gateway.web.console import pages as console_pages
 from gateway.web.explorer import pages as explorer_pages
 from gateway.web.templating import refusal_page
@@ -42,6 +42,7 @@ PAGES = (
     statement_page,
     receipt_page,
     explorer_pages,
+    audit_page,
     console_pages,
     enrolment_page,
     security_page,

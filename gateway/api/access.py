@@ -79,6 +79,13 @@ async def ways_in(
     """What a request may carry; for the description, since `viewer_or_none` reads it."""
 
 
+def session_name(request: Request) -> str:
+    """What tells who asks from others of the same account: a name of the session or the token."""
+    services, text = services_of(request), session_token(request)
+    token = services.api_tokens.find(text) if text else None
+    return token.label if token is not None else services.people.own_sessions.name_of(text or "")
+
+
 def signed_in(
     request: Request, doors: SecurityScopes, _ways: Annotated[None, Security(ways_in)]
 ) -> Viewer:

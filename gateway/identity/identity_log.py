@@ -8,6 +8,7 @@ from itertools import count
 from sqlalchemy import Connection, insert, select
 
 from gateway.database import Database
+from gateway.identity.holders import STAFF
 from gateway.identity.tables import IdentityLogRow
 
 TIME_DIGITS = 15
@@ -15,11 +16,16 @@ ENTRY_RANDOM_BYTES = 2
 ENTRIES_IN_ORDER = 2**16
 """Entries of one process in one millisecond keep their order."""
 DETAIL_CHARACTERS_MAX = 200
+STAFF_SEPARATOR = ": "
+"""Between `manager` and what the session of one of them is called."""
 
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """One act. `actor` is an IDgrid, `manager`, or empty for who has not signed in."""
+    """One act. `actor` is an IDgrid, `manager`, or empty for who has not signed in.
+
+    `manager: Ana, phone` is which of the staff it was (`staff_called`), where that is known.
+    """
 
     entry_id: str
     time_ms: int
@@ -27,6 +33,11 @@ class LogEntry:
     action: str
     idgrid: str
     detail: str
+
+
+def staff_called(session_name: str) -> str:
+    """The actor of an act of staff, told from its colleagues by what its session is called."""
+    return f"{STAFF}{STAFF_SEPARATOR}{session_name}" if session_name else STAFF
 
 
 class IdentityLog:

@@ -17,6 +17,7 @@ from ledger.crypto.hashing import sha256
 
 SESSION_ID_CHARACTERS = 24
 """Of the hash of a session's token; the hash opens nothing."""
+SESSION_NAME_CHARACTERS = 8
 SESSIONS_SHOWN_MAX = 100
 STAFF_LINK_LIFETIME_MS = 60 * 60 * 1000
 
@@ -66,6 +67,24 @@ class OwnSessions:
                 )
                 for row in connection.execute(wanted)
             ]
+
+    def name_of(self, present_token: str) -> str:
+        """What tells a session from others of its holder; empty for what is no session.
+
+        The label of the passkey that opened it; else how it was opened and how its id begins.
+        """
+        digest = sha256(present_token.encode())
+        wanted = select(SessionRow.__table__).where(SessionRow.kind == SESSION)
+        known = select(PasskeyRow.credential_id, PasskeyRow.label)
+        with self._database.reading() as connection:
+            row = connection.execute(wanted.where(SessionRow.token_hash == digest)).one_or_none()
+            if row is None:
+                return ""
+            holder = STAFF if row.is_manager else row.idgrid
+            passkeys = connection.execute(known.where(PasskeyRow.idgrid == holder)).all()
+        labels = {passkey_id_of(one.credential_id): one.label for one in passkeys}
+        shown_id = digest.hex()[:SESSION_NAME_CHARACTERS]
+        return labels.get(row.passkey_id) or f"{row.way} {shown_id}"
 
     def end(self, holder: str, session_id: str) -> None:
         """End one of them; NOT_FOUND for anybody else's."""

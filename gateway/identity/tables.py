@@ -120,7 +120,7 @@ class IdentityLogRow(Base):
     entry_id: Mapped[str] = mapped_column(primary_key=True)
     time_ms: Mapped[int]
     actor: Mapped[str]
-    """An IDgrid, `manager`, or empty for who has not signed in."""
+    """An IDgrid, `manager` (`: ` and the name of its session), or empty for who has none."""
     action: Mapped[str]
     idgrid: Mapped[str] = mapped_column(index=True)
     detail: Mapped[str]

@@ -3,10 +3,15 @@
 import re
 from collections.abc import Mapping
 
+from gateway.identity.holders import STAFF
+from gateway.identity.identity_log import STAFF_SEPARATOR
+from gateway.identity.sessions import Way
 from gateway.web.languages import N_, Language
 
-LOG_ACTORS: Mapping[str, str] = {"manager": N_("community manager")}
+LOG_ACTORS: Mapping[str, str] = {STAFF: N_("community manager")}
 """Everybody else is named by IDgrid."""
+WAYS_IN: Mapping[str, str] = {Way.LINK: N_("login link"), Way.PASSKEY: N_("passkey")}
+"""How staff sign in; the name of a session that has no passkey's name begins with it."""
 LOG_ACTIONS: Mapping[str, str] = {
     "letter written": N_("Letter written"),
     "key requested": N_("Key requested"),
@@ -46,6 +51,16 @@ LOG_DETAILS: Mapping[str, str] = {
 END_OF_KEY = N_("end of the key")
 ENDED_KEY = re.compile(r"key ([0-9a-f]+) ended")
 COUNTED = re.compile(r"(\d+), (.+)")
+
+
+def actor_text(words: Language, actor: str) -> str:
+    """Who it was: an IDgrid, or staff with what the session is called; empty for a stranger."""
+    holder, _, session = actor.partition(STAFF_SEPARATOR)
+    if holder not in LOG_ACTORS:
+        return actor
+    way, space, rest = session.partition(" ")
+    called = (words.text(WAYS_IN[way]) + space + rest) if way in WAYS_IN else session
+    return ", ".join(filter(None, (words.text(LOG_ACTORS[holder]), called)))
 
 
 def detail_text(words: Language, detail: str) -> str:

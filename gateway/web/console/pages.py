@@ -11,25 +11,22 @@ from chaincode.energy.market.approvals import PendingOrder
 from chaincode.energy.oracle.records import PricePoint
 from chaincode.energy.registry.records import Meter
 from chaincode.energy.sharing.records import SharingKey
-from gateway.api.access import SignedIn, UsedServices, require_manager
+from gateway.api.access import SignedIn, UsedServices, require_manager, session_name
 from gateway.api.settlement_routes import MONTH_PATTERN, Month
 from gateway.books.community import Community
 from gateway.books.ledger_records import LedgerRecords
+from gateway.identity.identity_log import staff_called
 from gateway.identity.sessions import Viewer
 from gateway.readmodel import market_queries
-from gateway.readmodel.records import Position
-from gateway.readmodel.staff_queries import privileged_actions
 from gateway.services import Services
 from gateway.statements.grid_exports import devices_csv, energy_csv, sharing_csv
 from gateway.statements.month_check import month_check, months_with_settlements
-from gateway.web.console.log_texts import LOG_ACTIONS, LOG_ACTORS, detail_text
 from gateway.web.console.price_states import in_force
 from gateway.web.console.servers_panel import server_status
 from gateway.web.device_status import device_status
-from gateway.web.explorer.code_texts import CODE_TEXTS
 from gateway.web.notice_texts import ALARMS
 from gateway.web.state_texts import DEVICE_KINDS, LISTING_STATES, REGISTRY_STATES, SOURCE_TYPES
-from gateway.web.templating import language_of, page
+from gateway.web.templating import page
 
 ROWS = 25
 NEXT_HOURS = 24
@@ -179,51 +176,22 @@ def exports(request: Request, services: UsedServices) -> HTMLResponse:
 
 
 @router.get("/exports/energy-{month}.csv")
-def energy_file(services: UsedServices, month: Month) -> Response:
+def energy_file(request: Request, services: UsedServices, month: Month) -> Response:
     """Energy per hour and connection of a month."""
-    _log_export(services, f"energy {month}")
+    _log_export(request, services, f"energy {month}")
     return _csv(energy_csv(services.readmodel, month), f"energy-{month}")
 
 
 @router.get("/exports/{name}.csv")
 def register_file(
-    services: UsedServices, name: Annotated[Literal["devices", "sharing"], Path()]
-) -> Response:
-    """Devices, or sharing keys."""
-    _log_export(services, name)
-    make = devices_csv if name == "devices" else sharing_csv
-    return _csv(make(services.readmodel), name)
-
-
-@router.get("/audit")
-def audit(
     request: Request,
     services: UsedServices,
-    below: Annotated[str | None, Query(pattern=r"^\d{1,15}:\d{1,6}$")] = None,
-    function: Annotated[str | None, Query(pattern=r"^[A-Za-z_:]{1,64}$")] = None,
-) -> HTMLResponse:
-    """Everything staff signed, and what the gateway noted of keys, letters and files."""
-    found = privileged_actions(
-        services.readmodel,
-        below=None if below is None else Position.parse(below),
-        limit=ROWS,
-        function=function,
-    )
-    entries = services.people.log.entries(limit=ROWS)
-    words = language_of(request)
-    return page(
-        request,
-        "console/audit.html",
-        section=SECTION,
-        actions=found.items,
-        following=found.next,
-        function=function,
-        codes=CODE_TEXTS,
-        entries=entries,
-        log_actions=LOG_ACTIONS,
-        log_actors=LOG_ACTORS,
-        details={one.entry_id: detail_text(words, one.detail) for one in entries},
-    )
+    name: Annotated[Literal["devices", "sharing"], Path()],
+) -> Response:
+    """Devices, or sharing keys."""
+    _log_export(request, services, name)
+    make = devices_csv if name == "devices" else sharing_csv
+    return _csv(make(services.readmodel), name)
 
 
 def _waits(community: Community, meter: Meter) -> bool:
@@ -247,12 +215,11 @@ def _next_hours(services: Services) -> list[str]:
     return [one for one in ids if services.market.listing(one) is None]
 
 
-def _log_export(services: Services, what: str) -> None:
-    """Files leave the ledger's sight, so the gateway's own log has them."""
+def _log_export(request: Request, services: Services, what: str) -> None:
+    """Files leave the ledger's sight, so the gateway's own log has them, and who took them."""
+    actor = staff_called(session_name(request))
     with services.readmodel.database.writing() as connection:
-        services.people.log.add(
-            connection, actor="manager", action="export", idgrid="", detail=what
-        )
+        services.people.log.add(connection, actor=actor, action="export", idgrid="", detail=what)
 
 
 def _csv(text: str, name: str) -> Response:

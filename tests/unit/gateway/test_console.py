@@ -1,6 +1,7 @@
 """The manager's console: who gets in, what it shows, what leaves it."""
 
 import csv
+import html
 import re
 from datetime import UTC, datetime
 from io import StringIO
@@ -14,16 +15,18 @@ from gateway.hems.devices import DeviceBook
 from gateway.hems.plausibility import Limits
 from gateway.hems.series import Arrival, SeriesStore
 from gateway.identity.ending import EVERYTHING
+from gateway.identity.sessions import Viewer, Way
 from gateway.mqtt.device_messages import ONLINE, DeviceState
 from gateway.readmodel.staff_queries import privileged_actions
 from gateway.statements.grid_exports import energy_csv
 from gateway.statements.month_check import month_check
-from gateway.web.console.log_texts import LOG_ACTIONS, detail_text
+from gateway.web.console.log_texts import LOG_ACTIONS, actor_text, detail_text
+from gateway.web.console.pages import ROWS
 from gateway.web.languages import language
 from tests.e2e.browser.street import live_through, open_with_orders, settle_in
 from tests.e2e.browser.village import village
 from tests.unit.energy.community import milliseconds
-from tests.unit.gateway.pages import visiting
+from tests.unit.gateway.pages import Visitor, visiting
 
 PAGES = (
     "",
@@ -197,12 +200,63 @@ def test_the_log_and_the_files_are_told_in_the_readers_words(
     manager(it).get("/console/exports/energy-2026-01.csv")
     log = manager(it).get("/console/audit", language=code).text
     shown = log.partition('id="gateway-log"')[2]
-    for words in (f"<td>{actor}</td>", f">{action}<", detail, "2026-01<"):
+    for words in (f">{actor}</td>", f">{action}<", detail, "2026-01<"):
         assert words in shown
-    assert "<td>manager</td>" not in shown
+    assert ">manager</td>" not in shown
     files = manager(it).get("/console/exports", language=code).text
     assert f"<span>{month}</span>" in files
     assert "<span>2026-01</span>" not in files
+
+
+@pytest.mark.row("E122")
+def test_two_managers_are_told_apart_in_the_log(scene):
+    """By what their sessions are called: a passkey's label, else how each began."""
+    it, _ = scene
+    sessions = it.services.sessions
+    tokens = [sessions.begin(Viewer("", is_manager=True), Way.LINK) for _ in range(2)]
+    for token in tokens:
+        assert Visitor(it.services, token).get("/console/exports/devices.csv").status_code == 200
+    actors = [one.actor for one in it.services.people.log.entries(limit=2)]
+    assert len(set(actors)) == 2
+    assert all(re.fullmatch(r"manager: link [0-9a-f]{8}", actor) for actor in actors)
+    text = manager(it).get("/console/audit", language="es").text
+    for actor in actors:
+        shown = actor.replace("manager: link", "gestor de la comunidad, enlace de acceso")
+        assert f">{shown}<" in text
+
+
+@pytest.mark.parametrize(
+    ("actor", "in_words"),
+    [
+        ("manager", "community manager"),
+        ("manager: Ana, phone", "community manager, Ana, phone"),
+        ("manager: passkey 0a1b2c3d", "community manager, passkey 0a1b2c3d"),
+        ("VAL-0001-0", "VAL-0001-0"),
+        ("", ""),
+    ],
+)
+def test_who_did_it_is_told_in_words(actor, in_words):
+    assert actor_text(language("en"), actor) == in_words
+
+
+def test_what_the_gateway_noted_is_paged_to_its_end_and_stays_where_the_ledger_is():
+    with village() as it:
+        log, database = it.services.people.log, it.services.readmodel.database
+        with database.writing() as connection:
+            for number in range(ROWS * 2 + 3):
+                log.add(connection, actor="", action="export", idgrid="", detail=f"n{number}")
+        path, seen = "/console/audit?function=listings:stop", []
+        for rows in (ROWS, ROWS, 3):
+            text = manager(it).get(path).text.partition('id="gateway-log"')[2]
+            seen += re.findall(r">n(\d+)<", text)
+            assert text.count("data-log-action=") == rows
+            older = re.search(r'href="(/console/audit[^"]*)#gateway-log"', text)
+            path = html.unescape(older[1]) if older else ""
+            assert not path or "function=listings%3Astop" in path
+        assert path == ""
+        assert seen == [str(number) for number in reversed(range(ROWS * 2 + 3))]
+        for wrong in ("x", "1" * 400, "%00"):
+            assert manager(it).get(f"/console/audit?noted={wrong}").status_code == 422
 
 
 def test_every_act_that_the_gateway_logs_has_words():

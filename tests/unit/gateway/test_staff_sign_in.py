@@ -78,6 +78,8 @@ def test_staff_who_came_by_a_link_once_come_back_with_a_passkey_and_are_staff(it
     sessions = client.get("/v1/sessions").json()["items"]
     (this,) = [one for one in sessions if one["is_this"]]
     assert (this["way"], this["label"]) == ("passkey", "Ana, phone")
+    assert client.get("/console/exports/devices.csv").status_code == 200
+    assert it.services.people.log.entries(limit=1)[0].actor == "manager: Ana, phone"
 
 
 def test_an_answer_that_was_used_opens_nothing_again(it) -> None:
