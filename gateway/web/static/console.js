@@ -1,9 +1,8 @@
-// What the console's forms need beside signing: the check character of an IDgrid, and arguments that are
-// JSON objects. The forms are signed by keys/sign.js.
+// What the console's forms need beside signing: the check character of an IDgrid, and fields that only one
+// choice takes. The forms are signed by keys/sign.js, their fields read by keys/form_arguments.js.
 
 const ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 const MODULUS = 36;
-const PPM_PER_PERCENT = 10_000;
 
 for (const body of document.querySelectorAll("[data-idgrid-body]")) {
   body.addEventListener("input", () => {
@@ -11,10 +10,9 @@ for (const body of document.querySelectorAll("[data-idgrid-body]")) {
     document.getElementById(body.dataset.idgridBody).value = isWhole ? complete(body.value) : "";
   });
 }
-for (const target of document.querySelectorAll("[data-json]")) {
-  const form = target.closest("form");
-  form.addEventListener("input", () => { target.value = json(form); });
-  target.value = json(form);
+for (const choice of document.querySelectorAll("[data-chooses]")) {
+  choice.addEventListener("input", () => showChosen(choice));
+  showChosen(choice);
 }
 
 /** ISO/IEC 7064 MOD 37,36 over community and number; hyphens do not count. */
@@ -27,21 +25,10 @@ function complete(body) {
   return `${body}-${ALPHABET[(MODULUS + 1 - product) % MODULUS]}`;
 }
 
-/** The parameters of a sharing key: only what its kind takes. */
-function json(form) {
-  const content = {};
-  for (const field of form.querySelectorAll("[data-json-field]")) {
-    const { jsonField, jsonNumber, jsonUtc } = field.dataset;
-    if (jsonUtc !== undefined) content[jsonField] = Date.parse(`${field.value}Z`) || 0;
-    else content[jsonField] = jsonNumber === undefined ? field.value : Number(field.value);
+/** Of the parts of a form only the one that the choice takes is shown, and signed. */
+function showChosen(choice) {
+  for (const part of choice.form.querySelectorAll("[data-only-for]")) {
+    part.hidden = part.dataset.onlyFor !== choice.value;
+    part.disabled = part.hidden;
   }
-  const members = {};
-  const isStatic = content.kind === "static";
-  for (const field of form.querySelectorAll("[data-json-member]")) {
-    const value = Number(field.value.replace(",", "."));
-    if (field.value) members[field.dataset.jsonMember] = isStatic ? Math.round(value * PPM_PER_PERCENT) : value;
-  }
-  if (isStatic) content.parts = members;
-  if (content.kind === "priority") content.ranks = members;
-  return JSON.stringify(content);
 }

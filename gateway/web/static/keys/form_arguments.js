@@ -1,4 +1,11 @@
 // A form's fields as a contract's arguments: texts as they are, amounts as whole units, times as ms UTC.
+//
+// A field says where it belongs: `data-argument="0"`, or `data-member="kind"` within a part of the form
+// that is an object, `data-object="0"`; `data-within="parts"` puts it into an object of that object. It says
+// how it is read: `data-units="1000"` (an amount people write with decimals) or `data-local` (a time or a day
+// of the community's clocks). What is switched off does not count.
+
+import { localInstant, pageClock } from "./community_clock.js";
 
 /** Arguments of a form's fields, in their order; decimals become whole units exactly. */
 export function argumentsOf(form) {
@@ -13,8 +20,8 @@ export function argumentsOf(form) {
 
 /** A text, an amount in whole units, or an instant in ms UTC; an instant left empty is 0: now. */
 function valueOf(field) {
-  const { units, utc } = field.dataset;
-  if (utc !== undefined) return String(field.value ? Date.parse(`${field.value}Z`) : 0);
+  const { units, local } = field.dataset;
+  if (local !== undefined) return String(field.value ? localInstant(field.value, pageClock()) : 0);
   return units ? wholeUnits(field.value, units) : field.value;
 }
 
@@ -22,10 +29,11 @@ function valueOf(field) {
 function membersOf(part) {
   const members = {};
   for (const field of part.querySelectorAll("[data-member]")) {
-    if (!field.value) continue;
-    const { member, units } = field.dataset;
-    const isDay = field.type === "date"; // begins at midnight UTC
-    members[member] = isDay ? Date.parse(field.value) : Number(wholeUnits(field.value, units));
+    if (!field.value || field.matches(":disabled")) continue;
+    const { member, within, units, local } = field.dataset;
+    const isNumber = units !== undefined || local !== undefined;
+    const target = within === undefined ? members : (members[within] ??= {});
+    target[member] = isNumber ? Number(valueOf(field)) : field.value;
   }
   return members;
 }

@@ -10,13 +10,17 @@ const WH_PER_KWH = 1000n;
 const W_PER_KW = 1000n;
 const UTOKEN_PER_TOKEN = 1_000_000n;
 const LISTING = /^(\d{4})-(\d{2})-(\d{2})T(\d{2})$/;
+const IDGRID = /^[A-Z0-9-]+$/;
 const MS_PER_MINUTE = 60_000;
 const MS_PER_HOUR = 3_600_000;
 const MS_PER_DAY = 86_400_000n;
+const PPM_PER_PERCENT = 10_000n;
 const FRACTION_DIGITS_MAX = 6;
 
 /** Values that are words of the contract, which the page has words for. */
-const NAMED = new Set(["side", "kind", "role", "grantee", "source_type", "agent_sells", "to", "at", "limits"]);
+const NAMED = new Set([
+  "side", "kind", "role", "grantee", "source_type", "agent_sells", "to", "at", "limits", "tariff", "from",
+]);
 
 /** What is read from the arguments of each function: [name of the value, how it is read]. */
 const READINGS = {
@@ -46,7 +50,10 @@ const READINGS = {
   "persons:record": [["idgrid", text]],
   "persons:set_index_key": [],
   "registry:register_participant": [["idgrid", text], ["role", text], ["hash", text], ["kind", text]],
-  "registry:register_meter": [["meter", text], ["idgrid", text], ["public_key", text], ["source", text]],
+  "registry:register_meter": [["meter", text], ["idgrid", text], ["public_key", text], ["at", measured]],
+  "devices:register": [["meter", text], ["kind", text], ["idgrid", text], ["public_key", text], ["at", measured],
+    ["tier", text]],
+  "devices:replace_key": [["meter", text], ["public_key", text], ["tier", text]],
   "registry:register_res": [["source", text], ["idgrid", text], ["source_type", text], ["power", power]],
   "registry:authorise_res": [["source", text]],
   "registry:withdraw_res": [["source", text]],
@@ -57,13 +64,15 @@ const READINGS = {
   "membership:suspend": [["idgrid", text], ["reason", text]],
   "membership:set_contract": [["idgrid", text], ["limits", contract]],
   "devices:offer_transfer": [["meter", text], ["to", (to) => to || "nobody"]],
-  "devices:accept_transfer": [["meter", text], ["at", (source) => source || "connection"]],
+  "devices:accept_transfer": [["meter", text], ["at", measured]],
   "membership:reinstate": [["idgrid", text]],
+  "membership:leave": [["idgrid", text], ["reason", text]],
   "tokens:deposit": [["idgrid", text], ["amount", lot], ["reference", text]],
+  "tokens:redeem": [["amount", lot], ["reference", text]],
   "listings:AuthorizeOfferCom": [["hour", hour]],
   "listings:stop": [["hour", hour], ["reason", text]],
   "oracle:publish_price": [["tariff", text], ["price", price], ["from", fromNowOn], ["days", days]],
-  "sharing:agree": [["agreed", text]],
+  "sharing:agree": [["agreed", sharingKey]],
   "statements:issue": [["month", text]],
 };
 
@@ -195,13 +204,42 @@ function contract(argument, format) {
   return terms.map(([name, value]) => ({ name: labels[name], value: readings[name](value, format) }));
 }
 
+/** A sharing key with the part or the rank of every household, which the line is named by. */
+function sharingKey(argument, format) {
+  const { kind, slot_minutes: minutes, effective_from_ms: fromMs, ...members } = JSON.parse(argument);
+  const taken = { static: ["parts", percent], priority: ["ranks", count], dynamic: [] }[kind];
+  const [within, read] = taken;
+  const shares = Object.entries(members[within] ?? {});
+  const isOdd = Object.keys(members).some((name) => name !== within) || shares.some(([name]) => !IDGRID.test(name));
+  if (isOdd) throw new Error("unknown member");
+  return [
+    { name: "kind", value: kind },
+    { name: "slot", value: `${count(minutes, format)} min` },
+    { name: "from", value: instant(Number(whole(String(fromMs))), format) },
+    ...shares.map(([idgrid, value]) => ({ name: idgrid, value: read(value, format) })),
+  ];
+}
+
+function percent(ppm, { locale }) {
+  return `${amount(whole(String(ppm)), PPM_PER_PERCENT, locale)} %`;
+}
+
+function count(number, { locale }) {
+  return amount(whole(String(number)), 1n, locale);
+}
+
 function text(argument) {
   return argument;
 }
 
+/** What a device measures: a source, or without one the connection. */
+function measured(source) {
+  return source || "connection";
+}
+
 /** An instant; 0 is the moment of the transaction. */
 function fromNowOn(argument, format) {
-  return argument === "0" ? "0" : instant(Number(whole(argument)), format);
+  return argument === "0" ? "now" : instant(Number(whole(argument)), format);
 }
 
 function days(argument, { locale }) {
