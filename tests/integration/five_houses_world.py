@@ -62,6 +62,9 @@ class House:
         self.node = PcNode(self.flash, script=SCRIPT)
         self.heard: dict[int, bytes] = {}
         """What came of its readings at the gateway, by `seq`."""
+        self.sample_ms = MINUTE_MS
+        self.bus_power_mw = 0
+        """What flows through a closed relay."""
 
     @property
     def public_key(self) -> Any:
@@ -76,11 +79,15 @@ class House:
                 name,
                 broker.port,
                 account=self.home.idgrid,
-                sample_ms=MINUTE_MS,
+                sample_ms=self.sample_ms,
                 measure_ms=15 * MINUTE_MS,
                 interval_ms=15 * MINUTE_MS,
                 outbox_records=96,
-                board={"kind": "pc", "starts_ms": milliseconds(START)},
+                board={
+                    "kind": "pc",
+                    "starts_ms": milliseconds(START),
+                    "bus_power_mw": self.bus_power_mw,
+                },
             ),
             authority=broker.authority.tls.certificate_pem,
             token=broker.tokens[name],
@@ -93,9 +100,12 @@ class House:
         row = load_profiles().hour_index(PROFILE_START + (hour - FIRST_HOUR))
         return self.profile.pv_wh[row] - self.profile.load_wh[row]
 
+    def profile_mw(self, hour: datetime) -> int:
+        """What flows without any transfer; positive is what comes in."""
+        return -self.net_wh(hour) * MW_PER_WH_AND_HOUR
+
     async def run_until(self, instant: datetime, hour: datetime) -> None:
-        """Power is positive for what comes in."""
-        await self.node.tell(power_mw=-self.net_wh(hour) * MW_PER_WH_AND_HOUR)
+        await self.node.tell(power_mw=self.profile_mw(hour))
         until_ms = milliseconds(instant)
         await self.node.tell(leap=until_ms)
         await self.node.wait_for(lambda line: line.get("reached") == until_ms)
@@ -135,12 +145,16 @@ class NotingCollector(Collector):
 class FiveHouses:
     """The whole way, on one machine."""
 
+    house: type[House] = House
+
     def __init__(self, folder: Path, hours: int) -> None:
         self.folder = folder
         self.hours = hours
         start = (FIRST_HOUR - timedelta(minutes=30)).isoformat().replace("+00:00", "Z")
         self.community = Community.found(start=start)
-        self.houses = [House(self.community.join(), number, folder) for number in range(HOUSES)]
+        self.houses = [
+            self.house(self.community.join(), number, folder) for number in range(HOUSES)
+        ]
         self.database = fresh_database()
         self.now_ms = milliseconds(START)
         self.service = open_service(
@@ -170,6 +184,7 @@ class FiveHouses:
             self._trade(FIRST_HOUR)
             self._clear(FIRST_HOUR)
             await self._report(FIRST_HOUR)
+            await self._begin_delivery()
             for index in range(self.hours):
                 hour = FIRST_HOUR + timedelta(hours=index)
                 await self._hour(hour, is_last=index == self.hours - 1)
@@ -179,16 +194,23 @@ class FiveHouses:
         """Deliver and meter an hour, trade the next one meanwhile, settle."""
         following = hour + timedelta(hours=1)
         for quarter in range(1, 4):
-            await self._step(hour + quarter * QUARTER, hour)
+            await self._until(hour + quarter * QUARTER, hour)
         if not is_last:
             self.community.ledger.at(following - timedelta(minutes=10))
             self._trade(following)
             self._clear(following)
-        await self._step(following, hour)
+        await self._until(following, hour)
         await self._report(following)
         listing = f"{hour:%Y-%m-%dT%H}"
         self.settled[listing] = self.community.settle(listing)
         await anchor(self.anchors, self.oracle_actor, READINGS)
+
+    async def _begin_delivery(self) -> None:
+        """The first hour is cleared and begins."""
+
+    async def _until(self, instant: datetime, hour: datetime) -> None:
+        """The next end of a quarter."""
+        await self._step(instant, hour)
 
     async def _step(self, instant: datetime, hour: datetime | None = None) -> None:
         """The nodes run to an instant; the gateway stores what they send of it.
@@ -262,6 +284,8 @@ class FiveHouses:
         task = asyncio.create_task(keep_collecting(lambda: collector.run(mqtt)))
         stack.push_async_callback(_cancel, task)
         await collector.is_listening.wait()
+        for house in self.houses:  # what is told at the connection must not come after a leap
+            await house.hear_the_time(START)
 
     def _note(self, batch: list[tuple[str, bytes]]) -> None:
         houses = {house.home.meter_id: house for house in self.houses}

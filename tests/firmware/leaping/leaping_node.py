@@ -20,6 +20,7 @@ gc.threshold(8_192)  # as main.py does
 from board.start import ROOT, Driver, PcHardware, must_go_on, say
 from meternode import mqtt_packets
 from meternode.clock import Clock
+from meternode.node import Sample
 from meternode.startup import load_settings, prepare
 
 LEAP_MS_MIN = 5_000
@@ -74,12 +75,28 @@ class LeapingQueue(core.IOQueue):
 
 
 class LeapingHardware(PcHardware):
-    """A PC's, that says what time it was told."""
+    """A PC's, that says what time it was told.
 
-    def __init__(self, clock, ticks):
+    Its sensor sees what the profile says and what flows over a bus: `bus_power_mw` while a relay
+    is closed, out or in.
+    """
+
+    def __init__(self, clock, ticks, bus_power_mw):
         super().__init__(clock)
         self._ticks = ticks
+        self._bus_power_mw = bus_power_mw
+        self._relays = {"in": False, "out": False}
         self.power_mw = 0
+
+    def set_outputs(self, wanted):
+        """And what flows follows them."""
+        self._relays = wanted
+        super().set_outputs(wanted)
+
+    def read(self):
+        """Of the grid and the bus together."""
+        sign = int(self._relays["in"]) - int(self._relays["out"])
+        return Sample(self.power_mw + sign * self._bus_power_mw)
 
     def told_time(self, now_ms):
         """As the node has it now."""
@@ -146,7 +163,7 @@ async def run(ticks):
     settings = load_settings(ROOT)
     clock = Clock(ticks)
     clock.set(settings.board["starts_ms"])
-    hardware = LeapingHardware(clock, ticks)
+    hardware = LeapingHardware(clock, ticks, settings.board.get("bus_power_mw", 0))
     app = prepare(settings, clock, hardware, ROOT)
     task = asyncio.create_task(must_go_on(app.run()))
     say({"started": settings.device})

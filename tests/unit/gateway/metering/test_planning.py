@@ -1,7 +1,9 @@
 """What a listing's clearing means for nodes with relays: their trades become transfers, once."""
 
 import asyncio
+import importlib
 import json
+import sys
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -9,12 +11,17 @@ import pytest
 
 from gateway.hems.planning import TransferPlanner, keep_planning
 from gateway.hems.transfer_rules import Transfer
+from gateway.mqtt.device_messages import packed
+from tests.firmware.interpreter import CHECKS, FIRMWARE
 from tests.unit.energy.community import LISTING, Community, Household, hour_of, milliseconds
 from tests.unit.gateway.hems import Hems, hems_of
 from tests.unit.gateway.metering.data_service import Keys, Scene
 from tests.unit.gateway.metering.test_tier_a import settings_with
 
+sys.path[:0] = [str(FIRMWARE), str(CHECKS)]
+FirmwareWorld = importlib.import_module("world").World
 PRICE = 90_000
+WATT_HOUR_A_SECOND_MW = 3_600_000
 START_MS = milliseconds(hour_of(LISTING))
 HOUR_MS = 3_600_000
 
@@ -87,6 +94,40 @@ def test_trades_between_nodes_become_transfers_when_the_listing_is_cleared_and_o
         site.scene.restart()
         assert site.planner().plan(START_MS) == []
         assert site.planned() == [transfer]
+
+    play(scenario)
+
+
+@pytest.mark.row("E086")
+def test_a_planner_and_a_gateway_that_start_again_close_no_relay_twice(tmp_path):
+    async def scenario(site: Site) -> None:
+        await site.clear()
+        scene, nodes = site.scene, {}
+        for home in (site.seller, site.buyer):
+            folder, name = str(tmp_path / home.meter_id), home.meter_id
+            nodes[name] = FirmwareWorld(folder, account=home.idgrid, device=name)
+            nodes[name].clock.set(START_MS)
+
+        def start_again() -> None:
+            scene.restart()
+            site.planner().plan(scene.now_ms)
+            for command in scene.service.due(scene.now_ms):
+                for _ in range(2):  # the broker may repeat it
+                    said = nodes[command.device_id].send(packed(command.message))
+                    scene.hear((f"{command.device_id}/ack", packed(said)))
+
+        scene.now_ms = START_MS
+        for _ in range(3):
+            start_again()
+        assert [one.state for one in site.planned()] == ["running"]
+        for _ in range(6):
+            nodes[site.seller.meter_id].run(100, -WATT_HOUR_A_SECOND_MW)
+            nodes[site.buyer.meter_id].run(100, WATT_HOUR_A_SECOND_MW)
+            scene.now_ms += 100_000
+            start_again()
+        (transfer,) = site.planned()
+        assert (transfer.state, transfer.seller.energy_mwh) == ("done", 600_000)
+        assert [node.cycles() for node in nodes.values()] == [1, 1]
 
     play(scenario)
 
