@@ -1,6 +1,7 @@
 """The whole community on one small machine with no way out of it."""
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -34,9 +35,15 @@ def resident_bytes_of_tree(root: int) -> int:
     return sum(usage.resident_bytes for usage in usage_of_trees([root]))
 
 
+def above_zero(pattern: str, text: str) -> bool:
+    """Whether the number in the first group was told, and is more than nothing."""
+    found = re.search(pattern, text)
+    return found is not None and float(found[1].replace(",", "")) > 0
+
+
 @pytest.mark.row("E119")
 def test_a_trade_is_made_and_settled_with_no_network_and_little_memory(tmp_path):
-    options = ("--hours", "1", "--households", "3", "--hour-seconds", "3", "--exit")
+    options = ("--hours", "1", "--households", "3", "--hour-seconds", "6", "--exit")
     rights = [] if os.geteuid() == 0 else ["--map-root-user"]
     command = ["unshare", "--net", *rights, sys.executable, "-c", ALONE, *demo_command(*options)]
     with (tmp_path / "said").open("w+") as said:
@@ -58,4 +65,9 @@ def test_a_trade_is_made_and_settled_with_no_network_and_little_memory(tmp_path)
     assert demo.returncode == 0, text
     assert "2 meters run the firmware on MicroPython" in text
     assert "all invariants hold" in text
+    assert above_zero(r"energy traded +(\S+) kWh", text), text
+    assert above_zero(r"paid to neighbours +(\S+) tokens", text), text
+    done = r"transfer 2016-08-01T20\.1: done, relays open, measured"
+    assert above_zero(done + r" (\S+) kWh out", text), text
+    assert above_zero(done + r" \S+ kWh out, (\S+) kWh in", text), text
     assert 0 < peak < MEMORY_BYTES_MAX, peak
