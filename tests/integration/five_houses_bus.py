@@ -12,6 +12,7 @@ from gateway.hems.transfer_rules import OVER, Transfer, TransferState
 from gateway.mqtt.device_messages import ACCEPTED
 from tests.integration.five_houses_world import QUARTER, FiveHouses, House
 from tests.support.conditions import until
+from tests.unit.energy.community import Household
 from tests.unit.gateway.hems import Hems, hems_of
 
 SURPLUS_WH = (300, -200, 200, -150, -150)
@@ -33,7 +34,7 @@ def sample_wh() -> float:
 class BusHouse(House):
     """Its battery carries its load; beside its relays nothing flows."""
 
-    def __init__(self, home: object, number: int, folder: Path) -> None:
+    def __init__(self, home: Household, number: int, folder: Path) -> None:
         super().__init__(home, number, folder)
         self._surplus_wh = SURPLUS_WH[number]
         self.sample_ms, self.bus_power_mw = SAMPLE_MS, BUS_POWER_MW
