@@ -16,8 +16,8 @@ from gateway.api.problems import install_problem_handlers
 from gateway.api.routes import API_VERSION, DESCRIPTION, TITLE, add_api_routes
 from gateway.api.same_site import SameSiteOnly
 from gateway.services import Services
-from gateway.web import app_routes as web_app_routes
 from gateway.web import (
+    account_lists,
     devices_page,
     keys_pages,
     notice_targets_page,
@@ -27,6 +27,7 @@ from gateway.web import (
     terms_page,
     trust_page,
 )
+from gateway.web import app_routes as web_app_routes
 from gateway.web import routes as web_routes
 from gateway.web.assets import ASSETS
 from gateway.web.console import audit_page, enrolment_page, security_page
@@ -40,6 +41,7 @@ PAGES = (
     devices_page,
     terms_page,
     statement_page,
+    account_lists,
     receipt_page,
     explorer_pages,
     audit_page,

@@ -23,6 +23,8 @@ Idgrid = Annotated[str, Path(pattern=r"^[A-Z0-9-]{4,32}$")]
 MONTH_PATTERN = r"^20[0-9]{2}-(0[1-9]|1[0-2])$"
 Month = Annotated[str, Path(pattern=MONTH_PATTERN)]
 PLACE_PATTERN = r"^[0-9]{1,15}:[0-9]{1,9}$"
+Before = Annotated[str | None, Query(pattern=PLACE_PATTERN)]
+"""The `next` of the page before."""
 GROUP_CHARACTERS_MAX = 64
 MEDIA_TYPES = {"csv": "text/csv; charset=utf-8", "pdf": "application/pdf"}
 
@@ -38,12 +40,21 @@ STATEMENT_FILES: dict[int | str, dict[str, Any]] = {
 
 @router.get("/accounts/{idgrid}/inbox")
 def inbox(
-    idgrid: Idgrid, services: UsedServices, viewer: OwnReader, limit: PageLimit = PAGE_DEFAULT
+    idgrid: Idgrid,
+    services: UsedServices,
+    viewer: OwnReader,
+    before: Before = None,
+    limit: PageLimit = PAGE_DEFAULT,
 ) -> Page[Notice]:
-    """What settlements, corrections and deals did on an account, the newest first."""
+    """What settlements, corrections and deals did on an account, the newest first.
+
+    What one transaction did is on one page, even if that has more than `limit` then.
+    """
     require_sight(viewer, idgrid)
-    found = services.settlements
-    return Page(items=found.notices(idgrid)[:limit], next=None, height=found.height)
+    settlements = services.settlements
+    below = Position.parse(before) if before else None
+    found = settlements.notices_page(idgrid, below=below, limit=limit)
+    return Page(items=found.items, next=found.next, height=settlements.height)
 
 
 @router.get("/accounts/{idgrid}/movements")
@@ -51,7 +62,7 @@ def movements(
     idgrid: Idgrid,
     services: UsedServices,
     viewer: OwnReader,
-    before: Annotated[str | None, Query(pattern=PLACE_PATTERN)] = None,
+    before: Before = None,
     group_id: Annotated[str, Query(max_length=GROUP_CHARACTERS_MAX)] = OWN_PURSE,
     limit: PageLimit = PAGE_DEFAULT,
 ) -> Page[Movement]:

@@ -25,7 +25,7 @@ from gateway.books.savings import Savings, Tariffs, of_month_around, savings_ove
 from gateway.books.standing_preview import HOURS_PER_WEEK, PastHour
 from gateway.local_time import LocalTime
 from gateway.readmodel.queries import ReadModel
-from gateway.readmodel.records import Position, TransactionRecord
+from gateway.readmodel.records import Position, Slice, TransactionRecord
 from gateway.readmodel.snapshots import PAGE_MAX
 from ledger.model.codes import ValidationCode
 
@@ -115,17 +115,25 @@ class OwnRecords:
         shown = {listing.listing_id for listing in listings}
         return newest_first([*found, *self._came_to_nothing(present, shown)])
 
-    def activity(self, limit: int) -> list[TransactionRecord]:
-        """Transactions this household signed, the newest first."""
+    def activity(self, limit: int) -> Slice[TransactionRecord]:
+        """Transactions this household signed, the newest first.
+
+        `next` is where the explorer's page of the household goes on: there may be more.
+        """
         found: list[TransactionRecord] = []
-        below: Position | None = None
+        below: str | None = None
         for _ in range(ACTIVITY_PAGES_MAX):
-            page = self._readmodel.activity(self.idgrid, below=below, limit=PAGE_MAX)
+            page = self._readmodel.activity(
+                self.idgrid, below=Position.parse(below) if below else None, limit=PAGE_MAX
+            )
             found += filter(self._is_signed_here, page.items)
-            if page.next is None or len(found) >= limit:
+            below = page.next
+            if below is None or len(found) > limit:
                 break
-            below = Position.parse(page.next)
-        return found[:limit]
+        if len(found) > limit:
+            last = found[limit - 1]
+            below = str(Position(last.block_number, last.index))
+        return Slice(found[:limit], below)
 
     def _is_signed_here(self, record: TransactionRecord) -> bool:
         signer = self._readmodel.identity(record.creator)
@@ -157,7 +165,7 @@ class OwnRecords:
         """Orders that were recorded as invalid or taken back before the gate closed."""
         return [
             nothing
-            for record in self.activity(ORDERS_SEARCHED_MAX)
+            for record in self.activity(ORDERS_SEARCHED_MAX).items
             if record.tx_id not in present
             and (nothing := _without_effect(record)) is not None
             and nothing.listing_id in shown

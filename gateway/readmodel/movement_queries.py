@@ -25,10 +25,9 @@ def movements(
     limit: int,
 ) -> Slice[Movement]:
     """A purse's movements, the newest first; `below` is the `next` of the page before."""
-    place = tuple_(MovementRow.block_number, MovementRow.tx_index)
     wanted = select(MovementRow).where(*_purse(idgrid, group_id))
     if below is not None:
-        wanted = wanted.where(place < (below.block_number, below.index))
+        wanted = wanted.where(_is_before(below))
     wanted = wanted.order_by(MovementRow.block_number.desc(), MovementRow.tx_index.desc())
     with readmodel.connection() as connection:
         found = [
@@ -58,12 +57,15 @@ def sum_until(
     idgrid: str,
     *,
     until_ms: int | None = None,
+    below: Position | None = None,
     group_id: str = OWN_PURSE,
 ) -> PurseSum:
-    """What was in a purse before this instant; now if none is named."""
+    """What was in a purse before this instant, or before this place; now if none is named."""
     wanted = select(*_SUMS).where(*_purse(idgrid, group_id))
     if until_ms is not None:
         wanted = wanted.where(MovementRow.at_ms < until_ms)
+    if below is not None:
+        wanted = wanted.where(_is_before(below))
     with readmodel.connection() as connection:
         return _sum(connection.execute(wanted).one())
 
@@ -126,6 +128,11 @@ def groups_with(readmodel: ReadModel, idgrid: str) -> list[str]:
 
 def _purse(idgrid: str, group_id: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     return MovementRow.idgrid == idgrid, MovementRow.group_id == group_id
+
+
+def _is_before(position: Position) -> ColumnElement[bool]:
+    place = tuple_(MovementRow.block_number, MovementRow.tx_index)
+    return place < (position.block_number, position.index)
 
 
 def _sum(row: Any) -> PurseSum:

@@ -12,7 +12,7 @@ from gateway.local_time import LocalTime
 from gateway.readmodel import movement_queries
 from gateway.readmodel.movement_rows import OWN_PURSE
 from gateway.readmodel.queries import ReadModel
-from gateway.readmodel.records import Cause, Movement
+from gateway.readmodel.records import Cause, Movement, Position, Slice
 
 _HOUR = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2})(\.[0-9a-f]+)?$")
 """A listing, or a post of the marketplace."""
@@ -61,18 +61,28 @@ def account_month(readmodel: ReadModel, local: LocalTime, idgrid: str, month: st
     )
 
 
-def newest_lines(
-    readmodel: ReadModel, idgrid: str, limit: int, *, group_id: str = OWN_PURSE
-) -> list[AccountLine]:
-    """The newest movements of a purse, each with the balance after it."""
+def account_lines(
+    readmodel: ReadModel,
+    idgrid: str,
+    *,
+    group_id: str = OWN_PURSE,
+    below: Position | None = None,
+    limit: int,
+) -> Slice[AccountLine]:
+    """A purse's movements with the balance after each, the newest first.
+
+    `below` is the `next` of the page before.
+    """
     with readmodel.at_one_height():
-        found = movement_queries.movements(readmodel, idgrid, group_id=group_id, limit=limit)
-        now = movement_queries.sum_until(readmodel, idgrid, group_id=group_id)
-    lines, balance = [], now.amount_utoken
+        found = movement_queries.movements(
+            readmodel, idgrid, group_id=group_id, below=below, limit=limit
+        )
+        after = movement_queries.sum_until(readmodel, idgrid, group_id=group_id, below=below)
+    lines, balance = [], after.amount_utoken
     for movement in found.items:
         lines.append(AccountLine(movement, balance))
         balance -= movement.amount_utoken
-    return lines
+    return Slice(lines, found.next)
 
 
 def months_with_movements(readmodel: ReadModel, local: LocalTime, idgrid: str) -> list[str]:

@@ -13,6 +13,7 @@ from chaincode.energy.settlement.records import SettlementLine
 from gateway.books.ledger_records import LedgerRecords
 from gateway.local_time import LocalTime
 from gateway.readmodel.queries import ReadModel
+from gateway.readmodel.records import Position, Slice
 from gateway.statements.account_month import AccountMonth, account_month, months_with_movements
 from gateway.statements.deals import DealSums, HouseholdDeal, deal_sums, deals_of
 from gateway.statements.group_hours import GroupHour, group_hours, summed_parts
@@ -39,6 +40,11 @@ class Notice:
     index: int
     revision: int
     post_id: str = ""
+
+    @property
+    def position(self) -> Position:
+        """Where it stands on the ledger."""
+        return Position(self.block_number, self.index)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +97,22 @@ class Settlements:
         told = [n for n in found if n.energy_wh or n.amount_utoken or n.refunded_utoken]
         return sorted(told, key=lambda notice: (notice.block_number, notice.index), reverse=True)
 
+    def notices_page(
+        self, idgrid: str, *, below: Position | None = None, limit: int
+    ) -> Slice[Notice]:
+        """Some of the notices, the newest first; `below` is the `next` of the page before.
+
+        What one transaction did stays on one page, which may be longer than `limit` by that.
+        """
+        left = self.notices(idgrid)
+        if below is not None:
+            left = [notice for notice in left if _is_before(notice.position, below)]
+        if len(left) <= limit:
+            return Slice(left, None)
+        last = left[limit - 1].position
+        shown = [notice for notice in left if not _is_before(notice.position, last)]
+        return Slice(shown, str(last) if len(shown) < len(left) else None)
+
     def months(self, idgrid: str) -> list[str]:
         """Months `YYYY-MM` a household has a statement of, the latest first."""
         hours = [_listing_of(key) for key, _ in self._ledger.under("line", idgrid)]
@@ -135,6 +157,10 @@ class Settlements:
             for key, entry in self._ledger.under(kind, idgrid)
             if _listing_of(key).startswith(f"{month}-")
         ]
+
+
+def _is_before(position: Position, other: Position) -> bool:
+    return (position.block_number, position.index) < (other.block_number, other.index)
 
 
 def _notice(kind: str, key: str, line: SettlementLine, entry: Any) -> Notice:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from chaincode.energy.market.standing_rules import StandingOrder
 from chaincode.energy.registry.records import Meter, Participant, Res
@@ -10,10 +9,11 @@ from gateway.books.community import AccountView
 from gateway.books.own_records import OwnRecords
 from gateway.notices.records import Choices
 from gateway.readmodel import movement_queries
-from gateway.readmodel.records import TransactionRecord
+from gateway.readmodel.records import Slice, TransactionRecord
 from gateway.services import Services
-from gateway.statements.account_month import AccountLine, newest_lines
+from gateway.statements.account_month import AccountLine, account_lines
 from gateway.statements.settlements import Notice
+from gateway.web.account_lists import StatementLinks, statement_links
 
 ACTIVITY_SHOWN = 50
 NOTICES_SHOWN = MOVEMENTS_SHOWN = 20
@@ -21,33 +21,25 @@ MONTHS_SHOWN = 12
 
 
 @dataclass(frozen=True, slots=True)
-class StatementLinks:
-    """A month with settled hours: its name in the files (UTC) and a day of it to show."""
-
-    month: str
-    shown: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class GroupPurse:
     """A household's part of a group's purse."""
 
     group_id: str
-    movements: Sequence[AccountLine]
+    movements: Slice[AccountLine]
 
 
 @dataclass(frozen=True, slots=True)
 class AccountPageView:
-    """The whole page."""
+    """The whole page; of what grows without end the first rows, and where it goes on."""
 
     idgrid: str
     account: AccountView | None
     participant: Participant | None
-    statements: Sequence[StatementLinks]
-    notices: Sequence[Notice]
-    movements: Sequence[AccountLine]
+    statements: Slice[StatementLinks]
+    notices: Slice[Notice]
+    movements: Slice[AccountLine]
     groups: Sequence[GroupPurse]
-    activity: Sequence[TransactionRecord]
+    activity: Slice[TransactionRecord]
     standing_orders: Sequence[StandingOrder]
     meters: Sequence[Meter]
     sources: Sequence[Res]
@@ -57,25 +49,22 @@ class AccountPageView:
 
 def account_view(services: Services, idgrid: str) -> AccountPageView:
     """The page of a household."""
-    own = OwnRecords(services.readmodel, idgrid)
-    settlements = services.settlements
+    readmodel = services.readmodel
+    own = OwnRecords(readmodel, idgrid)
     community = services.community
     return AccountPageView(
         idgrid=idgrid,
         account=community.account(idgrid),
         participant=community.participant(idgrid),
-        statements=[
-            StatementLinks(month, datetime.fromisoformat(f"{month}-15"))
-            for month in settlements.months(idgrid)[:MONTHS_SHOWN]
-        ],
-        notices=settlements.notices(idgrid)[:NOTICES_SHOWN],
-        movements=newest_lines(services.readmodel, idgrid, MOVEMENTS_SHOWN),
+        statements=statement_links(services, idgrid, limit=MONTHS_SHOWN),
+        notices=services.settlements.notices_page(idgrid, limit=NOTICES_SHOWN),
+        movements=account_lines(readmodel, idgrid, limit=MOVEMENTS_SHOWN),
         groups=[
             GroupPurse(
                 group_id,
-                newest_lines(services.readmodel, idgrid, MOVEMENTS_SHOWN, group_id=group_id),
+                account_lines(readmodel, idgrid, group_id=group_id, limit=MOVEMENTS_SHOWN),
             )
-            for group_id in movement_queries.groups_with(services.readmodel, idgrid)
+            for group_id in movement_queries.groups_with(readmodel, idgrid)
         ],
         activity=own.activity(ACTIVITY_SHOWN),
         standing_orders=own.standing_orders(),

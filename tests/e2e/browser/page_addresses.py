@@ -17,6 +17,9 @@ HOUSEHOLD = {
     "webhooks": "/notices/webhooks",
     "terms": "/terms",
     "account": "/account",
+    "account-statements": "/account/statements",
+    "account-settlements": "/account/settlements",
+    "account-movements": "/account/movements",
     "standing": "/standing?side=offer",
     "offline": "/offline",
 }
