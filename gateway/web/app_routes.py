@@ -22,7 +22,11 @@ ICON = "/static/icons/icon-192.png"
 SHELL = ("page.css", "page.js", "vendor/htmx.min.js", "icon.svg")
 """What the worker keeps: a page shows at once, and "you are offline" looks like the rest."""
 RECEIPT_SHELL = ("receipts/page.js",)
-RECEIPT_MODULES = ("receipts/check-receipt.js", "receipts/receipt-file.js")
+RECEIPT_MODULES = (
+    "receipts/check-receipt.js",
+    "receipts/receipt-file.js",
+    "receipts/receipt-words.js",
+)
 """What checks receipts without a connection; modules are imported without the hash in the name."""
 
 router = APIRouter(include_in_schema=False)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse
 
+from chaincode.energy.marketplace.records import PostState
 from gateway.web.languages import N_
 from gateway.web.templating import page
 from ledger.receipts.refusals import Problem, Step
@@ -42,6 +43,18 @@ PROBLEMS: Mapping[Problem, str] = {
     Problem.OTHER_CODE: N_("The ledger did not accept this transaction."),
 }
 """Every reason to refuse a receipt, for a household."""
+POST_STATES: Mapping[PostState, str] = {
+    PostState.OPEN: N_("nobody has taken it"),
+    PostState.RESERVED: N_("held for one household"),
+    PostState.PURCHASED: N_("bought, not settled yet"),
+    PostState.SOLD: N_("sold, not settled yet"),
+    PostState.DISPUTED: N_("disputed, readings are missing"),
+    PostState.SETTLED: N_("settled"),
+    PostState.REFUNDED: N_("the buyer got the money back"),
+    PostState.EXPIRED: N_("Expired"),
+    PostState.DELETED: N_("Deleted"),
+}
+"""How far a deal had come when it was written; each has words, as the page's script expects."""
 
 router = APIRouter(include_in_schema=False)
 
@@ -49,4 +62,11 @@ router = APIRouter(include_in_schema=False)
 @router.get("/receipt")
 def receipt(request: Request) -> HTMLResponse:
     """The page; a receipt in the link's fragment stays in the browser."""
-    return page(request, "receipt.html", section="account", steps=STEPS, problems=PROBLEMS)
+    return page(
+        request,
+        "receipt.html",
+        section="account",
+        steps=STEPS,
+        problems=PROBLEMS,
+        post_states=POST_STATES,
+    )

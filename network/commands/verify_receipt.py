@@ -28,11 +28,10 @@ from ledger.receipts.trust import (
 from ledger.storage.config_blocks import config_blocks
 from ledger.storage.leveldb import LevelDbStore
 from ledger.storage.opening import DATABASE_FOLDER, open_ledger
+from network.commands.receipt_words import words_of
 
 EXIT_REFUSED = 1
 EXIT_NOT_DONE = 2
-_UTOKEN_PER_TOKEN = 1_000_000
-_WH_PER_KWH = 1_000
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -130,16 +129,7 @@ def _words(proven: Proven) -> str:
             if is_valid
             else ("the ledger refused this transaction; it changed nothing.")
         )
-    kind, _, rest = proven.write.key.partition("~")
-    line = _content(proven.write.value)
-    if kind != "line" or not isinstance(line, dict):
-        return "this stands in the ledger, written by a valid transaction."
-    household, _, hour = rest.partition("~")
-    return (
-        f"household {household}, hour from {hour} UTC: sold {_kwh(line['sold_wh'])}, bought "
-        f"{_kwh(line['bought_wh'])}; received {_tokens(line['received_utoken'])}, paid "
-        f"{_tokens(line['paid_utoken'])}, refunded {_tokens(line['refunded_utoken'])}."
-    )
+    return words_of(proven.write.key, _content(proven.write.value))
 
 
 def _values(value: bytes) -> list[str]:
@@ -154,14 +144,6 @@ def _content(value: bytes) -> object:
         return json.loads(value)
     except ValueError:
         return value.hex()
-
-
-def _kwh(energy_wh: int) -> str:
-    return f"{energy_wh / _WH_PER_KWH:.3f} kWh"
-
-
-def _tokens(amount_utoken: int) -> str:
-    return f"{amount_utoken / _UTOKEN_PER_TOKEN:.6f} tokens"
 
 
 def _time(time_ms: int) -> str:

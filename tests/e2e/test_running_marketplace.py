@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from gateway.agent.client import OrderRefused
+from network.cli import main
 from tests.e2e.newcomers import Newcomer, newcomer
 from tests.e2e.scene import Scene, play, refused_with, signed, status_of
 
@@ -106,3 +107,42 @@ def test_every_step_of_an_offer_and_a_request_is_shown_and_what_is_taken_stays(d
         assert (await account(it, seller))["locked_utoken"] == 0
 
     play(demo, scene)
+
+
+@pytest.mark.row("E036")
+def test_a_deal_s_receipt_proves_it_to_who_asks_no_peer(demo, tmp_path, capsys):
+    """Four validators sealed it; the command needs the list of them and nobody's word."""
+
+    async def scene(it: Scene) -> tuple[str, str]:
+        names = ("3701", "3702", "3703")
+        seller, buyer, other = await asyncio.gather(*(newcomer(it, name) for name in names))
+        offer = (seller.res_id, "4000", str(PRICE_UTOKEN))
+        post_id = await posted(it, "marketplace:post_offer", seller, *offer)
+        await buyer.client.submit("marketplace:buy", [post_id], wait=True)
+        await posted(it, "marketplace:post_request", other, "1000", "54000")  # the next block
+        path = f"/v1/marketplace/posts/{post_id}/receipt"
+        assert (await it.http.get(path)).status_code == 401
+        answer = await it.http.get(path, headers=await it.manager_session())
+        assert answer.status_code == 200, answer.text
+        (tmp_path / "deal.receipt").write_bytes(answer.content)
+        listed = await it.http.get("/v1/validators")
+        (tmp_path / "validators.json").write_bytes(listed.content)
+        return seller.idgrid, buyer.idgrid
+
+    parties: list[str] = []
+
+    async def noted(it: Scene) -> None:
+        parties.extend(await scene(it))
+
+    play(demo, noted)
+    receipt, validators = tmp_path / "deal.receipt", tmp_path / "validators.json"
+    assert main(["verify-receipt", str(receipt), "--validators", str(validators)]) == 0
+    told = capsys.readouterr().out
+    assert "PROVEN: deal from house to house, hour from " in told
+    assert f"seller {parties[0]}, buyer {parties[1]}; 4.000 kWh for 0.216000 tokens" in told
+    assert "bought, not settled yet" in told
+    assert "of 4 validators" in told
+    altered = receipt.read_bytes().replace(b'"price_utoken":216000', b'"price_utoken":116000')
+    receipt.write_bytes(altered)
+    assert main(["verify-receipt", str(receipt), "--validators", str(validators)]) == 1
+    assert "REFUSED at the Merkle path" in capsys.readouterr().out

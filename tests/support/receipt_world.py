@@ -5,6 +5,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from chaincode.energy import keys, records
+from chaincode.energy.marketplace.posts import post_key
+from chaincode.energy.marketplace.records import Post, PostState
 from ledger.crypto.hashing import block_signature_message
 from ledger.crypto.signing import SigningIdentity
 from ledger.model.block import Block
@@ -22,6 +25,7 @@ from tests.support.ledger_world import CHAINCODE, LedgerWorld, market, put
 
 IDGRID, NEIGHBOUR, HOUR = "VAL-0001", "VAL-0002", "2026-01-01T14"
 LINE_KEY = f"line~{IDGRID}~{HOUR}"
+CORRECTION_KEY = keys.correction(IDGRID, HOUR, 1)
 
 
 def settlement_line(idgrid: str, **changed: int) -> bytes:
@@ -79,6 +83,52 @@ class ReceiptWorld(LedgerWorld):
         identifier = encode_identifier_header(consenter_id, bytes(24))
         message = block_signature_message(receipt.signed_value, identifier, receipt.sealing_header)
         return ReceiptSeal(identifier, who.sign(message))
+
+
+DEAL = Post(
+    post_id="2026-01-15T10.ab12",
+    kind="offer",
+    state=PostState.SETTLED,
+    hour="2026-01-15T10",
+    owner_idgrid="VAL-0001-X",
+    energy_wh=4_000,
+    price_utoken=216_000,
+    unit_price_utoken_per_kwh=54_000,
+    res_id="pv-1",
+    is_charge_checked=False,
+    needs_acceptance=False,
+    seller_idgrid="VAL-0001-X",
+    buyer_idgrid="VAL-0002-Y",
+    reserved_until_ms=0,
+    escrow_id=None,
+    delivery_start_ms=1_768_471_200_000,
+    delivery_end_ms=1_768_474_800_000,
+    reading_tolerance_ms=60_000,
+    settle_by_ms=1_768_478_400_000,
+    refund_from_ms=1_768_561_200_000,
+    delivered_wh=3_200,
+    paid_utoken=172_800,
+    delivery="metered",
+)
+"""3.2 of 4 kWh came; 43,200 of 216,000 went back."""
+
+
+class DealWorld(ReceiptWorld):
+    """Then a correction of the hour, a deal bought, and the same deal settled; the last seals."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        corrected = settlement_line(IDGRID, sold_wh=-500, received_utoken=-27_000)
+        key = post_key(DEAL.post_id)
+        assert key is not None
+        bought = replace(DEAL, state=PostState.PURCHASED, delivered_wh=None, paid_utoken=None)
+        for written in (
+            put(CORRECTION_KEY, corrected),
+            put(key, records.encode(bought)),
+            put(key, records.encode(DEAL)),
+            put("sealing"),
+        ):
+            self.commit(self.transaction(market(writes=[written])))
 
 
 def strangers() -> Consortium:

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from chaincode.energy.marketplace.posts import post_key
 from gateway.identity.sessions import Viewer
+from ledger.receipts.making import make_receipt
 from ledger.receipts.receipt import encode_receipt
 from tests.e2e.browser.chromium import (
     WIDTHS,
@@ -17,7 +19,8 @@ from tests.e2e.browser.chromium import (
     small_targets,
 )
 from tests.e2e.browser.receipt_gateway import served, services_of, sign_in
-from tests.support.receipt_world import HOUR, IDGRID, ReceiptWorld
+from tests.support.ledger_world import CHAINCODE
+from tests.support.receipt_world import DEAL, HOUR, IDGRID, DealWorld, ReceiptWorld
 
 pytestmark = pytest.mark.full
 VECTORS = Path(__file__).parents[2] / "vectors" / "receipts"
@@ -77,6 +80,77 @@ def test_a_receipt_is_checked_without_a_network(world, services, browser, url, w
         )
         assert not page.locator("#content").is_visible()
         keep_screenshot(page, "receipt-refused")
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_deal_s_receipt_is_read_like_a_settlement_s(browser, width):
+    """As its seller takes it from the gateway; then the same deal as it was bought."""
+    world = DealWorld()
+    services = services_of(world)
+    bought, _ = dealt_in(world)
+    with served(services) as url, page_in(browser, width=width) as page:
+        sign_in(services, page, url, Viewer(DEAL.seller_idgrid))
+        answer = page.request.get(f"{url}/v1/marketplace/posts/{DEAL.post_id}/receipt")
+        assert answer.status == 200
+        open_page(page, url)
+        page.set_input_files("#receipt-file", as_file(answer.body()))
+        page.wait_for_selector("#deal:visible")
+        shown = {
+            name: page.locator(f'#content [data-fill="{name}"]:visible').inner_text()
+            for name in ("deal_hour", "deal_state", "seller", "buyer")
+        }
+        assert shown == {
+            "deal_hour": "15 Jan 2026, 10:00",
+            "deal_state": "settled",
+            "seller": DEAL.seller_idgrid,
+            "buyer": DEAL.buyer_idgrid,
+        }
+        assert amounts_in(page) == ["4", "3.2", "0.216", "0.1728", "0.0432"]
+        assert not page.locator("#line").is_visible()
+        keep_screenshot(page, "receipt-deal")
+        assert overflow_px(page) == 0
+        assert accessibility_findings(page) == []
+        page.set_input_files("#receipt-file", as_file(bought))
+        page.wait_for_selector('[data-fill="deal_state"]:text("bought, not settled yet")')
+        assert amounts_in(page) == ["4", "–", "0.216", "–", "–"]
+
+
+def amounts_in(page) -> list[str]:
+    return page.locator("#deal [data-per]").all_inner_texts()
+
+
+def dealt_in(world: DealWorld) -> tuple[bytes, bytes]:
+    """Receipts of the deal when it was bought and when it was settled."""
+    key = post_key(DEAL.post_id)
+    found = [
+        make_receipt(
+            world.block(number),
+            world.block(number + 1),
+            genesis_hash=world.store.genesis_hash,
+            index=0,
+            written=(CHAINCODE, key),
+        )
+        for number in (world.store.height() - 3, world.store.height() - 2)
+    ]
+    return encode_receipt(found[0]), encode_receipt(found[1])
+
+
+def test_a_correction_s_receipt_says_that_it_is_one(browser):
+    world = DealWorld()
+    services = services_of(world)
+    with served(services) as url, page_in(browser, width=360) as page:
+        sign_in(services, page, url, Viewer(IDGRID))
+        answer = page.request.get(f"{url}/v1/settlements/{HOUR}/receipt?revision=1")
+        assert answer.status == 200
+        open_page(page, url)
+        page.set_input_files("#receipt-file", as_file(answer.body()))
+        page.wait_for_selector("#correction-words:visible")
+        assert page.locator('[data-fill="revision"]').inner_text() == "1"
+        assert page.locator('[data-fill="household"]').inner_text() == IDGRID
+        assert page.locator('[data-fill="sold_wh"]').inner_text() == "-0.5"
+        page.set_input_files("#receipt-file", as_file(encode_receipt(world.receipt())))
+        page.wait_for_selector("#correction-words", state="hidden")
+        assert page.locator('[data-fill="sold_wh"]').inner_text() == "8"
 
 
 def test_the_link_of_a_code_is_checked_and_never_sent(world, browser, url):

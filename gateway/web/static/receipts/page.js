@@ -3,6 +3,7 @@
 
 import { checkReceipt, fingerprint, readValidators } from "./check-receipt.js";
 import { ReceiptRefused, hex } from "./receipt-file.js";
+import { readWrite } from "./receipt-words.js";
 
 const KEPT = "gridledger.validators";
 const VALIDATORS_URL = "/v1/validators";
@@ -122,21 +123,24 @@ function tell(proven) {
 }
 
 function tellWrite({ write, transaction }) {
-  const line = write?.key.startsWith("line~") ? JSON.parse(new TextDecoder().decode(write.value)) : null;
-  show("line-words", line);
-  show("line", line);
-  show("taken-words", !line && transaction.code === 0);
+  const value = write && new TextDecoder().decode(write.value);
+  const read = write && readWrite(write.key, value);
+  const isLine = read?.kind === "line" || read?.kind === "correction";
+  const isDeal = read?.kind === "deal";
+  show("line-words", isLine);
+  show("correction-words", read?.kind === "correction");
+  show("line", isLine);
+  show("deal-words", isDeal);
+  show("deal", isDeal);
+  show("taken-words", !read && transaction.code === 0);
   show("not-taken-words", transaction.code !== 0);
   show("raw", write);
-  if (write) fill("value", `${write.key}\n${new TextDecoder().decode(write.value)}`);
-  if (!line) return;
-  const [, household, hour] = write.key.split("~");
-  fill("household", household);
-  fill("hour", moment(Date.parse(`${hour}:00:00Z`), { timeZone: "UTC" }));
-  for (const part of document.querySelectorAll("#line [data-fill]")) {
-    const amount = line[part.dataset.fill] / Number(part.dataset.per);
-    part.textContent = amount.toLocaleString(LOCALE, { maximumFractionDigits: 6 });
-  }
+  if (write) fill("value", `${write.key}\n${value}`);
+  if (!read) return;
+  fill(isDeal ? "deal_hour" : "hour", moment(Date.parse(`${read.hour}:00:00Z`), { timeZone: "UTC" }));
+  for (const [name, text] of Object.entries(read.names)) fill(name, text ?? "–");
+  for (const [name, whole] of Object.entries(read.amounts)) fillAmount(name, whole);
+  if (isDeal) fill("deal_state", document.querySelector(`[data-post-state="${read.state}"]`).textContent);
 }
 
 /** Show the steps; all before the failed one are good. */
@@ -157,6 +161,14 @@ function begin(failed) {
 
 function moment(atMs, zone = {}) {
   return new Date(atMs).toLocaleString(LOCALE, { dateStyle: "medium", timeStyle: "short", ...zone });
+}
+
+/** In the unit that `data-per` of each place makes; a dash for what is not known yet. */
+function fillAmount(name, whole) {
+  for (const part of document.querySelectorAll(`[data-fill="${name}"][data-per]`)) {
+    const amount = whole / Number(part.dataset.per);
+    part.textContent = whole === null ? "–" : amount.toLocaleString(LOCALE, { maximumFractionDigits: 6 });
+  }
 }
 
 function fill(name, text) {
