@@ -13,6 +13,8 @@ FUNCTION_TITLES: Mapping[str, str] = {
     "standing:withdraw": N_("End a standing order"),
     "marketplace:post_offer": N_("Offer energy to a neighbour"),
     "marketplace:post_request": N_("Request energy from a neighbour"),
+    "marketplace:reserve": N_("Reserve this offer for 15 minutes at most; its price is locked"),
+    "marketplace:release": N_("Let go what you reserved or asked to serve"),
     "marketplace:buy": N_("Buy the energy of this offer"),
     "marketplace:delete": N_("Delete an offer or request"),
     "marketplace:request_to_sell": N_("Ask to serve this request"),

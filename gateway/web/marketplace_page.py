@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chaincode.energy.hours import HOUR_MS, listing_id_at
-from chaincode.energy.marketplace.labels import Label, label_for
+from chaincode.energy.marketplace.labels import Label, is_reserved, label_for, taker_of
 from chaincode.energy.marketplace.records import DEALT, Post, PostKind
 from gateway.identity.sessions import Viewer
 from gateway.identity.sight import post_as_seen
@@ -28,6 +28,10 @@ class PostRow:
     is_own: bool
     may_decide: bool
     """The viewer's own request, which somebody asked to serve."""
+    may_reserve: bool
+    """An offer that nobody holds; holding it locks its price."""
+    held_until_ms: int
+    """So long the viewer holds the offer, or waits for the requester's word; 0: it does not."""
     may_confirm: bool
     """Own deal, delivered and unsettled: without readings its parties say what came."""
 
@@ -79,6 +83,7 @@ def _row(services: Services, post: Post, viewer: Viewer | None) -> PostRow:
     label = label_for(post, viewer_idgrid=idgrid, now_ms=services.clock_ms())
     is_own = post.owner_idgrid == idgrid
     seen = post_as_seen(post, viewer)
+    is_held = is_reserved(post, services.clock_ms())
     return PostRow(
         post=seen,
         owner_idgrid=seen.owner_idgrid,
@@ -86,6 +91,8 @@ def _row(services: Services, post: Post, viewer: Viewer | None) -> PostRow:
         is_open=label in _TO_DO,
         is_own=is_own,
         may_decide=is_own and label is Label.REQUESTED_FOR_SELL and post.needs_acceptance,
+        may_reserve=bool(idgrid) and label is Label.BUY and not is_held,
+        held_until_ms=post.reserved_until_ms if is_held and taker_of(post) == idgrid else 0,
         may_confirm=bool(idgrid)
         and idgrid in (post.seller_idgrid, post.buyer_idgrid)
         and post.state in DEALT

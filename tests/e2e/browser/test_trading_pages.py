@@ -121,6 +121,83 @@ def test_what_is_signed_is_shown_first_and_no_means_no_transaction(browser, scen
         expect(mine).to_contain_text("taken back before the gate closed")
 
 
+@pytest.mark.parametrize("width", WIDTHS)
+def test_an_open_order_is_changed_in_its_place_and_stays_unfolded_meanwhile(browser, scene, width):
+    it, street = scene
+    with page_in(browser, width=width) as page:
+        signed_in_with_key(page, it, street.modest)
+        page.goto(f"{it.url}/market")
+        page.locator("#bid-energy").fill("2.25")
+        page.locator("#bid-price").fill("0.06")
+        page.get_by_role("button", name="Bid", exact=True).click()
+        confirm(page)
+        order = page.locator("#orders li", has_text="2.25 kWh").first
+        order_id = order.get_attribute("data-order")
+        order.locator("summary").click()
+        form = page.get_by_role("form", name="Change this order").first
+        form.get_by_label("kWh", exact=True).fill("0.75")
+        height = it.services.market.height
+        it.act(lambda community: community.bid(street.flat, 100, 60_000, OPEN_HOUR))
+        expect(page.locator("#height")).to_contain_text(str(height + 1))
+        keep_screenshot(page, "order-changed")
+        assert overflow_px(page) == 0
+        assert accessibility_findings(page) == []
+        expect(form.get_by_label("kWh", exact=True)).to_have_value("0.75")
+        form.get_by_label("Price, tokens/kWh").fill("0.07")
+        form.get_by_role("button", name="Replace").click()
+        dialog = page.locator("#sign-dialog")
+        expect(dialog.locator("h2")).to_have_text("Replace an order")
+        expect(dialog.locator("[data-value=energy]")).to_have_text("0.75 kWh")
+        expect(dialog.locator("[data-value=price]")).to_have_text("0.07 / kWh")
+        expect(dialog.locator("[data-value=worth]")).to_have_text("0.0525")
+        confirm(page)
+        changed = page.locator("#orders li", has_text="0.75 kWh").first
+        expect(changed).to_contain_text("on the ledger")
+        assert changed.get_attribute("data-order") != order_id
+        expect(page.locator(f'[data-order="{order_id}"]')).to_contain_text("cancelled")
+        changed.get_by_role("button", name="Cancel this order").click()
+        confirm(page)
+
+
+@pytest.mark.row("E035", "E036")
+@pytest.mark.parametrize("width", WIDTHS)
+def test_an_offer_is_reserved_let_go_and_blocked_for_others_meanwhile(browser, scene, width):
+    it, street = scene
+    with page_in(browser, width=width) as buyer, page_in(browser, width=width) as other:
+        posted = it.act(
+            lambda _: street.sunny.client.submit(
+                "marketplace:post_offer", OPEN_HOUR, street.sunny.res_id, 300, 16_200, "unchecked"
+            )
+        )
+        row = f'tr[data-post="{posted["post_id"]}"]'
+        signed_in_with_key(buyer, it, street.flat)
+        signed_in_with_key(other, it, street.bakery)
+        buyer.goto(f"{it.url}/marketplace")
+        other.goto(f"{it.url}/marketplace")
+        locked = it.services.community.account(street.flat.idgrid).locked_utoken
+        buyer.locator(row).get_by_role("button", name="Reserve").click()
+        dialog = buyer.locator("#sign-dialog")
+        expect(dialog.locator("h2")).to_contain_text("Reserve this offer")
+        expect(dialog.locator("[data-part=unknown]")).to_be_hidden()
+        expect(dialog.locator("[data-value=post]")).to_have_text(posted["post_id"])
+        confirm(buyer)
+        expect(buyer.locator(row)).to_contain_text("yours until")
+        account = it.services.community.account(street.flat.idgrid)
+        assert account.locked_utoken == locked + 16_200
+        expect(other.locator(row).locator("[data-label]")).to_have_attribute(
+            "data-label", "Reserved"
+        )
+        expect(other.locator(row).locator("button")).to_have_count(0)
+        keep_screenshot(buyer, "marketplace-reserved")
+        assert overflow_px(buyer) == 0
+        assert accessibility_findings(buyer) == []
+        buyer.locator(row).get_by_role("button", name="Let it go").click()
+        confirm(buyer)
+        expect(buyer.locator(row).get_by_role("button", name="Reserve")).to_be_visible()
+        expect(other.locator(row).get_by_role("button", name="Buy")).to_be_visible()
+        assert it.services.community.account(street.flat.idgrid).locked_utoken == locked
+
+
 @pytest.mark.row("E127")
 @pytest.mark.parametrize("width", WIDTHS)
 def test_what_is_posted_on_the_page_is_in_the_list_one_block_later(browser, scene, width):

@@ -32,6 +32,8 @@ const READINGS = {
   "standing:withdraw": [["order", text]],
   "marketplace:post_offer": [["hour", hour], ["source", text], ["energy", energy], ["lot", lot], ["charge", text]],
   "marketplace:post_request": [["hour", hour], ["energy", energy], ["lot", lot], ["acceptance", text]],
+  "marketplace:reserve": [["post", text]],
+  "marketplace:release": [["post", text]],
   "marketplace:buy": [["post", text]],
   "marketplace:delete": [["post", text]],
   "marketplace:request_to_sell": [["post", text], ["source", text]],
