@@ -102,6 +102,12 @@ def _run_from_repository(name: str, what: str, module: str, arguments: Sequence[
     return status
 
 
+def _charger(arguments: Sequence[str]) -> int:
+    from network.commands.charger import main as run_charger
+
+    return run_charger(arguments)
+
+
 def _clear(arguments: Sequence[str]) -> int:
     from chaincode.energy.market.clear_command import main as run_clear
 
@@ -255,6 +261,7 @@ COMMANDS = {
     "simulate": Command("run or replay seeds of the consensus simulator", _simulate),
     "gateway": Command("run a community's gateway, with settings made the first time", _gateway),
     "oracle": Command("answer what the ledger asks of a member", _oracle),
+    "charger": Command("a car's charger: buys the hours it charges in, switches it", _charger),
     "broker": Command("configuration, certificate and rights of a community's mosquitto", _broker),
     "timetable": Command("open, close, clear and settle listings when they are due", _timetable),
     "database": Command("backup, restore: the gateway's own data", _database),

@@ -55,9 +55,13 @@ class Charger:
     planned: dict[int, int] = field(default_factory=dict)
     """What was signed: energy per hour in Wh, by the instant it begins."""
 
-    async def sign_plan(self, prices_utoken_per_kwh: Mapping[int, int]) -> str:
+    def expect(self, prices_utoken_per_kwh: Mapping[int, int], now_ms: int = 0) -> dict[int, int]:
+        """What it would sign now, by expected prices; nothing when no hour is left to buy."""
+        return plan(self.charge, prices_utoken_per_kwh, now_ms=now_ms)
+
+    async def sign_plan(self, prices_utoken_per_kwh: Mapping[int, int], now_ms: int = 0) -> str:
         """Plan by expected prices and sign the order for it; returns the order's id."""
-        self.planned = plan(self.charge, prices_utoken_per_kwh)
+        self.planned = self.expect(prices_utoken_per_kwh, now_ms)
         order = standing_order(
             self.charge,
             self.planned,

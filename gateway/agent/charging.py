@@ -90,6 +90,16 @@ def plan(
     return dict(sorted(chosen.items()))
 
 
+def counted_wh(metered_wh: int, t_end_ms: int, now_ms: int, power_w: int) -> int:
+    """Energy charged by now: what the meter says as of `t_end_ms`, and the power since.
+
+    `power_w` is what was switched on for the last hour. Without it the quarter of an hour that
+    has no reading yet would be charged a second time.
+    """
+    unread_ms = min(max(now_ms - t_end_ms, 0), HOUR_MS)
+    return max(metered_wh, 0) + power_w * unread_ms // HOUR_MS
+
+
 def cost_utoken(planned: Mapping[int, int], prices_utoken_per_kwh: Mapping[int, int]) -> int:
     """What a plan costs at these prices, rounded up for each hour."""
     return sum(
