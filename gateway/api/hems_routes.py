@@ -24,8 +24,6 @@ from gateway.identity.sight import OwnReadings, told_of_source_since_ms
 from gateway.services import Services
 
 WH_PER_KWH = 1000
-READINGS_PER_HOUR = 4
-"""A meter that reports every quarter of an hour has one at either end of any hour (003:318)."""
 
 router = APIRouter(tags=["hems"])
 
@@ -68,12 +66,11 @@ def smart_meter(
     _require_sight(services, viewer, meter.owner_idgrid, [meter_id])
     readings = _readings_for(services, viewer, meter)
     instant_ms = _instant(services, at_ms)
-    start_ms = instant_ms - services.energy_hour_ms
     hour = metered_hour(
-        readings.until(start_ms),
+        readings.until(instant_ms - services.energy_hour_ms),
         readings.until(instant_ms),
-        hour_start_ms=start_ms,
-        gap_ms=services.energy_hour_ms // READINGS_PER_HOUR,
+        at_ms=instant_ms,
+        hour_ms=services.energy_hour_ms,
     )
     if hour is None:
         raise RequestRefused(Problem.CONFLICT, f"{meter_id} did not report at both ends")

@@ -19,6 +19,7 @@ from gateway.hems.devices import DeviceBook
 from gateway.hems.expected import ExpectedDevices
 from gateway.hems.links import LinkBook
 from gateway.hems.measurements import MeasurementStore
+from gateway.hems.metered_hour import READINGS_PER_HOUR
 from gateway.hems.plausibility import Limits
 from gateway.hems.retention import Retention
 from gateway.hems.series import SeriesStore
@@ -29,15 +30,16 @@ from gateway.hems.transfers import TransferBook
 from gateway.hems.waits import WaitBook
 from gateway.ledger_access.refusals import refusal_code
 
-READINGS_PER_HOUR = 4
-"""A quarter of an hour between readings (003:318), unless the community says otherwise."""
 SILENT_INTERVALS = 3
 
 logger = logging.getLogger(__name__)
 
 
 def limits_for(hour_ms: int, interval_ms: int | None = None) -> Limits:
-    """Rules for a community whose market hour takes so many real milliseconds."""
+    """Rules for a community whose market hour takes so many real milliseconds.
+
+    Between readings is a quarter of it, unless the community says otherwise.
+    """
     interval = interval_ms or hour_ms // READINGS_PER_HOUR
     return Limits(interval_ms=interval, energy_hour_ms=hour_ms)
 

@@ -12,11 +12,10 @@ from chaincode.energy.oracle.readings import QUALITIES, energy_between
 from chaincode.energy.oracle.records import MeterReading
 from chaincode.energy.oracle.signatures import is_signed_by
 from chaincode.energy.registry.records import Meter, Status
+from gateway.hems.metered_hour import are_ends_of_hour
 from gateway.oracle.steps import CHECK_SIGNATURE, PARSE, JobFailed
 
 WH_PER_KWH = 1_000
-READINGS_PER_HOUR = 4
-"""As a gateway has it: a reading every quarter of an hour at least (003:318)."""
 _NUMBERS = ("seq", "t_end_ms", "import_wh", "export_wh")
 _MEMBERS = frozenset(field.name for field in fields(MeterReading))
 
@@ -51,19 +50,12 @@ def check_metered(content: Any, meter: Meter, value_kwh: Decimal, at_ms: int, ho
         if not is_signed_by(meter, reading):
             detail = f"{meter.meter_id}, seq {reading.seq}: not signed by the key on the ledger"
             raise JobFailed(CHECK_SIGNATURE, detail, may_retry=False)
-    _require_hour(start, end, at_ms, hour_ms)
+    if not are_ends_of_hour(start, end, at_ms=at_ms, hour_ms=hour_ms):
+        # Good signatures over another hour prove nothing about this one.
+        detail = f"the readings end at {start.t_end_ms} and {end.t_end_ms}: not that hour"
+        raise JobFailed(CHECK_SIGNATURE, detail, may_retry=True)
     imported_wh = energy_between(start, end).imported_wh
     if value_kwh * WH_PER_KWH != imported_wh:
         detail = f"{value_kwh} kWh is said, {imported_wh} Wh are signed"
         raise JobFailed(CHECK_SIGNATURE, detail, may_retry=False)
     return f"seq {start.seq} and {end.seq}, tier {meter.tier}, key {meter.key_fingerprint[:16]}"
-
-
-def _require_hour(start: MeterReading, end: MeterReading, at_ms: int, hour_ms: int) -> None:
-    """Good signatures over another hour prove nothing about this one."""
-    gap_ms = hour_ms // READINGS_PER_HOUR
-    starts_ms = at_ms - hour_ms
-    is_the_hour = starts_ms - gap_ms <= start.t_end_ms <= starts_ms < end.t_end_ms <= at_ms
-    if not is_the_hour:
-        detail = f"the readings end at {start.t_end_ms} and {end.t_end_ms}: not that hour"
-        raise JobFailed(CHECK_SIGNATURE, detail, may_retry=True)

@@ -11,6 +11,7 @@ from tests.unit.energy.oracle.panel import with_battery
 from tests.unit.gateway.hems import HOUR_MS, ORACLE_TOKEN, bearer, client_of, hems_of
 
 QUARTER_MS = HOUR_MS // 4
+MINUTE_MS = HOUR_MS // 60
 BATTERY, METER = "battery-0", "meter-0"
 
 
@@ -114,7 +115,26 @@ def test_a_silent_meter_has_no_last_hour():
 
 
 def test_without_both_ends_there_is_no_hour() -> None:
-    assert metered_hour(None, None, hour_start_ms=0, gap_ms=1) is None
+    assert metered_hour(None, None, at_ms=HOUR_MS, hour_ms=HOUR_MS) is None
+
+
+@pytest.mark.row("E064")
+def test_a_meter_that_fell_silent_within_the_hour_has_no_hour():
+    async def scene(hems, client) -> None:
+        owner = hems.community.households[0]
+        end_ms = milliseconds(hems.community.ledger.now)
+        path, known = f"/smartmeter/{METER}", bearer(ORACLE_TOKEN)
+        silent_ms = end_ms - HOUR_MS + 5 * MINUTE_MS
+        for at_ms in (end_ms - HOUR_MS, silent_ms):
+            await hems.read(owner, at_ms, load_wh=100)
+        assert (await client.get(path, headers=known)).status_code == 409
+        await hems.read(owner, end_ms - QUARTER_MS - 1, load_wh=100)
+        assert (await client.get(path, headers=known)).status_code == 409, "older than a quarter"
+        await hems.read(owner, end_ms - QUARTER_MS, load_wh=100)
+        answer = await client.get(path, headers=known)
+        assert (answer.status_code, answer.json()["value"]) == (200, 0.3)
+
+    play(scene)
 
 
 def test_an_older_observation_is_not_kept_and_old_ones_go(monkeypatch) -> None:

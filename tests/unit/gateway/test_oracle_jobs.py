@@ -17,6 +17,7 @@ from fastapi import FastAPI, Response
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chaincode.energy.hours import MINUTE_MS
 from chaincode.energy.oracle.readings import attested_message
 from chaincode.energy.oracle.records import MeterReading
 from chaincode.energy.oracle.requests import REQUEST_LIFETIME_MS
@@ -164,10 +165,23 @@ def of_another_hour(hour: MeteredHour) -> dict[str, Any]:
     return hour.answer(readings=readings)
 
 
+def of_a_meter_that_fell_silent(hour: MeteredHour) -> dict[str, Any]:
+    last = hour.reading(HOUR_MS - 5 * MINUTE_MS, 11_500)
+    return hour.answer(readings=[hour.reading(HOUR_MS, 10_000), last])
+
+
+def a_quarter_older_at_both_ends(hour: MeteredHour) -> dict[str, Any]:
+    gap_ms = 15 * MINUTE_MS
+    readings = [hour.reading(HOUR_MS + gap_ms, 10_000), hour.reading(gap_ms, 11_500)]
+    return hour.answer(readings=readings)
+
+
 @pytest.mark.parametrize(
     ("answered", "refusal", "tries"),
     [
         (honest, None, 0),
+        (a_quarter_older_at_both_ends, None, 0),
+        (of_a_meter_that_fell_silent, "not that hour", 2),
         (another_value, "1.4 kWh is said, 1500 Wh are signed", 1),
         (no_readings, "without its readings", 1),
         (an_altered_register, "not signed by the key on the ledger", 1),
