@@ -27,6 +27,7 @@ class AlarmKind(StrEnum):
     TAMPERED = "tampered"
     TRANSFER = "transfer"
     CLOCK = "clock"
+    SENSOR = "sensor"
 
 
 @dataclass(frozen=True, slots=True)

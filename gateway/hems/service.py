@@ -19,6 +19,7 @@ from gateway.hems.devices import DeviceBook
 from gateway.hems.expected import ExpectedDevices
 from gateway.hems.links import LinkBook
 from gateway.hems.measurements import MeasurementStore
+from gateway.hems.sensor_watch import SensorWatch
 from gateway.hems.series import Arrival, Kept, SeriesStore
 from gateway.hems.switching import SwitchBook
 from gateway.hems.transfer_rules import Command, Transfer, TransferState, left_undone
@@ -124,6 +125,7 @@ class HemsService:
         """Until it is told of a broker it takes what it is given as all there is."""
         self._good_in_a_row: Counter[str] = Counter()
         """Of meters, since this process began."""
+        self._sensors = SensorWatch(self.interval_ms)
 
     @property
     def interval_ms(self) -> int:
@@ -135,6 +137,9 @@ class HemsService:
         stores = self.stores
         kept = stores.series.keep(inbox.arrivals, now_ms)
         self._watch_loads(inbox.measurements, now_ms)
+        for device_id, flags in self._sensors.flagged(inbox.measurements, now_ms).items():
+            self._raise(AlarmKind.SENSOR, [device_id], flags, now_ms)
+        self._clear(AlarmKind.SENSOR, self._sensors.over(inbox.measurements, now_ms), now_ms)
         stores.measurements.keep(inbox.measurements, now_ms)
         self._on_measured(inbox.measurements)
         for battery_id, observation in inbox.charges:

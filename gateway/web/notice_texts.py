@@ -36,6 +36,7 @@ ALARMS: Mapping[str, str] = {
     AlarmKind.TAMPERED: N_("somebody may have tampered with it"),
     AlarmKind.TRANSFER: N_("a transfer of energy did not go as planned"),
     AlarmKind.CLOCK: N_("it doubts the time it is told"),
+    AlarmKind.SENSOR: N_("a sensor is at the end of its range or nobody has calibrated it"),
 }
 ALARMS_OVER: Mapping[str, str] = {
     AlarmKind.SILENT: N_("it is heard again"),
@@ -44,6 +45,7 @@ ALARMS_OVER: Mapping[str, str] = {
     AlarmKind.TAMPERED: N_("it is in order again"),
     AlarmKind.TRANSFER: N_("a transfer of energy went as planned again"),
     AlarmKind.CLOCK: N_("it knows the time again"),
+    AlarmKind.SENSOR: N_("its sensors are in order again"),
 }
 WELL_AGAIN = N_("A device is well again")
 CALL = N_("%(hour)s: %(energy)s kWh for %(price)s tokens (%(name)s)")

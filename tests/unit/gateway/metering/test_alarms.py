@@ -79,6 +79,33 @@ def test_a_node_that_doubts_its_time_raises_one_alarm_until_it_does_not():
     assert told(scene)[1:] == [("clock", "node-1", False)]
 
 
+def test_a_sensor_that_is_not_to_be_trusted_raises_one_alarm_until_an_interval_is_without():
+    scene = Scene(Keys())
+
+    def measure(*flags: str, after_ms: int = 10_000) -> None:
+        scene.now_ms += after_ms
+        content = {"v": 1, "d": "node-1", "t": scene.now_ms, "p_mw": 5_000, "flags": flags}
+        scene.hear(("node-1/measure", json.dumps(content).encode()))
+
+    measure()
+    assert told(scene) == []
+    measure("i_saturated", "uncalibrated")
+    assert told(scene) == [("sensor", "node-1", True)]
+    assert scene.alarms[0].detail == "i_saturated, uncalibrated"
+    for _ in range(3):  # a load at the end of the clamp's range comes and goes
+        measure()
+        measure("i_saturated")
+    assert len(scene.alarms) == 1
+    measure(after_ms=QUARTER_MS - 1)
+    assert len(scene.alarms) == 1
+    measure(after_ms=1)
+    assert told(scene)[1:] == [("sensor", "node-1", False)]
+    measure("uncalibrated")
+    scene.restart()
+    measure()
+    assert told(scene)[2:] == [("sensor", "node-1", True), ("sensor", "node-1", False)]
+
+
 @pytest.mark.row("E075")
 def test_a_meter_that_was_never_heard_is_silent_after_its_time_too():
     """It is approved on the ledger, so readings are due; nobody has heard of it."""
