@@ -4,7 +4,7 @@ It stands where `board/` stands on the flash of a real node; everything else is 
 The current folder is the node's flash. Lines of JSON come in on standard input:
 
     {"hour": {"load_wh": 800, "pv_wh": 300}}     an hour of the home's profile flows at once
-    {"read": 1470085200000}                      sign the registers as of this instant
+    {"read": 1470085200000}                      an hour ends now: sign the registers as of it
     {"power_mw": -12000}                         from now on this flows (real time)
     {"values": {"power_mw": -12000, "u_mv": 231000, "i_ma": 52}}   tell these, count nothing
     {"counts": [40000, 33000]}                   from now on the converters read this
@@ -160,7 +160,7 @@ class Driver:
         if "hour" in order:
             self._flow(order["hour"]["pv_wh"] - order["hour"]["load_wh"])
         if "read" in order:
-            self._node.metering.end_interval(order["read"])
+            self._node.metering.end_interval(order["read"], True)
         if "values" in order:
             self._node.show(Sample(**order["values"]))
         if "power_mw" in order:

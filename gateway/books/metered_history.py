@@ -16,7 +16,10 @@ from gateway.local_time import LocalTime
 
 @dataclass(frozen=True, slots=True)
 class Energy:
-    """Of an hour or a day; None is a gap. Of its `hours` the operator stated `stated`."""
+    """Of an hour or a day; None is a gap.
+
+    Of its `hours` the operator stated `stated`, and `estimated` were not measured throughout.
+    """
 
     start: datetime
     label: str
@@ -24,6 +27,7 @@ class Energy:
     exported_wh: int | None
     hours: int
     stated: int
+    estimated: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,7 @@ def _lines(by_start: Mapping[int, SettlementLine], start_ms: int) -> list[Settle
 def _energy(start: datetime, label: str, lines: list[SettlementLine]) -> Energy:
     metered = [line for line in lines if line.metering != Metering.MISSING]
     stated = sum(line.metering == Metering.SUBSTITUTED for line in metered)
+    estimated = sum(line.metering == Metering.ESTIMATED for line in metered)
     if not metered:
         return Energy(start, label, None, None, 0, 0)
     return Energy(
@@ -96,4 +101,5 @@ def _energy(start: datetime, label: str, lines: list[SettlementLine]) -> Energy:
         exported_wh=sum(line.exported_wh for line in metered),
         hours=len(metered),
         stated=stated,
+        estimated=estimated,
     )

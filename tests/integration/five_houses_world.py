@@ -104,8 +104,12 @@ class House:
         """What flows without any transfer; positive is what comes in."""
         return -self.net_wh(hour) * MW_PER_WH_AND_HOUR
 
+    def measured(self, hour: datetime) -> dict[str, Any]:
+        """What its sensors are told to see."""
+        return {"power_mw": self.profile_mw(hour)}
+
     async def run_until(self, instant: datetime, hour: datetime) -> None:
-        await self.node.tell(power_mw=self.profile_mw(hour))
+        await self.node.tell(**self.measured(hour))
         until_ms = milliseconds(instant)
         await self.node.tell(leap=until_ms)
         await self.node.wait_for(lambda line: line.get("reached") == until_ms)
@@ -147,13 +151,13 @@ class FiveHouses:
 
     house: type[House] = House
 
-    def __init__(self, folder: Path, hours: int) -> None:
+    def __init__(self, folder: Path, hours: int, houses: int = HOUSES) -> None:
         self.folder = folder
         self.hours = hours
         start = (FIRST_HOUR - timedelta(minutes=30)).isoformat().replace("+00:00", "Z")
         self.community = Community.found(start=start)
         self.houses = [
-            self.house(self.community.join(), number, folder) for number in range(HOUSES)
+            self.house(self.community.join(), number, folder) for number in range(houses)
         ]
         self.database = fresh_database()
         self.now_ms = milliseconds(START)
@@ -243,7 +247,7 @@ class FiveHouses:
 
     async def _report(self, instant: datetime) -> None:
         self.community.ledger.at(instant)
-        assert await self.oracle.report_due() == HOUSES
+        assert await self.oracle.report_due() == len(self.houses)
 
     def _trade(self, hour: datetime) -> None:
         if hour == FIRST_HOUR:

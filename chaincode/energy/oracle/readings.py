@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from chaincode.energy.errors import Refusal
 from chaincode.energy.oracle.records import MeterReading
 
-QUALITIES = ("measured", "estimated", "substituted")
+MEASURED = "measured"
+QUALITIES = (MEASURED, "estimated", "substituted")
 CLOCK_AHEAD_MS_MAX = 5 * 60 * 1000
 REGISTER_WH_MAX = 10**15
 SEQ_MAX = 10**15
@@ -57,3 +58,13 @@ def energy_between(start: MeterReading, end: MeterReading) -> Period:
         imported_wh=end.import_wh - start.import_wh,
         exported_wh=end.export_wh - start.export_wh,
     )
+
+
+def is_measured(start: MeterReading, end: MeterReading, *, from_ms: int, to_ms: int) -> bool:
+    """Whether the meter signed that it measured all of an hour of the clock.
+
+    `quality` is about everything since the last whole hour before a reading, so the reading at the
+    end of an hour speaks for those in between, which are not on the ledger. A reading that stands
+    for another instant leaves a time for which no signature speaks.
+    """
+    return (start.t_end_ms, end.t_end_ms) == (from_ms, to_ms) and end.quality == MEASURED

@@ -16,7 +16,7 @@ from chaincode.energy.registry.records import Res
 STORAGE = frozenset({"battery", "ev"})
 NO_GENERATOR = "no approved generator"
 STORAGE_UNMETERED = "storage, and no meter of a generator"
-NOT_MEASURED = "no signed readings of the connection"
+NOT_MEASURED = "the connection was not measured throughout"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from chaincode.energy.market.rationing import largest_remainder
 from chaincode.energy.market.records import Listing, MarketOrder, OwnOrders
 from chaincode.energy.settlement.metering import SILENT, Readings, measured
 from chaincode.energy.settlement.pool import Metered
-from chaincode.energy.settlement.records import Metering, SettlementLine
+from chaincode.energy.settlement.records import SettlementLine, least_trustworthy
 from chaincode.energy.world import World
 
 
@@ -33,11 +33,10 @@ def merged(metered: Mapping[str, Metered], groups: Mapping[str, Sequence[str]]) 
     for group_id, members in groups.items():
         missing += [idgrid for idgrid in members if idgrid not in metered]
         known = [result.pop(idgrid) for idgrid in members if idgrid in metered]
-        qualities = {meter.metering for meter in known}
         result[group_id] = Metered(
             imported_wh=sum(meter.imported_wh for meter in known),
             exported_wh=sum(meter.exported_wh for meter in known),
-            metering=min(qualities) if len(qualities) == 1 else Metering.SUBSTITUTED,
+            metering=least_trustworthy(meter.metering for meter in known),
         )
     return Merged(metered=result, missing=tuple(sorted(missing)))
 

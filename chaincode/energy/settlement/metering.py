@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from chaincode.energy import keys
 from chaincode.energy.market.records import Listing
-from chaincode.energy.oracle.readings import energy_between
+from chaincode.energy.oracle.readings import energy_between, is_measured
 from chaincode.energy.oracle.reports import registers_at
 from chaincode.energy.registry.records import Connection
 from chaincode.energy.settlement.pool import Metered
@@ -44,7 +44,7 @@ async def measured(world: World, listing: Listing, *, operator_decides: bool) ->
 async def _from_registers(world: World, listing: Listing) -> Readings:
     """Differences of the registers at both ends; a household needs them of all its meters."""
     scanned = await world.scan(Connection, keys.under("connection"))
-    start_ms = listing.delivery_start_ms
+    start_ms, end_ms = listing.delivery_start_ms, listing.delivery_end_ms
     connections = [connection for _, connection in scanned if connection.measures(start_ms)]
     starts, ends = [
         await registers_at(
@@ -53,7 +53,7 @@ async def _from_registers(world: World, listing: Listing) -> Readings:
             instant_ms,
             tolerance_ms=listing.reading_tolerance_ms,
         )
-        for instant_ms in (listing.delivery_start_ms, listing.delivery_end_ms)
+        for instant_ms in (start_ms, end_ms)
     ]
     metered: dict[str, Metered] = {}
     silent: set[str] = set()
@@ -62,10 +62,12 @@ async def _from_registers(world: World, listing: Listing) -> Readings:
             silent.add(connection.idgrid)
             continue
         period = energy_between(start, end)
+        is_whole = is_measured(start, end, from_ms=start_ms, to_ms=end_ms)
         so_far = metered.get(connection.idgrid, Metered(0, 0))
         metered[connection.idgrid] = Metered(
             imported_wh=so_far.imported_wh + period.imported_wh,
             exported_wh=so_far.exported_wh + period.exported_wh,
+            metering=so_far.metering if is_whole else Metering.ESTIMATED,
         )
     complete = {name: meter for name, meter in metered.items() if name not in silent}
     return Readings(metered=complete, silent=frozenset(silent))

@@ -1,18 +1,28 @@
 """What settlement keeps in the world state; energy in Wh, money in micro-tokens, time in ms."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 
 class Metering(StrEnum):
-    """Where the energy of a line comes from."""
+    """Where the energy of a line comes from, the most trustworthy first."""
 
     MEASURED = "measured"
+    ESTIMATED = "estimated"
+    """Signed by the meter, which says that it did not measure all of the period; or no reading
+    stood at an end of it."""
     SUBSTITUTED = "substituted"
     """Stated by the grid operator, because readings were missing or wrong."""
     MISSING = "missing"
     """The meter was silent until its readings were due; counted as zero."""
+
+
+def least_trustworthy(kinds: Iterable[str]) -> str:
+    """What energy from several sources is called; `MISSING` if there is none."""
+    order = list(Metering)
+    return max((Metering(kind) for kind in kinds), key=order.index, default=Metering.MISSING)
 
 
 class Progress(StrEnum):

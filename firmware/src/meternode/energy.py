@@ -4,7 +4,7 @@ from meternode.registers import UJ_PER_WH
 
 ELAPSED_PERIODS_MAX = 5
 """After a longer silence of the sensors nobody knows the power: it counts for this many periods,
-and the interval is `estimated`."""
+and the hour is `estimated`."""
 
 
 class Integrator:
@@ -14,10 +14,10 @@ class Integrator:
         self._registers = registers
         self._elapsed_ms_max = ELAPSED_PERIODS_MAX * sample_ms
         self._last_ms = None
-        self.has_gap = False
-        """Whether the interval has time without a value; the reading's quality."""
+        self.is_estimated = False
+        """Whether the hour so far has time without a value, or with one nobody calibrated."""
 
-    def sample(self, power_mw, ticks_ms):
+    def sample(self, power_mw, ticks_ms, is_calibrated=True):
         """Count the time since the last sample with this power; None: the sensor does not know.
 
         Returns the milliseconds counted.
@@ -26,16 +26,19 @@ class Integrator:
         if last_ms is None:
             return 0
         elapsed_ms = ticks_ms - last_ms
+        if elapsed_ms == 0:
+            return 0
+        if power_mw is None or not is_calibrated:
+            self.is_estimated = True
         if power_mw is None:
-            self.has_gap = True
             return 0
         if elapsed_ms > self._elapsed_ms_max:
-            self.has_gap = True
+            self.is_estimated = True
             elapsed_ms = self._elapsed_ms_max
         self._registers.flow(power_mw, elapsed_ms)
         return elapsed_ms
 
-    def sample_through(self, power_mw, t_end_ms, ticks_ms):
+    def sample_through(self, power_mw, t_end_ms, ticks_ms, is_calibrated=True):
         """Count up to the end of an interval, `t_end_ms` in ticks, from a sample at `ticks_ms`.
 
         The end lies before the last sample when the node was off then, or the time of day was
@@ -44,13 +47,18 @@ class Integrator:
         """
         earliest_ms = ticks_ms if self._last_ms is None else self._last_ms
         if t_end_ms < earliest_ms:
-            self.has_gap = True
-        return self.sample(power_mw, max(t_end_ms, earliest_ms))
+            self.is_estimated = True
+        return self.sample(power_mw, max(t_end_ms, earliest_ms), is_calibrated)
 
-    def take_quality(self):
-        """`measured` or `estimated` for the interval that ends now; a new one begins."""
-        quality = "estimated" if self.has_gap else "measured"
-        self.has_gap = False
+    def take_quality(self, ends_hour):
+        """`measured` or `estimated`, for all of the hour up to now; with its end a new one begins.
+
+        Only the readings at the ends of hours are carried to the ledger, so the one at the end
+        speaks for every interval of its hour.
+        """
+        quality = "estimated" if self.is_estimated else "measured"
+        if ends_hour:
+            self.is_estimated = False
         return quality
 
 

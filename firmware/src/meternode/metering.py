@@ -5,6 +5,7 @@ from meternode.flash import Record
 from meternode.outbox import Outbox
 from meternode.reading import Reading, message, signed_line
 from meternode.registers import restored
+from meternode.settings import HOUR_MS
 
 WINDOW = 32
 """Readings sent and not yet called stored by the gateway."""
@@ -32,6 +33,8 @@ class Metering:
         self._unsigned = [entry for entry in unsigned if last is None or entry.seq > last.seq]
         self._steps = None
         self.integrator = Integrator(self.registers, settings.sample_ms)
+        # After a reset nobody knows for how long nothing was measured.
+        self.integrator.is_estimated = stored is not None or last is not None
         self.last_t_end_ms = max(stored["t_end"] if stored else 0, last.t_end_ms if last else 0)
         """Where the last reading ends; 0 before the first."""
         self._saved_ms = clock.ticks_ms()
@@ -39,25 +42,28 @@ class Metering:
         self.has_been_stored = False
         """Whether the gateway confirmed a reading since the start: all of the way works."""
 
-    def count(self, power_mw):
+    def count(self, power_mw, is_calibrated=True):
         """Count power up to now; at the end of an interval, make a reading.
 
         The sample that reaches over the end is split there, so the reading stands at `t_end`.
         Returns the milliseconds counted.
         """
-        counted_ms = 0
+        integrator, counted_ms = self.integrator, 0
         ticks_ms, boundary_ms = self._clock.ticks_ms(), self._boundary_ms()
         if boundary_ms is not None:
-            end_ticks_ms = ticks_ms - (self._clock.now_ms() - boundary_ms)
-            counted_ms = self.integrator.sample_through(power_mw, end_ticks_ms, ticks_ms)
-            self.end_interval(boundary_ms)
-        counted_ms += self.integrator.sample(power_mw, ticks_ms)
+            end_ms = ticks_ms - (self._clock.now_ms() - boundary_ms)
+            counted_ms = integrator.sample_through(power_mw, end_ms, ticks_ms, is_calibrated)
+            self.end_interval(boundary_ms, boundary_ms % HOUR_MS == 0)
+        counted_ms += integrator.sample(power_mw, ticks_ms, is_calibrated)
         if ticks_ms - self._saved_ms >= SAVE_MS:
             self._save()
         return counted_ms
 
-    def end_interval(self, t_end_ms):
-        """A reading of the registers as they stand; `sign_step` signs it, a bit at a time."""
+    def end_interval(self, t_end_ms, ends_hour):
+        """A reading of the registers as they stand; `sign_step` signs it, a bit at a time.
+
+        `ends_hour`: a new hour begins, and its quality anew.
+        """
         registers = self.registers
         registers.seq += 1
         self._unsigned.append(
@@ -66,7 +72,7 @@ class Metering:
                 t_end_ms,
                 registers.imported.wh,
                 registers.exported.wh,
-                self.integrator.take_quality(),
+                self.integrator.take_quality(ends_hour),
             )
         )
         self.last_t_end_ms = t_end_ms

@@ -18,6 +18,7 @@ from meternode.commands import (
 from meternode.flash import make_folder
 from meternode.metering import Metering
 from meternode.plug import Plug
+from meternode.sensors import UNCALIBRATED
 from meternode.transfers import Transfers
 from meternode.version import VERSION
 
@@ -69,7 +70,8 @@ class Node:
     def sample(self, sample):
         """Count one sample of the sensors, for the registers and for a running transfer."""
         ticks_ms = self._clock.ticks_ms()
-        counted_ms = self.metering.count(sample.power_mw)
+        is_calibrated = UNCALIBRATED not in sample.flags
+        counted_ms = self.metering.count(sample.power_mw, is_calibrated)
         self.transfers.sample(sample.power_mw, counted_ms, ticks_ms)
         if self._clock.is_set() and ticks_ms - self._measured_ms >= self._settings.measure_ms:
             self._measured_ms = ticks_ms

@@ -71,13 +71,14 @@ def check_a_silent_sensor_makes_an_estimate_and_no_energy():
     integrator = Integrator(registers, sample_ms=1_000)
     integrator.sample(3_600_000, 0)
     integrator.sample(3_600_000, 1_000)
-    assert integrator.take_quality() == "measured"
+    assert integrator.take_quality(ends_hour=True) == "measured"
     integrator.sample(None, 2_000)
-    assert integrator.take_quality() == "estimated"
+    assert integrator.take_quality(ends_hour=True) == "estimated"
     integrator.sample(3_600_000, 600_000)  # ten minutes of silence count for five samples
     assert registers.imported.wh == 1 + 5
-    assert integrator.take_quality() == "estimated"
-    assert integrator.take_quality() == "measured"
+    assert integrator.take_quality(ends_hour=False) == "estimated"
+    assert integrator.take_quality(ends_hour=True) == "estimated", "of all the hour"
+    assert integrator.take_quality(ends_hour=False) == "measured"
 
 
 def check_24_volts_on_a_16_5_volt_channel_are_a_flag():

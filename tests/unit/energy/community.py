@@ -44,6 +44,7 @@ class Household:
     seq: int = 0
     import_wh: int = 0
     export_wh: int = 0
+    quality: str = "measured"
 
     def reading(self, t_end_ms: int, /, **changes: Any) -> dict[str, Any]:
         """The meter's next reading, signed; `changes` are made before signing."""
@@ -54,7 +55,7 @@ class Household:
             "t_end_ms": t_end_ms,
             "import_wh": self.import_wh,
             "export_wh": self.export_wh,
-            "quality": "measured",
+            "quality": self.quality,
         } | changes
         message = signed_message(MeterReading(**values, signature=""))
         return values | {"signature": base64.b64encode(self.meter.sign(message)).decode()}

@@ -110,11 +110,13 @@ def test_an_hour_nobody_metered_is_a_gap_and_not_zero():
         h1=line(imported_wh=500),
         h3=line(metering="missing", imported_wh=0),
         h4=line(metering="substituted", exported_wh=70),
+        h5=line(metering="estimated", imported_wh=20),
     )
     shown = known.day(date(2026, 1, 15))
-    assert [part.imported_wh for part in shown] == [None, 500, None, None, 0]
-    assert [part.stated for part in shown] == [0, 0, 0, 0, 1]
-    assert total(shown) == (500, 70)
+    assert [part.imported_wh for part in shown] == [None, 500, None, None, 0, 20]
+    assert [part.stated for part in shown] == [0, 0, 0, 0, 1, 0]
+    assert [part.estimated for part in shown] == [0, 0, 0, 0, 0, 1]
+    assert total(shown) == (520, 70)
     assert known.day(date(2026, 1, 14)) == []
 
 

@@ -440,3 +440,20 @@ def test_the_parts_of_the_members_are_the_whole(
         assert part.imported_wh == part.bought_wh + part.bought_from_utility_wh
         assert part.exported_wh == part.sold_wh + part.sold_to_utility_wh
         assert min(part.bought_wh, part.sold_wh, part.received_utoken, part.paid_utoken) >= 0
+
+
+@pytest.mark.parametrize(
+    ("kinds", "together"),
+    [
+        (["measured", "measured"], "measured"),
+        (["measured", "estimated"], "estimated"),
+        (["substituted", "estimated", "measured"], "substituted"),
+        ([], "missing"),
+    ],
+)
+def test_a_group_is_as_well_measured_as_the_worst_of_its_members(kinds, together) -> None:
+    metered = {f"m{at}": Metered(10, 5, kind) for at, kind in enumerate(kinds)}
+    names = [*metered, "silent"]
+    found = merged(metered, {VPP: names})
+    assert found.metered == {VPP: Metered(10 * len(kinds), 5 * len(kinds), together)}
+    assert found.missing == ("silent",)

@@ -8,6 +8,7 @@ import pytest
 
 from chaincode.energy.oracle.readings import signed_message
 from chaincode.energy.oracle.records import MeterReading
+from chaincode.energy.origin.tokens import NOT_MEASURED
 from tests.unit.energy.community import LISTING, Community, hour_of, milliseconds, refuses
 
 START = hour_of(LISTING)
@@ -223,7 +224,17 @@ def test_stated_energy_has_no_origin(community):
     community.scheduler.submit("settlement:correct", LISTING)
     result = community.scheduler.submit("origin:issue", LISTING, 0)
     assert result["settlement_revision"] == 1
-    assert result["uncertified"] == [[generator.idgrid, "no signed readings of the connection"]]
+    assert result["uncertified"] == [[generator.idgrid, NOT_MEASURED]]
+
+
+def test_energy_that_its_meter_calls_estimated_has_no_origin(community):
+    trade(community)
+    generator = community.households[0]
+    generator.quality = "estimated"
+    delivered(community)
+    assert generator.client.evaluate("market:get_line", LISTING, generator.idgrid)["sold_wh"] > 0
+    result = community.scheduler.submit("origin:issue", LISTING, 0)
+    assert result["uncertified"] == [[generator.idgrid, NOT_MEASURED]]
 
 
 def test_who_may_do_what(community):
