@@ -10,6 +10,7 @@ from fastapi.security import APIKeyCookie, HTTPBearer, SecurityScopes
 from chaincode.energy.community import Role as ContractRole
 from chaincode.energy.registry.records import Meter
 from gateway.errors import Problem, RequestRefused
+from gateway.identity.identity_log import staff_called
 from gateway.identity.scopes import Role, Scope
 from gateway.identity.sessions import Viewer
 from gateway.services import Services
@@ -84,6 +85,14 @@ def session_name(request: Request) -> str:
     services, text = services_of(request), session_token(request)
     token = services.api_tokens.find(text) if text else None
     return token.label if token is not None else services.people.own_sessions.name_of(text or "")
+
+
+def log_actor(request: Request) -> str:
+    """Who asks, as the identity log names it: an IDgrid, or staff with a name of its session."""
+    viewer = viewer_or_none(request)
+    if viewer is None:
+        return ""
+    return staff_called(session_name(request)) if viewer.is_manager else viewer.idgrid
 
 
 def signed_in(
@@ -184,6 +193,8 @@ UsedServices = Annotated[Services, Depends(at_one_height, scope="function")]
 """Of a route that reads and answers; it is a plain `def`, since reading blocks."""
 LiveServices = Annotated[Services, Depends(services_of)]
 """Of a route that waits for the ledger."""
+LogActor = Annotated[str, Depends(log_actor)]
+"""Of a route whose act the identity log tells."""
 SignedIn = Annotated[Viewer, Security(signed_in)]
 OwnReader = Annotated[Viewer, Security(signed_in, scopes=[Scope.OWN_READ, Scope.COMMUNITY_READ])]
 """Who reads one's own, or, for the community, everybody's."""

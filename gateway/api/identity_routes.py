@@ -9,6 +9,7 @@ from pydantic import StringConstraints
 from gateway.api.access import (
     SESSION_COOKIE,
     LiveServices,
+    LogActor,
     Manager,
     SignedInPerson,
     session_token,
@@ -115,10 +116,15 @@ class NewPassword(Body):
 
 @router.post("/letters", status_code=status.HTTP_201_CREATED, openapi_extra=also_refused(404, 409))
 def write_letter(
-    body: LetterRequest, request: Request, services: LiveServices, _manager: Manager
+    body: LetterRequest,
+    request: Request,
+    services: LiveServices,
+    actor: LogActor,
+    _manager: Manager,
 ) -> WrittenLetter:
     """Manager: a one-time letter. The code is shown now and never again."""
-    code, letter = services.people.enrolment.write_letter(body.idgrid, body.purpose)
+    enrolment = services.people.enrolment
+    code, letter = enrolment.write_letter(body.idgrid, body.purpose, actor=actor)
     url = letter_url(request, code)
     return WrittenLetter(**asdict(letter), code=code, url=url, qr_svg=qr_code_svg(url))
 
@@ -183,16 +189,22 @@ def compare(
 
 @router.post("/enrolments/{request_id}/approve", status_code=status.HTTP_204_NO_CONTENT)
 def approve(
-    request_id: RequestId, body: Approval, services: LiveServices, _manager: Manager
+    request_id: RequestId,
+    body: Approval,
+    services: LiveServices,
+    actor: LogActor,
+    _manager: Manager,
 ) -> None:
     """Manager: the letters were compared and the key is on the ledger; certify it."""
-    services.people.enrolment.approve(request_id, body.comparison_code)
+    services.people.enrolment.approve(request_id, body.comparison_code, actor=actor)
 
 
 @router.post("/enrolments/{request_id}/refuse", status_code=status.HTTP_204_NO_CONTENT)
-def refuse_enrolment(request_id: RequestId, services: LiveServices, _manager: Manager) -> None:
+def refuse_enrolment(
+    request_id: RequestId, services: LiveServices, actor: LogActor, _manager: Manager
+) -> None:
     """Manager: this request is not from the household."""
-    services.people.enrolment.refuse(request_id)
+    services.people.enrolment.refuse(request_id, actor=actor)
 
 
 @router.get("/keys")

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from gateway.api.access import (
     LiveServices,
+    LogActor,
     SignedInPerson,
     require_manager,
     session_token,
@@ -74,9 +75,11 @@ def add_passkey(
     status_code=status.HTTP_204_NO_CONTENT,
     openapi_extra=also_refused(404),
 )
-def remove_passkey(passkey_id: PasskeyId, services: LiveServices, viewer: SignedInPerson) -> None:
+def remove_passkey(
+    passkey_id: PasskeyId, services: LiveServices, viewer: SignedInPerson, actor: LogActor
+) -> None:
     """It signs nobody in any more, and the sessions it opened end."""
-    services.people.passkeys.remove(_holder(viewer), passkey_id)
+    services.people.passkeys.remove(_holder(viewer), passkey_id, actor=actor)
 
 
 @router.post("/login/passkey/options")
@@ -115,16 +118,20 @@ def own_sessions(
     status_code=status.HTTP_204_NO_CONTENT,
     openapi_extra=also_refused(404),
 )
-def end_session(session_id: SessionId, services: LiveServices, viewer: SignedInPerson) -> None:
+def end_session(
+    session_id: SessionId, services: LiveServices, viewer: SignedInPerson, actor: LogActor
+) -> None:
     """End one of them, on every gateway that shares the database."""
-    services.people.own_sessions.end(_holder(viewer), session_id)
+    services.people.own_sessions.end(_holder(viewer), session_id, actor=actor)
 
 
 @router.post("/login/links", status_code=status.HTTP_201_CREATED)
-def write_link(request: Request, services: LiveServices, viewer: SignedInPerson) -> LoginLink:
+def write_link(
+    request: Request, services: LiveServices, viewer: SignedInPerson, actor: LogActor
+) -> LoginLink:
     """Manager: a login link for staff on another device. It works once, within the hour."""
     require_manager(viewer)
-    token, expires_ms = services.people.own_sessions.write_staff_link()
+    token, expires_ms = services.people.own_sessions.write_staff_link(actor=actor)
     origin = site_of(request).origin
     return LoginLink(url=f"{origin}/login/{token}", expires_ms=expires_ms)
 

@@ -101,7 +101,7 @@ class Enrolment:
         self._community = community
         self._issuer = issuer
 
-    def write_letter(self, idgrid: str, purpose: str) -> tuple[str, Letter]:
+    def write_letter(self, idgrid: str, purpose: str, *, actor: str = STAFF) -> tuple[str, Letter]:
         """(code, letter) for a registered IDgrid; earlier letters for it no longer work."""
         participant = self._community.participant(idgrid)
         if participant is None:
@@ -128,7 +128,7 @@ class Enrolment:
             )
             connection.execute(insert(LetterRow), values)
             self._log.add(
-                connection, actor=STAFF, action="letter written", idgrid=idgrid, detail=purpose
+                connection, actor=actor, action="letter written", idgrid=idgrid, detail=purpose
             )
         return code, letter
 
@@ -193,7 +193,7 @@ class Enrolment:
         participant = self._community.participant(row.idgrid)
         return participant is not None and participant.signer(row.fingerprint) is not None
 
-    def approve(self, request_id: str, compared: str) -> None:
+    def approve(self, request_id: str, compared: str, *, actor: str = STAFF) -> None:
         """The manager has compared the letters and entered the key on the ledger.
 
         After a recovery nothing that was there before opens the household's data.
@@ -201,11 +201,11 @@ class Enrolment:
         self.compare(request_id, compared)
         row = self._waiting_row(request_id)
         certified = certify(self._community, self._issuer, row.idgrid, row.request_pem)
-        self._decide(row, "approved", certified.certificate_pem)
+        self._decide(row, "approved", certified.certificate_pem, actor)
 
-    def refuse(self, request_id: str) -> None:
+    def refuse(self, request_id: str, *, actor: str = STAFF) -> None:
         """The manager does not know this household, or the letters differ."""
-        self._decide(self._waiting_row(request_id), "refused", "")
+        self._decide(self._waiting_row(request_id), "refused", "", actor)
 
     def collect(self, request_id: str, secret: str) -> Collected:
         """How a request stands, for who made it; NOT_FOUND for everybody else."""
@@ -258,7 +258,7 @@ class Enrolment:
             raise RequestRefused(Problem.CONFLICT, f"the request is {row.state}")
         return row
 
-    def _decide(self, row: KeyRequestRow, state: str, certificate_pem: str) -> None:
+    def _decide(self, row: KeyRequestRow, state: str, certificate_pem: str, actor: str) -> None:
         decided = update(KeyRequestRow).where(
             KeyRequestRow.request_id == row.request_id, KeyRequestRow.state == "waiting"
         )
@@ -272,10 +272,10 @@ class Enrolment:
                 raise RequestRefused(Problem.CONFLICT, "somebody else has decided already")
             detail = f"{row.purpose} {row.fingerprint}"
             self._log.add(
-                connection, actor=STAFF, action=f"key {state}", idgrid=row.idgrid, detail=detail
+                connection, actor=actor, action=f"key {state}", idgrid=row.idgrid, detail=detail
             )
             if state == "approved" and row.purpose == RECOVER:
-                self._endings.of_everything(connection, row.idgrid, actor=STAFF)
+                self._endings.of_everything(connection, row.idgrid, actor=actor)
 
 
 def new_request(

@@ -24,7 +24,7 @@ STAFF_SEPARATOR = ": "
 class LogEntry:
     """One act. `actor` is an IDgrid, `manager`, or empty for who has not signed in.
 
-    `manager: Ana, phone` is which of the staff it was (`staff_called`), where that is known.
+    `manager: Ana, phone` is which of the staff it was, where that is known.
     """
 
     entry_id: str

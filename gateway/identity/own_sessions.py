@@ -86,7 +86,7 @@ class OwnSessions:
         shown_id = digest.hex()[:SESSION_NAME_CHARACTERS]
         return labels.get(row.passkey_id) or f"{row.way} {shown_id}"
 
-    def end(self, holder: str, session_id: str) -> None:
+    def end(self, holder: str, session_id: str, *, actor: str) -> None:
         """End one of them; NOT_FOUND for anybody else's."""
         wanted = select(SessionRow.token_hash).where(sessions_of(holder))
         with self._database.writing() as connection:
@@ -96,10 +96,10 @@ class OwnSessions:
                 raise RequestRefused(Problem.NOT_FOUND, "there is no such session")
             connection.execute(delete(SessionRow).where(SessionRow.token_hash.in_(found)))
             self._log.add(
-                connection, actor=holder, action="session ended", idgrid=idgrid_of(holder)
+                connection, actor=actor, action="session ended", idgrid=idgrid_of(holder)
             )
 
-    def write_staff_link(self) -> tuple[str, int]:
+    def write_staff_link(self, *, actor: str) -> tuple[str, int]:
         """(token, until when) of a link that signs staff in once, on another device."""
         token = secrets.token_urlsafe(TOKEN_BYTES)
         expires_ms = self._clock_ms() + STAFF_LINK_LIFETIME_MS
@@ -113,7 +113,7 @@ class OwnSessions:
         }
         with self._database.writing() as connection:
             connection.execute(insert(SessionRow), values)
-            self._log.add(connection, actor=STAFF, action="link written", idgrid="")
+            self._log.add(connection, actor=actor, action="link written", idgrid="")
         return token, expires_ms
 
 

@@ -112,7 +112,7 @@ class Passkeys:
             if not self._endings.opens_no_more(holder, row.key_fingerprint)
         ]
 
-    def remove(self, holder: str, passkey_id: str) -> None:
+    def remove(self, holder: str, passkey_id: str, *, actor: str) -> None:
         """It opens nothing any more, and what it opened ends; NOT_FOUND for anybody else's."""
         known = select(PasskeyRow.credential_id).where(PasskeyRow.idgrid == holder)
         with self._database.writing() as connection:
@@ -122,7 +122,7 @@ class Passkeys:
                 raise RequestRefused(Problem.NOT_FOUND, "there is no such passkey")
             connection.execute(delete(PasskeyRow).where(PasskeyRow.credential_id.in_(found)))
             self._log.add(
-                connection, actor=holder, action="passkey removed", idgrid=idgrid_of(holder)
+                connection, actor=actor, action="passkey removed", idgrid=idgrid_of(holder)
             )
             self._endings.of_passkey(connection, holder, passkey_id)
 

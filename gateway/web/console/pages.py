@@ -11,11 +11,10 @@ from chaincode.energy.market.approvals import PendingOrder
 from chaincode.energy.oracle.records import PricePoint
 from chaincode.energy.registry.records import Meter
 from chaincode.energy.sharing.records import SharingKey
-from gateway.api.access import SignedIn, UsedServices, require_manager, session_name
+from gateway.api.access import SignedIn, UsedServices, log_actor, require_manager
 from gateway.api.settlement_routes import MONTH_PATTERN, Month
 from gateway.books.community import Community
 from gateway.books.ledger_records import LedgerRecords
-from gateway.identity.identity_log import staff_called
 from gateway.identity.sessions import Viewer
 from gateway.readmodel import market_queries
 from gateway.services import Services
@@ -217,7 +216,7 @@ def _next_hours(services: Services) -> list[str]:
 
 def _log_export(request: Request, services: Services, what: str) -> None:
     """Files leave the ledger's sight, so the gateway's own log has them, and who took them."""
-    actor = staff_called(session_name(request))
+    actor = log_actor(request)
     with services.readmodel.database.writing() as connection:
         services.people.log.add(connection, actor=actor, action="export", idgrid="", detail=what)
 

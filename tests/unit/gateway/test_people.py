@@ -72,8 +72,9 @@ def refused(answer: httpx.Response, status: int, slug: str, code: str | None = N
 
 
 def log(it: Village, idgrid: str) -> list[tuple[str, str]]:
+    """(who, what), the oldest first; of staff without what its session is called."""
     entries = it.services.people.log.entries(limit=50, idgrid=idgrid)
-    return [(entry.actor, entry.action) for entry in reversed(entries)]
+    return [(entry.actor.partition(": ")[0], entry.action) for entry in reversed(entries)]
 
 
 def asked(it: Village, code: str, key) -> dict[str, str]:
