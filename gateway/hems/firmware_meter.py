@@ -10,6 +10,7 @@ import json
 import logging
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from gateway.settings import MqttSettings
 
 FIRMWARE = Path(__file__).parents[2] / "firmware"
-HEAP = "192k"
+HEAP_KIB = 192
 """What a Raspberry Pi Pico W has left for MicroPython."""
 START_TIMEOUT_S = 20.0
 STOP_TIMEOUT_S = 5.0
@@ -34,14 +35,15 @@ class FirmwareError(Exception):
     """The node did not start; the text is what it said."""
 
 
-def interpreter() -> list[str] | None:
+def interpreter(heap_kib: int = HEAP_KIB) -> list[str] | None:
     """How MicroPython is started here; None when it or the firmware's files are not installed."""
+    heap = f"heapsize={heap_kib}k"
     if not (FIRMWARE / "provision.py").exists():
         return None
     if importlib.util.find_spec("micropython_unix") is not None:
-        return [sys.executable, "-m", "micropython_unix", "-X", f"heapsize={HEAP}"]
+        return [sys.executable, "-m", "micropython_unix", "-X", heap]
     program = shutil.which("micropython")
-    return None if program is None else [program, "-X", f"heapsize={HEAP}"]
+    return None if program is None else [program, "-X", heap]
 
 
 class FirmwareMeter:
@@ -70,13 +72,17 @@ class FirmwareMeter:
 
         Raises `FirmwareError`. The node connects by itself as soon as the broker is there.
         """
-        flash = await _image(
-            folder,
-            community=community,
-            account=account,
-            mqtt=mqtt,
-            bus_power_mw=BUS_POWER_MW * HOUR_MS // market_hour_ms,
-        )
+        bus_power_mw = BUS_POWER_MW * HOUR_MS // market_hour_ms
+        settings = {
+            "community": community,
+            "account": account,
+            "tier": "B",
+            "sample_ms": BUS_SAMPLE_MS,
+            "measure_ms": HOUR_MS,
+            "interval_ms": HOUR_MS,
+            "board": {"kind": "pc", "samples": False, "bus_power_mw": bus_power_mw},
+        }
+        flash = await make_flash(folder, settings, mqtt)
         process = await asyncio.create_subprocess_exec(
             *command,
             "main.py",
@@ -152,23 +158,13 @@ class FirmwareMeter:
                 logger.info("%s: %s", self.meter_id, raw.decode().rstrip())
 
 
-async def _image(
-    folder: Path, *, community: str, account: str, mqtt: MqttSettings, bus_power_mw: int
-) -> Path:
-    """The node's flash, as a household's installer makes it; `folder` is private and empty."""
-    settings = {
-        "community": community,
-        "device": mqtt.username,
-        "account": account,
-        "tier": "B",
-        "sample_ms": BUS_SAMPLE_MS,
-        "measure_ms": HOUR_MS,
-        "interval_ms": HOUR_MS,
-        "broker_host": mqtt.host,
-        "broker_port": mqtt.port,
-        "board": {"kind": "pc", "samples": False, "bus_power_mw": bus_power_mw},
-    }
-    (folder / "config.json").write_text(json.dumps(settings), encoding="utf-8")
+async def make_flash(folder: Path, settings: Mapping[str, Any], mqtt: MqttSettings) -> Path:
+    """The node's flash, as a household's installer makes it; `folder` is private and empty.
+
+    `settings` are those of `config.json` but its name and its broker. Raises `FirmwareError`.
+    """
+    link = {"device": mqtt.username, "broker_host": mqtt.host, "broker_port": mqtt.port}
+    (folder / "config.json").write_text(json.dumps({**settings, **link}), encoding="utf-8")
     (folder / "token").write_text(mqtt.token, encoding="ascii")
     flash = folder / "flash"
     command = [sys.executable, str(FIRMWARE / "provision.py"), "image", str(flash)]
