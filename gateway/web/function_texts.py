@@ -51,6 +51,7 @@ FUNCTION_TITLES: Mapping[str, str] = {
     "membership:leave": N_("End a membership for good"),
     "tokens:deposit": N_("Issue tokens"),
     "tokens:redeem": N_("Give tokens back for money"),
+    "listings:set_defaults": N_("Set the terms of every listing from now on"),
     "listings:AuthorizeOfferCom": N_("Open a listing"),
     "listings:stop": N_("Emergency stop: cancel a listing and give all money back"),
     "oracle:publish_price": N_("Publish a price"),

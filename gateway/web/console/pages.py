@@ -20,6 +20,7 @@ from gateway.readmodel import market_queries
 from gateway.services import Services
 from gateway.statements.grid_exports import devices_csv, energy_csv, sharing_csv
 from gateway.statements.month_check import month_check, months_with_settlements
+from gateway.web.console.market_terms import market_terms
 from gateway.web.console.price_states import in_force
 from gateway.web.console.servers_panel import server_status
 from gateway.web.device_status import device_status
@@ -114,6 +115,7 @@ def listings(
         following=found.next,
         states=LISTING_STATES,
         next_hours=_next_hours(services),
+        terms=market_terms(LedgerRecords(services.readmodel)),
     )
 
 

@@ -5,7 +5,9 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from chaincode.energy import keys
 from chaincode.energy.hours import listing_id_at
+from chaincode.energy.market.records import MarketDefaults
 from chaincode.energy.oracle.records import PricePoint
 from chaincode.energy.sharing.records import SharingKey
 from gateway.books.ledger_records import LedgerRecords
@@ -92,6 +94,34 @@ def test_a_listing_is_opened_followed_and_stopped_with_its_reason(browser, it, w
         answer_yes(page)
         assert it.services.market.listing(hour).state == "CANCELLED"
         expect(row).to_contain_text("cancelled")
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_terms_of_every_listing_are_set_and_what_the_form_does_not_show_stays(
+    browser, it, width
+) -> None:
+    pinned = {"preset": "hourly", "clock_members": 2, "k": "1"}
+    with device(browser, it, width=width) as page:
+        manager_desk(page, it)
+        page.goto("/console/listings")
+        form = page.locator("form[data-sign='listings:set_defaults']")
+        page.fill("#terms-floor", "0.04")
+        page.fill("#terms-cap", "0,2")
+        shown = asked(page, form, "Review and sign")
+        first = {"rule": "where both curves cross", "preset": "hourly"}
+        assert shown == first | {"floor": "0.04 / kWh", "cap": "0.2 / kWh"}
+        answer_yes(page)
+        it.act(lambda community: community.manager.submit("listings:set_defaults", pinned))
+        page.goto("/console/listings")
+        page.get_by_text("Change the terms").click()
+        page.fill("#terms-order", "12.5")
+        keep_screenshot(page, "console-terms", whole=False)
+        answered = asked(page, form, "Review and sign")
+        assert answered["order_energy"] == "12.5 kWh"
+        assert (answered["clock_members"], answered["k"]) == ("2", "1")
+        answer_yes(page)
+        found = LedgerRecords(it.services.readmodel).find(MarketDefaults, keys.market_defaults())
+        assert found.parameters == pinned | {"rule": "crossing", "max_order_wh": 12_500}
 
 
 @pytest.mark.parametrize("width", WIDTHS)

@@ -1,7 +1,8 @@
 // A form's fields as a contract's arguments: texts as they are, amounts as whole units, times as ms UTC.
 //
 // A field says where it belongs: `data-argument="0"`, or `data-member="kind"` within a part of the form
-// that is an object, `data-object="0"`; `data-within="parts"` puts it into an object of that object. It says
+// that is an object, `data-object="0"`; `data-within="parts"` puts it into an object of that object. An object
+// may have members without a field, `data-fixed='{"k":"1/2"}'`. A field says
 // how it is read: `data-units="1000"` (an amount people write with decimals) or `data-local` (a time or a day
 // of the community's clocks). What is switched off does not count.
 
@@ -27,7 +28,7 @@ function valueOf(field) {
 
 /** The fields of a part of a form as members of an object; those left empty are left out. */
 function membersOf(part) {
-  const members = {};
+  const members = JSON.parse(part.dataset.fixed ?? "{}");
   for (const field of part.querySelectorAll("[data-member]")) {
     if (!field.value || field.matches(":disabled")) continue;
     const { member, within, units, local } = field.dataset;

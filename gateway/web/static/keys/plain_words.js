@@ -20,6 +20,7 @@ const FRACTION_DIGITS_MAX = 6;
 /** Values that are words of the contract, which the page has words for. */
 const NAMED = new Set([
   "side", "kind", "role", "grantee", "source_type", "agent_sells", "to", "at", "limits", "tariff", "from",
+  "rule", "preset", "defaults",
 ]);
 
 /** What is read from the arguments of each function: [name of the value, how it is read]. */
@@ -71,6 +72,7 @@ const READINGS = {
   "membership:leave": [["idgrid", text], ["reason", text]],
   "tokens:deposit": [["idgrid", text], ["amount", lot], ["reference", text]],
   "tokens:redeem": [["amount", lot], ["reference", text]],
+  "listings:set_defaults": [["defaults", marketTerms]],
   "listings:AuthorizeOfferCom": [["hour", hour]],
   "listings:stop": [["hour", hour], ["reason", text]],
   "oracle:publish_price": [["tariff", text], ["price", price], ["from", fromNowOn], ["days", days]],
@@ -220,6 +222,23 @@ function sharingKey(argument, format) {
     { name: "from", value: instant(Number(whole(String(fromMs))), format) },
     ...shares.map(([idgrid, value]) => ({ name: idgrid, value: read(value, format) })),
   ];
+}
+
+/** What every listing fixes; a term without words here is told by its own name, as it stands. */
+function marketTerms(argument, format) {
+  const readings = {
+    floor_utoken_per_kwh: ["floor", (utoken) => price(String(utoken), format)],
+    cap_utoken_per_kwh: ["cap", (utoken) => price(String(utoken), format)],
+    max_order_wh: ["order_energy", (wh) => energy(String(wh), format)],
+    rule: ["rule", String],
+    preset: ["preset", String],
+  };
+  const terms = Object.entries(JSON.parse(argument));
+  if (terms.length === 0) return "nothing";
+  return terms.map(([term, value]) => {
+    const [name, read] = readings[term] ?? [term, (one) => (typeof one === "string" ? one : JSON.stringify(one))];
+    return { name, value: read(value) };
+  });
 }
 
 function percent(ppm, { locale }) {

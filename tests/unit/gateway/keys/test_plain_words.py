@@ -30,6 +30,13 @@ KEY_OF_PARTS = {
     "effective_from_ms": 1_768_471_200_000,
     "parts": {HOME: 333_333, "VAL-0002-X": 666_667},
 }
+TERMS = {
+    "preset": "hourly",
+    "rule": "crossing",
+    "floor_utoken_per_kwh": 40_000,
+    "cap_utoken_per_kwh": 200_000,
+    "max_order_wh": 10_000,
+}
 SIGNED: dict[str, list[str]] = {
     "access:grant": ["market", METER],
     "access:revoke": ["market", METER],
@@ -38,6 +45,7 @@ SIGNED: dict[str, list[str]] = {
     "devices:offer_transfer": [METER, ""],
     "devices:register": [METER, "battery", HOME, POINT, "pv-1", "B"],
     "devices:replace_key": [METER, POINT, "C"],
+    "listings:set_defaults": [json.dumps(TERMS)],
     "listings:AuthorizeOfferCom": [HOUR],
     "listings:stop": [HOUR, "the line is down"],
     "market:place_bid": [HOUR, "1500", "54000"],
