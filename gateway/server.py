@@ -54,6 +54,7 @@ from gateway.shared_state.submissions import Submissions
 from gateway.shared_state.tries import Tries
 from gateway.transactions.receipts import Receipts
 from gateway.transactions.submitting import Transactions
+from gateway.web.home_assistant_texts import words_of_homes
 from gateway.web.notice_texts import NoticeWriter
 from ledger import log_lines
 
@@ -183,7 +184,8 @@ async def serve(settings: GatewaySettings) -> None:
     stored = ReadModel(database, settings.ledger.chaincode)
     link = link_from(settings, stored.block_bytes)
     services = build_services(settings, link, database)
-    services, collecting = await start_collecting(settings, services, database)
+    words_of = words_of_homes(services.notices, settings.notices.language)
+    services, collecting = await start_collecting(settings, services, database, words_of)
     projector = Projector(database, settings.ledger.chaincode)
     hosts, tls = AllowedHosts.of(settings.host, settings.allowed_hosts), settings.tls
     app = create_app(services, hosts=hosts, tls_ca=tls.ca if tls else None)

@@ -6,6 +6,7 @@ market can be commanded: orders are signed with the household's own key.
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -25,6 +26,9 @@ FORMAT_VERSION = 1
 AHEAD = frozenset({OrderState.OPEN, OrderState.GATE_CLOSED})
 SIGNS = {"bid": 1, "offer": -1}
 ORIGIN = {"name": "Gridledger gateway"}
+HOUSEHOLD_MODEL = "Household"
+Words = Callable[[str], str]
+"""An English name as a household says it; `str` leaves it English."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +101,9 @@ class StandingSource:
         )
 
 
-def discovery(community: str, community_name: str, idgrid: str) -> tuple[str, bytes]:
+def discovery(
+    community: str, community_name: str, idgrid: str, words: Words = str
+) -> tuple[str, bytes]:
     """Topic and retained payload that make Home Assistant show a household's device."""
     device_id = identifier(community, idgrid)
     content = {
@@ -105,19 +111,25 @@ def discovery(community: str, community_name: str, idgrid: str) -> tuple[str, by
             "identifiers": [device_id],
             "name": community_name,
             "manufacturer": "Gridledger",
-            "model": "Household",
+            "model": words(HOUSEHOLD_MODEL),
             "serial_number": idgrid,
         },
         "origin": ORIGIN,
         "availability": [available_by(gateway_state_topic(community))],
         "state_topic": market_topic(community, idgrid),
         "components": {
-            name: {"platform": "sensor", "unique_id": f"{device_id}-{name}", "qos": 1} | sensor
+            name: {"platform": "sensor", "unique_id": f"{device_id}-{name}", "qos": 1}
+            | named(sensor, words)
             for name, sensor in _sensors().items()
         },
     }
     topic = discovery_topic(community, idgrid)
     return topic, json.dumps(content, separators=(",", ":")).encode()
+
+
+def named(component: dict[str, Any], words: Words) -> dict[str, Any]:
+    """What is shown, with its name in the household's language."""
+    return component | {"name": words(component["name"])}
 
 
 def identifier(community: str, name: str) -> str:

@@ -7,7 +7,14 @@ Home Assistant's MQTT discovery in its device form (since 2024.11). The values a
 import json
 from typing import Any
 
-from gateway.hems.home_assistant import ORIGIN, available_by, identifier, shown
+from gateway.hems.home_assistant import (
+    ORIGIN,
+    Words,
+    available_by,
+    identifier,
+    named,
+    shown,
+)
 from gateway.hems.home_devices import HomeDevice, Role
 from gateway.mqtt.topics import (
     device_discovery_topic,
@@ -25,6 +32,8 @@ MODELS = {
     Role.PLUG: "Plug",
 }
 Component = dict[str, Any]
+TAKEN_AWAY = {"platform": "switch"}
+"""So Home Assistant removes a component that it may have shown before."""
 
 
 def device_discovery(
@@ -34,10 +43,12 @@ def device_discovery(
     *,
     firmware: str = "",
     has_signal: bool = False,
+    words: Words = str,
 ) -> tuple[str, bytes]:
     """Topic and retained payload that make Home Assistant show a device of a household.
 
-    `has_signal`: it tells how strong its radio signal is.
+    `has_signal`: it tells how strong its radio signal is. A plug that is not approved has no
+    switch: what it stands for would be refused.
     """
     values = device_values_topic(community, idgrid, device.device_id)
     gateway = available_by(gateway_state_topic(community))
@@ -47,12 +58,12 @@ def device_discovery(
     components |= {name: one | {"availability": [gateway]} for name, one in _health().items()}
     if has_signal:
         components["signal"] = _signal()
-    content = {
+    content: dict[str, Any] = {
         "device": {
             "identifiers": [unique],
             "name": device.device_id,
             "manufacturer": "Gridledger",
-            "model": MODELS[device.role],
+            "model": words(MODELS[device.role]),
             "via_device": identifier(community, idgrid),
         }
         | ({"sw_version": firmware} if firmware else {}),
@@ -61,10 +72,12 @@ def device_discovery(
         "availability_mode": "all",
         "state_topic": values,
         "components": {
-            name: {"unique_id": f"{unique}-{name}", "qos": AT_LEAST_ONCE} | one
+            name: {"unique_id": f"{unique}-{name}", "qos": AT_LEAST_ONCE} | named(one, words)
             for name, one in components.items()
         },
     }
+    if device.role is Role.PLUG and not device.is_approved:
+        content["components"]["switch"] = TAKEN_AWAY
     topic = device_discovery_topic(community, idgrid, device.device_id)
     return topic, json.dumps(content, separators=(",", ":")).encode()
 
@@ -73,11 +86,10 @@ def _components(device: HomeDevice, switch_topic: str) -> dict[str, Component]:
     """What a device of its kind shows, by the last part of its unique id."""
     if device.role is Role.PLUG:
         return {
-            "switch": _switch(switch_topic),
             "power": _power("Power"),
             "energy": _register("Energy", "energy_wh"),
             "voltage": _voltage(),
-        }
+        } | ({"switch": _switch(switch_topic)} if device.is_approved else {})
     if device.role is Role.BATTERY:
         return {
             "charge": _charge(),

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from chaincode.energy.oracle.records import MeterReading
 from chaincode.energy.registry.devices import PLUG
-from chaincode.energy.registry.records import Meter, Res
+from chaincode.energy.registry.records import Meter, Res, Status
 from chaincode.energy.registry.registration import BATTERY
 from gateway.books.community import Community
 from gateway.hems.alarms import AlarmKind
@@ -51,6 +51,11 @@ class HomeDevice:
     meter: Meter | None = None
     charge_id: str = ""
     capacity_wh: int = 0
+
+    @property
+    def is_approved(self) -> bool:
+        """Whether the grid operator has approved it as a device of this household."""
+        return self.meter is not None and self.meter.status == Status.APPROVED
 
     @property
     def owned_since_ms(self) -> int:

@@ -2,13 +2,16 @@
 
 from dataclasses import dataclass
 
-from chaincode.energy.registry.devices import PLUG
-from chaincode.energy.registry.records import Status
+from chaincode.energy.registry.devices import METER, PLUG
+from chaincode.energy.registry.records import Meter, Status
 from gateway.books.community import Community
 from gateway.books.own_devices import owned_device
 from gateway.errors import Problem, RequestRefused
 from gateway.hems.switching import SwitchBook, SwitchCommand
 
+CHARGER = "ev_charger"
+"""The kind of a participant (docs/flexible-loads.md)."""
+NO_PLUG = "this device is no approved plug"
 LIFETIME_MS_DEFAULT = 5_000
 """So long a device may begin what it was told."""
 
@@ -29,18 +32,25 @@ class OwnSwitching:
         now_ms: int,
         lifetime_ms: int = LIFETIME_MS_DEFAULT,
     ) -> SwitchCommand:
-        """Issue a command, which ends the one before; `RequestRefused` for another's device."""
-        owned_device(self.community, idgrid, device_id)
+        """Issue a command, which ends the one before; `RequestRefused` for any other device.
+
+        A household switches its approved plugs, a car's charger that is a participant of its own
+        the node that meters and switches it.
+        """
+        device = owned_device(self.community, idgrid, device_id)
+        is_plug = device.kind == PLUG or self._is_charger(device)
+        if not is_plug or device.status != Status.APPROVED:
+            raise RequestRefused(Problem.FORBIDDEN, NO_PLUG)
         return self.switches.issue(device_id, is_on=is_on, now_ms=now_ms, lifetime_ms=lifetime_ms)
 
     def switch_plug(
         self, idgrid: str, device_id: str, *, is_on: bool, now_ms: int
     ) -> SwitchCommand:
-        """For a home automation: approved plugs only; `RequestRefused` for any other device.
-
-        Over HTTP a charger that meters itself is switched as well, by a token with that right.
-        """
-        device = owned_device(self.community, idgrid, device_id)
-        if device.kind != PLUG or device.status != Status.APPROVED:
-            raise RequestRefused(Problem.FORBIDDEN, "this device is no approved plug")
+        """For a home automation: approved plugs only; `RequestRefused` for any other device."""
+        if owned_device(self.community, idgrid, device_id).kind != PLUG:
+            raise RequestRefused(Problem.FORBIDDEN, NO_PLUG)
         return self.switch(idgrid, device_id, is_on=is_on, now_ms=now_ms)
+
+    def _is_charger(self, device: Meter) -> bool:
+        owner = self.community.participant(device.owner_idgrid)
+        return device.kind == METER and owner is not None and owner.kind == CHARGER

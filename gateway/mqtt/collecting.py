@@ -11,7 +11,7 @@ from gateway.database import Database, outlasting
 from gateway.hems.anchor_recovery import catch_up
 from gateway.hems.anchoring import AnchorBook
 from gateway.hems.dispute_decisions import DisputeDecisions, keep_deciding
-from gateway.hems.home_assistant import StandingSource
+from gateway.hems.home_assistant import StandingSource, Words
 from gateway.hems.home_devices import HomeDevices
 from gateway.hems.household_values import HouseholdValues
 from gateway.hems.link_audit import LinkAudit
@@ -40,27 +40,23 @@ from ledger.crypto.signing import Signer
 
 
 async def start_collecting(
-    settings: GatewaySettings, services: Services, database: Database
+    settings: GatewaySettings,
+    services: Services,
+    database: Database,
+    words_of: Callable[[str], Words] = lambda _idgrid: str,
 ) -> tuple[Services, list[asyncio.Task[None]]]:
-    """The services with what devices tell, and the tasks that bring it; none without a broker."""
+    """The services with what devices tell, and the tasks that bring it; none without a broker.
+
+    `words_of`: in whose words the home automation of a household is told its devices' names.
+    """
     if settings.mqtt is None:
         return services, []
     community, mqtt = services.community, settings.mqtt
     adapters = adapters_for(settings.hems.foreign)
     mirror = _mirror(settings, database, services.clock_ms)
-    service = await asyncio.to_thread(
-        open_service,
-        database,
-        services.batteries,
-        limits_for(settings.community.hour_ms, settings.hems.interval_ms),
-        now_ms=services.clock_ms(),
-        silent_after_ms=settings.hems.silent_after_ms,
-        on_measured=mirror.note,
-        answering_by_state=[name for adapter in adapters for name in adapter.switches],
-        expected=ExpectedMeters(community, services.blocks),
-        is_appliance=functools.partial(_is_appliance, community),
-    )
-    collector = _collector(settings, services, service, adapters)
+    service = await asyncio.to_thread(_opened, settings, services, database, adapters, mirror)
+    homes = _homes(settings, services, service, words_of)
+    collector = _collector(settings, services, service, adapters, homes)
     planner = TransferPlanner(
         services.readmodel, services.market, community, service.stores, settings.hems.buses
     )
@@ -91,6 +87,27 @@ async def start_collecting(
     return filled, tasks
 
 
+def _opened(
+    settings: GatewaySettings,
+    services: Services,
+    database: Database,
+    adapters: Sequence[Adapter],
+    mirror: MirrorPush,
+) -> HemsService:
+    """The data service over what is stored; blocks."""
+    return open_service(
+        database,
+        services.batteries,
+        limits_for(settings.community.hour_ms, settings.hems.interval_ms),
+        now_ms=services.clock_ms(),
+        silent_after_ms=settings.hems.silent_after_ms,
+        on_measured=mirror.note,
+        answering_by_state=[name for adapter in adapters for name in adapter.switches],
+        expected=ExpectedMeters(services.community, services.blocks),
+        is_appliance=functools.partial(_is_appliance, services.community),
+    )
+
+
 def _is_appliance(community: Community, device_id: str) -> bool:
     """Plugs, and devices nobody registered: what a meter or a battery shows may vary."""
     registered = community.meter(device_id)
@@ -102,6 +119,7 @@ def _collector(
     services: Services,
     service: HemsService,
     adapters: Sequence[Adapter],
+    homes: HomeAssistants | None,
 ) -> Collector:
     keys = LedgerMeterKeys(services.community, services.blocks)
     return Collector(
@@ -111,7 +129,7 @@ def _collector(
         clock_ms=services.clock_ms,
         adapters=adapters,
         link=services.broker,
-        homes=_homes(settings, services, service),
+        homes=homes,
         announcer=TransferAnnouncer(
             service.stores.transfers, energy_topics(settings.hems.foreign)
         ),
@@ -126,7 +144,10 @@ def _mirror(
 
 
 def _homes(
-    settings: GatewaySettings, services: Services, service: HemsService
+    settings: GatewaySettings,
+    services: Services,
+    service: HemsService,
+    words_of: Callable[[str], Words],
 ) -> HomeAssistants | None:
     named = settings.hems.home_assistant
     if not named:
@@ -144,7 +165,13 @@ def _homes(
     )
     own, switching = settings.community, OwnSwitching(services.community, service.stores.switches)
     return HomeAssistants(
-        named, standings, devices, switching, community=own.id, community_name=own.name
+        named,
+        standings,
+        devices,
+        switching,
+        community=own.id,
+        community_name=own.name,
+        words_of=words_of,
     )
 
 

@@ -6,13 +6,13 @@ retained before is heard from the broker itself.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from chaincode.energy.idgrid import FORM as IDGRID_FORM
 from gateway.errors import RequestRefused
-from gateway.hems.home_assistant import Standing, discovery
+from gateway.hems.home_assistant import Standing, Words, discovery
 from gateway.hems.home_assistant_devices import SWITCH_OFF, SWITCH_ON, device_discovery
 from gateway.hems.home_devices import HomeDevices
 from gateway.hems.own_switching import OwnSwitching
@@ -67,14 +67,16 @@ class HomeAssistants:
         *,
         community: str,
         community_name: str,
+        words_of: Callable[[str], Words] = lambda _idgrid: str,
     ) -> None:
-        """`homes`: the IDgrids of those households."""
+        """`homes`: the IDgrids of those households; `words_of`: what language each speaks."""
         self._homes = homes
         self._standings = standings
         self._devices = devices
         self._switching = switching
         self._community = community
         self._community_name = community_name
+        self._words_of = words_of
         self._sent: dict[str, bytes] = {}
         self._there: dict[str, _Place] = {}
         """Discoveries that the broker retains, by their topic."""
@@ -177,7 +179,8 @@ class HomeAssistants:
         found = []
         silent = self._devices.silent() if self._homes else ()
         for idgrid in self._homes:
-            found.append(discovery(self._community, self._community_name, idgrid))
+            words = self._words_of(idgrid)
+            found.append(discovery(self._community, self._community_name, idgrid, words))
             self._there[found[-1][0]] = _Place(idgrid, None)
             state = self._standings.of(idgrid).message()
             found.append((market_topic(self._community, idgrid), state))
@@ -189,6 +192,7 @@ class HomeAssistants:
                     device,
                     firmware=self._devices.firmware(device),
                     has_signal=values.signal_dbm is not None,
+                    words=words,
                 )
                 self._there[topic] = _Place(idgrid, device.device_id)
                 found.append((topic, payload))

@@ -12,8 +12,10 @@ import aiomqtt
 import httpx
 import pytest
 
+from chaincode.shim.testing import make_identity
 from gateway.application import create_app
 from gateway.database import Database
+from gateway.hems.own_switching import NO_PLUG
 from gateway.mqtt.collecting import start_collecting
 from gateway.settings import (
     CommunitySettings,
@@ -25,12 +27,12 @@ from gateway.settings import (
 )
 from tests.support.gateway_database import fresh_database
 from tests.support.mosquitto import COMMUNITY, Mosquitto, mosquitto, needs_mosquitto
-from tests.unit.energy.community import Community
+from tests.unit.energy.community import DSO, Community
 from tests.unit.gateway.hems import HOUR_MS, Hems, bearer, hems_of
 
 pytestmark = needs_mosquitto
 SECONDS_MAX = 20
-METER, NEIGHBOUR = "meter-0", "meter-1"
+METER, NEIGHBOUR, PLUG = "meter-0", "meter-1", "plug-0"
 FOREIGN = ForeignDevices(source={"p2p": METER, "p2p-2": NEIGHBOUR})
 NO_FILE = Path("/nowhere")
 
@@ -54,19 +56,26 @@ async def gateway_beside(
     broker: Mosquitto,
     foreign: ForeignDevices,
     *,
+    device_id: str = METER,
     settings: GatewaySettings | None = None,
     database: Database | None = None,
     meanwhile: Callable[[Community], None] = lambda _: None,
 ):
-    """The API of a community of two households, collecting from the broker."""
+    """The API of a community of two households, collecting from the broker what a device says.
+
+    The first household has a plug as well.
+    """
     community = Community.found()
     homes = [community.join(), community.join()]
     assert [home.meter_id for home in homes] == [METER, NEIGHBOUR]
+    key = make_identity(DSO, PLUG, {}, "client").public_key.hex()
+    community.dso.submit("devices:register", PLUG, "plug", homes[0].idgrid, key)
+    community.dso.submit("registry:approve_meter", PLUG)
     meanwhile(community)
     settings = settings or settings_for(broker, foreign)
     async with (
         hems_of(community) as hems,
-        broker.client(METER) as device,
+        broker.client(device_id) as device,
         collecting(hems, device, settings, database) as (api, services),
     ):
         yield api, device, homes, services
@@ -96,9 +105,11 @@ async def collecting(
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def shown(api: httpx.AsyncClient, idgrid: str, field: str, wanted: int) -> None:
-    """Return when the newest measurement of the household's meter shows this value."""
-    path = f"/v1/devices/{METER}/measurements"
+async def shown(
+    api: httpx.AsyncClient, idgrid: str, field: str, wanted: int, *, device_id: str = METER
+) -> None:
+    """Return when the newest measurement of the household's device shows this value."""
+    path = f"/v1/devices/{device_id}/measurements"
     async with asyncio.timeout(SECONDS_MAX):
         while True:
             answer = await api.get(path, headers=bearer(idgrid))
@@ -171,15 +182,15 @@ async def be_shelly_of_generation_1(plug, sent: list[bytes]) -> None:
 @pytest.mark.parametrize(
     ("foreign", "play_plug", "command", "payloads"),
     [
-        (ForeignDevices(tasmota={"kettle": METER}), be_tasmota, "cmnd/kettle/POWER", "ON OFF ON"),
+        (ForeignDevices(tasmota={"kettle": PLUG}), be_tasmota, "cmnd/kettle/POWER", "ON OFF ON"),
         (
-            ForeignDevices(shelly={"shellyplug-1": METER}),
+            ForeignDevices(shelly={"shellyplug-1": PLUG}),
             be_shelly,
             "shellyplug-1/command/switch:0",
             "on off on",
         ),
         (
-            ForeignDevices(shelly1={"shelly1": METER}),
+            ForeignDevices(shelly1={"shelly1": PLUG}),
             be_shelly_of_generation_1,
             "shellies/shelly1/relay/0/command",
             "on off on",
@@ -191,30 +202,32 @@ def test_a_foreign_plug_is_switched_by_its_owner_through_the_api(
     tmp_path, foreign, play_plug, command, payloads
 ):
     async def play(broker: Mosquitto) -> None:
-        async with gateway_beside(broker, foreign) as (api, device, (home, neighbour), _):
+        beside = gateway_beside(broker, foreign, device_id=PLUG)
+        async with beside as (api, device, (home, neighbour), _):
             sent: list[bytes] = []
             await device.subscribe(command, qos=1)
             plug = asyncio.create_task(play_plug(device, sent))
             for on in (True, False, True):
-                found = await done(
-                    api, home.idgrid, await switched(api, home.idgrid, METER, on=on)
-                )
+                found = await done(api, home.idgrid, await switched(api, home.idgrid, PLUG, on=on))
                 assert (found["status"], found["is_on"]) == ("done", on)
             assert [text.decode() for text in sent] == payloads.split()
-            path = f"/v1/devices/{METER}/switch"
+            path = f"/v1/devices/{PLUG}/switch"
             refused = await api.post(path, json={"on": False}, headers=bearer(neighbour.idgrid))
             assert refused.status_code == 403
             assert (await api.post(path, json={"on": False})).status_code == 401
+            path = f"/v1/devices/{METER}/switch"
+            no_plug = await api.post(path, json={"on": False}, headers=bearer(home.idgrid))
+            assert (no_plug.status_code, no_plug.json()["detail"]) == (403, NO_PLUG)
             assert len(sent) == 3
             plug.cancel()
 
-    with mosquitto(tmp_path, (METER, NEIGHBOUR), foreign=foreign) as broker:
+    with mosquitto(tmp_path, (METER, NEIGHBOUR, PLUG), foreign=foreign) as broker:
         asyncio.run(play(broker))
 
 
 def test_switching_a_plug_to_what_it_is_is_done_though_it_reports_only_changes(tmp_path):
     """Generation 2 with its notifications alone, as it comes from the shop."""
-    foreign = ForeignDevices(shelly={"shellyplug-1": METER})
+    foreign = ForeignDevices(shelly={"shellyplug-1": PLUG})
 
     async def be_plug(plug, is_on: bool, sent: list[bytes]) -> None:
         async for message in plug.messages:
@@ -231,45 +244,44 @@ def test_switching_a_plug_to_what_it_is_is_done_though_it_reports_only_changes(t
         await plug.publish("shellyplug-1/events/rpc", json.dumps(frame), qos=1)
 
     async def play(broker: Mosquitto) -> None:
-        async with gateway_beside(broker, foreign) as (api, device, (home, _), _):
+        async with gateway_beside(broker, foreign, device_id=PLUG) as (api, device, (home, _), _):
             sent: list[bytes] = []
             await device.subscribe("shellyplug-1/command/switch:0", qos=1)
             await notify(device, is_on=True)
-            await shown(api, home.idgrid, "energy_wh", 12)
+            await shown(api, home.idgrid, "energy_wh", 12, device_id=PLUG)
             plug = asyncio.create_task(be_plug(device, True, sent))
             for on in (True, False, False):
-                found = await done(
-                    api, home.idgrid, await switched(api, home.idgrid, METER, on=on)
-                )
+                found = await done(api, home.idgrid, await switched(api, home.idgrid, PLUG, on=on))
                 assert (found["status"], found["reason"], found["is_on"]) == ("done", "", on)
             assert set(sent) == {b"on", b"off"}
             plug.cancel()
 
-    with mosquitto(tmp_path, (METER, NEIGHBOUR), foreign=foreign) as broker:
+    with mosquitto(tmp_path, (METER, NEIGHBOUR, PLUG), foreign=foreign) as broker:
         asyncio.run(play(broker))
 
 
 async def be_node(node, sent: list[dict]) -> None:
     """As a node's firmware answers `switch` (tests/firmware has the firmware itself)."""
     async for message in node.messages:
-        if str(message.topic) == f"rec/{COMMUNITY}/{METER}/cmd":
+        if str(message.topic) == f"rec/{COMMUNITY}/{PLUG}/cmd":
             command = json.loads(message.payload)
             sent.append(command)
-            answer = {"v": 1, "d": METER, "id": command["id"], "status": "done"}
+            answer = {"v": 1, "d": PLUG, "id": command["id"], "status": "done"}
             answer |= {"t": command["t"], "on": command["on"]}
-            await node.publish(f"rec/{COMMUNITY}/{METER}/ack", json.dumps(answer), qos=1)
+            await node.publish(f"rec/{COMMUNITY}/{PLUG}/ack", json.dumps(answer), qos=1)
 
 
 @pytest.mark.row("E092")
 def test_an_owner_switches_a_node_through_the_api_and_hears_that_it_is_done(tmp_path):
     async def play(broker: Mosquitto) -> None:
         nobody = ForeignDevices()
-        async with gateway_beside(broker, nobody) as (api, node, (home, neighbour), _):
+        beside = gateway_beside(broker, nobody, device_id=PLUG)
+        async with beside as (api, node, (home, neighbour), _):
             sent: list[dict] = []
-            await node.subscribe(f"rec/{COMMUNITY}/{METER}/cmd", qos=1)
+            await node.subscribe(f"rec/{COMMUNITY}/{PLUG}/cmd", qos=1)
             answering = asyncio.create_task(be_node(node, sent))
             for on in (True, False):
-                where = await switched(api, home.idgrid, METER, on=on)
+                where = await switched(api, home.idgrid, PLUG, on=on)
                 found = await done(api, home.idgrid, where)
                 assert (found["status"], found["command_id"]) == ("done", sent[-1]["id"])
                 assert sent[-1]["expires"] == found["expires_ms"]
@@ -278,5 +290,5 @@ def test_an_owner_switches_a_node_through_the_api_and_hears_that_it_is_done(tmp_
             assert [command["on"] for command in sent] == [1, 0]
             answering.cancel()
 
-    with mosquitto(tmp_path, (METER, NEIGHBOUR)) as broker:
+    with mosquitto(tmp_path, (METER, NEIGHBOUR, PLUG)) as broker:
         asyncio.run(play(broker))

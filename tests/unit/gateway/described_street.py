@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
+from chaincode.shim.testing import make_identity
 from gateway.api.described_app import EXAMPLES
 from gateway.api.limits import RateLimit
 from gateway.application import create_app
@@ -27,7 +28,7 @@ from gateway.notices.ways import NoticeWays
 from gateway.notices.webhooks import MASTER_BYTES, Webhooks
 from gateway.services import Services
 from tests.support.config_world import ConfigWorld
-from tests.unit.energy.community import LISTING, Household
+from tests.unit.energy.community import DSO, LISTING, Household
 from tests.unit.energy.marketplace import scene
 from tests.unit.energy.settlement.trades import settled_trade
 from tests.unit.gateway.ledger_double import an_identity, services_over
@@ -40,6 +41,7 @@ MANAGER, HOUSEHOLD, NEIGHBOUR = "manager-token", "household-token", "neighbour-t
 NO_LIMIT = RateLimit(per_second=1e9, burst=10**9)
 HOUR_MS = 4 * QUARTER_MS
 TRANSFER = "t-1"
+PLUG = "plug-1"
 WEBHOOK = {"url": "https://example.org/notices"}
 ENTRIES_MAX, CHARACTERS_MAX = 2, 90
 """Of an example."""
@@ -51,6 +53,10 @@ class Street:
     def __init__(self) -> None:
         self.community, self.seller, self.buyer = settled_trade(8000, 9000)
         self.battery = self.community.join(source_type="battery")
+        key = make_identity(DSO, PLUG, {}, "client").public_key.hex()
+        register = ("devices:register", PLUG, "plug", self.seller.idgrid, key)
+        self.community.dso.submit(*register)
+        self.community.dso.submit("registry:approve_meter", PLUG)
         self.post_id = scene.offer(self.community, self.seller, hour="2026-01-15T14")["post_id"]
         self.ledger = Ledger()
         self.tx_id = self._play()
@@ -59,7 +65,7 @@ class Street:
         self.services = self._services(meter)
         self.app: FastAPI = create_app(self.services, rate=NO_LIMIT)
         self.command_id = self.scene.stores.switches.issue(
-            self.seller.meter_id, is_on=True, now_ms=NOON_MS, lifetime_ms=5_000
+            PLUG, is_on=True, now_ms=NOON_MS, lifetime_ms=5_000
         ).command_id
 
     def _play(self) -> str:
@@ -152,7 +158,7 @@ def calls(it: Street) -> dict[str, tuple[str, dict[str, Any] | None]]:
         "/v1/devices": "/v1/devices",
         "/v1/devices/{device_id}/availability": f"/v1/devices/{meter}/availability?days=1",
         "/v1/devices/{device_id}/commands/{command_id}": (
-            f"/v1/devices/{meter}/commands/{it.command_id}"
+            f"/v1/devices/{PLUG}/commands/{it.command_id}"
         ),
         "/v1/devices/{device_id}/gaps": f"/v1/devices/{meter}/gaps",
         "/v1/devices/{device_id}/measurements": f"/v1/devices/{meter}/measurements",
@@ -202,7 +208,7 @@ def calls(it: Street) -> dict[str, tuple[str, dict[str, Any] | None]]:
             "/v1/offers/prepare",
             order | amounts | {"res_id": it.seller.res_id},
         ),
-        "/v1/devices/{device_id}/switch": (f"/v1/devices/{meter}/switch", {"on": True}),
+        "/v1/devices/{device_id}/switch": (f"/v1/devices/{PLUG}/switch", {"on": True}),
         "/v1/letters": ("/v1/letters", {"idgrid": home, "purpose": "enrol"}),
         "/v1/login/links": ("/v1/login/links", {}),
         "/v1/login/key/options": ("/v1/login/key/options", {}),
