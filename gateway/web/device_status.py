@@ -61,6 +61,19 @@ def _interval_ms(services: Services) -> int:
 
 
 def _last_seen_ms(services: Services, health: DeviceHealth) -> int:
-    """By the collector, else the newest reading this gateway knows."""
-    newest = services.readings.latest(health.meter.meter_id)
-    return health.last_seen_ms or (newest.t_end_ms if newest is not None else 0)
+    """The newest of what the collector heard, the last reading and the last measurement.
+
+    The collector writes down that it heard a device only every so often; where it runs in this
+    process it is asked itself. What a device with a wrong clock says of the future is no sight.
+    """
+    device_id, now_ms = health.meter.meter_id, services.clock_ms()
+    heard = services.hems.stores.devices.get(device_id) if services.hems is not None else None
+    reading = services.readings.latest(device_id)
+    measured = services.measurements.latest(device_id)
+    told = (
+        health.last_seen_ms,
+        heard.last_seen_ms if heard is not None else 0,
+        reading.t_end_ms if reading is not None else 0,
+        measured.at_ms if measured is not None else 0,
+    )
+    return max((at_ms for at_ms in told if at_ms <= now_ms), default=0)

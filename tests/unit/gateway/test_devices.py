@@ -10,8 +10,11 @@ import httpx
 import pytest
 
 from gateway.application import create_app
+from gateway.hems.devices import LAST_SEEN_WRITTEN_MS
+from gateway.hems.household_values import HouseholdValues
 from gateway.identity.scopes import Scope
 from gateway.identity.sessions import Viewer
+from gateway.services import Services
 from gateway.web.device_status import device_status
 from tests.unit.energy.community import Community
 from tests.unit.gateway.hems import bearer, hems_of
@@ -160,6 +163,39 @@ def test_a_page_counts_the_quarters_of_an_hour_that_a_meter_missed() -> None:
             (shown,) = device_status(services, hems.services.community.meters())
             (today,) = shown.health.days
             assert (today.received, today.expected) == (3, 9)
+
+    asyncio.run(run())
+
+
+def test_last_seen_is_the_newest_of_what_is_known_in_every_process() -> None:
+    """The collector writes down at most once a minute that it heard a device."""
+
+    async def run() -> None:
+        community = Community.found()
+        home = community.join()
+        async with hems_of(community) as hems:
+            meter, database = hems.meters[home.meter_id], hems.services.readmodel.database
+            scene = Scene(Keys(meter), database=database)
+            name, began_ms = home.meter_id, scene.now_ms
+            state = {"v": 1, "d": name, "state": "online", "fw": "1.2.0", "tier": "B", "outbox": 0}
+            scene.hear((f"{name}/state", json.dumps(state).encode()))
+            values = {"v": 1, "d": name, "u_mv": 229_800, "i_ma": 3_100, "p_mw": 712_000}
+            meters = hems.services.community.meters()
+
+            def seen_ms(services: Services) -> int:
+                services = replace(services, clock_ms=lambda: scene.now_ms)
+                return device_status(services, meters)[0].last_seen_ms
+
+            collector = replace(hems.services, hems=scene.service)
+            measured = HouseholdValues(scene.stores.measurements, hems.services.community)
+            other = replace(hems.services, hems=None, measurements=measured)
+            assert seen_ms(other) == began_ms
+            scene.now_ms = began_ms + LAST_SEEN_WRITTEN_MS // 2
+            told_ms = scene.now_ms - 1_000
+            scene.hear((f"{name}/measure", json.dumps(values | {"t": told_ms}).encode()))
+            assert (seen_ms(collector), seen_ms(other)) == (scene.now_ms, told_ms)
+            scene.now_ms = told_ms - 1
+            assert seen_ms(other) == began_ms, "of the future there is no sight"
 
     asyncio.run(run())
 
