@@ -1,6 +1,5 @@
 """E-mail by SMTP (RFC 5321), with STARTTLS unless the server is on this machine."""
 
-import re
 import ssl
 from dataclasses import dataclass
 from email.message import EmailMessage
@@ -8,6 +7,7 @@ from pathlib import Path
 
 import aiosmtplib
 
+from chaincode.energy.registry.person_records import is_mailbox
 from gateway.notices.outbox import Undelivered
 from gateway.notices.records import Notice
 
@@ -15,10 +15,6 @@ SMTP_TIMEOUT_S = 30.0
 """Of each step; shorter than the outbox's first pause."""
 PERMANENT_FROM = 500
 """SMTP answers from here on are final."""
-_ATOM = r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+"
-_ADDRESS = re.compile(rf"{_ATOM}(\.{_ATOM})*@[a-z0-9-]+(\.[a-z0-9-]+)+")
-"""One mailbox as RFC 5321 writes it without quotes. The ledger's rule is wider; what goes beyond
-this is several addresses, none, or a text that the library which writes headers fails at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +57,7 @@ class Mailer:
 
     async def send(self, notice: Notice, letter: Letter, address: str) -> None:
         """Hand a letter to the server; raises `Undelivered`."""
-        if not _ADDRESS.fullmatch(address):
+        if not is_mailbox(address):  # recorded by an earlier contract, whose rule was wider
             raise Undelivered("the recorded address is not one mailbox", is_final=True)
         settings = self._settings
         try:

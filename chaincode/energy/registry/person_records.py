@@ -12,7 +12,8 @@ NAME_CHARACTERS_MAX = 128
 EMAIL_CHARACTERS_MAX = 254
 SALT_BYTES = 16
 INDEX_KEY_BYTES = 32
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+_ATOM = r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_MAILBOX = re.compile(rf"{_ATOM}(\.{_ATOM})*@[a-z0-9-]+(\.[a-z0-9-]+)+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,14 @@ def checked_email(value: str) -> str:
     lowered = value.lower()
     if len(lowered) > EMAIL_CHARACTERS_MAX or not (value.isascii() and value.isprintable()):
         bad(f"email must be ASCII and have at most {EMAIL_CHARACTERS_MAX} characters")
-    if _EMAIL.fullmatch(lowered) is None:
+    if not is_mailbox(lowered):
         bad("email must have the form name@host.domain")
     return lowered
+
+
+def is_mailbox(address: str) -> bool:
+    """Whether a lower-case text is one mailbox as RFC 5321 writes it without quotes.
+
+    Anything else is several addresses, none, or a text that writers of mail headers fail at.
+    """
+    return _MAILBOX.fullmatch(address) is not None
