@@ -54,6 +54,7 @@ def new_meter(community: Community, street: Street) -> str:
     return "meter-new"
 
 
+@pytest.mark.row("E132")
 @pytest.mark.parametrize("width", WIDTHS)
 def test_a_meter_is_approved(browser, width):
     with village() as it:
