@@ -13,12 +13,13 @@ from tests.e2e.browser.chromium import (
     page_in,
     small_targets,
 )
-from tests.e2e.browser.street import Street, live_through, settle_in
+from tests.e2e.browser.street import OPEN_HOUR, Street, live_through, settle_in
 from tests.e2e.browser.test_trading_pages import confirm
 from tests.e2e.browser.village import village
 from tests.unit.energy.community import DSO, Community
 
 pytestmark = pytest.mark.full
+LATER_HOUR, LAST_HOUR = "2026-01-15T16", "2026-01-15T17"
 
 
 def signed_in_with_own_key(page: Page, it) -> None:
@@ -90,6 +91,39 @@ def test_what_was_registered_appears_by_itself_and_goes_once_approved(browser, p
             expect(approval.locator("[data-argument]")).to_have_value(meter_id)
             it.act(lambda community: community.dso.submit("registry:approve_meter", meter_id))
             expect(approval).to_have_count(0)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_block_leaves_the_emergency_stop_as_it_was_and_the_reason_as_typed(browser, width):
+    with village() as it:
+        settle_in(it)
+        it.act(lambda community: community.open(OPEN_HOUR, opens_at_ms=0))
+        with page_in(browser, width=width) as page:
+            page.goto(it.url + it.sign_in("", is_manager=True))
+            page.goto(f"{it.url}/console/listings")
+            expect(page.locator("#link-state")).to_have_attribute("data-state", "live")
+            stop = page.locator(f'[id="stop-{OPEN_HOUR}"]')
+            stop.locator("summary").click()
+            stop.locator("input[required]").fill("a transformer burns")
+            stop.locator("summary").focus()
+            it.act(lambda community: community.open(LATER_HOUR, opens_at_ms=0))
+            later = page.locator(f'[id="stop-{LATER_HOUR}"]')
+            expect(later).to_be_visible()
+            expect(later.locator("input[required]")).to_be_hidden()
+            expect(stop.locator("input[required]")).to_be_visible()
+            expect(stop.locator("input[required]")).to_have_value("a transformer burns")
+            keep_screenshot(page, "emergency-stop-after-a-block")
+            it.act(one_stops_and_another_opens)
+            expect(stop).to_have_count(0)
+            expect(page.locator(f'[id="stop-{LAST_HOUR}"]')).to_be_visible()
+            for one in page.locator("details[id^=stop-] input[required]").all():
+                expect(one).to_be_hidden()
+                expect(one).to_have_value("")
+
+
+def one_stops_and_another_opens(community: Community) -> None:
+    community.manager.submit("listings:stop", OPEN_HOUR, "a storm")
+    community.open(LAST_HOUR, opens_at_ms=0)
 
 
 @pytest.mark.parametrize("width", WIDTHS)

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, Route, expect
 from gateway.hems.batteries import Observation
 from gateway.ports import ApplianceEnergy, Measured
 from gateway.web.languages import language
-from tests.e2e.browser.chromium import WIDTHS, page_in, settled
+from tests.e2e.browser.chromium import WIDTHS, keep_screenshot, page_in, settled
 from tests.e2e.browser.street import (
     OPEN_HOUR,
     SILENT_HOUR,
@@ -308,6 +308,31 @@ def test_news_comes_in_without_taking_what_somebody_types(browser, scene):
         expect(page.locator("#height")).to_have_text(f"{it.services.market.height} blocks")
         expect(energy).to_have_value("2.75")
         expect(energy).to_be_focused()
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_what_somebody_has_unfolded_stays_so_and_is_renewed(browser, scene, width):
+    it, street = scene
+    with page_in(browser, width=width) as page:
+        signed_in(page, it, street.modest)
+        page.goto(f"{it.url}/market")
+        settled(page)
+        expect(page.locator("#link-state")).to_have_attribute("data-state", "live")
+        unfolded = [page.locator(name) for name in ("#price-values", "#units")]
+        for one in unfolded:
+            one.locator("summary").click()
+        before = page.locator("#book-totals").inner_text()
+        it.act(lambda community: community.bid(street.flat, 1_090, 53_000, OPEN_HOUR))
+        expect(page.locator("#book-totals")).not_to_have_text(before)
+        for one in unfolded:
+            expect(one).to_have_attribute("open", "")
+            expect(one.locator("table")).to_be_visible()
+        keep_screenshot(page, "unfolded-after-a-block")
+        unfolded[0].locator("summary").click()
+        before = page.locator("#book-totals").inner_text()
+        it.act(lambda community: community.bid(street.flat, 1_080, 53_000, OPEN_HOUR))
+        expect(page.locator("#book-totals")).not_to_have_text(before)
+        expect(unfolded[0].locator("table")).to_be_hidden()
 
 
 def test_a_block_that_came_while_the_page_was_loading_is_shown(browser, scene):
