@@ -26,6 +26,14 @@ HOURS = 30
 BATTERY_WH = 10_000
 EVIL = "<img src=x onerror=alert(1)><script>alert(2)</script>"
 ENGLISH = language("en")
+NOON_S = milliseconds(hour_of("2026-01-14T15")) // 1000
+"""12:00 on the street's clocks."""
+PLACE_OF_HOUR = """(over, hourS) => {
+  const rows = [...document.querySelectorAll("#price-table tr[data-x]")];
+  const at = rows.map((row) => Number(row.dataset.x));
+  const [first, end] = [Math.min(...at), Math.max(...at) + 3600];
+  return over.clientWidth * (hourS - first) / (end - first);
+}"""
 MENU = ["Home", "Market", "Smart Meter", "PV & battery", "Account"]
 
 
@@ -203,11 +211,14 @@ def test_a_finger_on_the_price_line_reads_the_value(browser, scene):
         page.goto(f"{it.url}/market")
         settled(page)
         page.locator("#price-chart").scroll_into_view_if_needed()
-        page.locator("#price-chart .u-over").tap(position={"x": 60, "y": 40})
-        expect(page.locator("#price-chart-reading strong")).to_have_text(
-            page.locator("#price-chart-reading strong").inner_text()
-        )
-        expect(page.locator("#price-chart-reading")).to_contain_text("Price 0.")
+        over = page.locator("#price-chart .u-over")
+        over.tap(position={"x": over.evaluate(PLACE_OF_HOUR, NOON_S), "y": 40})
+        price = page.locator(f"#price-table tr[data-x='{NOON_S}'] td").nth(2).text_content()
+        reading = page.locator("#price-chart-reading")
+        expect(reading.locator("strong")).to_have_text("14 Jan 12:00")
+        assert price
+        assert float(price) > 0
+        expect(reading).to_contain_text(f"Price {price}")
 
 
 @pytest.mark.row("E129")
@@ -218,6 +229,7 @@ def test_the_account_is_the_explorers_list_of_own_transactions(browser, scene):
         page.goto(f"{it.url}/account")
         shown = page.locator("#activity tr[data-transaction]")
         listed = [row.get_attribute("data-transaction") for row in shown.all()]
+        assert listed, "a household that has lived thirty hours has signed something"
         account = api(page, it, f"/v1/accounts/{street.sunny.idgrid}")
         expect(page.locator("#free-balance")).to_have_text(
             ENGLISH.tokens(account["balance_utoken"], 4)
