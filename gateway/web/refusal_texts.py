@@ -1,8 +1,9 @@
-"""What a refusal means, for the person who reads it: contract codes and validation codes."""
+"""What a refusal means, for the person who reads it: codes of contracts and blocks, problems."""
 
 from collections.abc import Mapping
 
 from chaincode.energy.errors import Refusal
+from gateway.errors import Problem
 from gateway.web.languages import N_, Language
 from ledger.model.codes import ValidationCode
 
@@ -31,6 +32,17 @@ def refusal_text(words: Language, code: str, detail: str = "") -> str:
     return f"{text} ({detail})" if detail else text
 
 
+def problem_text(words: Language, problem: Problem) -> str:
+    """A kind of problem and what to do; advice that names fields of an answer is for programs."""
+    kind = problem.value
+    is_for_people = "`" not in kind.advice
+    said = (kind.title, kind.advice) if is_for_people else (kind.title,)
+    return " ".join(f"{words.text(part).rstrip('.')}." for part in said)
+
+
 def all_refusal_texts(words: Language) -> dict[str, str]:
-    """Every code and its meaning, for the script that shows a refusal."""
-    return {code: refusal_text(words, code) for code in (*Refusal.__members__, *VALIDATION_TEXTS)}
+    """What every code and every problem, by its slug, means: for the script that shows it."""
+    codes = (*Refusal.__members__, *ValidationCode.__members__)
+    return {code: refusal_text(words, code) for code in codes} | {
+        problem.value.slug: problem_text(words, problem) for problem in Problem
+    }

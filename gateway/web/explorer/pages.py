@@ -108,11 +108,11 @@ def transactions(
 
 @router.get("/transactions/{tx_id}")
 def transaction(request: Request, services: UsedServices, tx_id: TransactionId) -> HTMLResponse:
-    """One transaction: status, code in words, event, what it read and wrote."""
+    """One transaction: status, code in words, event, what it read and wrote; or that it waits."""
     model = services.readmodel
-    record = model.transaction(tx_id)
+    record = services.transactions.find(tx_id)
     if record is None:
-        raise RequestRefused(Problem.NOT_FOUND, f"no transaction {tx_id} is known here")
+        return page(request, "explorer/waiting.html", tx_id=tx_id)
     viewer = viewer_or_none(request)
     is_open = sees_read_write_set(model, viewer, record)
     is_read = is_open or insight(model, viewer, [record])(record)
@@ -128,6 +128,7 @@ def transaction(request: Request, services: UsedServices, tx_id: TransactionId) 
         payload=event_payload(record.event_payload) if is_read else None,
         content=opened(model, record) if is_open else None,
         has_receipt=record.block_number > 0,
+        is_awaited="hx-request" in request.headers,
     )
 
 

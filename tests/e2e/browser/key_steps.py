@@ -1,8 +1,16 @@
 """Steps with keys in a real browser that several tests take: letters, keys, confirmations."""
 
+import base64
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
 from playwright.sync_api import Browser, Page, expect
 
 from ledger.crypto.signing import private_key_pem
@@ -11,6 +19,18 @@ from tests.e2e.browser.village import Village
 from tests.unit.energy.community import COOP, Household
 
 TIMEOUT_MS = 20_000
+KEEP_KEY = """async ({pkcs8, spki, fingerprint, idgrid, mspid, pem}) => {
+  const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  const { keepKey } = await import("/static/keys/key_store.js");
+  const curve = { name: "ECDSA", namedCurve: "P-256" };
+  const privateKey = await crypto.subtle.importKey("pkcs8", bytes(pkcs8), curve, false, ["sign"]);
+  await keepKey({ fingerprint, idgrid, mspid, privateKey, publicKeyDer: bytes(spki),
+                  certificatePem: pem, kind: "device", createdMs: Date.now() });
+}"""
+SUBMIT = re.compile(r"/v1/transactions\?")
+"""Address of what is signed on its way to ordering."""
+STEP_MS = 500
+STEPS_MAX = 2_000
 AUTHENTICATOR = {
     "protocol": "ctap2",
     "transport": "internal",
@@ -40,6 +60,35 @@ def device(browser: Browser, it: Village, *, width: int = 360) -> Iterator[Page]
     finally:
         context.close()
     assert errors == []
+
+
+def signed_in_with_key(page: Page, it: Village, home: Household) -> None:
+    """Signed in at the community's time, with the key that joining leaves in this browser."""
+    page.clock.set_system_time(it.community.ledger.now)
+    page.goto(it.url + it.sign_in(home.idgrid))
+    identity = home.client.identity
+    public = identity.private_key.public_key()
+    page.evaluate(
+        KEEP_KEY,
+        {
+            "pkcs8": in_base64(
+                identity.private_key.private_bytes(
+                    Encoding.DER, PrivateFormat.PKCS8, NoEncryption()
+                )
+            ),
+            "spki": in_base64(
+                public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+            ),
+            "fingerprint": identity.public_key.hex(),
+            "idgrid": home.idgrid,
+            "mspid": identity.mspid,
+            "pem": identity.certificate_pem.decode(),
+        },
+    )
+
+
+def in_base64(raw: bytes) -> str:
+    return base64.b64encode(raw).decode()
 
 
 def part(page: Page, name: str):
@@ -106,6 +155,17 @@ def sign(page: Page, function: str, *args: str) -> None:
     script = "([name, args]) => { import('/static/keys/sign.js').then((m) => m.sign(name, args)"
     page.evaluate(script + ".catch(() => null)) }", [function, list(args)])
     page.wait_for_selector("#sign-dialog[open]")
+
+
+def told(page: Page, outcome: str) -> str:
+    """What the dialog says at the end; the script's pauses pass by the page's clock."""
+    shown = page.locator(f"#sign-dialog [data-outcome={outcome}]:visible")
+    for _ in range(STEPS_MAX):
+        if shown.count():
+            break
+        page.clock.run_for(STEP_MS)
+    expect(shown).to_be_visible()
+    return shown.inner_text()
 
 
 def values(page: Page) -> dict[str, str]:

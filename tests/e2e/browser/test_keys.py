@@ -400,6 +400,6 @@ def test_a_gateway_that_changes_the_order_gets_no_second_signature(browser, it, 
             ["market:place_bid", [listing_id, "1500", "54000"]],
         )
         part(page, "sign").click()
-        expect(part(page, "outcome")).to_have_attribute("data-outcome", "refused")
+        expect(part(page, "outcome")).to_have_attribute("data-outcome", "tampered")
         assert page.evaluate("window.refusedFor") == "the transaction has other arguments"
         assert len(it.ledger.chain) == before

@@ -18,6 +18,7 @@ from gateway.notices.addresses import PrivateAddresses
 from ledger.crypto.signing import Signer, SigningIdentity
 from tests.e2e.browser.chromium import WIDTHS, keep_screenshot
 from tests.e2e.browser.key_steps import (
+    SUBMIT,
     answer_yes,
     approve,
     device,
@@ -25,6 +26,7 @@ from tests.e2e.browser.key_steps import (
     make_key,
     manager_desk,
     part,
+    told,
     values,
 )
 from tests.e2e.browser.village import Village, village
@@ -181,6 +183,27 @@ def test_a_registration_that_broke_off_goes_on_where_it_stopped(browser, it) -> 
         assert len(it.ledger.chain) == before + 1
         fill(page, "VAL-0017", NAME, "other@example.org")
         expect(part(page, "problem")).to_contain_text("with other personal data")
+
+
+def test_no_letter_is_written_for_an_idgrid_that_is_not_on_the_ledger_yet(browser, it) -> None:
+    with device(browser, it) as page:
+        manager_desk(page, it)
+        letters: list[str] = []
+        page.on("request", lambda one: letters.append(one.url) if "/letters" in one.url else None)
+        page.route(SUBMIT, lambda route: route.fulfill(status=202, json={"status": "submitted"}))
+        fill(page, "VAL-0017")
+        signs(page, "Register an IDgrid")
+        assert told(page, "undecided").startswith("It was sent, and is not on the ledger yet.")
+        expect(part(page, "problem")).to_contain_text("is not on the ledger yet")
+        expect(part(page, "registered")).to_have_count(0)
+        assert letters == []
+        keep_screenshot(page, "register-sent-only")
+        part(page, "close").click()
+        page.unroute(SUBMIT)
+        page.click("#register button[type=submit]")
+        signs(page, "Register an IDgrid")
+        expect(part(page, "letter")).to_contain_text("VAL-0017-X")
+        assert len(letters) == 1
 
 
 def test_without_a_name_the_hash_is_random_and_a_letter_comes_all_the_same(browser, it) -> None:

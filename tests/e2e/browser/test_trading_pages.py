@@ -1,15 +1,8 @@
 """Buying and selling on the pages: what is signed is shown first, and the outcome after."""
 
-import base64
 from datetime import timedelta
 
 import pytest
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-)
 from playwright.sync_api import Page, expect
 
 from tests.e2e.browser.chromium import (
@@ -18,21 +11,16 @@ from tests.e2e.browser.chromium import (
     keep_screenshot,
     overflow_px,
     page_in,
+    small_targets,
 )
+from tests.e2e.browser.key_steps import signed_in_with_key
 from tests.e2e.browser.street import OPEN_HOUR, live_through, open_with_orders, settle_in
 from tests.e2e.browser.village import village
 from tests.unit.energy.community import Household, hour_of
 
 pytestmark = pytest.mark.full
 HOURS = 6
-KEEP_KEY = """async ({pkcs8, spki, fingerprint, idgrid, mspid, pem}) => {
-  const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-  const { keepKey } = await import("/static/keys/key_store.js");
-  const curve = { name: "ECDSA", namedCurve: "P-256" };
-  const privateKey = await crypto.subtle.importKey("pkcs8", bytes(pkcs8), curve, false, ["sign"]);
-  await keepKey({ fingerprint, idgrid, mspid, privateKey, publicKeyDer: bytes(spki),
-                  certificatePem: pem, kind: "device", createdMs: Date.now() });
-}"""
+TOO_MUCH_ES = "Más energía de la que un hogar puede ordenar en una ronda."
 
 
 @pytest.fixture(scope="module")
@@ -42,35 +30,6 @@ def scene():
         live_through(it, street, hours=HOURS)
         open_with_orders(it, street)
         yield it, street
-
-
-def signed_in_with_key(page: Page, it, home) -> None:
-    """Signed in at the community's time, with the key that joining leaves in this browser."""
-    page.clock.set_system_time(it.community.ledger.now)
-    page.goto(it.url + it.sign_in(home.idgrid))
-    identity = home.client.identity
-    public = identity.private_key.public_key()
-    page.evaluate(
-        KEEP_KEY,
-        {
-            "pkcs8": in_base64(
-                identity.private_key.private_bytes(
-                    Encoding.DER, PrivateFormat.PKCS8, NoEncryption()
-                )
-            ),
-            "spki": in_base64(
-                public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-            ),
-            "fingerprint": identity.public_key.hex(),
-            "idgrid": home.idgrid,
-            "mspid": identity.mspid,
-            "pem": identity.certificate_pem.decode(),
-        },
-    )
-
-
-def in_base64(raw: bytes) -> str:
-    return base64.b64encode(raw).decode()
 
 
 def confirm(page: Page) -> str:
@@ -285,9 +244,10 @@ def test_a_standing_order_is_one_tap_and_can_be_withdrawn(browser, scene):
         expect(page.locator("#standing-orders")).to_contain_text("You have signed none.")
 
 
-def test_a_refusal_is_told_in_the_dialog(browser, scene):
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_refusal_is_told_in_the_readers_language(browser, scene, width):
     it, street = scene
-    with page_in(browser, locale="es-CL", may_fail=True) as page:
+    with page_in(browser, width=width, locale="es-CL", may_fail=True) as page:
         signed_in_with_key(page, it, street.flat)
         page.goto(f"{it.url}/market")
         page.locator("#bid-energy").fill("9999")
@@ -295,7 +255,16 @@ def test_a_refusal_is_told_in_the_dialog(browser, scene):
         page.locator("#sign-dialog [data-part=sign]").click()
         outcome = page.locator("#sign-dialog [data-part=outcome]")
         expect(outcome).to_have_attribute("data-outcome", "refused")
-        expect(outcome).not_to_be_empty()
+        expect(outcome).to_have_text(TOO_MUCH_ES)
+        said = page.locator("#sign-dialog [data-part=said]")
+        expect(said.locator("p")).to_be_hidden()
+        said.locator("summary").click()
+        expect(said.locator("p")).to_contain_text("CAP_EXCEEDED")
+        expect(said.locator("p")).to_have_attribute("lang", "en")
+        keep_screenshot(page, "refused-es", whole=False)
+        assert overflow_px(page) == 0
+        assert small_targets(page) == []
+        assert accessibility_findings(page) == []
 
 
 def test_what_is_no_amount_is_told_in_the_readers_language(browser, scene):

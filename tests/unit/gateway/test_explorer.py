@@ -9,6 +9,7 @@ from sqlalchemy import insert
 from gateway.identity.scopes import Role, Scope
 from gateway.identity.sessions import Viewer
 from gateway.readmodel.tables import Activity
+from gateway.shared_state.submissions import Submissions
 from gateway.transactions.insight import METERED_FUNCTIONS, sees_read_write_set
 from gateway.web.explorer.code_texts import CODE_TEXTS
 from gateway.web.explorer.pages import ROWS
@@ -87,6 +88,20 @@ def test_a_transaction_has_its_status_in_words(services, visitor):
     assert 'data-status="0"' in shown
     assert "another transaction changed the same state first" in shown
     assert "MVCC_READ_CONFLICT" in shown
+
+
+def test_a_transaction_that_was_sent_and_waits_has_a_page_that_becomes_its_own(world):
+    services = services_of(world)
+    visitor, waiting = visiting(services), "ab" * 32
+    page = f"/explorer/transactions/{waiting}"
+    assert visitor.get(page).status_code == 404
+    Submissions(services.readmodel.database, services.clock_ms).remember(waiting)
+    shown = visitor.get(page, language="es")
+    assert shown.status_code == 200
+    assert "Se envió y todavía no está en el registro." in shown.text
+    assert '<div id="transaction-live" data-live>' in shown.text
+    done = visitor.get(f"/explorer/transactions/{ids_of(services, 1)[0]}").text
+    assert '<div id="transaction-live">' in done
 
 
 def test_what_was_written_is_not_for_everybody(services, visitor):

@@ -6,10 +6,14 @@ from datetime import datetime
 import httpx
 import pytest
 
+from chaincode.energy.errors import Refusal
 from gateway.application import create_app
+from gateway.errors import Problem
 from gateway.local_time import fixed
 from gateway.web.languages import accepted_codes, chosen_language, language
+from gateway.web.refusal_texts import all_refusal_texts
 from gateway.web.templating import LANGUAGE_COOKIE
+from ledger.model.codes import ValidationCode
 from tests.unit.gateway.ledger_double import LedgerDouble, services_over
 
 
@@ -91,5 +95,15 @@ def test_a_refusal_speaks_the_readers_language():
             texts = (await client.get("/refusal-texts", headers=headers)).json()
             assert texts["BIDS_CLOSED"] == "a ronda já não recebe ordens"
             assert texts["MVCC_READ_CONFLICT"].startswith("outra transação")
+            assert texts["not-found"].startswith("Aqui não há nada. ")
 
     asyncio.run(play())
+
+
+@pytest.mark.parametrize("code", ["en", "es", "pt"])
+def test_every_code_and_problem_has_a_text_without_names_of_the_interface(code):
+    texts = all_refusal_texts(language(code))
+    slugs = {problem.value.slug for problem in Problem}
+    assert set(texts) == {*Refusal.__members__, *ValidationCode.__members__} | slugs
+    assert all(text and "`" not in text for text in texts.values())
+    assert all(texts[slug].endswith(".") and ".." not in texts[slug] for slug in slugs)

@@ -1,5 +1,7 @@
 // Switches a plug: asks first, sends the command, and tells how the plug answered.
-"use strict";
+
+import { meaningOf } from "../refusals.js";
+import { get, post, Refused } from "../requests.js";
 
 const ASKED_EVERY_MS = 500;
 const AFTER_A_BLOCK_MS = 700;
@@ -17,12 +19,6 @@ function say(text, tone) {
   status.hidden = false;
 }
 
-async function answerOf(response) {
-  const content = await response.json();
-  if (!response.ok) throw new Error(content.detail);
-  return content;
-}
-
 /** Resolves to yes or no; closing the dialog is a no. */
 function confirmed(text) {
   question.textContent = text;
@@ -35,14 +31,10 @@ function confirmed(text) {
 
 async function switched(device, isOn) {
   const address = `/v1/devices/${encodeURIComponent(device)}`;
-  let command = await answerOf(await fetch(`${address}/switch`, {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ on: isOn }),
-  }));
+  let command = await post(`${address}/switch`, { on: isOn });
   while (!FINAL.includes(command.status)) {
     await pause(ASKED_EVERY_MS);
-    command = await answerOf(await fetch(`${address}/commands/${command.command_id}`));
+    command = await get(`${address}/commands/${command.command_id}`);
   }
   return command;
 }
@@ -57,7 +49,8 @@ document.getElementById("plugs").addEventListener("click", async (event) => {
     if (command.status === "done") say(words.done, "good");
     else say(`${words.failed} ${words[command.reason] ?? command.reason}`, "bad");
   } catch (error) {
-    say(`${words.failed} ${error.message}`, "bad");
+    if (error instanceof Refused) say(`${words.failed} ${await meaningOf(error.problem)}`, "bad");
+    else say(words.lost, "bad"); // the plug may have got it
   }
   // The page fetches itself anew. It ignores what comes soon after a block, when it just did so.
   await pause(AFTER_A_BLOCK_MS);

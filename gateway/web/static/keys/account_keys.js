@@ -1,13 +1,13 @@
 // Keys and devices of a household: what this browser has, what the ledger names, and more of both.
 
+import { get, post } from "../requests.js";
 import { agentFile, limitsOf } from "./agent_key.js";
 import { comparisonCode, keyPairFromPem, newKeyPair } from "./key_pair.js";
 import { forgetKey, keepKey, storedKeys } from "./key_store.js";
-import { get, post, Refused } from "./ledger_client.js";
 import { attempt, canMakeKeys, pageError } from "./page_problem.js";
 import { keyPairFromPhrase, newPhrase, problemWith, wordList } from "./phrase.js";
 import { amount, instant } from "./plain_words.js";
-import { pageFacts, sign } from "./sign.js";
+import { isTold, pageFacts, sign } from "./sign.js";
 import { signingRequest } from "./signing_request.js";
 
 const ASK_AGAIN_MS = 2_000;
@@ -119,12 +119,12 @@ function button(text, kind, work) {
   return made;
 }
 
-/** Sign and show anew; a refusal is told by the dialog already. */
+/** Sign and show anew; null unless it is on the ledger, which the dialog has told already. */
 async function signAndShow(name, args) {
   try {
     return await sign(name, args);
   } catch (error) {
-    if (!(error instanceof Refused)) throw error;
+    if (!isTold(error)) throw error;
     return null;
   } finally {
     await show();

@@ -1,10 +1,10 @@
 // The key of an agent that trades while the household sleeps: made here, handed over once as a
 // file, and kept nowhere. Its limits are signed by this browser's key and written on the ledger.
 
+import { post } from "../requests.js";
 import { pem } from "./bytes.js";
 import { wholeUnits } from "./form_arguments.js";
 import { fingerprintOf } from "./key_pair.js";
-import { post } from "./ledger_client.js";
 import { pageError } from "./page_problem.js";
 import { signingRequest } from "./signing_request.js";
 

@@ -3,9 +3,9 @@
 // The code stands behind `#` in the address, so no server sees it before it is used here, and it is
 // taken out of the address at once. A key that waits is kept, so the page may be closed meanwhile.
 
+import { post, Refused } from "../requests.js";
 import { comparisonCode, newKeyPair } from "./key_pair.js";
 import { keepKey, storedKeys } from "./key_store.js";
-import { post, Refused } from "./ledger_client.js";
 import { attempt, canMakeKeys, showStage } from "./page_problem.js";
 import { signingRequest } from "./signing_request.js";
 

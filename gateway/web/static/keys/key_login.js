@@ -1,8 +1,8 @@
 // Signing in with a key of this browser: it signs a challenge for this address and this household.
 
+import { get, post, Refused } from "../requests.js";
 import { base64, utf8 } from "./bytes.js";
 import { storedKeys } from "./key_store.js";
-import { get, post, Refused } from "./ledger_client.js";
 import { sign } from "./signature.js";
 
 const HEAD = "gridledger sign-in 1";

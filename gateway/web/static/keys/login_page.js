@@ -1,8 +1,8 @@
 // Signing in: with this browser's key, with a passkey, or with IDgrid and password. It signs no order.
 
+import { post, Refused } from "../requests.js";
 import { bindSession, householdKeys, signInWithKey } from "./key_login.js";
-import { post, Refused } from "./ledger_client.js";
-import { attempt } from "./page_problem.js";
+import { attempt, pageError } from "./page_problem.js";
 import { hasPasskeys, signIn } from "./passkey.js";
 import { pageFacts, sign } from "./sign.js";
 
@@ -42,7 +42,7 @@ function offerToUndo(key, fingerprint) {
   part("undo").hidden = false;
   part("undo").onclick = () => enter(async () => {
     pageFacts().dialog.dataset.idgrid = key.idgrid;
-    if (!(await sign("signers:revoke", [key.idgrid, fingerprint]))) throw new Refused({});
+    if (!(await sign("signers:revoke", [key.idgrid, fingerprint]))) throw pageError("not-allowed");
     await signInWithKey(key);
   });
 }

@@ -1,8 +1,8 @@
 // The manager's side: letters, and keys that wait. What goes on the ledger is signed in this browser.
 
+import { get, post } from "../requests.js";
 import { keyPairFromPem } from "./key_pair.js";
 import { forgetKey, keepKey, storedKeys } from "./key_store.js";
-import { get, post } from "./ledger_client.js";
 import { showLetter } from "./letter.js";
 import { attempt, pageError } from "./page_problem.js";
 import { sign } from "./sign.js";

@@ -1,6 +1,7 @@
 // A refusal in the reader's language, in the page's element for it.
 
-import { Refused } from "./ledger_client.js";
+import { meaningOf, saidOf, sentenceOf, showSaid, slugOf } from "../refusals.js";
+import { Refused } from "../requests.js";
 
 const SECURE = window.isSecureContext && Boolean(window.crypto?.subtle);
 export const canMakeKeys = SECURE;
@@ -10,22 +11,24 @@ function words() {
 }
 
 /** Show why something did not work; `within` is the part of the page it belongs to. */
-export function showProblem(within, error) {
+export async function showProblem(within, error) {
   const texts = words();
-  const problem = error instanceof Refused ? error.problem : {};
-  const slug = String(problem.type ?? "").split("/").pop();
+  const isRefused = error instanceof Refused;
+  const problem = isRefused ? error.problem : {};
   const kind = error.kind ?? (error.name === "NotAllowedError" ? "not-allowed" : "");
-  const known = texts[problem.code] ?? texts[kind] ?? texts[slug];
-  const text = known ?? (error instanceof Refused ? error.message : texts.other);
+  const known = texts[problem.code] ?? texts[kind] ?? texts[slugOf(problem)];
+  const meaning = known ?? (isRefused && sentenceOf(await meaningOf(problem)));
   const place = within.querySelector("[data-part=problem]");
-  place.textContent = text.replace("{word}", error.word ?? "");
+  place.textContent = (meaning || texts.other).replace("{word}", () => error.word ?? "");
   place.hidden = false;
-  if (!known && !(error instanceof Refused)) throw error;
+  showSaid(within, isRefused && !known ? saidOf(problem) : "");
+  if (!known && !isRefused) throw error;
 }
 
 /** Take an earlier refusal away. */
 export function clearProblem(within) {
   within.querySelector("[data-part=problem]").hidden = true;
+  showSaid(within, "");
 }
 
 /** Run `work` and show what went wrong; whether it worked. */
@@ -35,7 +38,7 @@ export async function attempt(within, work) {
     await work();
     return true;
   } catch (error) {
-    showProblem(within, error);
+    await showProblem(within, error);
     return false;
   }
 }

@@ -1,7 +1,7 @@
 // Passkeys through the browser: options come as WebAuthn's JSON, answers go back as JSON.
 
+import { post } from "../requests.js";
 import { base64url, fromBase64url } from "./bytes.js";
-import { post } from "./ledger_client.js";
 
 /** Whether passkeys can be used at this address (browsers do not take IP addresses). */
 export const hasPasskeys = Boolean(window.PublicKeyCredential) && !/^[\d.]+$|:/.test(location.hostname);

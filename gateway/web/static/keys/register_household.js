@@ -2,8 +2,8 @@
 //
 // Each step looks first whether it is done already, so pressing the button again goes on where it stopped.
 
+import { get, post, Refused } from "../requests.js";
 import { hex, utf8 } from "./bytes.js";
-import { get, post, Refused } from "./ledger_client.js";
 import { showLetter } from "./letter.js";
 import { attempt, pageError } from "./page_problem.js";
 import { ask, sign } from "./sign.js";

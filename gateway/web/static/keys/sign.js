@@ -11,11 +11,15 @@
 //       <input name="hour" data-argument="0"> <input name="kwh" data-argument="1" data-units="1000">
 //
 // `sign` returns {transactionId, result, status} once the transaction is in a block, null when the
-// person said no; a refusal is shown in the dialog and thrown. The document hears "ledger:committed".
+// person said no. Then, and only then, the document hears "ledger:committed". Everything else is shown in
+// the dialog and thrown, so that no step follows: a refusal, a gateway that changed the order, and a
+// transaction that was sent and is not on the ledger in time.
 
+import { meaningOf, saidOf, sentenceOf, showSaid } from "../refusals.js";
+import { get, Refused } from "../requests.js";
 import { argumentsOf } from "./form_arguments.js";
 import { storedKeys } from "./key_store.js";
-import { get, NotConfirmed, Refused, signAndAsk, signAndSubmit } from "./ledger_client.js";
+import { NotConfirmed, signAndAsk, signAndSubmit, Tampered, Undecided } from "./ledger_client.js";
 import { amount, plainWords } from "./plain_words.js";
 
 const UTOKEN_PER_TOKEN = 1_000_000n;
@@ -42,38 +46,51 @@ export function pageFacts() {
 /** Show, sign, send, and show the outcome. `transient` are private values as bytes, by name. */
 export async function sign(name, args, { transient = {} } = {}) {
   const page = pageFacts();
-  const key = await keyOf(page);
-  if (!key) {
-    await showOutcome(page, page.words.no_key, "no-key");
-    throw new Refused({ title: page.words.no_key, code: "NO_KEY" });
-  }
+  const key = await neededKey(page);
+  let done;
   try {
     const { channel_id: channelId, chaincode } = await get("/v1/channel");
-    const done = await signAndSubmit({
+    done = await signAndSubmit({
       key, channelId, chaincode, args: [name, ...args], transient,
       confirm: (opened) => confirmed(page, opened),
     });
-    await showOutcome(page, page.words.committed, "committed", await balanceText(page));
-    document.dispatchEvent(new CustomEvent("ledger:committed", { detail: { name, args, ...done } }));
-    return done;
   } catch (error) {
     if (error instanceof NotConfirmed) return null;
-    const text = error instanceof Refused ? error.message : page.words.failed;
-    await showOutcome(page, text, "refused");
+    showOutcome(page, await outcomeOf(error, page.words));
     throw error;
   }
+  showOutcome(page, { outcome: "committed", text: page.words.committed, balance: await balanceText(page) });
+  document.dispatchEvent(new CustomEvent("ledger:committed", { detail: { name, args, ...done } }));
+  return done;
+}
+
+/** Whether an error is one that this dialog expects and has told the person. */
+export const isTold = (error) => [Refused, Tampered, Undecided].some((kind) => error instanceof kind);
+
+/** What the dialog shows of a transaction that is not on the ledger, or not yet. */
+async function outcomeOf(error, words) {
+  if (error instanceof Undecided) {
+    return { outcome: "undecided", text: words.undecided, transactionId: error.transactionId };
+  }
+  if (error instanceof Tampered) return { outcome: "tampered", text: words.tampered, said: error.message };
+  if (!(error instanceof Refused)) return { outcome: "failed", text: words.failed };
+  const meaning = sentenceOf(await meaningOf(error.problem));
+  return { outcome: "refused", text: meaning || words.refused, said: saidOf(error.problem) };
 }
 
 /** A contract's answer to a question of this browser's key; nothing goes on the ledger. */
 export async function ask(name, args, { transient = {} } = {}) {
-  const page = pageFacts();
-  const key = await keyOf(page);
-  if (!key) {
-    await showOutcome(page, page.words.no_key, "no-key");
-    throw new Refused({ title: page.words.no_key, code: "NO_KEY" });
-  }
+  const key = await neededKey(pageFacts());
   const { channel_id: channelId, chaincode } = await get("/v1/channel");
   return signAndAsk({ key, channelId, chaincode, args: [name, ...args], transient });
+}
+
+/** The key to sign with; without one the dialog says so, and `Refused` is thrown. */
+async function neededKey(page) {
+  const key = await keyOf(page);
+  if (key) return key;
+  showOutcome(page, { outcome: "no-key", text: page.words.no_key });
+  throw new Refused({ title: page.words.no_key, code: "NO_KEY" });
 }
 
 /** This browser's newest usable key for the household; staff have no IDgrid. */
@@ -117,13 +134,16 @@ function confirmed({ dialog, ...facts }, opened) {
   });
 }
 
-/** Show how it ended; resolves at once, the person closes the dialog when done reading. */
-async function showOutcome({ dialog }, text, outcome, balance = "") {
+/** Show how it ended; the person closes the dialog when done reading. */
+function showOutcome({ dialog }, { outcome, text, balance = "", said = "", transactionId = "" }) {
   const part = (name) => dialog.querySelector(`[data-part="${name}"]`);
   part("outcome").textContent = text;
   part("outcome").dataset.outcome = outcome;
   part("balance").textContent = balance;
+  showSaid(dialog, said);
   part("keys").hidden = outcome !== "no-key";
+  part("transaction").hidden = !transactionId;
+  part("transaction").href = `/explorer/transactions/${transactionId}`;
   part("close").onclick = () => dialog.close();
   dialog.oncancel = null;
   show(dialog, "outcome");
@@ -138,16 +158,15 @@ function show(dialog, stage) {
   dialog.querySelector(`[data-stage-part="${stage}"] [data-first]`)?.focus();
 }
 
-/** The free balance after the transaction, in a sentence; empty for who has no account. */
+/** The free balance after the transaction, in a sentence; empty for who has no account, or without an answer. */
 async function balanceText({ idgrid, words, locale }) {
   if (!idgrid) return "";
   try {
     const account = await get(`/v1/accounts/${encodeURIComponent(idgrid)}`);
     const tokens = amount(BigInt(account.balance_utoken), UTOKEN_PER_TOKEN, locale);
     return words.balance.replace("{balance}", tokens);
-  } catch (error) {
-    if (error instanceof Refused) return "";
-    throw error;
+  } catch {
+    return ""; // what was signed is on the ledger all the same
   }
 }
 
@@ -161,11 +180,11 @@ async function onSubmit(event) {
   } catch (error) {
     const page = pageFacts();
     if (!page.words[error.kind]) throw error;
-    await showOutcome(page, page.words[error.kind].replace("{value}", () => error.value), "refused");
+    showOutcome(page, { outcome: "refused", text: page.words[error.kind].replace("{value}", () => error.value) });
     return;
   }
   await sign(form.dataset.sign, args).catch((error) => {
-    if (!(error instanceof Refused)) throw error; // a refusal stands in the dialog
+    if (!isTold(error)) throw error;
   });
 }
 

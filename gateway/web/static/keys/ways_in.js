@@ -1,6 +1,6 @@
 // Ways to sign in of who is signed in, a household or staff: passkeys, open sessions, password, links.
 
-import { get, post, send } from "./ledger_client.js";
+import { get, post, send } from "../requests.js";
 import { attempt } from "./page_problem.js";
 import { addPasskey, hasPasskeys } from "./passkey.js";
 import { instant } from "./plain_words.js";

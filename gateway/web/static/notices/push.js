@@ -1,5 +1,7 @@
 // Notices on this device: asks the browser's push service and names the answer to the gateway.
-"use strict";
+
+import { meaningOf } from "../refusals.js";
+import { get, post, Refused } from "../requests.js";
 
 const box = document.querySelector("[data-push]");
 const button = box.querySelector("button");
@@ -16,14 +18,9 @@ function say(text) {
   status.hidden = !text;
 }
 
-async function answerOf(response) {
-  if (!response.ok) throw new Error((await response.json()).detail);
-  return response.json();
-}
-
 async function subscribe() {
   if ((await Notification.requestPermission()) !== "granted") return say(box.dataset.textDenied);
-  const { public_key: key } = await answerOf(await fetch("/v1/push-devices/key"));
+  const { public_key: key } = await get("/v1/push-devices/key");
   const registration = await navigator.serviceWorker.ready;
   const made = await registration.pushManager.subscribe({
     userVisibleOnly: true,
@@ -31,11 +28,7 @@ async function subscribe() {
   });
   const { endpoint, keys } = made.toJSON();
   const label = (navigator.userAgentData?.platform ?? navigator.platform ?? "").slice(0, LABEL_CHARACTERS_MAX);
-  await answerOf(await fetch("/v1/push-devices", {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ endpoint, keys: { p256dh: keys.p256dh, auth: keys.auth }, label }),
-  }));
+  await post("/v1/push-devices", { endpoint, keys: { p256dh: keys.p256dh, auth: keys.auth }, label });
   location.reload();
 }
 
@@ -47,7 +40,8 @@ if ("serviceWorker" in navigator && "PushManager" in window) {
     try {
       await subscribe();
     } catch (error) {
-      say(`${box.dataset.textFailed} ${error.message}`);
+      const why = error instanceof Refused ? await meaningOf(error.problem) : error.message;
+      say(`${box.dataset.textFailed} ${why}`);
     } finally {
       button.disabled = false;
     }
