@@ -137,6 +137,8 @@ def run_to_end(command: Sequence[str]) -> int:
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         running.append(subprocess.Popen(command, cwd=ROOT))
+        if signal.SIGTERM in told:  # while it was being started: `stop` did not see it yet
+            running[0].terminate()
         status = running[0].wait()
     finally:
         for number, handler in before.items():

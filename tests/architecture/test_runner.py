@@ -11,14 +11,11 @@ from tests.architecture.source_files import ROOT
 from tests.runner import SIGNALLED
 
 CHECK = """\
-import signal, sys
-def clean_up(number, frame):
-    print("cleaned up", flush=True)
-    sys.exit(1)
-signal.signal(signal.SIGTERM, clean_up)
+import signal
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
 print("up", flush=True)
-while True:
-    signal.pause()
+signal.sigwait({signal.SIGTERM})
+print("cleaned up", flush=True)
 """
 RUNNER = f"import sys, tests.runner; tests.runner.run_to_end([sys.executable, '-c', {CHECK!r}])"
 
