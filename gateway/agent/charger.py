@@ -5,6 +5,7 @@ its own key, and switches its relay hour by hour. Who carries the order out, a s
 agent's key, can do no more than the order says; the account has no more than was put there.
 """
 
+import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,6 +15,10 @@ import httpx
 
 from chaincode.energy.hours import HOUR_MS
 from gateway.agent.charging import Charge, plan, standing_order
+from gateway.mqtt.device_messages import DONE, FINAL
+
+ANSWER_LOOKS_MAX, ANSWER_LOOK_S = 40, 0.5
+"""Longer than a command lives at the gateway, which then calls it failed."""
 
 
 class Acting(Protocol):
@@ -26,7 +31,7 @@ class Acting(Protocol):
 class Switching(Protocol):
     """The charger's relay."""
 
-    async def switch(self, *, is_on: bool) -> None:
+    async def switch(self, *, is_on: bool) -> Any:
         """Send the command; it has an id and an expiry, and is answered by the device."""
 
 
@@ -37,10 +42,39 @@ class PlugSwitch:
     http: httpx.AsyncClient
     device_id: str
 
-    async def switch(self, *, is_on: bool) -> None:
-        """See `Switching`; raises `httpx.HTTPStatusError` when the gateway refuses."""
+    async def switch(self, *, is_on: bool) -> str:
+        """See `Switching`; returns where the command's answer is found.
+
+        Raises `httpx.HTTPStatusError` when the gateway refuses.
+        """
         answer = await self.http.post(f"/v1/devices/{self.device_id}/switch", json={"on": is_on})
         answer.raise_for_status()
+        return answer.headers["Location"]
+
+
+class RelaySilent(Exception):  # noqa: N818 - the relay's fault
+    """The command was not carried out; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnsweredSwitch:
+    """A `PlugSwitch` whose relay has done it when `switch` returns."""
+
+    plug: PlugSwitch
+
+    async def switch(self, *, is_on: bool) -> None:
+        """See `Switching`; raises `RelaySilent`, and what `PlugSwitch` raises."""
+        place = await self.plug.switch(is_on=is_on)
+        for _ in range(ANSWER_LOOKS_MAX):
+            answer = await self.plug.http.get(place)
+            answer.raise_for_status()
+            command = answer.json()
+            if command["status"] == DONE:
+                return
+            if command["status"] in FINAL:
+                raise RelaySilent(f"{self.plug.device_id}: {command['reason']}")
+            await asyncio.sleep(ANSWER_LOOK_S)
+        raise RelaySilent(f"{self.plug.device_id}: no answer")
 
 
 @dataclass(slots=True)

@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 
 from chaincode.energy.hours import HOUR_MS
-from gateway.agent.charger import Charger, PlugSwitch
+from gateway.agent.charger import AnsweredSwitch, Charger, PlugSwitch, RelaySilent
 from gateway.agent.charger_night import Night, NightFile
 from gateway.agent.charger_settings import ChargerSettings, load_charger_settings
 from gateway.agent.charging import Charge, counted_wh
@@ -51,7 +51,7 @@ class ChargerProcess:
         self._devices = devices
         self._nights = NightFile(settings.state)
         self._actor = SignedThroughGateway(HouseholdClient(ledger, settings.key.identity))
-        self._relay = PlugSwitch(devices, settings.plug)
+        self._relay = AnsweredSwitch(PlugSwitch(devices, settings.plug))
         self._is_on = False
 
     async def run(self) -> None:
@@ -69,6 +69,7 @@ class ChargerProcess:
             budget_utoken=self._settings.budget_utoken,
             planned=night.planned,
         )
+        await self._until_done(self._switch_off, charge.from_ms)
         while not night.has_tried:
             await self._sign(charger, night)
         await sleep_until(charge.from_ms, clock_ms)
@@ -76,8 +77,7 @@ class ChargerProcess:
             if hour + HOUR_MS > clock_ms():
                 await sleep_until(hour, clock_ms)
                 await self._until_done(lambda: self._switch(charger, night), hour + HOUR_MS)
-        await sleep_until(charge.until_ms, clock_ms)
-        await self._until_done(self._switch_off, charge.until_ms + HOUR_MS)
+        await sleep_until(charge.until_ms, clock_ms)  # and before the next window it is opened
 
     async def _sign(self, charger: Charger, night: Night) -> None:
         """Once: an order of which nobody knows whether it was taken must not be made again.
@@ -126,15 +126,15 @@ class ChargerProcess:
     async def _switch_off(self) -> None:
         await self._relay.switch(is_on=False)
         self._is_on = False
-        logger.info("the window is over, relay open")
+        logger.info("outside its window, relay open")
 
     async def _until_done(self, act: Callable[[], Awaitable[None]], ends_ms: int) -> None:
-        """Again and again while the gateway is away or refuses, until the instant."""
+        """Again and again while gateway or relay are away or refuse, until the instant."""
         while clock_ms() < ends_ms:
             try:
                 return await act()
-            except httpx.HTTPError as error:
-                logger.warning("the gateway did not do it, again in %.0f s: %r", RETRY_S, error)
+            except (RelaySilent, httpx.HTTPError) as error:
+                logger.warning("it is not done, again in %.0f s: %r", RETRY_S, error)
             await asyncio.sleep(RETRY_S)
         return None
 

@@ -120,7 +120,7 @@ class Street:
         )
         return found
 
-    def write_settings(self) -> Path:
+    def write_settings(self, *, begins_h: int = 0) -> Path:
         identity = self.charger.client.identity
         key = identity.private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         content = {
@@ -134,7 +134,7 @@ class Street:
         (self.folder / "charger.token").write_text(f"{TOKEN}\n")
         begins, ends = (
             datetime.fromtimestamp(self.first_hour_ms // 1_000 + hours * 3_600, tz=UTC)
-            for hours in (0, HOURS)
+            for hours in (begins_h, begins_h + HOURS)
         )
         written = self.folder / "charger.json"
         written.write_text(
@@ -200,6 +200,43 @@ def test_the_command_buys_its_hours_once_and_closes_its_relay_also_after_a_kill(
                 await until(lambda: "relay closed" in again.read_text())
             assert street.orders() == [order], "signed once"
             assert street.node.pins("plug") == [1], "it stayed closed"
+
+    asyncio.run(play())
+
+
+def test_outside_its_window_the_command_opens_a_relay_once_it_answers(tmp_path):
+    async def play() -> None:
+        street = Street(tmp_path)
+        async with street.running():
+            await until(lambda: street.series.latest(street.charger.meter_id))
+            await street.node.tell(button=1)
+            await until(lambda: street.node.pins("plug") == [1])
+            log = tmp_path / "log"
+            async with charging(street.write_settings(begins_h=4), log):
+                await until(lambda: "relay open" in log.read_text())
+                assert street.node.pins("plug") == [1, 0]
+                await until(lambda: "buys 3 hours" in log.read_text())
+            (order,) = street.orders()
+            assert order["from_ms"] == street.first_hour_ms + 4 * HOUR_MS
+
+    asyncio.run(play())
+
+
+def test_a_relay_that_does_not_answer_is_commanded_until_it_does(tmp_path):
+    async def play() -> None:
+        street = Street(tmp_path)
+        async with street.running():
+            await until(lambda: street.series.latest(street.charger.meter_id))
+            await street.node.kill()
+            log = tmp_path / "log"
+            async with charging(street.write_settings(), log):
+                await until(lambda: "it is not done, again" in log.read_text())
+                street.node = PcNode(tmp_path / "node")
+                await street.node.start()
+                try:
+                    await until(lambda: street.node.pins("plug") == [1])
+                finally:
+                    await street.node.kill()
 
     asyncio.run(play())
 
