@@ -124,8 +124,8 @@ def test_an_offer_is_reserved_let_go_and_blocked_for_others_meanwhile(browser, s
     it, street = scene
     with page_in(browser, width=width) as buyer, page_in(browser, width=width) as other:
         posted = it.act(
-            lambda _: street.sunny.client.submit(
-                "marketplace:post_offer", OPEN_HOUR, street.sunny.res_id, 300, 16_200, "unchecked"
+            lambda _: street.modest.client.submit(
+                "marketplace:post_offer", OPEN_HOUR, street.modest.res_id, 300, 16_200, "unchecked"
             )
         )
         row = f'tr[data-post="{posted["post_id"]}"]'
@@ -155,6 +155,7 @@ def test_an_offer_is_reserved_let_go_and_blocked_for_others_meanwhile(browser, s
         expect(buyer.locator(row).get_by_role("button", name="Reserve")).to_be_visible()
         expect(other.locator(row).get_by_role("button", name="Buy")).to_be_visible()
         assert it.services.community.account(street.flat.idgrid).locked_utoken == locked
+        it.act(lambda _: street.modest.client.submit("marketplace:delete", posted["post_id"]))
 
 
 @pytest.mark.row("E127")
