@@ -45,6 +45,7 @@ STREAM = "/v1/events"
 """Has no end; `test_live.py` reads it."""
 HOUR = "2026-01-14T12"
 STORED_WH = 4_200
+PLUG = "kettle"
 GIVEN_AWAY, GIVEN_AWAY_WH = "battery-given", 3_700
 QUESTIONS = "/v1/queries"
 
@@ -77,6 +78,7 @@ class Place:
         self.one, self.other = homes.sunny, homes.flat
         self.battery_id = it.act(lambda community: with_battery(community, self.one))
         it.act(self._give_a_battery_away)
+        it.act(self._plug_in)
         street.live_through(it, homes, hours=5)
         self.post_id, self.dealt_id = self._posted(), self._posted()
         it.act(lambda _: homes.bakery.client.submit("marketplace:buy", self.dealt_id))
@@ -90,6 +92,12 @@ class Place:
         one.submit("devices:register", GIVEN_AWAY, "battery", self.one.idgrid, key, GIVEN_AWAY)
         one.submit("devices:offer_transfer", GIVEN_AWAY, self.other.idgrid)
         other.submit("devices:accept_transfer", GIVEN_AWAY, "")
+
+    def _plug_in(self, community: Community) -> None:
+        """ONE's approved plug: nothing else is switched."""
+        key = community.ledger.client(COOP, PLUG).identity.public_key.hex()
+        community.dso.submit("devices:register", PLUG, "plug", self.one.idgrid, key)
+        community.dso.submit("registry:approve_meter", PLUG)
 
     def _posted(self) -> str:
         it = self.it
@@ -174,7 +182,7 @@ class Place:
             "listing_id": HOUR,
             "idgrid": self.one.idgrid,
             "meter_id": self.one.meter_id,
-            "device_id": self.one.meter_id,
+            "device_id": PLUG if path.endswith("/switch") else self.one.meter_id,
             "battery_id": self.battery_id,
             "post_id": self.post_id,
             "month": "2026-01",
