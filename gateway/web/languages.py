@@ -29,6 +29,7 @@ NAMES: Mapping[str, str] = {"es": "Español", "pt": "Português", "en": "English
 ACCEPT_LANGUAGE_CHARACTERS_MAX = 200
 WH_PER_KWH = 1_000
 UTOKEN_PER_TOKEN = 1_000_000
+TYPED_DIGITS = 6
 NOTHING = "–"
 
 
@@ -63,6 +64,14 @@ class Language:
         """Micro-tokens as tokens, `–` for nothing."""
         return (
             NOTHING if utoken is None else self.number(Decimal(utoken) / UTOKEN_PER_TOKEN, places)
+        )
+
+    def typed(self, units: int | None, per: int) -> str:
+        """An amount in an input field, as people type it: exact, and without grouping."""
+        if units is None:
+            return ""
+        return numbers.format_decimal(
+            Decimal(units) / per, format="0." + "#" * TYPED_DIGITS, locale=self.locale
         )
 
     def kwh(self, energy_wh: int | None, places: int = 2) -> str:

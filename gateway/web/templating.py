@@ -135,6 +135,7 @@ def render(name: str, frame: Frame, **content: object) -> str:
             frame=frame,
             tokens=words.tokens,
             kwh=words.kwh,
+            typed=words.typed,
             kw=words.kw,
             number=words.number,
             hour=lambda listing_id: words.hour(listing_id, local),

@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 from chaincode.energy import keys
 from chaincode.energy.market.listing_terms import CAP, FLOOR
 from chaincode.energy.market.records import MarketDefaults
 from gateway.books.ledger_records import LedgerRecords
-from gateway.web.languages import N_, UTOKEN_PER_TOKEN, WH_PER_KWH
+from gateway.web.languages import N_
 
 RULE, MAX_ORDER = "rule", "max_order_wh"
 OF_THE_FORM = frozenset({RULE, MAX_ORDER, FLOOR, CAP})
@@ -23,14 +22,14 @@ FIXED_PRICE = {"fixed_price": N_("a fixed price")}
 
 @dataclass(frozen=True, slots=True)
 class MarketTerms:
-    """The form's values, as people type them; `kept` are the terms it has no field for."""
+    """The form's values, None for what is not pinned; `kept` has no field."""
 
     is_set: bool
     rule: str
     rules: Mapping[str, str]
-    order_kwh: str
-    floor: str
-    cap: str
+    max_order_wh: int | None
+    floor_utoken_per_kwh: int | None
+    cap_utoken_per_kwh: int | None
     kept: Mapping[str, Any]
 
 
@@ -43,12 +42,8 @@ def market_terms(records: LedgerRecords) -> MarketTerms:
         is_set=found is not None,
         rule=rule,
         rules=RULES | (FIXED_PRICE if rule in FIXED_PRICE else {}),
-        order_kwh=_typed(pinned.get(MAX_ORDER), WH_PER_KWH),
-        floor=_typed(pinned.get(FLOOR), UTOKEN_PER_TOKEN),
-        cap=_typed(pinned.get(CAP), UTOKEN_PER_TOKEN),
+        max_order_wh=pinned.get(MAX_ORDER),
+        floor_utoken_per_kwh=pinned.get(FLOOR),
+        cap_utoken_per_kwh=pinned.get(CAP),
         kept={name: value for name, value in pinned.items() if name not in OF_THE_FORM},
     )
-
-
-def _typed(value: int | None, per: int) -> str:
-    return "" if value is None else f"{(Decimal(value) / per).normalize():f}"

@@ -54,6 +54,21 @@ def test_numbers_and_dates_are_the_readers_and_exact():
     assert [one.tag for one in (es, pt, en)] == ["es-CL", "pt-PT", "en"]
 
 
+@pytest.mark.parametrize(
+    ("units", "per", "code", "expected"),
+    [
+        (1_234_500, 1_000, "en", "1234.5"),
+        (1_234_500, 1_000, "es", "1234,5"),
+        (54_000, 1_000_000, "pt", "0,054"),
+        (1, 1_000_000, "en", "0.000001"),
+        (2_000, 1_000, "es", "2"),
+        (None, 1_000, "en", ""),
+    ],
+)
+def test_an_amount_in_a_field_is_as_people_type_it(units, per, code, expected):
+    assert language(code).typed(units, per) == expected
+
+
 def test_the_choice_is_kept_and_leads_back_to_the_page_it_was_made_on():
     async def play() -> None:
         app = create_app(services_over(LedgerDouble(lambda _function, _args: {})))
