@@ -29,6 +29,8 @@ class OwnPlug:
     """One plug; None for what it has not told, and where nothing was commanded."""
 
     device_id: str
+    status: str
+    """As the registry has it; only an approved plug is switched."""
     is_on: bool | None
     power_w: int | None
     last: SwitchCommand | None
@@ -48,6 +50,7 @@ def own_plugs(services: Services, idgrid: str) -> Sequence[OwnPlug]:
         found.append(
             OwnPlug(
                 device_id=device.meter_id,
+                status=device.status,
                 is_on=None if known is None or known.plug_on is None else bool(known.plug_on),
                 power_w=measured.power_w if measured is not None else None,
                 last=stores.switches.latest(device.meter_id, since_ms=device.owned_since_ms),

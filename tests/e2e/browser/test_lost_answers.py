@@ -235,6 +235,7 @@ def test_a_plug_that_was_refused_and_one_nobody_knows_of_are_told_apart(browser,
 def with_plug(it, home) -> None:
     key = make_identity(DSO, PLUG, {}, "client").public_key.hex()
     it.act(lambda c: c.dso.submit("devices:register", PLUG, "plug", home.idgrid, key))
+    it.act(lambda c: c.dso.submit("registry:approve_meter", PLUG))
     service = open_service(
         fresh_database(),
         BatteryStore(),

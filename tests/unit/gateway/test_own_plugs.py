@@ -13,7 +13,7 @@ from tests.support.gateway_database import fresh_database
 from tests.unit.energy.community import DSO, Community
 from tests.unit.gateway.hems import bearer, client_of, hems_of
 
-PLUG = "fridge-01"
+PLUG, PENDING = "fridge-01", "fridge-02"
 
 
 def test_a_plug_shows_its_state_its_power_and_how_its_last_command_fared():
@@ -21,6 +21,9 @@ def test_a_plug_shows_its_state_its_power_and_how_its_last_command_fared():
     owner, other = community.join(), community.join()
     key = make_identity(DSO, PLUG, {}, "client").public_key.hex()
     community.dso.submit("devices:register", PLUG, "plug", owner.idgrid, key)
+    community.dso.submit("registry:approve_meter", PLUG)
+    key = make_identity(DSO, PENDING, {}, "client").public_key.hex()
+    community.dso.submit("devices:register", PENDING, "plug", owner.idgrid, key)
 
     async def play() -> list[str]:
         async with hems_of(community) as hems:
@@ -42,6 +45,9 @@ def test_a_plug_shows_its_state_its_power_and_how_its_last_command_fared():
                     answer = await client.get("/devices", headers=bearer(owner.idgrid))
                     part = answer.text.partition(f'data-plug="{PLUG}"')[2]
                     seen.append(part.partition("</li>")[0])
+                    waiting = answer.text.partition(f'data-plug="{PENDING}"')[2].partition("</li>")
+                    assert "waits for approval" in waiting[0]
+                    assert "data-switch" not in waiting[0]
 
                 await look()
                 said = DeviceState(PLUG, ONLINE, now_ms, plug_on=1)
