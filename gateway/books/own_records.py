@@ -34,6 +34,7 @@ ACTIVITY_PAGES_MAX = 8
 ORDERS_SEARCHED_MAX = 200
 """Of its latest transactions, for orders that came to nothing."""
 _PLACING = {"market:place_bid": "bid", "market:place_offer": "offer"}
+_REPLACING = "orders:replace"
 
 
 class OwnRecords:
@@ -163,20 +164,34 @@ class OwnRecords:
 
     def _came_to_nothing(self, present: set[str], shown: set[str]) -> list[OrderProgress]:
         """Orders that were recorded as invalid or taken back before the gate closed."""
+        latest = self.activity(ORDERS_SEARCHED_MAX).items
+        sides: dict[str, str] = {}
+        for record in reversed(latest):
+            if (side := _side_of(record, sides)) is not None:
+                sides[record.tx_id] = side
         return [
             nothing
-            for record in self.activity(ORDERS_SEARCHED_MAX).items
+            for record in latest
             if record.tx_id not in present
-            and (nothing := _without_effect(record)) is not None
+            and record.tx_id in sides
+            and (nothing := _without_effect(record, sides[record.tx_id])) is not None
             and nothing.listing_id in shown
         ]
 
 
-def _without_effect(record: TransactionRecord) -> OrderProgress | None:
-    """The order a transaction meant to place, if it is one."""
-    side = _PLACING.get(record.function)
-    amounts = record.arguments[-2:] if side == "offer" else record.arguments[1:3]
-    if side is None or len(amounts) != len(("energy", "price")):
+def _side_of(record: TransactionRecord, earlier: Mapping[str, str]) -> str | None:
+    """Which side an order is on; one that took another's place is on that one's side."""
+    if record.function == _REPLACING:
+        replaced = record.arguments[1] if len(record.arguments) > 1 else ""
+        return earlier.get(replaced)
+    return _PLACING.get(record.function)
+
+
+def _without_effect(record: TransactionRecord, side: str) -> OrderProgress | None:
+    """The order a transaction meant to place, if its arguments can be read."""
+    is_at_end = side == "offer" or record.function == _REPLACING
+    amounts = record.arguments[-2:] if is_at_end else record.arguments[1:3]
+    if len(amounts) != len(("energy", "price")):
         return None
     if not all(text.isascii() and text.isdigit() for text in amounts):
         return None
