@@ -8,10 +8,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from ledger.crypto.certificates import load_x509
-from network.certificates.authority import MemberAuthority, host_name
-from network.certificates.credentials import member_authority
+from network.certificates.authority import KeyPair, MemberAuthority, host_name
+from network.certificates.credentials import member_authority, read_pair
 from network.commands.member import add_plan_option, run_action
 from network.layout import PRIVATE_FOLDER_MODE, Credential, write_replacing
 from network.plan import load_plan
@@ -22,7 +23,7 @@ MOSQUITTO_PORT = 8883
 RENEW_BEFORE = timedelta(days=30)
 """A certificate that ends sooner is made anew when the command is run."""
 FOREIGN_KINDS = ("source", "tasmota", "shelly", "shelly1", "p1", "energy")
-"""As `gateway.settings.ForeignDevices` has them."""
+"""As `gateway.settings.ForeignDevices` has them; a test compares."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -60,15 +61,20 @@ def main(arguments: Sequence[str]) -> int:
 def _certify(place: Credential, authority: MemberAuthority, hosts: Sequence[str]) -> None:
     """A certificate for these names, unless there is one that has them and lasts."""
     now = datetime.now(tz=UTC)
-    if place.certificate.exists() and not _is_outdated(place.certificate, hosts, now):
+    is_there = place.certificate.exists() and place.key.exists()
+    if is_there and not _is_outdated(read_pair(place), hosts, now):
         return
     pair = authority.issue_tls(BROKER, hosts, now=now)
     write_replacing(place.certificate, pair.certificate_pem)
     write_replacing(place.key, pair.key_pem)
 
 
-def _is_outdated(certificate: Path, hosts: Sequence[str], now: datetime) -> bool:
-    found = load_x509(certificate.read_bytes())
+def _is_outdated(pair: KeyPair, hosts: Sequence[str], now: datetime) -> bool:
+    """Too old, without one of the names, or not of this key: the last writing broke off."""
+    found = load_x509(pair.certificate_pem)
+    key = load_pem_private_key(pair.key_pem, password=None)
+    if key.public_key() != found.public_key():
+        return True
     names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     ends = found.not_valid_after_utc
     return not {host_name(host) for host in hosts} <= set(names) or ends < now + RENEW_BEFORE

@@ -143,6 +143,10 @@ def test_the_brokers_certificate_follows_its_names(folder: Path) -> None:
     assert certificate.read_bytes() == first
     gridledger(folder, *words, "--host", "0.0.0.0", "--name", "broker.valley.example")
     assert certificate.read_bytes() != first
+    certificate.with_suffix(".key").write_bytes((folder / "broker" / "broker.key").read_bytes())
+    unfit = certificate.read_bytes()  # as a power cut between the two files leaves them
+    gridledger(folder, *words, "--host", "0.0.0.0", "--name", "broker.valley.example")
+    assert certificate.read_bytes() != unfit
     found = load_x509(certificate.read_bytes())
     names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert "broker.valley.example" in names.get_values_for_type(x509.DNSName)
