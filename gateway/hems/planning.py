@@ -57,7 +57,8 @@ class TransferPlanner:
     def plan(self, now_ms: int) -> list[str]:
         """Plan what is not planned yet; the ids of what is new.
 
-        A node that comes back while its listing delivers gets its transfers then.
+        A node that comes back while its listing delivers gets its transfers then; all of a
+        listing and bus are there at once, since they share the time.
         """
         with self._readmodel.at_one_height():
             current = [
@@ -104,7 +105,7 @@ class TransferPlanner:
             begins_ms=listing.delivery_start_ms,
             until_ms=listing.delivery_end_ms,
         )
-        return [transfer.transfer_id for transfer in wanted if book.plan(transfer)]
+        return [transfer.transfer_id for transfer in book.plan_all(wanted)] if wanted else []
 
     def _nodes(self) -> dict[str, str]:
         """IDgrid → node, of households whose approved meter has both relays and is there."""

@@ -3,8 +3,9 @@
     WAITING ──its turn──▶ RUNNING ──both ends final──▶ DONE or FAILED
        └────────no turn before its time is over──────────────▲
 
-A turn ends by the clock of both nodes, whether or not the energy flowed and whoever is out of
-reach: one seller without sun keeps nobody from the bus for longer than its part of the hour.
+A turn ends by the clock of both nodes, whether or not the energy flowed: a seller without sun
+keeps the others from the bus for its turn. A node that never says how it ended keeps them for
+`GRACE_MS` more. What a turn's end cut short is not begun again, and is nobody's fault.
 Commands are sent again and again until an end has answered finally; a node carries one out once
 per id and answers every copy with how it stands (docs/mqtt.md). So a lost message, a restart of
 the gateway, the broker or the node changes when, never how often, a relay closes.
@@ -31,6 +32,10 @@ GRACE_MS = 60_000
 TURN_MS_MIN = 60_000
 """A turn's length at least, as far as there is time: commands get lost, relays take a while."""
 NO_ANSWER, NO_TURN, STOPPED = "no_answer", "no_turn", "stopped"
+UNTIL, TURN_OVER = "until", "turn_over"
+"""A node says the first when its time is over; here it is the second where the gateway set that
+time before the end of delivery."""
+BLAMELESS = frozenset((NO_TURN, STOPPED, TURN_OVER))
 
 
 class TransferState(StrEnum):
@@ -65,8 +70,8 @@ class End:
 class Transfer:
     """`number` is the community's running one, `transfer_id` what it is known by everywhere.
 
-    It begins at `begins_ms` or when its bus segment is free, never at or after `expires_ms`, and
-    is over at `until_ms`. Both are the end of delivery while it waits, and then of its turn.
+    It begins at `begins_ms` or when its bus segment is free, and is over at `until_ms`: the end
+    of delivery while it waits, and then of its turn. `expires_ms` stays the end of delivery.
     """
 
     transfer_id: str
@@ -85,6 +90,11 @@ class Transfer:
         """Seller and buyer."""
         return self.seller, self.buyer
 
+    @property
+    def has_less_than_delivery(self) -> bool:
+        """Whether its turn ends before delivery does: others wanted the bus, too."""
+        return self.until_ms < self.expires_ms
+
 
 @dataclass(frozen=True, slots=True)
 class Command:
@@ -97,7 +107,9 @@ class Command:
 
 def answered(transfer: Transfer, answer: Acknowledgement) -> Transfer:
     """The transfer after a node's answer; a final answer stays, whatever comes later."""
-    seller, buyer = (_end_after(end, answer) for end in transfer.ends)
+    is_cut = transfer.has_less_than_delivery and answer.reason == UNTIL
+    told = replace(answer, reason=TURN_OVER) if is_cut else answer
+    seller, buyer = (_end_after(end, told) for end in transfer.ends)
     return concluded(replace(transfer, seller=seller, buyer=buyer))
 
 
@@ -133,14 +145,14 @@ def left_undone(transfer: Transfer) -> dict[str, str]:
     """Of a failed transfer the nodes that ended it otherwise than agreed, and why each did.
 
     A node that was stopped because the other end had ended is none of them, nor is one whose
-    transfer had no turn.
+    transfer had no turn, or a turn that ended before delivery did.
     """
     if transfer.state != TransferState.FAILED:
         return {}
     return {
         end.device_id: end.reason
         for end in transfer.ends
-        if end.status != DONE and end.reason not in (STOPPED, NO_TURN)
+        if end.status != DONE and end.reason not in BLAMELESS
     }
 
 
@@ -165,13 +177,14 @@ def _whose_turn(sharing: list[Transfer], now_ms: int) -> Transfer | None:
 def _with_turn(waiting: list[Transfer], now_ms: int) -> Transfer:
     """The first, which runs until its part of the time left is over, shared by energy.
 
-    What it does not use is shared by those after it. The last one has all that is left.
+    By energy, whatever the power: nobody knows that before. What it does not use is shared by
+    those after it, and does not go back to those before. The last one has all that is left.
     """
     first = waiting[0]
     left_ms = first.until_ms - now_ms
     part_ms = left_ms * first.energy_wh // sum(transfer.energy_wh for transfer in waiting)
     ends_ms = now_ms + min(left_ms, max(part_ms, TURN_MS_MIN))
-    return replace(first, state=TransferState.RUNNING, expires_ms=ends_ms, until_ms=ends_ms)
+    return replace(first, state=TransferState.RUNNING, until_ms=ends_ms)
 
 
 def _has_time(transfer: Transfer, now_ms: int) -> bool:
@@ -202,13 +215,16 @@ def commands(transfer: Transfer, now_ms: int) -> list[Command]:
 
 
 def transfer_message(transfer: Transfer, now_ms: int) -> dict[str, Any]:
-    """The command both nodes get; each sees from the accounts which end it is."""
+    """The command both nodes get; each sees from the accounts which end it is.
+
+    It expires with its turn: a node that hears of it later must not begin in another's.
+    """
     return {
         "v": FORMAT_VERSION,
         "id": transfer.transfer_id,
         "op": "transfer",
         "t": now_ms,
-        "expires": transfer.expires_ms,
+        "expires": transfer.until_ms,
         "until": transfer.until_ms,
         "number": transfer.number,
         "energy_wh": transfer.energy_wh,

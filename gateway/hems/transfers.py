@@ -39,12 +39,15 @@ class TransferBook:
 
     def plan(self, transfer: Transfer) -> bool:
         """Keep a transfer; False if its id is known already, whatever else it says."""
+        return bool(self.plan_all([transfer]))
+
+    def plan_all(self, transfers: Iterable[Transfer]) -> list[Transfer]:
+        """Keep several, all of them or none, and return those that are new.
+
+        Whoever looks whose turn it is sees all that share the time, not the first of them.
+        """
         with self._database.writing() as connection:
-            where = TransferRow.transfer_id == transfer.transfer_id
-            if connection.execute(select(TransferRow.number).where(where)).first():
-                return False
-            connection.execute(insert(TransferRow).values(**_values(transfer)))
-        return True
+            return [transfer for transfer in transfers if _is_new(connection, transfer)]
 
     def next_number(self) -> int:
         """The running number for the next transfer of the community."""
@@ -191,6 +194,15 @@ def plan_trades(
             between_nodes, start=first_number
         )
     ]
+
+
+def _is_new(connection: Connection, transfer: Transfer) -> bool:
+    """Whether it was not known yet; it is now."""
+    where = TransferRow.transfer_id == transfer.transfer_id
+    if connection.execute(select(TransferRow.number).where(where)).first():
+        return False
+    connection.execute(insert(TransferRow).values(**_values(transfer)))
+    return True
 
 
 def _save(connection: Connection, transfer: Transfer) -> None:

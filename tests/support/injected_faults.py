@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from gateway.hems.transfer_rules import GRACE_MS, Transfer, left_undone
+from gateway.hems.transfer_rules import GRACE_MS, TURN_OVER, Transfer, left_undone
 
 LINK_LOST_MS = 30_000
 """After so long without the broker a node opens its relay (firmware, `transfers.py`)."""
@@ -45,10 +45,14 @@ class FaultLog:
         self.faults.append(Fault(kind, begins_ms, ends_ms, device_id))
 
     def unexplained(self, transfer: Transfer) -> list[str]:
-        """Ends that left a transfer undone though nothing was broken that leads there."""
+        """Ends that left a transfer undone though nothing was broken that leads there.
+
+        A turn that was over before the energy had flowed needs a reason here, too.
+        """
+        cut = {end.device_id: end.reason for end in transfer.ends if end.reason == TURN_OVER}
         return [
             f"{transfer.transfer_id}: nothing made {device_id} say {reason}"
-            for device_id, reason in left_undone(transfer).items()
+            for device_id, reason in (left_undone(transfer) | cut).items()
             if not self._explains(transfer, device_id, reason)
         ]
 
@@ -67,7 +71,7 @@ class FaultLog:
             return self._longest_ms(away) >= LINK_LOST_MS
         # What ran out of time: this end, the other one or the gateway between was away so long.
         ends = {"", *(end.device_id for end in transfer.ends)}
-        return reason in ("until", "expired", "no_answer") and any(
+        return reason in ("until", TURN_OVER, "expired", "no_answer") and any(
             fault.device_id in ends for fault in during
         )
 

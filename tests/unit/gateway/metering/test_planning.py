@@ -4,13 +4,18 @@ import asyncio
 import importlib
 import json
 import sys
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 
+from gateway.database.engine import Database
 from gateway.hems.planning import TransferPlanner, keep_planning
 from gateway.hems.transfer_rules import Transfer
+from gateway.hems.transfers import TransferBook
 from gateway.mqtt.device_messages import packed
 from tests.firmware.interpreter import CHECKS, FIRMWARE
 from tests.unit.energy.community import LISTING, Community, Household, hour_of, milliseconds
@@ -150,6 +155,37 @@ def test_only_nodes_of_one_bus_get_transfers_and_each_bus_has_its_own_turn():
         assert [one.segment for one in site.planned()] == ["a", "b"]
         running = stores.transfers.due(START_MS)
         assert {command.message["id"] for command in running} == {f"{LISTING}.1", f"{LISTING}.2"}
+
+    play(scenario)
+
+
+class WatchedDatabase:
+    """Looks after every transaction how many transfers there are."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.seen: list[int] = []
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        with self._database.writing() as connection:
+            yield connection
+        self.seen.append(len(TransferBook(self._database).all()))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._database, name)
+
+
+def test_whoever_looks_whose_turn_it_is_sees_all_transfers_of_a_listing_or_none():
+    async def scenario(site: Site) -> None:
+        site.say(site.other, **{"in": 0, "out": 0})
+        await site.clear()
+        services, database = site.hems.services, WatchedDatabase(site.scene.database)
+        stores = replace(site.scene.stores, transfers=TransferBook(database))
+        planner = TransferPlanner(services.readmodel, services.market, services.community, stores)
+        assert planner.plan(START_MS) == [f"{LISTING}.1", f"{LISTING}.2"]
+        assert database.seen == [2]
+        assert planner.plan(START_MS) == []
 
     play(scenario)
 

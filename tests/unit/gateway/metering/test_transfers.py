@@ -10,6 +10,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
+from sqlalchemy.exc import IntegrityError
 
 from gateway.hems.transfer_rules import TURN_MS_MIN, End, Transfer, commands, next_to_run
 from gateway.hems.transfers import plan_trades
@@ -66,6 +67,8 @@ def test_nothing_is_lost_or_doubled_in_a_thousand_runs(seed, tmp_path):
         ("lost_link", Broken.LINK, "node-2", 30, False),
         ("lost_link", Broken.BROKER, "", 20, False),
         ("until", Broken.GATEWAY, "", 5, True),
+        ("turn_over", Broken.GATEWAY, "", 5, True),
+        ("turn_over", Broken.NODE, "node-3", 60, False),
         ("no_answer", Broken.NODE, "node-3", 60, False),
         ("overrun", Broken.NODE, "node-1", 60, False),
     ],
@@ -124,13 +127,10 @@ def test_a_seller_without_sun_has_the_bus_for_its_part_of_the_time_only(tmp_path
     assert (sunless.state, [transfer.state for transfer in others]) == ("failed", ["done"] * 2)
     assert sunless.until_ms == START_MS + STEP_MS + (LASTS_MS - STEP_MS) // 2, "two of four Wh"
     assert [(end.device_id, end.reason) for end in sunless.ends] == [
-        ("node-1", "until"),
-        ("node-2", "until"),
+        ("node-1", "turn_over"),
+        ("node-2", "turn_over"),
     ]
-    assert [(one.device_id, one.detail) for one in world.scene.alarms if not one.cleared_ms] == [
-        ("node-1", "t-1: until"),
-        ("node-2", "t-1: until"),
-    ]
+    assert world.scene.alarms == []
     spans = world.log.spans
     assert min(begun for name, begun, _ in spans if name != "t-1") >= max(
         ends for name, _, ends in spans if name == "t-1"
@@ -167,7 +167,9 @@ def test_a_turn_lasts_for_its_part_of_the_time_left_by_energy_and_not_too_short(
     sharing = [replace(transfer(f"t-{n}", n, **times), energy_wh=wh) for n, wh in amounts]
     (first,) = next_to_run(sharing, NOON_MS)
     ends_ms = NOON_MS + hour_ms * 250 // 1_001
-    assert (first.expires_ms, first.until_ms) == (ends_ms, ends_ms)
+    assert (first.until_ms, first.expires_ms) == (ends_ms, NOON_MS + hour_ms)
+    for command in commands(first, NOON_MS):
+        assert (command.message["until"], command.message["expires"]) == (ends_ms, ends_ms)
     assert next_to_run([first, *sharing[1:]], NOON_MS + 5_000) == [first], "told once"
     early_ms = NOON_MS + 60_000
     (second,) = next_to_run(sharing[1:], early_ms)
@@ -196,6 +198,49 @@ def test_a_transfer_that_had_no_turn_is_over_and_nobody_is_to_blame():
     assert over.state == "failed"
     assert scene.service.due(NOON_MS + 59_500) == []
     assert scene.alarms == []
+
+
+def test_who_is_cut_by_the_others_turns_is_not_to_blame_who_has_until_delivery_ends_is():
+    scene, hour_ms = Scene(Keys()), 3_600_000
+    times = {"expires_ms": NOON_MS + hour_ms, "until_ms": NOON_MS + hour_ms}
+    sharing = [transfer("t-1", 1, **times), replace(transfer("t-2", 2, **times), energy_wh=30)]
+    assert scene.stores.transfers.plan_all(sharing) == sharing
+    ends_ms = []
+    for name in ("t-1", "t-2"):
+        (until_ms,) = {one.message["until"] for one in scene.service.due(scene.now_ms)}
+        ends_ms.append(until_ms)
+        scene.now_ms = until_ms
+        scene.restart()  # what a turn was is not in memory
+        for number in (1, 2):
+            scene.hear(answer(f"node-{number}", name, "failed", "until"))
+    assert ends_ms == [NOON_MS + hour_ms // 4, NOON_MS + hour_ms]
+    found = [scene.stores.transfers.get(name) for name in ("t-1", "t-2")]
+    assert [one.state for one in found] == ["failed"] * 2
+    assert [one.seller.reason for one in found] == ["turn_over", "until"]
+    assert [one.detail for one in scene.alarms] == ["t-2: until"] * 2
+
+
+@pytest.mark.parametrize("reason", ["lost_link", "overrun", "reset", "fault"])
+def test_a_turn_that_ends_before_delivery_excuses_nothing_else(reason):
+    scene, ends_ms = Scene(Keys()), NOON_MS + 3_600_000
+    times = {"expires_ms": ends_ms, "until_ms": ends_ms}
+    sharing = [transfer("t-1", 1, **times), transfer("t-2", 2, **times)]
+    scene.stores.transfers.plan_all(sharing)
+    scene.service.due(NOON_MS)
+    scene.hear(answer("node-1", "t-1", "failed", reason))
+    scene.hear(answer("node-2", "t-1", "failed", "until"))
+    assert [one.detail for one in scene.alarms] == [f"t-1: {reason}"]
+
+
+def test_transfers_are_planned_all_or_none():
+    book = Scene(Keys()).stores.transfers
+    broken = replace(transfer("t-2", 2), segment=None)
+    with pytest.raises(IntegrityError):
+        book.plan_all([transfer("t-1", 1), broken])
+    assert book.all() == []
+    assert book.plan(transfer("t-1", 1))
+    new = transfer("t-2", 2)
+    assert book.plan_all([transfer("t-1", 1), new]) == [new]
 
 
 def test_when_one_end_fails_the_other_is_stopped():
