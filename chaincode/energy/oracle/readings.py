@@ -1,8 +1,10 @@
 """Meter readings: what a device signs, what makes a reading acceptable. Pure rules."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chaincode.energy.errors import Refusal
+from chaincode.energy.hours import HOUR_MS
 from chaincode.energy.oracle.records import MeterReading
 
 MEASURED = "measured"
@@ -60,11 +62,28 @@ def energy_between(start: MeterReading, end: MeterReading) -> Period:
     )
 
 
-def is_measured(start: MeterReading, end: MeterReading, *, from_ms: int, to_ms: int) -> bool:
-    """Whether the meter signed that it measured all of an hour of the clock.
+def whole_hours_between(from_ms: int, to_ms: int) -> range:
+    """The whole hours (UTC) after one instant and before another."""
+    return range((from_ms // HOUR_MS + 1) * HOUR_MS, to_ms, HOUR_MS)
+
+
+def is_measured(
+    start: MeterReading,
+    end: MeterReading,
+    within: Sequence[MeterReading | None],
+    *,
+    from_ms: int,
+    to_ms: int,
+) -> bool:
+    """Whether the meter signed that it measured all of a period.
 
     `quality` is about everything since the last whole hour before a reading, so the reading at the
-    end of an hour speaks for those in between, which are not on the ledger. A reading that stands
-    for another instant leaves a time for which no signature speaks.
+    end of an hour speaks for those in between, which are not on the ledger. A period over whole
+    hours needs the readings `within` at each of them. A reading that stands for another instant
+    leaves a time for which no signature speaks.
     """
-    return (start.t_end_ms, end.t_end_ms) == (from_ms, to_ms) and end.quality == MEASURED
+    speaking = [start, *within, end]
+    instants = [from_ms, *whole_hours_between(from_ms, to_ms), to_ms]
+    stood = [reading.t_end_ms for reading in speaking if reading is not None]
+    qualities = {reading.quality for reading in speaking[1:] if reading is not None}
+    return stood == instants and qualities == {MEASURED}

@@ -15,6 +15,7 @@ from chaincode.energy.market.listings import get_listing
 from chaincode.energy.market.preferences import Pair, Preferences, pair_up
 from chaincode.energy.market.records import Listing, MarketOrder
 from chaincode.energy.oracle.reports import registers_at
+from chaincode.energy.oracle.throughout import measured_throughout
 from chaincode.energy.origin.records import Certificate, EnergyToken, Issue, Minted
 from chaincode.energy.origin.tokens import (
     NOT_MEASURED,
@@ -31,6 +32,8 @@ from chaincode.energy.world import World
 PRODUCERS_PER_PAGE = 100
 ORDERS_WITH_WISHES_MAX = 2_000
 """Orders read for their buyers' wishes; in larger listings pairs go by ledger order alone."""
+WITHIN_READ_MAX = 1_000
+"""Readings of generators' meters at whole hours within a delivery; beyond, none is measured."""
 AUCTION, TRANSFER = "auction", "transfer"
 _ISSUERS = MARKET_OPERATORS | {Role.ORACLE}
 
@@ -128,6 +131,13 @@ async def _origins(
     generators = await _generator_meters(world, sources, producers)
     meters = [*connections.values(), *generators.values()]
     ends = await _ends(world, listing, [name for own in meters for name in own])
+    throughout = await measured_throughout(
+        world,
+        [ends[meter] for own in generators.values() for meter in own if meter in ends],
+        from_ms=listing.delivery_start_ms,
+        to_ms=listing.delivery_end_ms,
+        reads_max=WITHIN_READ_MAX,
+    )
     found: dict[str, Origin | str] = {}
     for name in producers:
         connection = [ends[meter] for meter in connections[name] if meter in ends]
@@ -135,7 +145,7 @@ async def _origins(
         if name not in measured or len(connection) < len(connections[name]):
             found[name] = NOT_MEASURED
         else:
-            found[name] = origin_of(sources[name], connection, behind)
+            found[name] = origin_of(sources[name], connection, behind, throughout)
     return found
 
 

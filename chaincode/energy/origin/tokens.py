@@ -5,7 +5,7 @@ meters of its generators measured counts; elsewhere all it fed in does.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from chaincode.energy.oracle.readings import energy_between, signed_message
@@ -16,7 +16,7 @@ from chaincode.energy.registry.records import Res
 STORAGE = frozenset({"battery", "ev"})
 NO_GENERATOR = "no approved generator"
 STORAGE_UNMETERED = "storage, and no meter of a generator"
-NOT_MEASURED = "the connection was not measured throughout"
+NOT_MEASURED = "the connection, or a generator beside storage, was not measured throughout"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +33,15 @@ Ends = tuple[MeterReading, MeterReading]
 
 
 def origin_of(
-    sources: Sequence[Res], connection: Sequence[Ends], generators: Sequence[Ends]
+    sources: Sequence[Res],
+    connection: Sequence[Ends],
+    generators: Sequence[Ends],
+    measured: Collection[str],
 ) -> Origin | str:
     """The origin of what a connection fed in, or why it has none.
 
-    `sources`: its approved sources; `connection`, `generators`: readings of its meters.
+    `sources`: its approved sources; `connection`, `generators`: readings of its meters;
+    `measured`: the generators' meters that measured all of the period.
     """
     generating = generators_of(sources)
     if not generating:
@@ -49,6 +53,8 @@ def origin_of(
     if len(generating) < len(sources):
         if not generators:
             return STORAGE_UNMETERED
+        if any(start.meter_id not in measured for start, _ in generators):
+            return NOT_MEASURED
         produced = [evidence_of(ends) for ends in generators]
         energy_wh = min(energy_wh, sum(one.exported_wh for one in produced))
         evidence += produced

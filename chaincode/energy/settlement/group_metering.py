@@ -25,18 +25,18 @@ class Merged:
 def merged(metered: Mapping[str, Metered], groups: Mapping[str, Sequence[str]]) -> Merged:
     """Put each group in the place of its members: their energy added up under the group's id.
 
-    `groups`: group id -> members it ordered for. A member without readings counts as zero and is
-    named, so that settlement waits for it as long as for any household.
+    `groups`: group id -> members it ordered for. A member without readings counts as zero, in the
+    label as missing, and is named, so that settlement waits for it as long as for any household.
     """
     result = dict(metered)
     missing: list[str] = []
     for group_id, members in groups.items():
         missing += [idgrid for idgrid in members if idgrid not in metered]
-        known = [result.pop(idgrid) for idgrid in members if idgrid in metered]
+        meters = [result.pop(idgrid, SILENT) for idgrid in members]
         result[group_id] = Metered(
-            imported_wh=sum(meter.imported_wh for meter in known),
-            exported_wh=sum(meter.exported_wh for meter in known),
-            metering=least_trustworthy(meter.metering for meter in known),
+            imported_wh=sum(meter.imported_wh for meter in meters),
+            exported_wh=sum(meter.exported_wh for meter in meters),
+            metering=least_trustworthy(meter.metering for meter in meters),
         )
     return Merged(metered=result, missing=tuple(sorted(missing)))
 

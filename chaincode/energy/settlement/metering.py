@@ -4,13 +4,17 @@ from dataclasses import dataclass
 
 from chaincode.energy import keys
 from chaincode.energy.market.records import Listing
-from chaincode.energy.oracle.readings import energy_between, is_measured
+from chaincode.energy.oracle.readings import energy_between
 from chaincode.energy.oracle.reports import registers_at
+from chaincode.energy.oracle.throughout import measured_throughout
 from chaincode.energy.registry.records import Connection
 from chaincode.energy.settlement.pool import Metered
 from chaincode.energy.settlement.records import Metering, Substitute
 from chaincode.energy.world import World
 
+READINGS_READ_MAX = 9_000
+"""A connection, its readings at both ends and at the whole hours in between: of 2,250 meters with
+one such hour. A peer reads 10,000 keys for one call at most; beyond, nothing is `measured`."""
 SILENT = Metered(imported_wh=0, exported_wh=0, metering=Metering.MISSING)
 
 
@@ -55,6 +59,13 @@ async def _from_registers(world: World, listing: Listing) -> Readings:
         )
         for instant_ms in (start_ms, end_ms)
     ]
+    throughout = await measured_throughout(
+        world,
+        [(start, end) for start, end in zip(starts, ends, strict=True) if start and end],
+        from_ms=start_ms,
+        to_ms=end_ms,
+        reads_max=max(0, READINGS_READ_MAX - 3 * len(connections)),
+    )
     metered: dict[str, Metered] = {}
     silent: set[str] = set()
     for connection, start, end in zip(connections, starts, ends, strict=True):
@@ -62,12 +73,11 @@ async def _from_registers(world: World, listing: Listing) -> Readings:
             silent.add(connection.idgrid)
             continue
         period = energy_between(start, end)
-        is_whole = is_measured(start, end, from_ms=start_ms, to_ms=end_ms)
         so_far = metered.get(connection.idgrid, Metered(0, 0))
         metered[connection.idgrid] = Metered(
             imported_wh=so_far.imported_wh + period.imported_wh,
             exported_wh=so_far.exported_wh + period.exported_wh,
-            metering=so_far.metering if is_whole else Metering.ESTIMATED,
+            metering=so_far.metering if start.meter_id in throughout else Metering.ESTIMATED,
         )
     complete = {name: meter for name, meter in metered.items() if name not in silent}
     return Readings(metered=complete, silent=frozenset(silent))

@@ -448,12 +448,19 @@ def test_the_parts_of_the_members_are_the_whole(
         (["measured", "measured"], "measured"),
         (["measured", "estimated"], "estimated"),
         (["substituted", "estimated", "measured"], "substituted"),
+        (["measured", "silent"], "missing"),
+        (["silent", "substituted", "measured"], "missing"),
+        (["silent"], "missing"),
         ([], "missing"),
     ],
 )
 def test_a_group_is_as_well_measured_as_the_worst_of_its_members(kinds, together) -> None:
-    metered = {f"m{at}": Metered(10, 5, kind) for at, kind in enumerate(kinds)}
-    names = [*metered, "silent"]
+    names = [f"{at}-{kind}" for at, kind in enumerate(kinds)]
+    metered = {
+        name: Metered(10, 5, kind)
+        for name, kind in zip(names, kinds, strict=True)
+        if kind != "silent"
+    }
     found = merged(metered, {VPP: names})
-    assert found.metered == {VPP: Metered(10 * len(kinds), 5 * len(kinds), together)}
-    assert found.missing == ("silent",)
+    assert found.metered == {VPP: Metered(10 * len(metered), 5 * len(metered), together)}
+    assert found.missing == tuple(name for name in names if name not in metered)

@@ -173,20 +173,74 @@ def test_energy_from_storage_has_no_origin_unless_its_generator_is_metered(commu
     assert [row[0] for row in token(community, 1)["evidence"]] == [prosumer.meter_id, "pv-meter"]
 
 
-def pv_readings(signer, wh: int) -> list[dict]:
-    """What the meter `pv-meter` reports at both ends of the hour."""
-    found = []
-    for at, export_wh in enumerate((0, wh)):
-        values = {
-            "meter_id": "pv-meter",
-            "seq": at + 1,
-            "t_end_ms": milliseconds(START) + at * HOUR_MS,
-            "import_wh": 0,
-            "export_wh": export_wh,
-            "quality": "measured",
-        }
-        found.append(values | {"signature": signed(signer, values)})
-    return found
+def with_metered_pv_beside_a_battery(home, community) -> None:
+    home.client.submit("registry:register_res", "battery", home.idgrid, "battery", 5_000)
+    community.dso.submit("registry:approve_res", "battery")
+    meter = ("pv-meter", home.idgrid, home.meter.public_key.hex(), home.res_id)
+    community.dso.submit("registry:register_meter", *meter)
+    community.dso.submit("registry:approve_meter", "pv-meter")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"quality": "estimated"},
+        {"quality": "substituted"},
+        {"off_ms": (-1, 0)},
+        {"off_ms": (0, -1)},
+    ],
+    ids=str,
+)
+def test_a_generator_beside_storage_that_was_not_measured_has_no_origin(community, said):
+    """A PV meter nobody has calibrated; one whose reading stands for another instant."""
+    _, prosumer = community.households[:2]
+    with_metered_pv_beside_a_battery(prosumer, community)
+    trade(community, reading_tolerance_ms=60_000)
+    delivered(community)
+    community.oracle.submit("oracle:report_readings", pv_readings(prosumer, 700, **said))
+    line = prosumer.client.evaluate("market:get_line", LISTING, prosumer.idgrid)
+    assert line["metering"] == "measured"
+    result = community.scheduler.submit("origin:issue", LISTING, 0)
+    assert result["uncertified"] == [[prosumer.idgrid, NOT_MEASURED]]
+    assert result["minted_wh"] == token(community, 0)["minted_wh"] == 5_000
+
+
+@pytest.mark.parametrize(("quality", "minted_wh"), [("measured", 300), ("estimated", 0)])
+def test_a_generators_hours_within_a_longer_delivery_count(community, quality, minted_wh):
+    _, prosumer = community.households[:2]
+    with_metered_pv_beside_a_battery(prosumer, community)
+    end_ms = milliseconds(START) + 2 * HOUR_MS
+    trade(community, delivery_end_ms=end_ms, settlement_end_ms=end_ms)
+    for hour in range(3):
+        community.report(START + timedelta(hours=hour))
+        prosumer.export_wh += 500
+    first = pv_readings(prosumer, 200, quality=quality)
+    last = pv_reading(prosumer, 3, milliseconds(START) + 2 * HOUR_MS, 300)
+    community.oracle.submit("oracle:report_readings", [*first, last])
+    community.settle()
+    result = community.scheduler.submit("origin:issue", LISTING, 0)
+    assert result["minted_wh"] == minted_wh
+    assert result["uncertified"] == ([] if minted_wh else [[prosumer.idgrid, NOT_MEASURED]])
+
+
+def pv_readings(
+    signer, wh: int, quality: str = "measured", off_ms: tuple[int, int] = (0, 0)
+) -> list[dict]:
+    """What the meter `pv-meter` reports at both ends of the hour, `off_ms` off them."""
+    start_ms, end_ms = (milliseconds(START) + at * HOUR_MS + off_ms[at] for at in (0, 1))
+    return [pv_reading(signer, 1, start_ms, 0), pv_reading(signer, 2, end_ms, wh, quality)]
+
+
+def pv_reading(signer, seq: int, t_end_ms: int, wh: int, quality: str = "measured") -> dict:
+    values = {
+        "meter_id": "pv-meter",
+        "seq": seq,
+        "t_end_ms": t_end_ms,
+        "import_wh": 0,
+        "export_wh": wh,
+        "quality": quality,
+    }
+    return values | {"signature": signed(signer, values)}
 
 
 def test_a_meter_that_changed_hands_vouches_for_a_source_after_the_operator_saw_it(community):

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from chaincode.energy.settlement import metering
 from tests.unit.energy.community import (
     LISTING,
     Community,
@@ -50,6 +51,50 @@ def test_the_reading_at_the_end_speaks_for_all_of_its_hour(hour) -> None:
     assert line(community, buyer)["metering"] == hour["line"]
     assert line(community, buyer)["bought_wh"] == 8_000, "what is signed is settled"
     assert line(community, seller)["metering"] == "measured"
+
+
+def traded_over(first: int, last: int) -> tuple[Community, Household, Household]:
+    """A trade of which delivery is between these minutes after the listing's hour."""
+    from_ms, to_ms = (milliseconds(START + timedelta(minutes=at)) for at in (first, last))
+    return one_trade(
+        delivery_start_ms=from_ms,
+        delivery_end_ms=to_ms,
+        settlement_end_ms=to_ms,
+        reading_tolerance_ms=60_000,
+    )
+
+
+def settled_over(community: Community, buyer: Household, period: dict[str, Any]) -> dict[str, Any]:
+    """The buyer's line after these readings; the seller's are all measured."""
+    *_, last = period["minutes"]
+    for minute, quality in period["readings"]:
+        time = START + timedelta(minutes=minute)
+        community.ledger.at(time)
+        for home in community.households:
+            said = quality if home is buyer else "measured"
+            wh = 8_000 if minute == last else 0
+            changes = {"quality": said, "import_wh": wh, "export_wh": wh}
+            community.oracle.submit(REPORT, [home.reading(milliseconds(time), **changes)])
+    community.settle()
+    return line(community, buyer)
+
+
+@pytest.mark.parametrize("period", VECTORS["periods"], ids=lambda period: period["name"])
+def test_every_hour_that_ends_within_a_period_speaks_for_its_part(period) -> None:
+    community, _, buyer = traded_over(*period["minutes"])
+    settled = settled_over(community, buyer, period)
+    assert (settled["bought_wh"], settled["metering"]) == (8_000, period["line"])
+
+
+@pytest.mark.parametrize(("reads_max", "label"), [(8, "measured"), (7, "estimated")])
+def test_more_readings_than_a_transaction_reads_measure_nothing(
+    monkeypatch, reads_max, label
+) -> None:
+    """Two meters: each with its connection, both ends and one whole hour."""
+    monkeypatch.setattr(metering, "READINGS_READ_MAX", reads_max)
+    period = next(one for one in VECTORS["periods"] if one["line"] == "measured")
+    community, _, buyer = traded_over(*period["minutes"])
+    assert settled_over(community, buyer, period)["metering"] == label
 
 
 def test_nobody_who_carries_a_reading_can_call_it_measured() -> None:
