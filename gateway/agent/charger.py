@@ -88,10 +88,12 @@ class Charger:
     budget_utoken: int
     planned: dict[int, int] = field(default_factory=dict)
     """What was signed: energy per hour in Wh, by the instant it begins."""
+    given_wh: int = 0
+    """What is charged when the hour that was switched last is over."""
 
     def expect(self, prices_utoken_per_kwh: Mapping[int, int], now_ms: int = 0) -> dict[int, int]:
         """What it would sign now, by expected prices; nothing when no hour is left to buy."""
-        return plan(self.charge, prices_utoken_per_kwh, now_ms=now_ms)
+        return plan(self.charge, prices_utoken_per_kwh, now_ms=now_ms, charged_wh=self.given_wh)
 
     async def sign_plan(self, prices_utoken_per_kwh: Mapping[int, int], now_ms: int = 0) -> str:
         """Plan by expected prices and sign the order for it; returns the order's id."""
@@ -115,5 +117,6 @@ class Charger:
         signed_first = dict.fromkeys(self.planned, 0)
         left = plan(self.charge, signed_first, now_ms=hour, charged_wh=charged_wh)
         is_on = hour in left
+        self.given_wh = charged_wh + left.get(hour, 0)
         await self.relay.switch(is_on=is_on)
         return is_on

@@ -2,10 +2,12 @@
 
 import json
 import os
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+from chaincode.energy.hours import HOUR_MS
 from gateway.agent.charging import Charge
+from ledger.storage.files import DiskFiles
 
 
 @dataclass(slots=True)
@@ -21,6 +23,16 @@ class Night:
     import_wh: int | None = None
     """The meter's register when the window began."""
 
+    def has_bought_after(self, now_ms: int) -> bool:
+        """Whether its order counts on: an hour of it is not over."""
+        return self.has_tried and bool(self.planned) and max(self.planned) + HOUR_MS > now_ms
+
+    def under(self, charge: Charge, now_ms: int) -> "Night":
+        """The same under other settings; a window to come counts the meter from its own start."""
+        has_begun = charge.from_ms <= now_ms
+        import_wh = self.import_wh if has_begun else None
+        return replace(self, from_ms=charge.from_ms, import_wh=import_wh)
+
 
 class NightFile:
     """The newest night on disk."""
@@ -28,8 +40,12 @@ class NightFile:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def of(self, charge: Charge) -> Night:
-        """What was begun of this window, or a new one. Raises `ValueError` for another file."""
+    def of(self, charge: Charge, now_ms: int) -> Night:
+        """What was begun of this window, or a new one. Raises `ValueError` for another file.
+
+        What was signed under other settings is of this window while its hours are not over: the
+        same hours are not bought twice.
+        """
         if not self._path.exists():
             return Night(charge.from_ms)
         try:
@@ -38,7 +54,11 @@ class NightFile:
             night = Night(**kept)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ValueError(f"{self._path} is no charger's night: {error}") from error
-        return night if night.from_ms == charge.from_ms else Night(charge.from_ms)
+        if night.from_ms == charge.from_ms:
+            return night
+        if night.has_bought_after(now_ms):
+            return night.under(charge, now_ms)
+        return Night(charge.from_ms)
 
     def keep(self, night: Night) -> None:
         """Durable on return."""
@@ -48,3 +68,4 @@ class NightFile:
             file.flush()
             os.fsync(file.fileno())
         part.replace(self._path)
+        DiskFiles().sync_folder(self._path.parent)

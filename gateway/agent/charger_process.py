@@ -2,7 +2,8 @@
 
 Everything goes through the gateway: the order signed with the charger's own key, the relay's
 commands and the meter's readings with its token. A gateway that is away is asked again; the
-relay stays as it was meanwhile, and so it does when this process ends.
+relay stays as it was meanwhile, and so it does when this process ends. Buying and switching do not
+wait for each other: a relay without power keeps no order back, a refused order no car waiting.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from gateway.agent.charger import AnsweredSwitch, Charger, PlugSwitch, RelaySile
 from gateway.agent.charger_night import Night, NightFile
 from gateway.agent.charger_settings import ChargerSettings, load_charger_settings
 from gateway.agent.charging import Charge, counted_wh
+from gateway.agent.checks import NotWhatIAsked
 from gateway.agent.client import REQUEST_TIMEOUT_S, HouseholdClient, OrderRefused
 from gateway.processes import clock_ms, settings_named
 from gateway.timetable.scheduler import sleep_until
@@ -30,6 +32,10 @@ RETRY_S = 15.0
 logger = logging.getLogger(__name__)
 
 
+class NothingSent(Exception):  # noqa: N818 - the gateway's or the network's fault
+    """It went wrong before the signed order can have left: signing again makes no second one."""
+
+
 class SignedThroughGateway:
     """`Acting` of a key that this process has; a standing order is known by its transaction."""
 
@@ -37,8 +43,15 @@ class SignedThroughGateway:
         self._client = client
 
     async def submit(self, function: str, *args: str) -> Any:
-        """Sign, send, and wait for the block."""
-        return {"standing_id": await self._client.submit(function, args, wait=True)}
+        """Sign, send, and wait for the block. Raises `NothingSent`, and what `send` raises."""
+        try:
+            signed = await self._client.signed(function, args)
+        except (OrderRefused, NotWhatIAsked, httpx.HTTPError) as error:
+            raise NothingSent(repr(error)) from error
+        try:
+            return {"standing_id": await self._client.send(signed, wait=True)}
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            raise NothingSent(repr(error)) from error
 
 
 class ChargerProcess:
@@ -57,8 +70,11 @@ class ChargerProcess:
     async def run(self) -> None:
         """Charge this night or the next, and every one after it."""
         while True:
-            charge = self._settings.night_at(clock_ms())
-            await self._charge(charge, self._nights.of(charge))
+            now_ms = clock_ms()
+            charge = self._settings.night_at(now_ms)
+            night = self._nights.of(charge, now_ms)
+            self._nights.keep(night)
+            await self._charge(charge, night)
 
     async def _charge(self, charge: Charge, night: Night) -> None:
         charger = Charger(
@@ -69,34 +85,49 @@ class ChargerProcess:
             budget_utoken=self._settings.budget_utoken,
             planned=night.planned,
         )
-        await self._until_done(self._switch_off, charge.from_ms)
-        while not night.has_tried:
+        if not night.has_tried:
             await self._sign(charger, night)
+        async with asyncio.TaskGroup() as both:
+            both.create_task(self._sign_later(charger, night))
+            await self._follow(charger, night)
+
+    async def _follow(self, charger: Charger, night: Night) -> None:
+        """Open outside the window and after its last whole hour, inside as planned."""
+        charge = charger.charge
+        await self._until_done(self._switch_off, charge.from_ms)
         await sleep_until(charge.from_ms, clock_ms)
         for hour in charge.hours:
             if hour + HOUR_MS > clock_ms():
                 await sleep_until(hour, clock_ms)
                 await self._until_done(lambda: self._switch(charger, night), hour + HOUR_MS)
+        await sleep_until(charge.hours[-1] + HOUR_MS, clock_ms)
+        await self._until_done(self._switch_off, charge.until_ms)
         await sleep_until(charge.until_ms, clock_ms)  # and before the next window it is opened
+
+    async def _sign_later(self, charger: Charger, night: Night) -> None:
+        """Ends at the latest when no hour can be bought any more."""
+        while not night.has_tried:
+            await asyncio.sleep(RETRY_S)
+            await self._sign(charger, night)
 
     async def _sign(self, charger: Charger, night: Night) -> None:
         """Once: an order of which nobody knows whether it was taken must not be made again.
 
-        What never left, for a gateway that is not there, may.
+        What never left, for a gateway that is not there or refused to prepare it, may.
         """
         prices = self._settings.expected_prices(charger.charge)
-        night.planned, night.has_tried = charger.expect(prices, clock_ms()), True
+        now_ms = clock_ms()
+        night.planned, night.has_tried = charger.expect(prices, now_ms), True
         self._nights.keep(night)
         if not night.planned:
             logger.info("no hour of this window can be bought any more; the supplier delivers")
             return
         try:
-            night.standing_id = await charger.sign_plan(prices, clock_ms())
-        except httpx.ConnectError as error:
-            logger.warning("nothing is signed yet, again in %.0f s: %r", RETRY_S, error)
+            night.standing_id = await charger.sign_plan(prices, now_ms)
+        except NothingSent as error:
+            logger.warning("nothing is bought yet, again in %.0f s: %s", RETRY_S, error)
             night.has_tried = False
             self._nights.keep(night)
-            await asyncio.sleep(RETRY_S)
             return
         except (OrderRefused, httpx.HTTPError) as error:
             logger.warning("the night is not bought, the supplier delivers: %r", error)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from gateway.agent.charging import Charge, overnight
+from gateway.agent.charging import Charge, as_far_as_possible, overnight, window_of
 from gateway.agent.key_file import AgentKey, read_agent_key
 from gateway.strict_json import parse_strictly
 
@@ -48,7 +48,7 @@ class ChargerSettings:
     """Expected micro-tokens per kWh, by the local time from which each counts."""
 
     def night_of(self, evening: date) -> Charge:
-        """The charge whose window begins on that local day."""
+        """The charge whose window begins on that local day; raises `ValueError` as `Charge`."""
         return overnight(
             evening,
             begins=self.begins,
@@ -59,10 +59,20 @@ class ChargerSettings:
         )
 
     def night_at(self, now_ms: int) -> Charge:
-        """The charge whose window it is, else the next one."""
+        """The charge whose window it is, else the next one.
+
+        A window that summer time makes too short is charged in as far as it goes, and one that
+        it leaves without a whole hour is passed over.
+        """
         today = datetime.fromtimestamp(now_ms / 1_000, tz=UTC).astimezone(self.zone).date()
-        nights = (self.night_of(today + timedelta(days=days)) for days in (-1, 0, 1))
-        return next(night for night in nights if night.until_ms > now_ms)
+        nights = (self._possible_night(today + timedelta(days=days)) for days in (-1, 0, 1, 2))
+        return next(night for night in nights if night and night.until_ms > now_ms)
+
+    def _possible_night(self, evening: date) -> Charge | None:
+        from_ms, until_ms = window_of(evening, begins=self.begins, ends=self.ends, zone=self.zone)
+        return as_far_as_possible(
+            from_ms, until_ms, energy_wh=self.energy_wh, power_w=self.power_w
+        )
 
     def expected_prices(self, charge: Charge) -> dict[int, int]:
         """Of each hour of a window, by the instant it begins."""

@@ -45,8 +45,7 @@ class Charge:
     @property
     def hours(self) -> range:
         """The instants at which the window's whole hours begin."""
-        first = -(-self.from_ms // HOUR_MS) * HOUR_MS
-        return range(first, self.until_ms - HOUR_MS + 1, HOUR_MS)
+        return whole_hours(self.from_ms, self.until_ms)
 
     @property
     def hours_needed(self) -> int:
@@ -54,15 +53,37 @@ class Charge:
         return -(-self.energy_wh // self.power_w)
 
 
-def overnight(
-    evening: date, *, begins: time, ends: time, zone: tzinfo, energy_wh: int, power_w: int
-) -> Charge:
-    """The charge of one night by the clocks of `zone`, whose summer time may begin or end."""
+def whole_hours(from_ms: int, until_ms: int) -> range:
+    """The instants at which the whole hours between two instants begin."""
+    first = -(-from_ms // HOUR_MS) * HOUR_MS
+    return range(first, until_ms - HOUR_MS + 1, HOUR_MS)
+
+
+def window_of(evening: date, *, begins: time, ends: time, zone: tzinfo) -> tuple[int, int]:
+    """Where a night begins and ends by the clocks of `zone`; summer time may begin or end."""
     start = datetime.combine(evening, begins, tzinfo=zone)
     day = evening if ends > begins else evening + timedelta(days=1)
     end = datetime.combine(day, ends, tzinfo=zone)
-    from_ms, until_ms = (int(at.timestamp()) * 1_000 for at in (start, end))
+    return int(start.timestamp()) * 1_000, int(end.timestamp()) * 1_000
+
+
+def overnight(
+    evening: date, *, begins: time, ends: time, zone: tzinfo, energy_wh: int, power_w: int
+) -> Charge:
+    """The charge of one night; raises `ValueError` as `Charge` does."""
+    from_ms, until_ms = window_of(evening, begins=begins, ends=ends, zone=zone)
     return Charge(from_ms, until_ms, energy_wh=energy_wh, power_w=power_w)
+
+
+def as_far_as_possible(
+    from_ms: int, until_ms: int, *, energy_wh: int, power_w: int
+) -> Charge | None:
+    """As much as the window's hours give, a day of it at most; nothing if it has no whole hour."""
+    until_ms = min(until_ms, from_ms + DAY_MS)
+    possible_wh = len(whole_hours(from_ms, until_ms)) * power_w
+    if not possible_wh:
+        return None
+    return Charge(from_ms, until_ms, min(energy_wh, possible_wh), power_w)
 
 
 def plan(

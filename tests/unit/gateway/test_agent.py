@@ -118,6 +118,26 @@ def test_a_transaction_of_another_proposal_is_not_signed():
     asyncio.run(play())
 
 
+@pytest.mark.parametrize(
+    ("status", "body", "raised"),
+    [
+        (502, "<html>Bad Gateway</html>", OrderRefused),
+        (200, "<html>Sign in to this network</html>", OrderRefused),
+        (504, "[]", OrderRefused),
+        (200, "{}", NotWhatIAsked),
+        (200, '{"to_sign": "x"}', NotWhatIAsked),
+    ],
+)
+def test_an_answer_that_is_no_gateways_is_a_refusal(status, body, raised):
+    async def play() -> None:
+        transport = httpx.MockTransport(lambda _: httpx.Response(status, text=body))
+        async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as http:
+            with pytest.raises(raised):
+                await HouseholdClient(http, IDENTITY).submit("market:place_bid", ["h"])
+
+    asyncio.run(play())
+
+
 def test_a_refusal_reaches_the_household_with_its_code():
     def contract(function, args):
         raise LedgerRefusal("ABORTED", "x", (("", "", "BIDS_CLOSED: no more (h)"),))

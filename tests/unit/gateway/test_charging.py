@@ -7,7 +7,14 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from chaincode.energy.hours import HOUR_MS
-from gateway.agent.charging import Charge, cost_utoken, overnight, plan, standing_order
+from gateway.agent.charging import (
+    Charge,
+    as_far_as_possible,
+    cost_utoken,
+    overnight,
+    plan,
+    standing_order,
+)
 
 EVENING = date(2026, 1, 15)
 NIGHT = {"begins": time(19), "ends": time(6), "energy_wh": 21_900, "power_w": 3_650}
@@ -80,6 +87,17 @@ def test_a_night_of_summer_time_is_an_hour_shorter_or_longer():
         for evening in (date(2026, 3, 28), date(2026, 6, 1), date(2026, 10, 24))
     }
     assert list(hours.values()) == [10, 11, 12]
+
+
+def test_what_a_window_cannot_give_is_left_out_at_night():
+    half = HOUR_MS // 2
+    power = {"energy_wh": 10_000, "power_w": 3_650}
+    assert as_far_as_possible(0, 3 * HOUR_MS, **power) == Charge(0, 3 * HOUR_MS, **power)
+    assert as_far_as_possible(half, 3 * HOUR_MS, **power).energy_wh == 7_300
+    day = as_far_as_possible(0, 25 * HOUR_MS, **power)
+    assert (day.until_ms, day.energy_wh) == (24 * HOUR_MS, 10_000)
+    assert as_far_as_possible(half, HOUR_MS + half, **power) is None
+    assert as_far_as_possible(HOUR_MS, 0, **power) is None
 
 
 def test_no_plan_costs_more_than_charging_at_once():
