@@ -1,7 +1,7 @@
 """30 % of packets lost between a real mosquitto, the gateway and nodes: nothing lost or doubled.
 
-`./test` plays a few seeds, `./test --full` hundreds, many at once on a loop whose clock runs ahead
-(docs/mqtt.md). A failing seed is named; run it alone:
+`./test` plays a few seeds, `./test --full` a thousand with those offline, many at once on a loop
+whose clock runs ahead (docs/mqtt.md). A failing seed is named; run it alone:
 
     LOSSY_SEEDS=17 .venv/bin/python -m pytest tests/integration/test_lossy_transfers.py -k some
 """
@@ -25,7 +25,7 @@ pytestmark = [
 ]
 SPEED = 20
 SEEDS_ALWAYS = [int(seed) for seed in os.environ.get("LOSSY_SEEDS", "0 1 2").split()]
-SEEDS_FULL, AT_ONCE = 400, 20
+SEEDS_FULL, AT_ONCE = 980, 20
 OFFLINE_SEEDS_FULL, OFFLINE_AT_ONCE = 20, 5
 
 
