@@ -27,8 +27,9 @@ from gateway.hems.profiles import DEMO_START, load_profiles
 from gateway.hems.running import open_service
 from gateway.hems.series import Kept
 from gateway.mqtt.collector import Collector, keep_collecting
+from gateway.mqtt.device_messages import ONLINE
 from gateway.mqtt.reading_check import ReadingCheck
-from gateway.mqtt.topics import READING, parse_topic
+from gateway.mqtt.topics import READING, ROOT, STATE, parse_topic
 from gateway.oracle.instants import ReportTimes
 from gateway.oracle.job import RunLog
 from gateway.oracle.reporting import ReportingNode
@@ -284,6 +285,7 @@ class FiveHouses:
         )
         loop = asyncio.get_running_loop()
         collector.stored = lambda batch: loop.call_soon_threadsafe(self._note, batch) and None
+        await _subscribed(broker, set(names))
         mqtt = broker.settings("gateway")
         task = asyncio.create_task(keep_collecting(lambda: collector.run(mqtt)))
         stack.push_async_callback(_cancel, task)
@@ -298,6 +300,21 @@ class FiveHouses:
             if topic is not None and topic.leaf == READING:
                 houses[topic.meter].heard[json.loads(raw)["seq"]] = raw
         self._has_stored.set()
+
+
+async def _subscribed(broker: Mosquitto, names: set[str]) -> None:
+    """Every node hears the time: a gateway tells it once it is there, then a minute later.
+
+    A node says `online`, retained, after it has subscribed.
+    """
+    async with broker.client("gateway") as probe, asyncio.timeout(SECONDS_MAX):
+        await probe.subscribe(f"{ROOT}/{COMMUNITY}/+/{STATE}", qos=1)
+        online: set[str] = set()
+        async for message in probe.messages:
+            topic, state = parse_topic(str(message.topic)), json.loads(message.payload)
+            online |= {topic.meter} if topic and state["state"] == ONLINE else set()
+            if online == names:
+                return
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:
