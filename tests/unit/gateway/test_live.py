@@ -142,9 +142,10 @@ def test_the_manual_lists_every_problem_with_its_status():
     assert sorted(listed) == sorted(problems)
 
 
-def test_the_manual_names_only_paths_that_exist():
-    manual = (Path(__file__).parents[3] / "docs" / "gateway.md").read_text(encoding="utf-8")
-    named = set(re.findall(r"`(/v1/[a-z/{}_-]+)", manual))
+def test_the_manuals_name_only_paths_that_exist():
+    manuals = (Path(__file__).parents[3] / "docs").glob("*.md")
+    texts = [manual.read_text(encoding="utf-8") for manual in manuals]
+    named = {path for text in texts for path in re.findall(r"`(/v1/[a-z/{}_-]*[a-z}])", text)}
     served = {re.sub(r"\{\w+\}", "{}", path) for path in json.loads(openapi_text())["paths"]}
     assert named
     assert {path for path in named if re.sub(r"\{\w+\}", "{}", path) not in served} == set()
