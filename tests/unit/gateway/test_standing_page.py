@@ -151,7 +151,7 @@ def test_a_price_is_shown_in_the_units_of_the_community(scene):
     visitor = visiting(it.services, street.sunny.idgrid)
     it.act(lambda community: community.open(opens_at_ms=0))
     it.act(lambda community: community.bid(street.sunny, 1_000, 60_000))
-    [order] = re.findall(r"<li data-order=.*?</li>", visitor.get("/market").text, re.DOTALL)
+    [order] = re.findall(r"<li[^>]* data-order=.*?</li>", visitor.get("/market").text, re.DOTALL)
     assert all(words in order for words in told)
     hour = it.services.market.latest(1)[0].listing_id
     offer = ("marketplace:post_offer", hour, street.sunny.res_id, 1_000, 60_000)
