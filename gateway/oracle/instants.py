@@ -61,13 +61,13 @@ class ReportTimes:
 class Choice:
     """Of one meter: what to report now, and the instants for which there is nothing.
 
-    `is_waiting`: a reading may come yet; it and all behind it are left for later, since the ledger
-    takes a meter's readings in the order of time only.
+    `awaited_ms`: the instant whose reading may come yet, `None` if there is none; it and all
+    behind it are left for later: the ledger takes a meter's readings in the order of time only.
     """
 
     readings: list[MeterReading]
     missed: list[int]
-    is_waiting: bool
+    awaited_ms: int | None = None
 
 
 def choose(
@@ -88,11 +88,11 @@ def choose(
         following = series[behind] if behind < len(series) else None
         if before is None or not _is_final(before, following, instant_ms):
             if instant_ms > now_ms - times.hold_ms:
-                return Choice(chosen, missed, is_waiting=True)
+                return Choice(chosen, missed, awaited_ms=instant_ms)
             missed.append(instant_ms)
         if before is not None:
             chosen.append(before)
-    return Choice(chosen, missed, is_waiting=False)
+    return Choice(chosen, missed)
 
 
 def _is_final(before: MeterReading, following: MeterReading | None, instant_ms: int) -> bool:

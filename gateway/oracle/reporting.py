@@ -108,12 +108,16 @@ class ReportingNode:
             self._log.note(title, FETCH, f"{len(found)} readings of {len(choices)} meters")
         accepted = await self._report_all(title, self._signed(title, meters, found))
         self._tell_missed(title, choices)
-        self._is_waiting = any(choice.is_waiting for choice in choices.values())
-        if not self._is_waiting:
-            async with self._looked:
-                self._reported_ms = until_ms
-                self._looked.notify_all()
+        awaited = [one.awaited_ms for one in choices.values() if one.awaited_ms is not None]
+        self._is_waiting = bool(awaited)
+        # What is awaited may be a later instant than the one somebody waits for in `reported`.
+        await self._tell_reported(min(awaited) - 1 if awaited else until_ms)
         return accepted
+
+    async def _tell_reported(self, until_ms: int) -> None:
+        async with self._looked:
+            self._reported_ms = until_ms
+            self._looked.notify_all()
 
     async def _not_recorded(
         self, until_ms: int, now_ms: int

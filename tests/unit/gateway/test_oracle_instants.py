@@ -25,33 +25,29 @@ def test_ends_of_hours() -> None:
 def test_the_reading_of_the_very_instant_is_reported_and_none_between() -> None:
     quarters = [reading(n, ONE + n * HOUR_MS // 4) for n in range(1, 9)]
     found = choose(quarters, [TWO, THREE], TIMES, THREE)
-    assert found == Choice([quarters[3], quarters[7]], [], is_waiting=False)
+    assert found == Choice([quarters[3], quarters[7]], [])
 
 
 def test_what_has_not_come_holds_up_what_is_behind_it_for_a_while() -> None:
     late = [reading(1, ONE), reading(3, THREE)]
     assert choose(late, [ONE, TWO, THREE], TIMES, TWO + HOLD_MS - 1) == Choice(
-        late[:1], [], is_waiting=True
+        late[:1], [], awaited_ms=TWO
     )
-    assert choose(late, [ONE, TWO, THREE], TIMES, TWO + HOLD_MS) == Choice(
-        late, [TWO], is_waiting=False
-    )
+    assert choose(late, [ONE, TWO, THREE], TIMES, TWO + HOLD_MS) == Choice(late, [TWO])
 
 
 def test_a_meter_that_is_away_is_waited_for_then_named() -> None:
-    assert choose([], [ONE], TIMES, ONE) == Choice([], [], is_waiting=True)
-    assert choose([], [ONE, TWO], TIMES, ONE + HOLD_MS) == Choice([], [ONE], is_waiting=True)
-    assert choose([], [ONE, TWO], TIMES, TWO + HOLD_MS) == Choice([], [ONE, TWO], is_waiting=False)
+    assert choose([], [ONE], TIMES, ONE) == Choice([], [], awaited_ms=ONE)
+    assert choose([], [ONE, TWO], TIMES, ONE + HOLD_MS) == Choice([], [ONE], awaited_ms=TWO)
+    assert choose([], [ONE, TWO], TIMES, TWO + HOLD_MS) == Choice([], [ONE, TWO])
 
 
 def test_a_clock_that_is_off_gives_the_last_reading_before_the_instant() -> None:
     before, after = reading(4, TWO - 20_000), reading(5, TWO + 5_000)
     assert choose([before, after], [TWO], TIMES, TWO).readings == [before], "none is between"
     lost = reading(6, TWO + 5_000)
-    assert choose([before, lost], [TWO], TIMES, TWO).is_waiting, "number 5 may be the one"
-    assert choose([before, lost], [TWO], TIMES, TWO + HOLD_MS) == Choice(
-        [before], [TWO], is_waiting=False
-    )
+    assert choose([before, lost], [TWO], TIMES, TWO).awaited_ms == TWO, "number 5 may be the one"
+    assert choose([before, lost], [TWO], TIMES, TWO + HOLD_MS) == Choice([before], [TWO])
     far = reading(4, TWO - 16 * 60_000)
     assert choose([far, after], [TWO], TIMES, TWO + HOLD_MS).readings == [], "no contract takes it"
 

@@ -253,3 +253,23 @@ def test_who_waits_is_told_when_an_hour_is_reported(scene) -> None:
             await waiting
 
     asyncio.run(play())
+
+
+def test_who_waits_is_told_though_the_next_hour_has_begun_meanwhile(scene) -> None:
+    """A report may take longer than an hour of a fast community does."""
+
+    async def play() -> None:
+        waiting = asyncio.create_task(scene.oracle.reported(scene.start_ms))
+        following = asyncio.create_task(scene.oracle.reported(scene.start_ms + HOURS))
+        scene.measure(0)
+        scene.at(1)
+        assert await scene.oracle.report_due() == 3
+        async with asyncio.timeout(10):
+            await waiting
+        assert not following.done(), "no reading of the second hour has come"
+        scene.measure(1)
+        assert await scene.oracle.report_due() == 3
+        async with asyncio.timeout(10):
+            await following
+
+    asyncio.run(play())
