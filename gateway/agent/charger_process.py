@@ -116,14 +116,13 @@ class ChargerProcess:
         What never left, for a gateway that is not there or refused to prepare it, may.
         """
         prices = self._settings.expected_prices(charger.charge)
-        now_ms = clock_ms()
-        night.planned, night.has_tried = charger.expect(prices, now_ms), True
+        night.planned, night.has_tried = charger.expect(prices, clock_ms()), True
         self._nights.keep(night)
         if not night.planned:
             logger.info("no hour of this window can be bought any more; the supplier delivers")
             return
         try:
-            night.standing_id = await charger.sign_plan(prices, now_ms)
+            night.standing_id = await charger.sign(night.planned)
         except NothingSent as error:
             logger.warning("nothing is bought yet, again in %.0f s: %s", RETRY_S, error)
             night.has_tried = False

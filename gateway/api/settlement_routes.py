@@ -52,7 +52,7 @@ def inbox(
     """
     require_sight(viewer, idgrid)
     settlements = services.settlements
-    below = Position.parse(before) if before else None
+    below = Position.of_cursor(before)
     found = settlements.notices_page(idgrid, below=below, limit=limit)
     return Page(items=found.items, next=found.next, height=settlements.height)
 
@@ -75,7 +75,7 @@ def movements(
         services.readmodel,
         idgrid,
         group_id=group_id,
-        below=Position.parse(before) if before else None,
+        below=Position.of_cursor(before),
         limit=limit,
     )
     return Page(items=found.items, next=found.next, height=services.readmodel.height)

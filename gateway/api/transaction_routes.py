@@ -172,7 +172,7 @@ def transactions(
 ) -> Page[TransactionStatus]:
     """Transactions, the newest first; `after` is the `next` of the page before."""
     found = services.readmodel.transactions(
-        below=None if after is None else Position.parse(after),
+        below=Position.of_cursor(after),
         limit=limit,
         function=function,
         member=member,

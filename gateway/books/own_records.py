@@ -125,7 +125,7 @@ class OwnRecords:
         below: str | None = None
         for _ in range(ACTIVITY_PAGES_MAX):
             page = self._readmodel.activity(
-                self.idgrid, below=Position.parse(below) if below else None, limit=PAGE_MAX
+                self.idgrid, below=Position.of_cursor(below), limit=PAGE_MAX
             )
             found += filter(self._is_signed_here, page.items)
             below = page.next

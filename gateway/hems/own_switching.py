@@ -38,19 +38,24 @@ class OwnSwitching:
         the node that meters and switches it.
         """
         device = owned_device(self.community, idgrid, device_id)
-        is_plug = device.kind == PLUG or self._is_charger(device)
-        if not is_plug or device.status != Status.APPROVED:
-            raise RequestRefused(Problem.FORBIDDEN, NO_PLUG)
+        _require_plug(device, is_plug=device.kind == PLUG or self._is_charger(device))
         return self.switches.issue(device_id, is_on=is_on, now_ms=now_ms, lifetime_ms=lifetime_ms)
 
     def switch_plug(
         self, idgrid: str, device_id: str, *, is_on: bool, now_ms: int
     ) -> SwitchCommand:
         """For a home automation: approved plugs only; `RequestRefused` for any other device."""
-        if owned_device(self.community, idgrid, device_id).kind != PLUG:
-            raise RequestRefused(Problem.FORBIDDEN, NO_PLUG)
-        return self.switch(idgrid, device_id, is_on=is_on, now_ms=now_ms)
+        device = owned_device(self.community, idgrid, device_id)
+        _require_plug(device, is_plug=device.kind == PLUG)
+        return self.switches.issue(
+            device_id, is_on=is_on, now_ms=now_ms, lifetime_ms=LIFETIME_MS_DEFAULT
+        )
 
     def _is_charger(self, device: Meter) -> bool:
         owner = self.community.participant(device.owner_idgrid)
         return device.kind == METER and owner is not None and owner.kind == CHARGER
+
+
+def _require_plug(device: Meter, *, is_plug: bool) -> None:
+    if not is_plug or device.status != Status.APPROVED:
+        raise RequestRefused(Problem.FORBIDDEN, NO_PLUG)

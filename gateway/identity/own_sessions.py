@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, delete, insert, select
+from sqlalchemy import ColumnElement, Connection, delete, insert, select
 
 from gateway.database import Database
 from gateway.errors import Problem, RequestRefused
@@ -51,11 +51,9 @@ class OwnSessions:
             .order_by(SessionRow.expires_ms.desc())
             .limit(SESSIONS_SHOWN_MAX)
         )
-        known = select(PasskeyRow.credential_id, PasskeyRow.label)
         present = sha256(present_token.encode())
         with self._database.reading() as connection:
-            rows = connection.execute(known.where(PasskeyRow.idgrid == holder))
-            labels = {passkey_id_of(row.credential_id): row.label for row in rows}
+            labels = _passkey_labels(connection, holder)
             return [
                 OpenSession(
                     session_id=row.token_hash.hex()[:SESSION_ID_CHARACTERS],
@@ -75,14 +73,11 @@ class OwnSessions:
         """
         digest = sha256(present_token.encode())
         wanted = select(SessionRow.__table__).where(SessionRow.kind == SESSION)
-        known = select(PasskeyRow.credential_id, PasskeyRow.label)
         with self._database.reading() as connection:
             row = connection.execute(wanted.where(SessionRow.token_hash == digest)).one_or_none()
             if row is None:
                 return ""
-            holder = STAFF if row.is_manager else row.idgrid
-            passkeys = connection.execute(known.where(PasskeyRow.idgrid == holder)).all()
-        labels = {passkey_id_of(one.credential_id): one.label for one in passkeys}
+            labels = _passkey_labels(connection, STAFF if row.is_manager else row.idgrid)
         shown_id = digest.hex()[:SESSION_NAME_CHARACTERS]
         return labels.get(row.passkey_id) or f"{row.way} {shown_id}"
 
@@ -123,3 +118,9 @@ def sessions_of(holder: str) -> ColumnElement[bool]:
         return (SessionRow.kind == SESSION) & SessionRow.is_manager
     is_own: ColumnElement[bool] = SessionRow.idgrid == holder
     return (SessionRow.kind == SESSION) & is_own & ~SessionRow.is_manager
+
+
+def _passkey_labels(connection: Connection, holder: str) -> dict[str, str]:
+    """What a holder calls its passkeys, by their ids."""
+    known = select(PasskeyRow.credential_id, PasskeyRow.label).where(PasskeyRow.idgrid == holder)
+    return {passkey_id_of(row.credential_id): row.label for row in connection.execute(known)}

@@ -94,8 +94,8 @@ def post_as_seen(post: Post, viewer: Viewer | None) -> Post:
 
 def settlement_as_seen(content: Mapping[str, Any], viewer: Viewer | None) -> dict[str, Any]:
     """The totals of a settled hour; `missing` names only whom this viewer may see."""
-    missing = content.get("missing", [])
-    named = [idgrid for idgrid in missing if sight_of(viewer).names(idgrid)]
+    missing, sight = content.get("missing", []), sight_of(viewer)
+    named = [idgrid for idgrid in missing if sight.names(idgrid)]
     return dict(content) | {"missing": named, "missing_count": len(missing)}
 
 
@@ -104,11 +104,10 @@ def result_as_seen(content: Mapping[str, Any], viewer: Viewer | None) -> dict[st
 
     `pages` names households where a book is divided: for those who may see them all.
     """
-    matches = content.get("matches", [])
-    is_staff = viewer is not None and viewer.may(Scope.COMMUNITY_READ)
+    matches, sight = content.get("matches", []), sight_of(viewer)
     return dict(content) | {
-        "matches": [entry for entry in matches if sight_of(viewer).names(entry["idgrid"])],
-        "pages": content.get("pages", []) if is_staff else [],
+        "matches": [entry for entry in matches if sight.names(entry["idgrid"])],
+        "pages": content.get("pages", []) if sight.is_staff else [],
     }
 
 

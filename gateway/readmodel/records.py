@@ -24,6 +24,11 @@ class Position:
         block_number, _, index = text.partition(":")
         return cls(int(block_number), int(index))
 
+    @classmethod
+    def of_cursor(cls, text: str | None) -> "Position | None":
+        """From the cursor of a page, which the first page has none of."""
+        return None if text is None else cls.parse(text)
+
     def __str__(self) -> str:
         return f"{self.block_number}:{self.index}"
 

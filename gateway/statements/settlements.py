@@ -95,7 +95,7 @@ class Settlements:
         ]
         found += [_deal_notice(deal) for deal in deals_of(self._ledger, idgrid) if deal.is_over]
         told = [n for n in found if n.energy_wh or n.amount_utoken or n.refunded_utoken]
-        return sorted(told, key=lambda notice: (notice.block_number, notice.index), reverse=True)
+        return sorted(told, key=lambda notice: notice.position, reverse=True)
 
     def notices_page(
         self, idgrid: str, *, below: Position | None = None, limit: int
@@ -106,11 +106,11 @@ class Settlements:
         """
         left = self.notices(idgrid)
         if below is not None:
-            left = [notice for notice in left if _is_before(notice.position, below)]
+            left = [notice for notice in left if notice.position < below]
         if len(left) <= limit:
             return Slice(left, None)
         last = left[limit - 1].position
-        shown = [notice for notice in left if not _is_before(notice.position, last)]
+        shown = [notice for notice in left if notice.position >= last]
         return Slice(shown, str(last) if len(shown) < len(left) else None)
 
     def months(self, idgrid: str) -> list[str]:
@@ -157,10 +157,6 @@ class Settlements:
             for key, entry in self._ledger.under(kind, idgrid)
             if _listing_of(key).startswith(f"{month}-")
         ]
-
-
-def _is_before(position: Position, other: Position) -> bool:
-    return (position.block_number, position.index) < (other.block_number, other.index)
 
 
 def _notice(kind: str, key: str, line: SettlementLine, entry: Any) -> Notice:

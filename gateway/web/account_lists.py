@@ -65,7 +65,7 @@ def settlements(
 ) -> HTMLResponse:
     """Every settlement, correction and deal with its receipt."""
     found = services.settlements.notices_page(
-        household_of(viewer), below=_place(before), limit=ROWS
+        household_of(viewer), below=Position.of_cursor(before), limit=ROWS
     )
     return _listed(request, "settlements", found)
 
@@ -83,14 +83,10 @@ def movements(
         services.readmodel,
         household_of(viewer),
         group_id=group,
-        below=_place(before),
+        below=Position.of_cursor(before),
         limit=ROWS,
     )
     return _listed(request, "movements", found, group=group)
-
-
-def _place(before: str | None) -> Position | None:
-    return Position.parse(before) if before else None
 
 
 def _listed(

@@ -2,25 +2,24 @@
 
 import argparse
 import json
-import secrets
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from chaincode.energy.hours import HOUR_MS
 from ledger.errors import GridledgerError
 from network.certificates.gateway_tls import write_gateway_tls
+from network.commands.broker import MOSQUITTO_PORT
 from network.commands.member import add_plan_option, run_action
 from network.commands.member_process import MemberPlace, become, member_place
 from network.layout import write_new
+from network.tokens import new_token
 
 SETTINGS = "gateway.json"
 AUTHORITY_SOCKET = "authority.sock"
 ORACLE_TOKEN = "oracle.token"  # noqa: S105 - a file's name
-TOKEN_BYTES = 24
-HOUR_MS = 3_600_000
-MOSQUITTO_PORT = 8883
 GATEWAY_USER = "gateway"
 """At the broker, as `gridledger broker` names it."""
 LOOPBACK_NAMES = ("127.0.0.1", "::1", "localhost")
@@ -72,7 +71,9 @@ def _parser() -> argparse.ArgumentParser:
         "--broker", type=Path, metavar="FOLDER", help="of `gridledger broker`; without: no meters"
     )
     parser.add_argument("--broker-host", default="127.0.0.1", help="where it is (127.0.0.1)")
-    parser.add_argument("--broker-port", type=int, default=MOSQUITTO_PORT, help="(8883)")
+    parser.add_argument(
+        "--broker-port", type=int, default=MOSQUITTO_PORT, help=f"({MOSQUITTO_PORT})"
+    )
     parser.add_argument(
         "--write-only", action="store_true", help="write the settings and do not start"
     )
@@ -101,8 +102,8 @@ def prepare(options: argparse.Namespace, settings: Path) -> dict[str, Any]:
             "time_zone": options.time_zone,
         },
         "issuer_socket": str(folder / AUTHORITY_SOCKET),
-        "links": [{"token": _token(), "idgrid": "", "is_manager": True}],
-        "watch_token": _token(),
+        "links": [{"token": new_token(), "idgrid": "", "is_manager": True}],
+        "watch_token": new_token(),
         "oracle_tokens": [_oracle_token(folder / ORACLE_TOKEN)],
     }
     if options.broker:
@@ -150,12 +151,8 @@ def _names(given: list[str], host: str) -> list[str]:
 def _oracle_token(path: Path) -> str:
     """What members' oracles sign in with; made once, and kept in a file for them."""
     if not path.exists():
-        write_new(path, _token().encode(), private=True)
+        write_new(path, new_token().encode(), private=True)
     return path.read_text(encoding="ascii").strip()
-
-
-def _token() -> str:
-    return secrets.token_urlsafe(TOKEN_BYTES)
 
 
 def _first_steps(content: dict[str, Any]) -> str:

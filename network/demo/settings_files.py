@@ -1,7 +1,6 @@
 """The demo's identities and settings files: who issues which certificate, who is told what."""
 
 import json
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -15,6 +14,7 @@ from network.certificates.gateway_tls import write_gateway_tls
 from network.demo.equipment import equipment_of, foreign_of
 from network.layout import Credential, NetworkLayout, write_new
 from network.plan import Plan
+from network.tokens import new_token
 
 COMMUNITY_ID, COMMUNITY_NAME = "fontana", "Fontana energy community"
 IDGRID_PREFIX = "FON"
@@ -27,7 +27,6 @@ CHAINCODE = "energy"
 HOME_MEMBER = "cooperative"
 HOME_THAT_SLEEPS = 3
 """An agent orders for it, with a key of its own; with fewer homes it is the last one."""
-TOKEN_BYTES = 24
 SILENT_AFTER_PERCENT = 100
 """Of a market hour, in which the demo's meters tell their values several times."""
 LOOPBACK = "127.0.0.1"
@@ -106,14 +105,14 @@ def write_demo_files(
 ) -> DemoFiles:
     """Issue every certificate and write both settings files (0600) into the folder."""
     files = _files_in(folder, plan, layout, ports, has_tls=has_tls)
-    broker = Broker(port=ports.broker, token=_token())
+    broker = Broker(port=ports.broker, token=new_token())
     common = {
         "ledger": _ledger(plan, layout),
         "community": _community(hour_ms),
     }
     authorities = {m.id: member_authority(plan, m.id, layout) for m in plan.members}
     gateway = _gateway_settings(plan, layout, authorities, files, broker, now=now)
-    watching = _token()
+    watching = new_token()
     gateway["links"].append({"token": watching, "idgrid": "", "is_manager": True})
     demo = _demo_settings(layout, authorities, files, broker, now=now)
     demo["households"] = homes = [
@@ -150,11 +149,11 @@ def _files_in(
         report=folder / "report.json",
         gateway_log=folder / "gateway.log",
         authority_socket=folder / "authority.sock",
-        household_token=_token(),
-        manager_token=_token(),
+        household_token=new_token(),
+        manager_token=new_token(),
         mail_folder=folder / "mail",
         home_automation=HomeAutomation(
-            LOOPBACK, ports.broker, layout.tls_ca_bundle, household_label(), _token()
+            LOOPBACK, ports.broker, layout.tls_ca_bundle, household_label(), new_token()
         ),
     )
 
@@ -216,7 +215,7 @@ def _gateway_settings(
         "port": plan.gateway_port,
         "identity": _issued(authorities[HOME_MEMBER], place, "gateway", reader, now=now),
         "mqtt": broker.address(layout) | {"username": "gateway", "token": broker.token},
-        "watch_token": _token(),
+        "watch_token": new_token(),
         "links": [
             {"token": files.household_token, "idgrid": household_label(), "is_manager": False},
             {"token": files.manager_token, "idgrid": "", "is_manager": True},
@@ -293,10 +292,6 @@ def _ledger(plan: Plan, layout: NetworkLayout) -> dict[str, Any]:
         "genesis": str(layout.genesis_block),
         "peers": [{"mspid": m.mspid, "address": m.address} for m in plan.members],
     }
-
-
-def _token() -> str:
-    return secrets.token_urlsafe(TOKEN_BYTES)
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:

@@ -31,7 +31,7 @@ def audit(
     """
     found = privileged_actions(
         services.readmodel,
-        below=None if below is None else Position.parse(below),
+        below=Position.of_cursor(below),
         limit=ROWS,
         function=function,
     )

@@ -88,7 +88,7 @@ def transactions(
     if code is not None and code not in ValidationCode.__members__:
         raise RequestRefused(Problem.NOT_FOUND, f"there is no code {code}")
     found = services.readmodel.transactions(
-        below=None if below is None else Position.parse(below),
+        below=Position.of_cursor(below),
         limit=ROWS,
         function=function,
         member=member,
@@ -136,7 +136,7 @@ def transaction(request: Request, services: UsedServices, tx_id: TransactionId) 
 def events(request: Request, services: UsedServices, below: Below = None) -> HTMLResponse:
     """What valid transactions announced, the newest first."""
     model = services.readmodel
-    found = model.announcing(below=None if below is None else Position.parse(below), limit=ROWS)
+    found = model.announcing(below=Position.of_cursor(below), limit=ROWS)
     sees = insight(model, viewer_or_none(request), found.items)
     payloads = {
         record.tx_id: event_payload(record.event_payload) for record in found.items if sees(record)
@@ -218,9 +218,7 @@ def household(
 ) -> HTMLResponse:
     """An account and its transactions; for the household itself and the manager."""
     require_sight(viewer, idgrid)
-    found = services.readmodel.activity(
-        idgrid, below=None if below is None else Position.parse(below), limit=ROWS
-    )
+    found = services.readmodel.activity(idgrid, below=Position.of_cursor(below), limit=ROWS)
     return page(
         request,
         "explorer/household.html",
