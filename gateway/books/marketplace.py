@@ -26,6 +26,14 @@ class Marketplace:
         found = self._ledger.all(Post, "post", *((hour,) if hour is not None else ()))
         return sorted(found, key=lambda post: (-post.delivery_start_ms, post.post_id))
 
+    def posts_behind(self, post_id: str | None) -> list[Post]:
+        """The posts of all hours that come after one in their order; none after an unknown one."""
+        found = self.posts()
+        if post_id is None:
+            return found
+        names = [post.post_id for post in found]
+        return found[names.index(post_id) + 1 :] if post_id in names else []
+
     def post(self, post_id: str) -> Post | None:
         """One post."""
         key = post_key(post_id)

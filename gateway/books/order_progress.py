@@ -41,6 +41,26 @@ class Reason(StrEnum):
     TAKEN_BACK = "taken_back"
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class OrderPlace:
+    """Where an order is among a household's; `listing:block:order` is the cursor of pages."""
+
+    listing_id: str
+    block_number: int
+    order_id: str
+
+    @classmethod
+    def of_cursor(cls, text: str | None) -> "OrderPlace | None":
+        """From the cursor of a page, which the first page has none of."""
+        if text is None:
+            return None
+        listing_id, block_number, order_id = text.split(":", 2)
+        return cls(listing_id, int(block_number), order_id)
+
+    def __str__(self) -> str:
+        return f"{self.listing_id}:{self.block_number}:{self.order_id}"
+
+
 @dataclass(frozen=True, slots=True)
 class OrderProgress:
     """An order, its place on the ledger and what became of it; `settled_wh` is the household's.
@@ -60,6 +80,11 @@ class OrderProgress:
     cleared_at_utoken_per_kwh: int | None = None
     settled_wh: int | None = None
     code: str = ""
+
+    @property
+    def place(self) -> OrderPlace:
+        """By delivery hour, then by block; never the same for two."""
+        return OrderPlace(self.listing_id, self.block_number, self.order_id)
 
 
 _BEFORE_CLEARING = {
@@ -142,4 +167,4 @@ def _why_not(order: MarketOrder, listing: Listing, result: AuctionResult) -> Rea
 
 def newest_first(found: Sequence[OrderProgress]) -> list[OrderProgress]:
     """By delivery hour, then by place on the ledger."""
-    return sorted(found, key=lambda item: (item.listing_id, item.block_number), reverse=True)
+    return sorted(found, key=lambda item: item.place, reverse=True)

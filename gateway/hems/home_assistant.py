@@ -14,7 +14,7 @@ from typing import Any
 from gateway.books.community import Community
 from gateway.books.market import Market
 from gateway.books.order_progress import OrderState
-from gateway.books.own_records import OwnRecords
+from gateway.books.own_orders import OwnOrders
 from gateway.mqtt.device_messages import LOST, ONLINE
 from gateway.mqtt.topics import discovery_topic, gateway_state_topic, market_topic
 from gateway.readmodel import market_queries
@@ -82,7 +82,8 @@ class StandingSource:
         priced = [one for one in latest if one.price_utoken_per_kwh is not None]
         now = next((one for one in priced if one.state == "DELIVERING"), None)
         price = now or next(iter(priced), None)
-        orders = OwnRecords(self.readmodel, idgrid).orders(self.market.latest(LISTINGS_LOOKED_AT))
+        latest_listings = self.market.latest(LISTINGS_LOOKED_AT)
+        orders = OwnOrders(self.readmodel, idgrid).of_listings(latest_listings)
         account = self.community.account(idgrid)
         return Standing(
             price_utoken_per_kwh=price.price_utoken_per_kwh if price else None,

@@ -1,6 +1,6 @@
 """Questions to the read model about listings, orders and settlements, by their own rows."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import Select, and_, or_, select, tuple_
 
@@ -102,6 +102,41 @@ def orders_of_listing(
     """A listing's orders, cancelled ones too, newest first."""
     wanted = select(OrderRow).where(OrderRow.listing_id == listing_id)
     return _orders(readmodel, wanted, below, limit)
+
+
+def order(readmodel: ReadModel, idgrid: str, listing_id: str, order_id: str) -> OrderRecord | None:
+    """One order, cancelled or not."""
+    wanted = select(OrderRow).where(
+        OrderRow.listing_id == listing_id, OrderRow.idgrid == idgrid, OrderRow.order_id == order_id
+    )
+    with readmodel.connection() as connection:
+        row = connection.execute(wanted).one_or_none()
+    return None if row is None else rows.order(row)
+
+
+def cancelled_orders(
+    readmodel: ReadModel, idgrid: str, listing_ids: Collection[str]
+) -> list[OrderRecord]:
+    """A household's orders of these listings that were taken back."""
+    wanted = select(OrderRow).where(
+        OrderRow.idgrid == idgrid,
+        OrderRow.listing_id.in_(listing_ids),
+        OrderRow.cancelled_block_number.is_not(None),
+    )
+    with readmodel.connection() as connection:
+        return [rows.order(row) for row in connection.execute(wanted)]
+
+
+def listings_ordered_in(
+    readmodel: ReadModel, idgrid: str, *, last: str | None = None, limit: int
+) -> list[str]:
+    """Ids of listings a household placed orders in, the latest first, from `last` on."""
+    wanted = select(OrderRow.listing_id).where(OrderRow.idgrid == idgrid).distinct()
+    if last is not None:
+        wanted = wanted.where(OrderRow.listing_id <= last)
+    wanted = wanted.order_by(OrderRow.listing_id.desc()).limit(page_rows(limit))
+    with readmodel.connection() as connection:
+        return list(connection.execute(wanted).scalars())
 
 
 def settlements_of_household(

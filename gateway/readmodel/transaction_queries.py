@@ -92,6 +92,31 @@ class TransactionQueries(Snapshots):
         )
         return self._page(wanted.where(Activity.idgrid == idgrid), below, limit)
 
+    def invalid_calls(
+        self, idgrid: str, *, functions: Sequence[str], limit: int
+    ) -> list[TransactionRecord]:
+        """What a household signed of these functions and a block has as invalid, newest first."""
+        place = (TransactionRow.block_number, TransactionRow.tx_index)
+        return self._transactions(
+            select(TransactionRow)
+            .join(
+                Activity,
+                and_(
+                    Activity.block_number == TransactionRow.block_number,
+                    Activity.tx_index == TransactionRow.tx_index,
+                ),
+            )
+            .join(Identity, Identity.digest == TransactionRow.creator)
+            .where(
+                Activity.idgrid == idgrid,
+                Identity.idgrid == idgrid,
+                TransactionRow.function.in_(functions),
+                TransactionRow.code != ValidationCode.VALID,
+            )
+            .order_by(place[0].desc(), place[1].desc())
+            .limit(limit)
+        )
+
     def readable(self, idgrid: str, first_block: int, last_block: int) -> set[Position]:
         """Places in blocks first to last that a household reads; see `_readers`."""
         wanted = _readers().where(

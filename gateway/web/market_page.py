@@ -5,13 +5,14 @@ from dataclasses import dataclass
 
 from chaincode.energy.registry.records import Res
 from gateway.books.community import AccountView
-from gateway.books.order_progress import OrderProgress
-from gateway.books.own_records import OwnRecords
+from gateway.books.order_progress import OrderPlace, OrderProgress
+from gateway.books.own_orders import OwnOrders
 from gateway.identity.sessions import Viewer
+from gateway.readmodel.records import Slice
 from gateway.services import Services
 from gateway.web.languages import N_, Language
 from gateway.web.listing_panel import ListingPanel, listing_panel
-from gateway.web.price_history import HOURS_SHOWN, HourRow, last_priced, price_history
+from gateway.web.price_history import HourRow, last_priced, price_history
 from gateway.web.readiness import Readiness, readiness
 
 ORDERS_SHOWN = 50
@@ -24,7 +25,8 @@ class OwnDesk:
     idgrid: str
     account: AccountView | None
     sources: Sequence[Res]
-    orders: Sequence[OrderProgress]
+    orders: Slice[OrderProgress]
+    """The first rows; `/market/orders` goes on."""
     readiness: Readiness
 
 
@@ -58,6 +60,13 @@ def market_view(services: Services, viewer: Viewer | None, words: Language) -> M
     )
 
 
+def own_orders(
+    services: Services, idgrid: str, *, below: OrderPlace | None = None
+) -> Slice[OrderProgress]:
+    """A page of a household's orders; `below` is where the page before ended."""
+    return OwnOrders(services.readmodel, idgrid).page(below=below, limit=ORDERS_SHOWN)
+
+
 def _in_units(services: Services, hours: Sequence[HourRow]) -> list[PriceInUnits]:
     """The latest clearing price with the two prices of the utility around it."""
     last = last_priced(hours)
@@ -83,12 +92,10 @@ def tradable_sources(services: Services, idgrid: str) -> list[Res]:
 
 
 def _desk(services: Services, idgrid: str) -> OwnDesk:
-    own = OwnRecords(services.readmodel, idgrid)
-    listings = services.market.latest(HOURS_SHOWN)
     return OwnDesk(
         idgrid=idgrid,
         account=services.community.account(idgrid),
         sources=tradable_sources(services, idgrid),
-        orders=own.orders(listings)[:ORDERS_SHOWN],
+        orders=own_orders(services, idgrid),
         readiness=readiness(services, idgrid),
     )

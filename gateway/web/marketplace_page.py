@@ -1,19 +1,31 @@
 """What the marketplace page shows: the two tables of the source documents, with their labels."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from chaincode.energy.hours import HOUR_MS, listing_id_at
 from chaincode.energy.marketplace.labels import Label, is_reserved, label_for, taker_of
 from chaincode.energy.marketplace.records import DEALT, Post, PostKind
 from gateway.identity.sessions import Viewer
 from gateway.identity.sight import post_as_seen
+from gateway.readmodel.records import Slice
 from gateway.services import Services
 from gateway.web.languages import Language
 
 POSTS_SHOWN = 100
+"""Of each list of a page."""
 HOURS_AHEAD = 24
 _TO_DO = frozenset({Label.BUY, Label.DELETE, Label.REQUEST_TO_SELL})
+
+
+class Listed(StrEnum):
+    """What a page shows: all lists from their beginning, or one of them from a post on."""
+
+    ALL = ""
+    OFFERS = "offers"
+    REQUESTS = "requests"
+    DEALS = "deals"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,29 +50,53 @@ class PostRow:
 
 @dataclass(frozen=True, slots=True)
 class MarketplaceView:
-    """The whole page."""
+    """A page; a list that it leaves out has no rows."""
 
     idgrid: str | None
+    listed: Listed
     hours: Sequence[tuple[str, str]]
     """Delivery hours a post can be made for: listing id and words."""
-    offers: Sequence[PostRow]
-    requests: Sequence[PostRow]
-    unconfirmed: Sequence[PostRow]
+    offers: Slice[PostRow]
+    requests: Slice[PostRow]
+    unconfirmed: Slice[PostRow]
     """Deals of the viewer that wait for readings, or for what both sides say came."""
 
 
 def marketplace_view(
-    services: Services, viewer: Viewer | None, words: Language
+    services: Services,
+    viewer: Viewer | None,
+    words: Language,
+    *,
+    listed: Listed = Listed.ALL,
+    before: str | None = None,
 ) -> MarketplaceView:
-    """Offers and requests, the latest delivery hour first, as this viewer sees them."""
+    """Offers and requests, the latest delivery hour first, as this viewer sees them.
+
+    `before` is the last post of the page before. What is posted meanwhile moves no other post.
+    """
     idgrid = viewer.idgrid if viewer is not None else None
-    rows = [_row(services, post, viewer) for post in services.marketplace.posts()]
+    posts = services.marketplace.posts_behind(before)
+
+    def rows(name: Listed, is_in: Callable[[PostRow], bool]) -> Slice[PostRow]:
+        if listed not in {Listed.ALL, name}:
+            return Slice([], None)
+        found: list[PostRow] = []
+        for post in posts:
+            row = _row(services, post, viewer)
+            if not is_in(row):
+                continue
+            if len(found) == POSTS_SHOWN:
+                return Slice(found, found[-1].post.post_id)
+            found.append(row)
+        return Slice(found, None)
+
     return MarketplaceView(
         idgrid=idgrid,
+        listed=listed,
         hours=[(name, words.hour(name, services.local_time)) for name in hours_ahead(services)],
-        offers=[row for row in rows if row.post.kind == PostKind.OFFER][:POSTS_SHOWN],
-        requests=[row for row in rows if row.post.kind == PostKind.REQUEST][:POSTS_SHOWN],
-        unconfirmed=[row for row in rows if row.may_confirm][:POSTS_SHOWN],
+        offers=rows(Listed.OFFERS, lambda row: row.post.kind == PostKind.OFFER),
+        requests=rows(Listed.REQUESTS, lambda row: row.post.kind == PostKind.REQUEST),
+        unconfirmed=rows(Listed.DEALS, lambda row: row.may_confirm),
     )
 
 

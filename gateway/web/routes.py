@@ -22,7 +22,6 @@ from gateway.web.account_page import account_view
 from gateway.web.home_page import home_view
 from gateway.web.languages import UTOKEN_PER_TOKEN, WH_PER_KWH
 from gateway.web.market_page import market_view, tradable_sources
-from gateway.web.marketplace_page import marketplace_view
 from gateway.web.meter_page import meter_view
 from gateway.web.notice_targets_page import push_devices_shown
 from gateway.web.notice_texts import CHANNELS, KINDS
@@ -31,7 +30,6 @@ from gateway.web.production_page import production_view
 from gateway.web.standing_page import beginning
 from gateway.web.state_texts import (
     ORDER_STATES,
-    POST_LABELS,
     REASONS,
     REGISTRY_STATES,
     SOURCE_TYPES,
@@ -70,21 +68,6 @@ def market(request: Request, services: UsedServices) -> HTMLResponse:
         order_states=ORDER_STATES,
         tones=STATE_TONES,
         reasons=REASONS,
-    )
-
-
-@router.get("/marketplace")
-def marketplace(request: Request, services: UsedServices) -> HTMLResponse:
-    """Offers and requests between two households."""
-    viewer = reader_or_none(request)
-    view = marketplace_view(services, viewer, language_of(request))
-    return page(
-        request,
-        "marketplace.html",
-        section="market",
-        view=view,
-        labels=POST_LABELS,
-        sources=tradable_sources(services, viewer.idgrid) if viewer and viewer.idgrid else [],
     )
 
 

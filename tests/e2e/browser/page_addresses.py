@@ -8,7 +8,11 @@ from tests.e2e.browser.village import Village
 HOUSEHOLD = {
     "home": "/",
     "market": "/market",
+    "market-orders": "/market/orders",
     "marketplace": "/marketplace",
+    "marketplace-offers": "/marketplace/offers",
+    "marketplace-requests": "/marketplace/requests",
+    "marketplace-deals": "/marketplace/deals",
     "meter": "/meter",
     "meter-month": "/meter?kind=month",
     "devices": "/devices",

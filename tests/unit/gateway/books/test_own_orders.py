@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from gateway.books.order_progress import OrderState
-from gateway.books.own_records import OwnRecords
+from gateway.books.own_orders import OwnOrders
 from tests.e2e.browser.village import village
 from tests.unit.energy.community import FLOOR, LISTING, Community, Household, hour_of
 
@@ -22,7 +22,7 @@ def test_an_order_that_took_anothers_place_is_shown_after_it_was_taken_back_too(
         placed = it.act(play)
         listing = it.services.market.listing(LISTING)
         for home, side, order_id in zip(homes, ("offer", "bid"), placed, strict=True):
-            (last, first) = OwnRecords(it.services.readmodel, home.idgrid).orders([listing])
+            (last, first) = OwnOrders(it.services.readmodel, home.idgrid).of_listings([listing])
             assert [one.state for one in (first, last)] == [OrderState.CANCELLED] * 2
             assert [one.side for one in (first, last)] == [side] * 2
             assert (first.order_id, first.energy_wh) == (order_id, 500)
