@@ -146,6 +146,10 @@ class Refusal(Enum):
     RESERVED = (409, "it is reserved for another household")
     NOT_RESERVED = (409, "nobody has reserved it or asked to sell")
     POST_CLOSED = (409, "it is not open any more")
+    TERMS_DIFFER = (
+        409,
+        "the offer or request has another hour, energy or price than what was signed",
+    )
     TOO_MANY_POSTS = (409, "too many offers and requests of one household for one hour")
     METERED = (409, "the meters tell what was delivered; nothing is left to confirm")
     NOT_PURCHASED = (409, "nobody has bought it")

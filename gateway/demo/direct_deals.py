@@ -58,11 +58,11 @@ class DirectDeals:
         energy_wh = self.lot_wh(hour)
         if not energy_wh:
             return
+        lot = lot_utoken(energy_wh)
         try:
-            post_id = await self._seller.offer_directly(
-                hour.listing_id, energy_wh, lot_utoken(energy_wh)
-            )
-            await self._buyer.submit("marketplace:buy", [post_id])
+            post_id = await self._seller.offer_directly(hour.listing_id, energy_wh, lot)
+            terms = [hour.listing_id, str(energy_wh), str(lot)]
+            await self._buyer.submit("marketplace:buy", [post_id, *terms])
         except OrderRefused as refused:
             logger.warning("no deal for %s: %s", hour.listing_id, refused)
             return

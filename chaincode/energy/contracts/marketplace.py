@@ -5,12 +5,17 @@ from typing import Any
 from chaincode.energy.contracts.transaction import world_of
 from chaincode.energy.marketplace import closing, dealing, delivery, posting, views
 from chaincode.energy.marketplace.records import Post
+from chaincode.energy.marketplace.terms import terms_seen
 from chaincode.energy.sight import sight_of
 from chaincode.shim import Context, Contract, query, transaction
 
 
 class Marketplace(Contract):
-    """Offers and requests at a free price of the whole lot, taken by one other household."""
+    """Offers and requests at a free price of the whole lot, taken by one other household.
+
+    Who takes a post may name the terms it saw, all three: `hour`, `energy_wh`, `price_utoken`.
+    A post with others is refused with TERMS_DIFFER.
+    """
 
     name = "marketplace"
 
@@ -58,9 +63,17 @@ class Marketplace(Contract):
         return await posting.delete(world_of(ctx), post_id)
 
     @transaction
-    async def reserve(self, ctx: Context, post_id: str) -> Post:
+    async def reserve(
+        self,
+        ctx: Context,
+        post_id: str,
+        hour: str | None = None,
+        energy_wh: int | None = None,
+        price_utoken: int | None = None,
+    ) -> Post:
         """Participant: hold an offer for a while; locks the price."""
-        return await dealing.reserve(world_of(ctx), post_id)
+        terms = terms_seen(hour, energy_wh, price_utoken)
+        return await dealing.reserve(world_of(ctx), post_id, terms)
 
     @transaction
     async def release(self, ctx: Context, post_id: str) -> Post:
@@ -68,19 +81,46 @@ class Marketplace(Contract):
         return await dealing.release(world_of(ctx), post_id)
 
     @transaction
-    async def buy(self, ctx: Context, post_id: str) -> Post:
+    async def buy(
+        self,
+        ctx: Context,
+        post_id: str,
+        hour: str | None = None,
+        energy_wh: int | None = None,
+        price_utoken: int | None = None,
+    ) -> Post:
         """Participant: take an offer; locks the price unless it is locked already."""
-        return await dealing.buy(world_of(ctx), post_id)
+        terms = terms_seen(hour, energy_wh, price_utoken)
+        return await dealing.buy(world_of(ctx), post_id, terms)
 
     @transaction
-    async def request_to_sell(self, ctx: Context, post_id: str, res_id: str) -> Post:
+    async def request_to_sell(
+        self,
+        ctx: Context,
+        post_id: str,
+        res_id: str,
+        hour: str | None = None,
+        energy_wh: int | None = None,
+        price_utoken: int | None = None,
+    ) -> Post:
         """Prosumer or generator: ask to serve a request from an own source."""
-        return await dealing.request_to_sell(world_of(ctx), post_id=post_id, res_id=res_id)
+        terms = terms_seen(hour, energy_wh, price_utoken)
+        return await dealing.request_to_sell(
+            world_of(ctx), post_id=post_id, res_id=res_id, terms=terms
+        )
 
     @transaction
-    async def accept(self, ctx: Context, post_id: str) -> Post:
+    async def accept(
+        self,
+        ctx: Context,
+        post_id: str,
+        hour: str | None = None,
+        energy_wh: int | None = None,
+        price_utoken: int | None = None,
+    ) -> Post:
         """Requester: let the household that asked sell."""
-        return await dealing.accept(world_of(ctx), post_id)
+        terms = terms_seen(hour, energy_wh, price_utoken)
+        return await dealing.accept(world_of(ctx), post_id, terms)
 
     @transaction
     async def decline(self, ctx: Context, post_id: str) -> Post:

@@ -2,7 +2,8 @@
 
 Every step reads and writes the post's one key. Of two households that take the same post in one
 block the second transaction is invalid (MVCC) and, sent again, refused with RESERVED or
-"Already purchased" (001:1419, E035).
+"Already purchased" (001:1419, E035). Whoever named the terms it saw is told first if the post has
+others, before anything else about the post.
 """
 
 from dataclasses import replace
@@ -15,6 +16,7 @@ from chaincode.energy.marketplace.limits import require_room
 from chaincode.energy.marketplace.posting import require_not_taken
 from chaincode.energy.marketplace.posts import announce, bind, get_post, put_post
 from chaincode.energy.marketplace.records import BUY, SELL, Post, PostKind, PostState
+from chaincode.energy.marketplace.terms import Terms, require_terms
 from chaincode.energy.marketplace.traders import require_seller, require_trader
 from chaincode.energy.world import World
 
@@ -22,9 +24,9 @@ RESERVATION_MS = 15 * MINUTE_MS
 """How long a post is held for one household, at most until delivery begins."""
 
 
-async def reserve(world: World, post_id: str) -> Post:
+async def reserve(world: World, post_id: str, terms: Terms | None) -> Post:
     """Buyer: hold an offer; its price is locked, so holding is not free."""
-    post = await _takeable(world, post_id, PostKind.OFFER, world.own_idgrid())
+    post = await _takeable(world, post_id, PostKind.OFFER, world.own_idgrid(), terms)
     if post.state == PostState.RESERVED:
         return post  # the caller holds it already
     buyer = await require_trader(world)
@@ -36,9 +38,9 @@ async def reserve(world: World, post_id: str) -> Post:
     return held
 
 
-async def buy(world: World, post_id: str) -> Post:
+async def buy(world: World, post_id: str, terms: Terms | None) -> Post:
     """Buyer: take an offer that is open, or that the caller has reserved."""
-    post = await _takeable(world, post_id, PostKind.OFFER, world.own_idgrid())
+    post = await _takeable(world, post_id, PostKind.OFFER, world.own_idgrid(), terms)
     is_new = post.state == PostState.OPEN
     buyer = await require_trader(world, is_order=is_new)
     await require_room(world, buyer, post, BUY)
@@ -49,10 +51,10 @@ async def buy(world: World, post_id: str) -> Post:
     return bought
 
 
-async def request_to_sell(world: World, *, post_id: str, res_id: str) -> Post:
+async def request_to_sell(world: World, *, post_id: str, res_id: str, terms: Terms | None) -> Post:
     """Seller: ask to serve a request; it is sold at once if the buyer wanted it so."""
     seller = await require_seller(world, res_id)
-    post = await _takeable(world, post_id, PostKind.REQUEST, seller.idgrid)
+    post = await _takeable(world, post_id, PostKind.REQUEST, seller.idgrid, terms)
     await require_room(world, seller, post, SELL)
     taken = replace(post, seller_idgrid=seller.idgrid, res_id=res_id)
     if not post.needs_acceptance:
@@ -67,9 +69,9 @@ async def request_to_sell(world: World, *, post_id: str, res_id: str) -> Post:
     return asked
 
 
-async def accept(world: World, post_id: str) -> Post:
+async def accept(world: World, post_id: str, terms: Terms | None) -> Post:
     """Buyer: let the household that asked serve the own request."""
-    post = await _asked(world, post_id)
+    post = await _asked(world, post_id, terms)
     await require_trader(world, is_order=False)
     if world.now_ms >= post.delivery_start_ms:
         raise refused(Refusal.TOO_LATE, f"delivery of {post_id} has begun")
@@ -108,9 +110,12 @@ async def end_reservation(world: World, post: Post) -> Post:
     )
 
 
-async def _takeable(world: World, post_id: str, kind: PostKind, idgrid: str) -> Post:
+async def _takeable(
+    world: World, post_id: str, kind: PostKind, idgrid: str, terms: Terms | None
+) -> Post:
     """The post if this household may take it now; a reservation that is over is ended."""
     post = await get_post(world, post_id, kind)
+    require_terms(post, terms)
     if post.owner_idgrid == idgrid:
         text = "Buyer cannot be the seller"
         if kind == PostKind.REQUEST:
@@ -126,9 +131,10 @@ async def _takeable(world: World, post_id: str, kind: PostKind, idgrid: str) -> 
     return post
 
 
-async def _asked(world: World, post_id: str) -> Post:
+async def _asked(world: World, post_id: str, terms: Terms | None = None) -> Post:
     """The caller's own request that somebody asked to serve."""
     post = await get_post(world, post_id, PostKind.REQUEST)
+    require_terms(post, terms)
     if post.owner_idgrid != (await world.caller_is_registered()).idgrid:
         raise refused(Refusal.NOT_YOURS, post_id)
     require_not_taken(post)

@@ -26,16 +26,21 @@ class Period:
     refund_from_ms: int
 
 
+def delivery_start_of(hour: str) -> int:
+    """Start of the hour an argument names, in ms UTC; refuses what is no hour."""
+    try:
+        return delivery_hour_ms(arguments.identifier(hour, "hour"))
+    except ValueError as error:
+        arguments.bad(str(error))
+
+
 async def period_of(world: World, hour: str) -> Period:
     """The period named `YYYY-MM-DDTHH`.
 
     If an auction listing of this hour is open already, its instants count, so that a community
     with a clock of its own measures both alike; deals keep what they were posted with.
     """
-    try:
-        start_ms = delivery_hour_ms(arguments.identifier(hour, "hour"))
-    except ValueError as error:
-        arguments.bad(str(error))
+    start_ms = delivery_start_of(hour)
     listing = await world.find(Listing, keys.listing(hour))
     if listing is None:
         end_ms = start_ms + HOUR_MS

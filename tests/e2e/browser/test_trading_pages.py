@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.e2e.browser.chromium import (
     WIDTHS,
@@ -39,6 +39,14 @@ def confirm(page: Page) -> str:
     told = page.locator("#sign-dialog").inner_text()
     page.get_by_role("button", name="Close").click()
     return told
+
+
+def tells_lot(page: Page, *, energy: str, lot: str) -> None:
+    """The dialog tells hour, energy and price of a lot of the open hour before it is signed."""
+    dialog = page.locator("#sign-dialog")
+    expect(dialog.locator("[data-value=hour]")).to_contain_text("12:00–13:00")
+    expect(dialog.locator("[data-value=energy]")).to_have_text(energy)
+    expect(dialog.locator("[data-value=lot]")).to_have_text(lot)
 
 
 @pytest.mark.row("E128")
@@ -139,6 +147,10 @@ def test_an_offer_is_reserved_let_go_and_blocked_for_others_meanwhile(browser, s
         expect(dialog.locator("h2")).to_contain_text("Reserve this offer")
         expect(dialog.locator("[data-part=unknown]")).to_be_hidden()
         expect(dialog.locator("[data-value=post]")).to_have_text(posted["post_id"])
+        tells_lot(buyer, energy="0.3 kWh", lot="0.0162")
+        keep_screenshot(buyer, "marketplace-confirm", whole=False)
+        assert overflow_px(buyer) == 0
+        assert accessibility_findings(buyer) == []
         confirm(buyer)
         expect(buyer.locator(row)).to_contain_text("yours until")
         account = it.services.community.account(street.flat.idgrid)
@@ -202,6 +214,7 @@ def test_lots_are_offered_bought_requested_and_deleted_by_their_buttons(browser,
         expect(own.locator("[data-label]")).to_have_attribute("data-label", "Delete")
         offered = buyer.locator(f'tr[data-post="{post_id}"]')
         offered.get_by_role("button", name="Buy").click()
+        tells_lot(buyer, energy="2 kWh", lot="0.11")
         confirm(buyer)
         expect(offered.locator("[data-label]")).to_have_attribute("data-label", "Purchased")
         expect(own.locator("[data-label]")).to_have_attribute("data-label", "Purchased")
@@ -214,13 +227,80 @@ def test_lots_are_offered_bought_requested_and_deleted_by_their_buttons(browser,
         wanted_id = wanted.get_attribute("data-post")
         request = seller.locator(f'tr[data-post="{wanted_id}"]')
         request.get_by_role("button", name="Request to Sell").click()
+        tells_lot(seller, energy="1.5 kWh", lot="0.09")
         confirm(seller)
         asked = buyer.locator(f'tr[data-post="{wanted_id}"]')
         expect(asked.locator("[data-label]")).to_have_attribute("data-label", "Requested for Sell")
         asked.get_by_role("button", name="Accept").click()
+        tells_lot(buyer, energy="1.5 kWh", lot="0.09")
         confirm(buyer)
         expect(asked.locator("[data-label]")).to_have_attribute("data-label", "Sold")
         keep_screenshot(buyer, "marketplace-traded")
+
+
+IN_WORDS = {
+    "en-GB": ["Hour", "Energy", "Price of the lot in tokens", "Offer or request"],
+    "es-CL": ["Hora", "Energía", "Precio del lote en tokens", "Oferta o solicitud"],
+    "pt-BR": ["Hora", "Energia", "Preço do lote em tokens", "Oferta ou pedido"],
+}
+"""What the dialog calls the lines of a lot, by language."""
+ANOTHER_LOT = {
+    "en-GB": "The offer or request has another hour, energy or price than what was signed.",
+    "es-CL": "La oferta o solicitud tiene otra hora, energía o precio que lo firmado.",
+    "pt-BR": "A oferta ou o pedido tem outra hora, energia ou preço do que foi assinado.",
+}
+
+
+@pytest.mark.row("E128")
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("locale", IN_WORDS)
+def test_a_gateway_that_puts_a_dearer_post_under_the_button_gains_nothing(
+    browser, scene, width, locale
+):
+    """The dialog tells what the household read in the row; the contract refuses the other post."""
+    it, street = scene
+    seller = street.modest.client
+
+    def posted(price_utoken: int) -> str:
+        wish = (OPEN_HOUR, street.modest.res_id, 300, price_utoken)
+        return str(it.act(lambda _: seller.submit("marketplace:post_offer", *wish))["post_id"])
+
+    cheap, dear = posted(16_200), posted(162_000)
+
+    def lie(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, body=answer.text().replace(cheap, dear))
+
+    # A worker of the page would fetch past the route.
+    options = {"locale": locale, "service_workers": "block", "may_fail": True}
+    with page_in(browser, width=width, **options) as page:
+        signed_in_with_key(page, it, street.flat)
+        page.route("**/marketplace", lie)
+        page.goto(f"{it.url}/marketplace")
+        before = it.services.community.account(street.flat.idgrid)
+        height = it.services.market.height
+        rows = page.locator(f'tr[data-post="{dear}"]')
+        expect(rows).to_have_count(2)
+        written = "0.0162" if locale == "en-GB" else "0,0162"
+        row = rows.filter(has=page.get_by_text(written, exact=True))
+        row.locator('form[data-sign="marketplace:buy"] button').click()
+        dialog = page.locator("#sign-dialog")
+        tells_lot(page, energy="0.3 kWh" if locale == "en-GB" else "0,3 kWh", lot=written)
+        expect(dialog.locator("[data-value=post]")).to_have_text(dear)
+        expect(dialog.locator("[data-part=lines] dt")).to_have_text(IN_WORDS[locale])
+        dialog.locator("[data-part=sign]").click()
+        outcome = dialog.locator("[data-part=outcome]")
+        expect(outcome).to_have_attribute("data-outcome", "refused")
+        expect(outcome).to_have_text(ANOTHER_LOT[locale])
+        dialog.locator("[data-part=said] summary").click()
+        expect(dialog.locator("[data-part=said] p")).to_contain_text(f"({dear} says 300 Wh")
+        keep_screenshot(page, f"another-lot-{locale.lower()}", whole=False)
+        assert overflow_px(page) == 0
+        assert accessibility_findings(page) == []
+        assert it.services.market.height == height
+        assert it.services.community.account(street.flat.idgrid) == before
+    for post_id in (cheap, dear):
+        it.act(lambda _, post_id=post_id: seller.submit("marketplace:delete", post_id))
 
 
 def small_hours(page: Page) -> list[str | None]:

@@ -8,7 +8,15 @@ import pytest
 
 from ledger.model.codes import ValidationCode
 from tests.unit.energy.community import hour_of
-from tests.unit.energy.marketplace.scene import call, founded, offer, request
+from tests.unit.energy.marketplace.scene import (
+    HOUR,
+    LOT_WH,
+    PRICE,
+    call,
+    founded,
+    offer,
+    request,
+)
 from tests.unit.gateway.hems import IDENTITY, bearer, client_of, hems_of
 
 
@@ -28,7 +36,7 @@ async def labels(client, home, path: str = "/v1/marketplace/posts") -> list[str]
     return [item["label"] for item in answer.json()["items"]]
 
 
-async def take(client, post_id: str, function: str = "marketplace:reserve"):
+async def take(client, post_id: str, *terms: str, function: str = "marketplace:reserve"):
     """Prepare, endorse and submit; returns the last answer."""
 
     async def signed(path: str, body: dict[str, object]):
@@ -40,7 +48,7 @@ async def take(client, post_id: str, function: str = "marketplace:reserve"):
     certificate = IDENTITY.certificate_pem.decode()
     creator = {"mspid": IDENTITY.mspid, "certificate_pem": certificate}
     proposal, signature = await signed(
-        "/v1/proposals", {"creator": creator, "function": function, "args": [post_id]}
+        "/v1/proposals", {"creator": creator, "function": function, "args": [post_id, *terms]}
     )
     body = {"proposal": proposal, "signature": signature}
     payload, signature = await signed("/v1/transactions/endorse", body)
@@ -60,10 +68,11 @@ def test_of_two_clients_that_take_one_offer_together_one_gets_409_reserved():
         both = [home.client.simulate("marketplace:reserve", post_id) for home in (buyer, other)]
         codes = community.ledger.commit(both)
         assert codes == ["VALID", "MVCC_READ_CONFLICT"]
-        first = await take(client, post_id)
+        terms = (HOUR, str(LOT_WH), str(PRICE))
+        first = await take(client, post_id, *terms)
         assert first.status_code == 200
         hems.mirror.code = ValidationCode[codes[1]]
-        second = await take(client, post_id)
+        second = await take(client, post_id, *terms)
         assert (second.status_code, second.json()["code"]) == (409, "RESERVED")
 
     play(scene)
@@ -90,7 +99,7 @@ def test_a_post_deleted_first_is_closed():
         call(seller.client, "delete", post_id)
         await hems.catch_up()
         hems.mirror.code = ValidationCode.MVCC_READ_CONFLICT
-        answer = await take(client, post_id, "marketplace:buy")
+        answer = await take(client, post_id, function="marketplace:buy")
         assert (answer.status_code, answer.json()["code"]) == (409, "POST_CLOSED")
 
     play(scene)
@@ -157,5 +166,42 @@ def test_posts_come_in_pages_by_delivery_hour():
         assert (await client.get(f"/v1/marketplace/posts/{late[:-1]}f0")).status_code == 404
         community.ledger.at(hour_of("2026-01-15T11"))
         assert set(await labels(client, None)) == {"Expired"}
+
+    play(scene)
+
+
+FORM = re.compile(r'<form data-sign="marketplace:(\w+)">(.*?)</form>', re.DOTALL)
+FIELD = re.compile(r'data-argument="(\d)" value="([^"]*)"')
+
+
+def test_every_button_that_takes_a_post_signs_the_terms_of_its_row():
+    async def scene(community, hems, client) -> None:
+        seller, buyer, _, rival = community.households
+        offered = offer(community, seller, price_utoken=PRICE + 1)["post_id"]
+        wanted, open_still = (request(community, buyer)["post_id"] for _ in range(2))
+        call(rival.client, "request_to_sell", wanted, rival.res_id)
+        await hems.catch_up()
+
+        async def signed_by(home) -> dict[tuple[str, str], list[str]]:
+            """By function and post: the other arguments of its form."""
+            page = (await client.get("/marketplace", headers=bearer(home.idgrid))).text
+            found = {}
+            for function, body in FORM.findall(page):
+                fields = dict(FIELD.findall(body))
+                post_id, *others = (fields[str(at)] for at in range(len(fields)))
+                found[function, post_id] = others
+            return found
+
+        terms = [HOUR, str(LOT_WH), str(PRICE)]
+        assert await signed_by(buyer) == {
+            ("buy", offered): [HOUR, str(LOT_WH), str(PRICE + 1)],
+            ("reserve", offered): [HOUR, str(LOT_WH), str(PRICE + 1)],
+            ("accept", wanted): terms,
+            ("decline", wanted): [],
+            ("delete", open_still): [],
+        }
+        asking = await signed_by(seller)
+        assert asking["request_to_sell", open_still] == [seller.res_id, *terms]
+        assert asking["delete", offered] == []
 
     play(scene)

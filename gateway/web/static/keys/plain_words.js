@@ -23,6 +23,9 @@ const NAMED = new Set([
   "rule", "preset", "defaults",
 ]);
 
+/** What a post says, which its taker signs beside its id: an id tells nobody what it costs. */
+const TERMS = [["hour", hour], ["energy", energy], ["lot", lot]];
+
 /** What is read from the arguments of each function: [name of the value, how it is read]. */
 const READINGS = {
   "market:place_offer": [["hour", hour], ["source", text], ["energy", energy], ["price", price]],
@@ -33,12 +36,12 @@ const READINGS = {
   "standing:withdraw": [["order", text]],
   "marketplace:post_offer": [["hour", hour], ["source", text], ["energy", energy], ["lot", lot], ["charge", text]],
   "marketplace:post_request": [["hour", hour], ["energy", energy], ["lot", lot], ["acceptance", text]],
-  "marketplace:reserve": [["post", text]],
+  "marketplace:reserve": [["post", text], ...TERMS],
   "marketplace:release": [["post", text]],
-  "marketplace:buy": [["post", text]],
+  "marketplace:buy": [["post", text], ...TERMS],
   "marketplace:delete": [["post", text]],
-  "marketplace:request_to_sell": [["post", text], ["source", text]],
-  "marketplace:accept": [["post", text]],
+  "marketplace:request_to_sell": [["post", text], ["source", text], ...TERMS],
+  "marketplace:accept": [["post", text], ...TERMS],
   "marketplace:decline": [["post", text]],
   "marketplace:confirm": [["post", text], ["energy", energy]],
   "signers:add": [["key", letters], ["kind", text]],
@@ -132,10 +135,16 @@ function readAll(name, args, format) {
       const value = read(argument, format);
       return Array.isArray(value) ? value : [{ name: label, value }];
     });
-    return [...lines, ...totalOf(name, args, format)];
+    return [...idLast(lines), ...totalOf(name, args, format)];
   } catch {
     return null;
   }
+}
+
+/** A post's long id stands below what it says in words. */
+function idLast(lines) {
+  const isId = ({ name }) => name === "post";
+  return [...lines.filter((line) => !isId(line)), ...lines.filter(isId)];
 }
 
 /** What the energy of a bid may cost at most, what an offer brings at least; rounded as the contract does. */

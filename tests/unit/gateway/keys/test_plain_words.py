@@ -15,7 +15,8 @@ from tests.e2e.browser.chromium import chromium
 from tests.e2e.browser.village import village
 
 KEY, POINT, HASH = "ab" * 32, "04" + "cd" * 64, "ef" * 32
-HOUR, HOME, METER, POST = "2026-01-15T10", "VAL-0001-0", "meter-1", "post.1"
+HOUR, HOME, METER = "2026-01-15T10", "VAL-0001-0", "meter-1"
+POST, LOT = f"{HOUR}.3f1c0a5be2d94c77", [HOUR, "1500", "90000"]
 STANDING = {"side": "bid", "energy_wh": 500, "price_utoken_per_kwh": 60_000, "until_ms": 1}
 LIMITS = {
     "bid_price_max_utoken_per_kwh": 90_000,
@@ -50,16 +51,16 @@ SIGNED: dict[str, list[str]] = {
     "listings:stop": [HOUR, "the line is down"],
     "market:place_bid": [HOUR, "1500", "54000"],
     "market:place_offer": [HOUR, "pv-1", "1500", "54000"],
-    "marketplace:accept": [POST],
-    "marketplace:buy": [POST],
+    "marketplace:accept": [POST, *LOT],
+    "marketplace:buy": [POST, *LOT],
     "marketplace:confirm": [POST, "1500"],
     "marketplace:decline": [POST],
     "marketplace:delete": [POST],
     "marketplace:post_offer": [HOUR, "pv-1", "1500", "90000"],
     "marketplace:post_request": [HOUR, "1500", "90000"],
     "marketplace:release": [POST],
-    "marketplace:request_to_sell": [POST, "pv-1"],
-    "marketplace:reserve": [POST],
+    "marketplace:request_to_sell": [POST, "pv-1", *LOT],
+    "marketplace:reserve": [POST, *LOT],
     "membership:consent": [HASH],
     "membership:leave": [HOME, "moved away"],
     "membership:reinstate": [HOME],
@@ -138,15 +139,22 @@ def scene() -> Iterator[Page]:
         yield page
 
 
-def shown(scene: Page, args: list[str], private: tuple[str, ...] = ()) -> dict:
-    """What the dialog of a page would show; with the words of that very page."""
+def shown(
+    scene: Page, args: list[str], private: tuple[str, ...] = (), *, locale: str = ""
+) -> dict:
+    """What the dialog of a page would show; with the words of that very page.
+
+    `locale`: how numbers and times are written, if not as that page does.
+    """
     return scene.evaluate(
-        """async ([args, transient]) => {
+        """async ([args, transient, locale]) => {
           const { plainWords } = await import("/static/keys/plain_words.js");
           const { pageFacts } = await import("/static/keys/sign.js");
-          return plainWords({ args, transient, privately: {} }, pageFacts());
+          const facts = pageFacts();
+          facts.locale = locale || facts.locale;
+          return plainWords({ args, transient, privately: {} }, facts);
         }""",
-        [args, list(private)],
+        [args, list(private), locale],
     )
 
 
@@ -216,6 +224,41 @@ def test_a_sharing_key_that_cannot_be_read_is_shown_as_it_is(scene, change) -> N
     text = json.dumps(KEY_OF_PARTS | change)
     words = shown(scene, ["sharing:agree", text])
     assert (words["isKnown"], values(words)) == (False, {"1": text})
+
+
+TAKING = ("accept", "buy", "request_to_sell", "reserve")
+LOT_IN_WORDS = {
+    "": {"hour": "15 Jan 2026, 07:00–08:00", "energy": "1.5 kWh", "lot": "0.09"},
+    "es": {"hour": "15 ene 2026, 7:00–08:00", "energy": "1,5 kWh", "lot": "0,09"},
+    "pt": {"hour": "15 de jan. de 2026, 07:00–08:00", "energy": "1,5 kWh", "lot": "0,09"},
+}
+
+
+@pytest.mark.parametrize("locale", LOT_IN_WORDS)
+@pytest.mark.parametrize("function", TAKING)
+def test_who_takes_a_post_is_told_its_hour_energy_and_price(scene, function, locale) -> None:
+    name = f"marketplace:{function}"
+    words = shown(scene, [name, *SIGNED[name]], locale=locale)
+    source = {"source": "pv-1"} if function == "request_to_sell" else {}
+    told = source | LOT_IN_WORDS[locale] | {"post": POST}
+    assert list(values(words).items()) == list(told.items()), "the id comes last"
+
+
+@pytest.mark.parametrize("function", TAKING)
+def test_a_post_taken_by_its_id_alone_is_told_by_it(scene, function) -> None:
+    name = f"marketplace:{function}"
+    args = [one for one in SIGNED[name] if one not in LOT]
+    words = shown(scene, [name, *args])
+    assert (words["isKnown"], words["title"]) == (True, FUNCTION_TITLES[name])
+    assert list(values(words).values()) == args[::-1]
+
+
+@pytest.mark.parametrize(
+    "terms", [["noon", "1500", "90000"], [HOUR, "", "90000"], [*LOT, "1"], [HOUR, "1500", "-1"]]
+)
+def test_terms_that_cannot_be_read_are_shown_as_they_are(scene, terms) -> None:
+    words = shown(scene, ["marketplace:buy", POST, *terms])
+    assert (words["isKnown"], list(values(words).values())) == (False, [POST, *terms])
 
 
 def test_a_price_is_told_with_its_tariff_and_from_when(scene) -> None:
