@@ -105,8 +105,8 @@ class Demo:
         self._local_time = LocalTime(
             timezone(timedelta(minutes=settings.community.utc_offset_minutes))
         )
-        self._clock: MarketClock | None = None
-        """Of the market, once everybody is registered."""
+        self._day: MarketDay | None = None
+        """Begun once everybody is registered."""
 
     async def run(self, on_report: Callable[[DemoReport], None], *, stays: bool) -> None:
         """Register, trade, settle, report whether everything held; then stay until cancelled."""
@@ -128,9 +128,9 @@ class Demo:
             ):
                 await self._register(community)
                 tariffs = await self._agree(community)
-                self._begin()
-                day = self._day(community, tariffs)
-                on_report(await self._trade(community, day, watch, mails))
+                before = await community.actors["auditor"].evaluate("tokens:audit")
+                self._day = day = self._begun(community, tariffs)
+                on_report(await self._trade(community, day, watch, mails, before))
                 if stays:
                     await day.go_on(self._settings.hours)
 
@@ -168,10 +168,15 @@ class Demo:
         )
 
     async def _trade(
-        self, community: Community, day: MarketDay, watch: DeviceWatch, mails: MailCatcher
+        self,
+        community: Community,
+        day: MarketDay,
+        watch: DeviceWatch,
+        mails: MailCatcher,
+        before: dict[str, Any],
     ) -> DemoReport:
+        """`before`: all money, as the auditor finds it before anybody trades."""
         settings, auditor = self._settings, community.actors["auditor"]
-        before = await auditor.evaluate("tokens:audit")
         hours = await day.run(settings.hours)
         await watch.look()  # what the last hour's end brought
         after = await auditor.evaluate("tokens:audit")
@@ -272,21 +277,15 @@ class Demo:
         self._table.say(told)
         return tariffs
 
-    def _begin(self) -> None:
-        """The market's clock begins."""
-        hour_ms = self._settings.community.hour_ms
-        first_delivery_ms = clock_ms() + START_MARGIN_MS + hour_ms
-        self._clock = MarketClock(first_delivery_ms, hour_ms, self._first_hour)
-
     def _living(self, community: Community) -> LiveHomes:
         hour_ms = self._settings.community.hour_ms
 
         def moment(now_ms: int) -> Moment:
             """Before the market's clock begins: two hours before its first one."""
-            clock = self._clock
+            day = self._day
             return moment_at(
                 now_ms,
-                start_ms=clock.first_delivery_ms if clock else now_ms + 2 * hour_ms,
+                start_ms=day.clock.first_delivery_ms if day else now_ms + 2 * hour_ms,
                 hour_ms=hour_ms,
                 first_hour=self._first_hour,
                 profiles=self._profiles,
@@ -300,9 +299,14 @@ class Demo:
             hour_ms=hour_ms,
         )
 
-    def _day(self, community: Community, tariffs: Tariffs) -> MarketDay:
-        actors, homes, clock = community.actors, community.homes, self._clock
-        assert clock is not None, "everybody is registered first"
+    def _begun(self, community: Community, tariffs: Tariffs) -> MarketDay:
+        """The market day; its clock begins now."""
+        actors, homes, hour_ms = (
+            community.actors,
+            community.homes,
+            self._settings.community.hour_ms,
+        )
+        clock = MarketClock(clock_ms() + START_MARGIN_MS + hour_ms, hour_ms, self._first_hour)
         households = [home.household for home in homes]
         return MarketDay(
             clock=clock,

@@ -13,8 +13,10 @@ from gateway.demo.direct_deals import DirectDeals
 from gateway.demo.report import HourReport
 from gateway.demo.table import LiveTable, Row
 from gateway.demo.tariffs import FEED_IN_UTOKEN_PER_KWH, Tariffs
+from gateway.errors import LedgerRefusal
 from gateway.hems.fleet import Fleet
 from gateway.hems.profiles import Profiles
+from gateway.ledger_access.refusals import refusal_code
 from gateway.oracle.reporting import ReportingNode
 from gateway.timetable.market_clock import HourPlan, MarketClock
 from gateway.timetable.scheduler import Scheduler, sleep_until
@@ -22,11 +24,12 @@ from gateway.timetable.scheduler import Scheduler, sleep_until
 MAX_ORDER_WH = 10_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class MarketDay:
     """Everyone who takes part."""
 
     clock: MarketClock
+    """Another one when an hour had to be moved."""
     clock_ms: Callable[[], int]
     scheduler: Scheduler
     oracle: ReportingNode
@@ -40,13 +43,16 @@ class MarketDay:
 
     async def run(self, hours: int) -> list[HourReport]:
         """Run that many hours; they overlap as a real market's do."""
+        loop = asyncio.get_running_loop()
+        opened: list[asyncio.Future[HourPlan]] = [loop.create_future() for _ in range(hours)]
         reported = [asyncio.Event() for _ in range(hours)]
         async with asyncio.TaskGroup() as group:
             reporting = group.create_task(self.oracle.run())
-            group.create_task(self._meters(reported))
+            group.create_task(self._open_all(opened))
+            group.create_task(self._meters(opened, reported))
             results = [
-                group.create_task(self._hour(self.clock.hour(index), reported[index]))
-                for index in range(hours)
+                group.create_task(self._hour(plan, is_reported))
+                for plan, is_reported in zip(opened, reported, strict=True)
             ]
             await asyncio.wait(results)
             reporting.cancel()
@@ -57,28 +63,55 @@ class MarketDay:
         for index in itertools.count(first):
             await self._read(self.clock.hour(index))
 
+    async def _open_all(self, opened: Sequence[asyncio.Future[HourPlan]]) -> None:
+        for index, plan in enumerate(opened):
+            plan.set_result(await self._open(index))
+
+    async def _open(self, index: int) -> HourPlan:
+        """The hour as it takes orders now; one that would get none any more is moved before."""
+        while True:
+            await sleep_until(self.clock.hour(index).open_at_ms, self.clock_ms)
+            self.clock = self.clock.moved_for(index, self.clock_ms())
+            hour = self.clock.hour(index)
+            try:
+                await self.scheduler.open_listing(
+                    hour, floor=FEED_IN_UTOKEN_PER_KWH, cap=self._retail_price(hour)
+                )
+            except LedgerRefusal as refusal:
+                if refusal_code(refusal) != "TOO_LATE":
+                    raise
+            else:
+                return hour
+
     async def _read(self, hour: HourPlan) -> None:
         await sleep_until(hour.delivery_end_ms, self.clock_ms)
         self.fleet.run_hour(hour.delivery_start)
         await self.fleet.publish_all(hour.delivery_end_ms)
 
-    async def _meters(self, reported: Sequence[asyncio.Event]) -> None:
-        """One reading at each end of every hour; neighbouring hours share theirs."""
-        first = self.clock.hour(0)
-        await sleep_until(first.delivery_start_ms, self.clock_ms)
-        await self.fleet.publish_all(first.delivery_start_ms)
-        await self.oracle.reported(first.delivery_start_ms)
-        for index, is_reported in enumerate(reported):
-            hour = self.clock.hour(index)
+    async def _meters(
+        self, opened: Sequence[asyncio.Future[HourPlan]], reported: Sequence[asyncio.Event]
+    ) -> None:
+        """One reading at each end of every hour; neighbouring hours share theirs.
+
+        Before an hour that was moved nothing flows, and every end of an hour is read all the same.
+        """
+        following_ms = (await opened[0]).delivery_start_ms
+        for plan, is_reported in zip(opened, reported, strict=True):
+            hour = await plan
+            for end_ms in range(following_ms, hour.delivery_start_ms + 1, self.clock.hour_ms):
+                await sleep_until(end_ms, self.clock_ms)
+                await self.fleet.publish_all(end_ms)
+                await self.oracle.reported(end_ms)
             await self._read(hour)
             await self.oracle.reported(hour.delivery_end_ms)
             is_reported.set()
+            following_ms = hour.delivery_end_ms + self.clock.hour_ms
 
-    async def _hour(self, hour: HourPlan, reported: asyncio.Event) -> HourReport:
+    async def _hour(self, opened: asyncio.Future[HourPlan], reported: asyncio.Event) -> HourReport:
+        hour = await opened
         row = Row(label=self._label(hour))
         cap = self._retail_price(hour)
         row.retail_price_utoken_per_kwh = cap
-        await self.scheduler.open_listing(hour, floor=FEED_IN_UTOKEN_PER_KWH, cap=cap)
         self._show(hour, row, "taking orders")
         await asyncio.gather(self._trade(hour, row, cap), self.tariffs.announce(hour, cap))
         result = await self.scheduler.close_and_clear(hour)

@@ -2,13 +2,17 @@
 
 A market hour lasts `hour_ms` of real time. Orders for an hour are taken during the hour before,
 until a quarter of it is left; so one listing takes orders while the one before delivers, as in a
-real intraday market.
+real intraday market. A machine that stood still must not cost an hour its orders: an hour that
+could be opened only late is moved, and all after it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from chaincode.energy.hours import listing_id_at
+
+LATE_PERCENT = 25
+"""Of an hour: so much later than planned its market may open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +50,14 @@ class MarketClock:
             delivery_end_ms=start_ms + self.hour_ms,
             settlement_end_ms=start_ms + 2 * self.hour_ms,
         )
+
+    def moved_for(self, index: int, now_ms: int) -> "MarketClock":
+        """The clock by which the hour `index` can open in time: this one, or a later one.
+
+        Later by whole hours, so that ends of hours stay ends of hours for meters and oracle.
+        """
+        late_ms = now_ms - self.hour(index).open_at_ms
+        if late_ms <= self.hour_ms * LATE_PERCENT // 100:
+            return self
+        hours = -(-late_ms // self.hour_ms)
+        return replace(self, first_delivery_ms=self.first_delivery_ms + hours * self.hour_ms)
