@@ -32,7 +32,7 @@ from gateway.database import migrate, open_database
 from gateway.demo.agreements import agree
 from gateway.demo.community_broker import CommunityBroker
 from gateway.demo.day import MarketDay
-from gateway.demo.devices import AWAY_PERCENT, DeviceWatch, MeterOutOfReach
+from gateway.demo.devices import DeviceWatch, MeterOutOfReach, away_ms_max
 from gateway.demo.direct_deals import DirectDeals
 from gateway.demo.home_devices import HomeDevices
 from gateway.demo.homes import DemoHome, HomeMaker
@@ -178,7 +178,7 @@ class Demo:
         """`before`: all money, as the auditor finds it before anybody trades."""
         settings, auditor = self._settings, community.actors["auditor"]
         hours = await day.run(settings.hours)
-        await watch.look()  # what the last hour's end brought
+        await watch.look_until_over()
         after = await auditor.evaluate("tokens:audit")
         replayed: list[Replayed] = []
         if settings.day is not None:
@@ -216,8 +216,8 @@ class Demo:
         """One meter is away for a while, if it is a light one."""
         if not isinstance(meter, LightMeter):
             return meter
-        away_ms = self._settings.community.hour_ms * AWAY_PERCENT // 100
         watch.missing = meter.meter_id
+        away_ms = away_ms_max(self._settings.community.hour_ms)
         return MeterOutOfReach(meter, watch.is_missed, away_ms)
 
     def _series(self) -> SeriesStore:

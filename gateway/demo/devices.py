@@ -1,8 +1,8 @@
 """What the demo shows of devices: transfers with their relays, alarms and their clearing.
 
 Both are read from the gateway's API as its manager, so what is told is what a page would show. One
-meter is out of reach at the end of the first hour, until its alarm stands or `AWAY_PERCENT` of an
-hour is over; its reading comes late and nothing is lost.
+meter is out of reach at the end of the first hour, until its alarm stands or nobody missed it for
+`away_ms_max`; its reading comes late and nothing is lost.
 """
 
 import asyncio
@@ -15,10 +15,18 @@ from gateway.demo.table import LiveTable
 from gateway.hems.fleet import DemoMeter
 
 POLL_MS = 500
-AWAY_PERCENT = 75
+AWAY_PERCENT, AWAY_MS_MIN = 75, 30_000
+"""At most so much of an hour, and so long even in a short one: a slow machine's alarm is late."""
+END_WAITED_S = 30
+"""For what the last hour's end brings: the gateway may hear it after the ledger has settled it."""
 WH_PER_KWH, MWH_PER_KWH = 1_000, 1_000_000
 
 logger = logging.getLogger(__name__)
+
+
+def away_ms_max(hour_ms: int) -> int:
+    """How long a meter stays out of reach that nobody misses, in ms; hours come late with it."""
+    return max(hour_ms * AWAY_PERCENT // 100, AWAY_MS_MIN)
 
 
 class DeviceWatch:
@@ -29,6 +37,8 @@ class DeviceWatch:
         """Signed in as the manager once it runs."""
         self._table = table
         self._told: set[str] = set()
+        self._going_on: set[str] = set()
+        """Transfers that are not over, and the alarm of the meter that is out of reach."""
         self.is_missed = asyncio.Event()
         """The alarm of the silent meter `missing` stands, or stood."""
         self.missing = ""
@@ -39,6 +49,17 @@ class DeviceWatch:
         while True:
             await self.look()
             await asyncio.sleep(POLL_MS / 1_000)
+
+    async def look_until_over(self) -> None:
+        """Until the transfers and the silent meter's alarm are over; `END_WAITED_S` at most."""
+        try:
+            async with asyncio.timeout(END_WAITED_S):
+                await self.look()
+                while self._going_on:
+                    await asyncio.sleep(POLL_MS / 1_000)
+                    await self.look()
+        except TimeoutError:
+            logger.warning("not over yet: %s", ", ".join(sorted(self._going_on)))
 
     async def look(self) -> None:
         """One look at both lists."""
@@ -59,7 +80,9 @@ class DeviceWatch:
             kwh = entry["energy_wh"] / WH_PER_KWH
             parties = " → ".join(end["idgrid"] for end in ends)
             self._say(f"  transfer {name}: {kwh:.3f} kWh {parties}, relays OUT and IN close")
-        if entry["state"] in {"done", "failed"}:
+        is_over = entry["state"] in {"done", "failed"}
+        self._note(f"transfer {name}", is_over=is_over)
+        if is_over:
             sold, bought = (end["energy_mwh"] / MWH_PER_KWH for end in ends)
             measured = f"measured {sold:.3f} kWh out, {bought:.3f} kWh in"
             why = ", ".join(sorted({end["reason"] for end in ends if end["reason"]}))
@@ -71,8 +94,15 @@ class DeviceWatch:
         self._say(f"  alarm {entry['number']}: {what}, {entry['detail']}")
         if entry["kind"] == "silent" and entry["device_id"] == self.missing:
             self.is_missed.set()
+            self._note(f"alarm {entry['number']}", is_over=entry["cleared_ms"] is not None)
         if entry["cleared_ms"] is not None:
             self._say(f"  alarm {entry['number']}: {what}, over")
+
+    def _note(self, what: str, *, is_over: bool) -> None:
+        if is_over:
+            self._going_on.discard(what)
+        else:
+            self._going_on.add(what)
 
     def _say(self, line: str) -> None:
         if line not in self._told:
