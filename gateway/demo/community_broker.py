@@ -12,7 +12,7 @@ from gateway.mqtt.mosquitto import access_of
 from gateway.mqtt.topics import GATEWAY, gateway_state_topic
 from gateway.settings import MqttSettings
 
-GATEWAY_WAITED_S = 30
+GATEWAY_WAITED_S = 60
 
 logger = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from gateway.hems.profiles import FIRST_HOUR, LOCAL_ZONE, Home, Profiles
 
 HOURS_PER_DAY = 24
 LINES_PER_PAGE = 100
-READ_WITHIN_S = 10
+READ_WITHIN_S = 60
 POLL_S = 0.2
 
 

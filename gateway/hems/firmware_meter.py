@@ -22,7 +22,7 @@ from gateway.settings import MqttSettings
 FIRMWARE = Path(__file__).parents[2] / "firmware"
 HEAP_KIB = 192
 """What a Raspberry Pi Pico W has left for MicroPython."""
-START_TIMEOUT_S = 20.0
+START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 5.0
 HOUR_MS = 3_600_000
 BUS_POWER_MW = 3_000_000

@@ -16,7 +16,8 @@ from gateway.ledger_access.refusals import refusal_code
 from gateway.timetable.market_clock import HourPlan
 from gateway.timetable.settling import SETTLED, settle_listing
 
-SETTLE_TRIES_MAX = 10
+SETTLE_WAITED_MS = 60_000
+"""For readings that are reported: this scheduler's peer may be blocks behind the oracle's."""
 SETTLE_RETRY_MS = 300
 WAKE_MARGIN_MS = 5
 
@@ -58,19 +59,23 @@ class Scheduler:
         return result
 
     async def settle(self, hour: HourPlan) -> dict[str, Any]:
-        """After delivery, once the readings are there."""
+        """After delivery, once the readings are there.
+
+        Raises `LedgerRefusal` with READINGS_MISSING when they are not after `SETTLE_WAITED_MS`.
+        """
         await sleep_until(hour.delivery_end_ms, self._clock_ms)
-        for attempt in range(1, SETTLE_TRIES_MAX + 1):
+        give_up_ms = self._clock_ms() + SETTLE_WAITED_MS
+        while True:
             try:
                 state = await settle_listing(self._actor, hour.listing_id)
                 if state == SETTLED:
                     break
                 logger.warning("%s is %s: readings are missing", hour.listing_id, state)
             except LedgerRefusal as refusal:
-                if refusal_code(refusal) != "READINGS_MISSING" or attempt == SETTLE_TRIES_MAX:
+                if refusal_code(refusal) != "READINGS_MISSING" or self._clock_ms() >= give_up_ms:
                     raise
                 logger.info("%s waits for readings: %s", hour.listing_id, refusal.cause)
-                await asyncio.sleep(SETTLE_RETRY_MS / 1000)
+            await asyncio.sleep(SETTLE_RETRY_MS / 1000)
         settled: dict[str, Any] = await self._actor.evaluate(
             "market:get_settlement", hour.listing_id
         )
