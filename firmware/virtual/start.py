@@ -185,14 +185,17 @@ class Driver:
 async def keep_bus(node, clock, power_mw):
     """The other side of the relays: while one is closed, so much flows through it.
 
-    A bus of its own beside the grid connection, so the registers do not see it.
+    A bus of its own beside the grid connection, so the registers do not see it. It stands still
+    while the machine does: a sample that comes late counts as one in time, else a PC that was
+    busy for a moment would measure an overrun.
     """
     bus = Integrator(Registers(), BUS_SAMPLE_MS)
     while True:
         relays = node.relays()
         flow_mw = power_mw if relays["in"] else -power_mw if relays["out"] else 0
         ticks_ms = clock.ticks_ms()
-        node.transfers.sample(flow_mw, bus.sample(flow_mw, ticks_ms), ticks_ms)
+        flowed_ms = min(bus.sample(flow_mw, ticks_ms), BUS_SAMPLE_MS)
+        node.transfers.sample(flow_mw, flowed_ms, ticks_ms)
         node.tick()
         await asyncio.sleep(BUS_SAMPLE_MS / 1000)
 

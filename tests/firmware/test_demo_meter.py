@@ -2,18 +2,24 @@
 
 import asyncio
 import json
+import os
+import signal
 
 import pytest
 
 from gateway.hems import firmware_meter
 from gateway.hems.firmware_meter import FirmwareError, FirmwareMeter, interpreter
 from gateway.hems.virtual_meter import VirtualMeter
+from gateway.mqtt.device_messages import FINAL
 from gateway.mqtt.reading import check_signature, decode_reading
 from gateway.settings import MqttSettings
+from network.running.process_usage import usage_of_trees
 from tests.firmware.test_pc_node import Scene, scene, transfer
 
 START_MS = 1_767_225_600_000
 HOUR_MS = 3_600_000
+STALL_S = 1.0
+"""As long as a machine gives a node no processor: ten samples."""
 HOURS = ((1_200, 0), (300, 2_750), (0, 0), (777, 778))
 
 
@@ -105,5 +111,34 @@ def test_two_nodes_of_the_demo_carry_out_a_transfer_at_the_pace_of_the_market(tm
             finally:
                 for node in nodes:
                     await node.close()
+
+    asyncio.run(play())
+
+
+def test_a_machine_that_stands_still_in_a_transfer_makes_it_later_and_no_overrun(tmp_path):
+    async def play() -> None:
+        async with scene(tmp_path) as world:
+            node = await FirmwareMeter.start(
+                interpreter() or [],
+                tmp_path,
+                community="val",
+                account="IDG-node-1",
+                mqtt=mqtt(world, "node-1"),
+                market_hour_ms=12_000,
+            )
+            try:
+                await world.wait_for("node-1", "state")
+                await world.command("node-1", **transfer(1, energy_wh=60))
+                await world.wait_for("node-1", "event")
+                pids = [one.pid for one in usage_of_trees([node._process.pid])]
+                for number in (signal.SIGSTOP, signal.SIGCONT):
+                    for pid in pids:
+                        os.kill(pid, number)
+                    await asyncio.sleep(STALL_S)
+                (answer,) = await world.wait_for("node-1", "ack", lambda a: a["status"] in FINAL)
+                assert answer["status"] == "done", answer
+                assert 60_000 <= answer["energy_mwh"] <= 85_000, "within one sample"
+            finally:
+                await node.close()
 
     asyncio.run(play())
