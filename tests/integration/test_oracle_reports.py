@@ -45,7 +45,7 @@ HOUR_MS = 4_000
 MEMBERS = ("cooperative", "dso", "utility")
 SOLD_WH, TAKEN_WH = 3_000, 3_000
 WAIT_S = 60
-STOP_S = 10
+STOP_S = 60
 
 
 class Keys:
@@ -203,8 +203,8 @@ class Hour:
 
     def __init__(self, scene: MarketScene, homes: list[Home]) -> None:
         self.scene, self.homes = scene, homes
-        now = now_ms()
-        self.gate_ms = now + HOUR_MS
+        self.opens_ms = now_ms()
+        self.gate_ms = self.opens_ms + HOUR_MS
         self.start_ms = (self.gate_ms // HOUR_MS + 1) * HOUR_MS
         self.end_ms = self.start_ms + HOUR_MS
         self.settlement_end_ms = self.end_ms + HOUR_MS
@@ -212,7 +212,7 @@ class Hour:
     async def trade(self) -> str:
         scene, (seller, buyer, _) = self.scene, self.homes
         listing_id = await scene.open_listing(
-            opens_at_ms=now_ms() - 1,
+            opens_at_ms=self.opens_ms,
             gate_closure_ms=self.gate_ms,
             delivery_start_ms=self.start_ms,
             delivery_end_ms=self.end_ms,
@@ -220,8 +220,10 @@ class Hour:
             reading_tolerance_ms=0,
         )
         offer = ("market:place_offer", listing_id, seller.res_id, str(SOLD_WH), str(FLOOR))
-        await scene.submit(seller.identity, *offer)
-        await scene.submit(buyer.identity, "market:place_bid", listing_id, str(SOLD_WH), str(CAP))
+        bid = ("market:place_bid", listing_id, str(SOLD_WH), str(CAP))
+        # As of the opening: a slow machine has them on the ledger after the gate.
+        for home, order in ((seller, offer), (buyer, bid)):
+            await scene.submit(home.identity, *order, at_ms=self.opens_ms)
         await until_time(self.gate_ms)
         await scene.submit(scene.manager, "market:close_bidding", listing_id)
         await scene.submit(scene.manager, "market:clear", listing_id)
