@@ -26,9 +26,12 @@ from network.certificates.credentials import member_authority
 from network.layout import NetworkLayout
 from network.plan import load_plan
 
-START_TIMEOUT_S = 60
-RUN_TIMEOUT_S = 120
-STOP_TIMEOUT_S = 20
+HOUR_SECONDS = "12"
+"""Of a market whose orders, deals, transfers and alarms a test needs, on a slow machine, too."""
+START_TIMEOUT_S = 180
+RUN_TIMEOUT_S = 300
+STOP_TIMEOUT_S = 60
+"""Only a test that fails waits so long."""
 
 
 def demo_command(*options: str) -> list[str]:
@@ -50,7 +53,7 @@ class RunningDemo:
     free_hours: Iterator[str] = field(default_factory=hours_without_listing)
 
     def wait_for(self, pattern: str, timeout_s: float) -> str:
-        """Read output until a line matches; a demo that says nothing for so long is ended."""
+        """Read output until a line matches; a demo that does not say it for so long is ended."""
         assert self.process.stdout is not None
         for line in self.output:
             if re.search(pattern, line):

@@ -17,7 +17,7 @@ from tests.e2e.running_demo import RunningDemo, long_listing
 
 HOURS, HOUSEHOLDS = 2, 6
 HASH = "0" * 64
-GATEWAY_FOLLOWS_S = 10
+GATEWAY_FOLLOWS_S = 60
 """Longest time a block may take from a peer to the gateway that follows it."""
 
 

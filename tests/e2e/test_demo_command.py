@@ -9,13 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.running_demo import RUN_TIMEOUT_S, demo_command, running_demo
+from tests.e2e.running_demo import (
+    HOUR_SECONDS,
+    RUN_TIMEOUT_S,
+    STOP_TIMEOUT_S,
+    demo_command,
+    running_demo,
+)
 
 pytestmark = pytest.mark.slow
 
 
 def test_exit_ends_with_the_summary_and_leaves_nothing(tmp_path):
-    options = ("--hours", "1", "--households", "3", "--hour-seconds", "6", "--exit")
+    options = ("--hours", "1", "--households", "3", "--hour-seconds", HOUR_SECONDS, "--exit")
     done = subprocess.run(
         demo_command(*options),
         capture_output=True,
@@ -42,7 +48,7 @@ def test_an_interrupt_stops_every_process(tmp_path):
     with running_demo(tmp_path / "kept", "--households", "2", "--hour-seconds", "3") as demo:
         demo.wait_for("orders placed", RUN_TIMEOUT_S)
         demo.process.send_signal(signal.SIGTERM)
-        assert demo.process.wait(20) == 130
+        assert demo.process.wait(STOP_TIMEOUT_S) == 130
     assert processes_naming(str(tmp_path)) == []
 
 

@@ -14,7 +14,7 @@ from gateway.settings import MqttSettings
 from tests.e2e.scene import HOUSEHOLDS, Scene, play
 
 pytestmark = pytest.mark.slow
-SECONDS_MAX = 30
+SECONDS_MAX = 60
 AWAY = f"meter-{HOUSEHOLDS:02d}"
 """The meter that the demo keeps out of reach for a while."""
 ABOVE_ZERO = r"(?!0\.00\b)\d+\.\d\d"

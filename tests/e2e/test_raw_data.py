@@ -13,7 +13,7 @@ from tests.e2e.running_demo import RunningDemo
 from tests.e2e.scene import Scene, play
 
 pytestmark = pytest.mark.slow
-SECONDS_MAX = 30
+SECONDS_MAX = 60
 PATH = "/v1/raw-data/comparison"
 ALARM = "database:readings"
 METER_OF_THE_ROW = "SELECT meter_id FROM hems_readings WHERE row = 2"

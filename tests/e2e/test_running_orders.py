@@ -14,6 +14,7 @@ from gateway.agent.client import OrderRefused
 from tests.e2e.newcomers import newcomer
 from tests.e2e.running_demo import long_listing
 from tests.e2e.scene import (
+    GATEWAY_FOLLOWS_S,
     Scene,
     high_s,
     in_base64,
@@ -113,7 +114,7 @@ def test_only_the_market_opens_a_window_and_announces_its_terms(demo):
 async def transaction_at_gateway(it: Scene, tx_id: str) -> dict[str, Any]:
     """A transaction sent straight to a peer, once the gateway has its block; as the manager."""
     path, manager = f"/v1/transactions/{tx_id}", await it.manager_session()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(GATEWAY_FOLLOWS_S):
         while not (answer := await it.http.get(path, headers=manager)).is_success:
             assert answer.status_code == 404
             await asyncio.sleep(0.05)

@@ -157,7 +157,7 @@ async def blocks_from_stream(it: Scene, cursor: str, last: int) -> list[tuple[st
     seen: list[tuple[str, Any]] = []
     fields: dict[str, str] = {}
     async with (
-        asyncio.timeout(30),
+        asyncio.timeout(60),
         it.http.stream("GET", "/v1/events", headers={"Last-Event-ID": cursor}) as response,
     ):
         async for line in response.aiter_lines():

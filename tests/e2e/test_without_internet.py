@@ -9,7 +9,12 @@ import time
 import pytest
 
 from network.running.process_usage import usage_of_trees
-from tests.e2e.running_demo import RUN_TIMEOUT_S, demo_command
+from tests.e2e.running_demo import (
+    HOUR_SECONDS,
+    RUN_TIMEOUT_S,
+    STOP_TIMEOUT_S,
+    demo_command,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -43,7 +48,7 @@ def above_zero(pattern: str, text: str) -> bool:
 
 @pytest.mark.row("E119")
 def test_a_trade_is_made_and_settled_with_no_network_and_little_memory(tmp_path):
-    options = ("--hours", "1", "--households", "3", "--hour-seconds", "6", "--exit")
+    options = ("--hours", "1", "--households", "3", "--hour-seconds", HOUR_SECONDS, "--exit")
     rights = [] if os.geteuid() == 0 else ["--map-root-user"]
     command = ["unshare", "--net", *rights, sys.executable, "-c", ALONE, *demo_command(*options)]
     with (tmp_path / "said").open("w+") as said:
@@ -59,7 +64,7 @@ def test_a_trade_is_made_and_settled_with_no_network_and_little_memory(tmp_path)
         finally:
             if demo.poll() is None:
                 demo.terminate()
-            demo.wait(20)
+            demo.wait(STOP_TIMEOUT_S)
         said.seek(0)
         text = said.read()
     assert demo.returncode == 0, text

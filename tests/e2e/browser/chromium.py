@@ -61,6 +61,7 @@ def page_in(
     """A page of a fresh profile; an error it writes fails the test unless it `may_fail`."""
     settings = {"locale": "en-GB", "viewport": {"width": width, "height": HEIGHT_PX}} | options
     context = browser.new_context(**settings)
+    context.set_default_timeout(EXPECTED_WITHIN_MS)
     page = context.new_page()
     complaints: list[str] = []
 

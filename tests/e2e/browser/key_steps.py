@@ -18,7 +18,7 @@ from tests.e2e.browser.chromium import accessibility_findings, overflow_px, smal
 from tests.e2e.browser.village import Village
 from tests.unit.energy.community import COOP, Household
 
-TIMEOUT_MS = 20_000
+TIMEOUT_MS = 60_000
 KEEP_KEY = """async ({pkcs8, spki, fingerprint, idgrid, mspid, pem}) => {
   const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
   const { keepKey } = await import("/static/keys/key_store.js");

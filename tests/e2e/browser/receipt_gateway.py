@@ -18,7 +18,7 @@ from tests.support.receipt_world import ReceiptWorld
 from tests.unit.gateway.ledger_double import LedgerDouble, services_over
 from tests.unit.gateway.serving import serve
 
-START_TIMEOUT_S = 30
+START_TIMEOUT_S = 60
 
 
 def services_of(world: ReceiptWorld) -> Services:

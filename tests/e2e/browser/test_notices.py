@@ -105,7 +105,7 @@ SHOWN_IN = """async ([lang, timeout_ms]) => {
   return shown;
 }"""
 """A page's `wait_for_function` does not await a promise: the waiting is done here."""
-SHOWN_TIMEOUT_MS = 30_000
+SHOWN_TIMEOUT_MS = 60_000
 
 
 def test_a_household_reads_chooses_and_is_told_on_its_device(browser):

@@ -33,7 +33,7 @@ from tests.e2e.running_demo import RUN_TIMEOUT_S, RunningDemo, running_demo
 pytestmark = pytest.mark.full
 HOUR, MONTH = "2020-01-15T12", "2020-01"
 SOLD_WH = 1_500
-BIDDING_S = 60
+BIDDING_S = 120
 
 
 @pytest.fixture(scope="module")

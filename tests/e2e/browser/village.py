@@ -37,7 +37,7 @@ from tests.unit.gateway.serving import serve
 
 HOUR_MS = 3_600_000
 START = "2026-01-15T00:20:00Z"
-START_TIMEOUT_S = 30
+START_TIMEOUT_S = 60
 NO_RATE_LIMIT = RateLimit(per_second=1.0, burst=10**6)
 """Time stands still here unless a test moves it, so no allowance would ever grow back."""
 T = TypeVar("T")
