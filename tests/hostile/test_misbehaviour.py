@@ -124,7 +124,7 @@ async def exchange(channel: aio.Channel, *raws: bytes) -> aio.StreamStreamCall:
 
 
 async def ended(call: aio.StreamStreamCall) -> grpc.StatusCode:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while True:
             try:
                 if await call.read() is aio.EOF:

@@ -51,8 +51,8 @@ IN_FLIGHT = 16
 QUORUM = 3
 SILENCE_S = 3 * BASE_TIMEOUT_MS / 1000
 """Longer than round 0 and half of round 1: a wrongly formed quorum would show by then."""
-ROUND_CHANGE_S = BASE_TIMEOUT_MS / 1000 + 4.0
-"""Round 0 must run out, then a slow machine may need some time to decide."""
+ROUND_CHANGE_S = BASE_TIMEOUT_MS / 1000 + 60.0
+"""Round 0 must run out, then a slow machine may need some time, and a round more, to decide."""
 
 
 @dataclass(frozen=True)

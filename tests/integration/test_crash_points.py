@@ -17,7 +17,7 @@ from tests.integration.validators import agreed_head
 pytestmark = pytest.mark.full
 
 VICTIM = "dso"
-EXIT_TIMEOUT_S = 30.0
+EXIT_TIMEOUT_S = 120.0
 
 # Frames are also written at the start: the third one is a vote's.
 BOUNDARIES = tuple(

@@ -45,7 +45,7 @@ M = TypeVar("M", bound=Message)
 PEERS = ("/protos.Deliver/Deliver", protos_pb2.DeliverResponse)
 FILTERED = ("/protos.Deliver/DeliverFiltered", protos_pb2.DeliverResponse)
 ORDERER = ("/orderer.AtomicBroadcast/Deliver", orderer_pb2.DeliverResponse)
-CALL_TIMEOUT_S = 20.0
+CALL_TIMEOUT_S = 60.0
 
 
 @pytest.fixture(scope="module")

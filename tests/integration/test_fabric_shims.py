@@ -50,7 +50,7 @@ LIMITS = StreamLimits(transaction_timeout_ms=3_000)
 ONE_AT_A_TIME = replace(LIMITS, in_flight_max=1)
 PYTHON_TRIES = 3
 DIAL_TIMEOUT_MS = 20_000
-START_TIMEOUT_S = 30
+START_TIMEOUT_S = 60
 BIG_BYTES = 2 * 1024 * 1024
 GO_CONTRACT = os.environ.get("GRIDLEDGER_GO_CONTRACT", "")
 GO, GO_DIALS = "go service", "go dials in"

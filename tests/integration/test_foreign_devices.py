@@ -31,7 +31,7 @@ from tests.unit.energy.community import DSO, Community
 from tests.unit.gateway.hems import HOUR_MS, Hems, bearer, hems_of
 
 pytestmark = needs_mosquitto
-SECONDS_MAX = 20
+SECONDS_MAX = 60
 METER, NEIGHBOUR, PLUG = "meter-0", "meter-1", "plug-0"
 FOREIGN = ForeignDevices(source={"p2p": METER, "p2p-2": NEIGHBOUR})
 NO_FILE = Path("/nowhere")

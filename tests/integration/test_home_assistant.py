@@ -23,7 +23,7 @@ from tests.support.mosquitto import COMMUNITY, Mosquitto, mosquitto, needs_mosqu
 from tests.unit.energy.community import CAP, FLOOR, Community
 
 pytestmark = needs_mosquitto
-SECONDS_MAX = 20
+SECONDS_MAX = 60
 NOBODY = ForeignDevices()
 SELLER, BUYER = "VAL-0000-G", "VAL-0001-E"
 CLEARED, OPEN = "2026-01-15T12", "2026-01-15T14"

@@ -23,7 +23,7 @@ from tests.unit.energy.community import DSO, Community
 from tests.unit.gateway.hems import Hems, hems_of
 
 pytestmark = needs_mosquitto
-SECONDS_MAX = 20
+SECONDS_MAX = 60
 PV_METER, BATTERY, PLUG = "pv-meter-0", "battery-0", "kettle-0"
 DEVICES = (METER, NEIGHBOUR, PV_METER, BATTERY)
 FOREIGN = ForeignDevices(tasmota={"kettle": PLUG})

@@ -28,7 +28,7 @@ from tests.support.mosquitto import (
 )
 
 pytestmark = needs_mosquitto
-SECONDS_MAX = 20
+SECONDS_MAX = 60
 NODE, NEIGHBOUR = "node-1", "node-2"
 NODE_ADDRESS, STRANGER_ADDRESS = "127.0.0.21", "127.0.0.66"
 NOBODY = ForeignDevices()

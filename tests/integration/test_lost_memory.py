@@ -23,7 +23,7 @@ from tests.integration.validators import agreed_head
 
 pytestmark = pytest.mark.slow
 
-WAIT_S = 30.0
+WAIT_S = 120.0
 
 
 def wait_for_notice(network: RunningNetwork, member: str, words: str) -> None:

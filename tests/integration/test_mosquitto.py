@@ -22,7 +22,7 @@ from tests.support.mosquitto import (
 )
 
 pytestmark = needs_mosquitto
-SECONDS_MAX = 10
+SECONDS_MAX = 60
 DEVICES = ("meter-1", "meter-2")
 PEOPLE = ("VAL-0000-G", "VAL-0001-E")
 

@@ -25,7 +25,7 @@ MEMBERS = ("cooperative", "dso", "utility")
 LIAR = "utility"
 STORED_KWH = 6.001
 WAIT_S = 60
-STOP_S = 10
+STOP_S = 60
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from tests.support.conditions import until
 pytestmark = pytest.mark.slow
 
 POLL_S = 0.2
-STOP_S = 10
+STOP_S = 60
 ROLES = {
     role: ["CooperativeMSP"]
     for role in ("community_manager", "scheduler", "dso", "auditor", "oracle", "notifier")

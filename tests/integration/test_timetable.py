@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 RUNNERS = ("cooperative", "dso")
 PHASES = ("WindowStarted", "BidsClosed", "MatchResult", "DeliveryStarted", "SettlementState")
 WAIT_S = 60
-STOP_S = 10
+STOP_S = 60
 
 
 @contextmanager

@@ -12,10 +12,10 @@ from network.running.heads import Head, heads
 from network.running.processes import read_pid_file, reap, send_signal, wait_for_exit
 from tests.integration.running_network import RunningNetwork
 
-AGREEMENT_TIMEOUT_S = 40.0
-BLOCK_TIMEOUT_S = 40.0
+AGREEMENT_TIMEOUT_S = 120.0
+BLOCK_TIMEOUT_S = 120.0
 POLL_S = 0.05
-EXIT_TIMEOUT_S = 10.0
+EXIT_TIMEOUT_S = 60.0
 
 
 def kill(network: RunningNetwork, *members: MemberPlan) -> None:

@@ -21,7 +21,7 @@ class Batches:
         self._more.set()
 
     async def count(self, wanted: int) -> list[list[int]]:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while len(self.all) < wanted:
                 self._more.clear()
                 await self._more.wait()

@@ -76,5 +76,5 @@ async def test_heights():
         await asyncio.sleep(0)
         assert not task.done()
         notifier.committed(height, [])
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await task

@@ -81,7 +81,7 @@ async def channel(world):
 
 
 async def process(channel: aio.Channel, raw: bytes) -> protos_pb2.ProposalResponse:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         return protos_pb2.ProposalResponse.FromString(await unary(channel, PROCESS)(raw))
 
 
@@ -173,7 +173,7 @@ async def test_each_envelope_is_answered_in_order(world, channel):
 async def test_a_refused_envelope_ends_the_stream(world, channel):
     call = channel.stream_stream(BROADCAST, identity_bytes, identity_bytes)()
     await call.write(b"bad")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         answer = orderer_pb2.BroadcastResponse.FromString(await call.read())
         assert answer.status == common_pb2.FORBIDDEN
         assert answer.info == "BAD_SIGNATURE: it does not fit"

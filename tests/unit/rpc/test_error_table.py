@@ -417,7 +417,7 @@ async def stream_failure(channel: aio.Channel, request: bytes) -> aio.AioRpcErro
         "/gateway.Gateway/ChaincodeEvents", lambda raw: raw, lambda raw: raw
     )(request)
     with pytest.raises(aio.AioRpcError) as failed:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await call.read()
     return failed.value
 

@@ -36,7 +36,7 @@ class Scene:
         """The next responses: block number and transaction ids."""
         asked = ChaincodeEventsRequest(**{"chaincode_id": CHAINCODE, **request})
         found = []
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             async for raw in self.stream.follow(asked):
                 response = ChaincodeEventsResponse.FromString(raw)
                 found.append((response.block_number, [e.tx_id for e in response.events]))

@@ -27,7 +27,7 @@ class Stream:
         await self.open.wait()
 
     async def until(self, count: int) -> list[list[Item]]:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while len(self.frames) < count:
                 self._more.clear()
                 await self._more.wait()

@@ -224,7 +224,7 @@ async def test_a_call_that_takes_too_long(world, channel, monkeypatch):
 async def test_a_client_that_leaves_ends_the_work(world, channel):
     world.is_slow = True
     running = unary(channel, "/gateway.Gateway/Endorse")(endorse_request(world))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await world.entered.wait()
         running.cancel()
         await world.left.wait()
@@ -237,7 +237,7 @@ async def test_calls_at_once_are_limited(world, channel):
     world.service.calls = Slots("calls", total=1)
     world.is_slow = True
     running = unary(channel, "/gateway.Gateway/Endorse")(endorse_request(world))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await world.entered.wait()
     error = await failure(channel, "Endorse", endorse_request(world))
     assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
@@ -279,7 +279,7 @@ async def test_a_waiting_client_hears_of_the_commit(world, channel):
     waiting = asyncio.create_task(status(channel, status_request(world, tx_id)))
     await until(lambda: world.notifier._waiting)
     world.commit(raw)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         assert await waiting == (ValidationCode.VALID, 1)
 
 

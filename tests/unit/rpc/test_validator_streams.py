@@ -211,7 +211,7 @@ async def _stream_error(receiver: Receiver, tls: TlsMaterial, *raws: bytes) -> a
         call = channel.stream_stream(EXCHANGE_METHOD, identity_bytes, identity_bytes)()
         for raw in raws:
             await call.write(raw)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             with pytest.raises(aio.AioRpcError) as failed:
                 await call.read()
     return failed.value

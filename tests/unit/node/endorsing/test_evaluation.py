@@ -24,7 +24,7 @@ async def scene():
 
 
 async def ask(scene: EndorsingScene, *organizations: str, **options: object):
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         return await scene.evaluator.evaluate(scene.propose(**options), organizations)
 
 

@@ -221,7 +221,7 @@ async def answered(scene: Scene, first: int, last: int) -> list[bytes]:
         BlockRequest(from_number=first, to_number=last),
         lambda item: replies.put_nowait(item) is None,
     )
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         return list((await replies.get()).block_response.blocks)
 
 

@@ -71,7 +71,7 @@ class Served:
 
 async def the_fault(faults: FaultSink) -> NodeFault:
     with pytest.raises(NodeFault) as caught:
-        await asyncio.wait_for(faults.wait(), 5)
+        await asyncio.wait_for(faults.wait(), 60)
     return caught.value
 
 
