@@ -1,7 +1,5 @@
 """A contract is signed in the console, and a meter changes hands between two households."""
 
-from collections.abc import Iterator
-
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -15,22 +13,8 @@ from tests.e2e.browser.key_steps import (
     part,
     values,
 )
-from tests.e2e.browser.village import Village, village
-from tests.support.village_authority import VillageIssuer
-from tests.unit.energy.community import Household
 
-pytestmark = pytest.mark.full
-
-
-@pytest.fixture(scope="module")
-def it() -> Iterator[Village]:
-    with village(issuer=VillageIssuer()) as running:
-        yield running
-
-
-@pytest.fixture
-def home(it: Village) -> Household:
-    return it.act(lambda community: community.join())
+pytestmark = [pytest.mark.full, pytest.mark.usefixtures("one_village")]
 
 
 def submit(page: Page, name: str) -> dict[str, str]:

@@ -1,7 +1,5 @@
 """What the manager changes from the console: the dialog tells it, and the ledger has it (E132)."""
 
-from collections.abc import Iterator
-
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
@@ -21,26 +19,14 @@ from tests.e2e.browser.key_steps import (
     part,
     values,
 )
-from tests.e2e.browser.village import HOUR_MS, Village, village
-from tests.support.village_authority import VillageIssuer
-from tests.unit.energy.community import CAP, FLOOR, Community, Household
+from tests.e2e.browser.village import HOUR_MS, Village
+from tests.unit.energy.community import CAP, FLOOR, Community
 
 pytestmark = [pytest.mark.full, pytest.mark.row("E132")]
 SIX_LOCAL_MS = 1_768_554_000_000
 """2026-01-16T09:00 UTC; the village is three hours behind."""
 DAY_MS = 86_400_000
 WHY = "the line is down"
-
-
-@pytest.fixture
-def it() -> Iterator[Village]:
-    with village(issuer=VillageIssuer()) as running:
-        yield running
-
-
-@pytest.fixture
-def home(it: Village) -> Household:
-    return it.act(lambda community: community.join())
 
 
 def asked(page: Page, within: Locator, name: str) -> dict[str, str]:

@@ -30,11 +30,6 @@ def it() -> Iterator[Village]:
         yield running
 
 
-@pytest.fixture
-def home(it: Village) -> Household:
-    return it.act(lambda community: community.join())
-
-
 def proved(page: Page, home: Household, secret: int) -> dict[str, str]:
     """A code is written for the device, which prints its line; the page shows the key as its own.
 

@@ -1,23 +1,14 @@
 """Staff come back without a link, and everybody sees and ends its ways in, in a real browser."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.browser.chromium import WIDTHS, keep_screenshot
 from tests.e2e.browser.key_steps import AUTHENTICATOR, device, good_to_use, part
-from tests.e2e.browser.village import Village, village
-from tests.support.village_authority import VillageIssuer
 
-pytestmark = pytest.mark.full
-
-
-@pytest.fixture(scope="module")
-def it() -> Iterator[Village]:
-    with village(issuer=VillageIssuer()) as running:
-        yield running
+pytestmark = [pytest.mark.full, pytest.mark.usefixtures("one_village")]
 
 
 def with_authenticator(page: Page) -> None:
