@@ -206,17 +206,14 @@ def _to_sign(prepared: Prepared) -> ToSign:
 
 
 def _recorded_as_invalid(services: Services, record: TransactionRecord) -> RequestRefused:
+    place = {"transaction_id": record.tx_id, "block_number": record.block_number}
     taken = services.marketplace.lost_to_another(record, services.clock_ms())
     if taken is not None:
-        return RequestRefused(Problem.CONFLICT, taken.text, extensions={"code": taken.name})
+        lost = place | {"code": taken.name}
+        return RequestRefused(Problem.CONFLICT, taken.text, extensions=lost)
     retryable = record.code in RETRYABLE
     return RequestRefused(
         Problem.TRANSACTION_CONFLICT if retryable else Problem.REJECTED,
         f"recorded as {record.code.name} in block {record.block_number}; nothing was changed",
-        extensions={
-            "code": record.code.name,
-            "transaction_id": record.tx_id,
-            "block_number": record.block_number,
-            "is_retryable": retryable,
-        },
+        extensions=place | {"code": record.code.name, "is_retryable": retryable},
     )

@@ -24,6 +24,15 @@ export async function meaningOf(problem) {
 /** What the gateway said itself, in English, with identifiers and numbers; for who wants to know more. */
 export const saidOf = ({ code, detail }) => [code, detail].filter(Boolean).join(": ");
 
+/** The id of the transaction an error is about: one on the ledger as invalid, or sent and not there yet. */
+export const transactionOf = (error) => error.transactionId ?? error.problem?.transaction_id ?? "";
+
+/** Lead to a transaction in the explorer by the link in `place`, which is hidden where there is none. */
+export function showTransaction(place, transactionId) {
+  place.hidden = !transactionId;
+  place.querySelector("a").href = `/explorer/transactions/${transactionId}`;
+}
+
 /** A meaning on its own is a sentence: a capital first, a full stop last. */
 export function sentenceOf(meaning) {
   if (!meaning) return meaning;

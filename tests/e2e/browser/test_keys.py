@@ -4,7 +4,6 @@ import itertools
 import json
 import re
 from base64 import b64decode, b64encode
-from collections.abc import Iterator
 from datetime import timedelta
 
 import httpx
@@ -33,25 +32,13 @@ from tests.e2e.browser.key_steps import (
     sign,
     values,
 )
-from tests.e2e.browser.village import Village, village
-from tests.support.village_authority import VillageIssuer
-from tests.unit.energy.community import Household
+from tests.e2e.browser.village import Village
+from tests.unit.energy.community import Household, hour_of, milliseconds
 from tests.unit.gateway.test_people import database_dump
 
-pytestmark = pytest.mark.full
+pytestmark = [pytest.mark.full, pytest.mark.usefixtures("one_village")]
 PASSWORD = "a long enough password"
 LISTING_HOURS = (f"2026-01-{day:02}T{hour:02}" for day in range(16, 30) for hour in range(24))
-
-
-@pytest.fixture(scope="module")
-def it() -> Iterator[Village]:
-    with village(issuer=VillageIssuer()) as running:
-        yield running
-
-
-@pytest.fixture
-def home(it: Village) -> Household:
-    return it.act(lambda community: community.join())
 
 
 def open_listing(it: Village) -> str:
@@ -336,6 +323,8 @@ def test_an_agent_trades_within_the_limits_a_household_signed_until_switched_off
         shown = values(page)
         assert (shown["agent_buys"], shown["agent_sells"]) == ("0.06 / kWh", "nothing")
         assert (shown["agent_hour"], shown["agent_day"]) == ("1.5 kWh", "4 kWh")
+        assert shown["until"] == "1 Feb 2026, 00:00"
+        assert limits_signed(page)["until_ms"] == milliseconds(hour_of("2026-02-01T03"))
         keep_screenshot(page, "agent-question", whole=False)
         good_to_use(page)
         answer_yes(page)
@@ -346,6 +335,7 @@ def test_an_agent_trades_within_the_limits_a_household_signed_until_switched_off
         row = page.locator("[data-part=named] li", has_text="agent")
         expect(row).to_contain_text("buys up to 0.06 tokens per kWh and sells nothing")
         expect(row).to_contain_text("at most 1.5 kWh an hour and 4 kWh a day")
+        expect(row).to_contain_text("until 1 Feb 2026, 00:00")
         keep_screenshot(page, "agent-key")
         good_to_use(page)
         agent, listing_id = read_agent_key(file), open_listing(it)
@@ -362,6 +352,15 @@ def test_an_agent_trades_within_the_limits_a_household_signed_until_switched_off
         assert bid("1", "1") == "KEY_NOT_ACTIVE"
         secret = json.loads(file.read_text())["private_key_pem"].splitlines()[1]
         assert secret not in database_dump(it)
+
+
+def limits_signed(page: Page) -> dict[str, int | None]:
+    """The limits in the exact text that is signed."""
+    call: list[str] = json.loads(page.locator("[data-part=technical]").text_content() or "")[
+        "call"
+    ]
+    found: dict[str, int | None] = json.loads(call[2])
+    return found
 
 
 async def bid_of_agent(it: Village, agent: AgentKey, args: list[str]) -> str | None:

@@ -23,7 +23,7 @@ from tests.e2e.browser.key_steps import SUBMIT, signed_in_with_key, told
 from tests.e2e.browser.street import OPEN_HOUR, settle_in
 from tests.e2e.browser.village import village
 from tests.support.gateway_database import fresh_database
-from tests.unit.energy.community import DSO
+from tests.unit.energy.community import DSO, FLOOR, Community
 
 pytestmark = pytest.mark.full
 READERS = [(360, "es-CL"), (1280, "es-CL"), (1280, "en-GB")]
@@ -39,6 +39,13 @@ UNSENT = {
     "es-CL": "No se pudo enviar. No se cambió nada.",
     "en-GB": "It could not be sent. Nothing was changed.",
 }
+LOOK = {
+    "es-CL": "Ver la transacción",
+    "en-GB": "Look at the transaction",
+    "pt-PT": "Ver a transação",
+}
+TRIES_MAX = 4
+"""Of ledger_client.js."""
 PLUG = "fridge-01"
 FOLLOW = re.compile(r"/v1/transactions/[0-9a-f]{64}$")
 COUNT_EVENTS = """() => {
@@ -97,7 +104,7 @@ def test_what_is_in_no_block_in_time_is_told_as_sent_and_no_step_follows(
         page.route(SUBMIT, accepted_only)
         height = bid(page, it, street.flat, "1")
         assert told(page, "undecided").startswith(SENT_ONLY[locale])
-        link = page.locator("#sign-dialog a[data-part=transaction]")
+        link = page.locator("#sign-dialog [data-part=transaction] a")
         expect(link).to_have_attribute(
             "href", re.compile(r"^/explorer/transactions/[0-9a-f]{64}$")
         )
@@ -160,7 +167,7 @@ def test_a_connection_that_stays_lost_leads_to_the_transaction(browser, scene):
         assert told(page, "undecided").startswith(SENT_ONLY["en-GB"])
         assert (events(page), it.services.market.height) == (0, height + 1)
         page.unroute_all()
-        page.locator("#sign-dialog a[data-part=transaction]").click()
+        page.locator("#sign-dialog [data-part=transaction] a").click()
         expect(page.locator("#status")).to_have_attribute("data-status", "1")
 
 
@@ -173,7 +180,37 @@ def test_what_a_block_has_as_invalid_is_refused_though_it_was_accepted_first(bro
         page.route(FOLLOW, lambda route: route.fulfill(json={"transaction_id": ""} | found))
         bid(page, it, street.flat, "1.05")
         assert told(page, "refused").startswith("Muy pocos miembros confirmaron la transacción")
+        link = page.locator("#sign-dialog [data-part=transaction] a")
+        expect(link).to_have_attribute(
+            "href", re.compile(r"^/explorer/transactions/[0-9a-f]{64}$")
+        )
         assert events(page) == 0
+
+
+@pytest.mark.parametrize(("width", "locale"), [*READERS, (360, "pt-PT")])
+def test_what_is_on_the_ledger_as_invalid_leads_to_its_transaction(browser, scene, width, locale):
+    """Each time it is sent, another order of the household is in a block first."""
+    it, street = scene
+    conflicts = []
+
+    def another_order(community: Community) -> None:
+        conflicts.append(community.bid(street.bakery, 10, FLOOR, OPEN_HOUR))
+
+    def after_another_order(route: Route) -> None:
+        it.act(another_order)
+        route.continue_()
+
+    with page_in(browser, width=width, locale=locale, may_fail=True) as page:
+        signed_in_with_key(page, it, street.bakery)
+        page.route(SUBMIT, after_another_order)
+        bid(page, it, street.bakery, "1.09")
+        told(page, "refused")
+        link = page.locator("#sign-dialog").get_by_role("link", name=LOOK[locale])
+        expect(link).to_be_visible()
+        good_dialog(page, f"invalid-{locale[:2]}")
+        link.click()
+        expect(page.locator("#status")).to_contain_text("MVCC_READ_CONFLICT")
+        assert len(conflicts) == TRIES_MAX
 
 
 @pytest.mark.parametrize(("width", "locale"), READERS)

@@ -130,6 +130,82 @@ def test_a_household_reads_chooses_and_is_told_on_its_device(browser):
                 renews_its_address(page, ways, idgrid, f"{ENDPOINT}-{width}")
 
 
+REFUSALS = {
+    "denied": {
+        "en-GB": "This browser does not let these pages show notices.",
+        "es-CL": "Este navegador no permite que estas páginas muestren avisos.",
+        "pt-PT": "Este navegador não deixa estas páginas mostrar avisos.",
+    },
+    "no-service": {
+        "en-GB": "This browser reaches no push service",
+        "es-CL": "Este navegador no llega a ningún servicio de notificaciones",
+        "pt-PT": "Este navegador não alcança nenhum serviço de notificações",
+    },
+    "key": {
+        "en-GB": "This browser does not take this community's key",
+        "es-CL": "Este navegador no acepta la clave de esta comunidad",
+        "pt-PT": "Este navegador não aceita a chave desta comunidade",
+    },
+    "other": {
+        "en-GB": "This browser could not switch notices on.",
+        "es-CL": "Este navegador no pudo activar los avisos.",
+        "pt-PT": "Este navegador não conseguiu ativar os avisos.",
+    },
+}
+BROKEN = """() => {
+  PushManager.prototype.subscribe = async () => { throw new TypeError("It broke."); };
+}"""
+WRONG_KEY = "AAAA"
+
+
+def test_why_notices_were_not_switched_on_is_told_in_the_reader_s_words(browser):
+    with village() as it:
+        street = settle_in(it)
+        assert it.app is not None
+        it.app.state.services = replace(it.services, notice_ways=notices_of(it))
+        for locale, width in (("en-GB", 1280), ("es-CL", 360), ("pt-PT", 1280)):
+            for kind, sentences in REFUSALS.items():
+                allowed = [] if kind == "denied" else ["notifications"]
+                reader = {"width": width, "locale": locale, "permissions": allowed}
+                with page_in(browser, may_fail=kind == "no-service", **reader) as page:
+                    page.goto(it.url + it.sign_in(street.sunny.idgrid))
+                    page.goto(it.url + "/account")
+                    said = refused_for(page, kind)
+                    expect(page.locator("[data-push] [role=status]")).to_contain_text(
+                        sentences[locale]
+                    )
+                    details = page.locator("[data-push] [data-part=said]")
+                    assert details.locator("p").text_content() == said
+                    assert bool(said) == details.is_visible() == (kind != "denied")
+                    if kind == "no-service":
+                        details.locator("summary").click()
+                        looked_at(page, f"push-{kind}-{locale[:2]}")
+
+
+def refused_for(page: Page, kind: str) -> str:
+    """Ask for notices where they cannot be had; what the browser says about it itself."""
+    if kind == "key":
+        found = {"public_key": WRONG_KEY}
+        page.route("**/v1/push-devices/key", lambda route: route.fulfill(json=found))
+    if kind == "other":
+        page.evaluate(BROKEN)
+    page.locator("[data-push] button").click()
+    expect(page.locator("[data-push] [role=status]")).not_to_be_empty()
+    said: str = "" if kind == "denied" else page.evaluate(ASKED)
+    return said
+
+
+ASKED = """async () => {
+  const registration = await navigator.serviceWorker.ready;
+  const { public_key: key } = await (await fetch("/v1/push-devices/key")).json();
+  const text = atob(key.replaceAll("-", "+").replaceAll("_", "/"));
+  const applicationServerKey = Uint8Array.from(text, (character) => character.charCodeAt(0));
+  const asked = { userVisibleOnly: true, applicationServerKey };
+  return registration.pushManager.subscribe(asked).then(() => "", (error) => error.message);
+}"""
+"""What this Chromium says; a context of its own is a private window, which has no push service."""
+
+
 def chooses_and_adds_this_device(page: Page, it: Village) -> None:
     page.goto(it.url + "/account")
     looked_at(page, "notices-choices")

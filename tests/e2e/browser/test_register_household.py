@@ -3,7 +3,6 @@
 import io
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 
 import httpx
@@ -29,19 +28,19 @@ from tests.e2e.browser.key_steps import (
     told,
     values,
 )
-from tests.e2e.browser.village import Village, village
-from tests.support.village_authority import VillageIssuer
+from tests.e2e.browser.village import Village
 from tests.unit.gateway.ledger_double import CHAINCODE
 
 pytestmark = pytest.mark.full
 NAME = "Eva Soto"
+TRANSACTION = re.compile(r"^/explorer/transactions/[0-9a-f]{64}$")
+FOLLOW = re.compile(r"/v1/transactions/[0-9a-f]{64}$")
+LOOK = {
+    "es": "Ver la transacción",
+    "pt": "Ver a transação",
+    "en": "Look at the transaction",
+}
 PDF_PAGE = re.compile(rb"/Type\s*/Page\b")
-
-
-@pytest.fixture
-def it() -> Iterator[Village]:
-    with village(issuer=VillageIssuer()) as running:
-        yield running
 
 
 def fill(page: Page, body: str, name: str = "", email: str = "") -> None:
@@ -195,15 +194,41 @@ def test_no_letter_is_written_for_an_idgrid_that_is_not_on_the_ledger_yet(browse
         signs(page, "Register an IDgrid")
         assert told(page, "undecided").startswith("It was sent, and is not on the ledger yet.")
         expect(part(page, "problem")).to_contain_text("is not on the ledger yet")
+        link = page.locator("#register [data-part=problem-transaction] a")
+        expect(link).to_have_attribute("href", TRANSACTION)
         expect(part(page, "registered")).to_have_count(0)
         assert letters == []
         keep_screenshot(page, "register-sent-only")
         part(page, "close").click()
         page.unroute(SUBMIT)
         page.click("#register button[type=submit]")
+        expect(link).to_be_hidden()
         signs(page, "Register an IDgrid")
         expect(part(page, "letter")).to_contain_text("VAL-0017-X")
         assert len(letters) == 1
+
+
+@pytest.mark.parametrize(("width", "locale"), [(360, "es"), (1280, "pt"), (360, "en")])
+def test_a_registration_that_a_block_has_as_invalid_leads_to_its_transaction(
+    browser, it, width, locale
+) -> None:
+    found = {"status": "invalid", "code": "ENDORSEMENT_POLICY_FAILURE", "is_retryable": False}
+    with device(browser, it, width=width) as page:
+        manager_desk(page, it)
+        page.context.set_extra_http_headers({"accept-language": locale})
+        page.route(SUBMIT, lambda route: route.fulfill(status=202, json={"status": "submitted"}))
+        page.route(FOLLOW, lambda route: route.fulfill(json=found))
+        fill(page, "VAL-0017")
+        part(page, "sign").click()
+        told(page, "refused")
+        part(page, "close").click()
+        box = page.locator("#register")
+        expect(box.locator("[data-part=problem]")).to_be_visible()
+        link = box.get_by_role("link", name=LOOK[locale])
+        expect(link).to_have_attribute("href", TRANSACTION)
+        link.scroll_into_view_if_needed()
+        keep_screenshot(page, f"register-invalid-{locale}", whole=False)
+        good_to_use(page)
 
 
 def test_without_a_name_the_hash_is_random_and_a_letter_comes_all_the_same(browser, it) -> None:

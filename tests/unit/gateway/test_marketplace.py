@@ -74,6 +74,11 @@ def test_of_two_clients_that_take_one_offer_together_one_gets_409_reserved():
         hems.mirror.code = ValidationCode[codes[1]]
         second = await take(client, post_id, *terms)
         assert (second.status_code, second.json()["code"]) == (409, "RESERVED")
+        recorded = hems.services.readmodel.transaction(second.json()["transaction_id"])
+        assert (recorded.code.name, recorded.block_number) == (
+            codes[1],
+            second.json()["block_number"],
+        )
 
     play(scene)
 

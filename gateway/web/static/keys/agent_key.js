@@ -3,6 +3,7 @@
 
 import { post } from "../requests.js";
 import { pem } from "./bytes.js";
+import { localInstant, pageClock } from "./community_clock.js";
 import { wholeUnits } from "./form_arguments.js";
 import { fingerprintOf } from "./key_pair.js";
 import { pageError } from "./page_problem.js";
@@ -28,7 +29,7 @@ export function limitsOf({ elements }) {
     offer_price_min_utoken_per_kwh: sells ? units(elements.sells, UTOKEN_PER_TOKEN) : null,
     hour_wh_max: units(elements.hour, WH_PER_KWH),
     day_wh_max: units(elements.day, WH_PER_KWH),
-    until_ms: Date.parse(`${elements.until.value}T00:00:00Z`),
+    until_ms: localInstant(elements.until.value, pageClock()),
   };
 }
 

@@ -114,7 +114,7 @@ async function followed(transactionId) {
     await new Promise((resolve) => { setTimeout(resolve, pauseMs); });
     const { status, code, is_retryable } = await found(transactionId);
     if (status === "valid") return status;
-    if (status === "invalid") throw new Refused({ code, is_retryable });
+    if (status === "invalid") throw new Refused({ code, is_retryable, transaction_id: transactionId });
   }
   throw new Undecided(transactionId);
 }

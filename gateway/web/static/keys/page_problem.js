@@ -1,6 +1,6 @@
 // A refusal in the reader's language, in the page's element for it.
 
-import { meaningOf, saidOf, sentenceOf, showSaid, slugOf } from "../refusals.js";
+import { meaningOf, saidOf, sentenceOf, showSaid, showTransaction, slugOf, transactionOf } from "../refusals.js";
 import { Refused } from "../requests.js";
 
 const SECURE = window.isSecureContext && Boolean(window.crypto?.subtle);
@@ -22,6 +22,7 @@ export async function showProblem(within, error) {
   place.textContent = (meaning || texts.other).replace("{word}", () => error.word ?? "");
   place.hidden = false;
   showSaid(within, isRefused && !known ? saidOf(problem) : "");
+  showTransaction(transactionPlace(within), transactionOf(error));
   if (!known && !isRefused) throw error;
 }
 
@@ -29,7 +30,10 @@ export async function showProblem(within, error) {
 export function clearProblem(within) {
   within.querySelector("[data-part=problem]").hidden = true;
   showSaid(within, "");
+  showTransaction(transactionPlace(within), "");
 }
+
+const transactionPlace = (within) => within.querySelector("[data-part=problem-transaction]");
 
 /** Run `work` and show what went wrong; whether it worked. */
 export async function attempt(within, work) {

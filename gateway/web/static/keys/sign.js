@@ -15,7 +15,7 @@
 // the dialog and thrown, so that no step follows: a refusal, a gateway that changed the order, and a
 // transaction that was sent and is not on the ledger in time.
 
-import { meaningOf, saidOf, sentenceOf, showSaid } from "../refusals.js";
+import { meaningOf, saidOf, sentenceOf, showSaid, showTransaction, transactionOf } from "../refusals.js";
 import { get, Refused } from "../requests.js";
 import { argumentsOf } from "./form_arguments.js";
 import { storedKeys } from "./key_store.js";
@@ -70,12 +70,13 @@ export const isTold = (error) => [Refused, Tampered, Undecided].some((kind) => e
 /** What the dialog shows of a transaction that is not on the ledger, or not yet. */
 async function outcomeOf(error, words) {
   if (error instanceof Undecided) {
-    return { outcome: "undecided", text: words.undecided, transactionId: error.transactionId };
+    return { outcome: "undecided", text: words.undecided, transactionId: transactionOf(error) };
   }
   if (error instanceof Tampered) return { outcome: "tampered", text: words.tampered, said: error.message };
   if (!(error instanceof Refused)) return { outcome: "failed", text: words.failed };
   const meaning = sentenceOf(await meaningOf(error.problem));
-  return { outcome: "refused", text: meaning || words.refused, said: saidOf(error.problem) };
+  const said = saidOf(error.problem);
+  return { outcome: "refused", text: meaning || words.refused, said, transactionId: transactionOf(error) };
 }
 
 /** A contract's answer to a question of this browser's key; nothing goes on the ledger. */
@@ -142,8 +143,7 @@ function showOutcome({ dialog }, { outcome, text, balance = "", said = "", trans
   part("balance").textContent = balance;
   showSaid(dialog, said);
   part("keys").hidden = outcome !== "no-key";
-  part("transaction").hidden = !transactionId;
-  part("transaction").href = `/explorer/transactions/${transactionId}`;
+  showTransaction(part("transaction"), transactionId);
   part("close").onclick = () => dialog.close();
   dialog.oncancel = null;
   show(dialog, "outcome");
