@@ -25,7 +25,7 @@ from gateway.readmodel.queries import ReadModel
 from gateway.readmodel.records import OrderRecord, Slice, TransactionRecord
 
 INVALID_MAX = 2_000
-"""Of the latest orders that were recorded as invalid: nobody honest has so many."""
+"""Of the latest transactions that were recorded as invalid: nobody honest has so many."""
 _PLACING = {"market:place_bid": "bid", "market:place_offer": "offer"}
 _REPLACING = "orders:replace"
 
@@ -115,16 +115,14 @@ class OwnOrders:
 
     def _invalid(self) -> list[OrderProgress]:
         """What it meant to order and a block has as invalid, the newest first."""
-        refused = self._readmodel.invalid_calls(
-            self.idgrid, functions=[*_PLACING, _REPLACING], limit=INVALID_MAX
-        )
+        refused = self._readmodel.invalid_of(self.idgrid, limit=INVALID_MAX)
         read = (_invalid(record, self._side_of(record)) for record in refused)
         return [one for one in read if one is not None]
 
     def _side_of(self, record: TransactionRecord) -> str | None:
-        """Which side an order is on; one to take another's place is on that one's side."""
+        """Which side an order is on, if it is one; one to take another's place is on its side."""
         if record.function != _REPLACING:
-            return _PLACING[record.function]
+            return _PLACING.get(record.function)
         if len(record.arguments) <= 1:
             return None
         listing_id, replaced = record.arguments[:2]

@@ -4,10 +4,13 @@ Text that others chose is stored shortened and without NUL (`block_facts.shown`)
 index nor text of PostgreSQL takes everything a transaction may carry; `BlockBytes` has it all.
 """
 
-from sqlalchemy import Index
+from sqlalchemy import Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gateway.database import Base
+
+IS_INVALID = text("code <> 0")
+"""Of a few transactions only; a question says it literally, or their index does not serve it."""
 
 
 class Progress(Base):
@@ -74,6 +77,14 @@ class TransactionRow(Base):
         Index("ix_transactions_function", "function", "block_number", "tx_index"),
         Index("ix_transactions_member", "member", "block_number", "tx_index"),
         Index("ix_transactions_event", "event_name", "block_number", "tx_index"),
+        Index(
+            "ix_transactions_invalid",
+            "creator",
+            "block_number",
+            "tx_index",
+            sqlite_where=IS_INVALID,
+            postgresql_where=IS_INVALID,
+        ),
     )
 
     block_number: Mapped[int] = mapped_column(primary_key=True)
@@ -138,7 +149,10 @@ class OrderRow(Base):
     """An order ever placed. Cancelled ones stay, with the place where they were cancelled."""
 
     __tablename__ = "orders"
-    __table_args__ = (Index("ix_orders_idgrid", "idgrid", "block_number", "tx_index"),)
+    __table_args__ = (
+        Index("ix_orders_idgrid", "idgrid", "block_number", "tx_index"),
+        Index("ix_orders_listing", "idgrid", "listing_id"),
+    )
 
     listing_id: Mapped[str] = mapped_column(primary_key=True)
     idgrid: Mapped[str] = mapped_column(primary_key=True)

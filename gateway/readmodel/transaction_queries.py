@@ -14,7 +14,7 @@ from gateway.readmodel.records import (
     TransactionRecord,
 )
 from gateway.readmodel.snapshots import Snapshots, page_rows
-from gateway.readmodel.tables import Activity, Identity, TransactionRow
+from gateway.readmodel.tables import IS_INVALID, Activity, Identity, TransactionRow
 from ledger.model.codes import ValidationCode
 
 
@@ -92,27 +92,13 @@ class TransactionQueries(Snapshots):
         )
         return self._page(wanted.where(Activity.idgrid == idgrid), below, limit)
 
-    def invalid_calls(
-        self, idgrid: str, *, functions: Sequence[str], limit: int
-    ) -> list[TransactionRecord]:
-        """What a household signed of these functions and a block has as invalid, newest first."""
+    def invalid_of(self, idgrid: str, *, limit: int) -> list[TransactionRecord]:
+        """What a household signed and a block has as invalid, newest first."""
         place = (TransactionRow.block_number, TransactionRow.tx_index)
+        signers = select(Identity.digest).where(Identity.idgrid == idgrid)
         return self._transactions(
             select(TransactionRow)
-            .join(
-                Activity,
-                and_(
-                    Activity.block_number == TransactionRow.block_number,
-                    Activity.tx_index == TransactionRow.tx_index,
-                ),
-            )
-            .join(Identity, Identity.digest == TransactionRow.creator)
-            .where(
-                Activity.idgrid == idgrid,
-                Identity.idgrid == idgrid,
-                TransactionRow.function.in_(functions),
-                TransactionRow.code != ValidationCode.VALID,
-            )
+            .where(TransactionRow.creator.in_(signers), IS_INVALID)
             .order_by(place[0].desc(), place[1].desc())
             .limit(limit)
         )
