@@ -1,5 +1,8 @@
 // An enrolment letter on the page, to be printed; its code is shown now and never again.
 
+import { pageClock } from "./community_clock.js";
+import { instant } from "./plain_words.js";
+
 const locale = document.documentElement.lang || "en";
 
 /** Fill the page's letter (keys/letter.html) and show it; printing the page prints it alone. */
@@ -10,8 +13,7 @@ export function showLetter(letter) {
   part("url").textContent = letter.url.split("#")[0];
   part("code").textContent = letter.code.match(/.{4}/g).join(" ");
   part("code").dataset.url = letter.url;
-  part("expires").textContent = new Intl.DateTimeFormat(locale, { dateStyle: "long" })
-    .format(letter.expires_ms);
+  part("expires").textContent = instant(letter.expires_ms, { locale, ...pageClock() }, { dateStyle: "long" });
   const drawing = new DOMParser().parseFromString(letter.qr_svg, "image/svg+xml").documentElement;
   part("qr").replaceChildren(document.importNode(drawing, true));
   sheet.querySelector("[data-action=print]").onclick = () => window.print();

@@ -14,6 +14,7 @@ const IDGRID = /^[A-Z0-9-]+$/;
 const MS_PER_MINUTE = 60_000;
 const MS_PER_HOUR = 3_600_000;
 const MS_PER_DAY = 86_400_000n;
+const HOURS_PER_DAY = 24;
 const PPM_PER_PERCENT = 10_000n;
 const FRACTION_DIGITS_MAX = 6;
 
@@ -172,7 +173,8 @@ function standing(argument, format) {
   if (order.from_ms) lines.push({ name: "from", value: instant(order.from_ms, format) });
   lines.push({ name: "until", value: instant(order.until_ms, format) });
   if (order.hours_utc?.length) {
-    lines.push({ name: "hours", value: order.hours_utc.map((at) => hourOfDay(at, format)).join(", ") });
+    const day = Math.floor((order.until_ms - 1) / MS_PER_HOUR / HOURS_PER_DAY) * HOURS_PER_DAY;
+    lines.push({ name: "hours", value: order.hours_utc.map((at) => hourOfDay(day + at, format)).join(", ") });
   }
   if (order.listings_max !== undefined) {
     lines.push({ name: "orders_max", value: amount(BigInt(order.listings_max), 1n, format.locale) });
@@ -316,8 +318,9 @@ export function instant(timeMs, { locale, utcOffsetMinutes, timeZone }, parts = 
   return new Intl.DateTimeFormat(locale, { ...parts, timeZone: timeZone || "UTC", hourCycle: "h23" }).format(new Date(shown));
 }
 
-function hourOfDay(hourUtc, format) {
-  return instant(hourUtc * MS_PER_HOUR, format, { hour: "2-digit", minute: "2-digit" });
+/** By the clocks of that very day: an hour in UTC is another local one in summer than in winter. */
+function hourOfDay(hoursUtc, format) {
+  return instant(hoursUtc * MS_PER_HOUR, format, { hour: "2-digit", minute: "2-digit" });
 }
 
 function whole(argument) {

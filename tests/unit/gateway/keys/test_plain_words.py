@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -140,21 +141,27 @@ def scene() -> Iterator[Page]:
 
 
 def shown(
-    scene: Page, args: list[str], private: tuple[str, ...] = (), *, locale: str = ""
+    scene: Page,
+    args: list[str],
+    private: tuple[str, ...] = (),
+    *,
+    locale: str = "",
+    zone: str = "",
 ) -> dict:
     """What the dialog of a page would show; with the words of that very page.
 
-    `locale`: how numbers and times are written, if not as that page does.
+    `locale`, `zone`: how numbers and times are written, if not as that page does.
     """
     return scene.evaluate(
-        """async ([args, transient, locale]) => {
+        """async ([args, transient, locale, zone]) => {
           const { plainWords } = await import("/static/keys/plain_words.js");
           const { pageFacts } = await import("/static/keys/sign.js");
           const facts = pageFacts();
           facts.locale = locale || facts.locale;
+          facts.timeZone = zone || facts.timeZone;
           return plainWords({ args, transient, privately: {} }, facts);
         }""",
-        [args, list(private), locale],
+        [args, list(private), locale, zone],
     )
 
 
@@ -272,6 +279,16 @@ def test_a_price_is_told_with_its_tariff_and_from_when(scene) -> None:
     later = ["retail", "54000", "1768471200000", "86400000"]
     said = values(shown(scene, ["oracle:publish_price", *later]))
     assert (said["tariff"], said["from"]) == ("retail price", "15 Jan 2026, 07:00")
+
+
+@pytest.mark.parametrize(
+    ("day", "hours"), [("2026-07-02", "00:00, 02:00"), ("2026-01-02", "23:00, 01:00")]
+)
+def test_the_hours_of_an_order_are_those_of_its_days_clocks(scene, day, hours) -> None:
+    until_ms = int(datetime.fromisoformat(f"{day}T06:00+00:00").timestamp() * 1_000)
+    order = STANDING | {"until_ms": until_ms, "hours_utc": [22, 0]}
+    words = shown(scene, ["standing:place", json.dumps(order)], zone="Europe/Madrid")
+    assert values(words)["hours"] == hours
 
 
 def test_the_titles_are_there_in_every_language() -> None:
