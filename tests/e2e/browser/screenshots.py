@@ -104,9 +104,9 @@ def main() -> int:
         _let_meters_have_a_past(it, street)
         live_through(it, street, hours=HOURS)
         _add_battery(it, street)
+        open_with_orders(it, street)  # the hour's clock: what devices say is not of its future
         _let_devices_report(it, street)
         _let_equipment_report(it, street)
-        open_with_orders(it, street)
         it.ledger.block_time_ms = it.services.clock_ms()
         _let_neighbours_post(it, street)
         for name, path in PAGES.items():
@@ -212,10 +212,11 @@ def _let_equipment_report(it: Village, street: Street) -> None:
         if number:
             roof.run_hour(load_wh=0, pv_wh=max(0, 2_600 - 380 * abs(local_hour - 12)))
         _keep(it, roof, [at_ms])
-        percent = CHARGE_PERCENT[number % len(CHARGE_PERCENT)]
-        stores.charges.keep(
-            [("battery-0", Observation(at_ms, BATTERY_WH * percent // 100))], at_ms
-        )
+    hours_ago = range(len(CHARGE_PERCENT) - 1, -1, -1)
+    for before, percent in zip(hours_ago, CHARGE_PERCENT, strict=True):
+        at_ms = first_ms + (HOURS - before) * HOUR_MS
+        charge = Observation(at_ms, BATTERY_WH * percent // 100)
+        stores.charges.keep([("battery-0", charge)], at_ms)
     said = {name: DeviceState(name, ONLINE, now_ms, plug_on=1) for name in PLUGS}
     said |= {ROOF: DeviceState(ROOF, ONLINE, now_ms)}
     stores.devices.heard(said, now_ms, states=said)
@@ -283,11 +284,6 @@ def _add_battery(it: Village, street: Street) -> None:
         community.dso.submit("registry:approve_res", "battery-0")
 
     it.act(register)
-    now_ms = milliseconds(it.community.ledger.now)
-    hours_ago = range(len(CHARGE_PERCENT), 0, -1)
-    for hours, percent in zip(hours_ago, CHARGE_PERCENT, strict=True):
-        seen = Observation(now_ms - hours * HOUR_MS, BATTERY_WH * percent // 100)
-        it.services.batteries.record("battery-0", seen)
 
 
 if __name__ == "__main__":
