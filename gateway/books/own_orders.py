@@ -7,6 +7,7 @@ from the read model; energy in Wh, prices in micro-tokens per kWh.
 from collections.abc import Mapping, Sequence
 
 from chaincode.energy import keys, records
+from chaincode.energy.arguments import AMOUNT_UTOKEN_MAX, ENERGY_WH_MAX
 from chaincode.energy.market.auction_records import AuctionResult, FillsPage, Match, TallyPage
 from chaincode.energy.market.matches import page_matches
 from chaincode.energy.market.records import Listing, MarketOrder
@@ -26,6 +27,8 @@ from gateway.readmodel.records import OrderRecord, Slice, TransactionRecord
 
 INVALID_MAX = 2_000
 """Of the latest transactions that were recorded as invalid: nobody honest has so many."""
+_DIGITS_MAX = len(str(max(ENERGY_WH_MAX, AMOUNT_UTOKEN_MAX)))
+"""Of an amount; what nobody endorsed may have any number, and Python reads 4,300 at most."""
 _PLACING = {"market:place_bid": "bid", "market:place_offer": "offer"}
 _REPLACING = "orders:replace"
 
@@ -153,7 +156,7 @@ def _invalid(record: TransactionRecord, side: str | None) -> OrderProgress | Non
     amounts = record.arguments[-2:] if is_at_end else record.arguments[1:3]
     if side is None or len(amounts) != len(("energy", "price")):
         return None
-    if not all(text.isascii() and text.isdigit() for text in amounts):
+    if not all(map(_is_amount, amounts)):
         return None
     return OrderProgress(
         listing_id=record.arguments[0],
@@ -165,3 +168,7 @@ def _invalid(record: TransactionRecord, side: str | None) -> OrderProgress | Non
         state=OrderState.INVALID,
         code=record.code.name,
     )
+
+
+def _is_amount(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX

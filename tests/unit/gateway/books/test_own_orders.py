@@ -4,8 +4,10 @@ from datetime import timedelta
 
 from gateway.books.order_progress import OrderState
 from gateway.books.own_orders import OwnOrders
+from ledger.model.codes import ValidationCode
 from tests.e2e.browser.village import village
 from tests.unit.energy.community import FLOOR, LISTING, Community, Household, hour_of
+from tests.unit.gateway.readmodel_blocks import HOME, HOUR, Ledger, a_listing
 
 PRICES = (FLOOR + 1_000, FLOOR + 2_000)
 
@@ -37,3 +39,19 @@ def changed_and_taken_back(community: Community, home: Household) -> str:
     second = home.client.submit("orders:replace", LISTING, first, 700, PRICES[1])["order_id"]
     home.client.submit("orders:cancel", LISTING, second)
     return first
+
+
+UNREADABLE = "9" * 5_000
+
+
+def test_amounts_that_no_contract_takes_hide_no_other_order() -> None:
+    """Who sends a transaction without endorsements writes into it what it likes."""
+    ledger = Ledger()
+    ledger.block(("market:open_listing", a_listing()))
+    ledger.double.code = ValidationCode.ENDORSEMENT_POLICY_FAILURE
+    for amounts in (("5", "60000"), (UNREADABLE, "5"), ("5", UNREADABLE)):
+        ledger.block(("market:place_bid", {}), args=(HOUR, *amounts))
+    ledger.catch_up()
+    (shown,) = OwnOrders(ledger.readmodel, HOME).page(limit=50).items
+    assert (shown.state, shown.energy_wh) == (OrderState.INVALID, 5)
+    assert shown.price_utoken_per_kwh == 60_000
