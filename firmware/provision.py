@@ -30,13 +30,10 @@ def make_image(
     folder: Path, *, settings: dict, authority: bytes, token: str, code: str, wifi: dict | None
 ) -> None:
     """Write a node's flash into a new folder; raises `BadRequest` when it is not empty."""
-    board = settings["board"]["kind"]
+    board = _checked_board(settings)
     settings["board"]["made_ms"] = time.time_ns() // 1_000_000
-    if board not in BOARDS:
-        raise BadRequest(f"board is one of {', '.join(BOARDS)}")
     if board != "pc" and wifi is None:
         raise BadRequest(f"a {board} joins by Wi-Fi: give --wifi-name and --wifi-password-file")
-    _check_pins(settings["board"])
     if folder.exists() and any(folder.iterdir()):
         raise BadRequest(f"{folder} is not empty: a node's key may be in it")
     folder.mkdir(parents=True, exist_ok=True, mode=SECRET_FOLDER_MODE)
@@ -56,18 +53,22 @@ def make_image(
         _write(folder / "keys" / "wifi.json", json.dumps(wifi).encode())
 
 
-def _check_pins(board: dict) -> None:
-    """Raises `BadRequest` for a pin that cannot serve on this board."""
-    if board["kind"] == "pc":
-        return
+def _checked_board(settings: object) -> str:
+    """The kind of board, once the node itself would take its settings; raises `BadRequest`."""
+    part = settings.get("board") if isinstance(settings, dict) else None
+    if not isinstance(part, dict) or part.get("kind") not in BOARDS:
+        raise BadRequest(f"board.kind of the settings is one of {', '.join(BOARDS)}")
     sys.path.insert(0, str(SOURCE))
-    from board.kinds import check_pins  # noqa: PLC0415 - a board's module
-    from meternode.settings import BadSettings  # noqa: PLC0415
+    from board.kinds import check_board  # noqa: PLC0415 - a board's module
+    from meternode.settings import BadSettings, Settings  # noqa: PLC0415
 
     try:
-        check_pins(board)
+        checked = Settings(settings)
+        if part["kind"] != "pc":
+            check_board(checked)
     except BadSettings as error:
-        raise BadRequest(str(error)) from None
+        raise BadRequest(f"settings: {error}") from None
+    return str(part["kind"])
 
 
 def _in_der(bundle: bytes) -> bytes:
@@ -148,7 +149,8 @@ def main() -> int:
             wifi=_wifi(options.wifi_name, options.wifi_password_file),
         )
     except (BadRequest, OSError, ValueError, KeyError) as error:
-        print(f"no image: {error}", file=sys.stderr)
+        wanted = "calibration" if options.command == "calibrate" else "image"
+        print(f"no {wanted}: {error}", file=sys.stderr)
         return 1
     print(f"{options.folder}: copy it to the node with")
     print(f"    mpremote connect auto fs cp -r {options.folder}/. : + reset")

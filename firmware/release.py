@@ -35,11 +35,16 @@ class BadRequest(Exception):  # noqa: N818 - what was asked for
 def make_release(
     folder: Path, *, source: Path, board: Path, url: str, key: ec.EllipticCurvePrivateKey
 ) -> bytes:
-    """Write a release; its manifest. `board` is the folder that becomes `board/` on the node."""
+    """Write a release; its manifest. `board` is the folder that becomes `board/` on the node.
+
+    Raises `OSError` for a URL that no node can fetch from, before anything is written.
+    """
     sys.path.insert(0, str(SOURCE))
-    from meternode.manifest import signed_line  # noqa: PLC0415 - one definition for both ends
+    from meternode.http_get import split_url  # noqa: PLC0415 - one definition for both ends
+    from meternode.manifest import signed_line  # noqa: PLC0415
     from meternode.update import LIST  # noqa: PLC0415
 
+    split_url(url)
     places = {"meternode": source / "meternode", "drivers": source / "drivers", "board": board}
     lines = []
     for name, place in places.items():

@@ -11,8 +11,9 @@ The current folder is the node's flash. Lines of JSON come in on standard input:
     {"button": 1}                                somebody presses the plug's button
     {"memory": 1}                                tell how the heap stands, in bytes
 
-and go out on standard output: `started`, `enrolment`, `restarting`, `obeyed` after each order, and
-a line for every change of a pin. The node ends with its input.
+and go out on standard output: `started`, `enrolment`, `restarting`, `obeyed` after each order,
+`refused` after a line that is none, and a line for every change of a pin. The node ends with its
+input.
 """
 
 import asyncio
@@ -153,7 +154,18 @@ class Driver:
             line = await reader.readline()
             if not line:
                 return
-            self.obey(json.loads(line))
+            self._take(line)
+
+    def _take(self, line):
+        """Obey, or say that it is no order: a person types these lines, and may mistype."""
+        try:
+            order = json.loads(line)
+        except ValueError:
+            order = None
+        if isinstance(order, dict):
+            self.obey(order)
+        else:
+            say({"refused": "no JSON object"})
 
     def obey(self, order):
         """One line."""

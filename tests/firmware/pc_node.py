@@ -106,12 +106,16 @@ class PcNode:
         async with self._news, asyncio.timeout(LINE_S_MAX):
             await self._news.wait_for(lambda: any(text in line for line in self.said))
 
-    async def tell(self, **order: object) -> None:
+    async def type(self, line: str) -> None:
+        """A line on standard input, whatever it is."""
         assert self._process is not None
         assert self._process.stdin is not None
-        before = sum("obeyed" in line for line in self.lines)
-        self._process.stdin.write(json.dumps(order).encode() + b"\n")
+        self._process.stdin.write(line.encode() + b"\n")
         await self._process.stdin.drain()
+
+    async def tell(self, **order: object) -> None:
+        before = sum("obeyed" in line for line in self.lines)
+        await self.type(json.dumps(order))
         await self.wait_for(lambda line: "obeyed" in line, before + 1)
 
     def pins(self, name: str) -> list[int]:

@@ -1,7 +1,10 @@
 """`board/` itself, under MicroPython with stand-ins for the pins and the radio."""
 
 import asyncio
+import json
 import time
+
+import pytest
 
 from tests.firmware.interpreter import ROOT
 from tests.firmware.pc_node import PcNode
@@ -50,16 +53,26 @@ def test_a_board_joins_measures_and_switches_its_pins(tmp_path):
     asyncio.run(play())
 
 
-def test_a_board_refuses_samples_that_its_watchdog_would_not_wait_for(tmp_path):
+@pytest.mark.parametrize(
+    ("changed", "sensors", "named"),
+    [
+        ({"sample_ms": 5_000, "interval_ms": 60_000}, SENSORS, "sample_ms"),
+        ({}, SENSORS | {"type": "AC"}, "board.sensors.type"),
+    ],
+)
+def test_a_board_refuses_settings_it_cannot_do_with(tmp_path, changed, sensors, named):
     async def play() -> None:
         async with scene(tmp_path) as world:
             board = {"kind": "pico_w", "relays": PINS, "sensors": SENSORS}
-            fields = {"board": board, "sample_ms": 5_000, "interval_ms": 60_000}
-            folder = world.image("node-1", wifi={"name": "home", "password": "x"}, **fields)
+            wifi = {"name": "home", "password": "x"}
+            folder = world.image("node-1", wifi=wifi, board=board)
+            written = json.loads((folder / "config.json").read_text()) | changed
+            written["board"]["sensors"] = sensors
+            (folder / "config.json").write_text(json.dumps(written))  # after the image's own check
             node = PcNode(folder, modules=ROOT / "tests" / "firmware" / "board_stubs")
             try:
                 await node.start(waits=False)
-                await node.wait_until_it_says("BadSettings: sample_ms")
+                await node.wait_until_it_says(f"BadSettings: {named}")
                 await node.ended()
                 assert node.lines == [], "no pin, no watchdog"
             finally:

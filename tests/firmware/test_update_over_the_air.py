@@ -11,6 +11,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.firmware.interpreter import ROOT
@@ -100,3 +101,11 @@ def test_a_version_that_does_not_start_is_gone_after_three_tries(tmp_path):
                     assert node.lines[-1]["version"] == "1.0.0"
 
     asyncio.run(play())
+
+
+@pytest.mark.parametrize("url", ["nonsense", "ftp://gateway.example/1.1.0", "https://h:x/1.1.0"])
+def test_an_address_no_node_can_fetch_from_is_not_signed(tmp_path, url):
+    key = ec.generate_private_key(ec.SECP256R1())
+    with pytest.raises((OSError, ValueError)):
+        release(tmp_path, url, key)
+    assert not (tmp_path / "served").exists()

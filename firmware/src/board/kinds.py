@@ -1,4 +1,4 @@
-"""What differs from board to board: which pins serve what, how far an analogue input goes.
+"""What differs from board to board, and what a board's settings may say: pins, sensors, samples.
 
 Pure, so `provision.py` checks a node's settings against it on the PC. GPIO numbers throughout.
 """
@@ -7,6 +7,14 @@ from meternode.settings import BadSettings
 
 OUTPUTS = ("out", "in", "led", "plug")
 SENSOR_PINS = ("voltage_pin", "current_pin")
+SENSOR_NUMBERS = {"dc": ("ma_per_mv", "zero_mv"), "ac": ("mv_per_mv",)}
+"""What a type of sensors cannot be read without, beside its pins."""
+CALIBRATIONS = ("voltage_calibration", "current_calibration")
+CHARGE = ("empty_mv", "full_mv")
+WATCHDOG_MS = 8_000
+"""A Pico's watchdog cannot wait longer than 8.3 s."""
+SAMPLE_MS_MAX = WATCHDOG_MS // 2
+"""Every sample feeds the watchdog."""
 
 
 class Kind:
@@ -87,3 +95,40 @@ def check_pins(fields):
             raise BadSettings(f"board: GPIO {pin} cannot be used on this board")
     if len(set(used)) != len(used):
         raise BadSettings("board: a pin is named twice")
+
+
+def check_board(settings):
+    """Raises `BadSettings` for what no board can do with; `settings` are a node's, checked."""
+    check_sensors(settings.board.get("sensors", {"type": "none"}))
+    check_pins(settings.board)
+    if settings.sample_ms > SAMPLE_MS_MAX:
+        raise BadSettings("sample_ms: the watchdog of a board does not wait so long")
+
+
+def check_sensors(sensors):
+    """Raises `BadSettings` for a field of `board.sensors` that is missing or cannot be."""
+    kind = sensors.get("type")
+    if kind == "none":
+        return
+    if kind not in SENSOR_NUMBERS:
+        raise BadSettings("board.sensors.type: one of ac, dc, none")
+    needed = SENSOR_PINS + SENSOR_NUMBERS[kind]
+    if any(name in sensors for name in CHARGE):
+        needed += CHARGE
+    if "voltage_ratio_permille" in sensors:
+        needed += ("voltage_ratio_permille",)
+    for name in needed:
+        if not _is_whole(sensors.get(name)):
+            raise BadSettings(f"board.sensors.{name}: a whole number is needed")
+    for name in CALIBRATIONS:
+        pair = sensors.get(name)
+        if pair is not None and not (
+            isinstance(pair, list) and len(pair) == 2 and all(_is_whole(part) for part in pair)
+        ):
+            raise BadSettings(f"board.sensors.{name}: two whole numbers, [gain_ppm, offset]")
+    if "full_mv" in sensors and sensors["full_mv"] <= sensors["empty_mv"]:
+        raise BadSettings("board.sensors.full_mv: must be above empty_mv")
+
+
+def _is_whole(value):
+    return isinstance(value, int) and not isinstance(value, bool)

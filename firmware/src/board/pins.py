@@ -47,7 +47,7 @@ class NotConnected:
 
 
 def make_outputs(fields):
-    """All outputs, open: called before anything else but a wrong pin can fail."""
+    """All outputs, open: called before anything else but wrong settings can fail."""
     check_pins(fields)
     numbers, is_active_low = fields.get("relays", {}), bool(fields.get("active_low", 1))
     relays = {}

@@ -13,18 +13,14 @@ import machine
 from meternode.authorities import client_context
 from meternode.clock import Clock, UnwrappedTicks
 from meternode.flash import Record, read_bytes
-from meternode.settings import BadSettings
 from meternode.startup import load_settings, prepare
 
 import network
+from board.kinds import WATCHDOG_MS, check_board
 from board.pins import make_button, make_outputs, make_sensors
 
 ROOT = ""
 """Boards start in the root of their flash."""
-WATCHDOG_MS = 8_000
-"""A Pico's watchdog cannot wait longer than 8.3 s."""
-SAMPLE_MS_MAX = WATCHDOG_MS // 2
-"""Every sample feeds the watchdog."""
 LINK_RESTART_MS = 3_600_000
 JOIN_S, JOIN_STEP_S = 15, 0.5
 SECONDS_1970_TO_2000 = 946_684_800
@@ -116,8 +112,7 @@ def last_known_ms(settings):
 def main():
     """Run until something goes wrong that only a reset can mend; the watchdog sees to that."""
     settings = load_settings(ROOT)
-    if settings.sample_ms > SAMPLE_MS_MAX:
-        raise BadSettings("sample_ms: the watchdog of a board does not wait so long")
+    check_board(settings)
     outputs = make_outputs(settings.board)
     set_clock(last_known_ms(settings))
     clock = Clock(UnwrappedTicks(time.ticks_ms, time.ticks_diff))

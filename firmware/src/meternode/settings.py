@@ -6,6 +6,8 @@ OUTBOX_RECORDS_MAX = 10_000
 TIERS = ("A", "B", "C")
 HOUR_MS = 3_600_000
 TEXT_CHARACTERS_MAX = 100
+UPDATE_KEY_CHARACTERS = 130
+"""An uncompressed point on P-256 in hexadecimal, 04 first."""
 
 
 class BadSettings(Exception):  # noqa: N818 - the installer's fault
@@ -31,7 +33,8 @@ class Settings:
         self.outbox_records = _whole(fields, "outbox_records", 1, OUTBOX_RECORDS_MAX, day)
         self.broker_host = _text(fields, "broker_host")
         self.broker_port = _whole(fields, "broker_port", 1, 65_535, 8_883)
-        self.update_key = fields.get("update_key")
+        self.update_key = _update_key(fields)
+        """None: this node takes no updates."""
         self.board = fields.get("board", {})
         """Pins and calibrations; read by `board/` only."""
 
@@ -44,10 +47,21 @@ class Settings:
         return f"rec/{self.community}/gateway/time"
 
 
-def _text(fields, name):
+def _text(fields, name, characters_max=TEXT_CHARACTERS_MAX):
     value = fields.get(name)
-    if not isinstance(value, str) or not 0 < len(value) <= TEXT_CHARACTERS_MAX:
+    if not isinstance(value, str) or not 0 < len(value) <= characters_max:
         raise BadSettings(name)
+    return value
+
+
+def _update_key(fields):
+    """Looked at now: an update that must mend a node is no time to find it wrong."""
+    if not fields.get("update_key"):
+        return None
+    value = _text(fields, "update_key", UPDATE_KEY_CHARACTERS)
+    digits = "0123456789abcdefABCDEF"
+    if len(value) != UPDATE_KEY_CHARACTERS or any(each not in digits for each in value):
+        raise BadSettings("update_key")
     return value
 
 
