@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import Select, and_, or_, select, tuple_
 
 from gateway.readmodel import rows
+from gateway.readmodel.block_facts import shown
 from gateway.readmodel.queries import ReadModel
 from gateway.readmodel.records import (
     ListingSummary,
@@ -105,9 +106,11 @@ def orders_of_listing(
 
 
 def order(readmodel: ReadModel, idgrid: str, listing_id: str, order_id: str) -> OrderRecord | None:
-    """One order, cancelled or not."""
+    """One order, cancelled or not; its names may be anybody's, as text of PostgreSQL may not."""
     wanted = select(OrderRow).where(
-        OrderRow.listing_id == listing_id, OrderRow.idgrid == idgrid, OrderRow.order_id == order_id
+        OrderRow.listing_id == shown(listing_id),
+        OrderRow.idgrid == idgrid,
+        OrderRow.order_id == shown(order_id),
     )
     with readmodel.connection() as connection:
         row = connection.execute(wanted).one_or_none()
