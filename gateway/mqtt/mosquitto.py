@@ -24,6 +24,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.hashes import SHA512
 from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 
+from chaincode.energy.idgrid import problem_with
 from gateway.mqtt.adapters import foreign_access
 from gateway.mqtt.broker_folder import ISSUED_FILE, issued_at
 from gateway.mqtt.embedded_broker import new_token
@@ -53,6 +54,7 @@ _SALT_BYTES, _HASH_BYTES = 12, 64
 _PRIVATE = 0o600
 ORACLE = "oracle"
 FOREIGN_KINDS = tuple(kind.name for kind in fields(ForeignDevices))
+REMOVE_HELP = "who shall have no token any more; may be given again"
 PERSON_HELP = (
     "IDgrid of a household that hears its notices, market and devices, and switches its"
     " approved plugs; may be given again"
@@ -156,10 +158,20 @@ def write_broker(
     listening: Listening,
     foreign: ForeignDevices = NO_FOREIGN,
     people: Sequence[str] = (),
+    removed: Sequence[str] = (),
 ) -> dict[str, str]:
-    """Write the files of a broker; returns every user's token."""
+    """Write the files of a broker; returns every user's token.
+
+    Raises `ValueError` for a user of before who is neither named again nor in `removed`: with its
+    token gone a node forgotten here would need a new image.
+    """
     access = access_of(community, devices, foreign, people)
     known = _known_tokens(folder)
+    if forgotten := sorted(known.keys() - access.keys() - set(removed)):
+        raise ValueError(
+            f"{', '.join(forgotten)}: not named, though with a token here: name again,"
+            " or take the token away with --remove"
+        )
     tokens = {user: known.get(user) or new_token() for user in sorted(access)}
     lines = [
         password_line(user, token, secrets.token_bytes(_SALT_BYTES))
@@ -176,7 +188,7 @@ def write_broker(
 
 
 def main() -> int:
-    """Write what the command line asks for."""
+    """Write what the command line asks for; 1 and a sentence when it cannot be."""
     parser = argparse.ArgumentParser(prog="python -m gateway.mqtt.mosquitto")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--community", required=True)
@@ -190,6 +202,7 @@ def main() -> int:
             metavar="NAME=DEVICE",
             help="a device with topics of its own (docs/mqtt.md); may be given again",
         )
+    parser.add_argument("--remove", action="append", default=[], metavar="NAME", help=REMOVE_HELP)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=PORT)
     parser.add_argument("--client-certificates", action="store_true")
@@ -205,16 +218,34 @@ def main() -> int:
             options.device,
             listening,
             foreign,
-            options.person,
+            _checked_people(options.person),
+            options.remove,
         )
     except (OSError, ValueError) as error:
-        parser.error(str(error))
+        sys.stderr.write(f"gridledger broker: {error}\n")
+        return 1
     sys.stdout.write(f"mosquitto -c {options.folder.absolute() / 'mosquitto.conf'}\n")
     return 0
 
 
 def _pairs(texts: Sequence[str]) -> dict[str, str]:
-    return {name: device for name, _, device in (text.partition("=") for text in texts)}
+    """`NAME=DEVICE` by name; raises `ValueError` for one without `=`, or a name given twice."""
+    found: dict[str, str] = {}
+    for text in texts:
+        name, equals, device = text.partition("=")
+        if not equals:
+            raise ValueError(f"{text!r} is not of the form NAME=DEVICE")
+        if found.setdefault(name, device) != device:
+            raise ValueError(f"{name!r} is given to {found[name]} and to {device}")
+    return found
+
+
+def _checked_people(idgrids: Sequence[str]) -> Sequence[str]:
+    """The same; raises `ValueError` for a mistyped one: nobody would ever sign in as that."""
+    for idgrid in idgrids:
+        if problem := problem_with(idgrid):
+            raise ValueError(f"{idgrid}: {problem}")
+    return idgrids
 
 
 def _known_tokens(folder: Path) -> dict[str, str]:

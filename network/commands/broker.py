@@ -11,6 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from ledger.crypto.certificates import load_x509
+from network.arguments import whole_number
 from network.certificates.authority import KeyPair, MemberAuthority, host_name
 from network.certificates.credentials import member_authority, read_pair
 from network.commands.member import add_plan_option, run_action
@@ -31,7 +32,8 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="gridledger broker",
         description="Configuration, certificate, passwords and rights of a mosquitto. Run it again"
-        " with all devices when there are new ones; tokens that exist stay.",
+        " with all devices when there are new ones: tokens that exist stay, and who has one"
+        " is named again or removed.",
     )
     add_plan_option(parser)
     parser.add_argument("member", help="whose authority vouches for the broker")
@@ -48,9 +50,12 @@ def main(arguments: Sequence[str]) -> int:
         parser.add_argument(
             f"--{kind}", action="append", default=[], metavar="NAME=DEVICE", help=about
         )
+    about = "who shall have no token any more; may be given again"
+    parser.add_argument("--remove", action="append", default=[], metavar="NAME", help=about)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
     parser.add_argument("--name", action="append", default=[], help="host names it is reached by")
-    parser.add_argument("--port", type=int, default=MOSQUITTO_PORT, help=f"({MOSQUITTO_PORT})")
+    port = whole_number(1, 65_535)
+    parser.add_argument("--port", type=port, default=MOSQUITTO_PORT, help=f"({MOSQUITTO_PORT})")
     parser.add_argument(
         "--client-certificates", action="store_true", help="ask every client for a certificate"
     )
@@ -94,6 +99,7 @@ def _write(options: argparse.Namespace) -> int:
     command += ["--port", str(options.port)]
     command += [word for device in options.device for word in ("--device", device)]
     command += [word for idgrid in options.person for word in ("--person", idgrid)]
+    command += [word for name in options.remove for word in ("--remove", name)]
     for kind in FOREIGN_KINDS:
         command += [word for pair in getattr(options, kind) for word in (f"--{kind}", pair)]
     command += ["--client-certificates"] if options.client_certificates else []
