@@ -157,6 +157,7 @@ def test_without_a_replica_the_gateway_waits_for_its_server():
         asyncio.run(asyncio.wait_for(run(server), SOON_S))
 
 
+@pytest.mark.row("E079")
 def test_a_backup_of_postgresql_is_put_into_an_empty_database_once(tmp_path):
     with running_postgresql() as server:
         database = open_database(server.url)

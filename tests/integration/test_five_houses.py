@@ -95,6 +95,8 @@ def test_every_settled_watt_hour_traces_to_readings_that_a_node_signed(tmp_path,
     check_way(world, hours)
 
 
+@pytest.mark.row("E084")
+@pytest.mark.row("E085")
 @pytest.mark.row("E086")
 @pytest.mark.parametrize("hours", [1, pytest.param(3, marks=pytest.mark.full)])
 def test_what_relays_let_through_on_a_shared_bus_is_what_is_signed_and_settled(tmp_path, hours):

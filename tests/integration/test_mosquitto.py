@@ -62,6 +62,8 @@ def test_files_with_secrets_are_their_owners(broker: Mosquitto):
     assert not any(token in passwords for token in broker.tokens.values())
 
 
+@pytest.mark.row("E068")
+@pytest.mark.row("E091")
 def test_a_wrong_certificate_is_refused_and_so_is_publishing_for_another_house(
     broker: Mosquitto, tmp_path
 ):

@@ -77,6 +77,7 @@ class Street:
         return await self.push.step()
 
 
+@pytest.mark.row("E073")
 def test_seven_houses_at_one_value_a_second_stay_within_the_limit_of_a_day():
     """With a limit of 60 a day, so that two days are few writes: what is over waits a day."""
     cloud = Cloud()
