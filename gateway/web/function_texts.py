@@ -65,6 +65,9 @@ STEP_TITLES: Mapping[str, str] = {
     "market:clear": N_("Set the price"),
     "market:start_delivery": N_("Begin delivery"),
     "market:settle": N_("Settle an hour"),
+    "marketplace:settle": N_("Settle a deal from house to house"),
+    "marketplace:expire": N_("End an offer, request or deal whose time is over"),
+    "marketplace:resolve": N_("Decide a disputed deal"),
     "listings:advance": N_("Next step of a listing"),
     "listings:refund": N_("Give money back"),
     "standing:carry_out": N_("Place a standing order"),
@@ -73,5 +76,5 @@ STEP_TITLES: Mapping[str, str] = {
     "anchors:record": N_("Anchor stored measurements"),
     "registry:configure": N_("Say which member has which role"),
 }
-"""What staff and services do without a page."""
+"""What staff, services and programs of a household do without a page."""
 ALL_TITLES: Mapping[str, str] = {**FUNCTION_TITLES, **STEP_TITLES}

@@ -9,7 +9,7 @@ from gateway.books.market import PlacedOrder
 from gateway.services import Services
 from gateway.web.curves import Clearing, Step, curves_svg
 from gateway.web.languages import N_, Language
-from gateway.web.state_texts import LISTING_STATES
+from gateway.web.state_texts import TAKING_ORDERS, listing_state, opens_later
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +23,17 @@ class ListingPanel:
     clearing: Clearing | None
     curves: str
     own_order_ids: frozenset[str]
+    now_ms: int
 
     @property
     def is_open(self) -> bool:
         """Whether orders can be placed."""
-        return self.listing.state == "AUTHORIZE_OFFERS"
+        return self.listing.state == TAKING_ORDERS and not self.opens_later
+
+    @property
+    def opens_later(self) -> bool:
+        """Whether it is announced, and refuses orders until it opens."""
+        return opens_later(self.listing, self.now_ms)
 
     @property
     def offered_wh(self) -> int:
@@ -71,9 +77,10 @@ def listing_panel(
     )
     clearing = clearing_of(market.result(listing.listing_id))
     label = words.hour(listing.listing_id, services.local_time)
+    now_ms = services.clock_ms()
     return ListingPanel(
         listing=listing,
-        state_text=words.text(LISTING_STATES.get(listing.state, listing.state)),
+        state_text=words.text(listing_state(listing, now_ms)),
         offers=offers,
         bids=bids,
         clearing=clearing,
@@ -89,6 +96,7 @@ def listing_panel(
             for item in placed
             if viewer_idgrid and item.order.idgrid == viewer_idgrid
         ),
+        now_ms=now_ms,
     )
 
 

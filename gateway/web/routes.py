@@ -60,10 +60,12 @@ def home(request: Request, services: UsedServices) -> HTMLResponse:
 def market(request: Request, services: UsedServices) -> HTMLResponse:
     """The live listing, own orders, prices."""
     view = market_view(services, reader_or_none(request), language_of(request))
+    opens_by_time = view.panel is not None and view.panel.opens_later
     return page(
         request,
         "market.html",
         section="market",
+        renewed=RENEWED if opens_by_time else "",
         view=view,
         order_states=ORDER_STATES,
         tones=STATE_TONES,

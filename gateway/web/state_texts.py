@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping
 
+from chaincode.energy.market.records import Listing
 from gateway.books.order_progress import OrderState, Reason
 from gateway.hems.plausibility import Doubt
+from gateway.readmodel.records import ListingSummary
 from gateway.web.languages import N_
 
+TAKING_ORDERS = "AUTHORIZE_OFFERS"
+"""A listing's first state on the ledger; orders are refused in it until `opens_at_ms`."""
 LISTING_STATES: Mapping[str, str] = {
-    "AUTHORIZE_OFFERS": N_("taking orders"),
+    TAKING_ORDERS: N_("taking orders"),
     "REVEALING": N_("orders are being revealed"),
     "BIDS_CLOSED": N_("gate closed"),
     "CLEARING": N_("clearing"),
@@ -18,6 +22,20 @@ LISTING_STATES: Mapping[str, str] = {
     "DISPUTED": N_("disputed"),
     "CANCELLED": N_("cancelled"),
 }
+
+
+def opens_later(listing: Listing | ListingSummary, now_ms: int) -> bool:
+    """Whether a listing is announced and takes no orders yet; `now_ms` in ms UTC."""
+    return listing.state == TAKING_ORDERS and now_ms < listing.opens_at_ms
+
+
+def listing_state(listing: Listing | ListingSummary, now_ms: int) -> str:
+    """What a listing does at `now_ms` (ms UTC), to be translated; an unknown state as it is."""
+    if opens_later(listing, now_ms):
+        return N_("opens later")
+    return LISTING_STATES.get(listing.state, listing.state)
+
+
 DOUBT_TEXTS: Mapping[str, str] = {
     Doubt.MALFORMED: N_("the message is no reading"),
     Doubt.FOREIGN_METER: N_("the device spoke for another meter"),

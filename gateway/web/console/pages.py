@@ -25,7 +25,13 @@ from gateway.web.console.price_states import in_force
 from gateway.web.console.servers_panel import server_status
 from gateway.web.device_status import device_status
 from gateway.web.notice_texts import ALARMS
-from gateway.web.state_texts import DEVICE_KINDS, LISTING_STATES, REGISTRY_STATES, SOURCE_TYPES
+from gateway.web.state_texts import (
+    DEVICE_KINDS,
+    REGISTRY_STATES,
+    SOURCE_TYPES,
+    listing_state,
+    opens_later,
+)
 from gateway.web.templating import page
 
 ROWS = 25
@@ -107,13 +113,15 @@ def listings(
 ) -> HTMLResponse:
     """Listings: open one, follow them, stop one in an emergency."""
     found = market_queries.listings(services.readmodel, before=before, limit=ROWS)
+    now_ms = services.clock_ms()
     return page(
         request,
         "console/listings.html",
         section=SECTION,
         listings=found.items,
         following=found.next,
-        states=LISTING_STATES,
+        state_of=lambda one: listing_state(one, now_ms),
+        opens_later=lambda one: opens_later(one, now_ms),
         next_hours=_next_hours(services),
         terms=market_terms(LedgerRecords(services.readmodel)),
     )

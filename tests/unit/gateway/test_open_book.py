@@ -2,13 +2,16 @@
 
 import asyncio
 import re
+from datetime import timedelta
 
 import pytest
 
+from gateway.identity.sessions import Viewer
 from gateway.web.languages import language
-from tests.unit.energy.community import CAP, FLOOR, LISTING, Community
+from tests.unit.energy.community import CAP, FLOOR, LISTING, Community, refuses
 from tests.unit.gateway.hems import client_of, hems_of
 
+MANAGER = "manager-session"
 kwh, tokens = language("en").kwh, language("en").tokens
 
 
@@ -54,5 +57,50 @@ def test_the_page_shows_the_open_book_as_the_contract_has_it() -> None:
             await hems.catch_up()
             closed = (await client.get("/market")).text
             assert "data-countdown-ms" not in closed
+
+    asyncio.run(play())
+
+
+NOT_YET = {
+    "en": ("opens later", "Takes orders from"),
+    "es": ("abre más tarde", "Recibe órdenes desde"),
+    "pt": ("abre mais tarde", "Recebe ordens a partir de"),
+}
+"""State and heading of a listing before it opens, by language."""
+
+
+@pytest.mark.row("E034")
+def test_a_listing_that_does_not_take_orders_yet_says_from_when_and_has_no_form() -> None:
+    """Its state on the ledger is that of an open one; the contract refuses with NOT_OPEN_YET."""
+    community = Community.found()
+    home = community.join()
+    opens_at = community.ledger.now + timedelta(minutes=1)
+    opens_at_ms = round(opens_at.timestamp() * 1000)
+    community.open(opens_at_ms=opens_at_ms)
+
+    async def play() -> None:
+        async with hems_of(community) as hems, client_of(hems) as client:
+            await hems.catch_up()
+            hems.services.sessions.admit(MANAGER, Viewer("", is_manager=True))
+            client.headers["authorization"] = f"Bearer {home.idgrid}"
+            manager = {"authorization": f"Bearer {MANAGER}"}
+            for code, (state, heading) in NOT_YET.items():
+                spoken = {"accept-language": code, "accept": "text/html"}
+                shown = (await client.get("/market", headers=spoken)).text
+                assert state in shown
+                assert heading in shown
+                assert "data-countdown-ms" not in shown
+                assert 'data-sign="market:place_bid"' not in shown
+                assert ", every 20s" in shown
+                assert heading in (await client.get("/", headers=spoken)).text
+                listed = (await client.get("/console/listings", headers=spoken | manager)).text
+                assert f'<span class="state">{state}</span>' in listed
+            refuses(community, "NOT_OPEN_YET", home.client, "market:place_bid", LISTING, 100, CAP)
+            community.ledger.at(opens_at)
+            opened = (await client.get("/market")).text
+            assert "data-countdown-ms" in opened
+            assert 'data-sign="market:place_bid"' in opened
+            assert ", every 20s" not in opened
+            community.bid(home, 100, CAP)
 
     asyncio.run(play())
