@@ -67,7 +67,7 @@ def curves_svg(
     title: str,
     words: Language,
 ) -> str:
-    """An `<svg>` element; empty books give an empty frame with the words "no orders yet"."""
+    """An `<svg>` element; an empty book has a frame without numbers and "no orders yet"."""
     supply, demand = supply_points(offers), demand_points(bids)
     energy_max = max((energy for energy, _ in supply + demand), default=0)
     price_max = max((price for _, price in supply + demand), default=0)
@@ -79,11 +79,13 @@ def curves_svg(
         ),
         f'<title id="curves-title">{escape(title)}</title>',
         f'<desc id="curves-desc">{escape(_description(offers, bids, clearing, words))}</desc>',
-        *_frame(scale, words),
+        *_frame(scale, words, is_numbered=bool(supply or demand)),
     ]
     if not supply and not demand:
         empty = escape(words.text(N_("no orders yet")))
-        parts.append(f'<text class="empty" x="{WIDTH / 2}" y="{HEIGHT / 2}">{empty}</text>')
+        x = (WIDTH + LEFT - RIGHT) / 2
+        y = HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * 2.5 / GRID_LINES  # between two grid lines
+        parts.append(f'<text class="empty" x="{x}" y="{y + 4:.1f}">{empty}</text>')
     parts += _line("supply", supply, scale)
     parts += _line("demand", demand, scale)
     if clearing is not None:
@@ -101,8 +103,8 @@ def _corners(steps: Sequence[Step]) -> list[tuple[int, int]]:
     return corners
 
 
-def _frame(scale: _Scale, words: Language) -> list[str]:
-    """Grid lines with their numbers, and the names of the axes."""
+def _frame(scale: _Scale, words: Language, *, is_numbered: bool) -> list[str]:
+    """Grid lines with their numbers, and the names of the axes; nothing numbers an empty book."""
     parts = []
     for number in range(GRID_LINES + 1):
         price, energy_wh = (
@@ -112,6 +114,10 @@ def _frame(scale: _Scale, words: Language) -> list[str]:
         x, y = scale.x(energy_wh), scale.y(price)
         parts.append(
             f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
+        )
+        if not is_numbered:
+            continue
+        parts.append(
             f'<text class="tick price" x="{LEFT - 8}" y="{y + 4:.1f}">'
             f"{words.tokens(price, 3)}</text>"
             f'<text class="tick energy" x="{x:.1f}" y="{HEIGHT - BOTTOM + 18}">'

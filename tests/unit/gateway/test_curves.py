@@ -56,7 +56,12 @@ def test_the_price_in_the_picture_is_told_in_the_reader_s_language(code, told):
 def test_an_empty_book_says_so():
     svg = parsed(curves_svg(offers=[], bids=[], clearing=None, title="t", words=ENGLISH))
     assert svg.findall(f"{SVG}polyline") == []
-    assert "no orders yet" in [text.text for text in svg.findall(f"{SVG}text")]
+    [said] = [text for text in svg.findall(f"{SVG}text") if text.get("class") == "empty"]
+    assert said.text == "no orders yet"
+    lines = [float(str(line.get("y1"))) for line in svg.findall(f"{SVG}line")]
+    assert min(abs(float(str(said.get("y"))) - y) for y in lines) > 20
+    ticks = [text.text for text in svg.findall(f"{SVG}text") if "tick" in str(text.get("class"))]
+    assert ticks == []
 
 
 STEPS = st.lists(st.builds(Step, st.integers(0, 10**9), st.integers(1, 10**7)), max_size=30)
