@@ -116,7 +116,7 @@ class ReportingNode:
 
     async def _tell_reported(self, until_ms: int) -> None:
         async with self._looked:
-            self._reported_ms = until_ms
+            self._reported_ms = max(self._reported_ms, until_ms)  # a meter that is new has no past
             self._looked.notify_all()
 
     async def _not_recorded(

@@ -24,7 +24,10 @@ const NAMED = new Set([
   "rule", "preset", "defaults",
 ]);
 
-/** What a post says, which its taker signs beside its id: an id tells nobody what it costs. */
+/**
+ * What a post says, which its taker signs beside its id: an id tells nobody what it costs, so
+ * without them there are no plain words.
+ */
 const TERMS = [["hour", hour], ["energy", energy], ["lot", lot]];
 
 /** What is read from the arguments of each function: [name of the value, how it is read]. */
@@ -130,6 +133,7 @@ function readPrivate(name, { transient, privately }) {
 function readAll(name, args, format) {
   const readings = READINGS[name];
   if (readings === undefined || args.length > readings.length) return null;
+  if (readings.includes(TERMS.at(-1)) && args.length < readings.length) return null;
   try {
     const lines = args.flatMap((argument, at) => {
       const [label, read] = readings[at];
