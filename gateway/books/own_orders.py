@@ -25,7 +25,7 @@ from gateway.readmodel import market_queries
 from gateway.readmodel.queries import ReadModel
 from gateway.readmodel.records import OrderRecord, Slice, TransactionRecord
 
-INVALID_MAX = 2_000
+INVALID_MAX = 500
 """Of the latest transactions that were recorded as invalid: nobody honest has so many."""
 _DIGITS_MAX = len(str(max(ENERGY_WH_MAX, AMOUNT_UTOKEN_MAX)))
 """Of an amount; what nobody endorsed may have any number, and Python reads 4,300 at most."""

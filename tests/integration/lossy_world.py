@@ -188,8 +188,8 @@ class LossyWorld:
     def links(self) -> list[LossyLink]:
         return [self._gateway_link, *(node.link for node in self.nodes.values())]
 
-    async def run(self) -> Outcome:
-        """Plan, let it break, let it end."""
+    async def run(self) -> list[str]:
+        """Plan, let it break, let it end; what is amiss then, before any node goes on."""
         async with self._running():
             self._plan()
             for link in self.links:
@@ -205,7 +205,7 @@ class LossyWorld:
             await self._until_over()
             for node in self.nodes.values():
                 node.note_silence()
-            return self._outcome()
+            return self._outcome().amiss()
 
     def loss_seen(self) -> tuple[int, int]:
         """Packets lost, and packets that could have been."""
@@ -379,14 +379,13 @@ def is_message(kind: int) -> bool:
     return kind in (PUBLISH, PUBACK)
 
 
-async def played(seed: int, plan: Plan, folder: Path) -> tuple[Outcome, tuple[int, int]]:
-    """One run with a broker of its own, and packets lost and seen."""
+async def played(seed: int, plan: Plan, folder: Path) -> tuple[list[str], tuple[int, int]]:
+    """One run with a broker of its own: what was amiss, and packets lost and seen."""
     broker_folder = folder / "broker"
     broker_folder.mkdir(parents=True)
     with mosquitto(broker_folder, tuple(NODES)) as broker:
         world = LossyWorld(seed, plan, folder, broker)
-        outcome = await world.run()
         try:
-            return outcome, world.loss_seen()
+            return await world.run(), world.loss_seen()
         finally:
             world.database.close()

@@ -34,8 +34,8 @@ def amiss_in(seeds: list[int], folder: Path, *, offline_s: int = 0) -> list[str]
     wrong, losses = [], []
 
     async def play(seed: int) -> None:
-        outcome, loss = await played(seed, Plan(offline_s=offline_s), folder / str(seed))
-        wrong.extend(f"seed {seed}: {line}" for line in outcome.amiss())
+        amiss, loss = await played(seed, Plan(offline_s=offline_s), folder / str(seed))
+        wrong.extend(f"seed {seed}: {line}" for line in amiss)
         losses.append(loss)
 
     async def play_all() -> None:
