@@ -75,13 +75,20 @@ def push_by_protocol(context: BrowserContext, page: Page, origin: str, data: byt
 
     devtools.on("ServiceWorker.workerRegistrationUpdated", hear)
     devtools.send("ServiceWorker.enable")
-    page.evaluate("() => navigator.serviceWorker.ready.then(() => true)")
+    page.evaluate(LISTED)
     assert found
     devtools.send(
         "ServiceWorker.deliverPushMessage",
         {"origin": origin, "registrationId": found[-1], "data": data.decode()},
     )
 
+
+LISTED = """async () => {
+  const registration = await navigator.serviceWorker.ready;
+  return (await registration.getNotifications()).length;
+}"""
+"""Asked before a notice comes: when first asked, Chromium compares what it has with what is on
+the screen, and can take a notice that comes meanwhile for one that somebody closed."""
 
 ADDRESS_CHANGED = """() => {
   const changed = new ExtendableEvent("pushsubscriptionchange");
