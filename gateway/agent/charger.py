@@ -95,10 +95,6 @@ class Charger:
         """What it would sign now, by expected prices; nothing when no hour is left to buy."""
         return plan(self.charge, prices_utoken_per_kwh, now_ms=now_ms, charged_wh=self.given_wh)
 
-    async def sign_plan(self, prices_utoken_per_kwh: Mapping[int, int]) -> str:
-        """Plan by expected prices and sign the order for it; returns the order's id."""
-        return await self.sign(self.expect(prices_utoken_per_kwh))
-
     async def sign(self, planned: dict[int, int]) -> str:
         """Sign the order for what `expect` said; returns the order's id."""
         self.planned = planned

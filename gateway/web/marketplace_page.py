@@ -77,26 +77,25 @@ def marketplace_view(
     idgrid = viewer.idgrid if viewer is not None else None
     posts = services.marketplace.posts_behind(before)
 
-    def rows(name: Listed, is_in: Callable[[PostRow], bool]) -> Slice[PostRow]:
+    def rows(name: Listed, is_in: Callable[[Post], bool]) -> Slice[PostRow]:
         if listed not in {Listed.ALL, name}:
             return Slice([], None)
         found: list[PostRow] = []
         for post in posts:
-            row = _row(services, post, viewer)
-            if not is_in(row):
+            if not is_in(post):
                 continue
             if len(found) == POSTS_SHOWN:
                 return Slice(found, found[-1].post.post_id)
-            found.append(row)
+            found.append(_row(services, post, viewer))
         return Slice(found, None)
 
     return MarketplaceView(
         idgrid=idgrid,
         listed=listed,
         hours=[(name, words.hour(name, services.local_time)) for name in hours_ahead(services)],
-        offers=rows(Listed.OFFERS, lambda row: row.post.kind == PostKind.OFFER),
-        requests=rows(Listed.REQUESTS, lambda row: row.post.kind == PostKind.REQUEST),
-        unconfirmed=rows(Listed.DEALS, lambda row: row.may_confirm),
+        offers=rows(Listed.OFFERS, lambda post: post.kind == PostKind.OFFER),
+        requests=rows(Listed.REQUESTS, lambda post: post.kind == PostKind.REQUEST),
+        unconfirmed=rows(Listed.DEALS, lambda post: _may_confirm(services, post, idgrid)),
     )
 
 
@@ -129,8 +128,14 @@ def _row(services: Services, post: Post, viewer: Viewer | None) -> PostRow:
         may_decide=is_own and label is Label.REQUESTED_FOR_SELL and post.needs_acceptance,
         may_reserve=bool(idgrid) and label is Label.BUY and not is_held,
         held_until_ms=post.reserved_until_ms if is_held and taker_of(post) == idgrid else 0,
-        may_confirm=bool(idgrid)
+        may_confirm=_may_confirm(services, post, idgrid),
+    )
+
+
+def _may_confirm(services: Services, post: Post, idgrid: str | None) -> bool:
+    return (
+        bool(idgrid)
         and idgrid in (post.seller_idgrid, post.buyer_idgrid)
         and post.state in DEALT
-        and services.clock_ms() >= post.delivery_end_ms,
+        and services.clock_ms() >= post.delivery_end_ms
     )

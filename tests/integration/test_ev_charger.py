@@ -117,7 +117,7 @@ class Night:
                 price_max_utoken_per_kwh=LIMIT,
                 budget_utoken=BUDGET,
             )
-            order = await charger.sign_plan(PRICES)
+            order = await charger.sign(charger.expect(PRICES))
             self.planned = charger.planned
             car = Car(self.charger.meter_id, scene)
             for hour in CHARGE.hours:

@@ -7,6 +7,7 @@ from typing import Any
 from chaincode.shim import ContractError
 from chaincode.shim.testing import TestClient
 from gateway.errors import LedgerRefusal
+from gateway.ledger_access.refusals import refusal_code
 
 
 class LedgerActor:
@@ -18,6 +19,14 @@ class LedgerActor:
     async def submit(self, function: str, *args: str) -> Any:
         with as_a_peer_says_it():
             return self._client.submit(function, *args)
+
+    async def submit_unless(self, done_already: str, function: str, *args: str) -> Any:
+        try:
+            return await self.submit(function, *args)
+        except LedgerRefusal as refusal:
+            if refusal_code(refusal) == done_already:
+                return None
+            raise
 
     async def evaluate(self, function: str, *args: str) -> Any:
         with as_a_peer_says_it():

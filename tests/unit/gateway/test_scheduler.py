@@ -30,14 +30,6 @@ class Actor(LedgerActor):
         self._meanwhile()
         return await super().submit(function, *args)
 
-    async def submit_unless(self, done_already: str, function: str, *args: str) -> Any:
-        try:
-            return await self.submit(function, *args)
-        except LedgerRefusal as refusal:
-            if refusal_code(refusal) == done_already:
-                return None
-            raise
-
 
 def settling(community: Community, meanwhile: Callable[[], None] = lambda: None) -> Scheduler:
     """Its clock is the loop's."""

@@ -13,11 +13,9 @@ from gateway.demo.direct_deals import DirectDeals
 from gateway.demo.report import HourReport
 from gateway.demo.table import LiveTable
 from gateway.demo.tariffs import Tariffs
-from gateway.errors import LedgerRefusal
 from gateway.hems.fleet import Fleet, FleetMeter
 from gateway.hems.profiles import DEMO_START, load_profiles
 from gateway.hems.virtual_meter import VirtualMeter
-from gateway.ledger_access.refusals import refusal_code
 from gateway.local_time import LocalTime
 from gateway.oracle.instants import Instants, ReportTimes
 from gateway.oracle.job import RunLog
@@ -50,14 +48,6 @@ class Actor(LedgerActor):
             self._machine.stood_still_ms, self._stalls_at = STALL_MS, ""
         self._machine.set_the_ledgers_clock()
         return await super().submit(function, *args)
-
-    async def submit_unless(self, done_already: str, function: str, *args: str) -> Any:
-        try:
-            return await self.submit(function, *args)
-        except LedgerRefusal as refusal:
-            if refusal_code(refusal) == done_already:
-                return None
-            raise
 
     async def evaluate(self, function: str, *args: str) -> Any:
         self._machine.set_the_ledgers_clock()
