@@ -4,6 +4,7 @@ No clock is read here: validity is data, and whoever asks brings the time.
 """
 
 import json
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -41,6 +42,10 @@ UNREADABLE = (
 )
 
 E = TypeVar("E", bound=x509.ExtensionType)
+
+# Names may have parts longer or shorter than RFC 5280 has them (a country of two letters, a common
+# name of 64): Fabric takes them. The library takes them too, and warns each time one is read.
+warnings.filterwarnings("ignore", "Attribute's length must be", UserWarning)
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,7 +105,7 @@ def channel_options(*, message_bytes_max: int = MESSAGE_BYTES_MAX) -> ChannelOpt
         ("grpc.initial_reconnect_backoff_ms", 100),
         # not a pause: the least time one attempt has, TLS handshake included
         ("grpc.min_reconnect_backoff_ms", HANDSHAKE_TIMEOUT_MS),
-        ("grpc.max_reconnect_backoff_ms", 2_000),
+        ("grpc.max_reconnect_backoff_ms", 1_000),
     )
 
 

@@ -19,7 +19,7 @@ from ledger.rpc.transport import EXCHANGE_METHOD, identity_bytes
 from ledger.wire.validator_pb2 import Item
 
 RECONNECT_BACKOFF_MS_MIN = 100
-RECONNECT_BACKOFF_MS_MAX = 2_000
+RECONNECT_BACKOFF_MS_MAX = 1_000
 PROBE_TIMEOUT_S = 1.0
 """Asking a channel that cannot connect why not is answered at once."""
 

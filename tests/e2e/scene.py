@@ -14,11 +14,19 @@ from gateway.ledger_access.actor import Actor
 from ledger.client.gateway import GatewayClient
 from ledger.crypto.signing import CURVE_ORDER, SigningIdentity, parse_signature
 from tests.e2e.running_demo import RunningDemo, long_listing
+from tests.support.conditions import until
 
 HOURS, HOUSEHOLDS = 2, 6
 HASH = "0" * 64
 GATEWAY_FOLLOWS_S = 60
 """Longest time a block may take from a peer to the gateway that follows it."""
+POLL_S = 0.1
+"""A gateway answers an address 100 times a second (`gateway.api.limits`): tests share that."""
+
+
+async def asking(condition: Callable[[], object], *, timeout_s: float) -> None:
+    """Wait until what the gateway answers fulfils a condition, without using up its patience."""
+    await until(condition, timeout_s=timeout_s, poll_s=POLL_S)
 
 
 class Scene:
@@ -37,9 +45,7 @@ class Scene:
         opened = await self.actors["scheduler"].commit(
             "market:open_listing", listing_id, parameters
         )
-        async with asyncio.timeout(GATEWAY_FOLLOWS_S):
-            while not await self._gateway_has(opened.tx_id):
-                pass
+        await asking(lambda: self._gateway_has(opened.tx_id), timeout_s=GATEWAY_FOLLOWS_S)
         return listing_id
 
     async def _gateway_has(self, tx_id: str) -> bool:

@@ -2,13 +2,14 @@
 
 import os
 import re
-import socket
 import subprocess
 import sys
-from contextlib import ExitStack
+from itertools import count
 from pathlib import Path
 
 import pytest
+
+from network.ports import free_port_range
 
 TEXT = (Path(__file__).parents[2] / "docs" / "contracts.md").read_text()
 CONTRACT = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)[0]
@@ -18,14 +19,6 @@ SERVICE_PORT = "9999"
 TIMEOUT_S = 300
 
 pytestmark = pytest.mark.full  # a minute of real processes
-
-
-def free_ports(count: int) -> list[str]:
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [str(one.getsockname()[1]) for one in sockets]
 
 
 def shell(folder: Path, script: str) -> str:
@@ -52,14 +45,14 @@ def folder(tmp_path):
     shell(tmp_path, "gridledger network init && gridledger network reset --yes-delete-data")
     plan = tmp_path / "network.toml"
     text = plan.read_text()
-    ports = iter(free_ports(len(re.findall(r"port = \d+", text))))
+    ports = count(free_port_range(len(re.findall(r"port = \d+", text))))
     plan.write_text(re.sub(r"port = \d+", lambda _: f"port = {next(ports)}", text))
     yield tmp_path
     shell(tmp_path, "gridledger network down")
 
 
 def test_every_command_works_as_it_is_written(folder):
-    (port,) = free_ports(1)
+    port = str(free_port_range(1))
     script = "\n".join(["trap 'kill $(jobs -p) || true' EXIT", *COMMANDS])
     script = script.replace(SERVICE_PORT, port)
     # Its status is 1 until every member has approved, and the utility never does.

@@ -11,7 +11,7 @@ from gateway.agent.client import HouseholdClient, OrderRefused
 from gateway.mqtt.connection import connected
 from gateway.mqtt.topics import discovery_topic, market_topic
 from gateway.settings import MqttSettings
-from tests.e2e.scene import HOUSEHOLDS, Scene, play
+from tests.e2e.scene import HOUSEHOLDS, Scene, asking, play
 
 pytestmark = pytest.mark.slow
 SECONDS_MAX = 60
@@ -125,12 +125,18 @@ def test_every_page_of_the_manager_shows_data(demo):
 def test_values_go_on_moving_after_the_summary(demo, device):
     async def scene(it: Scene) -> None:
         session, path = await it.household_session(), f"/v1/devices/{device}/measurements"
-        first = (await it.http.get(path, headers=session)).json()[-1]
-        async with asyncio.timeout(SECONDS_MAX):
-            newest = first
-            while newest["t_ms"] <= first["t_ms"]:
-                newest = (await it.http.get(path, headers=session)).json()[-1]
-        assert {"u_mv", "i_ma", "p_mw"} <= {name for name in newest if newest[name] is not None}
+
+        async def newest() -> dict[str, int | None]:
+            answer = await it.http.get(path, headers=session)
+            return answer.raise_for_status().json()[-1]
+
+        async def has_moved() -> bool:
+            return (await newest())["t_ms"] > first["t_ms"]
+
+        first = await newest()
+        await asking(has_moved, timeout_s=SECONDS_MAX)
+        told = {name for name, value in (await newest()).items() if value is not None}
+        assert {"u_mv", "i_ma", "p_mw"} <= told
 
     play(demo, scene)
 

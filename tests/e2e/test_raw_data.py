@@ -1,6 +1,5 @@
 """Raw data of the running demo: anchored while it runs, an edited row found, its mending too."""
 
-import asyncio
 import json
 import sqlite3
 import subprocess
@@ -10,7 +9,7 @@ from contextlib import closing
 import pytest
 
 from tests.e2e.running_demo import RunningDemo
-from tests.e2e.scene import Scene, play
+from tests.e2e.scene import Scene, asking, play
 
 pytestmark = pytest.mark.slow
 SECONDS_MAX = 60
@@ -32,12 +31,13 @@ def run(it: Scene, statement: str) -> str:
 
 async def anchored(it: Scene) -> None:
     """Wait until the ledger has the first batch of readings."""
-    async with asyncio.timeout(SECONDS_MAX):
-        while True:
-            answer = await it.http.post(PATH, headers=await it.manager_session())
-            if answer.raise_for_status().json()["rows"] > 2:
-                return
-            await asyncio.sleep(0.2)
+    manager = await it.manager_session()
+
+    async def has_rows() -> bool:
+        answer = await it.http.post(PATH, headers=manager)
+        return answer.raise_for_status().json()["rows"] > 2
+
+    await asking(has_rows, timeout_s=SECONDS_MAX)
 
 
 async def standing(it: Scene) -> set[str]:
@@ -51,9 +51,7 @@ async def standing(it: Scene) -> set[str]:
 
 async def in_the_inbox(it: Scene, meter_id: str) -> None:
     """Wait until the inbox of the meter's household tells of tampering."""
-    async with asyncio.timeout(SECONDS_MAX):
-        while "tampered" not in inbox_of(it, meter_id):  # noqa: ASYNC110 - no event for it
-            await asyncio.sleep(0.2)
+    await asking(lambda: "tampered" in inbox_of(it, meter_id), timeout_s=SECONDS_MAX)
 
 
 def inbox_of(it: Scene, meter_id: str) -> list[str]:

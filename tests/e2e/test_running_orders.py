@@ -1,6 +1,5 @@
 """Orders on the running system: what is taken, what is refused and how it is answered."""
 
-import asyncio
 import base64
 import json
 from dataclasses import asdict
@@ -16,6 +15,7 @@ from tests.e2e.running_demo import long_listing
 from tests.e2e.scene import (
     GATEWAY_FOLLOWS_S,
     Scene,
+    asking,
     high_s,
     in_base64,
     play,
@@ -114,11 +114,14 @@ def test_only_the_market_opens_a_window_and_announces_its_terms(demo):
 async def transaction_at_gateway(it: Scene, tx_id: str) -> dict[str, Any]:
     """A transaction sent straight to a peer, once the gateway has its block; as the manager."""
     path, manager = f"/v1/transactions/{tx_id}", await it.manager_session()
-    async with asyncio.timeout(GATEWAY_FOLLOWS_S):
-        while not (answer := await it.http.get(path, headers=manager)).is_success:
-            assert answer.status_code == 404
-            await asyncio.sleep(0.05)
-    found: dict[str, Any] = answer.json()
+
+    async def is_there() -> bool:
+        answer = await it.http.get(path, headers=manager)
+        assert answer.is_success or answer.status_code == 404
+        return answer.is_success
+
+    await asking(is_there, timeout_s=GATEWAY_FOLLOWS_S)
+    found: dict[str, Any] = (await it.http.get(path, headers=manager)).json()
     return found
 
 

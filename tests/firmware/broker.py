@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import socket
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +10,7 @@ import aiomqtt
 
 from gateway.mqtt.topics import Access
 from network.certificates.authority import MemberAuthority
+from network.ports import free_port_range
 from tests.runner import find_program
 
 START_S_MAX = 10
@@ -22,7 +22,7 @@ class Mosquitto:
 
     def __init__(self, folder: Path, access: Mapping[str, Access]) -> None:
         self.folder = folder
-        self.port = _free_port()
+        self.port = free_port_range(1)
         self._process: asyncio.subprocess.Process | None = None
         authority = MemberAuthority.create("DsoMSP", "DSO", now=datetime.now(UTC))
         self.authority_pem = authority.tls.certificate_pem
@@ -102,9 +102,3 @@ def _access_list(access: Mapping[str, Access]) -> str:
         lines += [f"topic write {topic}" for topic in rights.publish]
         lines += [f"topic read {topic}" for topic in rights.receive]
     return "\n".join(lines) + "\n"
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])

@@ -299,6 +299,7 @@ class Desk:
             yield
             dialled.cancel()
             await asyncio.gather(dialled, return_exceptions=True)
+            await until(lambda: not self.door.is_taken and not self.runtime.is_ready)
 
 
 @pytest.fixture
@@ -311,7 +312,6 @@ async def test_a_chaincode_that_dials_in_runs_transactions_and_may_come_back(wor
     for _ in range(3):
         async with desk.dialled_in(GrpcChaincode(ID)):
             await world.submit(desk.runtime, "put", "a", "1")
-        await until(lambda: not desk.door.is_taken)
     assert (world.store.get_state(CHAINCODE, "a")).value == b"1"
 
 

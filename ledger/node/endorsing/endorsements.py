@@ -37,8 +37,11 @@ from ledger.rpc.status import (
 )
 
 MISMATCH_RETRIES_MAX = 2
-CONNECT_WAIT_MS = 2_000
-"""How long a proposal waits for peers of a layout to connect before it is refused."""
+CONNECT_WAIT_MS = 5_000
+"""How long a proposal waits for peers of a layout to connect before it is refused.
+
+Longer than a link pauses between two attempts: a peer that has just started again is found.
+"""
 
 
 class EndorsementCollector:

@@ -1,5 +1,8 @@
 """Who is accepted as a member's identity, and everything that must not be."""
 
+import subprocess
+import sys
+import warnings
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -61,6 +64,7 @@ def handmade(
     issuer: x509.Name,
     key=None,
     units=("client",),
+    names=((NameOID.COMMON_NAME, "handmade"),),
     ca=False,
     extensions=(),
     hash_algorithm=None,
@@ -68,7 +72,7 @@ def handmade(
     """A certificate as no authority of ours would make it."""
     subject = x509.Name(
         [x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, unit) for unit in units]
-        + [x509.NameAttribute(NameOID.COMMON_NAME, "handmade")]
+        + [x509.NameAttribute(kind, text, _validate=False) for kind, text in names]
     )
     builder = (
         x509.CertificateBuilder()
@@ -126,6 +130,21 @@ def test_attribute_extension_has_fabrics_form():
 def test_units_that_are_no_role_do_not_matter(registry):
     pem = by_cooperative(units=("client", "district-7"))
     assert registry.identity(encode_identity(COOPERATIVE, pem)).role is Role.CLIENT
+
+
+def test_parts_of_a_name_may_have_any_length():
+    """RFC 5280 has two letters for a country and 64 for a common name; Fabric takes others."""
+    names = ((NameOID.COUNTRY_NAME, "Portugal"), (NameOID.COMMON_NAME, 65 * "a"))
+    with warnings.catch_warnings(action="ignore"):
+        pem = by_cooperative(names=names)
+    # Elsewhere the tests' own filter of warnings is in force, not that of a running peer.
+    reads = "import sys; from ledger.crypto.certificates import parse_certificate as parse"
+    script = f"{reads}; print(parse(sys.stdin.buffer.read()).subject)"
+    read = subprocess.run(
+        [sys.executable, "-W", "error", "-c", script], input=pem, capture_output=True, check=False
+    )
+    assert (read.stderr, read.returncode) == (b"", 0)
+    assert read.stdout.decode().strip() == f"CN={65 * 'a'},C=Portugal,OU=client"
 
 
 def test_the_same_bytes_are_examined_once(registry, monkeypatch):
