@@ -20,7 +20,7 @@ from pathlib import Path
 from network.layout import PRIVATE_FILE_MODE, MemberLayout, write_replacing
 from network.plan import PeerPlan
 
-START_TIMEOUT_S = 30.0
+START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 10.0
 PROBE_INTERVAL_S = 0.05
 CONNECT_TIMEOUT_S = 1.0

@@ -37,7 +37,7 @@ async def relayed(scene) -> None:
     [listening] = network.servers
     reader, writer = await asyncio.open_connection(*listening.sockets[0].getsockname())
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await scene(network, host, reader, writer)
     finally:
         writer.close()

@@ -13,7 +13,7 @@ from network.certificates.authority import MemberAuthority
 from network.ports import free_port_range
 from tests.runner import find_program
 
-START_S_MAX = 10
+START_S_MAX = 60
 HOST = "127.0.0.1"
 
 

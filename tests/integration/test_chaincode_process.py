@@ -17,7 +17,7 @@ from tests.support.endorsing_world import EndorsingWorld, program, running_proce
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
-QUICK = ProcessLimits(execute_timeout_ms=400, stop_timeout_ms=500)
+QUICK = ProcessLimits(execute_timeout_ms=2_000, stop_timeout_ms=500)
 INNOCENTS = 20
 
 

@@ -59,7 +59,7 @@ class EndorsingPeer(LifecycleWorld):
         self.processes = {
             name: ChaincodeProcess(
                 ChaincodeProgram(name, "1.0", SAMPLE_MODULE),
-                ProcessLimits(execute_timeout_ms=400),
+                ProcessLimits(execute_timeout_ms=2_000),
                 call=self.call,
             )
             for name in (CHAINCODE, SECOND)

@@ -71,6 +71,16 @@ class Scene:
 
         self.run(work())
 
+    def trade_with_its_vote(self) -> None:
+        """A block that needs the victim's vote, since another one is down."""
+        absent = self.others[-1].id
+        assert down(self.network.plan, [absent]) == [absent]
+        try:
+            self.trade(1)
+        finally:
+            up(self.network.plan, [absent])
+        self.run(agreed_head(self.network))
+
     def stop(self) -> None:
         assert down(self.network.plan, [self.victim.id]) == [self.victim.id]
 
@@ -142,10 +152,7 @@ def test_it_votes_again_when_what_it_forgot_cannot_matter(scene: Scene) -> None:
                 await place_one(scene.client, offer)
 
     scene.run(until_it_votes())
-    assert down(scene.network.plan, [scene.others[-1].id])
-    scene.trade(1)
-    up(scene.network.plan)
-    scene.run(agreed_head(scene.network))
+    scene.trade_with_its_vote()
 
 
 def test_older_blocks_are_asked_of_others(scene: Scene) -> None:
@@ -179,10 +186,7 @@ def test_with_its_journal_it_remembers_its_votes(scene: Scene) -> None:
     scene.start()
     scene.run(agreed_head(scene.network))
     assert notice_of(scene.network.layout.member(scene.victim.id)) == ""
-    assert down(scene.network.plan, [scene.others[-1].id])
-    scene.trade(1)
-    up(scene.network.plan)
-    scene.run(agreed_head(scene.network))
+    scene.trade_with_its_vote()
 
 
 def test_a_refused_snapshot_falls_back_to_fetching_every_block(scene: Scene, capsys) -> None:

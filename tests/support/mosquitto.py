@@ -22,7 +22,7 @@ from network.certificates.authority import KeyPair, MemberAuthority
 from network.ports import free_port_range
 from tests.runner import find_program
 
-START_S = 10
+START_S = 60
 COMMUNITY = "val"
 PROGRAM = find_program("mosquitto")
 needs_mosquitto = pytest.mark.skipif(PROGRAM is None, reason="mosquitto is not installed")

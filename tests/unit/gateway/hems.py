@@ -24,7 +24,7 @@ from tests.unit.gateway.serving import serve
 
 ORACLE_TOKEN, HOUR_MS = "an-oracle", 3_600_000
 IDENTITY = an_identity()
-SECONDS_MAX = 10
+SECONDS_MAX = 60
 
 
 def bearer(token: str) -> dict[str, str]:

@@ -22,7 +22,7 @@ from tests.support.paced_loop import stopped
 from tests.unit.gateway.test_charger_nights import SETTINGS, ms
 
 REFUSED = OrderRefused(502, "no answer of a gateway", "text/html", None)
-WAIT_S = 5.0
+WAIT_S = 60.0
 
 
 @dataclass

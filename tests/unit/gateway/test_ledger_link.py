@@ -16,7 +16,7 @@ from tests.support.config_world import ConfigWorld
 from tests.support.ledger_world import market, put
 from tests.unit.audit.ledgers import definition_for, records_of
 
-SOON_S = 5
+SOON_S = 60
 
 
 def a_chain() -> list[bytes]:

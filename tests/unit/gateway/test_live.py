@@ -16,7 +16,7 @@ from gateway.application import create_app
 from gateway.errors import Problem
 from tests.unit.gateway.ledger_double import LedgerDouble, an_identity, follow, services_over
 
-SECONDS_MAX = 10
+SECONDS_MAX = 60
 IDENTITY = an_identity()
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from ledger.wire.validator_pb2 import Item
 
-WAIT_S = 5.0
+WAIT_S = 60.0
 
 
 class FakeLinks:

@@ -21,7 +21,7 @@ from tests.unit.energy.community import DSO
 from tests.unit.gateway.metering.data_service import QUARTER_MS, Keys, Scene
 from tests.unit.gateway.metering.test_anchors import LedgerOracle, quarter
 
-SECONDS_MAX = 10
+SECONDS_MAX = 60
 
 
 class RefusingLedger(LedgerOracle):

@@ -232,7 +232,7 @@ def test_a_running_gateway_plans_as_soon_as_the_block_is_there():
         has_planned = planner.watched()
         planning = asyncio.create_task(keep_planning(planner, services.blocks, lambda: START_MS))
         await site.clear()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await has_planned.wait()
         planning.cancel()
         with suppress(asyncio.CancelledError):

@@ -33,7 +33,7 @@ from tests.unit.gateway.notices.told_street import PersonsOnLedger, Street, emai
 
 COMMUNITY = "la-ligua"
 SILENT_AFTER_MS = 40 * 60_000
-SECONDS_MAX = 20
+SECONDS_MAX = 60
 KETTLE = "kettle"
 
 

@@ -18,7 +18,7 @@ from gateway.web.notice_texts import NoticeWriter
 from tests.unit.gateway.notices.told_street import Street, all_steps
 from tests.unit.gateway.test_embedded_broker import COMMUNITY, client, running_broker
 
-SECONDS_MAX = 10
+SECONDS_MAX = 60
 WANTED = Choices(frozenset({(Kind.STOP, Channel.MQTT)}), "pt")
 SELLER_HEARS = ["invitation", "match", "settlement", "buy_call", "invitation"]
 

@@ -17,7 +17,7 @@ from tests.unit.gateway.ledger_double import CHAINCODE, CHANNEL, NOW, services_o
 from tests.unit.gateway.notices.smtp_catcher import HOST, Catcher, caught_by
 from tests.unit.gateway.notices.told_street import PersonsOnLedger, Street, email_of
 
-ARRIVED_WITHIN_S = 10
+ARRIVED_WITHIN_S = 60
 MAILS = 8
 
 
