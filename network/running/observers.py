@@ -8,6 +8,7 @@ from ledger.model.codec_block import decode_block
 from ledger.model.config_codec import decode_config_block
 from ledger.node.following import observer_notice
 from ledger.node.process import disk_watch
+from ledger.node.process.notice_file import read_notice
 from ledger.storage.journal import JOURNAL_FILE, Journal
 from ledger.storage.ledger_folder import set_ledger_aside
 from ledger.storage.leveldb import LevelDbStore
@@ -28,8 +29,7 @@ class _Tip:
 def notice_of(folder: MemberLayout) -> str:
     """What a running validator says about not voting; empty when it votes."""
     files = (observer_notice.NOTICE_FILE, disk_watch.NOTICE_FILE)
-    paths = (folder.ledger_dir / name for name in files)
-    return "; ".join(path.read_text(encoding="utf-8").strip() for path in paths if path.exists())
+    return "; ".join(filter(None, (read_notice(folder.ledger_dir / name) for name in files)))
 
 
 def resync(plan: Plan, member_id: str) -> Path:

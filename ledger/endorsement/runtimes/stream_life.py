@@ -64,7 +64,7 @@ class StreamLife(ChaincodeLife):
 
     async def run(self) -> Ending:
         """See `ChaincodeLife.run`."""
-        reason = "it ended the stream before it registered"
+        reason = "it ended the stream"
         try:
             await _until_one_ends(self._serve(), self._watch())
         except StreamBroken as error:

@@ -4,6 +4,7 @@ import logging
 from pathlib import Path
 
 from ledger.errors import NodeFault
+from ledger.node.process.notice_file import put_notice
 from ledger.storage.journal import Journal
 
 NOTICE_FILE = "observer.txt"
@@ -33,9 +34,6 @@ class ObserverNotice:
             log.warning("this validator votes again")
         self.is_observing = bool(news)
         try:
-            if news:
-                self._path.write_text(text + "\n", encoding="utf-8")
-            else:
-                self._path.unlink(missing_ok=True)
+            put_notice(self._path, text if news else "")
         except OSError as error:
             raise NodeFault(f"cannot write {self._path}: {error}") from error

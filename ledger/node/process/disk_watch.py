@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ledger.errors import InvalidMessage, NodeFault, Reason
+from ledger.node.process.notice_file import put_notice
 
 log = logging.getLogger(__name__)
 
@@ -130,10 +131,7 @@ class DiskNotice:
     def tell(self, *, paused: bool) -> None:
         """What is the case now. A disk too full for this line is no fault: the log says it."""
         try:
-            if paused:
-                self._path.write_text("not voting: disk short\n", encoding="utf-8")
-            else:
-                self._path.unlink(missing_ok=True)
+            put_notice(self._path, "not voting: disk short" if paused else "")
         except OSError as error:
             log.warning("cannot write %s: %s", self._path, error)
 
