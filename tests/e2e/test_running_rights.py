@@ -64,11 +64,12 @@ def test_without_a_grant_no_order_is_taken_and_no_oracle_is_asked(demo):
     async def scene(it: Scene) -> None:
         listing_id = await it.open_listing()
         home = await newcomer(it, "1001", leave_out={GRANT})
-        height, requests = await it.height(), await it.latest("oracle:request")
+        functions = (PLACE_OFFER, PLACE_BID, "oracle:request")
+        latest = [await it.latest(function) for function in functions]
         for order in (offer(home, listing_id), bid(listing_id)):
             await refused_with("NO_DATA_ACCESS", 403, home.client.submit(*order))
         assert await book(it, listing_id) == []
-        assert (await it.height(), await it.latest("oracle:request")) == (height, requests)
+        assert [await it.latest(function) for function in functions] == latest
         await home.client.submit(GRANT, ["market", home.meter.meter_id], wait=True)
         await home.client.submit(*offer(home, listing_id), wait=True)
         assert await book(it, listing_id) == [("offer", 50)]
